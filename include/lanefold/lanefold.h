@@ -1,0 +1,14 @@
+/* Lanefold, for those who call it: everything but the plugin interface (plugin.h). */
+#ifndef LANEFOLD_LANEFOLD_H
+#define LANEFOLD_LANEFOLD_H
+
+#include <lanefold/activation.h>
+#include <lanefold/context.h>
+#include <lanefold/dense.h>
+#include <lanefold/gemm.h>
+#include <lanefold/loss.h>
+#include <lanefold/norm.h>
+#include <lanefold/optimizer.h>
+#include <lanefold/status.h>
+
+#endif

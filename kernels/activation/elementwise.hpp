@@ -1,0 +1,64 @@
+// Activations alone, forward and backward.  A matrix without gaps is walked as one long row.
+#pragma once
+
+#include <kernels/activation/functions.hpp>
+#include <kernels/simd/columns.hpp>
+#include <kernels/tasks.hpp>
+
+#include <utility>
+
+namespace lanefold::activation {
+
+inline constexpr int64_t least_elements = 1 << 15; // elements that repay handing a task to another thread
+
+// Calls body(row, first, end) so that each element of an m x n matrix is covered once.
+template <class Body>
+void for_rows(const lf_host *host, int64_t m, int64_t n, bool gapless, const Body &body) {
+  if (gapless) {
+    n *= m;
+    m = 1;
+  }
+  const int64_t most = host->threads <= 1 ? 1 : host->threads * 4;
+  const int64_t pieces = larger(1, smaller(most, m * n / least_elements));
+  for_each_task(host, pieces, [&](int64_t index) {
+    if (m == 1) {
+      const Range columns = piece(n, 64, pieces, index);
+      return body(0, columns.begin, columns.end);
+    }
+    const Range rows = piece(m, 1, pieces, index);
+    for (int64_t i = rows.begin; i < rows.end; ++i) body(i, 0, n);
+  });
+}
+
+template <class S> lf_status forward(const lf_host *host, const lf_activation_forward_args *args) {
+  const bool gapless = args->ldx == args->n && args->ldy == args->n;
+  with(args->activation, args->alpha, [&](const auto &act) {
+    for_rows(host, args->m, args->n, gapless, [&](int64_t row, int64_t first, int64_t end) {
+      const float *x = args->x + row * args->ldx;
+      float *y = args->y + row * args->ldy;
+      simd::for_columns<S, 4>(first, end, [&](const auto &column) {
+        constexpr int count = std::remove_reference_t<decltype(column)>::count;
+        for (int v = 0; v < count; ++v) column.store(y, v, act.template value<S>(column.load(x, v)));
+      });
+    });
+  });
+  return LF_OK;
+}
+
+template <class S> lf_status backward(const lf_host *host, const lf_activation_backward_args *args) {
+  const bool gapless = args->ldy == args->n && args->lddy == args->n && args->lddx == args->n;
+  with(args->activation, args->alpha, [&](const auto &act) {
+    for_rows(host, args->m, args->n, gapless, [&](int64_t row, int64_t first, int64_t end) {
+      const float *y = args->y + row * args->ldy, *dy = args->dy + row * args->lddy;
+      float *dx = args->dx + row * args->lddx;
+      simd::for_columns<S, 4>(first, end, [&](const auto &column) {
+        constexpr int count = std::remove_reference_t<decltype(column)>::count;
+        for (int v = 0; v < count; ++v)
+          column.store(dx, v, column.load(dy, v) * act.template slope<S>(column.load(y, v)));
+      });
+    });
+  });
+  return LF_OK;
+}
+
+} // namespace lanefold::activation

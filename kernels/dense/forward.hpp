@@ -1,0 +1,93 @@
+// y = act(bn(x w + bias)) in one pass: product, statistics, normalization and activation of a panel of columns follow
+// each other while the panel is in cache.
+#pragma once
+
+#include <kernels/gemm/multiply.hpp>
+#include <kernels/norm/forward.hpp>
+
+#include <lanefold/dense.h>
+
+namespace lanefold::dense {
+
+// y = act(z) for a block; y may be z.
+template <class S, class Activation> struct Activate {
+  const float *z;
+  int64_t ldz;
+  float *y;
+  int64_t ldy;
+  Activation act;
+
+  void operator()(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
+    if constexpr (std::is_same_v<Activation, activation::Identity>)
+      if (z == y) return;
+    simd::for_columns<S, 2>(first, first + columns, [&](const auto &column) {
+      constexpr int count = std::remove_reference_t<decltype(column)>::count;
+      for (int64_t i = row; i < row + rows; ++i)
+        for (int v = 0; v < count; ++v)
+          column.store(y + i * ldy, v, act.template value<S>(column.load(z + i * ldz, v)));
+    });
+  }
+};
+
+inline gemm::Product forward_product(const lf_dense_forward_args *args, float *z, int64_t ldz) {
+  gemm::Product x{};
+  x.m = args->m;
+  x.n = args->n;
+  x.k = args->k;
+  x.a = {args->x, args->ldx, true};
+  x.b = {args->w, args->ldw, false};
+  x.alpha = 1.0f;
+  x.start = args->bias ? gemm::Start::bias : gemm::Start::zero;
+  x.bias = args->bias;
+  x.c = z;
+  x.ldc = ldz;
+  return x;
+}
+
+template <class Tile, class Activation>
+lf_status forward_training(const lf_host *host, const lf_dense_forward_args *args, const Activation &act) {
+  using S = typename Tile::Simd;
+  using Norm = norm::TrainingForward<S, Activation>;
+  // Without z the product is kept in y, and normalized there.
+  float *z = args->z ? args->z : args->y;
+  const int64_t m = args->m, n = args->n, ldz = args->z ? args->ldz : args->ldy;
+  const Scratch scratch(host, Norm::scratch_floats(m, n));
+  if (!scratch.valid()) return scratch.failure();
+  const Norm norm{args->batch_norm, m, n, z, ldz, args->y, args->ldy, act, scratch.data()};
+  const gemm::Plan plan = gemm::choose<Tile>(m, n, args->k, host->threads, norm::block_rows);
+  const bool whole_columns = plan.chunks == 1;
+  const auto finish = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    if (whole_columns) norm::reduce_merge_apply(norm, m, column, columns);
+    else norm.reduce(row, rows, column, columns);
+  };
+  const lf_status status = gemm::multiply<Tile>(host, forward_product(args, z, ldz), plan, finish);
+  if (status == LF_OK && !whole_columns) norm::merge_and_apply<S>(host, norm, m, n);
+  return status;
+}
+
+template <class Tile, class Activation>
+lf_status forward_inference(const lf_host *host, const lf_dense_forward_args *args, const Activation &act) {
+  using S = typename Tile::Simd;
+  const lf_batch_norm *bn = args->batch_norm;
+  float *z = args->z ? args->z : args->y;
+  const int64_t ldz = args->z ? args->ldz : args->ldy;
+  const gemm::Product product = forward_product(args, z, ldz);
+  const gemm::Plan plan = gemm::choose<Tile>(args->m, args->n, args->k, host->threads);
+  if (!bn) return gemm::multiply<Tile>(host, product, plan, Activate<S, Activation>{z, ldz, args->y, args->ldy, act});
+  const Scratch scale(host, args->n);
+  if (!scale.valid()) return scale.failure();
+  norm::running_scale<S>(bn, args->n, scale.data());
+  return gemm::multiply<Tile>(host, product, plan, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    norm::normalize<S>(z, ldz, args->y, args->ldy, {row, row + rows}, {column, column + columns}, bn->running_mean,
+                       scale.data(), bn->beta, act);
+  });
+}
+
+template <class Tile> lf_status forward(const lf_host *host, const lf_dense_forward_args *args) {
+  return activation::with(args->activation, args->alpha, [&](const auto &act) {
+    return args->batch_norm && (args->flags & LF_TRAINING) ? forward_training<Tile>(host, args, act)
+                                                           : forward_inference<Tile>(host, args, act);
+  });
+}
+
+} // namespace lanefold::dense

@@ -1,0 +1,28 @@
+// y = act(x w + bias) on packed weights: the bias is the start of each chain, the activation follows in cache.
+#pragma once
+
+#include <kernels/dense/forward.hpp>
+
+namespace lanefold::dense {
+
+template <class Tile> lf_status infer(const lf_host *host, const lf_dense_infer_args *args, const void *packed) {
+  gemm::Product x{};
+  x.m = args->m;
+  x.n = args->n;
+  x.k = args->k;
+  x.a = {args->x, args->ldx, true};
+  x.alpha = 1.0f;
+  x.start = args->bias ? gemm::Start::bias : gemm::Start::zero;
+  x.bias = args->bias;
+  x.packed_b = static_cast<const float *>(packed);
+  x.c = args->y;
+  x.ldc = args->ldy;
+  const gemm::Plan plan = gemm::choose<Tile>(x.m, x.n, x.k, host->threads);
+  return activation::with(args->activation, args->alpha, [&](const auto &act) {
+    using Activation = std::remove_cvref_t<decltype(act)>;
+    return gemm::multiply<Tile>(
+        host, x, plan, Activate<typename Tile::Simd, Activation>{args->y, args->ldy, args->y, args->ldy, act});
+  });
+}
+
+} // namespace lanefold::dense

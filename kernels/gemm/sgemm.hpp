@@ -1,0 +1,44 @@
+// C = alpha * op(A) * op(B) + beta * C (include/lanefold/gemm.h), and packing weights once for many products.
+#pragma once
+
+#include <kernels/gemm/multiply.hpp>
+
+#include <lanefold/dense.h>
+#include <lanefold/gemm.h>
+
+namespace lanefold::gemm {
+
+template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *args) {
+  Product x{};
+  x.m = args->m;
+  x.n = args->n;
+  x.k = args->alpha == 0.0f ? 0 : args->k;
+  x.a = {args->a, args->lda, (args->flags & LF_TRANSPOSE_A) == 0};
+  x.b = {args->b, args->ldb, (args->flags & LF_TRANSPOSE_B) != 0};
+  x.alpha = args->alpha;
+  x.beta = args->beta;
+  x.start = args->beta == 0.0f ? Start::zero : args->beta == 1.0f ? Start::carry : Start::scaled;
+  x.c = args->c;
+  x.ldc = args->ldc;
+  return multiply<Tile>(host, x, choose<Tile>(x.m, x.n, x.k, host->threads));
+}
+
+template <class Tile> uint64_t packed_weights_size(const lf_pack_weights_args *args) {
+  return static_cast<uint64_t>(round_up(args->n, Tile::columns) * args->k) * sizeof(float);
+}
+
+template <class Tile> lf_status pack_weights(const lf_host *host, const lf_pack_weights_args *args, void *packed) {
+  const Operand w{args->w, args->ldw, (args->flags & LF_TRANSPOSE_B) != 0};
+  const int64_t panels = ceil_div(args->n, Tile::columns);
+  const int64_t pieces = host->threads <= 1 ? 1 : smaller(panels, ceil_div(args->n * args->k, 1 << 16));
+  for_each_task(host, larger(1, pieces), [&](int64_t index) {
+    const Range range = piece(panels, 1, larger(1, pieces), index);
+    for (int64_t panel = range.begin; panel < range.end; ++panel)
+      pack_panel<typename Tile::Simd, Tile::columns>(w, panel * Tile::columns, args->n - panel * Tile::columns, 0,
+                                                     args->k, 1.0f,
+                                                     static_cast<float *>(packed) + panel * Tile::columns * args->k);
+  });
+  return LF_OK;
+}
+
+} // namespace lanefold::gemm

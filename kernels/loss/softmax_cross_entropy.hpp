@@ -1,0 +1,132 @@
+// Softmax cross-entropy on integer labels, loss and gradient, and top-k hits.
+// A row is summed in 16 virtual lanes (element j in lane j mod 16), folded 8, 4, 2, 1, on every width.
+#pragma once
+
+#include <kernels/math/exponential.hpp>
+#include <kernels/math/logarithm.hpp>
+#include <kernels/norm/statistics.hpp>
+
+#include <lanefold/loss.h>
+
+#include <cmath>
+
+namespace lanefold::loss {
+
+inline constexpr int lanes = 16;
+inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
+
+inline int64_t row_pieces(const lf_host *host, int64_t m, int64_t n) {
+  const int64_t most = host->threads <= 1 ? 1 : host->threads * 4;
+  return larger(1, smaller(smaller(most, m), m * n / least_elements));
+}
+
+// The largest element; NaN where all are.
+template <class S> float row_maximum(const float *x, int64_t n) {
+  using V = typename S::V;
+  V most(-INFINITY);
+  simd::for_columns<S, 1>(0, n, [&](const auto &column) {
+    const V v = column.load(x, 0);
+    most = S::select((v > most) & S::lanes_below(column.part), v, most);
+  });
+  float lane[S::width];
+  S::store(lane, most);
+  float result = lane[0];
+  for (int i = 1; i < S::width; ++i) result = lane[i] > result ? lane[i] : result;
+  return result;
+}
+
+// sum_j exp(x[j] - maximum); the terms go to e unless it is NULL.
+template <class S> float exponentials(const float *x, int64_t n, float maximum, float *e) {
+  using V = typename S::V;
+  constexpr int vectors = lanes / S::width;
+  V sum[vectors];
+  for (int v = 0; v < vectors; ++v) sum[v] = V(0.0f);
+  for (int64_t j = 0; j < n; j += lanes)
+    for (int v = 0; v < vectors; ++v) {
+      const int64_t first = j + v * S::width;
+      if (first >= n) break;
+      const int there = static_cast<int>(smaller(S::width, n - first));
+      const V term = math::exp_nonpositive<S>(S::load_part(x + first, there) - V(maximum));
+      sum[v] = sum[v] + S::select(S::lanes_below(there), term, V(0.0f));
+      if (e) S::store_part(e + first, term, there);
+    }
+  float lane[lanes];
+  for (int v = 0; v < vectors; ++v) S::store(lane + v * S::width, sum[v]);
+  for (int width = lanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lane[i] = lane[i] + lane[i + width];
+  return lane[0];
+}
+
+// dx[j] = (e[j] / sum - [j == label]) / m, where dx holds e.
+template <class S> void gradient_row(float *dx, int64_t n, float sum, int32_t label, float m) {
+  using V = typename S::V;
+  simd::for_columns<S, 1>(0, n,
+                          [&](const auto &column) { column.store(dx, 0, column.load(dx, 0) / V(sum)); });
+  dx[label] = dx[label] - 1.0f;
+  simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, column.load(dx, 0) / V(m)); });
+}
+
+// mean(log(sums) - margins), in row blocks; overwrites both.
+template <class S> float mean_loss(float *sums, const float *margins, int64_t m) {
+  simd::for_columns<S, 1>(0, m, [&](const auto &column) {
+    column.store(sums, 0, math::log_normal<S>(column.load(sums, 0)) - column.load(margins, 0));
+  });
+  float total = 0.0f;
+  for (int64_t i = 0; i < m; i += norm::block_rows) {
+    float block = 0.0f;
+    for (int64_t r = i; r < smaller(m, i + norm::block_rows); ++r) block = block + sums[r];
+    total = total + block;
+  }
+  return total / static_cast<float>(m);
+}
+
+template <class S>
+lf_status softmax_cross_entropy(const lf_host *host, const lf_softmax_cross_entropy_args *args) {
+  const int64_t m = args->m, n = args->n;
+  const int64_t padded = round_up(m, lanes);
+  const Scratch scratch(host, 2 * padded);
+  if (!scratch.valid()) return scratch.failure();
+  float *sums = scratch.data(), *margins = sums + padded;
+  const int64_t pieces = row_pieces(host, m, n);
+  for_each_task(host, pieces, [&](int64_t index) {
+    const Range rows = piece(m, 1, pieces, index);
+    for (int64_t i = rows.begin; i < rows.end; ++i) {
+      const float *x = args->x + i * args->ldx;
+      float *dx = args->dx ? args->dx + i * args->lddx : nullptr;
+      const float maximum = row_maximum<S>(x, n);
+      margins[i] = x[args->labels[i]] - maximum;
+      sums[i] = exponentials<S>(x, n, maximum, dx);
+      if (dx) gradient_row<S>(dx, n, sums[i], args->labels[i], static_cast<float>(m));
+    }
+  });
+  *args->loss = mean_loss<S>(sums, margins, m);
+  return LF_OK;
+}
+
+// Elements of a row that are larger than score.
+template <class S> int64_t count_larger(const float *x, int64_t n, float score) {
+  using V = typename S::V;
+  V count(0.0f);
+  simd::for_columns<S, 1>(0, n, [&](const auto &column) {
+    const auto larger = (column.load(x, 0) > V(score)) & S::lanes_below(column.part);
+    count = count + S::select(larger, V(1.0f), V(0.0f));
+  });
+  float lane[S::width];
+  S::store(lane, count);
+  int64_t total = 0;
+  for (int i = 0; i < S::width; ++i) total += static_cast<int64_t>(lane[i]);
+  return total;
+}
+
+template <class S> lf_status top_k_hits(const lf_host *, const lf_top_k_hits_args *args) {
+  int64_t hits = 0;
+  for (int64_t i = 0; i < args->m; ++i) {
+    const float *x = args->x + i * args->ldx;
+    const float score = x[args->labels[i]];
+    hits += score == score && count_larger<S>(x, args->n, score) < args->k;
+  }
+  *args->hits = hits;
+  return LF_OK;
+}
+
+} // namespace lanefold::loss

@@ -1,0 +1,32 @@
+// log for finite x >= FLT_MIN (softmax takes it of sums of at least 1).
+// x = 2^e (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2);  log(1+f) = f - f^2/2 + f^3 q(f), q minimax of degree 8.
+// Infinity and NaN give themselves.
+#pragma once
+
+#include <cfloat>
+
+namespace lanefold::math {
+
+template <class S> typename S::V log_normal(typename S::V x) {
+  using V = typename S::V;
+  using I = typename S::I;
+  constexpr int32_t root_half = 0x3f3504f3; // sqrt(1/2)
+  const I shifted = S::bits(x) - I(root_half);
+  const V e = xsimd::to_float(shifted >> 23);
+  const V f = S::from_bits((shifted & I(0x7fffff)) + I(root_half)) - V(1.0f);
+  V q = V(7.3413901031017303466796875e-2f);
+  q = S::fma(q, f, V(-0.116625599563121795654296875f));
+  q = S::fma(q, f, V(0.1163233816623687744140625f));
+  q = S::fma(q, f, V(-0.123961620032787322998046875f));
+  q = S::fma(q, f, V(0.142513751983642578125f));
+  q = S::fma(q, f, V(-0.166691839694976806640625f));
+  q = S::fma(q, f, V(0.20000679790973663330078125f));
+  q = S::fma(q, f, V(-0.24999980628490447998046875f));
+  q = S::fma(q, f, V(0.333333313465118408203125f));
+  const V square = f * f;
+  const V low = S::fma(e, V(-0x1.05c610p-29f), S::fma(square * f, q, square * V(-0.5f)));
+  const V result = S::fma(e, V(0x1.62e430p-1f), f + low);
+  return S::select(x <= V(FLT_MAX), result, x);
+}
+
+} // namespace lanefold::math

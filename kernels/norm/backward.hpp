@@ -1,0 +1,119 @@
+// Gradient of batch normalization, alone or under the activation of a dense layer.
+#pragma once
+
+#include <kernels/activation/functions.hpp>
+#include <kernels/norm/reduce.hpp>
+
+#include <lanefold/norm.h>
+
+namespace lanefold::norm {
+
+// dt = dy * slope(y): what reaches the normalization.
+template <class S, class Activation> struct Incoming {
+  const float *dy;
+  int64_t lddy;
+  const float *y; // not read for Identity
+  int64_t ldy;
+  Activation act;
+
+  template <class Column> typename S::V at(const Column &column, int64_t row, int v) const {
+    const typename S::V d = column.load(dy + row * lddy, v);
+    if constexpr (std::is_same_v<Activation, activation::Identity>) return d;
+    else return d * act.template slope<S>(column.load(y + row * ldy, v));
+  }
+};
+
+// A Reduction (reduce.hpp): dbeta = sum dt, dgamma = sum dt * xhat,
+// dx = gamma * inv_std * (dt - dbeta / m - xhat * dgamma / m).
+template <class S, class Activation> struct Backward {
+  const lf_batch_norm *bn;
+  int64_t m, n;
+  const float *x;
+  int64_t ldx;
+  Incoming<S, Activation> dt;
+  float *dx; // NULL: not wanted
+  int64_t lddx;
+  float *dgamma, *dbeta;
+  float *partial; // [blocks][2][n]: dbeta and dgamma of each block
+
+  static int64_t scratch_floats(int64_t m, int64_t n) { return 2 * n * ceil_div(m, block_rows); }
+  float *block(int64_t index) const { return partial + 2 * n * index; }
+
+  void reduce(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
+    for (int64_t i = row; i < row + rows; i += block_rows)
+      simd::for_columns<S, 4>(first, first + columns, [&](const auto &column) {
+        reduce_block(i, smaller(i + block_rows, row + rows), column);
+      });
+  }
+
+  template <class Column> void reduce_block(int64_t begin, int64_t end, const Column &column) const {
+    using V = typename S::V;
+    V mean[Column::count], inv_std[Column::count], sum[Column::count], product[Column::count];
+    for (int v = 0; v < Column::count; ++v) {
+      mean[v] = column.load(bn->mean, v);
+      inv_std[v] = column.load(bn->inv_std, v);
+      sum[v] = product[v] = V(0.0f);
+    }
+    for (int64_t i = begin; i < end; ++i)
+      for (int v = 0; v < Column::count; ++v) {
+        const V d = dt.at(column, i, v);
+        const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
+        sum[v] = sum[v] + d;
+        product[v] = S::fma(d, xhat, product[v]);
+      }
+    float *out = block(begin / block_rows);
+    for (int v = 0; v < Column::count; ++v) {
+      column.store(out, v, sum[v]);
+      column.store(out + n, v, product[v]);
+    }
+  }
+
+  void merge(int64_t first, int64_t columns) const {
+    using V = typename S::V;
+    simd::for_columns<S, 1>(first, first + columns, [&](const auto &column) {
+      V sum(0.0f), product(0.0f);
+      for (int64_t b = 0; b * block_rows < m; ++b) {
+        sum = sum + column.load(block(b), 0);
+        product = product + column.load(block(b) + n, 0);
+      }
+      column.store(dbeta, 0, sum);
+      column.store(dgamma, 0, product);
+    });
+  }
+
+  void apply(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
+    using V = typename S::V;
+    if (!dx) return;
+    simd::for_columns<S, 4>(first, first + columns, [&](const auto &column) {
+      constexpr int count = std::remove_reference_t<decltype(column)>::count;
+      const V size(static_cast<float>(m));
+      V mean[count], inv_std[count], scale[count], shift[count], slope[count];
+      for (int v = 0; v < count; ++v) {
+        mean[v] = column.load(bn->mean, v);
+        inv_std[v] = column.load(bn->inv_std, v);
+        scale[v] = column.load(bn->gamma, v) * inv_std[v];
+        shift[v] = column.load(dbeta, v) / size;
+        slope[v] = V(0.0f) - column.load(dgamma, v) / size;
+      }
+      for (int64_t i = row; i < row + rows; ++i)
+        for (int v = 0; v < count; ++v) {
+          const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
+          const V d = dt.at(column, i, v) - shift[v];
+          column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, slope[v], d));
+        }
+    });
+  }
+};
+
+template <class S> lf_status batch_norm_backward(const lf_host *host, const lf_batch_norm_backward_args *args) {
+  using Gradient = Backward<S, activation::Identity>;
+  const Scratch scratch(host, Gradient::scratch_floats(args->m, args->n));
+  if (!scratch.valid()) return scratch.failure();
+  const Gradient gradient{args->batch_norm, args->m,   args->n,      args->x,     args->ldx,
+                          {args->dy, args->lddy, nullptr, 0, {}},    args->dx,    args->lddx,
+                          args->dgamma,     args->dbeta, scratch.data()};
+  run<S>(host, gradient, args->m, args->n);
+  return LF_OK;
+}
+
+} // namespace lanefold::norm

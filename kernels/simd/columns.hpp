@@ -1,0 +1,35 @@
+// Walks along a row in vectors: several at once, to hide latency, then single ones, then the tail.
+#pragma once
+
+#include <cstdint>
+
+namespace lanefold::simd {
+
+// Count vectors at columns first..: the last one holds only its first `part` lanes if Whole is false.
+template <class S, int Count, bool Whole> struct Columns {
+  using V = typename S::V;
+  static constexpr int count = Count;
+  int64_t first;
+  int part;
+
+  V load(const float *row, int v) const {
+    const float *p = row + first + v * S::width;
+    return Whole ? S::load(p) : S::load_part(p, part);
+  }
+  void store(float *row, int v, V value) const {
+    float *p = row + first + v * S::width;
+    if constexpr (Whole) S::store(p, value);
+    else S::store_part(p, value, part);
+  }
+};
+
+// Calls body(Columns) until columns begin..end-1 are covered.
+template <class S, int Most, class Body> void for_columns(int64_t begin, int64_t end, const Body &body) {
+  int64_t j = begin;
+  if constexpr (Most > 1)
+    for (; end - j >= Most * S::width; j += Most * S::width) body(Columns<S, Most, true>{j, S::width});
+  for (; end - j >= S::width; j += S::width) body(Columns<S, 1, true>{j, S::width});
+  if (j < end) body(Columns<S, 1, false>{j, static_cast<int>(end - j)});
+}
+
+} // namespace lanefold::simd

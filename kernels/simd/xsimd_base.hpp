@@ -1,0 +1,31 @@
+// What every instruction set's vocabulary shares: xsimd's batch of floats, and the few words built on it.
+// A vocabulary is a struct of static functions; kernels are templates over it.  Each adds what xsimd has no portable
+// word for: fma, load_part, store_part, bits, from_bits, transpose.
+#pragma once
+
+#include <xsimd/xsimd.hpp>
+
+#include <cstdint>
+
+namespace lanefold::simd {
+
+template <class Architecture> struct XsimdBase {
+  using V = xsimd::batch<float, Architecture>;
+  using I = xsimd::batch<int32_t, Architecture>;
+  using M = typename V::batch_bool_type;
+  static constexpr int width = static_cast<int>(V::size);
+
+  static V load(const float *p) { return V::load_unaligned(p); }
+  static void store(float *p, V v) { v.store_unaligned(p); }
+  static V broadcast(float x) { return V(x); }
+  static V select(M m, V a, V b) { return xsimd::select(m, a, b); }
+  static V sqrt(V v) { return xsimd::sqrt(v); }
+
+  // Lanes 0..count-1.
+  static M lanes_below(int count) {
+    alignas(64) static constexpr float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return load(lane) < broadcast(static_cast<float>(count));
+  }
+};
+
+} // namespace lanefold::simd

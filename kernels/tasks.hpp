@@ -1,0 +1,53 @@
+// How kernels hand work to the host: tasks by index, scratch memory that frees itself, and small index arithmetic.
+#pragma once
+
+#include <lanefold/plugin.h>
+
+namespace lanefold {
+
+inline constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+inline constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// Runs task(i) for i in 0..count-1; the host may run them at once and in any order.
+template <class Task> void for_each_task(const lf_host *host, int64_t count, const Task &task) {
+  if (count == 1) return task(int64_t{0});
+  const auto run = [](void *arg, int64_t index) { (*static_cast<const Task *>(arg))(index); };
+  host->parallel_for(host->self, count, run, const_cast<Task *>(&task));
+}
+
+// The index-th of count even pieces of 0..size-1, cut at multiples of unit.
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+inline Range piece(int64_t size, int64_t unit, int64_t count, int64_t index) {
+  const int64_t units = ceil_div(size, unit);
+  return {smaller(size, units * index / count * unit), smaller(size, units * (index + 1) / count * unit)};
+}
+
+// Scratch memory of one call.  valid() is false if the host had none.
+class Scratch {
+public:
+  Scratch(const lf_host *host, int64_t floats)
+      : host_(host), wanted_(floats > 0),
+        memory_(wanted_ ? static_cast<float *>(host->acquire(host->self, static_cast<uint64_t>(floats) * sizeof(float)))
+                        : nullptr) {}
+  ~Scratch() {
+    if (memory_) host_->release(host_->self, memory_);
+  }
+  Scratch(const Scratch &) = delete;
+  Scratch &operator=(const Scratch &) = delete;
+
+  bool valid() const { return memory_ || !wanted_; }
+  float *data() const { return memory_; }
+  lf_status failure() const { return host_->fail(host_->self, LF_OUT_OF_MEMORY, "scratch memory could not be had"); }
+
+private:
+  const lf_host *host_;
+  bool wanted_;
+  float *memory_;
+};
+
+} // namespace lanefold

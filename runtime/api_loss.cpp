@@ -1,0 +1,42 @@
+// lf_softmax_cross_entropy and lf_top_k_hits.
+#include "runtime/call.hpp"
+#include "runtime/operations.hpp"
+
+namespace lanefold::runtime {
+
+bool check_arguments(Check &check, lf_softmax_cross_entropy_args &args) {
+  check.flags("flags", args.flags, 0, "none");
+  check.sizes({{"m", args.m}, {"n", args.n}}, 1);
+  check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
+  check.reads("labels", args.labels, vector(args.m));
+  check.writes("loss", args.loss, vector(1));
+  if (args.dx != nullptr) check.writes("dx", args.dx, {args.m, args.n, args.lddx, "lddx"}, "x");
+  check.overlaps();
+  check.labels(args.labels, args.m, args.n);
+  return true;
+}
+
+// Of no rows, none is a hit: the kernel writes 0.
+bool check_arguments(Check &check, lf_top_k_hits_args &args) {
+  check.flags("flags", args.flags, 0, "none");
+  check.sizes({{"m", args.m}, {"n", args.n}});
+  if (args.k < 1 || args.k > args.n)
+    check.fail(LF_INVALID_ARGUMENT, "k is %lld, but must be in 1..n, and n is %lld", static_cast<long long>(args.k),
+               static_cast<long long>(args.n));
+  check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
+  check.reads("labels", args.labels, vector(args.m));
+  check.writes("hits", args.hits, vector(1));
+  check.overlaps();
+  check.labels(args.labels, args.m, args.n);
+  return true;
+}
+
+} // namespace lanefold::runtime
+
+lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_cross_entropy_args *args) {
+  return lanefold::runtime::run(context, "lf_softmax_cross_entropy", &lf_kernel_table::softmax_cross_entropy, args);
+}
+
+lf_status lf_top_k_hits(lf_context *context, const lf_top_k_hits_args *args) {
+  return lanefold::runtime::run(context, "lf_top_k_hits", &lf_kernel_table::top_k_hits, args);
+}

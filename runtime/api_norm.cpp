@@ -1,0 +1,106 @@
+// Batch normalization alone, and folding.
+#include "runtime/call.hpp"
+#include "runtime/operations.hpp"
+
+#include <cmath>
+
+namespace lanefold::runtime {
+namespace {
+
+// The arrays that a use touches: one row of the table in norm.h.
+void check_batch_norm_arrays(Check &check, const lf_batch_norm &norm, BatchNormUse use, int64_t n) {
+  check.reads("batch_norm.gamma", norm.gamma, vector(n));
+  if (use != BatchNormUse::backward) check.reads("batch_norm.beta", norm.beta, vector(n));
+  switch (use) {
+  case BatchNormUse::training:
+    check.together({"batch_norm.running_mean", norm.running_mean}, {"batch_norm.running_var", norm.running_var});
+    check.together({"batch_norm.mean", norm.mean}, {"batch_norm.inv_std", norm.inv_std});
+    if (norm.running_mean != nullptr) {
+      check.writes("batch_norm.running_mean", norm.running_mean, vector(n));
+      check.writes("batch_norm.running_var", norm.running_var, vector(n));
+    }
+    if (norm.mean != nullptr) {
+      check.writes("batch_norm.mean", norm.mean, vector(n));
+      check.writes("batch_norm.inv_std", norm.inv_std, vector(n));
+    }
+    break;
+  case BatchNormUse::inference:
+  case BatchNormUse::fold:
+    check.reads("batch_norm.running_mean", norm.running_mean, vector(n));
+    check.reads("batch_norm.running_var", norm.running_var, vector(n));
+    break;
+  case BatchNormUse::backward:
+    check.reads("batch_norm.mean", norm.mean, vector(n));
+    check.reads("batch_norm.inv_std", norm.inv_std, vector(n));
+    break;
+  }
+}
+
+} // namespace
+
+const lf_batch_norm *check_batch_norm(Check &check, const lf_batch_norm *given, BatchNormUse use, int64_t m,
+                                      int64_t n) {
+  if ((use == BatchNormUse::training || use == BatchNormUse::backward) && m == 1)
+    check.fail(LF_INVALID_ARGUMENT, "m is 1, but the variance of one sample cannot be normalized by");
+  if (given == nullptr && check.sizes_only()) return nullptr;
+  const lf_batch_norm *norm = check.read_batch_norm(given);
+  if (norm == nullptr) return nullptr;
+  check.flags("batch_norm.flags", norm->flags, 0, "none");
+  check.value("batch_norm.eps", norm->eps, norm->eps > 0 && std::isfinite(norm->eps), "above 0 and finite");
+  if (use == BatchNormUse::training)
+    check.value("batch_norm.momentum", norm->momentum, norm->momentum >= 0 && norm->momentum <= 1, "in 0..1");
+  check_batch_norm_arrays(check, *norm, use, n);
+  return norm;
+}
+
+bool check_arguments(Check &check, lf_batch_norm_forward_args &args) {
+  check.flags("flags", args.flags, LF_TRAINING, "LF_TRAINING");
+  check.sizes({{"m", args.m}, {"n", args.n}});
+  const bool training = (args.flags & LF_TRAINING) != 0;
+  args.batch_norm = check_batch_norm(
+      check, args.batch_norm, training ? BatchNormUse::training : BatchNormUse::inference, args.m, args.n);
+  check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
+  check.writes("y", args.y, {args.m, args.n, args.ldy, "ldy"}, "x");
+  check.overlaps();
+  return args.m > 0 && args.n > 0;
+}
+
+// Over no rows the gradients are sums of nothing: 0, which the kernel writes.
+bool check_arguments(Check &check, lf_batch_norm_backward_args &args) {
+  check.flags("flags", args.flags, 0, "none");
+  check.sizes({{"m", args.m}, {"n", args.n}});
+  args.batch_norm = check_batch_norm(check, args.batch_norm, BatchNormUse::backward, args.m, args.n);
+  check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
+  check.reads("dy", args.dy, {args.m, args.n, args.lddy, "lddy"});
+  if (args.dx != nullptr) check.writes("dx", args.dx, {args.m, args.n, args.lddx, "lddx"}, "dy");
+  check.writes("dgamma", args.dgamma, vector(args.n));
+  check.writes("dbeta", args.dbeta, vector(args.n));
+  check.overlaps();
+  return args.n > 0;
+}
+
+bool check_arguments(Check &check, lf_fold_batch_norm_args &args) {
+  check.flags("flags", args.flags, 0, "none");
+  check.sizes({{"k", args.k}, {"n", args.n}});
+  args.batch_norm = check_batch_norm(check, args.batch_norm, BatchNormUse::fold, 0, args.n);
+  check.reads("w", args.w, {args.k, args.n, args.ldw, "ldw"});
+  if (args.bias != nullptr) check.reads("bias", args.bias, vector(args.n));
+  check.writes("folded_w", args.folded_w, {args.k, args.n, args.ldf, "ldf"}, "w");
+  check.writes("folded_bias", args.folded_bias, vector(args.n), "bias");
+  check.overlaps();
+  return args.n > 0;
+}
+
+} // namespace lanefold::runtime
+
+lf_status lf_batch_norm_forward(lf_context *context, const lf_batch_norm_forward_args *args) {
+  return lanefold::runtime::run(context, "lf_batch_norm_forward", &lf_kernel_table::batch_norm_forward, args);
+}
+
+lf_status lf_batch_norm_backward(lf_context *context, const lf_batch_norm_backward_args *args) {
+  return lanefold::runtime::run(context, "lf_batch_norm_backward", &lf_kernel_table::batch_norm_backward, args);
+}
+
+lf_status lf_fold_batch_norm(lf_context *context, const lf_fold_batch_norm_args *args) {
+  return lanefold::runtime::run(context, "lf_fold_batch_norm", &lf_kernel_table::fold_batch_norm, args);
+}

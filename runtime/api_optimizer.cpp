@@ -1,0 +1,36 @@
+// lf_optimizer_step.
+#include "runtime/call.hpp"
+#include "runtime/operations.hpp"
+
+#include <cmath>
+
+namespace lanefold::runtime {
+
+bool check_arguments(Check &check, lf_optimizer_step_args &args) {
+  const bool adam = args.optimizer == LF_ADAM;
+  const bool has_v = args.optimizer != LF_SGD;
+  check.flags("flags", args.flags, 0, "none");
+  check.flags("reserved", static_cast<uint32_t>(args.reserved), 0, "none");
+  check.code("optimizer", args.optimizer, LF_OPTIMIZER_COUNT, "LF_SGD 0, LF_MOMENTUM 1, LF_NESTEROV 2, LF_ADAM 3");
+  check.sizes({{"n", args.n}});
+  check.value("learning_rate", args.learning_rate, args.learning_rate >= 0 && std::isfinite(args.learning_rate),
+              "at least 0 and finite");
+  if (has_v) check.value("momentum", args.momentum, args.momentum >= 0 && args.momentum < 1, "at least 0 and below 1");
+  if (adam) {
+    check.value("beta2", args.beta2, args.beta2 >= 0 && args.beta2 < 1, "at least 0 and below 1");
+    check.value("eps", args.eps, args.eps > 0 && std::isfinite(args.eps), "above 0 and finite");
+    check.value("step", args.step, args.step >= 1, "at least 1");
+  }
+  check.writes("w", args.w, vector(args.n));
+  check.reads("g", args.g, vector(args.n));
+  if (has_v) check.writes("v", args.v, vector(args.n));
+  if (adam) check.writes("s", args.s, vector(args.n));
+  check.overlaps();
+  return args.n > 0;
+}
+
+} // namespace lanefold::runtime
+
+lf_status lf_optimizer_step(lf_context *context, const lf_optimizer_step_args *args) {
+  return lanefold::runtime::run(context, "lf_optimizer_step", &lf_kernel_table::optimizer_step, args);
+}

@@ -1,0 +1,110 @@
+// One public call, from entry to exit: nothing unwinds out of it, its floating-point state is set, its arguments are
+// checked, and the plugins of the context's chain are asked for the operation in turn.
+#pragma once
+
+#include "runtime/check.hpp"
+#include "runtime/context.hpp"
+#include "runtime/error.hpp"
+#include "runtime/float_state.hpp"
+
+#include <lanefold/plugin.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+namespace lanefold::runtime {
+
+// The host that a plugin sees during one call. What it says goes to lf_last_error only if the call fails in the end.
+class Call {
+public:
+  Call(lf_context &context, const char *name) noexcept : context_(context), name_(name) {
+    message_[0] = 0;
+    host_ = {sizeof(lf_host), context.executor.threads(), context.cpu_features, this, parallel_for, acquire, release,
+             fail,            log};
+  }
+  Call(const Call &) = delete;
+  Call &operator=(const Call &) = delete;
+
+  const lf_host *host() const { return &host_; }
+  const char *message() const { return message_; }
+
+  // Notes the plugin's message, or one that at least names it, if status is not LF_OK.
+  lf_status finish(lf_status status, const LoadedPlugin &plugin) {
+    if (status == LF_OK) return status;
+    if (message_[0] == 0)
+      std::snprintf(message_, sizeof message_, "plugin %s answers %s", plugin.name.c_str(), lf_status_name(status));
+    return note_error(context_.serial, status, name_, message_);
+  }
+
+private:
+  static lf_context &context_of(void *self) { return static_cast<Call *>(self)->context_; }
+
+  static void parallel_for(void *self, int64_t count, lf_task task, void *arg) {
+    context_of(self).executor.parallel_for(count, task, arg);
+  }
+  static void *acquire(void *self, uint64_t bytes) { return context_of(self).scratch.acquire(bytes); }
+  static void release(void *self, void *memory) { context_of(self).scratch.release(memory); }
+  static lf_status fail(void *self, lf_status status, const char *message) {
+    std::snprintf(static_cast<Call *>(self)->message_, message_size, "%s", message);
+    return status;
+  }
+  static void log(void *self, int32_t level, const char *message) {
+    const Log &sink = context_of(self).log;
+    if (sink.function != nullptr) sink.function(sink.self, level, message);
+  }
+
+  lf_context &context_;
+  const char *name_;
+  lf_host host_;
+  char message_[message_size];
+};
+
+// Runs body(check), and turns what it throws into a status.
+template <class Body> lf_status guarded(uint64_t serial, const char *name, Body body) noexcept {
+  const FloatState state;
+  try {
+    Check check(serial, name);
+    return body(check);
+  } catch (const std::bad_alloc &) {
+    return note_error(serial, LF_OUT_OF_MEMORY, name, "out of memory");
+  } catch (const std::exception &error) {
+    return note_error(serial, LF_INTERNAL, name, error.what());
+  } catch (...) {
+    return note_error(serial, LF_INTERNAL, name, "unknown exception");
+  }
+}
+
+// The same for a call on a context, which must not be NULL.
+template <class Body> lf_status guarded(const lf_context *context, const char *name, Body body) noexcept {
+  if (context == nullptr) return note_error(no_context, LF_INVALID_ARGUMENT, name, "context is NULL");
+  return guarded(context->serial, name, body);
+}
+
+// Asks the plugins of the chain in turn: attempt(plugin, host) answers a status, LF_UNSUPPORTED to pass on.
+template <class Attempt> lf_status ask_chain(lf_context &context, const char *name, Attempt attempt) {
+  Call call(context, name);
+  for (const LoadedPlugin &plugin : context.chain) {
+    const lf_status status = attempt(plugin, call.host());
+    if (status != LF_UNSUPPORTED) return call.finish(status, plugin);
+  }
+  return call.finish(LF_UNSUPPORTED, context.chain.back());
+}
+
+template <class Args> using Kernel = lf_status (*lf_kernel_table::*)(const lf_host *, const Args *);
+
+// A whole public call whose operation takes nothing but its argument struct.
+template <class Args>
+lf_status run(lf_context *context, const char *name, Kernel<Args> kernel, const Args *given) noexcept {
+  return guarded(context, name, [=](Check &check) {
+    Args args = check.read("args", given);
+    const bool has_work = check_arguments(check, args);
+    if (!check.ok() || !has_work) return check.status();
+    return ask_chain(*context, name, [&](const LoadedPlugin &plugin, const lf_host *host) {
+      const auto operation = plugin.table.*kernel;
+      return operation == nullptr ? LF_UNSUPPORTED : operation(host, &args);
+    });
+  });
+}
+
+} // namespace lanefold::runtime

@@ -1,0 +1,179 @@
+// The rules and their messages.
+#include "runtime/check.hpp"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+namespace lanefold::runtime {
+namespace {
+
+// No struct is near this; a struct_size beyond it is a field that was not set.
+constexpr uint32_t largest_struct = 4096;
+
+} // namespace
+
+lf_status Check::fail(lf_status status, const char *format, ...) {
+  if (!ok()) return status_;
+  status_ = status;
+  char text[message_size];
+  va_list values;
+  va_start(values, format);
+  std::vsnprintf(text, sizeof text, format, values);
+  va_end(values);
+  return note_error(serial_, status, call_, text);
+}
+
+void Check::present(const char *name, const void *pointer) {
+  if (pointer == nullptr) fail(LF_INVALID_ARGUMENT, "%s is NULL", name);
+}
+
+// Every version of each struct so far has the size of today, so a smaller one is an error, not an older caller.
+void Check::read_struct(const char *name, const void *given, void *whole, uint32_t known_size) {
+  present(name, given);
+  if (!ok()) return;
+  uint32_t size;
+  std::memcpy(&size, given, sizeof size);
+  if (size < known_size || size > largest_struct) {
+    fail(LF_INVALID_ARGUMENT, "%s.struct_size is %" PRIu32 ", but the struct has %" PRIu32 " bytes", name, size,
+         known_size);
+    return;
+  }
+  const char *bytes = static_cast<const char *>(given);
+  if (std::any_of(bytes + known_size, bytes + size, [](char byte) { return byte != 0; })) {
+    fail(LF_UNSUPPORTED, "%s uses a field that this library does not know (struct_size %" PRIu32 ", known %" PRIu32 ")",
+         name, size, known_size);
+    return;
+  }
+  std::memcpy(whole, given, known_size);
+}
+
+lf_batch_norm *Check::read_batch_norm(const lf_batch_norm *given) {
+  batch_norm_ = read("batch_norm", given);
+  return ok() ? &batch_norm_ : nullptr;
+}
+
+void Check::flags(const char *name, uint32_t given, uint32_t known, const char *known_names) {
+  if ((given & ~known) != 0)
+    fail(LF_UNSUPPORTED, "%s has unknown bits 0x%" PRIx32 "; known are: %s", name, given & ~known, known_names);
+}
+
+void Check::code(const char *name, int32_t given, int32_t count, const char *known_names) {
+  if (given < 0 || given >= count)
+    fail(LF_UNSUPPORTED, "%s is %" PRId32 ", which is none of: %s", name, given, known_names);
+}
+
+void Check::sizes(std::initializer_list<NamedSize> sizes, int64_t least) {
+  for (const NamedSize &size : sizes)
+    if (size.value < least)
+      fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at least %" PRId64, size.name, size.value, least);
+}
+
+void Check::value(const char *name, double given, bool good, const char *rule) {
+  if (!good && !sizes_only_) fail(LF_INVALID_ARGUMENT, "%s is %g, but must be %s", name, given, rule);
+}
+
+void Check::value(const char *name, int64_t given, bool good, const char *rule) {
+  if (!good && !sizes_only_) fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be %s", name, given, rule);
+}
+
+void Check::together(NamedPointer one, NamedPointer other) {
+  if (sizes_only_ || (one.pointer == nullptr) == (other.pointer == nullptr)) return;
+  if (one.pointer == nullptr) std::swap(one, other);
+  fail(LF_INVALID_ARGUMENT, "%s is NULL, but %s is given: both or neither", other.name, one.name);
+}
+
+void Check::write_text(std::string_view from, char *text, uint64_t size, uint64_t *needed) {
+  if (text == nullptr && size > 0) fail(LF_INVALID_ARGUMENT, "text is NULL, but size is %" PRIu64, size);
+  if (!ok()) return;
+  if (size > 0) {
+    const std::size_t length = std::min<uint64_t>(from.size(), size - 1);
+    std::memcpy(text, from.data(), length);
+    text[length] = 0;
+  }
+  if (needed != nullptr) *needed = from.size() + 1;
+}
+
+void Check::labels(const int32_t *labels, int64_t m, int64_t n) {
+  if (!ok() || sizes_only_) return;
+  for (int64_t i = 0; i < m; ++i) {
+    if (labels[i] >= 0 && labels[i] < n) continue;
+    fail(LF_INVALID_ARGUMENT, "labels[%" PRId64 "] is %" PRId32 ", but must be in 0..%" PRId64, i, labels[i], n - 1);
+    return;
+  }
+}
+
+void Check::operand(Operand operand, const Shape &shape) {
+  if (!ok() || shape.rows == 0 || shape.columns == 0) return;
+  const char *name = operand.name;
+  const auto address = reinterpret_cast<uintptr_t>(operand.pointer);
+  if (!sizes_only_) {
+    if (operand.pointer == nullptr)
+      fail(LF_INVALID_ARGUMENT, "%s is NULL, but has %" PRId64 " x %" PRId64 " elements", name, shape.rows,
+           shape.columns);
+    else if (address % operand.element_size != 0)
+      fail(LF_INVALID_ARGUMENT, "%s is not aligned to %" PRIu64 " bytes", name, operand.element_size);
+    else if (shape.stride < shape.columns)
+      fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but %s has %" PRId64 " columns", shape.stride_name, shape.stride,
+           name, shape.columns);
+    if (!ok()) return;
+  }
+  const int64_t stride = sizes_only_ ? shape.columns : shape.stride;
+  ptrdiff_t elements, bytes;
+  uintptr_t end;
+  if (__builtin_mul_overflow(shape.rows - 1, stride, &elements) ||
+      __builtin_add_overflow(elements, shape.columns, &elements) ||
+      __builtin_mul_overflow(elements, static_cast<ptrdiff_t>(operand.element_size), &bytes) ||
+      __builtin_add_overflow(address, static_cast<uintptr_t>(bytes), &end)) {
+    fail(LF_INVALID_ARGUMENT, "%s is too large: %" PRId64 " x %" PRId64 " elements, %" PRId64 " from row to row", name,
+         shape.rows, shape.columns, stride);
+    return;
+  }
+  if (sizes_only_) return;
+  operand.bytes = static_cast<uint64_t>(bytes);
+  operand.row_bytes = static_cast<uint64_t>(shape.columns) * operand.element_size;
+  operand.stride_bytes = shape.rows == 1 ? operand.row_bytes : static_cast<uint64_t>(stride) * operand.element_size;
+  operand.one_row = shape.rows == 1;
+  if (operand_count_ == most_operands) {
+    fail(LF_INTERNAL, "too many operands");
+    return;
+  }
+  operands_[operand_count_++] = operand;
+}
+
+// Where the byte ranges meet, two matrices of one stride may still be different columns of a larger matrix; a single
+// row has any stride.
+bool Check::overlap(const Operand &one, const Operand &other) {
+  const auto one_begin = reinterpret_cast<uintptr_t>(one.pointer);
+  const auto other_begin = reinterpret_cast<uintptr_t>(other.pointer);
+  if (other_begin < one_begin) return overlap(other, one);
+  if (one_begin + one.bytes <= other_begin) return false;
+  if (one.one_row && other.one_row) return true;
+  if (!one.one_row && !other.one_row && one.stride_bytes != other.stride_bytes) return true;
+  const uint64_t stride = one.one_row ? other.stride_bytes : one.stride_bytes;
+  const uint64_t offset = (other_begin - one_begin) % stride;
+  return offset < one.row_bytes || offset + other.row_bytes > stride;
+}
+
+bool Check::same(const Operand &output, const Operand &other) {
+  return output.may_be != nullptr && std::strcmp(output.may_be, other.name) == 0 && output.pointer == other.pointer &&
+         output.bytes == other.bytes && output.stride_bytes == other.stride_bytes;
+}
+
+void Check::overlaps() {
+  if (!ok()) return;
+  for (int i = 0; i < operand_count_; ++i) {
+    for (int j = 0; j < i; ++j) {
+      const Operand &one = operands_[i], &other = operands_[j];
+      if (!one.written && !other.written) continue;
+      if (!overlap(one, other) || same(one, other) || same(other, one)) continue;
+      const Operand &output = one.written ? one : other;
+      fail(LF_INVALID_ARGUMENT, "%s overlaps %s", output.name, (&output == &one ? other : one).name);
+      return;
+    }
+  }
+}
+
+} // namespace lanefold::runtime

@@ -1,0 +1,71 @@
+// Tasks are claimed one by one from a counter, by as many runners as there are threads. So a thread limit holds in any
+// pool, and whatever a pool could not run (out of memory, say) the calling thread does.
+#include "runtime/executor.hpp"
+
+#include "runtime/float_state.hpp"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <atomic>
+#include <sched.h>
+#include <thread>
+
+namespace lanefold::runtime {
+namespace {
+
+struct Job {
+  const int64_t count;
+  const lf_task task;
+  void *const arg;
+  std::atomic<int64_t> next{0};
+
+  void run() noexcept {
+    const FloatState state;
+    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < count;
+         i = next.fetch_add(1, std::memory_order_relaxed))
+      task(arg, i);
+  }
+};
+
+void run_job(void *job, int64_t) { static_cast<Job *>(job)->run(); }
+
+// Isolated: a thread that waits here takes no task of another call, whose memory and stack it would add to its own.
+void run_on_tbb(tbb::task_arena &arena, Job &job, int64_t runners) noexcept {
+  try {
+    arena.execute([&] {
+      tbb::this_task_arena::isolate([&] {
+        tbb::parallel_for(
+            tbb::blocked_range<int64_t>(0, runners, 1), [&](const auto &) { job.run(); }, tbb::simple_partitioner());
+      });
+    });
+  } catch (...) {
+    // oneTBB had no memory for its tasks; it has waited for those that did start.
+  }
+}
+
+} // namespace
+
+int32_t available_cpus() noexcept {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(CPU_COUNT(&set), 1);
+  return std::max(static_cast<int32_t>(std::thread::hardware_concurrency()), 1); // more than 1024 CPUs
+}
+
+// oneTBB has no more workers than CPUs, and prints a warning when asked for more.
+Executor::Executor(int32_t threads, const lf_executor &own)
+    : threads_(threads), own_(own), arena_(std::min(threads, available_cpus())) {}
+
+void Executor::parallel_for(int64_t count, lf_task task, void *arg) noexcept {
+  Job job{count, task, arg};
+  const int64_t runners = std::min<int64_t>(count, threads_);
+  if (runners > 1) {
+    if (own_.parallel_for != nullptr)
+      own_.parallel_for(own_.self, runners, run_job, &job);
+    else
+      run_on_tbb(arena_, job, runners);
+  }
+  job.run();
+}
+
+} // namespace lanefold::runtime

@@ -1,0 +1,170 @@
+// Folders, modules, dlopen.
+#include "runtime/plugin_loader.hpp"
+
+#include "runtime/cpu.hpp"
+#include "runtime/trust.hpp"
+
+#include <algorithm>
+#include <dlfcn.h>
+#include <filesystem>
+#include <limits>
+
+// The portable plugin, linked in under a name of its own.
+extern "C" const lf_plugin_entry lf_portable_entry;
+
+namespace lanefold::runtime {
+namespace {
+
+constexpr std::string_view manifest_ending = ".manifest";
+
+std::vector<std::string> stems_of_manifests(const std::string &folder) {
+  std::vector<std::string> stems;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string file = it->path().filename().string();
+    if (file.size() > manifest_ending.size() && file.ends_with(manifest_ending))
+      stems.push_back(file.substr(0, file.size() - manifest_ending.size()));
+  }
+  std::sort(stems.begin(), stems.end());
+  return stems;
+}
+
+void refuse(Candidate &candidate, const std::string &reason) {
+  candidate.judgement = Judgement::refused;
+  candidate.reason = reason;
+}
+
+// A manifest that others can write is still read, to tell which plugin is refused.
+Candidate read_candidate(const std::string &folder, const std::string &stem) {
+  const std::string manifest_path = folder + "/" + stem + std::string(manifest_ending);
+  Candidate candidate;
+  candidate.path = folder + "/" + stem + ".so";
+  std::string distrust = why_distrusted(folder);
+  if (distrust.empty()) distrust = why_file_distrusted(manifest_path);
+  if (distrust.empty()) distrust = why_file_distrusted(candidate.path);
+  if (std::filesystem::is_regular_file(manifest_path)) candidate.manifest = read_manifest(manifest_path);
+  if (candidate.manifest.name.empty()) {
+    candidate.manifest.name = stem;
+    candidate.manifest.priority = std::numeric_limits<int32_t>::min();
+  }
+  if (!distrust.empty())
+    refuse(candidate, distrust);
+  else if (!candidate.manifest.problem.empty())
+    refuse(candidate, candidate.manifest.problem);
+  return candidate;
+}
+
+Candidate built_in_candidate() {
+  Candidate candidate;
+  candidate.path = "built in";
+  candidate.built_in = &lf_portable_entry;
+  candidate.manifest.name = lf_portable_entry.name;
+  candidate.manifest.vendor = lf_portable_entry.vendor;
+  candidate.manifest.needs = lf_portable_entry.needs;
+  candidate.manifest.needs_text = feature_names(lf_portable_entry.needs);
+  candidate.manifest.priority = lf_portable_entry.priority;
+  return candidate;
+}
+
+// The entry of a module, or NULL with the reason in candidate.
+const lf_plugin_entry *open_module(Candidate &candidate) {
+  void *module = dlopen(candidate.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (module == nullptr) {
+    const char *error = dlerror();
+    refuse(candidate, std::string("cannot be opened: ") + (error == nullptr ? "unknown error" : error));
+    return nullptr;
+  }
+  const auto *entry = static_cast<const lf_plugin_entry *>(dlsym(module, LF_PLUGIN_ENTRY_SYMBOL));
+  if (entry == nullptr) refuse(candidate, "exports no " LF_PLUGIN_ENTRY_SYMBOL);
+  return entry;
+}
+
+// What differs between the entry and the manifest, or "".
+std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest) {
+  if (entry.struct_size < sizeof(lf_plugin_entry)) return "its entry is too small";
+  if (entry.name == nullptr || entry.vendor == nullptr || entry.fill == nullptr) return "its entry is incomplete";
+  if (manifest.name != entry.name) return std::string("calls itself ") + entry.name + ", unlike its manifest";
+  if (manifest.vendor != entry.vendor) return "its vendor is not that of its manifest";
+  if (manifest.needs != entry.needs) return "needs " + feature_names(entry.needs) + ", unlike its manifest";
+  if (manifest.priority != entry.priority) return "its priority is not that of its manifest";
+  return "";
+}
+
+bool has_part_of_inference(const lf_kernel_table &table) {
+  const int parts =
+      (table.packed_weights_size != nullptr) + (table.pack_weights != nullptr) + (table.dense_infer != nullptr);
+  return parts != 0 && parts != 3;
+}
+
+} // namespace
+
+std::string own_plugin_folder(const Log &log) {
+  Dl_info library;
+  if (dladdr(reinterpret_cast<const void *>(&lf_version), &library) == 0) return "";
+  const std::string file = library.dli_fname;
+  if (!file.starts_with('/')) {
+    log(LF_LOG_WARNING, "no plugins beside " + file + ": its path is not absolute");
+    return "";
+  }
+  const std::string real = resolve(file);
+  return resolve(real.substr(0, real.rfind('/') + 1) + "lanefold");
+}
+
+std::vector<std::string> split_folders(const std::string &path, const Log &log) {
+  std::vector<std::string> folders;
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find(':', begin), path.size());
+    const std::string folder = path.substr(begin, end - begin);
+    begin = end + 1;
+    if (folder.empty()) continue;
+    const std::string real = folder.starts_with('/') ? resolve(folder) : "";
+    if (!real.empty())
+      folders.push_back(real);
+    else
+      log(LF_LOG_WARNING, "plugin folder " + folder + " is left out: not an absolute path to a folder");
+  }
+  return folders;
+}
+
+std::vector<Candidate> find_candidates(const std::vector<std::string> &folders) {
+  std::vector<Candidate> candidates = {built_in_candidate()};
+  for (const std::string &folder : folders) {
+    for (const std::string &stem : stems_of_manifests(folder)) {
+      Candidate candidate = read_candidate(folder, stem);
+      const auto same = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate &earlier) {
+        return earlier.judgement == Judgement::usable && earlier.manifest.name == candidate.manifest.name;
+      });
+      if (candidate.judgement == Judgement::usable && same != candidates.end()) {
+        candidate.judgement = Judgement::shadowed;
+        candidate.reason = same->built_in != nullptr ? "the built-in one serves" : "found first: " + same->path;
+      }
+      candidates.push_back(candidate);
+    }
+  }
+  return candidates;
+}
+
+std::optional<LoadedPlugin> load(Candidate &candidate, const lf_host &host) {
+  const lf_plugin_entry *entry = candidate.built_in != nullptr ? candidate.built_in : open_module(candidate);
+  if (entry == nullptr) return std::nullopt;
+  const std::string difference = disagreement(*entry, candidate.manifest);
+  if (!difference.empty()) {
+    refuse(candidate, difference);
+    return std::nullopt;
+  }
+  candidate.opened = true;
+  LoadedPlugin plugin{candidate.manifest.name, {}};
+  plugin.table.struct_size = sizeof plugin.table;
+  const lf_status status = entry->fill(&host, &plugin.table);
+  if (status != LF_OK) {
+    refuse(candidate, std::string("offers no operations: ") + lf_status_name(status));
+    return std::nullopt;
+  }
+  if (has_part_of_inference(plugin.table)) {
+    refuse(candidate, "offers only a part of packed_weights_size, pack_weights and dense_infer");
+    return std::nullopt;
+  }
+  return plugin;
+}
+
+} // namespace lanefold::runtime

@@ -1,0 +1,145 @@
+// Judges candidates, takes the best or the forced one, and builds the chain that ends with portable.
+#include "runtime/selection.hpp"
+
+#include <algorithm>
+
+namespace lanefold::runtime {
+namespace {
+
+void judge_features(std::vector<Candidate> &candidates, const CpuFeatures &cpu) {
+  for (Candidate &candidate : candidates) {
+    if (candidate.judgement != Judgement::usable) continue;
+    candidate.reason = what_is_missing(candidate.manifest.needs, cpu);
+    if (!candidate.reason.empty()) candidate.judgement = Judgement::lacks_features;
+  }
+}
+
+void sort_best_first(std::vector<Candidate> &candidates) {
+  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate &a, const Candidate &b) {
+    if (a.manifest.priority != b.manifest.priority) return a.manifest.priority > b.manifest.priority;
+    return a.manifest.name < b.manifest.name;
+  });
+}
+
+// The usable candidate of that name, else any of that name, else NULL.
+Candidate *find_named(std::vector<Candidate> &candidates, const std::string &name) {
+  Candidate *found = nullptr;
+  for (Candidate &candidate : candidates) {
+    if (candidate.manifest.name != name) continue;
+    if (candidate.judgement == Judgement::usable) return &candidate;
+    if (found == nullptr) found = &candidate;
+  }
+  return found;
+}
+
+std::string list_of_names(const std::vector<Candidate> &candidates) {
+  std::vector<std::string> names;
+  for (const Candidate &candidate : candidates)
+    if (std::find(names.begin(), names.end(), candidate.manifest.name) == names.end())
+      names.push_back(candidate.manifest.name);
+  std::string text;
+  for (const std::string &name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+bool lacks_an_operation(const std::vector<LoadedPlugin> &chain) {
+  const auto lacks = [&chain](auto operation) {
+    return std::none_of(chain.begin(), chain.end(), [operation](const LoadedPlugin &plugin) {
+      return plugin.table.*operation != nullptr;
+    });
+  };
+  using Table = lf_kernel_table;
+  return lacks(&Table::sgemm) || lacks(&Table::dense_infer) || lacks(&Table::dense_forward) ||
+         lacks(&Table::dense_backward) || lacks(&Table::batch_norm_forward) || lacks(&Table::batch_norm_backward) ||
+         lacks(&Table::fold_batch_norm) || lacks(&Table::activation_forward) || lacks(&Table::activation_backward) ||
+         lacks(&Table::softmax_cross_entropy) || lacks(&Table::top_k_hits) || lacks(&Table::optimizer_step);
+}
+
+void fail(Selection &selection, lf_status status, const std::string &message) {
+  selection.status = status;
+  selection.message = message;
+}
+
+// Opens a candidate as the next of the chain; answers whether that worked.
+bool append(Selection &selection, Candidate &candidate, const lf_host &host) {
+  auto plugin = load(candidate, host);
+  if (plugin) selection.chain.push_back(std::move(*plugin));
+  return plugin.has_value();
+}
+
+// The candidate to begin the chain with, opened; NULL with status and message if the forced one cannot be.
+Candidate *choose(Selection &selection, const Request &request, const lf_host &host) {
+  if (request.isa.empty()) {
+    for (Candidate &candidate : selection.candidates)
+      if (candidate.judgement == Judgement::usable && append(selection, candidate, host)) return &candidate;
+    fail(selection, LF_INTERNAL, "the built-in plugin cannot be used: " + selection.candidates.back().reason);
+    return nullptr;
+  }
+  const std::string asked = request.isa_source + " is '" + request.isa + "', but ";
+  Candidate *named = find_named(selection.candidates, request.isa);
+  if (named == nullptr) {
+    fail(selection, LF_NOT_FOUND, asked + "there is no such plugin; there are " + list_of_names(selection.candidates));
+    return nullptr;
+  }
+  if (named->judgement == Judgement::usable && append(selection, *named, host)) return named;
+  fail(selection, LF_UNUSABLE, asked + "that plugin cannot be used: " + named->reason);
+  return nullptr;
+}
+
+// Portable ends the chain: it is built in, and so is there for whatever the others answer with LF_UNSUPPORTED.
+void add_stand_ins(Selection &selection, const Candidate *chosen, const lf_host &host) {
+  if (chosen->built_in != nullptr) return;
+  const auto first = selection.candidates.begin() + (chosen - selection.candidates.data()) + 1;
+  for (auto candidate = first; candidate != selection.candidates.end(); ++candidate) {
+    if (candidate->judgement != Judgement::usable || candidate->built_in != nullptr) continue;
+    if (!lacks_an_operation(selection.chain)) break;
+    append(selection, *candidate, host);
+  }
+  for (Candidate &candidate : selection.candidates)
+    if (candidate.built_in != nullptr) append(selection, candidate, host);
+}
+
+void open_the_rest(Selection &selection, const lf_host &host) {
+  for (Candidate &candidate : selection.candidates)
+    if (candidate.judgement == Judgement::usable && !candidate.opened) load(candidate, host);
+}
+
+void give_reasons(Selection &selection, const Request &request, Candidate *chosen) {
+  const std::string forced = request.isa_source + " asks for ";
+  for (Candidate &candidate : selection.candidates) {
+    if (candidate.judgement != Judgement::usable) continue;
+    candidate.taken = &candidate == chosen;
+    if (candidate.taken)
+      candidate.reason = request.isa.empty() ? "the best that can run here" : forced + "it";
+    else if (!request.isa.empty())
+      candidate.reason = forced + request.isa;
+    else
+      candidate.reason = chosen->manifest.name + " comes first";
+  }
+}
+
+void log_outcome(const Selection &selection, const Log &log) {
+  for (const Candidate &candidate : selection.candidates) {
+    const std::string which = "plugin " + candidate.manifest.name + " (" + candidate.path + ")";
+    if (candidate.judgement == Judgement::refused)
+      log(LF_LOG_WARNING, which + " is passed over: " + candidate.reason);
+    if (candidate.taken) log(LF_LOG_INFO, which + " is taken");
+  }
+}
+
+} // namespace
+
+Selection select(const Request &request, const lf_host &host, Extent extent) {
+  Selection selection;
+  selection.candidates = find_candidates(request.folders);
+  judge_features(selection.candidates, request.cpu);
+  sort_best_first(selection.candidates);
+  Candidate *chosen = choose(selection, request, host);
+  if (chosen != nullptr) add_stand_ins(selection, chosen, host);
+  if (extent == Extent::everything) open_the_rest(selection, host);
+  give_reasons(selection, request, chosen);
+  log_outcome(selection, request.log);
+  return selection;
+}
+
+} // namespace lanefold::runtime

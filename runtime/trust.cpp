@@ -1,0 +1,39 @@
+// Owners and permissions of files and folders.
+#include "runtime/trust.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace lanefold::runtime {
+
+std::string why_distrusted(const std::string &path) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) return path + ": " + std::generic_category().message(errno);
+  if (status.st_uid != 0 && status.st_uid != geteuid()) return path + " belongs to another user";
+  if ((status.st_mode & S_IWOTH) != 0) return path + " can be written by everybody";
+  const bool others_in_group = status.st_gid != 0 && status.st_gid != getegid();
+  if ((status.st_mode & S_IWGRP) != 0 && others_in_group) return path + " can be written by another group";
+  return "";
+}
+
+std::string why_file_distrusted(const std::string &path) {
+  const std::string real = resolve(path);
+  if (real.empty()) return path + ": " + std::generic_category().message(errno);
+  struct stat status;
+  if (stat(real.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return real + " is not a regular file";
+  const std::string file_problem = why_distrusted(real);
+  if (!file_problem.empty()) return file_problem;
+  const auto slash = real.rfind('/');
+  return why_distrusted(slash == 0 ? "/" : real.substr(0, slash));
+}
+
+std::string resolve(const std::string &path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
+  return real == nullptr ? "" : real.get();
+}
+
+} // namespace lanefold::runtime

@@ -1,0 +1,252 @@
+// Dense layers: fused and unfused agree bit for bit, forward and backward; packed weights; thread counts.
+#include "reference.hpp"
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+namespace {
+
+struct Layer {
+  Matrix x, w, bias, gamma, beta, running_mean, running_var, mean, inv_std, z, y;
+  lf_batch_norm bn = args<lf_batch_norm>();
+  bool with_bias = false, with_norm = false;
+  int32_t activation = LF_ELU;
+  float alpha = 1.0f;
+
+  Layer(int64_t m, int64_t n, int64_t k, Random &random, int64_t gap)
+      : x(m, k, gap), w(k, n, gap, 3), bias(1, n), gamma(1, n), beta(1, n), running_mean(1, n), running_var(1, n),
+        mean(1, n), inv_std(1, n), z(m, n, gap, 5), y(m, n, 2 * gap) {
+    x.random(random, -1, 2);
+    w.random(random);
+    bias.random(random);
+    gamma.random(random, 0.5f, 1.5f);
+    beta.random(random);
+    running_mean.random(random);
+    running_var.random(random, 0.5f, 2.0f);
+    mean.nan();
+    inv_std.nan();
+    z.nan();
+    y.nan();
+    bn.eps = 1e-3f, bn.momentum = 0.9f;
+  }
+
+  const lf_batch_norm *norm() {
+    bn.gamma = gamma.data(), bn.beta = beta.data();
+    bn.running_mean = running_mean.data(), bn.running_var = running_var.data();
+    bn.mean = mean.data(), bn.inv_std = inv_std.data();
+    return &bn;
+  }
+
+  void forward(const Context &context, uint32_t flags) {
+    auto a = args<lf_dense_forward_args>();
+    a.flags = flags;
+    a.m = x.rows(), a.n = w.columns(), a.k = x.columns();
+    a.x = x.data(), a.ldx = x.stride(), a.w = w.data(), a.ldw = w.stride();
+    a.bias = with_bias ? bias.data() : nullptr;
+    a.batch_norm = with_norm ? norm() : nullptr;
+    a.activation = activation, a.alpha = alpha;
+    a.z = z.data(), a.ldz = z.stride(), a.y = y.data(), a.ldy = y.stride();
+    context.dense_forward(a);
+  }
+
+  // The same by separate calls.
+  void forward_unfused(const Context &context, uint32_t flags) {
+    auto product = args<lf_sgemm_args>();
+    product.m = x.rows(), product.n = w.columns(), product.k = x.columns();
+    product.alpha = 1.0f, product.beta = with_bias ? 1.0f : 0.0f;
+    product.a = x.data(), product.lda = x.stride(), product.b = w.data(), product.ldb = w.stride();
+    product.c = z.data(), product.ldc = z.stride();
+    if (with_bias) z.fill([&](int64_t, int64_t j) { return bias(0, j); });
+    context.sgemm(product);
+    const Matrix *last = &z;
+    if (with_norm) {
+      auto a = args<lf_batch_norm_forward_args>();
+      a.flags = flags;
+      a.m = z.rows(), a.n = z.columns();
+      a.x = z.data(), a.ldx = z.stride(), a.y = y.data(), a.ldy = y.stride();
+      a.batch_norm = norm();
+      context.batch_norm_forward(a);
+      last = &y;
+    }
+    auto act = args<lf_activation_forward_args>();
+    act.m = z.rows(), act.n = z.columns(), act.activation = activation, act.alpha = alpha;
+    act.x = last->data(), act.ldx = last->stride(), act.y = y.data(), act.ldy = y.stride();
+    context.activation_forward(act);
+  }
+};
+
+struct Gradients {
+  Matrix dw, dbias, dx, dgamma, dbeta;
+  Gradients(const Layer &layer, int64_t gap)
+      : dw(layer.w.rows(), layer.w.columns(), gap), dbias(1, layer.w.columns()),
+        dx(layer.x.rows(), layer.x.columns(), gap), dgamma(1, layer.w.columns()), dbeta(1, layer.w.columns()) {
+    for (Matrix *m : {&dw, &dbias, &dx, &dgamma, &dbeta}) m->nan();
+  }
+};
+
+void backward(const Context &context, Layer &layer, const Matrix &dy, Gradients &g) {
+  auto a = args<lf_dense_backward_args>();
+  a.m = layer.x.rows(), a.n = layer.w.columns(), a.k = layer.x.columns();
+  a.x = layer.x.data(), a.ldx = layer.x.stride(), a.w = layer.w.data(), a.ldw = layer.w.stride();
+  a.batch_norm = layer.with_norm ? layer.norm() : nullptr;
+  a.activation = layer.activation, a.alpha = layer.alpha;
+  a.z = layer.z.data(), a.ldz = layer.z.stride(), a.y = layer.y.data(), a.ldy = layer.y.stride();
+  a.dy = dy.data(), a.lddy = dy.stride(), a.dw = g.dw.data(), a.lddw = g.dw.stride();
+  a.dbias = layer.with_bias ? g.dbias.data() : nullptr;
+  a.dx = g.dx.data(), a.lddx = g.dx.stride();
+  if (layer.with_norm) a.dgamma = g.dgamma.data(), a.dbeta = g.dbeta.data();
+  context.dense_backward(a);
+}
+
+// dt, BN's gradient and the two products by separate calls.
+void backward_unfused(const Context &context, Layer &layer, const Matrix &dy, Gradients &g) {
+  Matrix dz(dy.rows(), dy.columns());
+  auto act = args<lf_activation_backward_args>();
+  act.m = dy.rows(), act.n = dy.columns(), act.activation = layer.activation, act.alpha = layer.alpha;
+  act.y = layer.y.data(), act.ldy = layer.y.stride(), act.dy = dy.data(), act.lddy = dy.stride();
+  act.dx = dz.data(), act.lddx = dz.stride();
+  context.activation_backward(act);
+  if (layer.with_norm) {
+    auto norm = args<lf_batch_norm_backward_args>();
+    norm.m = dz.rows(), norm.n = dz.columns();
+    norm.x = layer.z.data(), norm.ldx = layer.z.stride(), norm.dy = dz.data(), norm.lddy = dz.stride();
+    norm.dx = dz.data(), norm.lddx = dz.stride(), norm.batch_norm = layer.norm();
+    norm.dgamma = g.dgamma.data(), norm.dbeta = g.dbeta.data();
+    context.batch_norm_backward(norm);
+  }
+  auto x = args<lf_sgemm_args>();
+  x.alpha = 1.0f;
+  x.flags = LF_TRANSPOSE_A;
+  x.m = layer.w.rows(), x.n = dz.columns(), x.k = dz.rows();
+  x.a = layer.x.data(), x.lda = layer.x.stride(), x.b = dz.data(), x.ldb = dz.stride();
+  x.c = g.dw.data(), x.ldc = g.dw.stride();
+  context.sgemm(x);
+  x.flags = LF_TRANSPOSE_B;
+  x.m = dz.rows(), x.n = layer.w.rows(), x.k = dz.columns();
+  x.a = dz.data(), x.lda = dz.stride(), x.b = layer.w.data(), x.ldb = layer.w.stride();
+  x.c = g.dx.data(), x.ldc = g.dx.stride();
+  context.sgemm(x);
+}
+
+struct Shape {
+  int64_t m, n, k;
+};
+constexpr Shape shapes[] = {{2, 1, 1},       {3, 5, 7},      {200, 10, 100}, {200, 100, 300}, {257, 33, 65},
+                            {14, 32, 16},    {600, 300, 84}, {2500, 10, 20}, {1100, 130, 70}, {200, 300, 784}};
+
+} // namespace
+
+TEST_CASE("one fused call gives the bits of separate calls, whatever the activation, norm, bias and threads") {
+  const Context one = context(1), three = context(3);
+  Random random(21);
+  int turn = 0;
+  for (const Shape &s : shapes)
+    for (int variant = 0; variant < 8; ++variant, ++turn) {
+      Layer fused(s.m, s.n, s.k, random, turn % 3);
+      fused.with_bias = variant & 1;
+      fused.with_norm = variant & 2;
+      const uint32_t flags = variant & 4 ? LF_TRAINING : 0;
+      fused.activation = turn % LF_ACTIVATION_COUNT;
+      fused.alpha = 0.75f;
+      Layer unfused = fused, parallel = fused;
+      fused.forward(one, flags);
+      unfused.forward_unfused(one, flags);
+      parallel.forward(three, flags);
+      CAPTURE(s.m);
+      CAPTURE(s.n);
+      CAPTURE(s.k);
+      CAPTURE(variant);
+      CAPTURE(activation_name(fused.activation));
+      for (const Layer *other : {&unfused, &parallel}) {
+        CHECK(differing(fused.y, other->y) == 0);
+        CHECK(differing(fused.z, other->z) == 0);
+        CHECK(differing(fused.mean, other->mean) == 0);
+        CHECK(differing(fused.inv_std, other->inv_std) == 0);
+        CHECK(differing(fused.running_mean, other->running_mean) == 0);
+        CHECK(differing(fused.running_var, other->running_var) == 0);
+      }
+      CHECK(fused.y.gaps_untouched());
+      CHECK(fused.z.gaps_untouched());
+
+      if (fused.with_norm && flags == 0) continue; // no batch statistics to go back through
+      Matrix dy(s.m, s.n, turn % 2);
+      dy.random(random);
+      Gradients g(fused, 1), separate(fused, 0), g3(fused, 2);
+      backward(one, fused, dy, g);
+      backward_unfused(one, fused, dy, separate);
+      backward(three, fused, dy, g3);
+      for (const Gradients *other : {&separate, &g3}) {
+        CHECK(differing(g.dw, other->dw) == 0);
+        CHECK(differing(g.dx, other->dx) == 0);
+        CHECK(differing(g.dgamma, other->dgamma) == 0);
+        CHECK(differing(g.dbeta, other->dbeta) == 0);
+      }
+      CHECK(differing(g.dbias, g3.dbias) == 0);
+      CHECK(g.dw.gaps_untouched());
+      CHECK(g.dx.gaps_untouched());
+    }
+}
+
+TEST_CASE("without z the forward pass gives the same y") {
+  const Context one = context(1);
+  Random random(22);
+  Layer kept(200, 100, 30, random, 0);
+  kept.with_norm = true;
+  Layer dropped = kept;
+  kept.forward(one, LF_TRAINING);
+  auto a = args<lf_dense_forward_args>();
+  a.flags = LF_TRAINING;
+  a.m = 200, a.n = 100, a.k = 30;
+  a.x = dropped.x.data(), a.ldx = dropped.x.stride(), a.w = dropped.w.data(), a.ldw = dropped.w.stride();
+  a.batch_norm = dropped.norm();
+  a.activation = LF_ELU, a.alpha = 1.0f;
+  a.y = dropped.y.data(), a.ldy = dropped.y.stride();
+  one.dense_forward(a);
+  CHECK(differing(kept.y, dropped.y) == 0);
+}
+
+TEST_CASE("packed weights give the bits of the unpacked layer, for any batch, from either orientation, in any context") {
+  const Context one = context(1), three = context(3);
+  Random random(23);
+  for (const Shape &s : {Shape{1, 300, 784}, {2, 10, 100}, {5, 33, 17}, {16, 64, 64}, {200, 100, 300}, {1100, 10, 1500},
+                         {3, 7, 0}}) {
+    Layer layer(s.m, s.n, s.k, random, 1);
+    layer.with_bias = true;
+    layer.forward(one, 0);
+    Matrix transposed(s.n, s.k, 1);
+    transposed.fill([&](int64_t i, int64_t j) { return layer.w(j, i); });
+    for (const bool transpose : {false, true}) {
+      auto pack = args<lf_pack_weights_args>();
+      pack.flags = transpose ? LF_TRANSPOSE_B : 0;
+      pack.n = s.n, pack.k = s.k;
+      pack.w = transpose ? transposed.data() : layer.w.data();
+      pack.ldw = transpose ? transposed.stride() : layer.w.stride();
+      const PackedWeights packed = one.pack_weights(pack);
+      for (const Context *context : {&one, &three}) {
+        Matrix y(s.m, s.n, 2);
+        y.nan();
+        auto a = args<lf_dense_infer_args>();
+        a.m = s.m, a.n = s.n, a.k = s.k;
+        a.x = layer.x.data(), a.ldx = layer.x.stride(), a.bias = layer.bias.data();
+        a.activation = LF_ELU, a.alpha = 1.0f, a.y = y.data(), a.ldy = y.stride();
+        context->dense_infer(a, packed);
+        CHECK(differing(y, layer.y) == 0);
+        CHECK(y.gaps_untouched());
+      }
+    }
+  }
+}
+
+TEST_CASE("an empty batch has zero gradients") {
+  const Context one = context(1);
+  Random random(24);
+  Layer layer(0, 5, 4, random, 0);
+  layer.with_bias = true;
+  Matrix dy(0, 5);
+  Gradients g(layer, 0);
+  backward(one, layer, dy, g);
+  for (int64_t j = 0; j < 5; ++j) {
+    CHECK(g.dbias(0, j) == 0.0f);
+    CHECK(g.dw(3, j) == 0.0f);
+  }
+}

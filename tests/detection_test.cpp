@@ -1,0 +1,93 @@
+// CPU detection and plugin manifests: the pure functions, on every case that one machine cannot show. Links the inner
+// parts of the library.
+#include <doctest/doctest.h>
+
+#include "runtime/cpu.hpp"
+#include "runtime/manifest.hpp"
+
+#include <lanefold/lanefold.h>
+
+#include <cstring>
+#include <string>
+
+using namespace lanefold::runtime;
+
+namespace {
+
+bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+
+} // namespace
+
+TEST_CASE("x86 features need both the CPU and the operating system") {
+  X86Registers all{};
+  all.leaf1_edx = 1u << 26;
+  all.leaf1_ecx = 1u << 12 | 1u << 27 | 1u << 28;
+  all.leaf7_ebx = 1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+  all.xcr0 = 0xe7;
+  const uint64_t avx2 = LF_CPU_AVX | LF_CPU_AVX2 | LF_CPU_FMA;
+  const uint64_t avx512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
+  CHECK(decode(all).enabled == (LF_CPU_SSE2 | avx2 | avx512));
+
+  for (const uint64_t missing : {0x20, 0x40, 0x80}) {
+    X86Registers some = all;
+    some.xcr0 &= ~missing;
+    CHECK(decode(some).enabled == (LF_CPU_SSE2 | avx2));
+    CHECK(decode(some).present == (LF_CPU_SSE2 | avx2 | avx512));
+  }
+  for (const uint64_t missing : {0x02, 0x04}) {
+    X86Registers some = all;
+    some.xcr0 &= ~missing;
+    CHECK(decode(some).enabled == LF_CPU_SSE2);
+  }
+  X86Registers no_osxsave = all;
+  no_osxsave.leaf1_ecx &= ~(1u << 27);
+  CHECK(decode(no_osxsave).enabled == LF_CPU_SSE2);
+  X86Registers no_fma = all;
+  no_fma.leaf1_ecx &= ~(1u << 12);
+  CHECK((decode(no_fma).enabled & LF_CPU_FMA) == 0);
+  CHECK(decode({}).present == 0);
+}
+
+TEST_CASE("Arm features come from the auxiliary vector") {
+  CHECK(decode_arm(1 << 1).enabled == LF_CPU_NEON);
+  CHECK(decode_arm(1).enabled == 0);
+}
+
+TEST_CASE("what is missing tells CPU from operating system") {
+  const CpuFeatures features{LF_CPU_AVX2 | LF_CPU_AVX512F, LF_CPU_AVX2};
+  CHECK(what_is_missing(LF_CPU_AVX2, features).empty());
+  CHECK(what_is_missing(LF_CPU_FMA, features) == "needs fma, which this CPU lacks");
+  CHECK(what_is_missing(LF_CPU_AVX512F, features) == "needs avx512f, which the operating system has not enabled");
+}
+
+TEST_CASE("the CPU describes itself, cut to the buffer") {
+  uint64_t needed = 0;
+  CHECK(lf_describe_cpu(nullptr, 0, &needed) == LF_OK);
+  std::string text(needed, 'x');
+  CHECK(lf_describe_cpu(text.data(), needed, nullptr) == LF_OK);
+  CHECK(std::strlen(text.c_str()) + 1 == needed);
+  CHECK(contains(text, ": "));
+  char small[4] = {'x', 'x', 'x', 'x'};
+  CHECK(lf_describe_cpu(small, 3, nullptr) == LF_OK);
+  CHECK(small[2] == 0);
+  CHECK(small[3] == 'x');
+  CHECK(lf_describe_cpu(nullptr, 8, nullptr) == LF_INVALID_ARGUMENT);
+}
+
+TEST_CASE("manifests are read strictly") {
+  const Manifest avx2 = parse_manifest("name avx2\r\n\nvendor lanefold\npriority 20\nneeds  avx2\tfma ");
+  CHECK(avx2.problem == "");
+  CHECK(avx2.name == "avx2");
+  CHECK(avx2.priority == 20);
+  CHECK(avx2.needs == (LF_CPU_AVX2 | LF_CPU_FMA));
+  CHECK(avx2.needs_text == "avx2 fma");
+
+  CHECK(contains(parse_manifest("name a\nvendor b\npriority 1\nneeds amx\n").problem, "does not know: 'amx'"));
+  CHECK(contains(parse_manifest("name a\nvendor b\npriority 1\n").problem, "no line 'needs'"));
+  CHECK(contains(parse_manifest("name a\nname b\nvendor b\npriority 1\nneeds\n").problem, "two lines 'name'"));
+  CHECK(contains(parse_manifest("name a/b\nvendor b\npriority 1\nneeds\n").problem, "is not a name"));
+  CHECK(contains(parse_manifest("name a\nvendor b\npriority 1x\nneeds\n").problem, "is not a number"));
+  CHECK(contains(parse_manifest("name a\nvendor b\npriority 99999999999\nneeds\n").problem, "is not a number"));
+  CHECK(contains(parse_manifest("name a\nvendor b\npriority 1\nneeds\nforbids x\n").problem, "unknown line"));
+  CHECK(contains(parse_manifest("").problem, "no line"));
+}

@@ -1,0 +1,195 @@
+// Batch normalization alone: against the formulas in double, on hostile data, and folding.
+#include "reference.hpp"
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+namespace {
+
+// Everything that one normalization owns.
+struct Norm {
+  Matrix gamma, beta, running_mean, running_var, mean, inv_std;
+  lf_batch_norm bn = args<lf_batch_norm>();
+
+  Norm(int64_t n, Random &random)
+      : gamma(1, n), beta(1, n), running_mean(1, n), running_var(1, n), mean(1, n), inv_std(1, n) {
+    gamma.random(random, 0.5f, 2.0f);
+    beta.random(random);
+    running_mean.random(random);
+    running_var.random(random, 0.1f, 3.0f);
+    mean.nan();
+    inv_std.nan();
+    bn.eps = 1e-3f, bn.momentum = 0.9f;
+  }
+  const lf_batch_norm *get() {
+    bn.gamma = gamma.data(), bn.beta = beta.data();
+    bn.running_mean = running_mean.data(), bn.running_var = running_var.data();
+    bn.mean = mean.data(), bn.inv_std = inv_std.data();
+    return &bn;
+  }
+};
+
+void forward(const Context &context, uint32_t flags, const Matrix &x, Matrix &y, Norm &norm) {
+  auto a = args<lf_batch_norm_forward_args>();
+  a.flags = flags;
+  a.m = x.rows(), a.n = x.columns();
+  a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
+  a.batch_norm = norm.get();
+  context.batch_norm_forward(a);
+}
+
+double range(const Matrix &x, int64_t column) {
+  double low = INFINITY, high = -INFINITY;
+  for (int64_t i = 0; i < x.rows(); ++i) low = std::min<double>(low, x(i, column)), high = std::max<double>(high, x(i, column));
+  return high - low;
+}
+
+} // namespace
+
+TEST_CASE("training normalizes by the batch and updates the running statistics") {
+  const Context one = context(1), three = context(3);
+  Random random(11);
+  const int64_t rows[] = {2, 3, 7, 200, 255, 256, 257, 512, 1000, 2500}, columns[] = {1, 3, 8, 10, 16, 17, 33, 100, 300};
+  for (int i = 0; i < 90; ++i) {
+    const int64_t m = rows[i % 10], n = columns[i / 10];
+    Matrix x(m, n, i % 3), y(m, n, i % 2);
+    x.random(random, -3, 5);
+    y.nan();
+    Norm norm(n, random), same = norm;
+    const Norm before = norm;
+    forward(one, LF_TRAINING, x, y, norm);
+    const Doubles expected = normalized(Doubles(x), Doubles(norm.gamma), Doubles(norm.beta), 1e-3f);
+    double worst = 0, worst_running = 0;
+    for (int64_t j = 0; j < n; ++j) {
+      const Moments s = moments(Doubles(x), j);
+      for (int64_t r = 0; r < m; ++r) worst = std::max(worst, std::fabs(y(r, j) - expected(r, j)) / range(y, j));
+      worst_running = std::max({worst_running, std::fabs(norm.running_mean(0, j) - (0.9f * double(before.running_mean(0, j)) + (1 - double(0.9f)) * s.mean)),
+                                std::fabs(norm.running_var(0, j) - (0.9f * double(before.running_var(0, j)) + (1 - double(0.9f)) * s.variance)),
+                                std::fabs(norm.mean(0, j) - s.mean), std::fabs(norm.inv_std(0, j) * std::sqrt(s.variance + 1e-3f) - 1)});
+    }
+    CAPTURE(m);
+    CAPTURE(n);
+    CHECK(worst < 1e-6);
+    CHECK(worst_running < 1e-5);
+    CHECK(y.gaps_untouched());
+    Matrix inplace = x;
+    forward(three, LF_TRAINING, inplace, inplace, same);
+    CHECK(differing(inplace, y) == 0);
+    CHECK(differing(same.running_var, norm.running_var) == 0);
+    CHECK(differing(same.running_mean, norm.running_mean) == 0);
+  }
+}
+
+TEST_CASE("a large mean costs no digits, constant columns give exactly beta, columns may differ by 12 orders") {
+  const Context one = context(1);
+  Random random(12);
+  const int64_t m = 1000, n = 20;
+  Matrix x(m, n), y(m, n);
+  x.fill([&](int64_t, int64_t j) {
+    if (j < 8) return 1e4f + random.uniform(-1.7320508f, 1.7320508f);
+    if (j < 14) return 0.1f * static_cast<float>(j);
+    return random.uniform(-1, 1) * std::pow(10.0f, static_cast<float>(2 * (j - 17)));
+  });
+  Norm norm(n, random);
+  forward(one, LF_TRAINING, x, y, norm);
+  for (int64_t j = 0; j < n; ++j) {
+    const Moments s = moments(Doubles(x), j);
+    CAPTURE(j);
+    CHECK(norm.inv_std(0, j) == doctest::Approx(1 / std::sqrt(s.variance + 1e-3f)).epsilon(5e-4));
+    if (j >= 8 && j < 14)
+      for (int64_t i = 0; i < m; ++i) REQUIRE(y(i, j) == norm.beta(0, j));
+  }
+}
+
+TEST_CASE("gamma = sqrt(var + eps) and beta = mu give the input back within 4 ulp of the column's range") {
+  const Context one = context(1);
+  Random random(13);
+  const int64_t m = 200, n = 37;
+  Matrix x(m, n), y(m, n);
+  x.random(random, -3, 4);
+  Norm norm(n, random);
+  for (int64_t j = 0; j < n; ++j) {
+    const Moments s = moments(Doubles(x), j);
+    norm.gamma(0, j) = static_cast<float>(std::sqrt(s.variance + 1e-3f));
+    norm.beta(0, j) = static_cast<float>(s.mean);
+  }
+  forward(one, LF_TRAINING, x, y, norm);
+  for (int64_t j = 0; j < n; ++j) {
+    const double ulp = std::ldexp(1.0, std::ilogb(range(x, j)) - 23);
+    for (int64_t i = 0; i < m; ++i) REQUIRE(std::fabs(y(i, j) - double(x(i, j))) <= 4 * ulp);
+  }
+}
+
+TEST_CASE("inference normalizes by the running statistics and changes nothing; folding gives the same function") {
+  const Context one = context(1);
+  Random random(14);
+  const int64_t m = 33, n = 21, k = 40;
+  Matrix x(m, k), w(k, n, 2), z(m, n), y(m, n, 1), bias(1, n), folded(k, n, 3), folded_bias(1, n), folded_y(m, n);
+  x.random(random);
+  w.random(random);
+  bias.random(random);
+  Norm norm(n, random);
+  const Norm before = norm;
+  auto dense = args<lf_dense_forward_args>();
+  dense.m = m, dense.n = n, dense.k = k;
+  dense.x = x.data(), dense.ldx = x.stride(), dense.w = w.data(), dense.ldw = w.stride(), dense.bias = bias.data();
+  dense.y = z.data(), dense.ldy = z.stride();
+  one.dense_forward(dense);
+  forward(one, 0, z, y, norm);
+  CHECK(differing(norm.running_mean, before.running_mean) == 0);
+  CHECK(differing(norm.running_var, before.running_var) == 0);
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      const double s = norm.gamma(0, j) / std::sqrt(norm.running_var(0, j) + double(norm.bn.eps));
+      REQUIRE(y(i, j) == doctest::Approx((z(i, j) - double(norm.running_mean(0, j))) * s + norm.beta(0, j)).epsilon(1e-5));
+    }
+  auto fold = args<lf_fold_batch_norm_args>();
+  fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.bias = bias.data();
+  fold.batch_norm = norm.get();
+  fold.folded_w = folded.data(), fold.ldf = folded.stride(), fold.folded_bias = folded_bias.data();
+  one.fold_batch_norm(fold);
+  CHECK(folded.gaps_untouched());
+  dense.w = folded.data(), dense.ldw = folded.stride(), dense.bias = folded_bias.data();
+  dense.y = folded_y.data(), dense.ldy = folded_y.stride();
+  one.dense_forward(dense);
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) REQUIRE(std::fabs(folded_y(i, j) - double(y(i, j))) < 1e-4);
+}
+
+TEST_CASE("the gradient follows the formula, on any number of threads and blocks") {
+  const Context one = context(1), three = context(3);
+  Random random(15);
+  for (const int64_t m : {2, 200, 256, 300, 2100})
+    for (const int64_t n : {1, 10, 33}) {
+      Matrix x(m, n, 1), y(m, n), dy(m, n, 2), dx(m, n, 1), dgamma(1, n), dbeta(1, n);
+      x.random(random, -2, 3);
+      dy.random(random);
+      Norm norm(n, random);
+      forward(one, LF_TRAINING, x, y, norm);
+      auto a = args<lf_batch_norm_backward_args>();
+      a.m = m, a.n = n, a.x = x.data(), a.ldx = x.stride(), a.dy = dy.data(), a.lddy = dy.stride();
+      a.dx = dx.data(), a.lddx = dx.stride(), a.batch_norm = norm.get();
+      a.dgamma = dgamma.data(), a.dbeta = dbeta.data();
+      one.batch_norm_backward(a);
+      CHECK(dx.gaps_untouched());
+      for (int64_t j = 0; j < n; ++j) {
+        const Moments s = moments(Doubles(x), j);
+        const double inv = 1 / std::sqrt(s.variance + norm.bn.eps);
+        double sum = 0, product = 0;
+        for (int64_t i = 0; i < m; ++i) sum += dy(i, j), product += dy(i, j) * (x(i, j) - s.mean) * inv;
+        const double rows = static_cast<double>(m);
+        REQUIRE(dbeta(0, j) == doctest::Approx(sum).epsilon(1e-4));
+        REQUIRE(dgamma(0, j) == doctest::Approx(product).epsilon(1e-4));
+        for (int64_t i = 0; i < m; ++i) {
+          const double xhat = (x(i, j) - s.mean) * inv;
+          REQUIRE(std::fabs(dx(i, j) - norm.gamma(0, j) * inv * (dy(i, j) - sum / rows - xhat * product / rows)) < 2e-4);
+        }
+      }
+      Matrix dgamma3(1, n), dbeta3(1, n);
+      a.dx = dy.data(), a.lddx = dy.stride(), a.dgamma = dgamma3.data(), a.dbeta = dbeta3.data();
+      three.batch_norm_backward(a);
+      CHECK(differing(dx, dy) == 0);
+      CHECK(differing(dgamma, dgamma3) == 0);
+      CHECK(differing(dbeta, dbeta3) == 0);
+    }
+}

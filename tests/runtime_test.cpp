@@ -1,0 +1,543 @@
+// The runtime: finding, trusting and loading plugins, selection, executor, scratch memory and messages. Links the inner
+// parts of the library; the fake plugins lie in the folder LANEFOLD_FAKE_PLUGINS.
+#include <doctest/doctest.h>
+
+#include "runtime/error.hpp"
+#include "runtime/executor.hpp"
+#include "runtime/manifest.hpp"
+#include "runtime/scratch.hpp"
+
+#include <lanefold/lanefold.hpp>
+#include <lanefold/plugin.h>
+
+#include <atomic>
+#include <cfenv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+using namespace lanefold::runtime;
+
+namespace {
+
+bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+
+// A folder of plugins, made for one test.
+class Folder {
+public:
+  Folder() {
+    char name[] = "/tmp/lanefold-test-XXXXXX";
+    REQUIRE(mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder &) = delete;
+  Folder &operator=(const Folder &) = delete;
+
+  // Copies the fake plugin of that variant under a name of its own.
+  void add(const std::string &variant, const std::string &stem, const std::string &manifest) const {
+    std::filesystem::copy_file(std::string(LANEFOLD_FAKE_PLUGINS) + "/fake-" + variant + ".so", module(stem));
+    write_manifest(stem, manifest);
+  }
+  void write_manifest(const std::string &stem, const std::string &text) const {
+    std::ofstream(manifest(stem)) << text;
+  }
+  std::string module(const std::string &stem) const { return path + "/" + stem + ".so"; }
+  std::string manifest(const std::string &stem) const { return path + "/" + stem + ".manifest"; }
+
+  std::string path;
+};
+
+const std::string good = "name fake\nvendor tests\npriority 1000\nneeds\n";
+const std::string second = "name second\nvendor tests\npriority 900\nneeds\n";
+
+#if defined(__x86_64__)
+const char absent_feature[] = "neon";
+#else
+const char absent_feature[] = "avx2";
+#endif
+
+lf_context_options options_for(const Folder &folder, const char *isa = nullptr) {
+  auto options = lanefold::args<lf_context_options>();
+  options.isa = isa;
+  options.plugin_path = folder.path.c_str();
+  return options;
+}
+
+struct Created {
+  lf_status status;
+  std::string message;
+  std::unique_ptr<lf_context, decltype(&lf_context_destroy)> context{nullptr, lf_context_destroy};
+  std::string isa() const { return lf_context_isa(context.get()); }
+};
+
+Created create(const lf_context_options &options) {
+  unsetenv("LANEFOLD_ISA");
+  lf_context *context = nullptr;
+  Created created{lf_context_create(&options, &context), lf_last_error(nullptr)};
+  created.context.reset(context);
+  CHECK((context == nullptr) == (created.status != LF_OK));
+  return created;
+}
+
+struct Seen {
+  std::string name, reason, path;
+  bool taken, usable;
+};
+
+void see(void *self, const lf_plugin_candidate *candidate) {
+  static_cast<std::vector<Seen> *>(self)->push_back({candidate->name, candidate->reason, candidate->path,
+                                                     candidate->taken != 0, candidate->usable != 0});
+}
+
+std::vector<Seen> enumerate(const lf_context_options &options) {
+  unsetenv("LANEFOLD_ISA");
+  std::vector<Seen> seen;
+  lf_enumerate_plugins(&options, see, &seen);
+  return seen;
+}
+
+std::string reason_of(const std::vector<Seen> &seen, const std::string &name) {
+  for (const Seen &candidate : seen)
+    if (candidate.name == name) return candidate.reason;
+  return "not seen";
+}
+
+void keep_line(void *self, int32_t, const char *message) { *static_cast<std::string *>(self) += message; }
+
+lf_sgemm_args recording(std::vector<float> &c) {
+  auto args = lanefold::args<lf_sgemm_args>();
+  args.m = static_cast<int64_t>(c.size()) / 3;
+  args.n = args.ldc = 3;
+  args.c = c.data();
+  return args;
+}
+
+#if defined(__x86_64__)
+uint32_t control_bits() { return _mm_getcsr() & ~0x3fu; }
+constexpr float default_state = 0x1f80;
+#else
+uint64_t control_bits() {
+  uint64_t state;
+  asm volatile("mrs %0, fpcr" : "=r"(state));
+  return state;
+}
+constexpr float default_state = 0;
+#endif
+
+} // namespace
+
+TEST_CASE("the best usable plugin is taken, and enumeration says why") {
+  Folder folder;
+  folder.add("second", "a-second", second);
+  folder.add("good", "b-good", good);
+  const auto options = options_for(folder);
+  const Created created = create(options);
+  REQUIRE(created.status == LF_OK);
+  CHECK(created.isa() == "fake");
+
+  const auto seen = enumerate(options);
+  REQUIRE(seen.size() >= 3);
+  CHECK(seen[0].name == "fake");
+  CHECK(seen[0].taken);
+  CHECK(seen[0].path == folder.module("b-good"));
+  CHECK(seen[1].name == "second");
+  CHECK(seen[1].usable);
+  CHECK_FALSE(seen[1].taken);
+  CHECK(contains(seen[1].reason, "fake"));
+  CHECK(contains(reason_of(seen, "portable"), "fake"));
+}
+
+TEST_CASE("a choice can be forced, and an impossible one says why") {
+  Folder folder;
+  folder.add("good", "good", good);
+  folder.add("aborts", "aborts", std::string("name aborts\nvendor tests\npriority 2000\nneeds ") + absent_feature);
+  CHECK(create(options_for(folder, "portable")).isa() == "portable");
+
+  const Created unknown = create(options_for(folder, "avx3"));
+  CHECK(unknown.status == LF_NOT_FOUND);
+  for (const char *part : {"avx3", "fake", "portable", "aborts"}) CHECK(contains(unknown.message, part));
+
+  const Created unusable = create(options_for(folder, "aborts"));
+  CHECK(unusable.status == LF_UNUSABLE);
+  CHECK(contains(unusable.message, std::string("needs ") + absent_feature + ", which this CPU lacks"));
+
+  setenv("LANEFOLD_ISA", "nothing", 1);
+  lf_context *context = nullptr;
+  auto options = options_for(folder, "");
+  CHECK(lf_context_create(&options, &context) == LF_NOT_FOUND);
+  CHECK(contains(lf_last_error(nullptr), "LANEFOLD_ISA is 'nothing'"));
+  options.isa = "fake";
+  CHECK(lf_context_create(&options, &context) == LF_OK);
+  CHECK(std::string(lf_context_isa(context)) == "fake");
+  lf_context_destroy(context);
+  unsetenv("LANEFOLD_ISA");
+}
+
+TEST_CASE("a plugin that the CPU cannot run is never opened") {
+  Folder folder;
+  folder.add("aborts", "aborts", std::string("name aborts\nvendor tests\npriority 2000\nneeds ") + absent_feature);
+  const auto seen = enumerate(options_for(folder));
+  CHECK(contains(reason_of(seen, "aborts"), "this CPU lacks"));
+  CHECK(create(options_for(folder)).status == LF_OK);
+}
+
+TEST_CASE("a plugin that is not what its manifest says is passed over") {
+  Folder folder;
+  folder.add("good", "priority", "name fake\nvendor tests\npriority 3000\nneeds\n");
+  folder.add("second", "name", "name other\nvendor tests\npriority 900\nneeds\n");
+  folder.add("mute", "mute", "name mute\nvendor tests\npriority 2000\nneeds\n");
+  folder.add("half", "half", "name half\nvendor tests\npriority 1000\nneeds\n");
+  folder.write_manifest("junk", "name junk\nvendor tests\npriority 5000\nneeds\n");
+  std::ofstream(folder.module("junk")) << "not a module";
+  std::string log;
+  auto options = options_for(folder);
+  options.log = keep_line;
+  options.log_self = &log;
+  const auto seen = enumerate(options);
+  CHECK(contains(reason_of(seen, "fake"), "priority"));
+  CHECK(contains(reason_of(seen, "other"), "calls itself second"));
+  CHECK(contains(reason_of(seen, "mute"), "exports no lf_plugin_entry_v1"));
+  CHECK(contains(reason_of(seen, "half"), "only a part"));
+  CHECK(contains(reason_of(seen, "junk"), "cannot be opened"));
+  CHECK(contains(log, "mute"));
+  CHECK_FALSE(contains(create(options).isa(), "fake"));
+  const Created forced = create(options_for(folder, "mute"));
+  CHECK(forced.status == LF_UNUSABLE);
+  CHECK(contains(forced.message, "exports no"));
+}
+
+TEST_CASE("files and folders that others can write are refused") {
+  Folder folder;
+  folder.add("good", "good", good);
+  const auto refused_because = [&](const std::string &part) {
+    const std::string reason = reason_of(enumerate(options_for(folder)), "fake");
+    INFO(reason);
+    CHECK(contains(reason, part));
+    CHECK(create(options_for(folder)).isa() != "fake");
+  };
+  SUBCASE("module") {
+    chmod(folder.module("good").c_str(), 0777);
+    refused_because("good.so can be written by everybody");
+  }
+  SUBCASE("manifest") {
+    chmod(folder.manifest("good").c_str(), 0666);
+    refused_because("good.manifest can be written by everybody");
+  }
+  SUBCASE("folder, sticky or not") {
+    chmod(folder.path.c_str(), 01777);
+    refused_because("can be written by everybody");
+    chmod(folder.path.c_str(), 0777);
+    refused_because("can be written by everybody");
+  }
+  SUBCASE("another group or another owner") {
+    if (geteuid() != 0) {
+      MESSAGE("SKIPPED: only root can give files away");
+      return;
+    }
+    REQUIRE(chown(folder.module("good").c_str(), 0, 12345) == 0);
+    CHECK(create(options_for(folder)).isa() == "fake");
+    chmod(folder.module("good").c_str(), 0775);
+    refused_because("can be written by another group");
+    REQUIRE(chown(folder.module("good").c_str(), 12345, 0) == 0);
+    refused_because("belongs to another user");
+  }
+  SUBCASE("a link to where others can write") {
+    Folder open;
+    std::filesystem::rename(folder.module("good"), open.module("good"));
+    std::filesystem::create_symlink(open.module("good"), folder.module("good"));
+    CHECK(create(options_for(folder)).isa() == "fake");
+    chmod(open.path.c_str(), 0777);
+    refused_because("can be written by everybody");
+  }
+  SUBCASE("no regular file") {
+    std::filesystem::remove(folder.module("good"));
+    REQUIRE(mkfifo(folder.module("good").c_str(), 0600) == 0);
+    refused_because("not a regular file");
+  }
+}
+
+TEST_CASE("manifests that are broken or too large are refused") {
+  Folder folder;
+  folder.add("good", "good", good + std::string(largest_manifest, '\n'));
+  CHECK(contains(reason_of(enumerate(options_for(folder)), "good"), "larger than"));
+  folder.write_manifest("good", "name fake\nvendor tests\npriority 1000\nneeds warp\n");
+  CHECK(contains(reason_of(enumerate(options_for(folder)), "fake"), "does not know"));
+}
+
+TEST_CASE("the first of two plugins of one name is kept, and the built-in portable before all") {
+  Folder first, other;
+  first.add("good", "z", good);
+  other.add("good", "a", good);
+  other.add("second", "p", "name portable\nvendor tests\npriority 900\nneeds\n");
+  const std::string path = first.path + ":relative::" + other.path + ":/nonexistent/folder";
+  std::string log;
+  auto options = options_for(first);
+  options.plugin_path = path.c_str();
+  options.log = keep_line;
+  options.log_self = &log;
+  const auto seen = enumerate(options);
+  CHECK(seen[0].path == first.module("z"));
+  CHECK(seen[0].taken);
+  CHECK(seen[1].path == other.module("a"));
+  CHECK(contains(seen[1].reason, first.module("z")));
+  CHECK(reason_of(seen, "portable") == "the built-in one serves");
+  CHECK(contains(log, "relative"));
+  CHECK(contains(log, "/nonexistent/folder"));
+}
+
+TEST_CASE("an operation that a plugin lacks or declines goes to the next one") {
+  Folder folder;
+  folder.add("partial", "partial", "name partial\nvendor tests\npriority 1000\nneeds\n");
+  folder.add("second", "second", second);
+  const Created created = create(options_for(folder));
+  REQUIRE(created.isa() == "partial");
+  lf_context *context = created.context.get();
+
+  float y = 1, dx = 0;
+  auto backward = lanefold::args<lf_activation_backward_args>();
+  backward.m = backward.n = backward.ldy = backward.lddy = backward.lddx = 1;
+  backward.y = backward.dy = &y;
+  backward.dx = &dx;
+  CHECK(lf_activation_backward(context, &backward) == LF_OK);
+  CHECK(dx == 900);
+  CHECK(std::string(lf_last_error(context)) == "");
+
+  float one = 1, folded_bias = 0;
+  auto norm = lanefold::args<lf_batch_norm>();
+  norm.eps = 1;
+  float running[2] = {1, 1};
+  norm.gamma = norm.beta = &one;
+  norm.running_mean = running;
+  norm.running_var = running + 1;
+  auto fold = lanefold::args<lf_fold_batch_norm_args>();
+  fold.n = 1;
+  fold.batch_norm = &norm;
+  fold.folded_bias = &folded_bias;
+  CHECK(lf_fold_batch_norm(context, &fold) == LF_OK);
+  CHECK(folded_bias == 900);
+
+  char text[100];
+  auto args = lanefold::args<lf_sgemm_args>();
+  args.m = args.n = args.k = 1;
+  CHECK(lf_explain(context, LF_OP_SGEMM, &args, text, sizeof text, nullptr) == LF_OK);
+  CHECK(std::string(text).starts_with("partial, "));
+  CHECK(std::string(text).ends_with(": operation 0"));
+  CHECK(lf_explain(context, LF_OP_FOLD_BATCH_NORM, &fold, text, sizeof text, nullptr) == LF_OK);
+  CHECK(std::string(text).starts_with("second, "));
+  args.m = -1;
+  CHECK(lf_explain(context, LF_OP_SGEMM, &args, text, sizeof text, nullptr) == LF_INVALID_ARGUMENT);
+  CHECK(lf_explain(context, LF_OP_COUNT, &args, text, sizeof text, nullptr) == LF_UNSUPPORTED);
+}
+
+TEST_CASE("a forced plugin is not helped by a better one") {
+  Folder folder;
+  folder.add("good", "good", good);
+  folder.add("second", "second", second);
+  const Created created = create(options_for(folder, "second"));
+  REQUIRE(created.status == LF_OK);
+  float x = 1, y = 0;
+  auto args = lanefold::args<lf_activation_forward_args>();
+  args.m = args.n = args.ldx = args.ldy = 1;
+  args.x = &x;
+  args.y = &y;
+  CHECK(lf_activation_forward(created.context.get(), &args) == LF_OUT_OF_MEMORY);
+  CHECK(std::string(lf_last_error(created.context.get())) == "lf_activation_forward: second got m 1");
+}
+
+TEST_CASE("packed weights outlive their context and serve another one") {
+  Folder folder;
+  folder.add("good", "good", good);
+  float w = 7, y[2] = {0, 0}, x = 1;
+  auto pack = lanefold::args<lf_pack_weights_args>();
+  pack.n = pack.k = pack.ldw = 1;
+  pack.w = &w;
+  lf_packed_weights *packed = nullptr;
+  {
+    const Created maker = create(options_for(folder));
+    REQUIRE(lf_pack_weights(maker.context.get(), &pack, &packed) == LF_OK);
+  }
+  const Created user = create(options_for(folder, "portable"));
+  auto infer = lanefold::args<lf_dense_infer_args>();
+  infer.m = infer.n = infer.k = infer.ldx = infer.ldy = 1;
+  infer.x = &x;
+  infer.y = y;
+  CHECK(lf_dense_infer(user.context.get(), &infer, packed) == LF_OK);
+  CHECK(y[0] == 7);
+  infer.n = infer.ldy = 2;
+  CHECK(lf_dense_infer(user.context.get(), &infer, packed) == LF_INVALID_ARGUMENT);
+  CHECK(contains(lf_last_error(user.context.get()), "n is 2, but packed has 1 columns"));
+  lf_packed_weights_destroy(packed);
+}
+
+TEST_CASE("every task runs with the promised floating-point state, and the caller gets its own back") {
+  Folder folder;
+  folder.add("good", "good", good);
+  for (const int32_t threads : {1, 2}) {
+    auto options = options_for(folder);
+    options.threads = threads;
+    const Created created = create(options);
+    std::vector<float> c(3 * 50, 0.0f);
+    const auto args = recording(c);
+#if defined(__x86_64__)
+    _mm_setcsr(0x1f80 | 0x8040); // flush to zero, denormals are zero
+#endif
+    std::fesetround(FE_UPWARD);
+    const auto before = control_bits();
+    const lf_status status = lf_sgemm(created.context.get(), &args);
+    const auto after = control_bits();
+    std::fesetenv(FE_DFL_ENV);
+    CHECK(status == LF_OK);
+    CHECK(before == after);
+    CHECK(static_cast<float>(before) != default_state);
+    CHECK(c[2] == default_state);
+    for (std::size_t row = 0; row < 50; ++row) {
+      CHECK(c[3 * row] == default_state);
+      CHECK(c[3 * row + 1] == 1);
+    }
+  }
+}
+
+namespace {
+
+struct Pool {
+  int64_t calls = 0, tasks = 0;
+  static void run(void *self, int64_t count, lf_task task, void *arg) {
+    auto *pool = static_cast<Pool *>(self);
+    pool->calls += 1;
+    pool->tasks += count;
+    std::vector<std::thread> threads;
+    for (int64_t i = 0; i < count; ++i) threads.emplace_back(task, arg, i);
+    for (std::thread &thread : threads) thread.join();
+  }
+};
+
+} // namespace
+
+TEST_CASE("the application's own executor runs the tasks, no more at once than the limit") {
+  Folder folder;
+  folder.add("good", "good", good);
+  Pool pool;
+  auto executor = lanefold::args<lf_executor>();
+  executor.threads = 4;
+  executor.self = &pool;
+  executor.parallel_for = Pool::run;
+  auto options = options_for(folder);
+  options.executor = &executor;
+  options.threads = 3;
+  const Created created = create(options);
+  REQUIRE(created.status == LF_OK);
+  CHECK(lf_context_threads(created.context.get()) == 3);
+  std::vector<float> c(3 * 50, 0.0f);
+  const auto args = recording(c);
+  CHECK(lf_sgemm(created.context.get(), &args) == LF_OK);
+  CHECK(pool.calls == 1);
+  CHECK(pool.tasks == 3);
+  for (std::size_t row = 0; row < 50; ++row) CHECK(c[3 * row + 1] == 1);
+}
+
+namespace {
+
+struct Crowd {
+  std::atomic<int> now{0}, most{0}, done{0};
+  static void task(void *self, int64_t) {
+    auto *crowd = static_cast<Crowd *>(self);
+    const int now = ++crowd->now;
+    for (int most = crowd->most; now > most && !crowd->most.compare_exchange_weak(most, now);) {
+    }
+    std::this_thread::yield();
+    --crowd->now;
+    ++crowd->done;
+  }
+};
+
+} // namespace
+
+TEST_CASE("oneTBB runs each task once, within the thread limit") {
+  for (const int32_t threads : {1, 2, 5}) {
+    Executor executor(threads, lf_executor{});
+    Crowd crowd;
+    for (int repeat = 0; repeat < 20; ++repeat) executor.parallel_for(37, Crowd::task, &crowd);
+    CHECK(crowd.done == 20 * 37);
+    CHECK(crowd.most <= threads);
+    executor.parallel_for(0, Crowd::task, &crowd);
+    executor.parallel_for(-1, Crowd::task, &crowd);
+    CHECK(crowd.done == 20 * 37);
+  }
+}
+
+TEST_CASE("scratch memory is aligned, reused, and absent rather than wrong when too large") {
+  Scratch scratch;
+  void *small = scratch.acquire(100);
+  void *large = scratch.acquire(1 << 20);
+  REQUIRE(small != nullptr);
+  REQUIRE(large != nullptr);
+  CHECK(reinterpret_cast<uintptr_t>(small) % 64 == 0);
+  CHECK(reinterpret_cast<uintptr_t>(large) % 64 == 0);
+  std::memset(small, 1, 100);
+  std::memset(large, 1, 1 << 20);
+  scratch.release(large);
+  scratch.release(small);
+  CHECK(scratch.acquire(1) == small);
+  CHECK(scratch.acquire((1 << 20) - 5) == large);
+  scratch.release(small);
+  scratch.release(large);
+  scratch.release(nullptr);
+  CHECK(scratch.acquire(UINT64_MAX) == nullptr);
+  CHECK(scratch.acquire(uint64_t{1} << 61) == nullptr);
+}
+
+TEST_CASE("messages belong to one thread and one context, and survive calls that succeed") {
+  Folder folder;
+  folder.add("good", "good", good);
+  const Created created = create(options_for(folder));
+  lf_context *context = created.context.get();
+  std::atomic<int> wrong{0};
+  const auto fail_often = [&](int64_t m) {
+    std::vector<float> x(static_cast<std::size_t>(m)), y(x);
+    auto args = lanefold::args<lf_activation_forward_args>();
+    args.m = m;
+    args.n = args.ldx = args.ldy = 1;
+    args.x = x.data();
+    args.y = y.data();
+    const std::string expected = "lf_activation_forward: fake got m " + std::to_string(m);
+    for (int i = 0; i < 200; ++i) {
+      if (lf_activation_forward(context, &args) != LF_OUT_OF_MEMORY) ++wrong;
+      std::vector<float> c(6);
+      const auto fine = recording(c);
+      if (lf_sgemm(context, &fine) != LF_OK) ++wrong;
+      if (expected != lf_last_error(context)) ++wrong;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int64_t m = 1; m <= 4; ++m) threads.emplace_back(fail_often, m);
+  for (std::thread &thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(std::string(lf_last_error(context)) == "");
+}
+
+TEST_CASE("the least recent of many contexts' messages makes room, and long ones are cut") {
+  for (uint64_t serial = 1000; serial < 1010; ++serial)
+    note_error(serial, LF_INTERNAL, "call", std::to_string(serial).c_str());
+  CHECK(std::string(last_error(1000)) == "");
+  CHECK(std::string(last_error(1009)) == "call: 1009");
+  note_error(1009, LF_INTERNAL, "call", std::string(2000, 'x').c_str());
+  CHECK(std::strlen(last_error(1009)) == message_size - 1);
+}
+
+TEST_CASE("statuses have names, and the library a version") {
+  CHECK(std::string(lf_status_name(LF_UNUSABLE)) == "LF_UNUSABLE");
+  CHECK(std::string(lf_status_name(99)) == "unknown status");
+  CHECK(lf_version() == LF_VERSION_MAJOR * 10000 + LF_VERSION_MINOR * 100 + LF_VERSION_PATCH);
+}

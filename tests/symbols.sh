@@ -1,0 +1,12 @@
+#!/bin/sh
+# symbols.sh PLUGIN.so...: exactly one symbol leaves each plugin, none is GNU_UNIQUE, and there is no RPATH.
+set -eu
+for plugin in "$@"; do
+  exported=$(nm -D --defined-only "$plugin" | awk '{ print $2, $3 }')
+  [ "$exported" = "R lf_plugin_entry_v1" ] || [ "$exported" = "D lf_plugin_entry_v1" ] ||
+    { echo "$plugin exports: $exported"; exit 1; }
+  if readelf -d "$plugin" | grep -E 'RPATH|RUNPATH|libtbb|libstdc'; then
+    echo "$plugin: the above must not be there"; exit 1
+  fi
+  echo "$plugin: one symbol"
+done
