@@ -1,0 +1,87 @@
+// A new file of a unique name in the same folder, written and synced, then renamed over the old one.
+#include "atomic_file.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace lanefold::trainer {
+namespace {
+
+std::string folder_of(const std::string &path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+void check(bool good, const std::string &what) {
+  if (!good) throw std::system_error(errno, std::generic_category(), what);
+}
+
+// An open new file, removed again unless it is kept.
+class NewFile {
+public:
+  explicit NewFile(const std::string &path) : name_(path + ".XXXXXX"), descriptor_(mkstemp(name_.data())) {
+    check(descriptor_ >= 0, path);
+    const mode_t mask = umask(0);
+    umask(mask);
+    fchmod(descriptor_, 0666 & ~mask);
+  }
+  ~NewFile() {
+    if (descriptor_ >= 0) close(descriptor_);
+    if (!kept_) unlink(name_.c_str());
+  }
+  NewFile(const NewFile &) = delete;
+  NewFile &operator=(const NewFile &) = delete;
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      check(written > 0, name_);
+      bytes.remove_prefix(static_cast<size_t>(written));
+    }
+  }
+
+  void keep_as(const std::string &path) {
+    check(fsync(descriptor_) == 0, name_);
+    const int descriptor = descriptor_;
+    descriptor_ = -1;
+    check(close(descriptor) == 0, name_);
+    check(rename(name_.c_str(), path.c_str()) == 0, path);
+    kept_ = true;
+  }
+
+private:
+  std::string name_;
+  int descriptor_;
+  bool kept_ = false;
+};
+
+} // namespace
+
+void replace_file(const std::string &path, const std::vector<std::string_view> &parts) {
+  NewFile file(path);
+  for (const std::string_view part : parts) file.write(part);
+  file.keep_as(path);
+  // The name itself is safe only once the folder is.
+  const std::string folder = folder_of(path);
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY);
+  check(descriptor >= 0, folder);
+  const bool synced = fsync(descriptor) == 0;
+  close(descriptor);
+  check(synced, folder);
+}
+
+void check_replaceable(const std::string &path) {
+  if (std::filesystem::is_directory(path)) {
+    errno = EISDIR;
+    check(false, path);
+  }
+  const NewFile attempt(path);
+}
+
+} // namespace lanefold::trainer

@@ -1,0 +1,16 @@
+// Replaces a file as a whole, or not at all.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lanefold::trainer {
+
+// Throws std::system_error; then nothing has changed.
+void replace_file(const std::string &path, const std::vector<std::string_view> &parts);
+
+// Throws std::system_error if a file cannot be made beside path, or path is a folder.
+void check_replaceable(const std::string &path);
+
+} // namespace lanefold::trainer

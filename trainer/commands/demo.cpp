@@ -1,0 +1,144 @@
+// lanefold demo: the whole story in under a minute. Trains the reference network, folds batch normalization away, proves
+// that nothing changed, and shows what batch normalization and ELU cost.
+#include "../checkpoint.hpp"
+#include "../inference.hpp"
+#include "commands.hpp"
+#include "costs.hpp"
+#include "interrupt.hpp"
+#include "options.hpp"
+#include "progress.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+namespace lanefold::trainer {
+namespace {
+
+struct Options {
+  ContextOptions context;
+  std::string data, save = "lanefold-demo.safetensors";
+  int64_t epochs = 20;
+  float learning_rate = 0.1f;
+};
+
+constexpr double seconds_for_training = 40;
+
+// Trains for as many epochs as were asked for, or as fit the time.  False: interrupted.
+bool train_network(const Options &o, const Context &context, const Dataset &data, Network &network) {
+  TrainOptions train_options;
+  train_options.epochs = o.epochs;
+  train_options.optimizer.learning_rate = o.learning_rate;
+  Progress progress(o.epochs);
+  int64_t epoch = 1;
+  TrainWatch watch;
+  watch.stop = interrupted;
+  watch.step = [&](int64_t step, int64_t steps) { progress.step(epoch, step, steps); };
+  watch.epoch = [&](const Epoch &e) {
+    progress.epoch(e);
+    ++epoch;
+    const bool another_fits = static_cast<double>(epoch) * e.seconds * 1.1 < seconds_for_training;
+    if (!another_fits && e.epoch < o.epochs) std::printf("This CPU is slow at it: the demo stops here, to keep to a minute.\n");
+    return another_fits;
+  };
+  if (train(context, network, data, train_options, watch)) return true;
+  progress.clear();
+  return false;
+}
+
+// Compares logits on all test images; true if folding changed nothing that matters.
+bool prove_folding(const Context &context, Network &network, const Images &images) {
+  constexpr double tolerance = 1e-4;
+  Network folded = fold(context, network);
+  Inference before(context, network), after(context, folded);
+  const int64_t n = network.outputs();
+  Batch batch;
+  double largest_difference = 0;
+  int64_t changed = 0, changed_clear = 0;
+  for (int64_t first = 0; first < images.count(); first += 500) {
+    const int64_t rows = std::min<int64_t>(500, images.count() - first);
+    gather(images, nullptr, first, rows, batch);
+    const float *a = before.logits(batch.x.data(), rows), *b = after.logits(batch.x.data(), rows);
+    for (int64_t i = 0; i < rows; ++i, a += n, b += n) {
+      for (int64_t j = 0; j < n; ++j) {
+        // Written so that a NaN counts as a difference.
+        const double difference = std::fabs(static_cast<double>(a[j]) - b[j]);
+        if (!(difference <= largest_difference)) largest_difference = difference;
+      }
+      if (largest(a, n) == largest(b, n)) continue;
+      ++changed;
+      std::vector<float> sorted(a, a + n);
+      std::sort(sorted.rbegin(), sorted.rend());
+      changed_clear += sorted[0] - sorted[1] > tolerance;
+    }
+  }
+  const bool good = largest_difference <= tolerance && changed_clear == 0;
+  std::printf("\nFolded against unfolded, %lld test images: logits differ by at most %.1e, %lld predictions change\n"
+              "(%lld of them where the two best logits are further than %.0e apart): %s\n",
+              static_cast<long long>(images.count()), largest_difference, static_cast<long long>(changed),
+              static_cast<long long>(changed_clear), tolerance, good ? "the same network" : "NOT THE SAME NETWORK");
+  return good;
+}
+
+void print_costs(const Context &context, int64_t batch_size) {
+  const std::vector<Costs> rows = measure_costs(context, batch_size);
+  std::printf("\nNanoseconds a sample, 784-300-100-10, batch %lld, %d threads; in brackets: times dense alone\n\n",
+              static_cast<long long>(batch_size), context.threads());
+  std::printf("           training forward               inference\n");
+  std::printf("           unfused         fused          unfused         fused           folded\n");
+  const Costs &dense = rows.front();
+  for (const Costs &r : rows) {
+    std::printf("%-8s", r.network.c_str());
+    const auto cell = [](double seconds, double alone) { std::printf("  %6.0f (%4.2f)", 1e9 * seconds, seconds / alone); };
+    cell(r.training_unfused, dense.training_unfused);
+    cell(r.training_fused, dense.training_fused);
+    std::printf(" ");
+    cell(r.inference_unfused, dense.inference_unfused);
+    cell(r.inference_fused, dense.inference_fused);
+    cell(r.inference_folded, dense.inference_folded);
+    std::printf("\n");
+  }
+}
+
+int run(const Options &o) {
+  const Context context = make_context(o.context);
+  check_writable(o.save);
+  const Dataset data = load(o.data);
+  std::printf("CPU      %s\nplugin   %s, %d threads\ndata     %s: %lld images to train, %lld to test\n"
+              "network  784-300-100-10, He initialization, batch normalization on all layers, ELU, SGD %g, batch 200\n\n",
+              describe_cpu().c_str(), context.isa().c_str(), context.threads(), data.name.c_str(),
+              static_cast<long long>(data.train.count()), static_cast<long long>(data.test.count()), o.learning_rate);
+  std::fflush(stdout);
+  Description description;
+  if (data.train.features() != description.sizes[0])
+    throw UsageError(data.name + ": the demo's network takes images of 28 x 28");
+  if (data.train.count() < 2) throw UsageError(data.name + ": the demo needs at least two training images");
+  Network network(description);
+  initialize(network, "he-normal", 1);
+  watch_interrupts();
+  if (!train_network(o, context, data, network)) return interrupted_exit_code;
+  save(o.save, network);
+  std::printf("saved as %s\n", o.save.c_str());
+  const bool same = prove_folding(context, network, data.test);
+  print_costs(context, 200);
+  return same ? 0 : 1;
+}
+
+} // namespace
+
+void add_demo(CLI::App &app, Run &run_verb) {
+  CLI::App *verb = app.add_subcommand("demo", "train, fold, and show what batch normalization and ELU cost");
+  const auto o = std::make_shared<Options>();
+  add_data_option(*verb, o->data);
+  verb->add_option("--epochs", o->epochs, "at most so many")->check(number_between(1, 1000))->capture_default_str();
+  verb->add_option("--learning-rate", o->learning_rate, "step size")
+      ->check(number_between(0, 1e6, true))
+      ->capture_default_str();
+  verb->add_option("--save", o->save, "checkpoint to write")->capture_default_str();
+  add_context_options(*verb, o->context);
+  verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
+}
+
+} // namespace lanefold::trainer

@@ -1,0 +1,65 @@
+// Shared options.
+#include "options.hpp"
+
+#include "../checkpoint.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+
+namespace lanefold::trainer {
+
+CLI::Validator number_between(double low, double high, bool above_low) {
+  char range[80];
+  std::snprintf(range, sizeof range, "%s%g..%g", above_low ? ">" : "", low, high);
+  return CLI::Validator(
+      [=, text = std::string(range)](std::string &given) -> std::string {
+        char *end = nullptr;
+        const double value = std::strtod(given.c_str(), &end);
+        const bool number = !given.empty() && *end == 0 && std::isfinite(value);
+        if (number && value >= low && value <= high && !(above_low && value == low)) return {};
+        return given + " is not a number in " + text;
+      },
+      range);
+}
+
+void add_context_options(CLI::App &app, ContextOptions &options) {
+  app.add_option("--threads", options.threads, "threads; 0: as many as there are CPUs")->check(number_between(0, 4096));
+  app.add_option("--isa", options.isa, "plugin to use: a name that `lanefold info` lists; default: the best usable one");
+}
+
+Context make_context(const ContextOptions &options) {
+  auto o = args<lf_context_options>();
+  o.threads = options.threads;
+  o.isa = options.isa.c_str();
+  return Context(o);
+}
+
+void add_data_option(CLI::App &app, std::string &folder) {
+  app.add_option("--data", folder, "folder with MNIST or Fashion-MNIST as published (IDX files, gzip-compressed or not); "
+                                   "default: $LANEFOLD_DATA, else built-in digits")
+      ->envname("LANEFOLD_DATA");
+}
+
+Network read_for(const std::string &path, const Dataset &data) {
+  Network network = read_checkpoint(path);
+  if (network.features() != data.test.features())
+    throw CheckpointError(path + ": is for " + std::to_string(network.features()) + " features, but the images of " +
+                          data.name + " have " + std::to_string(data.test.rows) + " x " +
+                          std::to_string(data.test.columns));
+  if (network.outputs() != classes)
+    throw CheckpointError(path + ": has " + std::to_string(network.outputs()) + " outputs, but " + data.name + " has " +
+                          std::to_string(classes) + " classes");
+  return network;
+}
+
+std::string describe_cpu() {
+  uint64_t needed = 0;
+  lf_describe_cpu(nullptr, 0, &needed);
+  std::string text(needed, 0);
+  lf_describe_cpu(text.data(), text.size(), nullptr);
+  text.resize(text.find('\0'));
+  return text;
+}
+
+} // namespace lanefold::trainer

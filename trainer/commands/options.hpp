@@ -1,0 +1,40 @@
+// Options that several verbs share, and what they stand for.
+#pragma once
+
+#include "../data/dataset.hpp"
+#include "../network.hpp"
+
+#include <stdexcept>
+#include <string>
+
+namespace CLI {
+class App;
+class Validator;
+}
+
+namespace lanefold::trainer {
+
+// Options that do not fit each other, or the data.
+class UsageError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct ContextOptions {
+  int threads = 0;
+  std::string isa;
+};
+void add_context_options(CLI::App &app, ContextOptions &options);
+Context make_context(const ContextOptions &options);
+
+void add_data_option(CLI::App &app, std::string &folder);
+
+// A finite number from low to high, both included; above_low: low itself excluded.
+CLI::Validator number_between(double low, double high, bool above_low = false);
+
+// The checkpoint, which must take images of the data and know their classes.
+Network read_for(const std::string &path, const Dataset &data);
+
+// "AMD EPYC: sse2 avx ...".
+std::string describe_cpu();
+
+} // namespace lanefold::trainer

@@ -1,0 +1,135 @@
+// Reads IDX files (magic, sizes, bytes) and trusts nothing that they say: sizes are checked against what the file can hold
+// before memory is taken, and exactly as much must come out as the header announces.
+#include "data/dataset.hpp"
+
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+namespace lanefold::trainer {
+namespace {
+
+constexpr uint32_t labels_magic = 0x00000801, images_magic = 0x00000803;
+constexpr uint64_t largest_ratio = 1032; // no deflate stream inflates to more than this many times its size
+
+// A file, inflated on the way if it is gzip-compressed.
+class Reader {
+public:
+  explicit Reader(const std::filesystem::path &path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
+    if (!file_) fail(std::string("cannot be opened: ") + std::strerror(errno));
+    std::error_code error;
+    size_ = std::filesystem::file_size(path, error);
+    if (error) fail("cannot be read: " + error.message());
+    const bool named_gzip = path.extension() == ".gz";
+    if (size_ > 0 && named_gzip != (gzdirect(file_.get()) == 0))
+      fail(named_gzip ? "is not gzip-compressed, as its name says" : "is gzip-compressed, but its name does not end in .gz");
+    most_ = named_gzip ? size_ * largest_ratio : size_;
+  }
+
+  // At most this many bytes can come out.
+  uint64_t most() const { return most_; }
+
+  void read(uint8_t *to, uint64_t bytes) {
+    while (bytes > 0) {
+      const unsigned part = static_cast<unsigned>(std::min<uint64_t>(bytes, 1u << 30));
+      const int got = gzread(file_.get(), to, part);
+      if (got < 0) fail_read();
+      if (got == 0) fail_truncated();
+      to += got;
+      bytes -= static_cast<uint64_t>(got);
+    }
+  }
+
+  uint32_t read_number() {
+    uint8_t b[4];
+    read(b, 4);
+    return uint32_t{b[0]} << 24 | uint32_t{b[1]} << 16 | uint32_t{b[2]} << 8 | b[3];
+  }
+
+  void expect_end() {
+    uint8_t extra;
+    const int got = gzread(file_.get(), &extra, 1);
+    if (got < 0) fail_read();
+    if (got > 0) fail("holds more than its header announces");
+  }
+
+  [[noreturn]] void fail(const std::string &what) const { throw DataError(path_.string() + ": " + what); }
+
+private:
+  [[noreturn]] void fail_read() const {
+    int code = Z_OK;
+    const char *text = gzerror(file_.get(), &code);
+    if (code == Z_BUF_ERROR) fail_truncated();
+    fail(std::string("broken: ") + (code == Z_ERRNO ? std::strerror(errno) : text));
+  }
+  [[noreturn]] void fail_truncated() const { fail("ends too early"); }
+
+  struct Close {
+    void operator()(gzFile file) const { gzclose(file); }
+  };
+  std::filesystem::path path_;
+  std::unique_ptr<gzFile_s, Close> file_;
+  uint64_t size_ = 0, most_ = 0;
+};
+
+// folder/part-kind-idxN-ubyte, as published or with a dot, plain or .gz.
+std::filesystem::path find(const std::filesystem::path &folder, const std::string &part, const std::string &kind) {
+  for (const char *joint : {"-", "."})
+    for (const char *ending : {"", ".gz"}) {
+      const auto path = folder / (part + "-" + kind.substr(0, 6) + joint + kind.substr(7) + ending);
+      if (std::filesystem::exists(path)) return path;
+    }
+  throw DataError((folder / (part + "-" + kind)).string() + ": no such file, nor with .gz");
+}
+
+Images read_part(const std::filesystem::path &folder, const std::string &part) {
+  const auto images_path = find(folder, part, "images-idx3-ubyte"), labels_path = find(folder, part, "labels-idx1-ubyte");
+  Images result;
+
+  Reader images(images_path);
+  if (images.read_number() != images_magic) images.fail("is not an IDX file of images (wrong magic number)");
+  const uint64_t count = images.read_number(), rows = images.read_number(), columns = images.read_number();
+  if (count == 0 || rows == 0 || columns == 0) images.fail("holds no pixels");
+  // Each is below 2^32, so rows * columns cannot overflow; the division keeps the rest from it.
+  if (rows * columns > images.most() || count > images.most() / (rows * columns))
+    images.fail("announces " + std::to_string(count) + " images of " + std::to_string(rows) + " x " +
+                std::to_string(columns) + ", more than the file can hold");
+  result.rows = static_cast<int64_t>(rows);
+  result.columns = static_cast<int64_t>(columns);
+  result.pixels.resize(count * rows * columns);
+  images.read(result.pixels.data(), result.pixels.size());
+  images.expect_end();
+
+  Reader labels(labels_path);
+  if (labels.read_number() != labels_magic) labels.fail("is not an IDX file of labels (wrong magic number)");
+  const uint64_t labelled = labels.read_number();
+  if (labelled != count)
+    labels.fail("holds " + std::to_string(labelled) + " labels for the " + std::to_string(count) + " images of " +
+                images_path.filename().string());
+  result.labels.resize(count);
+  labels.read(result.labels.data(), count);
+  labels.expect_end();
+  for (uint64_t i = 0; i < count; ++i)
+    if (result.labels[i] >= classes)
+      labels.fail("label " + std::to_string(i) + " is " + std::to_string(result.labels[i]) + ", but must be 0 to 9");
+  return result;
+}
+
+} // namespace
+
+Dataset read_idx(const std::string &folder) {
+  if (!std::filesystem::is_directory(folder)) throw DataError(folder + ": no such folder");
+  Dataset data{folder, read_part(folder, "train"), read_part(folder, "t10k")};
+  if (data.train.rows != data.test.rows || data.train.columns != data.test.columns)
+    throw DataError(folder + ": training images are " + std::to_string(data.train.rows) + " x " +
+                    std::to_string(data.train.columns) + ", but test images " + std::to_string(data.test.rows) + " x " +
+                    std::to_string(data.test.columns));
+  return data;
+}
+
+Dataset load(const std::string &folder) { return folder.empty() ? draw_digits() : read_idx(folder); }
+
+} // namespace lanefold::trainer

@@ -1,0 +1,40 @@
+// Predictions of a network: with normalization by its running statistics, or, without normalization (folded), on packed
+// weights.
+#pragma once
+
+#include "batches.hpp"
+#include "network.hpp"
+
+namespace lanefold::trainer {
+
+class Inference {
+public:
+  // Keeps references: context and network outlive it.  Packed weights are copies; make a new one after training.
+  Inference(const Context &context, Network &network);
+
+  // Logits, m x outputs, of x, m x features; valid until the next call.
+  const float *logits(const float *x, int64_t m);
+
+private:
+  const Context &context_;
+  Network &network_;
+  std::vector<PackedWeights> packed_;        // one a layer, if there is no normalization
+  std::vector<std::vector<float>> outputs_; // one a layer
+};
+
+struct Evaluation {
+  double loss = 0, accuracy = 0;
+};
+
+Evaluation evaluate(const Context &context, Network &network, const Images &images);
+
+// Top-1 hits of logits against labels.
+int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels);
+
+// Mean softmax cross-entropy; the gradient goes to dx unless it is NULL.
+float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, float *dx);
+
+// Index of the largest of n.
+int32_t largest(const float *logits, int64_t n);
+
+} // namespace lanefold::trainer

@@ -1,0 +1,43 @@
+// The lanefold command: reads the command line, runs a verb, and turns whatever went wrong into one line and exit code 2.
+#include "checkpoint.hpp"
+#include "commands/commands.hpp"
+#include "commands/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace {
+
+constexpr int error_exit_code = 2;
+
+// An error on the command line: what it was, and what would have been valid.
+int explain(const CLI::App &app, const CLI::ParseError &error) {
+  const auto verbs = app.get_subcommands();
+  const CLI::App &at = verbs.empty() ? app : *verbs.front();
+  if (error.get_exit_code() == 0) {
+    std::printf("%s", at.help().c_str());
+    return 0;
+  }
+  std::fprintf(stderr, "lanefold: %s\n\n%s", error.what(), at.help().c_str());
+  return error_exit_code;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  using namespace lanefold::trainer;
+  CLI::App app("Trains, folds and runs networks of dense layers, batch normalization and ELU.", "lanefold");
+  app.require_subcommand(1);
+  Run run;
+  for (const auto add : {add_train, add_eval, add_predict, add_fold, add_info, add_demo}) add(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return explain(app, error);
+  }
+  try {
+    return run();
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "lanefold: %s\n", error.what());
+    return error_exit_code;
+  }
+}

@@ -1,0 +1,98 @@
+// Parameters: making, drawing, folding and hashing them.
+#include "network.hpp"
+
+#include "random.hpp"
+
+#include <cmath>
+#include <sha256.h>
+
+namespace lanefold::trainer {
+
+Network::Network(const Description &d) : description(d) {
+  for (int64_t i = 0; i < d.layers(); ++i) {
+    Layer layer{d.sizes[static_cast<size_t>(i)], d.sizes[static_cast<size_t>(i + 1)], {}, {}, {}, {}, {}, {}};
+    const auto n = static_cast<size_t>(layer.n);
+    layer.w.resize(static_cast<size_t>(layer.k) * n);
+    if (d.batch_norm) {
+      layer.gamma.assign(n, 1.0f);
+      layer.beta.assign(n, 0.0f);
+      layer.running_mean.assign(n, 0.0f);
+      layer.running_var.assign(n, 1.0f);
+    } else {
+      layer.bias.assign(n, 0.0f);
+    }
+    layers.push_back(std::move(layer));
+  }
+}
+
+void Network::visit(const Visit &visit) {
+  for (size_t i = 0; i < layers.size(); ++i) {
+    Layer &layer = layers[i];
+    const std::string prefix = "layers." + std::to_string(i) + ".";
+    visit(prefix + "w", {layer.k, layer.n}, layer.w);
+    if (!layer.bias.empty()) visit(prefix + "bias", {layer.n}, layer.bias);
+    if (!description.batch_norm) continue;
+    visit(prefix + "gamma", {layer.n}, layer.gamma);
+    visit(prefix + "beta", {layer.n}, layer.beta);
+    visit(prefix + "running_mean", {layer.n}, layer.running_mean);
+    visit(prefix + "running_var", {layer.n}, layer.running_var);
+  }
+}
+
+lf_batch_norm Network::batch_norm(Layer &layer, float *mean, float *inv_std) const {
+  auto bn = args<lf_batch_norm>();
+  bn.eps = description.eps;
+  bn.momentum = description.momentum;
+  bn.gamma = layer.gamma.data();
+  bn.beta = layer.beta.data();
+  bn.running_mean = layer.running_mean.data();
+  bn.running_var = layer.running_var.data();
+  bn.mean = mean;
+  bn.inv_std = inv_std;
+  return bn;
+}
+
+void initialize(Network &network, const std::string &initializer, uint64_t seed) {
+  const bool he = initializer.starts_with("he-"), normal = initializer.ends_with("-normal");
+  for (size_t i = 0; i < network.layers.size(); ++i) {
+    Layer &layer = network.layers[i];
+    const double variance = 2.0 / static_cast<double>(he ? layer.k : layer.k + layer.n);
+    const double scale = std::sqrt(normal ? variance : 3 * variance);
+    Stream random(seed, Purpose::weights, static_cast<uint32_t>(i));
+    for (float &w : layer.w) w = static_cast<float>(scale * (normal ? random.normal() : random.uniform(-1, 1)));
+  }
+}
+
+Network fold(const Context &context, Network &network) {
+  Description description = network.description;
+  description.batch_norm = false;
+  Network folded(description);
+  for (size_t i = 0; i < network.layers.size(); ++i) {
+    Layer &from = network.layers[i], &to = folded.layers[i];
+    if (!network.description.batch_norm) {
+      to = from;
+      continue;
+    }
+    const lf_batch_norm bn = network.batch_norm(from);
+    auto a = args<lf_fold_batch_norm_args>();
+    a.k = from.k, a.n = from.n;
+    a.w = from.w.data(), a.ldw = from.n;
+    a.batch_norm = &bn;
+    a.folded_w = to.w.data(), a.ldf = to.n, a.folded_bias = to.bias.data();
+    context.fold_batch_norm(a);
+  }
+  return folded;
+}
+
+std::string sha256(Network &network) {
+  SHA256_CTX hash;
+  SHA256Init(&hash);
+  network.visit([&](const std::string &, const std::vector<int64_t> &, std::vector<float> &values) {
+    SHA256Update(&hash, reinterpret_cast<const uint8_t *>(values.data()), values.size() * sizeof(float));
+  });
+  char text[SHA256_DIGEST_STRING_LENGTH];
+  SHA256End(&hash, text);
+  return text;
+}
+
+} // namespace lanefold::trainer
