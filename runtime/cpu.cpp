@@ -13,11 +13,12 @@ struct FeatureName {
 constexpr FeatureName names[] = {
     {"sse2", LF_CPU_SSE2},         {"avx", LF_CPU_AVX},           {"avx2", LF_CPU_AVX2},
     {"fma", LF_CPU_FMA},           {"avx512f", LF_CPU_AVX512F},   {"avx512bw", LF_CPU_AVX512BW},
-    {"avx512dq", LF_CPU_AVX512DQ}, {"avx512vl", LF_CPU_AVX512VL}, {"neon", LF_CPU_NEON},
+    {"avx512cd", LF_CPU_AVX512CD}, {"avx512dq", LF_CPU_AVX512DQ}, {"avx512vl", LF_CPU_AVX512VL},
+    {"neon", LF_CPU_NEON},
 };
 
 constexpr uint64_t vector256 = LF_CPU_AVX | LF_CPU_AVX2 | LF_CPU_FMA;
-constexpr uint64_t vector512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
+constexpr uint64_t vector512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512CD | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
 
 constexpr uint64_t xcr0_256 = 0x06; // xmm, ymm
 constexpr uint64_t xcr0_512 = 0xe6; // and opmask, upper halves of zmm0-15, zmm16-31
@@ -31,7 +32,8 @@ CpuFeatures decode(const X86Registers &registers) {
       feature_if(registers.leaf1_edx, 26, LF_CPU_SSE2) | feature_if(registers.leaf1_ecx, 28, LF_CPU_AVX) |
       feature_if(registers.leaf1_ecx, 12, LF_CPU_FMA) | feature_if(registers.leaf7_ebx, 5, LF_CPU_AVX2) |
       feature_if(registers.leaf7_ebx, 16, LF_CPU_AVX512F) | feature_if(registers.leaf7_ebx, 17, LF_CPU_AVX512DQ) |
-      feature_if(registers.leaf7_ebx, 30, LF_CPU_AVX512BW) | feature_if(registers.leaf7_ebx, 31, LF_CPU_AVX512VL);
+      feature_if(registers.leaf7_ebx, 28, LF_CPU_AVX512CD) | feature_if(registers.leaf7_ebx, 30, LF_CPU_AVX512BW) |
+      feature_if(registers.leaf7_ebx, 31, LF_CPU_AVX512VL);
 
   const bool has_osxsave = (registers.leaf1_ecx >> 27 & 1) != 0;
   const uint64_t saved = has_osxsave ? registers.xcr0 : 0;

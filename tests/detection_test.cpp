@@ -22,10 +22,10 @@ TEST_CASE("x86 features need both the CPU and the operating system") {
   X86Registers all{};
   all.leaf1_edx = 1u << 26;
   all.leaf1_ecx = 1u << 12 | 1u << 27 | 1u << 28;
-  all.leaf7_ebx = 1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+  all.leaf7_ebx = 1u << 5 | 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;
   all.xcr0 = 0xe7;
   const uint64_t avx2 = LF_CPU_AVX | LF_CPU_AVX2 | LF_CPU_FMA;
-  const uint64_t avx512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
+  const uint64_t avx512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512CD | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
   CHECK(decode(all).enabled == (LF_CPU_SSE2 | avx2 | avx512));
 
   for (const uint64_t missing : {0x20, 0x40, 0x80}) {

@@ -21,6 +21,13 @@ void check(bool good, const std::string &what) {
   if (!good) throw std::system_error(errno, std::generic_category(), what);
 }
 
+// What is there must be a regular file: a device or a pipe would be lost.
+void require_replaceable(const std::string &path) {
+  const auto status = std::filesystem::status(path);
+  errno = path.empty() ? ENOENT : std::filesystem::is_directory(status) ? EISDIR : EINVAL;
+  check(!path.empty() && (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)), path);
+}
+
 // An open new file, removed again unless it is kept.
 class NewFile {
 public:
@@ -64,6 +71,7 @@ private:
 } // namespace
 
 void replace_file(const std::string &path, const std::vector<std::string_view> &parts) {
+  require_replaceable(path);
   NewFile file(path);
   for (const std::string_view part : parts) file.write(part);
   file.keep_as(path);
@@ -77,10 +85,7 @@ void replace_file(const std::string &path, const std::vector<std::string_view> &
 }
 
 void check_replaceable(const std::string &path) {
-  if (std::filesystem::is_directory(path)) {
-    errno = EISDIR;
-    check(false, path);
-  }
+  require_replaceable(path);
   const NewFile attempt(path);
 }
 

@@ -7,10 +7,10 @@
 
 namespace lanefold::trainer {
 
-// Throws std::system_error; then nothing has changed.
+// Throws std::system_error; then path is the old file or the new one, whole, and no other file is left.
 void replace_file(const std::string &path, const std::vector<std::string_view> &parts);
 
-// Throws std::system_error if a file cannot be made beside path, or path is a folder.
+// Throws std::system_error if a file cannot be made beside path, or path is there and no regular file.
 void check_replaceable(const std::string &path);
 
 } // namespace lanefold::trainer

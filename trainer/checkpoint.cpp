@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr uint64_t most_header = 100u << 20;
+constexpr uint64_t most_header = 100'000'000;
 constexpr const char *format = "lanefold-1";
 
 Json describe(const Description &d) {
@@ -33,10 +33,13 @@ Json describe(const Description &d) {
 // A file being read; whatever is wrong with it is said with its name.
 class Reader {
 public:
-  explicit Reader(const std::string &path) : path_(path), file_(path, std::ios::binary) {
+  explicit Reader(const std::string &path) : path_(path) {
     std::error_code error;
+    require(std::filesystem::exists(path, error), error ? error.message() : "no such file");
+    require(std::filesystem::is_regular_file(path, error), "is no regular file");
     size_ = std::filesystem::file_size(path, error);
-    if (error || !file_) fail(error ? error.message() : "cannot be opened");
+    file_.open(path, std::ios::binary);
+    require(!error && file_, "cannot be opened");
   }
 
   [[noreturn]] void fail(const std::string &what) const { throw CheckpointError(path_ + ": " + what); }

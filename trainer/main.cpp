@@ -17,8 +17,19 @@ int explain(const CLI::App &app, const CLI::ParseError &error) {
     std::printf("%s", at.help().c_str());
     return 0;
   }
-  std::fprintf(stderr, "lanefold: %s\n\n%s", error.what(), at.help().c_str());
+  std::fprintf(stderr, "lanefold: %s\n", error.what());
+  // A wrong value comes with the right ones; for a word that is not known, here are those that are.
+  if (error.get_name() != "ValidationError") std::fprintf(stderr, "\n%s", at.help().c_str());
   return error_exit_code;
+}
+
+// True if the first word is no verb; says so.
+bool unknown_verb(const CLI::App &app, int argc, char **argv) {
+  if (argc < 2 || argv[1][0] == '-') return false;
+  for (const CLI::App *verb : app.get_subcommands([](const CLI::App *) { return true; }))
+    if (verb->get_name() == argv[1]) return false;
+  std::fprintf(stderr, "lanefold: there is no verb '%s'\n\n%s", argv[1], app.help().c_str());
+  return true;
 }
 
 } // namespace
@@ -29,6 +40,7 @@ int main(int argc, char **argv) {
   app.require_subcommand(1);
   Run run;
   for (const auto add : {add_train, add_eval, add_predict, add_fold, add_info, add_demo}) add(app, run);
+  if (unknown_verb(app, argc, argv)) return error_exit_code;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -15,8 +15,9 @@ extern "C" {
 #define LF_CPU_FMA (UINT64_C(1) << 3)
 #define LF_CPU_AVX512F (UINT64_C(1) << 4)
 #define LF_CPU_AVX512BW (UINT64_C(1) << 5)
-#define LF_CPU_AVX512DQ (UINT64_C(1) << 6)
-#define LF_CPU_AVX512VL (UINT64_C(1) << 7)
+#define LF_CPU_AVX512CD (UINT64_C(1) << 6)
+#define LF_CPU_AVX512DQ (UINT64_C(1) << 7)
+#define LF_CPU_AVX512VL (UINT64_C(1) << 8)
 #define LF_CPU_NEON (UINT64_C(1) << 32)
 
 /* What the library lends a plugin for the length of one call. */

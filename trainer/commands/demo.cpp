@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <memory>
 
@@ -33,13 +34,15 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
   train_options.optimizer.learning_rate = o.learning_rate;
   Progress progress(o.epochs);
   int64_t epoch = 1;
+  const auto start = std::chrono::steady_clock::now();
   TrainWatch watch;
   watch.stop = interrupted;
   watch.step = [&](int64_t step, int64_t steps) { progress.step(epoch, step, steps); };
   watch.epoch = [&](const Epoch &e) {
     progress.epoch(e);
     ++epoch;
-    const bool another_fits = static_cast<double>(epoch) * e.seconds * 1.1 < seconds_for_training;
+    const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const bool another_fits = spent / static_cast<double>(e.epoch) * static_cast<double>(epoch) < seconds_for_training;
     if (!another_fits && e.epoch < o.epochs) std::printf("This CPU is slow at it: the demo stops here, to keep to a minute.\n");
     return another_fits;
   };

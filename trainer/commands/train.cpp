@@ -11,7 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <memory>
+#include <optional>
 
 namespace lanefold::trainer {
 namespace {
@@ -20,6 +22,7 @@ struct Options {
   ContextOptions context;
   std::string data, activation = "elu", initializer = "he-normal", batch_norm = "on", optimizer = "sgd", save;
   std::vector<int64_t> hidden = {300, 100};
+  std::optional<float> alpha;
   Description network;
   TrainOptions train;
   bool json = false;
@@ -52,6 +55,7 @@ int run(Options &o) {
   if (!o.save.empty()) check_writable(o.save);
   const Dataset data = load(o.data);
   o.network.activation = code_of(activation_names(), o.activation);
+  o.network.alpha = o.alpha.value_or(o.network.activation == LF_LEAKY_RELU ? 0.01f : 1.0f);
   o.network.batch_norm = o.batch_norm == "on";
   o.train.optimizer.kind = code_of(optimizer_names(), o.optimizer);
   o.network.sizes = {data.train.features()};
@@ -73,6 +77,9 @@ int run(Options &o) {
   watch.step = [&](int64_t step, int64_t steps) { progress.step(epoch, step, steps); };
   watch.epoch = [&](const Epoch &e) {
     report(o, progress, e);
+    if (!std::isfinite(e.loss))
+      throw std::runtime_error("the loss is no longer a number: training diverged, and is not saved; "
+                               "try a smaller --learning-rate");
     if (!o.save.empty()) save(o.save, network);
     accuracy = e.test_accuracy;
     ++epoch;
@@ -103,7 +110,7 @@ void add_options(CLI::App &app, Options &o) {
   app.add_option("--activation", o.activation, "of the hidden layers")
       ->check(CLI::IsMember(activation_names()))
       ->capture_default_str();
-  app.add_option("--alpha", o.network.alpha, "of elu and leaky-relu")->check(number_between(0, 1e6))->capture_default_str();
+  app.add_option("--alpha", o.alpha, "of elu (default: 1) and leaky-relu (default: 0.01)")->check(number_between(0, 1e6));
   app.add_option("--init", o.initializer, "initial weights")
       ->check(CLI::IsMember(initializer_names()))
       ->capture_default_str();
@@ -127,7 +134,7 @@ void add_options(CLI::App &app, Options &o) {
   app.add_option("--momentum", o.train.optimizer.momentum, "of momentum and nesterov; beta1 of adam")
       ->check(number_between(0, 0.99999))
       ->capture_default_str();
-  app.add_option("--seed", o.train.seed, "of weights and shuffling")->capture_default_str();
+  app.add_option("--seed", o.train.seed, "of weights and shuffling")->check(number_between(0, 0x1p64))->capture_default_str();
   app.add_option("--save", o.save, "checkpoint (safetensors), written after each epoch");
   app.add_flag("--json", o.json, "one JSON object a line on standard output");
   add_context_options(app, o.context);

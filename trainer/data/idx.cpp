@@ -4,6 +4,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -18,7 +19,9 @@ constexpr uint64_t largest_ratio = 1032; // no deflate stream inflates to more t
 // A file, inflated on the way if it is gzip-compressed.
 class Reader {
 public:
-  explicit Reader(const std::filesystem::path &path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
+  explicit Reader(const std::filesystem::path &path) : path_(path) {
+    if (!std::filesystem::is_regular_file(path)) fail("is no regular file");
+    file_.reset(gzopen(path.c_str(), "rb"));
     if (!file_) fail(std::string("cannot be opened: ") + std::strerror(errno));
     std::error_code error;
     size_ = std::filesystem::file_size(path, error);
@@ -32,20 +35,22 @@ public:
   // At most this many bytes can come out.
   uint64_t most() const { return most_; }
 
-  void read(uint8_t *to, uint64_t bytes) {
-    while (bytes > 0) {
-      const unsigned part = static_cast<unsigned>(std::min<uint64_t>(bytes, 1u << 30));
-      const int got = gzread(file_.get(), to, part);
+  // Memory grows as the bytes come: a header that lies takes none.
+  std::vector<uint8_t> read(uint64_t bytes) {
+    std::vector<uint8_t> result;
+    while (result.size() < bytes) {
+      const uint64_t have = result.size(), part = std::min<uint64_t>(bytes - have, 1u << 22);
+      result.resize(have + part);
+      const int got = gzread(file_.get(), result.data() + have, static_cast<unsigned>(part));
       if (got < 0) fail_read();
       if (got == 0) fail_truncated();
-      to += got;
-      bytes -= static_cast<uint64_t>(got);
+      result.resize(have + static_cast<uint64_t>(got));
     }
+    return result;
   }
 
   uint32_t read_number() {
-    uint8_t b[4];
-    read(b, 4);
+    const std::vector<uint8_t> b = read(4);
     return uint32_t{b[0]} << 24 | uint32_t{b[1]} << 16 | uint32_t{b[2]} << 8 | b[3];
   }
 
@@ -54,6 +59,10 @@ public:
     const int got = gzread(file_.get(), &extra, 1);
     if (got < 0) fail_read();
     if (got > 0) fail("holds more than its header announces");
+    // zlib ends quietly where gzip's sum and size are cut off, and only remembers it.
+    int code = Z_OK;
+    gzerror(file_.get(), &code);
+    if (code == Z_BUF_ERROR) fail_truncated();
   }
 
   [[noreturn]] void fail(const std::string &what) const { throw DataError(path_.string() + ": " + what); }
@@ -77,8 +86,8 @@ private:
 
 // folder/part-kind-idxN-ubyte, as published or with a dot, plain or .gz.
 std::filesystem::path find(const std::filesystem::path &folder, const std::string &part, const std::string &kind) {
-  for (const char *joint : {"-", "."})
-    for (const char *ending : {"", ".gz"}) {
+  for (const char *ending : {"", ".gz"})
+    for (const char *joint : {"-", "."}) {
       const auto path = folder / (part + "-" + kind.substr(0, 6) + joint + kind.substr(7) + ending);
       if (std::filesystem::exists(path)) return path;
     }
@@ -99,8 +108,7 @@ Images read_part(const std::filesystem::path &folder, const std::string &part) {
                 std::to_string(columns) + ", more than the file can hold");
   result.rows = static_cast<int64_t>(rows);
   result.columns = static_cast<int64_t>(columns);
-  result.pixels.resize(count * rows * columns);
-  images.read(result.pixels.data(), result.pixels.size());
+  result.pixels = images.read(count * rows * columns);
   images.expect_end();
 
   Reader labels(labels_path);
@@ -109,8 +117,7 @@ Images read_part(const std::filesystem::path &folder, const std::string &part) {
   if (labelled != count)
     labels.fail("holds " + std::to_string(labelled) + " labels for the " + std::to_string(count) + " images of " +
                 images_path.filename().string());
-  result.labels.resize(count);
-  labels.read(result.labels.data(), count);
+  result.labels = labels.read(count);
   labels.expect_end();
   for (uint64_t i = 0; i < count; ++i)
     if (result.labels[i] >= classes)
