@@ -12,19 +12,19 @@ namespace lanefold {
 
 template <class Tile>
 void explain_product(const char *what, const gemm::Plan &plan, int64_t threads, char *text, uint64_t size) {
-  const char *why = threads <= 1          ? "one thread"
-                    : plan.tasks() == 1   ? "too little work to share"
-                    : plan.chunks == 1    ? "columns shared, each over all rows"
-                    : plan.groups == 1    ? "rows shared"
-                                          : "rows and columns shared";
+  const char *why = threads <= 1        ? "one thread"
+                    : plan.tasks() == 1 ? "too little work to share"
+                    : plan.chunks == 1  ? "columns shared, each over all rows"
+                    : plan.groups == 1  ? "rows shared"
+                                        : "rows and columns shared";
   std::snprintf(text, size, "%s, tile %dx%d, k blocks of %lld, %lld tasks of %lld rows x %lld columns (%s)", what,
                 Tile::rows, Tile::columns, static_cast<long long>(plan.k_block), static_cast<long long>(plan.tasks()),
-                static_cast<long long>(plan.chunk_rows), static_cast<long long>(plan.group_panels * Tile::columns), why);
+                static_cast<long long>(plan.chunk_rows), static_cast<long long>(plan.group_panels * Tile::columns),
+                why);
 }
 
 // args is the operation's own struct, LF_OP_*.
-template <class Tile>
-lf_status explain(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size) {
+template <class Tile> lf_status explain(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size) {
   const int64_t threads = host->threads;
   const auto plain = [&](const char *what) {
     std::snprintf(text, size, "%s, %d lanes", what, Tile::Simd::width);

@@ -26,8 +26,8 @@ bool check_arguments(Check &check, lf_dense_forward_args &args) {
   if (args.bias != nullptr) check.reads("bias", args.bias, vector(args.n));
   if (args.batch_norm != nullptr) {
     const bool training = (args.flags & LF_TRAINING) != 0;
-    args.batch_norm = check_batch_norm(
-        check, args.batch_norm, training ? BatchNormUse::training : BatchNormUse::inference, args.m, args.n);
+    args.batch_norm = check_batch_norm(check, args.batch_norm,
+                                       training ? BatchNormUse::training : BatchNormUse::inference, args.m, args.n);
   }
   if (args.z != nullptr) check.writes("z", args.z, {args.m, args.n, args.ldz, "ldz"});
   check.writes("y", args.y, {args.m, args.n, args.ldy, "ldy"});
@@ -53,8 +53,7 @@ bool check_arguments(Check &check, lf_dense_backward_args &args) {
   if (args.dbias != nullptr) check.writes("dbias", args.dbias, vector(args.n));
   if (args.dx != nullptr) check.writes("dx", args.dx, {args.m, args.k, args.lddx, "lddx"});
   for (const auto &[name, pointer] : {std::pair("dgamma", args.dgamma), std::pair("dbeta", args.dbeta)}) {
-    if (has_norm)
-      check.writes(name, pointer, vector(args.n));
+    if (has_norm) check.writes(name, pointer, vector(args.n));
     else if (pointer != nullptr && !check.sizes_only())
       check.fail(LF_INVALID_ARGUMENT, "%s is given, but batch_norm is NULL", name);
   }
@@ -127,9 +126,8 @@ lf_status lf_pack_weights(lf_context *context, const lf_pack_weights_args *given
     if (!check.ok()) return check.status();
     std::unique_ptr<lf_packed_weights> made;
     const lf_status status =
-        ask_chain(*context, "lf_pack_weights", [&](const LoadedPlugin &plugin, const lf_host *host) {
-          return pack(plugin, host, args, made);
-        });
+        ask_chain(*context, "lf_pack_weights",
+                  [&](const LoadedPlugin &plugin, const lf_host *host) { return pack(plugin, host, args, made); });
     *packed = made.release();
     return status;
   });

@@ -12,11 +12,9 @@ bool check_arguments(Check &check, lf_sgemm_args &args) {
   const bool has_work = args.m > 0 && args.n > 0;
   const bool reads_ab = has_work && args.alpha != 0;
   if (reads_ab || check.sizes_only() || args.a != nullptr)
-    check.reads("a", args.a,
-                {a_transposed ? args.k : args.m, a_transposed ? args.m : args.k, args.lda, "lda"});
+    check.reads("a", args.a, {a_transposed ? args.k : args.m, a_transposed ? args.m : args.k, args.lda, "lda"});
   if (reads_ab || check.sizes_only() || args.b != nullptr)
-    check.reads("b", args.b,
-                {b_transposed ? args.n : args.k, b_transposed ? args.k : args.n, args.ldb, "ldb"});
+    check.reads("b", args.b, {b_transposed ? args.n : args.k, b_transposed ? args.k : args.n, args.ldb, "ldb"});
   check.writes("c", args.c, {args.m, args.n, args.ldc, "ldc"});
   check.overlaps();
   return has_work;

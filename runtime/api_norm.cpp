@@ -57,8 +57,8 @@ bool check_arguments(Check &check, lf_batch_norm_forward_args &args) {
   check.flags("flags", args.flags, LF_TRAINING, "LF_TRAINING");
   check.sizes({{"m", args.m}, {"n", args.n}});
   const bool training = (args.flags & LF_TRAINING) != 0;
-  args.batch_norm = check_batch_norm(
-      check, args.batch_norm, training ? BatchNormUse::training : BatchNormUse::inference, args.m, args.n);
+  args.batch_norm = check_batch_norm(check, args.batch_norm,
+                                     training ? BatchNormUse::training : BatchNormUse::inference, args.m, args.n);
   check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
   check.writes("y", args.y, {args.m, args.n, args.ldy, "ldy"}, "x");
   check.overlaps();

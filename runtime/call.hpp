@@ -20,8 +20,15 @@ class Call {
 public:
   Call(lf_context &context, const char *name) noexcept : context_(context), name_(name) {
     message_[0] = 0;
-    host_ = {sizeof(lf_host), context.executor.threads(), context.cpu_features, this, parallel_for, acquire, release,
-             fail,            log};
+    host_ = {sizeof(lf_host),
+             context.executor.threads(),
+             context.cpu_features,
+             this,
+             parallel_for,
+             acquire,
+             release,
+             fail,
+             log};
   }
   Call(const Call &) = delete;
   Call &operator=(const Call &) = delete;

@@ -60,10 +60,8 @@ void Executor::parallel_for(int64_t count, lf_task task, void *arg) noexcept {
   Job job{count, task, arg};
   const int64_t runners = std::min<int64_t>(count, threads_);
   if (runners > 1) {
-    if (own_.parallel_for != nullptr)
-      own_.parallel_for(own_.self, runners, run_job, &job);
-    else
-      run_on_tbb(arena_, job, runners);
+    if (own_.parallel_for != nullptr) own_.parallel_for(own_.self, runners, run_job, &job);
+    else run_on_tbb(arena_, job, runners);
   }
   job.run();
 }

@@ -33,8 +33,7 @@ lf_status explain(const Question &question,
     if (plugin.table.*kernel == nullptr) return LF_UNSUPPORTED;
     char words[longest_line] = "the plugin tells no more";
     lf_status status = LF_OK;
-    if (!has_work)
-      std::snprintf(words, sizeof words, "nothing to do, the problem is empty");
+    if (!has_work) std::snprintf(words, sizeof words, "nothing to do, the problem is empty");
     else if (plugin.table.explain != nullptr)
       status = plugin.table.explain(host, question.op, &args, words, sizeof words);
     if (status == LF_OK) question.line = line_about(plugin, *host, words);

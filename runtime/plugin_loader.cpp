@@ -47,10 +47,8 @@ Candidate read_candidate(const std::string &folder, const std::string &stem) {
     candidate.manifest.name = stem;
     candidate.manifest.priority = std::numeric_limits<int32_t>::min();
   }
-  if (!distrust.empty())
-    refuse(candidate, distrust);
-  else if (!candidate.manifest.problem.empty())
-    refuse(candidate, candidate.manifest.problem);
+  if (!distrust.empty()) refuse(candidate, distrust);
+  else if (!candidate.manifest.problem.empty()) refuse(candidate, candidate.manifest.problem);
   return candidate;
 }
 
@@ -118,10 +116,8 @@ std::vector<std::string> split_folders(const std::string &path, const Log &log) 
     begin = end + 1;
     if (folder.empty()) continue;
     const std::string real = folder.starts_with('/') ? resolve(folder) : "";
-    if (!real.empty())
-      folders.push_back(real);
-    else
-      log(LF_LOG_WARNING, "plugin folder " + folder + " is left out: not an absolute path to a folder");
+    if (!real.empty()) folders.push_back(real);
+    else log(LF_LOG_WARNING, "plugin folder " + folder + " is left out: not an absolute path to a folder");
   }
   return folders;
 }

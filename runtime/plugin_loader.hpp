@@ -30,7 +30,7 @@ enum class Judgement {
 
 struct Candidate {
   Manifest manifest;
-  std::string path; // of the module; "built in"
+  std::string path;                          // of the module; "built in"
   const lf_plugin_entry *built_in = nullptr; // NULL: a module
   Judgement judgement = Judgement::usable;
   bool opened = false;

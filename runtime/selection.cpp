@@ -44,9 +44,8 @@ std::string list_of_names(const std::vector<Candidate> &candidates) {
 
 bool lacks_an_operation(const std::vector<LoadedPlugin> &chain) {
   const auto lacks = [&chain](auto operation) {
-    return std::none_of(chain.begin(), chain.end(), [operation](const LoadedPlugin &plugin) {
-      return plugin.table.*operation != nullptr;
-    });
+    return std::none_of(chain.begin(), chain.end(),
+                        [operation](const LoadedPlugin &plugin) { return plugin.table.*operation != nullptr; });
   };
   using Table = lf_kernel_table;
   return lacks(&Table::sgemm) || lacks(&Table::dense_infer) || lacks(&Table::dense_forward) ||
@@ -109,20 +108,16 @@ void give_reasons(Selection &selection, const Request &request, Candidate *chose
   for (Candidate &candidate : selection.candidates) {
     if (candidate.judgement != Judgement::usable) continue;
     candidate.taken = &candidate == chosen;
-    if (candidate.taken)
-      candidate.reason = request.isa.empty() ? "the best that can run here" : forced + "it";
-    else if (!request.isa.empty())
-      candidate.reason = forced + request.isa;
-    else
-      candidate.reason = chosen->manifest.name + " comes first";
+    if (candidate.taken) candidate.reason = request.isa.empty() ? "the best that can run here" : forced + "it";
+    else if (!request.isa.empty()) candidate.reason = forced + request.isa;
+    else candidate.reason = chosen->manifest.name + " comes first";
   }
 }
 
 void log_outcome(const Selection &selection, const Log &log) {
   for (const Candidate &candidate : selection.candidates) {
     const std::string which = "plugin " + candidate.manifest.name + " (" + candidate.path + ")";
-    if (candidate.judgement == Judgement::refused)
-      log(LF_LOG_WARNING, which + " is passed over: " + candidate.reason);
+    if (candidate.judgement == Judgement::refused) log(LF_LOG_WARNING, which + " is passed over: " + candidate.reason);
     if (candidate.taken) log(LF_LOG_INFO, which + " is taken");
   }
 }

@@ -47,7 +47,8 @@ TEST_CASE("every exponent, both signs, with a stride: within the promised distan
     for (uint32_t start = 0; start < 64; ++start) {
       // 64 x 65536 floats: one in 1024 of all, each residue of the low bits met somewhere.
       x.fill([&](int64_t, int64_t j) {
-        return std::bit_cast<float>((static_cast<uint32_t>(j) << 16) + start * 1021 + static_cast<uint32_t>(j * 7 % 1024));
+        return std::bit_cast<float>((static_cast<uint32_t>(j) << 16) + start * 1021 +
+                                    static_cast<uint32_t>(j * 7 % 1024));
       });
       forward(one, code, alpha, x, y);
       for (int64_t j = 0; j < count; ++j) {
@@ -81,7 +82,8 @@ TEST_CASE("special values come out as IEEE has them") {
       CAPTURE(activation_name(code));
       CAPTURE(j);
       if (std::isnan(expected[code][j])) CHECK(std::isnan(y(0, j)));
-      else if (!(code == LF_RELU && j == 4)) CHECK(std::bit_cast<uint32_t>(y(0, j)) == std::bit_cast<uint32_t>(expected[code][j]));
+      else if (!(code == LF_RELU && j == 4))
+        CHECK(std::bit_cast<uint32_t>(y(0, j)) == std::bit_cast<uint32_t>(expected[code][j]));
       else CHECK(y(0, j) == 0.0f);
     }
   }

@@ -76,9 +76,7 @@ void check_faults(const Call<Args> &call, void (*prepare)(Good<Args> &), const s
   CHECK(std::string(lf_last_error(nullptr)).find("context is NULL") != std::string::npos);
 }
 
-float *misaligned(const float *pointer) {
-  return reinterpret_cast<float *>(reinterpret_cast<uintptr_t>(pointer) + 2);
-}
+float *misaligned(const float *pointer) { return reinterpret_cast<float *>(reinterpret_cast<uintptr_t>(pointer) + 2); }
 
 void prepare_norm(lf_batch_norm &norm, Memory &memory) {
   norm.eps = 1e-3f;
@@ -390,8 +388,7 @@ TEST_CASE("dense layers find bad arguments") {
           {"lddx is 1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.lddx = 1; }},
           {"dx overlaps dw", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.args.dw + 1; }},
           {"dx overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = const_cast<float *>(g.args.x); }},
-          {"dbias overlaps dy", LF_INVALID_ARGUMENT,
-           [](auto &g) { g.args.dbias = const_cast<float *>(g.args.dy); }},
+          {"dbias overlaps dy", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dbias = const_cast<float *>(g.args.dy); }},
       })));
 }
 
@@ -430,16 +427,16 @@ TEST_CASE("packing and inference find bad arguments") {
   };
   const lanefold::PackedWeights packed = context.pack_weights(good_pack.args);
   const auto infer = [&](lf_context *on, const Infer *args) { return lf_dense_infer(on, args, packed.get()); };
-  check_faults<Infer>(infer, prepare_infer,
-                      with_activation_faults<Infer>({
-                          {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
-                          {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
-                          {"n is 2, but packed has 3 columns", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 2; }},
-                          {"k is 1, but packed has 2 rows", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = 1; }},
-                          {"ldy is 1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldy = 1; }},
-                          {"y overlaps x", LF_INVALID_ARGUMENT,
-                           [](auto &g) { g.args.y = const_cast<float *>(g.args.x); }},
-                      }));
+  check_faults<Infer>(
+      infer, prepare_infer,
+      with_activation_faults<Infer>({
+          {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
+          {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+          {"n is 2, but packed has 3 columns", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 2; }},
+          {"k is 1, but packed has 2 rows", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = 1; }},
+          {"ldy is 1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldy = 1; }},
+          {"y overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = const_cast<float *>(g.args.x); }},
+      }));
   Good<Infer> good_infer;
   prepare_infer(good_infer);
   CHECK(lf_dense_infer(context.get(), &good_infer.args, nullptr) == LF_INVALID_ARGUMENT);
@@ -455,21 +452,20 @@ TEST_CASE("losses find bad arguments") {
     g.args.loss = g.memory.operand(1);
     g.args.dx = g.memory.operand(2), g.args.lddx = 3;
   };
-  check_faults<Softmax>(
-      lf_softmax_cross_entropy, prepare_softmax,
-      {
-          {"m is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 0; }},
-          {"n is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 0; }},
-          {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
-          {"labels is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.labels = nullptr; }},
-          {"loss is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.loss = nullptr; }},
-          {"labels[2] is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[2] = 3; }},
-          {"labels[3] is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[3] = -1; }},
-          {"lddx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.lddx = 2; }},
-          {"dx overlaps loss", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.args.loss - 3; }},
-          {"loss overlaps labels", LF_INVALID_ARGUMENT,
-           [](auto &g) { g.args.loss = reinterpret_cast<float *>(g.memory.labels + 1); }},
-      });
+  check_faults<Softmax>(lf_softmax_cross_entropy, prepare_softmax,
+                        {
+                            {"m is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 0; }},
+                            {"n is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 0; }},
+                            {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+                            {"labels is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.labels = nullptr; }},
+                            {"loss is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.loss = nullptr; }},
+                            {"labels[2] is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[2] = 3; }},
+                            {"labels[3] is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[3] = -1; }},
+                            {"lddx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.lddx = 2; }},
+                            {"dx overlaps loss", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.args.loss - 3; }},
+                            {"loss overlaps labels", LF_INVALID_ARGUMENT,
+                             [](auto &g) { g.args.loss = reinterpret_cast<float *>(g.memory.labels + 1); }},
+                        });
   using TopK = lf_top_k_hits_args;
   const auto prepare_top_k = [](Good<TopK> &g) {
     g.args.m = 4, g.args.n = 3, g.args.k = 2;
@@ -550,7 +546,8 @@ TEST_CASE("contexts find bad options") {
     CHECK(lf_context_create(&options, &context) == fault.status);
     CHECK(context == nullptr);
     CHECK(std::string(lf_last_error(nullptr)).find(fault.named) != std::string::npos);
-    CHECK(lf_enumerate_plugins(&options, [](void *, const lf_plugin_candidate *) {}, nullptr) == fault.status);
+    CHECK(lf_enumerate_plugins(
+              &options, [](void *, const lf_plugin_candidate *) {}, nullptr) == fault.status);
   }
   CHECK(lf_context_create(nullptr, nullptr) == LF_INVALID_ARGUMENT);
   CHECK(lf_enumerate_plugins(nullptr, nullptr, nullptr) == LF_INVALID_ARGUMENT);
@@ -566,9 +563,7 @@ TEST_CASE("lf_explain finds bad sizes, flags and codes, and passes over pointers
   args.alpha = nan;
   args.activation = LF_ELU;
   char text[200] = "";
-  const auto status = [&] {
-    return lf_explain(context.get(), LF_OP_DENSE_FORWARD, &args, text, sizeof text, nullptr);
-  };
+  const auto status = [&] { return lf_explain(context.get(), LF_OP_DENSE_FORWARD, &args, text, sizeof text, nullptr); };
   CHECK(status() == LF_OK);
   CHECK(std::string(text).starts_with(context.isa()));
   uint64_t needed = 0;

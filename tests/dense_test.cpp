@@ -131,8 +131,8 @@ void backward_unfused(const Context &context, Layer &layer, const Matrix &dy, Gr
 struct Shape {
   int64_t m, n, k;
 };
-constexpr Shape shapes[] = {{2, 1, 1},       {3, 5, 7},      {200, 10, 100}, {200, 100, 300}, {257, 33, 65},
-                            {14, 32, 16},    {600, 300, 84}, {2500, 10, 20}, {1100, 130, 70}, {200, 300, 784}};
+constexpr Shape shapes[] = {{2, 1, 1},    {3, 5, 7},      {200, 10, 100}, {200, 100, 300}, {257, 33, 65},
+                            {14, 32, 16}, {600, 300, 84}, {2500, 10, 20}, {1100, 130, 70}, {200, 300, 784}};
 
 } // namespace
 
@@ -205,11 +205,12 @@ TEST_CASE("without z the forward pass gives the same y") {
   CHECK(differing(kept.y, dropped.y) == 0);
 }
 
-TEST_CASE("packed weights give the bits of the unpacked layer, for any batch, from either orientation, in any context") {
+TEST_CASE(
+    "packed weights give the bits of the unpacked layer, for any batch, from either orientation, in any context") {
   const Context one = context(1), three = context(3);
   Random random(23);
-  for (const Shape &s : {Shape{1, 300, 784}, {2, 10, 100}, {5, 33, 17}, {16, 64, 64}, {200, 100, 300}, {1100, 10, 1500},
-                         {3, 7, 0}}) {
+  for (const Shape &s :
+       {Shape{1, 300, 784}, {2, 10, 100}, {5, 33, 17}, {16, 64, 64}, {200, 100, 300}, {1100, 10, 1500}, {3, 7, 0}}) {
     Layer layer(s.m, s.n, s.k, random, 1);
     layer.with_bias = true;
     layer.forward(one, 0);

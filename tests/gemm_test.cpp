@@ -64,7 +64,8 @@ TEST_CASE("a product is the documented chain on sizes around every tile and bloc
   const int64_t sizes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 24, 31, 32, 33, 47, 64, 65, 127};
   const float factors[] = {0.0f, 1.0f, -1.0f, 0.3f};
   for (int i = 0; i < 1500; ++i) {
-    Case p{sizes[random.below(24)],  sizes[random.below(24)], sizes[random.below(24)], static_cast<uint32_t>(random.below(4)),
+    Case p{sizes[random.below(24)],  sizes[random.below(24)],
+           sizes[random.below(24)],  static_cast<uint32_t>(random.below(4)),
            factors[random.below(4)], factors[random.below(4)]};
     check_case(i % 2 ? one : three, p, random, [&](int64_t, int64_t) { return random.uniform(-1, 1); });
   }
@@ -73,9 +74,9 @@ TEST_CASE("a product is the documented chain on sizes around every tile and bloc
 TEST_CASE("large products, more than one block in every direction, are the same chain") {
   const Context one = context(1), three = context(3);
   Random random(2);
-  const Case cases[] = {{200, 300, 784, 0, 1, 0},  {784, 300, 200, 1, 1, 0},   {200, 300, 100, 2, 1, 0},
-                        {61, 67, 2111, 3, 0.7f, 1}, {1111, 33, 70, 0, 1, -2},  {2100, 10, 17, 1, 1, 0},
-                        {17, 4200, 19, 2, 1, 0},    {1, 300, 784, 0, 1, 0},    {2, 301, 784, 0, 1, 0},
+  const Case cases[] = {{200, 300, 784, 0, 1, 0},   {784, 300, 200, 1, 1, 0}, {200, 300, 100, 2, 1, 0},
+                        {61, 67, 2111, 3, 0.7f, 1}, {1111, 33, 70, 0, 1, -2}, {2100, 10, 17, 1, 1, 0},
+                        {17, 4200, 19, 2, 1, 0},    {1, 300, 784, 0, 1, 0},   {2, 301, 784, 0, 1, 0},
                         {1030, 130, 1030, 0, 1, 0}};
   for (const Case &p : cases)
     for (const Context *context : {&one, &three})
@@ -86,8 +87,12 @@ TEST_CASE("small integers multiply exactly") {
   const Context one = context(1);
   Random random(3);
   for (int i = 0; i < 100; ++i) {
-    Case p{random.between(1, 80), random.between(1, 80), random.between(1, 300), static_cast<uint32_t>(random.below(4)),
-           1.0f, 0.0f};
+    Case p{random.between(1, 80),
+           random.between(1, 80),
+           random.between(1, 300),
+           static_cast<uint32_t>(random.below(4)),
+           1.0f,
+           0.0f};
     check_case(one, p, random, [&](int64_t, int64_t) { return random.integer(8); });
   }
 }

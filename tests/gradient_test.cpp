@@ -65,7 +65,8 @@ double largest_of(const Matrix &gradient) {
 }
 
 // scale: the largest gradient of the network.
-void check_gradient(const Net &net, const Matrix &parameter, const Matrix &gradient, double scale, const std::string &name) {
+void check_gradient(const Net &net, const Matrix &parameter, const Matrix &gradient, double scale,
+                    const std::string &name) {
   for (int64_t i = 0; i < gradient.rows(); ++i)
     for (int64_t j = 0; j < gradient.columns(); ++j) {
       constexpr double h = 1e-6;
@@ -91,8 +92,8 @@ TEST_CASE("every gradient of a small network agrees with central differences") {
       Net net(with_norm, code, random);
       Matrix z[2] = {Matrix(batch, sizes[1]), Matrix(batch, sizes[2])}, y[2] = {z[0], z[1]}, dy[2] = {z[0], z[1]};
       Matrix mean[2] = {net.bias[0], net.bias[1]}, inv_std[2] = {net.bias[0], net.bias[1]};
-      Matrix dw[2] = {net.w[0], net.w[1]}, dbias[2] = {net.bias[0], net.bias[1]}, dgamma[2] = {net.bias[0], net.bias[1]},
-             dbeta[2] = {net.bias[0], net.bias[1]};
+      Matrix dw[2] = {net.w[0], net.w[1]}, dbias[2] = {net.bias[0], net.bias[1]},
+             dgamma[2] = {net.bias[0], net.bias[1]}, dbeta[2] = {net.bias[0], net.bias[1]};
       Matrix dx = net.x;
       lf_batch_norm bn[2];
       const Matrix *input[2] = {&net.x, &y[0]};

@@ -40,7 +40,8 @@ void forward(const Context &context, uint32_t flags, const Matrix &x, Matrix &y,
 
 double range(const Matrix &x, int64_t column) {
   double low = INFINITY, high = -INFINITY;
-  for (int64_t i = 0; i < x.rows(); ++i) low = std::min<double>(low, x(i, column)), high = std::max<double>(high, x(i, column));
+  for (int64_t i = 0; i < x.rows(); ++i)
+    low = std::min<double>(low, x(i, column)), high = std::max<double>(high, x(i, column));
   return high - low;
 }
 
@@ -49,7 +50,8 @@ double range(const Matrix &x, int64_t column) {
 TEST_CASE("training normalizes by the batch and updates the running statistics") {
   const Context one = context(1), three = context(3);
   Random random(11);
-  const int64_t rows[] = {2, 3, 7, 200, 255, 256, 257, 512, 1000, 2500}, columns[] = {1, 3, 8, 10, 16, 17, 33, 100, 300};
+  const int64_t rows[] = {2, 3, 7, 200, 255, 256, 257, 512, 1000, 2500},
+                columns[] = {1, 3, 8, 10, 16, 17, 33, 100, 300};
   for (int i = 0; i < 90; ++i) {
     const int64_t m = rows[i % 10], n = columns[i / 10];
     Matrix x(m, n, i % 3), y(m, n, i % 2);
@@ -63,9 +65,13 @@ TEST_CASE("training normalizes by the batch and updates the running statistics")
     for (int64_t j = 0; j < n; ++j) {
       const Moments s = moments(Doubles(x), j);
       for (int64_t r = 0; r < m; ++r) worst = std::max(worst, std::fabs(y(r, j) - expected(r, j)) / range(y, j));
-      worst_running = std::max({worst_running, std::fabs(norm.running_mean(0, j) - (0.9f * double(before.running_mean(0, j)) + (1 - double(0.9f)) * s.mean)),
-                                std::fabs(norm.running_var(0, j) - (0.9f * double(before.running_var(0, j)) + (1 - double(0.9f)) * s.variance)),
-                                std::fabs(norm.mean(0, j) - s.mean), std::fabs(norm.inv_std(0, j) * std::sqrt(s.variance + 1e-3f) - 1)});
+      worst_running = std::max({worst_running,
+                                std::fabs(norm.running_mean(0, j) -
+                                          (0.9f * double(before.running_mean(0, j)) + (1 - double(0.9f)) * s.mean)),
+                                std::fabs(norm.running_var(0, j) -
+                                          (0.9f * double(before.running_var(0, j)) + (1 - double(0.9f)) * s.variance)),
+                                std::fabs(norm.mean(0, j) - s.mean),
+                                std::fabs(norm.inv_std(0, j) * std::sqrt(s.variance + 1e-3f) - 1)});
     }
     CAPTURE(m);
     CAPTURE(n);
@@ -141,7 +147,8 @@ TEST_CASE("inference normalizes by the running statistics and changes nothing; f
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j) {
       const double s = norm.gamma(0, j) / std::sqrt(norm.running_var(0, j) + double(norm.bn.eps));
-      REQUIRE(y(i, j) == doctest::Approx((z(i, j) - double(norm.running_mean(0, j))) * s + norm.beta(0, j)).epsilon(1e-5));
+      REQUIRE(y(i, j) ==
+              doctest::Approx((z(i, j) - double(norm.running_mean(0, j))) * s + norm.beta(0, j)).epsilon(1e-5));
     }
   auto fold = args<lf_fold_batch_norm_args>();
   fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.bias = bias.data();
@@ -182,7 +189,8 @@ TEST_CASE("the gradient follows the formula, on any number of threads and blocks
         REQUIRE(dgamma(0, j) == doctest::Approx(product).epsilon(1e-4));
         for (int64_t i = 0; i < m; ++i) {
           const double xhat = (x(i, j) - s.mean) * inv;
-          REQUIRE(std::fabs(dx(i, j) - norm.gamma(0, j) * inv * (dy(i, j) - sum / rows - xhat * product / rows)) < 2e-4);
+          REQUIRE(std::fabs(dx(i, j) - norm.gamma(0, j) * inv * (dy(i, j) - sum / rows - xhat * product / rows)) <
+                  2e-4);
         }
       }
       Matrix dgamma3(1, n), dbeta3(1, n);

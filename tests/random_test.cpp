@@ -65,8 +65,8 @@ TEST_CASE("the logarithm agrees with libm to 1e-14") {
     const double exact = std::log(x);
     worst = std::max(worst, std::fabs(logarithm(x) - exact) / std::max(1.0, std::fabs(exact)));
   };
-  for (const double x : {1.0, 0x1p-24, 0.5, 2.0, 0.70710678118654752, 0.70710678118654746, 1 - 0x1p-24, 1 + 0x1p-52,
-                         1e-300, 1e300, 3.0})
+  for (const double x :
+       {1.0, 0x1p-24, 0.5, 2.0, 0.70710678118654752, 0.70710678118654746, 1 - 0x1p-24, 1 + 0x1p-52, 1e-300, 1e300, 3.0})
     check(x);
   for (int i = 0; i < 20000; ++i) check(1.0 - random.uniform());
   CHECK(worst <= 1e-14);

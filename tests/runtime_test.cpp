@@ -50,9 +50,7 @@ public:
     std::filesystem::copy_file(std::string(LANEFOLD_FAKE_PLUGINS) + "/fake-" + variant + ".so", module(stem));
     write_manifest(stem, manifest);
   }
-  void write_manifest(const std::string &stem, const std::string &text) const {
-    std::ofstream(manifest(stem)) << text;
-  }
+  void write_manifest(const std::string &stem, const std::string &text) const { std::ofstream(manifest(stem)) << text; }
   std::string module(const std::string &stem) const { return path + "/" + stem + ".so"; }
   std::string manifest(const std::string &stem) const { return path + "/" + stem + ".manifest"; }
 
@@ -97,8 +95,8 @@ struct Seen {
 };
 
 void see(void *self, const lf_plugin_candidate *candidate) {
-  static_cast<std::vector<Seen> *>(self)->push_back({candidate->name, candidate->reason, candidate->path,
-                                                     candidate->taken != 0, candidate->usable != 0});
+  static_cast<std::vector<Seen> *>(self)->push_back(
+      {candidate->name, candidate->reason, candidate->path, candidate->taken != 0, candidate->usable != 0});
 }
 
 std::vector<Seen> enumerate(const lf_context_options &options) {

@@ -22,12 +22,9 @@ constexpr uint64_t most_header = 100'000'000;
 constexpr const char *format = "lanefold-1";
 
 Json describe(const Description &d) {
-  return {{"sizes", d.sizes},
-          {"activation", activation_names()[static_cast<size_t>(d.activation)]},
-          {"alpha", d.alpha},
-          {"batch_norm", d.batch_norm},
-          {"eps", d.eps},
-          {"momentum", d.momentum}};
+  return {{"sizes", d.sizes}, {"activation", activation_names()[static_cast<size_t>(d.activation)]},
+          {"alpha", d.alpha}, {"batch_norm", d.batch_norm},
+          {"eps", d.eps},     {"momentum", d.momentum}};
 }
 
 // A file being read; whatever is wrong with it is said with its name.
@@ -85,13 +82,19 @@ template <class Read> auto extract(const Reader &reader, const char *what, const
   }
 }
 
+// Whole numbers only: others would be cut, and beyond the range of a Number nobody knows to what.
+template <class Number> std::vector<Number> numbers(const Reader &reader, const Json &array, const std::string &what) {
+  for (const Json &number : array) reader.require(number.is_number_integer(), what + " has a number that is not whole");
+  return array.get<std::vector<Number>>();
+}
+
 Description read_description(const Reader &reader, const Json &header) {
   return extract(reader, "the description of the network", [&] {
     const Json &metadata = header.at("__metadata__");
     reader.require(metadata.at("format") == format, "is a checkpoint of another kind (format is not lanefold-1)");
     const Json network = parse(reader, metadata.at("network").get<std::string>(), "the description of the network");
     Description d;
-    d.sizes = network.at("sizes").get<std::vector<int64_t>>();
+    d.sizes = numbers<int64_t>(reader, network.at("sizes"), "the description of the network");
     d.activation = code_of(activation_names(), network.at("activation").get<std::string>());
     d.alpha = network.at("alpha").get<float>();
     d.batch_norm = network.at("batch_norm").get<bool>();
@@ -105,7 +108,8 @@ Description read_description(const Reader &reader, const Json &header) {
     uint64_t floats = 0;
     for (size_t i = 0; i < d.sizes.size(); ++i) {
       // The file must hold the weights, so sizes beyond it are wrong, and no product below can overflow.
-      reader.require(d.sizes[i] > 0 && static_cast<uint64_t>(d.sizes[i]) <= reader.size(), "describes impossible sizes");
+      reader.require(d.sizes[i] > 0 && static_cast<uint64_t>(d.sizes[i]) <= reader.size(),
+                     "describes impossible sizes");
       if (i > 0) {
         reader.require(static_cast<uint64_t>(d.sizes[i]) <= reader.size() / static_cast<uint64_t>(d.sizes[i - 1]),
                        "describes more weights than the file holds");
@@ -167,9 +171,9 @@ Network read_checkpoint(const std::string &path) {
     extract(reader, name.c_str(), [&] {
       const Json &entry = header.at(name);
       reader.require(entry.at("dtype") == "F32", name + " is not of type F32");
-      reader.require(entry.at("shape").get<std::vector<int64_t>>() == shape,
+      reader.require(numbers<int64_t>(reader, entry.at("shape"), name) == shape,
                      name + " has another shape than the network's description");
-      const auto offsets = entry.at("data_offsets").get<std::vector<uint64_t>>();
+      const auto offsets = numbers<uint64_t>(reader, entry.at("data_offsets"), name);
       reader.require(offsets.size() == 2 && offsets[0] == offset && offsets[1] == offset + bytes,
                      name + " does not lie where it should: offsets must follow each other without holes");
     });
@@ -177,9 +181,9 @@ Network read_checkpoint(const std::string &path) {
     ++tensors;
   });
   reader.require(header.size() == tensors, "holds tensors that the network does not have");
-  reader.require(reader.size() == sizeof length + length + offset,
-                 "is " + std::to_string(reader.size()) + " bytes long, but should be " +
-                     std::to_string(sizeof length + length + offset));
+  reader.require(reader.size() == sizeof length + length + offset, "is " + std::to_string(reader.size()) +
+                                                                       " bytes long, but should be " +
+                                                                       std::to_string(sizeof length + length + offset));
   network.visit([&](const std::string &, const std::vector<int64_t> &, std::vector<float> &values) {
     reader.read(values.data(), values.size() * sizeof(float));
   });

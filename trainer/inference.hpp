@@ -18,7 +18,7 @@ public:
 private:
   const Context &context_;
   Network &network_;
-  std::vector<PackedWeights> packed_;        // one a layer, if there is no normalization
+  std::vector<PackedWeights> packed_;       // one a layer, if there is no normalization
   std::vector<std::vector<float>> outputs_; // one a layer
 };
 
@@ -32,7 +32,8 @@ Evaluation evaluate(const Context &context, Network &network, const Images &imag
 int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels);
 
 // Mean softmax cross-entropy; the gradient goes to dx unless it is NULL.
-float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, float *dx);
+float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,
+                    float *dx);
 
 // Index of the largest of n.
 int32_t largest(const float *logits, int64_t n);

@@ -22,8 +22,8 @@ struct Description {
 
 struct Layer {
   int64_t k, n;
-  std::vector<float> w;    // k x n
-  std::vector<float> bias; // n; empty under batch normalization
+  std::vector<float> w;                                      // k x n
+  std::vector<float> bias;                                   // n; empty under batch normalization
   std::vector<float> gamma, beta, running_mean, running_var; // n; empty without it
 };
 

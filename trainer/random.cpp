@@ -18,8 +18,8 @@ PhiloxBlock philox(PhiloxBlock c, std::array<uint32_t, 2> key) {
 }
 
 Stream::Stream(uint64_t seed, Purpose purpose, uint32_t index)
-    : counter_{0, 0, static_cast<uint32_t>(purpose), index}, block_{},
-      key_{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)} {}
+    : counter_{0, 0, static_cast<uint32_t>(purpose), index}, block_{}, key_{static_cast<uint32_t>(seed),
+                                                                            static_cast<uint32_t>(seed >> 32)} {}
 
 uint32_t Stream::bits() {
   if (used_ == 4) {

@@ -22,10 +22,10 @@ public:
   Stream(uint64_t seed, Purpose purpose, uint32_t index);
 
   uint32_t bits();
-  uint32_t below(uint32_t n);             // 0..n-1, without bias; n > 0
-  double uniform();                       // [0, 1), 24 bits
+  uint32_t below(uint32_t n);              // 0..n-1, without bias; n > 0
+  double uniform();                        // [0, 1), 24 bits
   double uniform(double low, double high); // [low, high)
-  double normal();                        // mean 0, variance 1: Box-Muller
+  double normal();                         // mean 0, variance 1: Box-Muller
 
 private:
   PhiloxBlock counter_, block_;

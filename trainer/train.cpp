@@ -19,8 +19,8 @@ bool train(const Context &context, Network &network, const Dataset &data, const 
   Batch batch;
   for (int64_t epoch = 1; epoch <= options.epochs; ++epoch) {
     const auto start = std::chrono::steady_clock::now();
-    const auto order = permutation(static_cast<uint32_t>(count),
-                                   Stream(options.seed, Purpose::shuffle, static_cast<uint32_t>(epoch)));
+    const auto order =
+        permutation(static_cast<uint32_t>(count), Stream(options.seed, Purpose::shuffle, static_cast<uint32_t>(epoch)));
     Epoch figures;
     figures.epoch = epoch;
     int64_t right = 0, seen = 0;

@@ -20,9 +20,9 @@ struct Epoch {
 };
 
 struct TrainWatch {
-  std::function<bool()> stop;                              // asked after each step; true ends the training
-  std::function<void(int64_t step, int64_t steps)> step;   // after each step of an epoch
-  std::function<bool(const Epoch &)> epoch;                // after each whole epoch; false ends the training
+  std::function<bool()> stop;                            // asked after each step; true ends the training
+  std::function<void(int64_t step, int64_t steps)> step; // after each step of an epoch
+  std::function<bool(const Epoch &)> epoch;              // after each whole epoch; false ends the training
 };
 
 // A permutation of the training set for each epoch, from the seed alone.  A last batch of a single sample is left out under

@@ -25,8 +25,8 @@ public:
 
 private:
   struct Buffers {
-    std::vector<float> z, y, dy;       // batch x n
-    std::vector<float> mean, inv_std;  // n
+    std::vector<float> z, y, dy;      // batch x n
+    std::vector<float> mean, inv_std; // n
     std::vector<float> dw, dbias, dgamma, dbeta;
   };
   struct State {

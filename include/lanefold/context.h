@@ -42,13 +42,13 @@ typedef void (*lf_log)(void *self, int32_t level, const char *message);
 
 typedef struct lf_context_options {
   uint32_t struct_size;
-  uint32_t flags;              /* 0 */
-  const char *isa;             /* plugin to take, by name ("avx2"); NULL or "": $LANEFOLD_ISA, else the best usable one */
-  const char *plugin_path;     /* further folders with plugins, ':' between them, absolute; NULL: $LANEFOLD_PLUGIN_PATH
-                                  (ignored in set-user-ID programs); read after the folder beside the library */
-  int32_t threads;             /* most tasks at once; 0: as many as the process may use CPUs.  With an executor: 0, or at
-                                  most its own number */
-  int32_t reserved;            /* 0 */
+  uint32_t flags;          /* 0 */
+  const char *isa;         /* plugin to take, by name ("avx2"); NULL or "": $LANEFOLD_ISA, else the best usable one */
+  const char *plugin_path; /* further folders with plugins, ':' between them, absolute; NULL: $LANEFOLD_PLUGIN_PATH
+                              (ignored in set-user-ID programs); read after the folder beside the library */
+  int32_t threads;         /* most tasks at once; 0: as many as the process may use CPUs.  With an executor: 0, or at
+                              most its own number */
+  int32_t reserved;        /* 0 */
   const lf_executor *executor; /* copied; NULL: oneTBB, whose workers start at the first call that can use two */
   lf_log log;                  /* NULL: silent */
   void *log_self;

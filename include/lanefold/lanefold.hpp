@@ -58,7 +58,9 @@ public:
   void fold_batch_norm(const lf_fold_batch_norm_args &a) const { check(lf_fold_batch_norm(get(), &a)); }
   void activation_forward(const lf_activation_forward_args &a) const { check(lf_activation_forward(get(), &a)); }
   void activation_backward(const lf_activation_backward_args &a) const { check(lf_activation_backward(get(), &a)); }
-  void softmax_cross_entropy(const lf_softmax_cross_entropy_args &a) const { check(lf_softmax_cross_entropy(get(), &a)); }
+  void softmax_cross_entropy(const lf_softmax_cross_entropy_args &a) const {
+    check(lf_softmax_cross_entropy(get(), &a));
+  }
   void top_k_hits(const lf_top_k_hits_args &a) const { check(lf_top_k_hits(get(), &a)); }
   void optimizer_step(const lf_optimizer_step_args &a) const { check(lf_optimizer_step(get(), &a)); }
 

@@ -10,9 +10,9 @@ extern "C" {
 
 typedef struct lf_softmax_cross_entropy_args {
   uint32_t struct_size;
-  uint32_t flags;  /* 0 */
-  int64_t m, n;    /* both at least 1 */
-  const float *x;  /* m x n logits */
+  uint32_t flags; /* 0 */
+  int64_t m, n;   /* both at least 1 */
+  const float *x; /* m x n logits */
   int64_t ldx;
   const int32_t *labels; /* m, each in 0..n-1 */
   float *loss;           /* 1 */

@@ -8,11 +8,12 @@
 extern "C" {
 #endif
 
+/* LF_ADAM:  v = beta1 * v + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2;
+ *           w -= rate * (v / (1 - beta1^step)) / (sqrt(s / (1 - beta2^step)) + eps)    (Kingma and Ba 2014) */
 #define LF_SGD 0      /* w -= rate * g */
 #define LF_MOMENTUM 1 /* v = momentum * v + g;  w -= rate * v */
-#define LF_NESTEROV 2 /* v = momentum * v + g;  w -= rate * (g + momentum * v)            (Sutskever et al. 2013) */
-#define LF_ADAM 3     /* v = beta1 * v + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2;
-                         w -= rate * (v / (1 - beta1^step)) / (sqrt(s / (1 - beta2^step)) + eps)  (Kingma and Ba 2014) */
+#define LF_NESTEROV 2 /* v = momentum * v + g;  w -= rate * (g + momentum * v)    (Sutskever et al. 2013) */
+#define LF_ADAM 3
 #define LF_OPTIMIZER_COUNT 4
 
 typedef struct lf_optimizer_step_args {

@@ -12,8 +12,7 @@ namespace lanefold::activation {
 inline constexpr int64_t least_elements = 1 << 15; // elements that repay handing a task to another thread
 
 // Calls body(row, first, end) so that each element of an m x n matrix is covered once.
-template <class Body>
-void for_rows(const lf_host *host, int64_t m, int64_t n, bool gapless, const Body &body) {
+template <class Body> void for_rows(const lf_host *host, int64_t m, int64_t n, bool gapless, const Body &body) {
   if (gapless) {
     n *= m;
     m = 1;

@@ -28,8 +28,8 @@ Gradient make_dz(const lf_host *host, const lf_dense_backward_args *args, const 
                    n);
     return identity ? Gradient{args->dy, args->lddy} : Gradient{dz, n};
   }
-  const norm::Backward<S, Activation> backward{args->batch_norm, m,           n,           args->z, args->ldz, dt, dz,
-                                               n,                args->dgamma, args->dbeta, partial};
+  const norm::Backward<S, Activation> backward{args->batch_norm, m,           n,      args->z, args->ldz, dt, dz, n,
+                                               args->dgamma,     args->dbeta, partial};
   norm::run<S>(host, backward, m, n);
   if (args->dbias) {
     const norm::Incoming<S, activation::Identity> through{dz, n, nullptr, 0, {}};

@@ -20,8 +20,8 @@ template <class Tile> lf_status infer(const lf_host *host, const lf_dense_infer_
   const gemm::Plan plan = gemm::choose<Tile>(x.m, x.n, x.k, host->threads);
   return activation::with(args->activation, args->alpha, [&](const auto &act) {
     using Activation = std::remove_cvref_t<decltype(act)>;
-    return gemm::multiply<Tile>(
-        host, x, plan, Activate<typename Tile::Simd, Activation>{args->y, args->ldy, args->y, args->ldy, act});
+    return gemm::multiply<Tile>(host, x, plan,
+                                Activate<typename Tile::Simd, Activation>{args->y, args->ldy, args->y, args->ldy, act});
   });
 }
 

@@ -9,8 +9,9 @@
 
 namespace lanefold::gemm {
 
-inline constexpr int64_t b_panel_bytes = 32 << 10; // k_block * NR floats: the first-level cache holds one beside A's panel
-inline constexpr int64_t most_group_panels = 4;    // panels of B that one panel of A is used for while in cache
+inline constexpr int64_t b_panel_bytes = 32
+                                         << 10; // k_block * NR floats: the first-level cache holds one beside A's panel
+inline constexpr int64_t most_group_panels = 4; // panels of B that one panel of A is used for while in cache
 inline constexpr int64_t most_chunk_rows = 1024;   // A's chunk, k_pass deep, is 4 MB at most
 inline constexpr int64_t most_pass_columns = 4096; // columns packed at once
 inline constexpr int64_t most_pass_depth = 1024;   // k packed at once
@@ -25,8 +26,7 @@ struct Plan {
 };
 
 // chunk_unit: chunks begin at multiples of it.
-template <class Tile>
-Plan choose(int64_t m, int64_t n, int64_t k, int64_t threads, int64_t chunk_unit = Tile::rows) {
+template <class Tile> Plan choose(int64_t m, int64_t n, int64_t k, int64_t threads, int64_t chunk_unit = Tile::rows) {
   constexpr int64_t k_most = b_panel_bytes / (Tile::columns * static_cast<int64_t>(sizeof(float)));
   const int64_t panels = larger(1, ceil_div(n, Tile::columns));
   const int64_t blocks = larger(1, ceil_div(smaller(k, most_pass_depth), k_most));

@@ -18,15 +18,15 @@ enum class Start {
 
 struct TileArgs {
   int64_t kc;
-  const float *a;         // [kc][MR]
-  const float *b;         // [kc][NR], and further panels panel_stride apart
+  const float *a; // [kc][MR]
+  const float *b; // [kc][NR], and further panels panel_stride apart
   int64_t panel_stride;
-  float *c;               // first element of the tile
+  float *c; // first element of the tile
   int64_t ldc;
-  const float *bias;      // of the first column; for Start::bias
-  float beta;             // for Start::scaled
+  const float *bias; // of the first column; for Start::bias
+  float beta;        // for Start::scaled
   Start start;
-  int last;               // lanes of the last vector that lie inside the matrix
+  int last; // lanes of the last vector that lie inside the matrix
 };
 
 // Rows x (Panels * Vectors * width) elements of C.  Panels > 1 holds the same columns of several neighbouring panels in
@@ -103,14 +103,14 @@ constexpr void add_height(Microkernels<Tile> &all, std::integer_sequence<int, Ve
   all.wide[Rows - 1] = &microkernel<Tile, Rows, Tile::vectors, panels_in_flight<Tile>(Rows)>;
 }
 
-template <class Tile, int... Row>
-constexpr Microkernels<Tile> make_microkernels(std::integer_sequence<int, Row...>) {
+template <class Tile, int... Row> constexpr Microkernels<Tile> make_microkernels(std::integer_sequence<int, Row...>) {
   Microkernels<Tile> all{};
   (add_height<Tile, Row + 1>(all, std::make_integer_sequence<int, Tile::vectors>()), ...);
   return all;
 }
 
 template <class Tile>
-inline constexpr Microkernels<Tile> microkernels = make_microkernels<Tile>(std::make_integer_sequence<int, Tile::rows>());
+inline constexpr Microkernels<Tile>
+    microkernels = make_microkernels<Tile>(std::make_integer_sequence<int, Tile::rows>());
 
 } // namespace lanefold::gemm

@@ -60,8 +60,8 @@ private:
   };
 
   void run_pass(const Pass &pass) {
-    const bool share_a = pass.groups > 1;                   // several tasks read a chunk of A
-    const bool share_b = pass.chunks > 1 && !x_.packed_b;   // several tasks read a group of B
+    const bool share_a = pass.groups > 1;                 // several tasks read a chunk of A
+    const bool share_b = pass.chunks > 1 && !x_.packed_b; // several tasks read a group of B
     const int64_t a_units = share_a ? pass.chunks * chunk_panels_ : 0;
     const int64_t b_units = share_b ? pass.groups * plan_.group_panels : 0;
     if (a_units + b_units > 0) {

@@ -81,8 +81,7 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
 
 // Lines line..line+lines-1 (at most Width), elements k0..k0+kc-1, each times scale, to panel[kc][Width].
 template <class S, int Width>
-void pack_panel(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale,
-                float *panel) {
+void pack_panel(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale, float *panel) {
   const int there = static_cast<int>(smaller(lines, Width));
   if (source.along_k) pack_transposed<S, Width>(source, line, there, k0, kc, scale, panel);
   else pack_copied<S, Width>(source, line, there, k0, kc, scale, panel);

@@ -60,8 +60,7 @@ template <class S> float exponentials(const float *x, int64_t n, float maximum, 
 // dx[j] = (e[j] / sum - [j == label]) / m, where dx holds e.
 template <class S> void gradient_row(float *dx, int64_t n, float sum, int32_t label, float m) {
   using V = typename S::V;
-  simd::for_columns<S, 1>(0, n,
-                          [&](const auto &column) { column.store(dx, 0, column.load(dx, 0) / V(sum)); });
+  simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, column.load(dx, 0) / V(sum)); });
   dx[label] = dx[label] - 1.0f;
   simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, column.load(dx, 0) / V(m)); });
 }
@@ -80,8 +79,7 @@ template <class S> float mean_loss(float *sums, const float *margins, int64_t m)
   return total / static_cast<float>(m);
 }
 
-template <class S>
-lf_status softmax_cross_entropy(const lf_host *host, const lf_softmax_cross_entropy_args *args) {
+template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf_softmax_cross_entropy_args *args) {
   const int64_t m = args->m, n = args->n;
   const int64_t padded = round_up(m, lanes);
   const Scratch scratch(host, 2 * padded);

@@ -109,9 +109,9 @@ template <class S> lf_status batch_norm_backward(const lf_host *host, const lf_b
   using Gradient = Backward<S, activation::Identity>;
   const Scratch scratch(host, Gradient::scratch_floats(args->m, args->n));
   if (!scratch.valid()) return scratch.failure();
-  const Gradient gradient{args->batch_norm, args->m,   args->n,      args->x,     args->ldx,
-                          {args->dy, args->lddy, nullptr, 0, {}},    args->dx,    args->lddx,
-                          args->dgamma,     args->dbeta, scratch.data()};
+  const Gradient gradient{
+      args->batch_norm, args->m,    args->n,      args->x,     args->ldx,     {args->dy, args->lddy, nullptr, 0, {}},
+      args->dx,         args->lddx, args->dgamma, args->dbeta, scratch.data()};
   run<S>(host, gradient, args->m, args->n);
   return LF_OK;
 }

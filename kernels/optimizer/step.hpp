@@ -16,7 +16,8 @@ inline double power(double base, int64_t exponent) {
 }
 
 // Calls update(w, g, v, s) on vectors of all arrays; update changes w, v and s.  Absent arrays are not touched.
-template <class S, class Update> void for_parameters(const lf_host *host, const lf_optimizer_step_args *a, const Update &update) {
+template <class S, class Update>
+void for_parameters(const lf_host *host, const lf_optimizer_step_args *a, const Update &update) {
   using V = typename S::V;
   activation::for_rows(host, 1, a->n, true, [&](int64_t, int64_t first, int64_t end) {
     simd::for_columns<S, 2>(first, end, [&](const auto &column) {
@@ -41,9 +42,7 @@ template <class S> lf_status step(const lf_host *host, const lf_optimizer_step_a
   if (a.optimizer == LF_SGD) a.v = nullptr;
   const V descent(-a.learning_rate), momentum(a.momentum);
   switch (a.optimizer) {
-  case LF_SGD:
-    for_parameters<S>(host, &a, [&](V &w, V g, V &, V &) { w = S::fma(descent, g, w); });
-    return LF_OK;
+  case LF_SGD: for_parameters<S>(host, &a, [&](V &w, V g, V &, V &) { w = S::fma(descent, g, w); }); return LF_OK;
   case LF_MOMENTUM:
     for_parameters<S>(host, &a, [&](V &w, V g, V &v, V &) {
       v = S::fma(momentum, v, g);

@@ -25,9 +25,7 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
     case 0: return;
     case 1: return _mm_store_ss(p, v);
     case 2: return _mm_storel_pi(reinterpret_cast<__m64 *>(p), v);
-    case 3:
-      _mm_storel_pi(reinterpret_cast<__m64 *>(p), v);
-      return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
+    case 3: _mm_storel_pi(reinterpret_cast<__m64 *>(p), v); return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
     default: return store(p, v);
     }
   }
@@ -67,10 +65,11 @@ private:
     const __m128d s = _mm_add_pd(p, d), t = _mm_sub_pd(s, p);
     const __m128d error = _mm_add_pd(_mm_sub_pd(p, _mm_sub_pd(s, t)), _mm_sub_pd(d, t)); // exact (Knuth's TwoSum)
     const __m128d magnitude = _mm_andnot_pd(_mm_set1_pd(-0.0), s);
-    const __m128d inexact = _mm_and_pd(_mm_cmpneq_pd(error, _mm_setzero_pd()),
-                                       _mm_cmplt_pd(magnitude, _mm_set1_pd(__builtin_inf())));
+    const __m128d inexact =
+        _mm_and_pd(_mm_cmpneq_pd(error, _mm_setzero_pd()), _mm_cmplt_pd(magnitude, _mm_set1_pd(__builtin_inf())));
     const __m128i sign = _mm_srai_epi32(_mm_castpd_si128(_mm_xor_pd(error, s)), 31);
-    const __m128i too_far = _mm_and_si128(_mm_shuffle_epi32(sign, 0xf5), _mm_castpd_si128(inexact)); // -1 where |s| > |sum|
+    const __m128i too_far =
+        _mm_and_si128(_mm_shuffle_epi32(sign, 0xf5), _mm_castpd_si128(inexact)); // -1 where |s| > |sum|
     const __m128i odd = _mm_srli_epi64(_mm_castpd_si128(inexact), 63);
     const __m128i truncated = _mm_add_epi64(_mm_castpd_si128(s), too_far);
     return _mm_cvtpd_ps(_mm_castsi128_pd(_mm_or_si128(truncated, odd)));

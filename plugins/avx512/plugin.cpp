@@ -12,4 +12,9 @@ using Tile = lanefold::gemm::Tile<lanefold::simd::Avx512, 14, 2, 28>;
 } // namespace
 
 extern "C" constexpr lf_plugin_entry lf_plugin_entry_v1 = {
-    sizeof(lf_plugin_entry), 30, "avx512", "lanefold", LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512CD | LF_CPU_AVX512DQ | LF_CPU_AVX512VL | LF_CPU_AVX2 | LF_CPU_FMA, lanefold::fill_table<Tile>};
+    sizeof(lf_plugin_entry),
+    30,
+    "avx512",
+    "lanefold",
+    LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512CD | LF_CPU_AVX512DQ | LF_CPU_AVX512VL | LF_CPU_AVX2 | LF_CPU_FMA,
+    lanefold::fill_table<Tile>};

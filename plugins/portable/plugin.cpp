@@ -12,5 +12,5 @@ using Tile = lanefold::gemm::Tile<lanefold::simd::Portable, 4, 2, 8>;
 
 } // namespace
 
-extern "C" constexpr lf_plugin_entry lf_plugin_entry_v1 = {
-    sizeof(lf_plugin_entry), 0, "portable", "lanefold", 0, lanefold::fill_table<Tile>};
+extern "C" constexpr lf_plugin_entry lf_plugin_entry_v1 = {sizeof(lf_plugin_entry),   0, "portable", "lanefold", 0,
+                                                           lanefold::fill_table<Tile>};

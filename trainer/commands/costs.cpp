@@ -20,8 +20,8 @@ constexpr int ways = 5, rounds = 31;
 class Subject {
 public:
   Subject(const Context &context, bool batch_norm, int32_t activation, const std::vector<float> &x, int64_t m)
-      : context_(context), network_(description(batch_norm, activation)), x_(x), m_(m), outputs_(network_.layers.size()),
-        z_(outputs_.size()), mean_(outputs_.size()), inv_std_(outputs_.size()) {
+      : context_(context), network_(description(batch_norm, activation)), x_(x), m_(m),
+        outputs_(network_.layers.size()), z_(outputs_.size()), mean_(outputs_.size()), inv_std_(outputs_.size()) {
     initialize(network_, "he-normal", 1);
     for (size_t i = 0; i < outputs_.size(); ++i) {
       const auto n = static_cast<size_t>(network_.layers[i].n);
@@ -56,9 +56,7 @@ private:
     return d;
   }
 
-  lf_batch_norm norm(size_t i) {
-    return network_.batch_norm(network_.layers[i], mean_[i].data(), inv_std_[i].data());
-  }
+  lf_batch_norm norm(size_t i) { return network_.batch_norm(network_.layers[i], mean_[i].data(), inv_std_[i].data()); }
 
   // Product, normalization and activation, each a call of its own.
   void unfused(size_t i, const float *x, uint32_t flags) {

@@ -43,7 +43,8 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
     ++epoch;
     const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const bool another_fits = spent / static_cast<double>(e.epoch) * static_cast<double>(epoch) < seconds_for_training;
-    if (!another_fits && e.epoch < o.epochs) std::printf("This CPU is slow at it: the demo stops here, to keep to a minute.\n");
+    if (!another_fits && e.epoch < o.epochs)
+      std::printf("This CPU is slow at it: the demo stops here, to keep to a minute.\n");
     return another_fits;
   };
   if (train(context, network, data, train_options, watch)) return true;
@@ -94,7 +95,9 @@ void print_costs(const Context &context, int64_t batch_size) {
   const Costs &dense = rows.front();
   for (const Costs &r : rows) {
     std::printf("%-8s", r.network.c_str());
-    const auto cell = [](double seconds, double alone) { std::printf("  %6.0f (%4.2f)", 1e9 * seconds, seconds / alone); };
+    const auto cell = [](double seconds, double alone) {
+      std::printf("  %6.0f (%4.2f)", 1e9 * seconds, seconds / alone);
+    };
     cell(r.training_unfused, dense.training_unfused);
     cell(r.training_fused, dense.training_fused);
     std::printf(" ");
@@ -109,15 +112,16 @@ int run(const Options &o) {
   const Context context = make_context(o.context);
   check_writable(o.save);
   const Dataset data = load(o.data);
-  std::printf("CPU      %s\nplugin   %s, %d threads\ndata     %s: %lld images to train, %lld to test\n"
-              "network  784-300-100-10, He initialization, batch normalization on all layers, ELU, SGD %g, batch 200\n\n",
-              describe_cpu().c_str(), context.isa().c_str(), context.threads(), data.name.c_str(),
-              static_cast<long long>(data.train.count()), static_cast<long long>(data.test.count()), o.learning_rate);
-  std::fflush(stdout);
   Description description;
   if (data.train.features() != description.sizes[0])
     throw UsageError(data.name + ": the demo's network takes images of 28 x 28");
   if (data.train.count() < 2) throw UsageError(data.name + ": the demo needs at least two training images");
+  std::printf(
+      "CPU      %s\nplugin   %s, %d threads\ndata     %s: %lld images to train, %lld to test\n"
+      "network  784-300-100-10, He initialization, batch normalization on all layers, ELU, SGD %g, batch 200\n\n",
+      describe_cpu().c_str(), context.isa().c_str(), context.threads(), data.name.c_str(),
+      static_cast<long long>(data.train.count()), static_cast<long long>(data.test.count()), o.learning_rate);
+  std::fflush(stdout);
   Network network(description);
   initialize(network, "he-normal", 1);
   watch_interrupts();
@@ -135,11 +139,13 @@ void add_demo(CLI::App &app, Run &run_verb) {
   CLI::App *verb = app.add_subcommand("demo", "train, fold, and show what batch normalization and ELU cost");
   const auto o = std::make_shared<Options>();
   add_data_option(*verb, o->data);
-  verb->add_option("--epochs", o->epochs, "at most so many")->check(number_between(1, 1000))->capture_default_str();
+  verb->add_option("--epochs", o->epochs, "at most so many")
+      ->check(whole_number_between(1, 1000))
+      ->capture_default_str();
   verb->add_option("--learning-rate", o->learning_rate, "step size")
       ->check(number_between(0, 1e6, true))
       ->capture_default_str();
-  verb->add_option("--save", o->save, "checkpoint to write")->capture_default_str();
+  verb->add_option("--save", o->save, "checkpoint to write")->take_last()->capture_default_str();
   add_context_options(*verb, o->context);
   verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
 }

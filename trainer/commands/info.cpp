@@ -33,7 +33,10 @@ void print(const Json &info) {
               info["cpu"].get<std::string>().c_str());
   if (info.contains("threads")) std::printf("threads  %d\n", info["threads"].get<int>());
   for (const Json &p : info["plugins"])
-    std::printf("\n%s %s (%s)\n    needs: %s\n    %s\n    %s\n", p["taken"] ? "*" : p["usable"] ? "+" : "-",
+    std::printf("\n%s %s (%s)\n    needs: %s\n    %s\n    %s\n",
+                p["taken"]    ? "*"
+                : p["usable"] ? "+"
+                              : "-",
                 p["name"].get<std::string>().c_str(), p["vendor"].get<std::string>().c_str(),
                 p["needs"] == "" ? "nothing" : p["needs"].get<std::string>().c_str(),
                 p["reason"].get<std::string>().c_str(), p["path"].get<std::string>().c_str());

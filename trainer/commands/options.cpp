@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <cmath>
 
 namespace lanefold::trainer {
@@ -23,9 +24,23 @@ CLI::Validator number_between(double low, double high, bool above_low) {
       range);
 }
 
+CLI::Validator whole_number_between(int64_t low, int64_t high) {
+  const std::string range = std::to_string(low) + ".." + std::to_string(high);
+  return CLI::Validator(
+      [=](std::string &given) -> std::string {
+        int64_t value = 0;
+        const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
+        const bool number = error == std::errc() && end == given.data() + given.size();
+        return number && value >= low && value <= high ? std::string() : given + " is not a whole number in " + range;
+      },
+      range);
+}
+
 void add_context_options(CLI::App &app, ContextOptions &options) {
-  app.add_option("--threads", options.threads, "threads; 0: as many as there are CPUs")->check(number_between(0, 4096));
-  app.add_option("--isa", options.isa, "plugin to use: a name that `lanefold info` lists; default: the best usable one");
+  app.add_option("--threads", options.threads, "threads; 0: as many as there are CPUs")
+      ->check(whole_number_between(0, 4096));
+  app.add_option("--isa", options.isa,
+                 "plugin to use: a name that `lanefold info` lists; default: the best usable one");
 }
 
 Context make_context(const ContextOptions &options) {
@@ -36,8 +51,9 @@ Context make_context(const ContextOptions &options) {
 }
 
 void add_data_option(CLI::App &app, std::string &folder) {
-  app.add_option("--data", folder, "folder with MNIST or Fashion-MNIST as published (IDX files, gzip-compressed or not); "
-                                   "default: $LANEFOLD_DATA, else built-in digits")
+  app.add_option("--data", folder,
+                 "folder with MNIST or Fashion-MNIST as published (IDX files, gzip-compressed or not); "
+                 "default: $LANEFOLD_DATA, else built-in digits")
       ->envname("LANEFOLD_DATA");
 }
 

@@ -10,7 +10,7 @@
 namespace CLI {
 class App;
 class Validator;
-}
+} // namespace CLI
 
 namespace lanefold::trainer {
 
@@ -30,6 +30,7 @@ void add_data_option(CLI::App &app, std::string &folder);
 
 // A finite number from low to high, both included; above_low: low itself excluded.
 CLI::Validator number_between(double low, double high, bool above_low = false);
+CLI::Validator whole_number_between(int64_t low, int64_t high);
 
 // The checkpoint, which must take images of the data and know their classes.
 Network read_for(const std::string &path, const Dataset &data);

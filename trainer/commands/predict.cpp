@@ -45,7 +45,8 @@ int run(const Options &o) {
     gather(data.test, nullptr, first, rows, batch);
     const float *logits = inference.logits(batch.x.data(), rows);
     for (int64_t i = 0; i < rows; ++i)
-      print(o, first + i, largest(logits + i * folded.outputs(), folded.outputs()), batch.labels[static_cast<size_t>(i)]);
+      print(o, first + i, largest(logits + i * folded.outputs(), folded.outputs()),
+            batch.labels[static_cast<size_t>(i)]);
   }
   return 0;
 }
@@ -57,8 +58,12 @@ void add_predict(CLI::App &app, Run &run_verb) {
   const auto o = std::make_shared<Options>();
   verb->add_option("model", o->model, "checkpoint")->required();
   add_data_option(*verb, o->data);
-  verb->add_option("--first", o->first, "index of the first image")->check(number_between(0, 1e9))->capture_default_str();
-  verb->add_option("--count", o->count, "number of images")->check(number_between(1, 1e9))->capture_default_str();
+  verb->add_option("--first", o->first, "index of the first image")
+      ->check(whole_number_between(0, 1000000000))
+      ->capture_default_str();
+  verb->add_option("--count", o->count, "number of images")
+      ->check(whole_number_between(1, 1000000000))
+      ->capture_default_str();
   verb->add_flag("--json", o->json, "one JSON object a line");
   add_context_options(*verb, o->context);
   verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });

@@ -105,12 +105,13 @@ void add_options(CLI::App &app, Options &o) {
   add_data_option(app, o.data);
   app.add_option("--hidden", o.hidden, "widths of the hidden layers, commas between them")
       ->delimiter(',')
-      ->check(number_between(1, 1 << 20))
+      ->check(whole_number_between(1, 1 << 20))
       ->capture_default_str();
   app.add_option("--activation", o.activation, "of the hidden layers")
       ->check(CLI::IsMember(activation_names()))
       ->capture_default_str();
-  app.add_option("--alpha", o.alpha, "of elu (default: 1) and leaky-relu (default: 0.01)")->check(number_between(0, 1e6));
+  app.add_option("--alpha", o.alpha, "of elu (default: 1) and leaky-relu (default: 0.01)")
+      ->check(number_between(0, 1e6));
   app.add_option("--init", o.initializer, "initial weights")
       ->check(CLI::IsMember(initializer_names()))
       ->capture_default_str();
@@ -120,11 +121,15 @@ void add_options(CLI::App &app, Options &o) {
   app.add_option("--bn-momentum", o.network.momentum, "share of the running statistics that a step keeps")
       ->check(number_between(0, 1))
       ->capture_default_str();
-  app.add_option("--bn-eps", o.network.eps, "added to the variance")->check(number_between(1e-30, 1e6))->capture_default_str();
-  app.add_option("--epochs", o.train.epochs, "passes over the training set")
-      ->check(number_between(1, 1e9))
+  app.add_option("--bn-eps", o.network.eps, "added to the variance")
+      ->check(number_between(1e-30, 1e6))
       ->capture_default_str();
-  app.add_option("--batch-size", o.train.batch_size, "images a step")->check(number_between(1, 1 << 24))->capture_default_str();
+  app.add_option("--epochs", o.train.epochs, "passes over the training set")
+      ->check(whole_number_between(1, 1000000000))
+      ->capture_default_str();
+  app.add_option("--batch-size", o.train.batch_size, "images a step")
+      ->check(whole_number_between(1, 1 << 24))
+      ->capture_default_str();
   app.add_option("--learning-rate", o.train.optimizer.learning_rate, "step size")
       ->check(number_between(0, 1e6, true))
       ->capture_default_str();
@@ -134,7 +139,9 @@ void add_options(CLI::App &app, Options &o) {
   app.add_option("--momentum", o.train.optimizer.momentum, "of momentum and nesterov; beta1 of adam")
       ->check(number_between(0, 0.99999))
       ->capture_default_str();
-  app.add_option("--seed", o.train.seed, "of weights and shuffling")->check(number_between(0, 0x1p64))->capture_default_str();
+  app.add_option("--seed", o.train.seed, "of weights and shuffling")
+      ->check(whole_number_between(0, INT64_MAX))
+      ->capture_default_str();
   app.add_option("--save", o.save, "checkpoint (safetensors), written after each epoch");
   app.add_flag("--json", o.json, "one JSON object a line on standard output");
   add_context_options(app, o.context);

@@ -52,7 +52,16 @@ std::vector<std::vector<Glyph>> make_glyphs() {
        {{{.48, .08}, {.32, .4}, {.28, .7}}, arc({.48, .72}, .2, .19, 0, 1)}},
       {{{{.2, .1}, {.8, .1}, {.42, .92}}}, {{{.22, .12}, {.78, .1}, {.46, .92}}, {{.36, .5}, {.72, .48}}}},
       {{arc({.5, .29}, .21, .2, 0, 1), arc({.5, .71}, .26, .21, 0, 1)},
-       {{{.72, .16}, {.5, .08}, {.3, .22}, {.44, .42}, {.68, .62}, {.66, .84}, {.46, .92}, {.3, .8}, {.36, .6}, {.6, .4},
+       {{{.72, .16},
+         {.5, .08},
+         {.3, .22},
+         {.44, .42},
+         {.68, .62},
+         {.66, .84},
+         {.46, .92},
+         {.3, .8},
+         {.36, .6},
+         {.6, .4},
          {.72, .22}}}},
       {{arc({.49, .3}, .23, .22, 0, 1), {{.72, .3}, {.7, .62}, {.58, .92}}},
        {arc({.48, .29}, .22, .2, 0, 1), {{.7, .26}, {.68, .92}}}},
@@ -93,7 +102,8 @@ void draw_digit(const Glyph &glyph, Stream &random, uint8_t *pixels) {
   const auto place = [&](Point p) {
     const double x = (p.x - 0.5 + (0.5 - p.y) * slant + random.uniform(-0.045, 0.045)) * width;
     const double y = (p.y - 0.5 + random.uniform(-0.035, 0.035)) * height;
-    return Point{13.5 + shift_x + x * angle.cosine - y * angle.sine, 13.5 + shift_y + x * angle.sine + y * angle.cosine};
+    return Point{13.5 + shift_x + x * angle.cosine - y * angle.sine,
+                 13.5 + shift_y + x * angle.sine + y * angle.cosine};
   };
   double image[side * side] = {};
   for (const Stroke &stroke : glyph) {

@@ -28,7 +28,8 @@ public:
     if (error) fail("cannot be read: " + error.message());
     const bool named_gzip = path.extension() == ".gz";
     if (size_ > 0 && named_gzip != (gzdirect(file_.get()) == 0))
-      fail(named_gzip ? "is not gzip-compressed, as its name says" : "is gzip-compressed, but its name does not end in .gz");
+      fail(named_gzip ? "is not gzip-compressed, as its name says"
+                      : "is gzip-compressed, but its name does not end in .gz");
     most_ = named_gzip ? size_ * largest_ratio : size_;
   }
 
@@ -95,7 +96,8 @@ std::filesystem::path find(const std::filesystem::path &folder, const std::strin
 }
 
 Images read_part(const std::filesystem::path &folder, const std::string &part) {
-  const auto images_path = find(folder, part, "images-idx3-ubyte"), labels_path = find(folder, part, "labels-idx1-ubyte");
+  const auto images_path = find(folder, part, "images-idx3-ubyte"),
+             labels_path = find(folder, part, "labels-idx1-ubyte");
   Images result;
 
   Reader images(images_path);

@@ -1,0 +1,60 @@
+// 784-300-100-10 as an application would drive it through the C functions: a training step, and folded inference.
+#pragma once
+
+#include "reference.hpp"
+#include "suites.hpp"
+
+namespace lanefold::bench {
+
+// With BN on every layer, or with biases instead.
+struct Kind {
+  bool batch_norm;
+  int32_t activation; // of the hidden layers
+};
+
+class Network {
+public:
+  static constexpr int64_t batch = 200, inputs = 784, classes = 10;
+
+  Network(const Context &context, Kind kind);
+  Network(const Network &) = delete;
+
+  // Forward, loss, backward, and SGD on every parameter.
+  void step();
+  // Every parameter, and the loss of the last step.
+  Floats state() const;
+  // The loss of the next step, in double.
+  double expected_loss() const;
+
+  // Folds BN into packed weights, for infer: logits of the first samples.
+  void fold();
+  void infer(int64_t samples);
+  Floats logits(int64_t samples) const;
+  Doubles expected_logits(int64_t samples, bool training) const;
+
+  float loss() const { return loss_; }
+  double products() const; // multiply-adds of all layers for one sample, forward
+  double step_products() const;
+
+private:
+  struct Layer {
+    int64_t n, k;
+    int32_t activation;
+    Floats w, bias, gamma, beta, running_mean, running_var, mean, inv_std; // bias: only without BN
+    Floats z, y, dy, dw, dbias, dgamma, dbeta, folded_bias;
+    lf_batch_norm norm;
+  };
+  void forward(Layer &layer, const float *x);
+  void backward(Layer &layer, const float *x, float *dx);
+  void update(Floats &values, const Floats &gradient);
+
+  const Context &context_;
+  Kind kind_;
+  Floats x_;
+  std::vector<int32_t> labels_;
+  std::vector<Layer> layers_;
+  std::vector<PackedWeights> packed_;
+  float loss_ = 0;
+};
+
+} // namespace lanefold::bench

@@ -1,0 +1,119 @@
+// The slow and plain side of every verification.
+#include "reference.hpp"
+
+#include <lanefold/activation.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <random>
+
+namespace lanefold::bench {
+namespace {
+
+constexpr double selu_scale = 1.0507009873554804934, selu_alpha = 1.6732632423543772848;
+
+// Nine digits tell any two floats apart.
+std::string fault_at(const char *what, size_t index, double value, double expected) {
+  char text[128];
+  std::snprintf(text, sizeof text, "%s[%zu] is %.9g, not %.9g", what, index, value, expected);
+  return text;
+}
+
+} // namespace
+
+Floats random_floats(int64_t count, uint32_t seed, float low, float high) {
+  std::mt19937 random(seed);
+  Floats values(static_cast<size_t>(count));
+  for (float &value : values) value = low + (high - low) * static_cast<float>(random() >> 8) * 0x1p-24f;
+  return values;
+}
+
+Doubles widened(const Floats &values) { return Doubles(values.begin(), values.end()); }
+
+Doubles product(const Doubles &a, bool transposed_a, const Doubles &b, bool transposed_b, int64_t m, int64_t n,
+                int64_t k) {
+  Doubles c(static_cast<size_t>(m * n));
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t p = 0; p < k; ++p) {
+      const double scale = transposed_a ? a[p * m + i] : a[i * k + p];
+      for (int64_t j = 0; j < n; ++j) c[i * n + j] += scale * (transposed_b ? b[j * k + p] : b[p * n + j]);
+    }
+  return c;
+}
+
+double activate(int32_t activation, double alpha, double x) {
+  switch (activation) {
+  case LF_RELU: return x > 0 ? x : 0;
+  case LF_LEAKY_RELU: return x > 0 ? x : alpha * x;
+  case LF_ELU: return x > 0 ? x : alpha * std::expm1(x);
+  case LF_SELU: return selu_scale * (x > 0 ? x : selu_alpha * std::expm1(x));
+  case LF_TANH: return std::tanh(x);
+  case LF_LOGISTIC: return 1 / (1 + std::exp(-x));
+  default: return x;
+  }
+}
+
+double slope(int32_t activation, double alpha, double y) {
+  switch (activation) {
+  case LF_RELU: return y > 0 ? 1 : 0;
+  case LF_LEAKY_RELU: return y > 0 ? 1 : alpha;
+  case LF_ELU: return y > 0 ? 1 : y + alpha;
+  case LF_SELU: return y > 0 ? selu_scale : y + selu_scale * selu_alpha;
+  case LF_TANH: return 1 - y * y;
+  case LF_LOGISTIC: return y * (1 - y);
+  default: return 1;
+  }
+}
+
+Doubles Norm::forward(const Doubles &x, bool training) {
+  const size_t n = gamma.size();
+  const double rows = static_cast<double>(x.size() / n);
+  if (training) {
+    mean.assign(n, 0);
+    variance.assign(n, 0);
+    for (size_t i = 0; i < x.size(); ++i) mean[i % n] += x[i] / rows;
+    for (size_t i = 0; i < x.size(); ++i) variance[i % n] += (x[i] - mean[i % n]) * (x[i] - mean[i % n]) / rows;
+  }
+  Doubles y(x.size());
+  for (size_t i = 0; i < x.size(); ++i)
+    y[i] = (x[i] - mean[i % n]) / std::sqrt(variance[i % n] + eps) * gamma[i % n] + beta[i % n];
+  return y;
+}
+
+Doubles Norm::backward(const Doubles &x, const Doubles &dy, Doubles &dgamma, Doubles &dbeta) const {
+  const size_t n = gamma.size();
+  const double rows = static_cast<double>(x.size() / n);
+  const auto xhat = [&](size_t i) { return (x[i] - mean[i % n]) / std::sqrt(variance[i % n] + eps); };
+  dgamma.assign(n, 0);
+  dbeta.assign(n, 0);
+  for (size_t i = 0; i < x.size(); ++i) {
+    dgamma[i % n] += dy[i] * xhat(i);
+    dbeta[i % n] += dy[i];
+  }
+  Doubles dx(x.size());
+  for (size_t i = 0; i < x.size(); ++i)
+    dx[i] = gamma[i % n] / std::sqrt(variance[i % n] + eps) *
+            (dy[i] - dbeta[i % n] / rows - xhat(i) * dgamma[i % n] / rows);
+  return dx;
+}
+
+std::string compare(const char *what, const Floats &values, const Doubles &expected, int64_t terms) {
+  if (values.size() != expected.size()) return std::string(what) + " has another size";
+  double largest = 0;
+  for (const double value : expected) largest = std::max(largest, std::fabs(value));
+  const double tolerance = static_cast<double>(terms) * 0x1p-24 * largest;
+  for (size_t i = 0; i < expected.size(); ++i)
+    if (!(std::fabs(values[i] - expected[i]) <= tolerance)) return fault_at(what, i, values[i], expected[i]);
+  return "";
+}
+
+std::string compare_bits(const char *what, const Floats &values, const Floats &expected) {
+  if (values.size() != expected.size()) return std::string(what) + " has another size";
+  for (size_t i = 0; i < expected.size(); ++i)
+    if (std::memcmp(&values[i], &expected[i], sizeof(float)) != 0) return fault_at(what, i, values[i], expected[i]);
+  return "";
+}
+
+} // namespace lanefold::bench

@@ -1,0 +1,122 @@
+// Lanefold on an application's own threads: the context is given a parallel_for and starts no thread itself.  The
+// result has the same bits as that of the default executor.
+// Compile it against an installed Lanefold:
+//   c++ -std=c++20 own_executor.cpp $(pkg-config --cflags --libs lanefold) -pthread
+#include <lanefold/lanefold.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace {
+
+// A small pool.  Workers sleep until a job is there, and take its tasks one by one; so does the thread that calls.
+class Pool {
+public:
+  explicit Pool(int threads) {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  }
+  ~Pool() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread &worker : workers_) worker.join();
+  }
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // An lf_parallel_for.  Several threads may call it at once: the latest job has the workers, and every caller can
+  // finish its own alone.
+  static void parallel_for(void *self, int64_t count, lf_task task, void *arg) {
+    static_cast<Pool *>(self)->run(std::make_shared<Job>(count, task, arg));
+  }
+
+private:
+  struct Job {
+    Job(int64_t tasks, lf_task run, void *with) : count(tasks), task(run), arg(with), left(tasks) {}
+    void take_all() {
+      for (int64_t i = next++; i < count; i = next++) {
+        task(arg, i);
+        if (--left == 0) left.notify_all();
+      }
+    }
+    const int64_t count;
+    const lf_task task;
+    void *const arg;
+    std::atomic<int64_t> next{0}, left;
+  };
+
+  void run(const std::shared_ptr<Job> &job) {
+    {
+      const std::lock_guard lock(mutex_);
+      job_ = job;
+      ++generation_;
+    }
+    wake_.notify_all();
+    job->take_all();
+    for (int64_t left = job->left; left > 0; left = job->left) job->left.wait(left);
+  }
+
+  void work() {
+    for (uint64_t seen = 0;;) {
+      std::shared_ptr<Job> job; // shared: a worker that comes late still finds it, with no task left
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
+        if (stopping_) return;
+        seen = generation_;
+        job = job_;
+      }
+      job->take_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::shared_ptr<Job> job_;
+  uint64_t generation_ = 0;
+  bool stopping_ = false;
+  std::vector<std::thread> workers_; // last: they use all of the above
+};
+
+std::vector<float> multiply(const lanefold::Context &context) {
+  constexpr int64_t m = 200, n = 300, k = 784;
+  std::vector<float> a(m * k), b(k * n), c(m * n);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 17) / 3;
+  for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 23) / 7 - 1;
+  auto product = lanefold::args<lf_sgemm_args>();
+  product.m = m, product.n = n, product.k = k, product.alpha = 1;
+  product.a = a.data(), product.lda = k;
+  product.b = b.data(), product.ldb = n;
+  product.c = c.data(), product.ldc = n;
+  context.sgemm(product);
+  return c;
+}
+
+} // namespace
+
+int main() try {
+  Pool pool(2);
+  auto executor = lanefold::args<lf_executor>();
+  executor.threads = pool.threads();
+  executor.self = &pool;
+  executor.parallel_for = Pool::parallel_for;
+  auto options = lanefold::args<lf_context_options>();
+  options.executor = &executor;
+
+  const lanefold::Context own(options), usual;
+  const std::vector<float> c = multiply(own), expected = multiply(usual);
+  const bool same = std::memcmp(c.data(), expected.data(), c.size() * sizeof(float)) == 0;
+  std::printf("%s on %d threads of its own: c[0] = %g, %s as with the default executor\n", own.isa().c_str(),
+              own.threads(), c[0], same ? "the same bits" : "other bits");
+  return same ? 0 : 1;
+} catch (const lanefold::Error &error) {
+  std::fprintf(stderr, "own_executor: %s\n", error.what());
+  return 1;
+}

@@ -1,0 +1,457 @@
+// The lanefold command as its user meets it: exit codes, what stands on which stream, the files it writes or does not.
+// LANEFOLD_COMMAND names the program.
+#include "checkpoint.hpp"
+#include "trainer_support.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <sstream>
+#include <thread>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+using namespace lanefold::test;
+using namespace lanefold::trainer;
+using Json = nlohmann::ordered_json;
+using Words = std::vector<std::string>;
+
+namespace {
+
+struct Result {
+  int exit_code;
+  std::string out, err;
+
+  std::vector<Json> lines() const {
+    std::vector<Json> objects;
+    std::istringstream stream(out);
+    for (std::string line; std::getline(stream, line);) objects.push_back(Json::parse(line));
+    return objects;
+  }
+};
+
+std::vector<char *> pointers(Words &words) {
+  std::vector<char *> result;
+  for (std::string &word : words) result.push_back(word.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+// A running command.  Its streams go to files, so that no pipe can fill up.
+class Process {
+public:
+  // `variables`: NAME=value, beside the environment without LANEFOLD_DATA.
+  explicit Process(Words words, const Words &variables = {}) {
+    const char *command = std::getenv("LANEFOLD_COMMAND");
+    REQUIRE_MESSAGE(command != nullptr, "LANEFOLD_COMMAND must name the lanefold command");
+    words.insert(words.begin(), command);
+    Words environment = variables;
+    for (char **variable = environ; *variable; ++variable) {
+      const std::string text = *variable, name = text.substr(0, text.find('=') + 1);
+      const bool given = std::any_of(variables.begin(), variables.end(), [&](auto &v) { return v.starts_with(name); });
+      if (!given && name != "LANEFOLD_DATA=") environment.push_back(text);
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, out_path_.c_str(), O_WRONLY | O_CREAT, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, err_path_.c_str(), O_WRONLY | O_CREAT, 0600);
+    const std::vector<char *> arguments = pointers(words), variables_and_all = pointers(environment);
+    const int error = posix_spawn(&pid_, command, &actions, nullptr, arguments.data(), variables_and_all.data());
+    posix_spawn_file_actions_destroy(&actions);
+    REQUIRE(error == 0);
+  }
+  ~Process() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Process(const Process &) = delete;
+  Process &operator=(const Process &) = delete;
+
+  // Waits until `text` has come `times` times on standard output; false after half a minute.
+  bool wait_for(const std::string &text, int times) const {
+    for (int i = 0; i < 3000; ++i) {
+      if (std::filesystem::exists(out_path_)) {
+        const std::string out = read_file(out_path_);
+        int seen = 0;
+        for (size_t at = out.find(text); at != std::string::npos; at = out.find(text, at + 1)) ++seen;
+        if (seen >= times) return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+  void interrupt(int signal) const { REQUIRE(kill(pid_, signal) == 0); }
+
+  Result wait() {
+    int status = 0;
+    REQUIRE(waitpid(pid_, &status, 0) == pid_);
+    pid_ = -1;
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read_file(out_path_), read_file(err_path_)};
+  }
+
+private:
+  TemporaryFolder folder_;
+  std::string out_path_ = folder_ / "out", err_path_ = folder_ / "err";
+  pid_t pid_ = -1;
+};
+
+Result run(const Words &words, const Words &variables = {}) { return Process(words, variables).wait(); }
+
+std::string joined(const Words &words) {
+  std::string text;
+  for (const std::string &word : words) text += word + " ";
+  return text;
+}
+
+// Exit code 2, nothing on standard output, and a message with each of the parts, the first of them in its first line:
+// help may follow.
+void check_refused(const Words &words, const Words &parts, const Words &variables = {}) {
+  CAPTURE(joined(words));
+  const Result result = run(words, variables);
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 2);
+  CHECK(result.out.empty());
+  CHECK(result.err.starts_with("lanefold: "));
+  CHECK_FALSE(contains(result.err, "training on"));
+  CHECK(contains(result.err.substr(0, result.err.find('\n')), parts.at(0)));
+  for (const std::string &part : parts) {
+    CAPTURE(part);
+    CHECK(contains(result.err, part));
+  }
+}
+
+// 300 training and 100 test images of 6 x 6, in a folder of their own, and room for checkpoints in another.
+struct Place {
+  TemporaryFolder data, models;
+  std::string model = models / "model.safetensors";
+
+  explicit Place(int64_t side = 6) { write_idx(data, make_images(300, side, 1), make_images(100, side, 2)); }
+
+  // "train" with the options given, and with these where they are not given: an option may come once only.
+  Words train(const Words &given = {}) const {
+    Words words = {"train"};
+    words.insert(words.end(), given.begin(), given.end());
+    for (const auto &[option, value] : {std::pair<std::string, std::string>{"--data", data.path()},
+                                        {"--hidden", "20,15"},
+                                        {"--batch-size", "50"},
+                                        {"--learning-rate", "0.1"},
+                                        {"--epochs", "2"}})
+      if (std::find(given.begin(), given.end(), option) == given.end()) words.insert(words.end(), {option, value});
+    return words;
+  }
+  // A checkpoint at `model`; the SHA-256 that the command gave.
+  std::string make_model(const Words &more = {}) const {
+    Words options = {"--json", "--save", model};
+    options.insert(options.end(), more.begin(), more.end());
+    const Result result = run(train(options));
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    return result.lines().back()["parameters_sha256"];
+  }
+};
+
+Words keys(const Json &object) {
+  Words result;
+  for (const auto &[key, value] : object.items()) result.push_back(key);
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("without a verb, or with one that is unknown, the verbs are listed") {
+  for (const Words &words : {Words{}, Words{"trian"}, Words{"--epochs", "3"}})
+    check_refused(words, {"", "train", "eval", "predict", "fold", "info", "demo"});
+}
+
+TEST_CASE("an unknown option is refused, and the options are listed") {
+  check_refused({"train", "--epoch-count", "3"}, {"--epoch-count", "--epochs", "--batch-norm", "--optimizer"});
+  check_refused({"eval", "model", "--fold"}, {"--fold", "--folded", "--json"});
+  check_refused({"info", "surplus"}, {"surplus", "--json"});
+  check_refused({"eval"}, {"model"});
+  check_refused({"fold", "model"}, {"--output"});
+}
+
+TEST_CASE("an unknown value is refused, and the valid ones are listed") {
+  check_refused({"train", "--activation", "sine"},
+                {"sine", "identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic"});
+  check_refused({"train", "--init", "zeros"}, {"zeros", "he-normal", "he-uniform", "xavier-normal", "xavier-uniform"});
+  check_refused({"train", "--optimizer", "lamb"}, {"lamb", "sgd", "momentum", "nesterov", "adam"});
+  check_refused({"train", "--batch-norm", "maybe"}, {"maybe", "on", "off"});
+}
+
+TEST_CASE("numbers out of range, or none at all, are refused by the name of their option") {
+  for (const Words &option : {Words{"--learning-rate", "nan"},
+                              {"--learning-rate", "inf"},
+                              {"--learning-rate", "0"},
+                              {"--learning-rate", "-0.1"},
+                              {"--learning-rate", ""},
+                              {"--learning-rate", "1e400"},
+                              {"--epochs", "0"},
+                              {"--epochs", "-3"},
+                              {"--epochs", "1.5"},
+                              {"--epochs", "nan"},
+                              {"--epochs", "many"},
+                              {"--epochs", "99999999999999999999"},
+                              {"--batch-size", "0"},
+                              {"--batch-size", "-200"},
+                              {"--batch-size", "nan"},
+                              {"--hidden", "0"},
+                              {"--hidden", "300,-1"},
+                              {"--hidden", "300,x"},
+                              {"--hidden", "nan"},
+                              {"--alpha", "-1"},
+                              {"--alpha", "nan"},
+                              {"--bn-eps", "0"},
+                              {"--bn-eps", "-1"},
+                              {"--bn-eps", "nan"},
+                              {"--bn-momentum", "1.1"},
+                              {"--bn-momentum", "-0.1"},
+                              {"--bn-momentum", "nan"},
+                              {"--momentum", "1"},
+                              {"--momentum", "nan"},
+                              {"--seed", "nan"},
+                              {"--seed", "-1"},
+                              {"--seed", "18446744073709551616"},
+                              {"--threads", "-1"},
+                              {"--threads", "nan"},
+                              {"--threads", "1e9"}})
+    // Data that is not there: what is wrongly taken for good then fails at once, by another message.
+    check_refused({"train", "--data=/nowhere", option[0] + "=" + option[1]}, {option[0]});
+  check_refused({"predict", "model", "--first=-1"}, {"--first"});
+  check_refused({"predict", "model", "--count=0"}, {"--count"});
+}
+
+TEST_CASE("help is no error") {
+  const Result result = run({"train", "--help"});
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.out, "--bn-momentum"));
+  CHECK(result.err.empty());
+}
+
+TEST_CASE("a batch of one does not go with batch normalization, and does without") {
+  const Place place;
+  check_refused(place.train({"--batch-size", "1", "--save", place.model}), {"--batch-size 1", "--batch-norm"});
+  CHECK(place.models.entries() == 0);
+  CHECK(run(place.train({"--batch-size", "1", "--epochs", "1", "--batch-norm", "off"})).exit_code == 0);
+  write_idx(place.data, make_images(1, 6, 1), make_images(1, 6, 2));
+  check_refused(place.train(), {"one training image", "--batch-norm"});
+}
+
+TEST_CASE("data that is missing or corrupt is refused by name, and nothing is written") {
+  const Place place;
+  const std::string images = place.data / "train-images-idx3-ubyte", good = read_file(images);
+  check_refused({"train", "--data", place.data / "none", "--save", place.model},
+                {place.data / "none", "no such folder"});
+  check_refused({"train", "--save", place.model}, {place.data / "none"}, {"LANEFOLD_DATA=" + (place.data / "none")});
+  write_file(images, good.substr(0, good.size() - 1));
+  check_refused(place.train({"--save", place.model}), {images, "ends too early"});
+  write_file(images, good + "x");
+  check_refused(place.train({"--save", place.model}), {images, "more than its header announces"});
+  std::filesystem::remove(images);
+  check_refused(place.train({"--save", place.model}), {images, "no such file"});
+  CHECK(place.models.entries() == 0);
+  check_refused({"demo", "--data", place.data.path(), "--save", place.model}, {images});
+  write_file(images, good);
+  const Result demo = run({"demo", "--data", place.data.path(), "--save", place.model});
+  CHECK(demo.exit_code == 2);
+  CHECK(contains(demo.err, place.data.path()));
+  CHECK(contains(demo.err, "28 x 28"));
+  CHECK(place.models.entries() == 0);
+}
+
+TEST_CASE("where the checkpoint cannot be written, nothing is trained and nothing written") {
+  const Place place;
+  const std::string missing = place.models / "no/such/model";
+  check_refused(place.train({"--save", missing}), {missing, "cannot be written"});
+  check_refused(place.train({"--save", place.models.path()}), {place.models.path(), "cannot be written"});
+  check_refused({"demo", "--data", place.data.path(), "--save", missing}, {missing, "cannot be written"});
+  CHECK(place.models.entries() == 0);
+  place.make_model();
+  check_refused({"fold", place.model, "-o", missing}, {missing, "cannot be written"});
+  CHECK(place.models.entries() == 1);
+}
+
+TEST_CASE("an instruction set that is not there is refused, and those that are there are listed") {
+  check_refused({"train", "--data=/nowhere", "--isa", "mmx"}, {"mmx", "portable"});
+  check_refused({"train", "--data=/nowhere"}, {"LANEFOLD_ISA", "mmx", "portable"}, {"LANEFOLD_ISA=mmx"});
+  const Result result = run({"info", "--json", "--isa", "mmx"});
+  CHECK(result.exit_code == 2);
+  CHECK(contains(result.err, "mmx"));
+  const Json info = Json::parse(result.out); // says of each plugin why not
+  CHECK(contains(info["error"], "mmx"));
+  for (const Json &plugin : info["plugins"]) CHECK_FALSE(plugin["taken"].get<bool>());
+}
+
+TEST_CASE("info names the plugin that is taken, and portable can always be") {
+  const Result result = run({"info", "--json"});
+  CHECK(result.exit_code == 0);
+  const Json info = Json::parse(result.out);
+  Words taken;
+  for (const Json &plugin : info["plugins"]) {
+    CHECK_FALSE(plugin["reason"].get<std::string>().empty());
+    if (plugin["taken"]) taken.push_back(plugin["name"]);
+  }
+  CHECK(taken == Words{lanefold::test::context().isa()});
+  CHECK(info["threads"] >= 1);
+  CHECK_FALSE(info["cpu"].get<std::string>().empty());
+  CHECK_FALSE(info["version"].get<std::string>().empty());
+  const Result portable = run({"info", "--isa", "portable"}, {"LANEFOLD_ISA="});
+  CHECK(portable.exit_code == 0);
+  CHECK(contains(portable.out, "* portable"));
+}
+
+TEST_CASE("train --json says each epoch, then the end, in the documented words, and nothing else on standard output") {
+  const Place place;
+  const Result result = run(place.train({"--epochs", "4", "--json", "--save", place.model}));
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.err, "300 images"));
+  const std::vector<Json> lines = result.lines();
+  REQUIRE(lines.size() == 5);
+  for (size_t i = 0; i < 4; ++i) {
+    CHECK(keys(lines[i]) == Words{"event", "epoch", "loss", "train_accuracy", "test_accuracy", "seconds"});
+    CHECK(lines[i]["event"] == "epoch");
+    CHECK(lines[i]["epoch"] == i + 1);
+    CHECK(lines[i]["loss"] > 0);
+    CHECK(lines[i]["seconds"] >= 0);
+  }
+  CHECK(lines[3]["loss"] < lines[0]["loss"]);
+  CHECK(lines[3]["test_accuracy"] > 0.9);
+  CHECK(keys(lines[4]) == Words{"event", "test_accuracy", "seconds", "parameters_sha256"});
+  CHECK(lines[4]["event"] == "done");
+  CHECK(lines[4]["test_accuracy"] == lines[3]["test_accuracy"]);
+  const std::string hash = lines[4]["parameters_sha256"];
+  CHECK(hash.size() == 64);
+  CHECK(hash.find_first_not_of("0123456789abcdef") == std::string::npos);
+  Network network = read_checkpoint(place.model);
+  CHECK(sha256(network) == hash);
+  CHECK(network.description.sizes == std::vector<int64_t>{36, 20, 15, 10});
+  CHECK(place.models.entries() == 1);
+}
+
+TEST_CASE("the same seed gives the same parameters for any number of threads, and LANEFOLD_DATA stands for --data") {
+  const Place place;
+  const std::string hash = place.make_model({"--threads", "1"});
+  CHECK(place.make_model({"--threads", "3"}) == hash);
+  CHECK(place.make_model({"--seed", "2"}) != hash);
+  const Result result =
+      run({"train", "--hidden", "20,15", "--batch-size", "50", "--learning-rate", "0.1", "--epochs", "2", "--json"},
+          {"LANEFOLD_DATA=" + place.data.path()});
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.lines().back()["parameters_sha256"] == hash);
+}
+
+TEST_CASE("options reach the network") {
+  const Place place;
+  place.make_model({"--activation", "leaky-relu", "--alpha", "0.25", "--bn-eps", "0.01", "--bn-momentum", "0.5"});
+  const Description d = read_checkpoint(place.model).description;
+  CHECK(d.activation == LF_LEAKY_RELU);
+  CHECK(d.alpha == 0.25f);
+  CHECK(d.eps == 0.01f);
+  CHECK(d.momentum == 0.5f);
+  place.make_model({"--batch-norm", "off", "--hidden", "7"});
+  CHECK_FALSE(read_checkpoint(place.model).description.batch_norm);
+  CHECK(read_checkpoint(place.model).description.sizes == std::vector<int64_t>{36, 7, 10});
+  const std::string sgd = place.make_model();
+  for (const Words &other :
+       {Words{"--optimizer", "adam"}, Words{"--optimizer", "momentum"}, Words{"--optimizer", "nesterov"},
+        Words{"--init", "xavier-uniform"}, Words{"--batch-size", "60"}, Words{"--epochs", "3"}}) {
+    CAPTURE(joined(other));
+    CHECK(place.make_model(other) != sgd);
+  }
+}
+
+TEST_CASE("eval, eval --folded and fold agree on a saved network, and predict says its labels") {
+  const Place place;
+  place.make_model({"--epochs", "4"});
+  const Words data = {"--data", place.data.path(), "--json"};
+  const auto on_data = [&](Words words) {
+    words.insert(words.end(), data.begin(), data.end());
+    const Result result = run(words);
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    return result.lines();
+  };
+  const Json plain = on_data({"eval", place.model}).at(0), folded = on_data({"eval", place.model, "--folded"}).at(0);
+  CHECK(keys(plain) == Words{"event", "images", "folded", "loss", "test_accuracy"});
+  CHECK(plain["event"] == "eval");
+  CHECK(plain["images"] == 100);
+  CHECK(plain["folded"] == false);
+  CHECK(folded["folded"] == true);
+  CHECK(plain["test_accuracy"] > 0.9);
+  CHECK(folded["test_accuracy"] == plain["test_accuracy"]);
+  CHECK(folded["loss"].get<double>() == doctest::Approx(plain["loss"].get<double>()).epsilon(1e-4));
+
+  const std::string output = place.models / "folded.safetensors";
+  REQUIRE(run({"fold", place.model, "-o", output}).exit_code == 0);
+  CHECK_FALSE(read_checkpoint(output).description.batch_norm);
+  CHECK(on_data({"eval", output}).at(0) == folded);
+  check_refused({"fold", output, "-o", place.models / "again"}, {output, "no batch normalization"});
+  CHECK(place.models.entries() == 2);
+
+  const std::vector<Json> predictions = on_data({"predict", place.model, "--first", "3", "--count", "50"});
+  REQUIRE(predictions.size() == 50);
+  int right = 0;
+  for (size_t i = 0; i < predictions.size(); ++i) {
+    CHECK(keys(predictions[i]) == Words{"index", "predicted", "label"});
+    CHECK(predictions[i]["index"] == i + 3);
+    CHECK(predictions[i]["label"] == (i + 3) % 10);
+    right += predictions[i]["predicted"] == predictions[i]["label"];
+  }
+  CHECK(right > 40);
+  CHECK(on_data({"predict", place.model, "--first", "95"}).size() == 5);
+  check_refused({"predict", place.model, "--data", place.data.path(), "--first", "100"},
+                {"--first 100", "100 test images"});
+}
+
+TEST_CASE("a checkpoint of another network, or none at all, is refused by name") {
+  const Place place, larger(7);
+  place.make_model();
+  const std::string bytes = read_file(place.model);
+  for (const Words &verb : {Words{"eval", place.model}, Words{"predict", place.model}})
+    check_refused({verb[0], verb[1], "--data", larger.data.path()}, {place.model, "36 features", "7 x 7"});
+  Description description;
+  description.sizes = {36, 5, 7};
+  Network seven(description);
+  save(place.model, seven);
+  check_refused({"eval", place.model, "--data", place.data.path()}, {place.model, "7 outputs", "10 classes"});
+  for (const std::string &file :
+       {bytes.substr(0, bytes.size() - 1), bytes.substr(0, 4), std::string("{}"), std::string()}) {
+    write_file(place.model, file);
+    const std::string output = place.models / "out";
+    check_refused({"eval", place.model, "--data", place.data.path()}, {place.model + ": "});
+    check_refused({"predict", place.model, "--data", place.data.path()}, {place.model + ": "});
+    check_refused({"fold", place.model, "-o", output}, {place.model + ": "});
+  }
+  check_refused({"eval", place.models / "none", "--data", place.data.path()}, {place.models / "none"});
+  CHECK(place.models.entries() == 1);
+}
+
+TEST_CASE("Ctrl-C ends training with 130, and the last complete epoch is what the checkpoint holds") {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    CAPTURE(signal);
+    const Place place;
+    Process process(place.train({"--epochs", "1000000", "--json", "--save", place.model}));
+    REQUIRE(process.wait_for("\"event\":\"epoch\"", 2));
+    process.interrupt(signal);
+    const Result result = process.wait();
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 130);
+    CHECK(contains(result.err, "interrupted"));
+    CHECK(contains(result.err, place.model));
+    const std::vector<Json> lines = result.lines();
+    REQUIRE(lines.back()["event"] == "epoch");
+    CHECK(place.models.entries() == 1);
+    Network network = read_checkpoint(place.model);
+    const Result again = run(place.train({"--json", "--epochs", std::to_string(lines.back()["epoch"].get<int64_t>())}));
+    REQUIRE(again.exit_code == 0);
+    CHECK(sha256(network) == again.lines().back()["parameters_sha256"]);
+  }
+}
