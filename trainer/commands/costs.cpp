@@ -14,7 +14,8 @@
 namespace lanefold::trainer {
 namespace {
 
-constexpr int ways = 5, rounds = 31;
+constexpr int ways = 5, most_rounds = 31, least_rounds = 3;
+constexpr double seconds_for_rounds = 8; // a slow CPU takes fewer
 
 // One network and its buffers.
 class Subject {
@@ -129,7 +130,10 @@ std::vector<Costs> measure_costs(const Context &context, int64_t batch_size) {
     for (const int32_t activation : {LF_IDENTITY, LF_ELU})
       subjects.push_back(std::make_unique<Subject>(context, batch_norm, activation, x, batch_size));
   std::vector<std::array<std::vector<double>, ways>> times(subjects.size());
-  for (int round = -2; round < rounds; ++round) // the first two warm up
+  const auto begin = std::chrono::steady_clock::now();
+  for (int round = -1; round < most_rounds; ++round) { // the first one warms up
+    const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - begin;
+    if (round >= least_rounds && gone.count() > seconds_for_rounds) break;
     for (size_t i = 0; i < subjects.size(); ++i)
       for (int way = 0; way < ways; ++way) {
         const auto start = std::chrono::steady_clock::now();
@@ -137,6 +141,7 @@ std::vector<Costs> measure_costs(const Context &context, int64_t batch_size) {
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
         if (round >= 0) times[i][static_cast<size_t>(way)].push_back(spent.count() / static_cast<double>(batch_size));
       }
+  }
   const char *names[] = {"dense", "+ELU", "+BN", "+BN+ELU"};
   std::vector<Costs> result;
   for (size_t i = 0; i < subjects.size(); ++i)
