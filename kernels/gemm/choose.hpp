@@ -1,6 +1,7 @@
 // The cost model: how a product is cut into blocks and tasks.  All its constants stand here.
 //
 // C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.
+// Small or skinny products leave operands where they lie: see Place.
 // In a task a block of B (k_block x group) stays in the second-level cache, a panel of A (MR x k_block) in the first.
 // Cuts never change bits, only speed.
 #pragma once
@@ -17,6 +18,16 @@ inline constexpr int64_t most_pass_columns = 4096; // columns packed at once
 inline constexpr int64_t most_pass_depth = 1024;   // k packed at once
 inline constexpr int64_t tasks_per_thread = 4;     // so that cores of unequal speed share evenly
 inline constexpr int64_t least_task = 1 << 18;     // fused multiply-adds that repay handing a task to another thread
+
+inline constexpr int64_t most_rows_b_in_place = 28; // with few rows, packing B costs more than it saves
+inline constexpr int64_t page = 4096;               // bytes: a stride of whole pages lands in few sets of the cache
+
+// Where an operand is read from.
+enum class Place {
+  packed,   // copied to panels
+  in_place, // lines (rows of A, columns of B) are neighbours, as in a panel
+  gathered, // rows of A, each along k
+};
 
 struct Plan {
   int64_t k_block;

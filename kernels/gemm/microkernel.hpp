@@ -18,9 +18,10 @@ enum class Start {
 
 struct TileArgs {
   int64_t kc;
-  const float *a; // [kc][MR]
-  const float *b; // [kc][NR], and further panels panel_stride apart
-  int64_t panel_stride;
+  const float *a;      // a[i * a_line + p * a_k]
+  int64_t a_line, a_k; // a_line is read by tiles on rows in place only; elsewhere rows are neighbours
+  const float *b;      // b[p * b_k + j], and further panels panel_stride apart
+  int64_t b_k, panel_stride;
   float *c; // first element of the tile
   int64_t ldc;
   const float *bias; // of the first column; for Start::bias
@@ -30,8 +31,8 @@ struct TileArgs {
 };
 
 // Rows x (Panels * Vectors * width) elements of C.  Panels > 1 holds the same columns of several neighbouring panels in
-// flight: a tile of few rows needs them to hide the latency of its chains.
-template <class Tile, int Rows, int Vectors, int Panels> void microkernel(const TileArgs &t) {
+// flight: a tile of few rows needs them to hide the latency of its chains.  Gathered: the rows of A are not neighbours.
+template <class Tile, int Rows, int Vectors, int Panels, bool Gathered = false> void microkernel(const TileArgs &t) {
   using S = typename Tile::Simd;
   using V = typename S::V;
   constexpr int count = Vectors * Panels;
@@ -61,13 +62,14 @@ template <class Tile, int Rows, int Vectors, int Panels> void microkernel(const 
   }
 
   const float *a = t.a, *b = t.b;
-  for (int64_t p = 0; p < t.kc; ++p, a += Tile::rows, b += Tile::columns) {
+  const int64_t a_k = t.a_k, b_k = t.b_k, a_line = Gathered ? t.a_line : 1, panel_stride = t.panel_stride;
+  for (int64_t p = 0; p < t.kc; ++p, a += a_k, b += b_k) {
     V bv[count];
 #pragma GCC unroll 32
-    for (int v = 0; v < count; ++v) bv[v] = S::load(b + (v / Vectors) * t.panel_stride + (v % Vectors) * S::width);
+    for (int v = 0; v < count; ++v) bv[v] = S::load(b + (v / Vectors) * panel_stride + (v % Vectors) * S::width);
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i) {
-      const V ai = S::broadcast(a[i]);
+      const V ai = S::broadcast(a[i * a_line]);
 #pragma GCC unroll 32
       for (int v = 0; v < count; ++v) acc[i][v] = S::fma(ai, bv[v], acc[i][v]);
     }
@@ -85,10 +87,15 @@ template <class Tile, int Rows, int Vectors, int Panels> void microkernel(const 
 
 using TileFunction = void (*)(const TileArgs &);
 
+// Heights up to this one also take rows of A in place: there are address registers for as many.
+inline constexpr int most_gathered_rows = 6;
+
 // Every height, for one panel with each number of vectors in use, and for several whole panels in flight.
 template <class Tile> struct Microkernels {
   TileFunction one[Tile::rows][Tile::vectors];
   TileFunction wide[Tile::rows];
+  TileFunction gathered_one[most_gathered_rows][Tile::vectors];
+  TileFunction gathered_wide[most_gathered_rows];
 };
 
 // Panels that a tile of so many rows holds in flight: as many as there are accumulators for, at most four.
@@ -101,6 +108,10 @@ template <class Tile, int Rows, int... Vector>
 constexpr void add_height(Microkernels<Tile> &all, std::integer_sequence<int, Vector...>) {
   ((all.one[Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, 1>), ...);
   all.wide[Rows - 1] = &microkernel<Tile, Rows, Tile::vectors, panels_in_flight<Tile>(Rows)>;
+  if constexpr (Rows <= most_gathered_rows) {
+    ((all.gathered_one[Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, 1, true>), ...);
+    all.gathered_wide[Rows - 1] = &microkernel<Tile, Rows, Tile::vectors, panels_in_flight<Tile>(Rows), true>;
+  }
 }
 
 template <class Tile, int... Row> constexpr Microkernels<Tile> make_microkernels(std::integer_sequence<int, Row...>) {

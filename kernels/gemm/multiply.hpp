@@ -34,8 +34,12 @@ public:
     pass_groups_ = larger(1, smaller(plan.groups, most_pass_columns / (plan.group_panels * Tile::columns)));
     pass_chunks_ = larger(1, smaller(plan.chunks, most_chunk_rows / plan.chunk_rows));
     chunk_panels_ = ceil_div(plan.chunk_rows, Tile::rows);
-    a_floats_ = pass_chunks_ * chunk_panels_ * Tile::rows * pass_depth_;
-    b_floats_ = x_.packed_b ? 0 : pass_groups_ * plan.group_panels * Tile::columns * pass_depth_;
+    place_a_ = choose_a();
+    place_b_ = choose_b();
+    a_floats_ = place_a_ == Place::packed ? pass_chunks_ * chunk_panels_ * Tile::rows * pass_depth_ : 0;
+    b_floats_ = x_.packed_b
+                    ? 0
+                    : (place_b_ == Place::packed ? pass_groups_ * plan.group_panels : 1) * Tile::columns * pass_depth_;
   }
 
   lf_status run() {
@@ -54,14 +58,27 @@ public:
   }
 
 private:
+  // alpha is applied while packing, so only alpha = 1 leaves A where it is.
+  Place choose_a() const {
+    if (x_.alpha != 1.0f) return Place::packed;
+    if (x_.a.along_k) return x_.m <= most_gathered_rows ? Place::gathered : Place::packed;
+    return x_.a.stride * static_cast<int64_t>(sizeof(float)) % page == 0 ? Place::packed : Place::in_place;
+  }
+  // The last panel, if it is not whole, is packed in any case: vectors would read beyond the matrix.
+  Place choose_b() const {
+    if (x_.packed_b || x_.b.along_k || plan_.chunks > 1 || x_.m > most_rows_b_in_place) return Place::packed;
+    return Place::in_place;
+  }
+
   // Chunks first_chunk.. times groups first_group.. over k0..k0+depth-1.
   struct Pass {
     int64_t first_chunk, chunks, first_group, groups, k0, depth;
   };
 
   void run_pass(const Pass &pass) {
-    const bool share_a = pass.groups > 1;                 // several tasks read a chunk of A
-    const bool share_b = pass.chunks > 1 && !x_.packed_b; // several tasks read a group of B
+    const bool pack_a_at_all = place_a_ == Place::packed, pack_b_at_all = !x_.packed_b;
+    const bool share_a = pass.groups > 1 && pack_a_at_all; // several tasks read a chunk of A
+    const bool share_b = pass.chunks > 1 && pack_b_at_all; // several tasks read a group of B
     const int64_t a_units = share_a ? pass.chunks * chunk_panels_ : 0;
     const int64_t b_units = share_b ? pass.groups * plan_.group_panels : 0;
     if (a_units + b_units > 0) {
@@ -76,9 +93,9 @@ private:
     }
     for_each_task(host_, pass.chunks * pass.groups, [&](int64_t index) {
       const int64_t chunk = index % pass.chunks, group = index / pass.chunks;
-      if (!share_a)
+      if (pack_a_at_all && !share_a)
         for (int64_t panel = 0; panel < chunk_panels_; ++panel) pack_a(pass, chunk, panel);
-      if (!share_b && !x_.packed_b)
+      if (pack_b_at_all && !share_b)
         for (int64_t panel = 0; panel < plan_.group_panels; ++panel) pack_b(pass, group * plan_.group_panels + panel);
       compute(pass, chunk, group);
     });
@@ -97,9 +114,13 @@ private:
 
   void pack_b(const Pass &pass, int64_t panel) const {
     const int64_t column = (pass.first_group * plan_.group_panels + panel) * Tile::columns;
-    if (column < x_.n)
-      pack_panel<S, Tile::columns>(x_.b, column, x_.n - column, pass.k0, pass.depth, 1.0f,
-                                   b_panels_ + panel * Tile::columns * pass.depth);
+    if (column >= x_.n) return;
+    if (place_b_ == Place::in_place) {
+      if (x_.n - column >= Tile::columns) return;
+      panel = 0; // the only one
+    }
+    pack_panel<S, Tile::columns>(x_.b, column, x_.n - column, pass.k0, pass.depth, 1.0f,
+                                 b_panels_ + panel * Tile::columns * pass.depth);
   }
 
   // One chunk of one group: k in blocks, so that a panel of B stays in the first-level cache over all rows.
@@ -109,42 +130,69 @@ private:
     const int64_t column = (pass.first_group + group) * plan_.group_panels * Tile::columns;
     const int64_t columns = smaller(plan_.group_panels * Tile::columns, x_.n - column);
     const int64_t panel_stride = Tile::columns * (x_.packed_b ? x_.k : pass.depth);
-    const float *b = x_.packed_b ? x_.packed_b + column / Tile::columns * panel_stride + pass.k0 * Tile::columns
-                                 : b_panels_ + group * plan_.group_panels * panel_stride;
     for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.k_block) {
       TileArgs tile{};
       tile.kc = smaller(plan_.k_block, pass.depth - p);
-      tile.panel_stride = panel_stride;
+      tile.a_line = x_.a.stride;
+      tile.a_k = place_a_ == Place::packed ? Tile::rows : place_a_ == Place::in_place ? x_.a.stride : 1;
       tile.ldc = x_.ldc;
       tile.beta = x_.beta;
       tile.start = pass.k0 + p == 0 ? x_.start : Start::carry;
+      Columns columns_of_b{};
+      columns_of_b.first = column, columns_of_b.count = columns;
+      if (place_b_ == Place::in_place) {
+        columns_of_b.b = x_.b.at(column, pass.k0 + p);
+        columns_of_b.b_k = x_.b.stride, columns_of_b.panel_stride = Tile::columns;
+        columns_of_b.tail = b_panels_ + p * Tile::columns;
+      } else {
+        columns_of_b.b = (x_.packed_b ? x_.packed_b + column / Tile::columns * panel_stride + pass.k0 * Tile::columns
+                                      : b_panels_ + group * plan_.group_panels * panel_stride) +
+                         p * Tile::columns;
+        columns_of_b.b_k = Tile::columns, columns_of_b.panel_stride = panel_stride;
+      }
       for (int64_t panel = 0; panel * Tile::rows < rows; ++panel) {
-        tile.a = a_panel(pass, chunk, panel) + p * Tile::rows;
+        tile.a = place_a_ == Place::packed ? a_panel(pass, chunk, panel) + p * Tile::rows
+                                           : x_.a.at(row + panel * Tile::rows, pass.k0 + p);
         const int tile_rows = static_cast<int>(smaller(Tile::rows, rows - panel * Tile::rows));
-        run_row(tile, tile_rows, row + panel * Tile::rows, column, columns, b + p * Tile::columns);
+        run_row(tile, tile_rows, row + panel * Tile::rows, columns_of_b);
       }
     }
     if (pass.k0 + pass.depth == x_.k) finish_(row, rows, column, columns);
   }
 
+  // Columns first.. of B at one block of k.
+  struct Columns {
+    int64_t first, count;
+    const float *b;
+    int64_t b_k, panel_stride;
+    const float *tail; // the last panel if it is not whole and the others are in place
+  };
+
   // The tiles of one panel of A along the group's columns.
-  void run_row(TileArgs tile, int rows, int64_t row, int64_t column, int64_t columns, const float *b) const {
+  void run_row(TileArgs tile, int rows, int64_t row, const Columns &columns) const {
     const auto &kernels = microkernels<Tile>;
+    const bool gathered = place_a_ == Place::gathered;
     const int wide = panels_in_flight<Tile>(rows);
     tile.last = S::width;
-    for (int64_t j = 0; j < columns;) {
-      tile.b = b + j / Tile::columns * tile.panel_stride;
-      tile.c = x_.c + row * x_.ldc + column + j;
-      tile.bias = x_.bias ? x_.bias + column + j : nullptr;
-      if (wide > 1 && columns - j >= wide * Tile::columns) {
-        kernels.wide[rows - 1](tile);
+    tile.b_k = columns.b_k;
+    tile.panel_stride = columns.panel_stride;
+    for (int64_t j = 0; j < columns.count;) {
+      tile.b = columns.b + j / Tile::columns * tile.panel_stride;
+      tile.c = x_.c + row * x_.ldc + columns.first + j;
+      tile.bias = x_.bias ? x_.bias + columns.first + j : nullptr;
+      if (wide > 1 && columns.count - j >= wide * Tile::columns) {
+        (gathered ? kernels.gathered_wide : kernels.wide)[rows - 1](tile);
         j += wide * Tile::columns;
         continue;
       }
-      const int64_t width = smaller(Tile::columns, columns - j);
+      const int64_t width = smaller(Tile::columns, columns.count - j);
       const int64_t vectors = ceil_div(width, S::width);
       tile.last = static_cast<int>(width - (vectors - 1) * S::width);
-      kernels.one[rows - 1][vectors - 1](tile);
+      if (columns.tail && width < Tile::columns) {
+        tile.b = columns.tail;
+        tile.b_k = Tile::columns;
+      }
+      (gathered ? kernels.gathered_one : kernels.one)[rows - 1][vectors - 1](tile);
       j += Tile::columns;
     }
   }
@@ -154,6 +202,7 @@ private:
   const Product &x_;
   const Plan &plan_;
   const Finish &finish_;
+  Place place_a_, place_b_;
   int64_t pass_depth_, pass_groups_, pass_chunks_, chunk_panels_, a_floats_, b_floats_;
   float *a_panels_ = nullptr, *b_panels_ = nullptr;
 };
