@@ -1,8 +1,9 @@
 // One line on how an operation would be done: tile, blocks, tasks, and why.
 #pragma once
 
-#include <kernels/gemm/choose.hpp>
-#include <kernels/norm/statistics.hpp>
+#include <kernels/dense/backward.hpp>
+#include <kernels/dense/infer.hpp>
+#include <kernels/gemm/sgemm.hpp>
 
 #include <lanefold/lanefold.h>
 
@@ -10,17 +11,22 @@
 
 namespace lanefold {
 
+inline const char *name_of(gemm::Place place) { return place == gemm::Place::packed ? "packed" : "in place"; }
+
 template <class Tile>
-void explain_product(const char *what, const gemm::Plan &plan, int64_t threads, char *text, uint64_t size) {
+lf_status explain_product(const char *what, const gemm::Product &x, const gemm::Plan &plan, int64_t threads, char *text,
+                          uint64_t size) {
   const char *why = threads <= 1        ? "one thread"
                     : plan.tasks() == 1 ? "too little work to share"
                     : plan.chunks == 1  ? "columns shared, each over all rows"
                     : plan.groups == 1  ? "rows shared"
                                         : "rows and columns shared";
-  std::snprintf(text, size, "%s, tile %dx%d, k blocks of %lld, %lld tasks of %lld rows x %lld columns (%s)", what,
-                Tile::rows, Tile::columns, static_cast<long long>(plan.k_block), static_cast<long long>(plan.tasks()),
+  std::snprintf(text, size, "%s: A %s, B %s, tile %dx%d, k blocks of %lld, %lld tasks of %lld rows x %lld columns (%s)",
+                what, name_of(plan.place_a), x.packed_b ? "packed before" : name_of(plan.place_b), Tile::rows,
+                Tile::columns, static_cast<long long>(plan.k_block), static_cast<long long>(plan.tasks()),
                 static_cast<long long>(plan.chunk_rows), static_cast<long long>(plan.group_panels * Tile::columns),
                 why);
+  return LF_OK;
 }
 
 // args is the operation's own struct, LF_OP_*.
@@ -32,32 +38,30 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   };
   switch (op) {
   case LF_OP_SGEMM: {
-    const auto *a = static_cast<const lf_sgemm_args *>(args);
-    explain_product<Tile>("blocked product, A and B packed", gemm::choose<Tile>(a->m, a->n, a->k, threads), threads,
-                          text, size);
-    return LF_OK;
+    const gemm::Product x = gemm::sgemm_product(static_cast<const lf_sgemm_args *>(args));
+    return explain_product<Tile>("product", x, gemm::choose<Tile>(x, threads), threads, text, size);
   }
   case LF_OP_DENSE_INFER: {
-    const auto *a = static_cast<const lf_dense_infer_args *>(args);
-    explain_product<Tile>("blocked product on packed weights, activation in cache",
-                          gemm::choose<Tile>(a->m, a->n, a->k, threads), threads, text, size);
-    return LF_OK;
+    static constexpr float there = 0; // stands for the weights, which are packed
+    const gemm::Product x = dense::infer_product(static_cast<const lf_dense_infer_args *>(args), &there);
+    return explain_product<Tile>("product, then the activation in cache", x, gemm::choose<Tile>(x, threads), threads,
+                                 text, size);
   }
   case LF_OP_DENSE_FORWARD: {
     const auto *a = static_cast<const lf_dense_forward_args *>(args);
+    const gemm::Product x = dense::forward_product(a, a->y, a->ldy);
     const bool training = a->batch_norm && (a->flags & LF_TRAINING);
-    const gemm::Plan plan = gemm::choose<Tile>(a->m, a->n, a->k, threads, training ? norm::block_rows : Tile::rows);
-    explain_product<Tile>(!training          ? "blocked product, normalization and activation in cache"
-                          : plan.chunks == 1 ? "blocked product, batch statistics and activation in cache"
-                                             : "blocked product and block statistics, then normalization",
-                          plan, threads, text, size);
-    return LF_OK;
+    const gemm::Plan plan = gemm::choose<Tile>(x, threads, training ? norm::block_rows : Tile::rows);
+    return explain_product<Tile>(!training          ? "product, then normalization and activation in cache"
+                                 : plan.chunks == 1 ? "product, then batch statistics and activation in cache"
+                                                    : "product and block statistics, then normalization",
+                                 x, plan, threads, text, size);
   }
   case LF_OP_DENSE_BACKWARD: {
     const auto *a = static_cast<const lf_dense_backward_args *>(args);
-    explain_product<Tile>("dz by columns, then blocked products; dw", gemm::choose<Tile>(a->k, a->n, a->m, threads),
-                          threads, text, size);
-    return LF_OK;
+    const gemm::Product x = dense::weight_gradient(a, {a->dy, a->n});
+    return explain_product<Tile>("dz by columns, dw, then dx; dw", x, gemm::choose<Tile>(x, threads), threads, text,
+                                 size);
   }
   case LF_OP_PACK_WEIGHTS: return plain("panels of columns");
   case LF_OP_BATCH_NORM_FORWARD:

@@ -39,30 +39,28 @@ Gradient make_dz(const lf_host *host, const lf_dense_backward_args *args, const 
   return {dz, n};
 }
 
-template <class Tile> lf_status weight_gradient(const lf_host *host, const lf_dense_backward_args *args, Gradient dz) {
+inline gemm::Product weight_gradient(const lf_dense_backward_args *args, Gradient dz) {
   gemm::Product x{};
   x.m = args->k;
   x.n = args->n;
   x.k = args->m;
   x.a = {args->x, args->ldx, false};
   x.b = {dz.data, dz.stride, false};
-  x.alpha = 1.0f;
   x.c = args->dw;
   x.ldc = args->lddw;
-  return gemm::multiply<Tile>(host, x, gemm::choose<Tile>(x.m, x.n, x.k, host->threads));
+  return x;
 }
 
-template <class Tile> lf_status input_gradient(const lf_host *host, const lf_dense_backward_args *args, Gradient dz) {
+inline gemm::Product input_gradient(const lf_dense_backward_args *args, Gradient dz) {
   gemm::Product x{};
   x.m = args->m;
   x.n = args->k;
   x.k = args->n;
   x.a = {dz.data, dz.stride, true};
   x.b = {args->w, args->ldw, true};
-  x.alpha = 1.0f;
   x.c = args->dx;
   x.ldc = args->lddx;
-  return gemm::multiply<Tile>(host, x, gemm::choose<Tile>(x.m, x.n, x.k, host->threads));
+  return x;
 }
 
 template <class Tile> lf_status backward(const lf_host *host, const lf_dense_backward_args *args) {
@@ -74,8 +72,11 @@ template <class Tile> lf_status backward(const lf_host *host, const lf_dense_bac
   const Gradient dz = activation::with(args->activation, args->alpha, [&](const auto &act) {
     return make_dz<Tile>(host, args, act, scratch.data(), scratch.data() + dz_floats);
   });
-  const lf_status status = weight_gradient<Tile>(host, args, dz);
-  return status == LF_OK && args->dx ? input_gradient<Tile>(host, args, dz) : status;
+  const gemm::Product dw = weight_gradient(args, dz);
+  const lf_status status = gemm::multiply<Tile>(host, dw, gemm::choose<Tile>(dw, host->threads));
+  if (status != LF_OK || !args->dx) return status;
+  const gemm::Product dx = input_gradient(args, dz);
+  return gemm::multiply<Tile>(host, dx, gemm::choose<Tile>(dx, host->threads));
 }
 
 } // namespace lanefold::dense

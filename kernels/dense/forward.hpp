@@ -36,7 +36,6 @@ inline gemm::Product forward_product(const lf_dense_forward_args *args, float *z
   x.k = args->k;
   x.a = {args->x, args->ldx, true};
   x.b = {args->w, args->ldw, false};
-  x.alpha = 1.0f;
   x.start = args->bias ? gemm::Start::bias : gemm::Start::zero;
   x.bias = args->bias;
   x.c = z;
@@ -54,13 +53,14 @@ lf_status forward_training(const lf_host *host, const lf_dense_forward_args *arg
   const Scratch scratch(host, Norm::scratch_floats(m, n));
   if (!scratch.valid()) return scratch.failure();
   const Norm norm{args->batch_norm, m, n, z, ldz, args->y, args->ldy, act, scratch.data()};
-  const gemm::Plan plan = gemm::choose<Tile>(m, n, args->k, host->threads, norm::block_rows);
+  const gemm::Product product = forward_product(args, z, ldz);
+  const gemm::Plan plan = gemm::choose<Tile>(product, host->threads, norm::block_rows);
   const bool whole_columns = plan.chunks == 1;
   const auto finish = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
     if (whole_columns) norm::reduce_merge_apply(norm, m, column, columns);
     else norm.reduce(row, rows, column, columns);
   };
-  const lf_status status = gemm::multiply<Tile>(host, forward_product(args, z, ldz), plan, finish);
+  const lf_status status = gemm::multiply<Tile>(host, product, plan, finish);
   if (status == LF_OK && !whole_columns) norm::merge_and_apply<S>(host, norm, m, n);
   return status;
 }
@@ -72,7 +72,7 @@ lf_status forward_inference(const lf_host *host, const lf_dense_forward_args *ar
   float *z = args->z ? args->z : args->y;
   const int64_t ldz = args->z ? args->ldz : args->ldy;
   const gemm::Product product = forward_product(args, z, ldz);
-  const gemm::Plan plan = gemm::choose<Tile>(args->m, args->n, args->k, host->threads);
+  const gemm::Plan plan = gemm::choose<Tile>(product, host->threads);
   if (!bn) return gemm::multiply<Tile>(host, product, plan, Activate<S, Activation>{z, ldz, args->y, args->ldy, act});
   const Scratch scale(host, args->n);
   if (!scale.valid()) return scale.failure();

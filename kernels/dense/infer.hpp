@@ -5,19 +5,23 @@
 
 namespace lanefold::dense {
 
-template <class Tile> lf_status infer(const lf_host *host, const lf_dense_infer_args *args, const void *packed) {
+inline gemm::Product infer_product(const lf_dense_infer_args *args, const void *packed) {
   gemm::Product x{};
   x.m = args->m;
   x.n = args->n;
   x.k = args->k;
   x.a = {args->x, args->ldx, true};
-  x.alpha = 1.0f;
   x.start = args->bias ? gemm::Start::bias : gemm::Start::zero;
   x.bias = args->bias;
   x.packed_b = static_cast<const float *>(packed);
   x.c = args->y;
   x.ldc = args->ldy;
-  const gemm::Plan plan = gemm::choose<Tile>(x.m, x.n, x.k, host->threads);
+  return x;
+}
+
+template <class Tile> lf_status infer(const lf_host *host, const lf_dense_infer_args *args, const void *packed) {
+  const gemm::Product x = infer_product(args, packed);
+  const gemm::Plan plan = gemm::choose<Tile>(x, host->threads);
   return activation::with(args->activation, args->alpha, [&](const auto &act) {
     using Activation = std::remove_cvref_t<decltype(act)>;
     return gemm::multiply<Tile>(host, x, plan,

@@ -6,6 +6,7 @@
 // Cuts never change bits, only speed.
 #pragma once
 
+#include <kernels/gemm/product.hpp>
 #include <kernels/tasks.hpp>
 
 namespace lanefold::gemm {
@@ -19,6 +20,7 @@ inline constexpr int64_t most_pass_depth = 1024;   // k packed at once
 inline constexpr int64_t tasks_per_thread = 4;     // so that cores of unequal speed share evenly
 inline constexpr int64_t least_task = 1 << 18;     // fused multiply-adds that repay handing a task to another thread
 
+inline constexpr int most_gathered_rows = 6;        // rows of A in place: there are address registers for as many
 inline constexpr int64_t most_rows_b_in_place = 28; // with few rows, packing B costs more than it saves
 inline constexpr int64_t page = 4096;               // bytes: a stride of whole pages lands in few sets of the cache
 
@@ -33,11 +35,25 @@ struct Plan {
   int64_t k_block;
   int64_t chunk_rows, chunks;
   int64_t group_panels, groups;
+  Place place_a, place_b;
   int64_t tasks() const { return chunks * groups; }
 };
 
+// alpha is applied while packing, so only alpha = 1 leaves A where it is.
+inline Place place_of_a(const Product &x) {
+  if (x.alpha != 1.0f || x.k == 0) return Place::packed;
+  if (x.a.along_k) return x.m <= most_gathered_rows ? Place::gathered : Place::packed;
+  return x.a.stride * static_cast<int64_t>(sizeof(float)) % page == 0 ? Place::packed : Place::in_place;
+}
+
+inline Place place_of_b(const Product &x, int64_t chunks) {
+  if (x.packed_b || x.k == 0 || x.b.along_k || chunks > 1 || x.m > most_rows_b_in_place) return Place::packed;
+  return Place::in_place;
+}
+
 // chunk_unit: chunks begin at multiples of it.
-template <class Tile> Plan choose(int64_t m, int64_t n, int64_t k, int64_t threads, int64_t chunk_unit = Tile::rows) {
+template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chunk_unit = Tile::rows) {
+  const int64_t m = x.m, n = x.n, k = x.k;
   constexpr int64_t k_most = b_panel_bytes / (Tile::columns * static_cast<int64_t>(sizeof(float)));
   const int64_t panels = larger(1, ceil_div(n, Tile::columns));
   const int64_t blocks = larger(1, ceil_div(smaller(k, most_pass_depth), k_most));
@@ -54,6 +70,8 @@ template <class Tile> Plan choose(int64_t m, int64_t n, int64_t k, int64_t threa
   const int64_t chunks = larger(least_chunks, smaller(ceil_div(wanted, plan.groups), ceil_div(m, chunk_unit)));
   plan.chunk_rows = round_up(ceil_div(larger(1, m), larger(1, chunks)), chunk_unit);
   plan.chunks = ceil_div(m, plan.chunk_rows);
+  plan.place_a = place_of_a(x);
+  plan.place_b = place_of_b(x, plan.chunks);
   return plan;
 }
 

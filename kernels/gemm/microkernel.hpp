@@ -2,19 +2,11 @@
 // ascending k, so tile shapes never change bits.
 #pragma once
 
-#include <kernels/tasks.hpp>
+#include <kernels/gemm/product.hpp>
 
 #include <utility>
 
 namespace lanefold::gemm {
-
-// What the chain begins from.
-enum class Start {
-  zero,
-  bias,   // bias[column]
-  carry,  // C as it stands
-  scaled, // beta * C, rounded once
-};
 
 struct TileArgs {
   int64_t kc;
@@ -86,9 +78,6 @@ template <class Tile, int Rows, int Vectors, int Panels, bool Gathered = false> 
 }
 
 using TileFunction = void (*)(const TileArgs &);
-
-// Heights up to this one also take rows of A in place: there are address registers for as many.
-inline constexpr int most_gathered_rows = 6;
 
 // Every height, for one panel with each number of vectors in use, and for several whole panels in flight.
 template <class Tile> struct Microkernels {

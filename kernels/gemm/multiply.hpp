@@ -8,19 +8,6 @@
 
 namespace lanefold::gemm {
 
-struct Product {
-  int64_t m, n, k;
-  Operand a; // lines are rows of op(A)
-  Operand b; // lines are columns of op(B); not read if packed_b is there
-  float alpha = 1.0f;
-  Start start = Start::zero;
-  float beta = 0.0f;
-  const float *bias = nullptr;
-  const float *packed_b = nullptr; // b_panels[ceil(n/NR)][k][NR]
-  float *c;
-  int64_t ldc;
-};
-
 // Does nothing with a finished block.
 struct Leave {
   void operator()(int64_t, int64_t, int64_t, int64_t) const {}
@@ -34,12 +21,11 @@ public:
     pass_groups_ = larger(1, smaller(plan.groups, most_pass_columns / (plan.group_panels * Tile::columns)));
     pass_chunks_ = larger(1, smaller(plan.chunks, most_chunk_rows / plan.chunk_rows));
     chunk_panels_ = ceil_div(plan.chunk_rows, Tile::rows);
-    place_a_ = choose_a();
-    place_b_ = choose_b();
-    a_floats_ = place_a_ == Place::packed ? pass_chunks_ * chunk_panels_ * Tile::rows * pass_depth_ : 0;
-    b_floats_ = x_.packed_b
-                    ? 0
-                    : (place_b_ == Place::packed ? pass_groups_ * plan.group_panels : 1) * Tile::columns * pass_depth_;
+    a_floats_ = plan_.place_a == Place::packed ? pass_chunks_ * chunk_panels_ * Tile::rows * pass_depth_ : 0;
+    // In place, the last panel is packed all the same if it is not whole: vectors would read beyond the matrix.
+    b_floats_ = x_.packed_b ? 0
+                            : (plan_.place_b == Place::packed ? pass_groups_ * plan.group_panels : 1) * Tile::columns *
+                                  pass_depth_;
   }
 
   lf_status run() {
@@ -58,25 +44,13 @@ public:
   }
 
 private:
-  // alpha is applied while packing, so only alpha = 1 leaves A where it is.
-  Place choose_a() const {
-    if (x_.alpha != 1.0f) return Place::packed;
-    if (x_.a.along_k) return x_.m <= most_gathered_rows ? Place::gathered : Place::packed;
-    return x_.a.stride * static_cast<int64_t>(sizeof(float)) % page == 0 ? Place::packed : Place::in_place;
-  }
-  // The last panel, if it is not whole, is packed in any case: vectors would read beyond the matrix.
-  Place choose_b() const {
-    if (x_.packed_b || x_.b.along_k || plan_.chunks > 1 || x_.m > most_rows_b_in_place) return Place::packed;
-    return Place::in_place;
-  }
-
   // Chunks first_chunk.. times groups first_group.. over k0..k0+depth-1.
   struct Pass {
     int64_t first_chunk, chunks, first_group, groups, k0, depth;
   };
 
   void run_pass(const Pass &pass) {
-    const bool pack_a_at_all = place_a_ == Place::packed, pack_b_at_all = !x_.packed_b;
+    const bool pack_a_at_all = plan_.place_a == Place::packed, pack_b_at_all = !x_.packed_b;
     const bool share_a = pass.groups > 1 && pack_a_at_all; // several tasks read a chunk of A
     const bool share_b = pass.chunks > 1 && pack_b_at_all; // several tasks read a group of B
     const int64_t a_units = share_a ? pass.chunks * chunk_panels_ : 0;
@@ -115,7 +89,7 @@ private:
   void pack_b(const Pass &pass, int64_t panel) const {
     const int64_t column = (pass.first_group * plan_.group_panels + panel) * Tile::columns;
     if (column >= x_.n) return;
-    if (place_b_ == Place::in_place) {
+    if (plan_.place_b == Place::in_place) {
       if (x_.n - column >= Tile::columns) return;
       panel = 0; // the only one
     }
@@ -134,13 +108,13 @@ private:
       TileArgs tile{};
       tile.kc = smaller(plan_.k_block, pass.depth - p);
       tile.a_line = x_.a.stride;
-      tile.a_k = place_a_ == Place::packed ? Tile::rows : place_a_ == Place::in_place ? x_.a.stride : 1;
+      tile.a_k = plan_.place_a == Place::packed ? Tile::rows : plan_.place_a == Place::in_place ? x_.a.stride : 1;
       tile.ldc = x_.ldc;
       tile.beta = x_.beta;
       tile.start = pass.k0 + p == 0 ? x_.start : Start::carry;
       Columns columns_of_b{};
       columns_of_b.first = column, columns_of_b.count = columns;
-      if (place_b_ == Place::in_place) {
+      if (plan_.place_b == Place::in_place) {
         columns_of_b.b = x_.b.at(column, pass.k0 + p);
         columns_of_b.b_k = x_.b.stride, columns_of_b.panel_stride = Tile::columns;
         columns_of_b.tail = b_panels_ + p * Tile::columns;
@@ -151,8 +125,8 @@ private:
         columns_of_b.b_k = Tile::columns, columns_of_b.panel_stride = panel_stride;
       }
       for (int64_t panel = 0; panel * Tile::rows < rows; ++panel) {
-        tile.a = place_a_ == Place::packed ? a_panel(pass, chunk, panel) + p * Tile::rows
-                                           : x_.a.at(row + panel * Tile::rows, pass.k0 + p);
+        tile.a = plan_.place_a == Place::packed ? a_panel(pass, chunk, panel) + p * Tile::rows
+                                                : x_.a.at(row + panel * Tile::rows, pass.k0 + p);
         const int tile_rows = static_cast<int>(smaller(Tile::rows, rows - panel * Tile::rows));
         run_row(tile, tile_rows, row + panel * Tile::rows, columns_of_b);
       }
@@ -171,7 +145,7 @@ private:
   // The tiles of one panel of A along the group's columns.
   void run_row(TileArgs tile, int rows, int64_t row, const Columns &columns) const {
     const auto &kernels = microkernels<Tile>;
-    const bool gathered = place_a_ == Place::gathered;
+    const bool gathered = plan_.place_a == Place::gathered;
     const int wide = panels_in_flight<Tile>(rows);
     tile.last = S::width;
     tile.b_k = columns.b_k;
@@ -202,7 +176,6 @@ private:
   const Product &x_;
   const Plan &plan_;
   const Finish &finish_;
-  Place place_a_, place_b_;
   int64_t pass_depth_, pass_groups_, pass_chunks_, chunk_panels_, a_floats_, b_floats_;
   float *a_panels_ = nullptr, *b_panels_ = nullptr;
 };

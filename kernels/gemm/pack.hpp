@@ -12,19 +12,10 @@
 // Lines beyond the matrix are zeros.
 #pragma once
 
+#include <kernels/gemm/product.hpp>
 #include <kernels/tasks.hpp>
 
 namespace lanefold::gemm {
-
-// An operand seen as lines of k elements.  along_k: the elements of a line are neighbours, lines are `stride` apart;
-// else the lines are neighbours, and elements of a line `stride` apart.
-struct Operand {
-  const float *data;
-  int64_t stride;
-  bool along_k;
-
-  const float *at(int64_t line, int64_t k) const { return data + (along_k ? line * stride + k : k * stride + line); }
-};
 
 // Lines are neighbours: each row of the panel is a copy.
 template <class S, int Width>

@@ -8,7 +8,7 @@
 
 namespace lanefold::gemm {
 
-template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *args) {
+inline Product sgemm_product(const lf_sgemm_args *args) {
   Product x{};
   x.m = args->m;
   x.n = args->n;
@@ -20,7 +20,12 @@ template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *
   x.start = args->beta == 0.0f ? Start::zero : args->beta == 1.0f ? Start::carry : Start::scaled;
   x.c = args->c;
   x.ldc = args->ldc;
-  return multiply<Tile>(host, x, choose<Tile>(x.m, x.n, x.k, host->threads));
+  return x;
+}
+
+template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *args) {
+  const Product x = sgemm_product(args);
+  return multiply<Tile>(host, x, choose<Tile>(x, host->threads));
 }
 
 template <class Tile> uint64_t packed_weights_size(const lf_pack_weights_args *args) {

@@ -1,0 +1,39 @@
+// What is to be multiplied: C = chain from `start` over k of (alpha * A) * B.
+#pragma once
+
+#include <cstdint>
+
+namespace lanefold::gemm {
+
+// An operand seen as lines of k elements: rows of op(A), columns of op(B).  along_k: the elements of a line are
+// neighbours, lines are `stride` apart; else the lines are neighbours, and elements of a line `stride` apart.
+struct Operand {
+  const float *data;
+  int64_t stride;
+  bool along_k;
+
+  const float *at(int64_t line, int64_t k) const { return data + (along_k ? line * stride + k : k * stride + line); }
+};
+
+// What the chain begins from.
+enum class Start {
+  zero,
+  bias,   // bias[column]
+  carry,  // C as it stands
+  scaled, // beta * C, rounded once
+};
+
+struct Product {
+  int64_t m, n, k;
+  Operand a;
+  Operand b; // not read if packed_b is there
+  float alpha = 1.0f;
+  Start start = Start::zero;
+  float beta = 0.0f;
+  const float *bias = nullptr;
+  const float *packed_b = nullptr; // b_panels[ceil(n/NR)][k][NR]
+  float *c = nullptr;
+  int64_t ldc = 0;
+};
+
+} // namespace lanefold::gemm
