@@ -10,6 +10,9 @@ inline constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) 
 inline constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+// Tasks that are worth making, at most: a few for each thread, so that cores of unequal speed share evenly.
+inline int64_t most_tasks(int64_t threads) { return threads <= 1 ? 1 : 4 * threads; }
+
 // Runs task(i) for i in 0..count-1; the host may run them at once and in any order.
 template <class Task> void for_each_task(const lf_host *host, int64_t count, const Task &task) {
   if (count == 1) return task(int64_t{0});

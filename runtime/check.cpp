@@ -11,7 +11,10 @@ namespace lanefold::runtime {
 namespace {
 
 // No struct is near this; a struct_size beyond it is a field that was not set.
-constexpr uint32_t largest_struct = 4096;
+constexpr uint32_t largest_struct = 4096, smallest_struct = 8;
+
+// No size is near this: beyond it, index arithmetic could overflow.
+constexpr int64_t largest_size = int64_t{1} << 47;
 
 } // namespace
 
@@ -30,24 +33,25 @@ void Check::present(const char *name, const void *pointer) {
   if (pointer == nullptr) fail(LF_INVALID_ARGUMENT, "%s is NULL", name);
 }
 
-// Every version of each struct so far has the size of today, so a smaller one is an error, not an older caller.
+// A smaller struct is that of an older caller, or of one that needs no more: the fields that it does not have are 0.
+// Fields of 8 bytes lie at multiples of 8, so a size that is one cuts none in half.
 void Check::read_struct(const char *name, const void *given, void *whole, uint32_t known_size) {
   present(name, given);
   if (!ok()) return;
   uint32_t size;
   std::memcpy(&size, given, sizeof size);
-  if (size < known_size || size > largest_struct) {
+  if (size < smallest_struct || size > largest_struct || size % smallest_struct != 0) {
     fail(LF_INVALID_ARGUMENT, "%s.struct_size is %" PRIu32 ", but the struct has %" PRIu32 " bytes", name, size,
          known_size);
     return;
   }
+  std::memcpy(whole, given, std::min(size, known_size));
+  if (size <= known_size) return;
   const char *bytes = static_cast<const char *>(given);
   if (std::any_of(bytes + known_size, bytes + size, [](char byte) { return byte != 0; })) {
     fail(LF_UNSUPPORTED, "%s uses a field that this library does not know (struct_size %" PRIu32 ", known %" PRIu32 ")",
          name, size, known_size);
-    return;
   }
-  std::memcpy(whole, given, known_size);
 }
 
 lf_batch_norm *Check::read_batch_norm(const lf_batch_norm *given) {
@@ -66,9 +70,12 @@ void Check::code(const char *name, int32_t given, int32_t count, const char *kno
 }
 
 void Check::sizes(std::initializer_list<NamedSize> sizes, int64_t least) {
-  for (const NamedSize &size : sizes)
+  for (const NamedSize &size : sizes) {
     if (size.value < least)
       fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at least %" PRId64, size.name, size.value, least);
+    if (size.value > largest_size)
+      fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at most %" PRId64, size.name, size.value, largest_size);
+  }
 }
 
 void Check::value(const char *name, double given, bool good, const char *rule) {

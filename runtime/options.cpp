@@ -8,6 +8,8 @@
 namespace lanefold::runtime {
 namespace {
 
+constexpr int32_t most_threads = 4096;
+
 void choose_isa(const lf_context_options &options, Request &request) {
   request.isa_source = "isa";
   if (options.isa != nullptr) request.isa = options.isa;
@@ -28,7 +30,8 @@ void choose_folders(const lf_context_options &options, Request &request) {
 void choose_threads(Check &check, const lf_context_options &options, Settings &settings) {
   if (options.executor != nullptr) {
     settings.executor = check.read("executor", options.executor);
-    check.value("executor.threads", int64_t{settings.executor.threads}, settings.executor.threads >= 1, "at least 1");
+    check.value("executor.threads", int64_t{settings.executor.threads},
+                settings.executor.threads >= 1 && settings.executor.threads <= most_threads, "1 to 4096");
     if (settings.executor.parallel_for == nullptr) check.fail(LF_INVALID_ARGUMENT, "executor.parallel_for is NULL");
     if (options.threads > settings.executor.threads)
       check.fail(LF_INVALID_ARGUMENT, "threads is %d, but executor.threads is %d", options.threads,
@@ -47,7 +50,8 @@ Settings read_options(Check &check, const lf_context_options *given) {
   if (given != nullptr) options = check.read("options", given);
   check.flags("flags", options.flags, 0, "none");
   check.flags("reserved", static_cast<uint32_t>(options.reserved), 0, "none");
-  check.value("threads", int64_t{options.threads}, options.threads >= 0, "at least 0");
+  check.value("threads", int64_t{options.threads}, options.threads >= 0 && options.threads <= most_threads,
+              "0 to 4096");
   choose_threads(check, options, settings);
   if (!check.ok()) return settings;
   settings.request.log = {options.log, options.log_self};

@@ -42,7 +42,8 @@ Candidate read_candidate(const std::string &folder, const std::string &stem) {
   std::string distrust = why_distrusted(folder);
   if (distrust.empty()) distrust = why_file_distrusted(manifest_path);
   if (distrust.empty()) distrust = why_file_distrusted(candidate.path);
-  if (std::filesystem::is_regular_file(manifest_path)) candidate.manifest = read_manifest(manifest_path);
+  std::error_code unreadable;
+  if (std::filesystem::is_regular_file(manifest_path, unreadable)) candidate.manifest = read_manifest(manifest_path);
   if (candidate.manifest.name.empty()) {
     candidate.manifest.name = stem;
     candidate.manifest.priority = std::numeric_limits<int32_t>::min();
@@ -97,8 +98,13 @@ bool has_part_of_inference(const lf_kernel_table &table) {
 } // namespace
 
 std::string own_plugin_folder(const Log &log) {
+  // Not the address of a public function: in a program that is not position-independent that may lie in the program.
+  static const char inside_this_library = 0;
   Dl_info library;
-  if (dladdr(reinterpret_cast<const void *>(&lf_version), &library) == 0) return "";
+  if (dladdr(&inside_this_library, &library) == 0) {
+    log(LF_LOG_WARNING, "no plugins beside the library: its file is not known");
+    return "";
+  }
   const std::string file = library.dli_fname;
   if (!file.starts_with('/')) {
     log(LF_LOG_WARNING, "no plugins beside " + file + ": its path is not absolute");

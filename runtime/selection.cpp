@@ -42,18 +42,6 @@ std::string list_of_names(const std::vector<Candidate> &candidates) {
   return text;
 }
 
-bool lacks_an_operation(const std::vector<LoadedPlugin> &chain) {
-  const auto lacks = [&chain](auto operation) {
-    return std::none_of(chain.begin(), chain.end(),
-                        [operation](const LoadedPlugin &plugin) { return plugin.table.*operation != nullptr; });
-  };
-  using Table = lf_kernel_table;
-  return lacks(&Table::sgemm) || lacks(&Table::dense_infer) || lacks(&Table::dense_forward) ||
-         lacks(&Table::dense_backward) || lacks(&Table::batch_norm_forward) || lacks(&Table::batch_norm_backward) ||
-         lacks(&Table::fold_batch_norm) || lacks(&Table::activation_forward) || lacks(&Table::activation_backward) ||
-         lacks(&Table::softmax_cross_entropy) || lacks(&Table::top_k_hits) || lacks(&Table::optimizer_step);
-}
-
 void fail(Selection &selection, lf_status status, const std::string &message) {
   selection.status = status;
   selection.message = message;
@@ -85,13 +73,12 @@ Candidate *choose(Selection &selection, const Request &request, const lf_host &h
   return nullptr;
 }
 
-// Portable ends the chain: it is built in, and so is there for whatever the others answer with LF_UNSUPPORTED.
+// Whatever a plugin lacks, or answers with LF_UNSUPPORTED, goes to the next best; portable, built in, ends the chain.
 void add_stand_ins(Selection &selection, const Candidate *chosen, const lf_host &host) {
   if (chosen->built_in != nullptr) return;
   const auto first = selection.candidates.begin() + (chosen - selection.candidates.data()) + 1;
   for (auto candidate = first; candidate != selection.candidates.end(); ++candidate) {
     if (candidate->judgement != Judgement::usable || candidate->built_in != nullptr) continue;
-    if (!lacks_an_operation(selection.chain)) break;
     append(selection, *candidate, host);
   }
   for (Candidate &candidate : selection.candidates)
@@ -110,7 +97,7 @@ void give_reasons(Selection &selection, const Request &request, Candidate *chose
     candidate.taken = &candidate == chosen;
     if (candidate.taken) candidate.reason = request.isa.empty() ? "the best that can run here" : forced + "it";
     else if (!request.isa.empty()) candidate.reason = forced + request.isa;
-    else candidate.reason = chosen->manifest.name + " comes first";
+    else if (chosen != nullptr) candidate.reason = chosen->manifest.name + " comes first";
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <sys/stat.h>
 #include <system_error>
@@ -20,6 +21,21 @@ std::string why_distrusted(const std::string &path) {
   return "";
 }
 
+namespace {
+
+// Somebody who can write a folder further up can put another in place of ours, unless its sticky bit forbids it.
+std::string why_replaceable(const std::filesystem::path &folder) {
+  for (std::filesystem::path up = folder.parent_path(); up.has_relative_path(); up = up.parent_path()) {
+    struct stat status;
+    if (stat(up.c_str(), &status) != 0) return up.string() + ": " + std::generic_category().message(errno);
+    if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
+      return up.string() + " can be written by everybody";
+  }
+  return "";
+}
+
+} // namespace
+
 std::string why_file_distrusted(const std::string &path) {
   const std::string real = resolve(path);
   if (real.empty()) return path + ": " + std::generic_category().message(errno);
@@ -27,8 +43,10 @@ std::string why_file_distrusted(const std::string &path) {
   if (stat(real.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return real + " is not a regular file";
   const std::string file_problem = why_distrusted(real);
   if (!file_problem.empty()) return file_problem;
-  const auto slash = real.rfind('/');
-  return why_distrusted(slash == 0 ? "/" : real.substr(0, slash));
+  const std::filesystem::path folder = std::filesystem::path(real).parent_path();
+  const std::string folder_problem = why_distrusted(folder.string());
+  if (!folder_problem.empty()) return folder_problem;
+  return why_replaceable(folder);
 }
 
 std::string resolve(const std::string &path) {

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <limits>
+
 #include <bit>
 #include <csignal>
 #include <functional>
@@ -20,7 +22,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-// 5-4-3 with values that no initialization gives: NaN, infinity, -0 and subnormal among them.
+// 5-4-3 with values that no initialization gives: -0, subnormal and the largest among them.
 Network make_network(bool batch_norm) {
   Description description;
   description.sizes = {5, 4, 3};
@@ -34,10 +36,11 @@ Network make_network(bool batch_norm) {
   network.visit([&](const std::string &, const std::vector<int64_t> &, std::vector<float> &values) {
     for (float &v : values) v = random.uniform(-2, 2);
   });
-  network.layers[0].w[0] = std::bit_cast<float>(0x7fc01234);
+  network.layers[0].w[0] = std::numeric_limits<float>::max();
   network.layers[0].w[1] = -0.0f;
   network.layers[0].w[2] = std::bit_cast<float>(1u);
-  network.layers[1].w[0] = INFINITY;
+  for (Layer &layer : network.layers)
+    for (float &v : layer.running_var) v = std::fabs(v);
   return network;
 }
 
@@ -129,6 +132,21 @@ TEST_CASE("a network comes back bit for bit, with and without batch normalizatio
     CHECK(bits_of(back) == bits_of(network));
     CHECK(sha256(back) == sha256(network));
   }
+}
+
+TEST_CASE("values that no training gives are refused, and the tensor is named") {
+  const TemporaryFolder folder;
+  const auto refused = [&](Network &network, const std::string &tensor) {
+    save(folder / "model", network);
+    CHECK_THROWS_WITH_AS(read_checkpoint(folder / "model"), doctest::Contains(tensor.c_str()), CheckpointError);
+  };
+  Network not_a_number = make_network(true), infinite = make_network(true), negative = make_network(true);
+  not_a_number.layers[0].w[3] = NAN;
+  infinite.layers[1].beta[0] = INFINITY;
+  negative.layers[1].running_var[2] = -5;
+  refused(not_a_number, "layers.0.w");
+  refused(infinite, "layers.1.beta");
+  refused(negative, "layers.1.running_var");
 }
 
 TEST_CASE("each activation comes back") {

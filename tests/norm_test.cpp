@@ -107,6 +107,26 @@ TEST_CASE("a large mean costs no digits, constant columns give exactly beta, col
   }
 }
 
+TEST_CASE("the variance of data with a large mean is right to the last digits, in one block of rows and in many") {
+  const Context one = context(1);
+  Random random(16);
+  for (const int64_t m : {200, 256, 257, 1000, 5000})
+    for (const float offset : {0.0f, 1e4f, -1e6f}) {
+      Matrix x(m, 3), y(m, 3);
+      x.fill([&](int64_t, int64_t) { return offset + random.uniform(-1.7320508f, 1.7320508f); });
+      Norm norm(3, random);
+      norm.bn.momentum = 0.0f;
+      forward(one, LF_TRAINING, x, y, norm);
+      for (int64_t j = 0; j < 3; ++j) {
+        const Moments s = moments(Doubles(x), j);
+        CAPTURE(m);
+        CAPTURE(offset);
+        CHECK(std::fabs(norm.running_var(0, j) / s.variance - 1) < 2e-6);
+        CHECK(std::fabs(norm.running_mean(0, j) - s.mean) <= 1e-7 * (std::fabs(s.mean) + 1));
+      }
+    }
+}
+
 TEST_CASE("gamma = sqrt(var + eps) and beta = mu give the input back within 4 ulp of the column's range") {
   const Context one = context(1);
   Random random(13);

@@ -259,6 +259,28 @@ TEST_CASE("files and folders that others can write are refused") {
     chmod(open.path.c_str(), 0777);
     refused_because("can be written by everybody");
   }
+  SUBCASE("a folder further up, unless it is sticky") {
+    Folder inner;
+    const std::string inside = folder.path + "/inside";
+    std::filesystem::rename(inner.path, inside);
+    std::filesystem::create_directory(inner.path); // for its destructor
+    std::filesystem::rename(folder.module("good"), inside + "/good.so");
+    std::filesystem::rename(folder.manifest("good"), inside + "/good.manifest");
+    auto options = options_for(folder);
+    options.plugin_path = inside.c_str();
+    CHECK(create(options).isa() == "fake");
+    chmod(folder.path.c_str(), 0777);
+    CHECK(contains(reason_of(enumerate(options), "fake"), "can be written by everybody"));
+    chmod(folder.path.c_str(), 01777);
+    CHECK(create(options).isa() == "fake");
+  }
+  SUBCASE("a link that leads nowhere or to itself") {
+    std::filesystem::remove(folder.manifest("good"));
+    std::filesystem::create_symlink(folder.manifest("good"), folder.manifest("good"));
+    const Created created = create(options_for(folder));
+    CHECK(created.status == LF_OK);
+    CHECK(created.isa() != "fake");
+  }
   SUBCASE("no regular file") {
     std::filesystem::remove(folder.module("good"));
     REQUIRE(mkfifo(folder.module("good").c_str(), 0600) == 0);

@@ -72,11 +72,13 @@ private:
 
 void replace_file(const std::string &path, const std::vector<std::string_view> &parts) {
   require_replaceable(path);
-  NewFile file(path);
+  // What a link points to is replaced, not the link.
+  const std::string target = std::filesystem::exists(path) ? std::filesystem::canonical(path).string() : path;
+  NewFile file(target);
   for (const std::string_view part : parts) file.write(part);
-  file.keep_as(path);
+  file.keep_as(target);
   // The name itself is safe only once the folder is.
-  const std::string folder = folder_of(path);
+  const std::string folder = folder_of(target);
   const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY);
   check(descriptor >= 0, folder);
   const bool synced = fsync(descriptor) == 0;

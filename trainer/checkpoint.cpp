@@ -184,8 +184,13 @@ Network read_checkpoint(const std::string &path) {
   reader.require(reader.size() == sizeof length + length + offset, "is " + std::to_string(reader.size()) +
                                                                        " bytes long, but should be " +
                                                                        std::to_string(sizeof length + length + offset));
-  network.visit([&](const std::string &, const std::vector<int64_t> &, std::vector<float> &values) {
+  network.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
     reader.read(values.data(), values.size() * sizeof(float));
+    const bool variance = name.ends_with("running_var");
+    for (const float v : values)
+      reader.require(std::isfinite(v) && !(variance && v < 0), name +
+                                                                   (variance ? " holds a variance" : " holds a value") +
+                                                                   " that no training gives: " + std::to_string(v));
   });
   return network;
 }

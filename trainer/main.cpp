@@ -13,13 +13,14 @@ constexpr int error_exit_code = 2;
 int explain(const CLI::App &app, const CLI::ParseError &error) {
   const auto verbs = app.get_subcommands();
   const CLI::App &at = verbs.empty() ? app : *verbs.front();
+  const std::string help = verbs.empty() ? app.help() : at.help(app.get_name());
   if (error.get_exit_code() == 0) {
-    std::printf("%s", at.help().c_str());
+    std::printf("%s", help.c_str());
     return 0;
   }
   std::fprintf(stderr, "lanefold: %s\n", error.what());
   // A wrong value comes with the right ones; for a word that is not known, here are those that are.
-  if (error.get_name() != "ValidationError") std::fprintf(stderr, "\n%s", at.help().c_str());
+  if (error.get_name() != "ValidationError") std::fprintf(stderr, "\n%s", help.c_str());
   return error_exit_code;
 }
 
@@ -37,7 +38,6 @@ bool unknown_verb(const CLI::App &app, int argc, char **argv) {
 int main(int argc, char **argv) {
   using namespace lanefold::trainer;
   CLI::App app("Trains, folds and runs networks of dense layers, batch normalization and ELU.", "lanefold");
-  app.require_subcommand(1);
   Run run;
   for (const auto add : {add_train, add_eval, add_predict, add_fold, add_info, add_demo}) add(app, run);
   if (unknown_verb(app, argc, argv)) return error_exit_code;
@@ -46,8 +46,18 @@ int main(int argc, char **argv) {
   } catch (const CLI::ParseError &error) {
     return explain(app, error);
   }
+  if (!run) {
+    std::fprintf(stderr, "lanefold: a verb is missing\n\n%s", app.help().c_str());
+    return error_exit_code;
+  }
   try {
-    return run();
+    const int code = run();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw std::runtime_error("standard output cannot be written");
+    return code;
+  } catch (const std::bad_alloc &) {
+    std::fprintf(stderr, "lanefold: out of memory\n");
+    return error_exit_code;
   } catch (const std::exception &error) {
     std::fprintf(stderr, "lanefold: %s\n", error.what());
     return error_exit_code;

@@ -25,10 +25,4 @@ int32_t code_of(const std::vector<std::string> &names, const std::string &word) 
   return at == names.end() ? -1 : static_cast<int32_t>(at - names.begin());
 }
 
-std::string list(const std::vector<std::string> &names) {
-  std::string text;
-  for (const std::string &name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 } // namespace lanefold::trainer

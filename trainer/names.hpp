@@ -14,7 +14,4 @@ const std::vector<std::string> &initializer_names();
 // Position of word among names; -1 if it is not there.
 int32_t code_of(const std::vector<std::string> &names, const std::string &word);
 
-// "a, b, c".
-std::string list(const std::vector<std::string> &names);
-
 } // namespace lanefold::trainer

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace lanefold::trainer {
 
@@ -37,7 +38,9 @@ bool train(const Context &context, Network &network, const Dataset &data, const 
     figures.loss /= static_cast<double>(seen);
     figures.train_accuracy = static_cast<double>(right) / static_cast<double>(seen);
     figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    figures.test_accuracy = evaluate(context, network, data.test).accuracy;
+    const Evaluation test = evaluate(context, network, data.test);
+    figures.test_accuracy = test.accuracy;
+    figures.finite = std::isfinite(figures.loss) && std::isfinite(test.loss);
     if (watch.epoch && !watch.epoch(figures)) return true;
   }
   return true;

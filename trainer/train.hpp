@@ -17,6 +17,7 @@ struct TrainOptions {
 struct Epoch {
   int64_t epoch = 0; // from 1
   double loss = 0, train_accuracy = 0, test_accuracy = 0, seconds = 0;
+  bool finite = true; // false: the loss, on either set, is not a number
 };
 
 struct TrainWatch {

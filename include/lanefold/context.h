@@ -12,11 +12,11 @@ extern "C" {
 typedef struct lf_context lf_context;
 
 /* Rules that hold for every call of this library:
- *   Every struct begins with struct_size = sizeof of it; fields beyond that size count as 0.
+ *   Every struct begins with struct_size = sizeof of it, a multiple of 8; fields beyond that size count as 0.
  *   Matrices are row-major; ld* is a row stride in elements, at least the number of columns (any value where the
  *   matrix has no element).  Pointers need no alignment beyond that of float.
- *   A size of 0 is valid unless said otherwise; a sum of nothing is 0.  A pointer to an empty matrix may be NULL, and so
- *   may one that a call does not read.
+ *   Sizes are at most 2^47.  A size of 0 is valid unless said otherwise; a sum of nothing is 0.  A pointer to an empty
+ *   matrix may be NULL, and so may one that a call does not read.
  *   Every argument is checked before anything is written: on an error all outputs stay untouched.
  *   An output overlaps no other operand, unless said otherwise.  Two operands with the same stride may be interleaved
  *   (columns of one larger matrix).
@@ -31,7 +31,7 @@ typedef void (*lf_parallel_for)(void *self, int64_t count, lf_task task, void *a
 /* The application's own thread pool. */
 typedef struct lf_executor {
   uint32_t struct_size;
-  int32_t threads;              /* how many tasks may run at once, at least 1 */
+  int32_t threads;              /* how many tasks may run at once, 1 to 4096 */
   void *self;                   /* handed to parallel_for */
   lf_parallel_for parallel_for; /* not NULL */
 } lf_executor;
@@ -46,9 +46,10 @@ typedef struct lf_context_options {
   const char *isa;         /* plugin to take, by name ("avx2"); NULL or "": $LANEFOLD_ISA, else the best usable one */
   const char *plugin_path; /* further folders with plugins, ':' between them, absolute; NULL: $LANEFOLD_PLUGIN_PATH
                               (ignored in set-user-ID programs); read after the folder beside the library */
-  int32_t threads;         /* most tasks at once; 0: as many as the process may use CPUs.  With an executor: 0, or at
-                              most its own number */
-  int32_t reserved;        /* 0 */
+  /* Most tasks at once, up to 4096; 0: as many as the process may use CPUs.  With an executor: 0, or at most its own
+   * number. */
+  int32_t threads;
+  int32_t reserved;            /* 0 */
   const lf_executor *executor; /* copied; NULL: oneTBB, whose workers start at the first call that can use two */
   lf_log log;                  /* NULL: silent */
   void *log_self;
@@ -63,6 +64,7 @@ LF_API lf_status lf_context_create(const lf_context_options *options, lf_context
 LF_API void lf_context_destroy(lf_context *context);
 
 /* Message of the last call on this thread and context that failed, "" if none; NULL: of calls without a context.
+ * A thread keeps the messages of the last eight contexts on which its calls failed.
  * Valid until the next call on this thread.  [thread-safe] */
 LF_API const char *lf_last_error(const lf_context *context);
 

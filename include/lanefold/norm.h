@@ -15,7 +15,7 @@ extern "C" {
  *   backward             read  -     -            -            read    read
  *   fold                 read  read  read         read         -       -
  * Arrays that a call does not touch may be NULL.  In training, running_mean and running_var may both be NULL (nothing
- * is kept), and so may mean and inv_std (no backward pass will follow). */
+ * is kept), and so may mean and inv_std (no backward pass will follow).  An empty batch (m = 0) leaves all as it is. */
 typedef struct lf_batch_norm {
   uint32_t struct_size;
   uint32_t flags; /* 0 */

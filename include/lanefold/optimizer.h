@@ -24,8 +24,8 @@ typedef struct lf_optimizer_step_args {
   int64_t n;
   float *w;            /* n, updated */
   const float *g;      /* n: the gradient */
-  float *v;            /* n, updated; zeros before the first step; NULL for LF_SGD */
-  float *s;            /* n, updated; zeros before the first step; NULL but for LF_ADAM */
+  float *v;            /* n, updated; zeros before the first step; not looked at for LF_SGD */
+  float *s;            /* n, updated; zeros before the first step; not looked at but for LF_ADAM */
   float learning_rate; /* >= 0, finite */
   float momentum;      /* 0 <= momentum < 1; beta1 for LF_ADAM; not read for LF_SGD */
   float beta2;         /* 0 <= beta2 < 1; read for LF_ADAM only */

@@ -17,7 +17,7 @@ template <class Body> void for_rows(const lf_host *host, int64_t m, int64_t n, b
     n *= m;
     m = 1;
   }
-  const int64_t most = host->threads <= 1 ? 1 : host->threads * 4;
+  const int64_t most = most_tasks(host->threads);
   const int64_t pieces = larger(1, smaller(most, m * n / least_elements));
   for_each_task(host, pieces, [&](int64_t index) {
     if (m == 1) {

@@ -16,8 +16,8 @@ struct Gradient {
 // Writes dz to scratch (m x n, stride n), and the gradients of the vectors.  Without a normalization and an activation
 // dz is dy itself.
 template <class Tile, class Activation>
-Gradient make_dz(const lf_host *host, const lf_dense_backward_args *args, const Activation &act, float *dz,
-                 float *partial) {
+void make_dz(const lf_host *host, const lf_dense_backward_args *args, const Activation &act, float *dz,
+             float *partial) {
   using S = typename Tile::Simd;
   const int64_t m = args->m, n = args->n;
   const norm::Incoming<S, Activation> dt{args->dy, args->lddy, args->y, args->ldy, act};
@@ -26,7 +26,7 @@ Gradient make_dz(const lf_host *host, const lf_dense_backward_args *args, const 
     if (!identity || args->dbias)
       norm::run<S>(host, norm::ColumnSums<S, Activation>{m, n, dt, identity ? nullptr : dz, n, args->dbias, partial}, m,
                    n);
-    return identity ? Gradient{args->dy, args->lddy} : Gradient{dz, n};
+    return;
   }
   const norm::Backward<S, Activation> backward{args->batch_norm, m,           n,      args->z, args->ldz, dt, dz, n,
                                                args->dgamma,     args->dbeta, partial};
@@ -36,7 +36,6 @@ Gradient make_dz(const lf_host *host, const lf_dense_backward_args *args, const 
     norm::run<S>(host, norm::ColumnSums<S, activation::Identity>{m, n, through, nullptr, 0, args->dbias, partial}, m,
                  n);
   }
-  return {dz, n};
 }
 
 inline gemm::Product weight_gradient(const lf_dense_backward_args *args, Gradient dz) {
@@ -63,20 +62,28 @@ inline gemm::Product input_gradient(const lf_dense_backward_args *args, Gradient
   return x;
 }
 
+// All scratch memory is had before anything is written.
 template <class Tile> lf_status backward(const lf_host *host, const lf_dense_backward_args *args) {
   using S = typename Tile::Simd;
   const int64_t m = args->m, n = args->n;
-  const int64_t dz_floats = round_up(m * n, 16);
-  const Scratch scratch(host, dz_floats + norm::Backward<S, activation::Identity>::scratch_floats(m, n));
+  const bool is_dy = !args->batch_norm && args->activation == LF_IDENTITY;
+  const Gradient place = is_dy ? Gradient{args->dy, args->lddy} : Gradient{nullptr, n};
+  gemm::Product dw = weight_gradient(args, place), dx = input_gradient(args, place);
+  const gemm::Plan dw_plan = gemm::choose<Tile>(dw, host->threads), dx_plan = gemm::choose<Tile>(dx, host->threads);
+  gemm::Multiply<Tile, gemm::Leave> make_dw(host, dw, dw_plan), make_dx(host, dx, dx_plan);
+
+  const int64_t dz_floats = is_dy ? 0 : round_up(m * n, 16);
+  const int64_t partial_floats = round_up(norm::Backward<S, activation::Identity>::scratch_floats(m, n), 16);
+  const int64_t product_floats = larger(make_dw.scratch_floats(), args->dx ? make_dx.scratch_floats() : 0);
+  const Scratch scratch(host, dz_floats + partial_floats + product_floats);
   if (!scratch.valid()) return scratch.failure();
-  const Gradient dz = activation::with(args->activation, args->alpha, [&](const auto &act) {
-    return make_dz<Tile>(host, args, act, scratch.data(), scratch.data() + dz_floats);
-  });
-  const gemm::Product dw = weight_gradient(args, dz);
-  const lf_status status = gemm::multiply<Tile>(host, dw, gemm::choose<Tile>(dw, host->threads));
-  if (status != LF_OK || !args->dx) return status;
-  const gemm::Product dx = input_gradient(args, dz);
-  return gemm::multiply<Tile>(host, dx, gemm::choose<Tile>(dx, host->threads));
+  float *dz = scratch.data(), *partial = dz + dz_floats, *panels = partial + partial_floats;
+  activation::with(args->activation, args->alpha,
+                   [&](const auto &act) { make_dz<Tile>(host, args, act, dz, partial); });
+  if (!is_dy) dw.b.data = dx.a.data = dz;
+  make_dw.run(panels);
+  if (args->dx) make_dx.run(panels);
+  return LF_OK;
 }
 
 } // namespace lanefold::dense

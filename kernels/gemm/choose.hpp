@@ -17,7 +17,6 @@ inline constexpr int64_t most_group_panels = 4; // panels of B that one panel of
 inline constexpr int64_t most_chunk_rows = 1024;   // A's chunk, k_pass deep, is 4 MB at most
 inline constexpr int64_t most_pass_columns = 4096; // columns packed at once
 inline constexpr int64_t most_pass_depth = 1024;   // k packed at once
-inline constexpr int64_t tasks_per_thread = 4;     // so that cores of unequal speed share evenly
 inline constexpr int64_t least_task = 1 << 18;     // fused multiply-adds that repay handing a task to another thread
 
 inline constexpr int most_gathered_rows = 6;        // rows of A in place: there are address registers for as many
@@ -59,7 +58,7 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   const int64_t blocks = larger(1, ceil_div(smaller(k, most_pass_depth), k_most));
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const double repaid = work / static_cast<double>(least_task);
-  const int64_t most = threads <= 1 ? 1 : threads * tasks_per_thread;
+  const int64_t most = most_tasks(threads);
   const int64_t wanted = repaid < static_cast<double>(most) ? larger(1, static_cast<int64_t>(repaid)) : most;
 
   Plan plan{};

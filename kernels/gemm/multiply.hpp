@@ -15,7 +15,7 @@ struct Leave {
 
 template <class Tile, class Finish> class Multiply {
 public:
-  Multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish)
+  Multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish())
       : host_(host), x_(product), plan_(plan), finish_(finish) {
     pass_depth_ = larger(1, smaller(x_.k, most_pass_depth / plan.k_block * plan.k_block));
     pass_groups_ = larger(1, smaller(plan.groups, most_pass_columns / (plan.group_panels * Tile::columns)));
@@ -28,19 +28,17 @@ public:
                                   pass_depth_;
   }
 
-  lf_status run() {
-    // The second half begins at a multiple of 16 floats, so that vector loads do not straddle cache lines.
-    const int64_t b_offset = round_up(a_floats_, 16);
-    const Scratch scratch(host_, b_offset + b_floats_);
-    if (!scratch.valid()) return scratch.failure();
-    a_panels_ = scratch.data();
-    b_panels_ = scratch.data() + b_offset;
+  // The second half begins at a multiple of 16 floats, so that vector loads do not straddle cache lines.
+  int64_t scratch_floats() const { return round_up(a_floats_, 16) + b_floats_; }
+
+  void run(float *scratch) {
+    a_panels_ = scratch;
+    b_panels_ = scratch + round_up(a_floats_, 16);
     for (int64_t g = 0; g < plan_.groups; g += pass_groups_)
       for (int64_t c = 0; c < plan_.chunks; c += pass_chunks_)
         for (int64_t k0 = 0; k0 == 0 || k0 < x_.k; k0 += pass_depth_)
           run_pass({c, smaller(pass_chunks_, plan_.chunks - c), g, smaller(pass_groups_, plan_.groups - g), k0,
                     smaller(pass_depth_, x_.k - k0)});
-    return LF_OK;
   }
 
 private:
@@ -56,7 +54,7 @@ private:
     const int64_t a_units = share_a ? pass.chunks * chunk_panels_ : 0;
     const int64_t b_units = share_b ? pass.groups * plan_.group_panels : 0;
     if (a_units + b_units > 0) {
-      const int64_t pieces = smaller(a_units + b_units, host_->threads <= 1 ? 1 : host_->threads * tasks_per_thread);
+      const int64_t pieces = smaller(a_units + b_units, most_tasks(host_->threads));
       for_each_task(host_, pieces, [&](int64_t index) {
         const Range range = piece(a_units + b_units, 1, pieces, index);
         for (int64_t unit = range.begin; unit < range.end; ++unit) {
@@ -175,7 +173,7 @@ private:
   const lf_host *host_;
   const Product &x_;
   const Plan &plan_;
-  const Finish &finish_;
+  const Finish finish_;
   int64_t pass_depth_, pass_groups_, pass_chunks_, chunk_panels_, a_floats_, b_floats_;
   float *a_panels_ = nullptr, *b_panels_ = nullptr;
 };
@@ -184,7 +182,11 @@ private:
 // C when it is complete, in the task that computed it.
 template <class Tile, class Finish = Leave>
 lf_status multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish()) {
-  return Multiply<Tile, Finish>(host, product, plan, finish).run();
+  Multiply<Tile, Finish> multiply(host, product, plan, finish);
+  const Scratch scratch(host, multiply.scratch_floats());
+  if (!scratch.valid()) return scratch.failure();
+  multiply.run(scratch.data());
+  return LF_OK;
 }
 
 } // namespace lanefold::gemm

@@ -34,6 +34,7 @@ template <class Tile> uint64_t packed_weights_size(const lf_pack_weights_args *a
 
 template <class Tile> lf_status pack_weights(const lf_host *host, const lf_pack_weights_args *args, void *packed) {
   const Operand w{args->w, args->ldw, (args->flags & LF_TRANSPOSE_B) != 0};
+  if (args->k == 0) return LF_OK;
   const int64_t panels = ceil_div(args->n, Tile::columns);
   const int64_t pieces = host->threads <= 1 ? 1 : smaller(panels, ceil_div(args->n * args->k, 1 << 16));
   for_each_task(host, larger(1, pieces), [&](int64_t index) {

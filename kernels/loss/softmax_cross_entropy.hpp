@@ -16,11 +16,11 @@ inline constexpr int lanes = 16;
 inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
 
 inline int64_t row_pieces(const lf_host *host, int64_t m, int64_t n) {
-  const int64_t most = host->threads <= 1 ? 1 : host->threads * 4;
+  const int64_t most = most_tasks(host->threads);
   return larger(1, smaller(smaller(most, m), m * n / least_elements));
 }
 
-// The largest element; NaN where all are.
+// The largest element that is not NaN; -infinity where all are.
 template <class S> float row_maximum(const float *x, int64_t n) {
   using V = typename S::V;
   V most(-INFINITY);
@@ -60,9 +60,10 @@ template <class S> float exponentials(const float *x, int64_t n, float maximum, 
 // dx[j] = (e[j] / sum - [j == label]) / m, where dx holds e.
 template <class S> void gradient_row(float *dx, int64_t n, float sum, int32_t label, float m) {
   using V = typename S::V;
-  simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, column.load(dx, 0) / V(sum)); });
+  simd::for_columns<S, 1>(0, n,
+                          [&](const auto &column) { column.store(dx, 0, S::divide(column.load(dx, 0), V(sum))); });
   dx[label] = dx[label] - 1.0f;
-  simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, column.load(dx, 0) / V(m)); });
+  simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, S::divide(column.load(dx, 0), V(m))); });
 }
 
 // mean(log(sums) - margins), in row blocks; overwrites both.
@@ -104,15 +105,18 @@ template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf
 // Elements of a row that are larger than score.
 template <class S> int64_t count_larger(const float *x, int64_t n, float score) {
   using V = typename S::V;
-  V count(0.0f);
-  simd::for_columns<S, 1>(0, n, [&](const auto &column) {
-    const auto larger = (column.load(x, 0) > V(score)) & S::lanes_below(column.part);
-    count = count + S::select(larger, V(1.0f), V(0.0f));
-  });
-  float lane[S::width];
-  S::store(lane, count);
+  constexpr int64_t most = 1 << 24; // columns whose count a lane holds exactly
   int64_t total = 0;
-  for (int i = 0; i < S::width; ++i) total += static_cast<int64_t>(lane[i]);
+  for (int64_t first = 0; first < n; first += most) {
+    V count(0.0f);
+    simd::for_columns<S, 1>(first, smaller(n, first + most), [&](const auto &column) {
+      const auto larger = (column.load(x, 0) > V(score)) & S::lanes_below(column.part);
+      count = count + S::select(larger, V(1.0f), V(0.0f));
+    });
+    float lane[S::width];
+    S::store(lane, count);
+    for (int i = 0; i < S::width; ++i) total += static_cast<int64_t>(lane[i]);
+  }
   return total;
 }
 

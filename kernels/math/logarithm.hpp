@@ -12,7 +12,7 @@ template <class S> typename S::V log_normal(typename S::V x) {
   using I = typename S::I;
   constexpr int32_t root_half = 0x3f3504f3; // sqrt(1/2)
   const I shifted = S::bits(x) - I(root_half);
-  const V e = xsimd::to_float(shifted >> 23);
+  const V e = S::to_float(shifted >> 23);
   const V f = S::from_bits((shifted & I(0x7fffff)) + I(root_half)) - V(1.0f);
   V q = V(7.3413901031017303466796875e-2f);
   q = S::fma(q, f, V(-0.116625599563121795654296875f));

@@ -18,7 +18,7 @@ template <class S> typename S::V with_sign_of(typename S::V value, typename S::V
 template <class S> typename S::V divide_by_sum(typename S::V a, typename S::V b, typename S::V c) {
   using V = typename S::V;
   const V sum = b + c, lost = c - (sum - b);
-  const V inverse = V(1.0f) / sum, q = a * inverse, minus_q = V(0.0f) - q;
+  const V inverse = S::divide(V(1.0f), sum), q = a * inverse, minus_q = V(0.0f) - q;
   return S::fma(S::fma(minus_q, lost, S::fma(minus_q, sum, a)), inverse, q);
 }
 

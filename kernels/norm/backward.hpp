@@ -92,8 +92,8 @@ template <class S, class Activation> struct Backward {
         mean[v] = column.load(bn->mean, v);
         inv_std[v] = column.load(bn->inv_std, v);
         scale[v] = column.load(bn->gamma, v) * inv_std[v];
-        shift[v] = column.load(dbeta, v) / size;
-        slope[v] = V(0.0f) - column.load(dgamma, v) / size;
+        shift[v] = S::divide(column.load(dbeta, v), size);
+        slope[v] = V(0.0f) - S::divide(column.load(dgamma, v), size);
       }
       for (int64_t i = row; i < row + rows; ++i)
         for (int v = 0; v < count; ++v) {

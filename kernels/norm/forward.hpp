@@ -8,10 +8,10 @@
 
 namespace lanefold::norm {
 
-// gamma / sqrt(var + eps), as every kernel computes it: gamma times the inverse deviation.
+// 1 / sqrt(var + eps).
 template <class S> typename S::V inverse_deviation(typename S::V variance, float eps) {
   using V = typename S::V;
-  return V(1.0f) / S::sqrt(variance + V(eps));
+  return S::divide(V(1.0f), S::sqrt(variance + V(eps)));
 }
 
 // y = act((x - mean) * scale + beta).
@@ -44,30 +44,39 @@ template <class S, class Activation> struct TrainingForward {
   float *y;
   int64_t ldy;
   Activation act;
-  float *partial; // [blocks][2][n]: mean and m2 of each block, then [2][n]: mean and scale
+  float *partial; // [blocks][3][n]: base, shift and m2 of each block, then [2][n]: mean and scale
 
-  static int64_t scratch_floats(int64_t m, int64_t n) { return 2 * n * (ceil_div(m, block_rows) + 1); }
-  float *block(int64_t index) const { return partial + 2 * n * index; }
+  static int64_t scratch_floats(int64_t m, int64_t n) { return 3 * n * (ceil_div(m, block_rows) + 1); }
+  float *block(int64_t index) const { return partial + 3 * n * index; }
   float *results() const { return block(ceil_div(m, block_rows)); }
 
   void reduce(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
     for (int64_t i = row; i < row + rows; i += block_rows)
       simd::for_columns<S, 4>(first, first + columns, [&](const auto &column) {
+        constexpr int count = std::remove_reference_t<decltype(column)>::count;
+        Moments<S> moments[count];
+        block_moments<S>(x + i * ldx, ldx, smaller(block_rows, row + rows - i), column, moments);
         float *out = block(i / block_rows);
-        block_statistics<S>(x + i * ldx, ldx, smaller(block_rows, row + rows - i), column, out, out + n);
+        for (int v = 0; v < count; ++v) {
+          column.store(out, v, moments[v].base);
+          column.store(out + n, v, moments[v].shift);
+          column.store(out + 2 * n, v, moments[v].m2);
+        }
       });
   }
 
   void merge(int64_t first, int64_t columns) const {
     using V = typename S::V;
     simd::for_columns<S, 1>(first, first + columns, [&](const auto &column) {
-      V mean = column.load(block(0), 0), m2 = column.load(block(0) + n, 0);
-      for (int64_t i = block_rows; i < m; i += block_rows) {
-        const float *next = block(i / block_rows);
-        norm::merge<S>(mean, m2, static_cast<float>(i), column.load(next, 0), column.load(next + n, 0),
+      const auto moments = [&](int64_t index) {
+        const float *b = block(index);
+        return Moments<S>{column.load(b, 0), column.load(b + n, 0), column.load(b + 2 * n, 0)};
+      };
+      Moments<S> all = moments(0);
+      for (int64_t i = block_rows; i < m; i += block_rows)
+        norm::merge<S>(all, static_cast<float>(i), moments(i / block_rows),
                        static_cast<float>(smaller(block_rows, m - i)));
-      }
-      const V variance = m2 / V(static_cast<float>(m));
+      const V mean = all.base + all.shift, variance = S::divide(all.m2, V(static_cast<float>(m)));
       const V inv_std = inverse_deviation<S>(variance, bn->eps);
       column.store(results(), 0, mean);
       column.store(results() + n, 0, column.load(bn->gamma, 0) * inv_std);
@@ -108,7 +117,7 @@ template <class S> lf_status batch_norm_forward(const lf_host *host, const lf_ba
   const Scratch scale(host, n);
   if (!scale.valid()) return scale.failure();
   running_scale<S>(bn, n, scale.data());
-  const int64_t most = host->threads <= 1 ? 1 : host->threads * 4;
+  const int64_t most = most_tasks(host->threads);
   const int64_t pieces = larger(1, smaller(smaller(most, m), m * n / least_elements));
   for_each_task(host, pieces, [&](int64_t index) {
     normalize<S>(args->x, args->ldx, args->y, args->ldy, piece(m, 1, pieces, index), {0, n}, bn->running_mean,

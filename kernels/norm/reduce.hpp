@@ -22,7 +22,7 @@ template <class Reduction> void reduce_merge_apply(const Reduction &r, int64_t m
 template <class S, class Reduction>
 void merge_and_apply(const lf_host *host, const Reduction &r, int64_t m, int64_t n) {
   r.merge(0, n);
-  const int64_t most = host->threads <= 1 ? 1 : host->threads * 4;
+  const int64_t most = most_tasks(host->threads);
   const int64_t pieces = larger(1, smaller(most, smaller(ceil_div(m, block_rows), m * n / least_elements)));
   for_each_task(host, pieces, [&](int64_t index) {
     const Range rows = piece(m, block_rows, pieces, index);
@@ -32,7 +32,7 @@ void merge_and_apply(const lf_host *host, const Reduction &r, int64_t m, int64_t
 
 template <class S, class Reduction> void run(const lf_host *host, const Reduction &r, int64_t m, int64_t n) {
   constexpr int64_t unit = 2 * S::width;
-  const int64_t most = host->threads <= 1 ? 1 : host->threads * 4;
+  const int64_t most = most_tasks(host->threads);
   const int64_t repaid = larger(1, smaller(most, m * n / least_elements));
   const int64_t groups = smaller(ceil_div(n, unit), larger(repaid, ceil_div(n, 4 * unit)));
   if (m <= 4 * block_rows || repaid <= groups) {

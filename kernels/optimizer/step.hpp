@@ -63,7 +63,7 @@ template <class S> lf_status step(const lf_host *host, const lf_optimizer_step_a
   for_parameters<S>(host, &a, [&](V &w, V g, V &v, V &s) {
     v = S::fma(momentum, v, take1 * g);
     s = S::fma(beta2, s, take2 * g * g);
-    w = w + rate * v / (S::sqrt(s * correction2) + eps);
+    w = w + S::divide(rate * v, S::sqrt(s * correction2) + eps);
   });
   return LF_OK;
 }

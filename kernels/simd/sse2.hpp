@@ -11,12 +11,19 @@ namespace lanefold::simd {
 struct Sse2 : XsimdBase<xsimd::sse2> {
   static constexpr const char *name = "sse2";
 
+  // Through integers, whose type may alias floats and need not be aligned.
+  static __m128 load_pair(const float *p) {
+    return _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i_u *>(p)));
+  }
+  static void store_pair(float *p, __m128 v) {
+    _mm_storel_epi64(reinterpret_cast<__m128i_u *>(p), _mm_castps_si128(v));
+  }
   static V load_part(const float *p, int count) {
     switch (count) {
     case 0: return _mm_setzero_ps();
     case 1: return _mm_load_ss(p);
-    case 2: return _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double *>(p)));
-    case 3: return _mm_movelh_ps(_mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double *>(p))), _mm_load_ss(p + 2));
+    case 2: return load_pair(p);
+    case 3: return _mm_movelh_ps(load_pair(p), _mm_load_ss(p + 2));
     default: return load(p);
     }
   }
@@ -24,8 +31,8 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
     switch (count) {
     case 0: return;
     case 1: return _mm_store_ss(p, v);
-    case 2: return _mm_storel_pi(reinterpret_cast<__m64 *>(p), v);
-    case 3: _mm_storel_pi(reinterpret_cast<__m64 *>(p), v); return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
+    case 2: return store_pair(p, v);
+    case 3: store_pair(p, v); return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
     default: return store(p, v);
     }
   }

@@ -19,7 +19,10 @@ template <class Architecture> struct XsimdBase {
   static void store(float *p, V v) { v.store_unaligned(p); }
   static V broadcast(float x) { return V(x); }
   static V select(M m, V a, V b) { return xsimd::select(m, a, b); }
+  // The IEEE ones: an instruction set for which xsimd estimates them has its own.
+  static V divide(V a, V b) { return a / b; }
   static V sqrt(V v) { return xsimd::sqrt(v); }
+  static V to_float(I i) { return xsimd::to_float(i); }
 
   // Lanes 0..count-1.
   static M lanes_below(int count) {

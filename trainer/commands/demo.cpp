@@ -39,6 +39,7 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
   watch.stop = interrupted;
   watch.step = [&](int64_t step, int64_t steps) { progress.step(epoch, step, steps); };
   watch.epoch = [&](const Epoch &e) {
+    check_finite(e);
     progress.epoch(e);
     ++epoch;
     const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -145,7 +146,7 @@ void add_demo(CLI::App &app, Run &run_verb) {
   verb->add_option("--learning-rate", o->learning_rate, "step size")
       ->check(number_between(0, 1e6, true))
       ->capture_default_str();
-  verb->add_option("--save", o->save, "checkpoint to write")->take_last()->capture_default_str();
+  verb->add_option("--save", o->save, "checkpoint to write")->check(not_empty())->take_last()->capture_default_str();
   add_context_options(*verb, o->context);
   verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
 }

@@ -1,4 +1,5 @@
 // lanefold eval: loss and accuracy of a checkpoint on the test images.
+#include "../checkpoint.hpp"
 #include "../inference.hpp"
 #include "commands.hpp"
 #include "options.hpp"
@@ -6,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <memory>
 
 namespace lanefold::trainer {
@@ -19,10 +21,12 @@ struct Options {
 
 int run(const Options &o) {
   const Context context = make_context(o.context);
+  Network network = read_checkpoint(o.model);
   const Dataset data = load(o.data);
-  Network network = read_for(o.model, data);
+  check_fits(o.model, network, data);
   if (o.folded) network = fold(context, network);
   const Evaluation result = evaluate(context, network, data.test);
+  if (!std::isfinite(result.loss)) throw CheckpointError(o.model + ": its loss on these images is not a number");
   if (o.json) {
     const nlohmann::ordered_json object = {{"event", "eval"},
                                            {"images", data.test.count()},

@@ -2,6 +2,7 @@
 #include "interrupt.hpp"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace lanefold::trainer {
 namespace {
@@ -16,8 +17,8 @@ void note(int signal) {
 } // namespace
 
 void watch_interrupts() {
-  std::signal(SIGINT, note);
-  std::signal(SIGTERM, note);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    if (std::signal(signal, note) == SIG_IGN) std::signal(signal, SIG_IGN); // as a job in the background has it
 }
 
 bool interrupted() { return flag != 0; }

@@ -5,7 +5,7 @@ namespace lanefold::trainer {
 
 inline constexpr int interrupted_exit_code = 130; // 128 + SIGINT, as shells have it
 
-// Watches SIGINT and SIGTERM from now on.
+// Watches SIGINT, SIGTERM and SIGHUP from now on.
 void watch_interrupts();
 bool interrupted();
 

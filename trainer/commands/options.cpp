@@ -16,12 +16,16 @@ CLI::Validator number_between(double low, double high, bool above_low) {
   return CLI::Validator(
       [=, text = std::string(range)](std::string &given) -> std::string {
         char *end = nullptr;
-        const double value = std::strtod(given.c_str(), &end);
+        const double value = static_cast<float>(std::strtod(given.c_str(), &end)); // as it will be used
         const bool number = !given.empty() && *end == 0 && std::isfinite(value);
         if (number && value >= low && value <= high && !(above_low && value == low)) return {};
         return given + " is not a number in " + text;
       },
       range);
+}
+
+CLI::Validator not_empty() {
+  return CLI::Validator([](std::string &given) { return given.empty() ? "must not be empty" : std::string(); }, "");
 }
 
 CLI::Validator whole_number_between(int64_t low, int64_t high) {
@@ -47,6 +51,10 @@ Context make_context(const ContextOptions &options) {
   auto o = args<lf_context_options>();
   o.threads = options.threads;
   o.isa = options.isa.c_str();
+  // A plugin that is refused is a surprise: calls fall to a slower one.
+  o.log = [](void *, int32_t level, const char *message) {
+    if (level == LF_LOG_WARNING) std::fprintf(stderr, "lanefold: %s\n", message);
+  };
   return Context(o);
 }
 
@@ -57,8 +65,7 @@ void add_data_option(CLI::App &app, std::string &folder) {
       ->envname("LANEFOLD_DATA");
 }
 
-Network read_for(const std::string &path, const Dataset &data) {
-  Network network = read_checkpoint(path);
+void check_fits(const std::string &path, const Network &network, const Dataset &data) {
   if (network.features() != data.test.features())
     throw CheckpointError(path + ": is for " + std::to_string(network.features()) + " features, but the images of " +
                           data.name + " have " + std::to_string(data.test.rows) + " x " +
@@ -66,7 +73,6 @@ Network read_for(const std::string &path, const Dataset &data) {
   if (network.outputs() != classes)
     throw CheckpointError(path + ": has " + std::to_string(network.outputs()) + " outputs, but " + data.name + " has " +
                           std::to_string(classes) + " classes");
-  return network;
 }
 
 std::string describe_cpu() {

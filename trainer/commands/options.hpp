@@ -30,10 +30,11 @@ void add_data_option(CLI::App &app, std::string &folder);
 
 // A finite number from low to high, both included; above_low: low itself excluded.
 CLI::Validator number_between(double low, double high, bool above_low = false);
+CLI::Validator not_empty();
 CLI::Validator whole_number_between(int64_t low, int64_t high);
 
-// The checkpoint, which must take images of the data and know their classes.
-Network read_for(const std::string &path, const Dataset &data);
+// Throws CheckpointError unless the network of that file takes images of the data and knows their classes.
+void check_fits(const std::string &path, const Network &network, const Dataset &data);
 
 // "AMD EPYC: sse2 avx ...".
 std::string describe_cpu();

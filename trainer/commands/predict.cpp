@@ -1,4 +1,5 @@
 // lanefold predict: what a checkpoint takes each test image for.
+#include "../checkpoint.hpp"
 #include "../inference.hpp"
 #include "commands.hpp"
 #include "options.hpp"
@@ -31,8 +32,9 @@ void print(const Options &o, int64_t index, int32_t predicted, int32_t label) {
 
 int run(const Options &o) {
   const Context context = make_context(o.context);
+  Network network = read_checkpoint(o.model);
   const Dataset data = load(o.data);
-  Network network = read_for(o.model, data);
+  check_fits(o.model, network, data);
   Network folded = fold(context, network);
   Inference inference(context, folded);
   const int64_t end = std::min(data.test.count(), o.first + o.count);

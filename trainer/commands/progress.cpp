@@ -2,9 +2,17 @@
 #include "progress.hpp"
 
 #include <cstdio>
+#include <stdexcept>
+#include <string>
 #include <unistd.h>
 
 namespace lanefold::trainer {
+
+void check_finite(const Epoch &figures) {
+  if (!figures.finite)
+    throw std::runtime_error("the loss of epoch " + std::to_string(figures.epoch) +
+                             " is not a number: training diverged, and is not saved; try a smaller --learning-rate");
+}
 
 Progress::Progress(int64_t epochs) : epochs_(epochs), terminal_(isatty(STDERR_FILENO) == 1) {}
 

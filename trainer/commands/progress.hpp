@@ -5,6 +5,9 @@
 
 namespace lanefold::trainer {
 
+// Throws if training diverged.
+void check_finite(const Epoch &figures);
+
 class Progress {
 public:
   explicit Progress(int64_t epochs);

@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
-#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -76,10 +75,8 @@ int run(Options &o) {
   watch.stop = interrupted;
   watch.step = [&](int64_t step, int64_t steps) { progress.step(epoch, step, steps); };
   watch.epoch = [&](const Epoch &e) {
+    check_finite(e);
     report(o, progress, e);
-    if (!std::isfinite(e.loss))
-      throw std::runtime_error("the loss is no longer a number: training diverged, and is not saved; "
-                               "try a smaller --learning-rate");
     if (!o.save.empty()) save(o.save, network);
     accuracy = e.test_accuracy;
     ++epoch;
@@ -142,7 +139,7 @@ void add_options(CLI::App &app, Options &o) {
   app.add_option("--seed", o.train.seed, "of weights and shuffling")
       ->check(whole_number_between(0, INT64_MAX))
       ->capture_default_str();
-  app.add_option("--save", o.save, "checkpoint (safetensors), written after each epoch");
+  app.add_option("--save", o.save, "checkpoint (safetensors), written after each epoch")->check(not_empty());
   app.add_flag("--json", o.json, "one JSON object a line on standard output");
   add_context_options(app, o.context);
 }

@@ -20,7 +20,9 @@ constexpr uint64_t largest_ratio = 1032; // no deflate stream inflates to more t
 class Reader {
 public:
   explicit Reader(const std::filesystem::path &path) : path_(path) {
-    if (!std::filesystem::is_regular_file(path)) fail("is no regular file");
+    std::error_code problem;
+    if (!std::filesystem::is_regular_file(path, problem))
+      fail(problem ? "cannot be read: " + problem.message() : "is no regular file");
     file_.reset(gzopen(path.c_str(), "rb"));
     if (!file_) fail(std::string("cannot be opened: ") + std::strerror(errno));
     std::error_code error;
@@ -37,7 +39,7 @@ public:
   uint64_t most() const { return most_; }
 
   // Memory grows as the bytes come: a header that lies takes none.
-  std::vector<uint8_t> read(uint64_t bytes) {
+  std::vector<uint8_t> read(uint64_t bytes) try {
     std::vector<uint8_t> result;
     while (result.size() < bytes) {
       const uint64_t have = result.size(), part = std::min<uint64_t>(bytes - have, 1u << 22);
@@ -48,6 +50,8 @@ public:
       result.resize(have + static_cast<uint64_t>(got));
     }
     return result;
+  } catch (const std::bad_alloc &) {
+    fail("does not fit into memory");
   }
 
   uint32_t read_number() {
@@ -90,40 +94,54 @@ std::filesystem::path find(const std::filesystem::path &folder, const std::strin
   for (const char *ending : {"", ".gz"})
     for (const char *joint : {"-", "."}) {
       const auto path = folder / (part + "-" + kind.substr(0, 6) + joint + kind.substr(7) + ending);
-      if (std::filesystem::exists(path)) return path;
+      std::error_code error;
+      if (std::filesystem::exists(path, error) || error) return path;
     }
   throw DataError((folder / (part + "-" + kind)).string() + ": no such file, nor with .gz");
 }
 
-Images read_part(const std::filesystem::path &folder, const std::string &part) {
-  const auto images_path = find(folder, part, "images-idx3-ubyte"),
-             labels_path = find(folder, part, "labels-idx1-ubyte");
-  Images result;
+struct Header {
+  uint64_t count, rows, columns;
+};
 
-  Reader images(images_path);
+Header read_header(Reader &images) {
   if (images.read_number() != images_magic) images.fail("is not an IDX file of images (wrong magic number)");
-  const uint64_t count = images.read_number(), rows = images.read_number(), columns = images.read_number();
-  if (count == 0 || rows == 0 || columns == 0) images.fail("holds no pixels");
+  Header h{};
+  h.count = images.read_number(), h.rows = images.read_number(), h.columns = images.read_number();
+  if (h.count == 0 || h.rows == 0 || h.columns == 0) images.fail("holds no pixels");
   // Each is below 2^32, so rows * columns cannot overflow; the division keeps the rest from it.
-  if (rows * columns > images.most() || count > images.most() / (rows * columns))
-    images.fail("announces " + std::to_string(count) + " images of " + std::to_string(rows) + " x " +
-                std::to_string(columns) + ", more than the file can hold");
-  result.rows = static_cast<int64_t>(rows);
-  result.columns = static_cast<int64_t>(columns);
-  result.pixels = images.read(count * rows * columns);
-  images.expect_end();
+  if (h.rows * h.columns > images.most() || h.count > images.most() / (h.rows * h.columns))
+    images.fail("announces " + std::to_string(h.count) + " images of " + std::to_string(h.rows) + " x " +
+                std::to_string(h.columns) + ", more than the file can hold");
+  return h;
+}
 
-  Reader labels(labels_path);
+std::vector<uint8_t> read_labels(Reader &labels, uint64_t count, const std::string &images) {
   if (labels.read_number() != labels_magic) labels.fail("is not an IDX file of labels (wrong magic number)");
   const uint64_t labelled = labels.read_number();
   if (labelled != count)
     labels.fail("holds " + std::to_string(labelled) + " labels for the " + std::to_string(count) + " images of " +
-                images_path.filename().string());
-  result.labels = labels.read(count);
+                images);
+  std::vector<uint8_t> result = labels.read(count);
   labels.expect_end();
   for (uint64_t i = 0; i < count; ++i)
-    if (result.labels[i] >= classes)
-      labels.fail("label " + std::to_string(i) + " is " + std::to_string(result.labels[i]) + ", but must be 0 to 9");
+    if (result[i] >= classes)
+      labels.fail("label " + std::to_string(i) + " is " + std::to_string(result[i]) + ", but must be 0 to 9");
+  return result;
+}
+
+// Labels come before pixels: they are few, and tell whether the images' header can be true.
+Images read_part(const std::filesystem::path &folder, const std::string &part) {
+  const auto images_path = find(folder, part, "images-idx3-ubyte"),
+             labels_path = find(folder, part, "labels-idx1-ubyte");
+  Reader images(images_path), labels(labels_path);
+  const Header header = read_header(images);
+  Images result;
+  result.labels = read_labels(labels, header.count, images_path.string());
+  result.rows = static_cast<int64_t>(header.rows);
+  result.columns = static_cast<int64_t>(header.columns);
+  result.pixels = images.read(header.count * header.rows * header.columns);
+  images.expect_end();
   return result;
 }
 
