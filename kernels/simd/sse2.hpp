@@ -49,14 +49,16 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
 #else
   // In double the product of two floats is exact, so a * b + c is rounded twice: to double, then to float.  That differs
   // from one rounding only if the double lies half-way between two floats (its low 29 bits are 1 0...0), or if the float
-  // is subnormal and has fewer bits.  Both are rare and go to round_once.
+  // is subnormal and has fewer bits.  Both are rare and go to fma_rounded_once.  (A float of 0 is right: so small a sum of a
+  // float and a product of two is exact in double.)
   static V fma(V a, V b, V c) {
     const __m128d low = add_product(a, b, c);
     const __m128d high = add_product(_mm_movehl_ps(a, a), _mm_movehl_ps(b, b), _mm_movehl_ps(c, c));
     const __m128 r = _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
     const __m128i last = _mm_castps_si128(_mm_shuffle_ps(_mm_castpd_ps(low), _mm_castpd_ps(high), 0x88));
     const __m128i half = _mm_cmpeq_epi32(_mm_and_si128(last, _mm_set1_epi32(0x1fffffff)), _mm_set1_epi32(0x10000000));
-    const __m128 tiny = _mm_cmple_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), r), _mm_set1_ps(FLT_MIN));
+    const __m128 tiny = _mm_and_ps(_mm_cmple_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), r), _mm_set1_ps(FLT_MIN)),
+                                   _mm_cmpneq_ps(r, _mm_setzero_ps()));
     if (__builtin_expect(_mm_movemask_ps(_mm_or_ps(tiny, _mm_castsi128_ps(half))), 0)) return fma_rounded_once(a, b, c);
     return r;
   }
