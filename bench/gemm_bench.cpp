@@ -1,28 +1,11 @@
 // Matrix products: the shapes of 784-300-100-10 at batch 200, few samples, small, square, tall, wide and odd ones; and
 // the same products with packed weights, where only the second operand may be transposed.
+#include "products.hpp"
 #include "reference.hpp"
 #include "suites.hpp"
 
 namespace lanefold::bench {
 namespace {
-
-constexpr uint32_t nn = 0, tn = LF_TRANSPOSE_A, nt = LF_TRANSPOSE_B, tt = LF_TRANSPOSE_A | LF_TRANSPOSE_B;
-constexpr const char *names[] = {"nn", "tn", "nt", "tt"}; // by flags
-
-struct Product {
-  Shape shape;
-  uint32_t flags;
-};
-constexpr Product products[] = {
-    {{200, 300, 784}, nn}, {{200, 100, 300}, nn},    {{200, 10, 100}, nn}, // forward, layers 1 to 3
-    {{784, 300, 200}, tn}, {{300, 100, 200}, tn},    {{100, 10, 200}, tn}, // their dw
-    {{200, 300, 100}, nt}, {{200, 100, 10}, nt},                           // dx of layers 3 and 2
-    {{1, 300, 784}, nn},   {{8, 300, 784}, nn},      {{64, 300, 784}, nn}, // few samples
-    {{16, 16, 16}, nn},    {{32, 32, 32}, nn},       {{64, 64, 64}, nn},   // small
-    {{256, 256, 256}, nn}, {{1024, 1024, 1024}, nn},                       // square
-    {{4096, 64, 64}, nn},  {{64, 4096, 64}, nn},                           // tall, wide
-    {{333, 777, 555}, nt}, {{333, 777, 555}, tt},                          // odd
-};
 
 // Operands of one product.  Their plain product is made once, for all subjects, when the first one asks.
 class Problem {
@@ -109,7 +92,7 @@ void add_gemm(const std::vector<Subject> &subjects) {
       if (!*problem) *problem = std::make_shared<Problem>(product);
       return *problem;
     };
-    const std::string name = names[product.flags], size = sizes(product.shape);
+    const std::string name = transposes[product.flags], size = sizes(product.shape);
     for (const Subject &subject : subjects)
       add("gemm/" + name, subject, size, [=] { return std::make_unique<Plain>(*subject.context, shared()); });
     if (product.flags & LF_TRANSPOSE_A) continue;

@@ -1,5 +1,5 @@
 // The limit that products are measured against: fused multiply-adds alone, on one thread.
-#include "fma_peak.hpp"
+#include "limits.hpp"
 #include "suites.hpp"
 
 namespace lanefold::bench {

@@ -39,14 +39,18 @@ std::shared_ptr<const Context> make_context(const std::string &isa, int threads)
   return std::make_shared<const Context>(options);
 }
 
-std::vector<Subject> make_subjects() {
+std::vector<std::string> usable_plugins() {
   std::vector<std::string> names;
   const auto options = args<lf_context_options>();
   const lf_status status = lf_enumerate_plugins(&options, note_usable, &names);
   if (status != LF_OK) throw Error(status, lf_last_error(nullptr));
+  return names;
+}
+
+std::vector<Subject> make_subjects() {
   const int all = Context().threads();
   std::vector<Subject> subjects;
-  for (const std::string &name : names) {
+  for (const std::string &name : usable_plugins()) {
     subjects.push_back({name, 1, make_context(name, 1)});
     if (all > 1) subjects.push_back({name, all, make_context(name, all)});
   }

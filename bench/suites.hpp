@@ -1,6 +1,8 @@
 // What every suite shares: the subjects that are measured, shapes, names, and how a case is verified, then timed.
 #pragma once
 
+#include "products.hpp"
+
 #include <lanefold/lanefold.hpp>
 
 #include <benchmark/benchmark.h>
@@ -20,13 +22,12 @@ struct Subject {
   std::shared_ptr<const Context> context;
 };
 
-// Every plugin that can run here, each with one thread and with as many as there are CPUs.
+// Names of the plugins that can run here, the best first.
+std::vector<std::string> usable_plugins();
+// Each of them, with one thread and with as many as there are CPUs.
 std::vector<Subject> make_subjects();
 std::shared_ptr<const Context> make_context(const std::string &isa, int threads);
 
-struct Shape {
-  int64_t m, n, k;
-};
 // The layers of 784-300-100-10 at batch 200.
 inline constexpr Shape reference_layers[] = {{200, 300, 784}, {200, 100, 300}, {200, 10, 100}};
 

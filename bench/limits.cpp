@@ -1,6 +1,6 @@
 // Compiled with products and sums fused. A vector's operations are lowered where they stand, before anything is
 // inlined: the loop is a macro, for a template would be lowered for the baseline.
-#include "fma_peak.hpp"
+#include "limits.hpp"
 
 namespace lanefold::bench {
 
@@ -28,11 +28,30 @@ constexpr int64_t chains = 12;
     return sum;                                                                                                        \
   }
 
+// Eight vectors at a time, each mixed into a register of its own: reads are all that it waits for.
+#define LANEFOLD_READ_ALL(name, attributes, lanes)                                                                     \
+  attributes int32_t name(const float *data, int64_t count) {                                                          \
+    constexpr int width = lanes, vectors = 8;                                                                          \
+    typedef int32_t Vector __attribute__((vector_size(width * sizeof(int32_t)), aligned(4), may_alias));               \
+    Vector mix[vectors] = {};                                                                                          \
+    for (const float *end = data + count; data != end; data += vectors * width) {                                      \
+      _Pragma("GCC unroll 8") for (int v = 0; v < vectors; ++v) mix[v] |=                                              \
+          *reinterpret_cast<const Vector *>(data + v * width);                                                         \
+    }                                                                                                                  \
+    int32_t all = 0;                                                                                                   \
+    for (int v = 0; v < vectors; ++v)                                                                                  \
+      for (int lane = 0; lane < width; ++lane) all |= mix[v][lane];                                                    \
+    return all;                                                                                                        \
+  }
+
 #if defined(__x86_64__)
 LANEFOLD_FMA_PEAK(peak_avx512, __attribute__((target("avx512f,fma"))), 16)
 LANEFOLD_FMA_PEAK(peak_avx2, __attribute__((target("avx2,fma"))), 8)
+LANEFOLD_READ_ALL(read_avx512, __attribute__((target("avx512f"))), 16)
+LANEFOLD_READ_ALL(read_avx2, __attribute__((target("avx2"))), 8)
 #elif defined(__aarch64__)
 LANEFOLD_FMA_PEAK(peak_neon, , 4)
+LANEFOLD_READ_ALL(read_neon, , 4)
 #endif
 
 } // namespace
@@ -45,6 +64,16 @@ FmaLoop fma_loop(const std::string &isa) {
   if (isa == "neon") return {peak_neon, 4 * chains};
 #endif
   return {nullptr, 0};
+}
+
+ReadLoop read_loop(const std::string &isa) {
+#if defined(__x86_64__)
+  if (isa == "avx512") return read_avx512;
+  if (isa == "avx2") return read_avx2;
+#elif defined(__aarch64__)
+  if (isa == "neon") return read_neon;
+#endif
+  return nullptr;
 }
 
 } // namespace lanefold::bench

@@ -1,4 +1,4 @@
-// The most fused multiply-adds that one thread can do: independent chains in registers, no memory.
+// What no kernel can pass, on one thread: fused multiply-adds in registers, and reads of memory that is in some cache.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +16,11 @@ struct FmaLoop {
 
 // The loop for a plugin's instruction set; run is NULL where there is none.
 FmaLoop fma_loop(const std::string &isa);
+
+// Reads count floats, a multiple of 128, in whole vectors, and answers a mix of their bits.
+using ReadLoop = int32_t (*)(const float *data, int64_t count);
+
+// The loop for a plugin's instruction set; NULL where there is none.
+ReadLoop read_loop(const std::string &isa);
 
 } // namespace lanefold::bench

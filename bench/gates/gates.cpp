@@ -1,0 +1,82 @@
+// lanefold-gates: prints every gate on each instruction set.  A peer can be held to one instruction set for the whole life
+// of a process only, so each has a process of its own.
+#include "gates.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdarg>
+#include <cstdio>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace lanefold::bench {
+
+void Gates::at_least(const std::string &name, double value, double target) {
+  std::printf("%s/isa:%s %.3f >=%.2f %s\n", name.c_str(), isa_.c_str(), value, target, value >= target ? "ok" : "short");
+  std::fflush(stdout);
+}
+
+void Gates::note(const char *format, ...) {
+  std::printf("# isa:%s ", isa_.c_str());
+  va_list values;
+  va_start(values, format);
+  std::vprintf(format, values);
+  va_end(values);
+  std::printf("\n");
+}
+
+namespace {
+
+int measure(const std::string &isa, const std::string &filter) {
+  hold_peers_to(isa);
+  std::vector<std::string> missing;
+  Gates gates(isa, open_peers(missing), filter);
+  for (const std::string &name : missing) gates.note("peer %s is not installed", name.c_str());
+  gemm_gates(gates);
+  return 0;
+}
+
+// The isa's process; answers its exit code.
+int measure_apart(const std::string &isa, const std::string &filter) {
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("fork failed");
+  if (child == 0) {
+    int code = 2;
+    try {
+      code = measure(isa, filter);
+    } catch (const std::exception &error) {
+      std::fprintf(stderr, "lanefold-gates: %s\n", error.what());
+    }
+    std::fflush(stdout);
+    _exit(code);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+} // namespace
+} // namespace lanefold::bench
+
+int main(int argc, char **argv) {
+  using namespace lanefold::bench;
+  CLI::App app("Measures what Lanefold promises of its speed: one line for each gate, name value target ok|short");
+  std::string filter;
+  std::vector<std::string> isas;
+  app.add_option("filter", filter, "a regular expression for names, such as gemm/m1 or isa:avx2");
+  app.add_option("--isa", isas, "instruction sets; without it, those that this machine has");
+  CLI11_PARSE(app, argc, argv);
+  int worst = 0;
+  try {
+    const std::regex checked(filter);
+    if (isas.empty())
+      for (const std::string &isa : usable_plugins())
+        if (isa != "portable") isas.push_back(isa);
+    for (const std::string &isa : isas) worst = std::max(worst, measure_apart(isa, filter));
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "lanefold-gates: %s\n", error.what());
+    return 2;
+  }
+  return worst;
+}
