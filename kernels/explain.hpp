@@ -11,7 +11,11 @@
 
 namespace lanefold {
 
-inline const char *name_of(gemm::Place place) { return place == gemm::Place::packed ? "packed" : "in place"; }
+inline const char *name_of(gemm::Place place) {
+  return place == gemm::Place::packed     ? "packed"
+         : place == gemm::Place::in_place ? "in place"
+                                          : "transposed in registers";
+}
 
 template <class Tile>
 lf_status explain_product(const char *what, const gemm::Product &x, const gemm::Plan &plan, int64_t threads, char *text,
@@ -38,7 +42,7 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   };
   switch (op) {
   case LF_OP_SGEMM: {
-    const gemm::Product x = gemm::sgemm_product(static_cast<const lf_sgemm_args *>(args));
+    const gemm::Product x = gemm::oriented<Tile>(gemm::sgemm_product(static_cast<const lf_sgemm_args *>(args)));
     return explain_product<Tile>("product", x, gemm::choose<Tile>(x, threads), threads, text, size);
   }
   case LF_OP_DENSE_INFER: {

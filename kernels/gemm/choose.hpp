@@ -1,33 +1,35 @@
-// The cost model: how a product is cut into blocks and tasks.  All its constants stand here.
+// The cost model: how a product is cut into blocks and tasks, and which operands are copied.  All its constants stand here.
 //
-// C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.
-// Small or skinny products leave operands where they lie: see Place.
-// In a task a block of B (k_block x group) stays in the second-level cache, a panel of A (MR x k_block) in the first.
-// Cuts never change bits, only speed.
+// C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.  In a
+// task a panel of B, k_block deep, stays in the first-level cache while the chunk's rows of A pass from the second.
+// Operands that already lie well are read where they are: see Place.  Cuts and places never change bits, only speed.
 #pragma once
 
 #include <kernels/gemm/product.hpp>
+#include <kernels/gemm/skinny.hpp>
 #include <kernels/tasks.hpp>
 
 namespace lanefold::gemm {
 
-inline constexpr int64_t b_panel_bytes = 32
-                                         << 10; // k_block * NR floats: the first-level cache holds one beside A's panel
-inline constexpr int64_t most_group_panels = 4; // panels of B that one panel of A is used for while in cache
-inline constexpr int64_t most_chunk_rows = 1024;   // A's chunk, k_pass deep, is 4 MB at most
-inline constexpr int64_t most_pass_columns = 4096; // columns packed at once
-inline constexpr int64_t most_pass_depth = 1024;   // k packed at once
-inline constexpr int64_t least_task = 1 << 18;     // fused multiply-adds that repay handing a task to another thread
+inline constexpr int64_t b_panel_bytes = 128 << 10; // k_block * NR floats: what the first-level cache holds of B
+inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once
+inline constexpr int64_t a_chunk_bytes = 384 << 10; // chunk_rows * k_block floats: what the second-level cache holds of A
+inline constexpr int64_t most_group_panels = 4;     // panels of one group where several groups share a chunk of A
+inline constexpr int64_t most_shared_rows = 2048;   // rows of A packed at once, for all tasks
+inline constexpr int64_t most_pass_columns = 4096;  // columns of B packed at once, for all tasks
+inline constexpr int64_t most_pass_depth = 1024;    // k packed at once
+inline constexpr int64_t least_task = 1 << 18;      // fused multiply-adds that repay handing a task to another thread
 
-inline constexpr int most_gathered_rows = 6;        // rows of A in place: there are address registers for as many
-inline constexpr int64_t most_rows_b_in_place = 28; // with few rows, packing B costs more than it saves
-inline constexpr int64_t page = 4096;               // bytes: a stride of whole pages lands in few sets of the cache
+inline constexpr int64_t most_rows_b_in_place = 100000; // with few rows, packing B costs more than it saves
+inline constexpr int64_t most_conflicting_rows = 6; // of A a page apart: the first-level cache has 8 or 12 ways
+inline constexpr int64_t most_conflicting_rows_b = 28;
+inline constexpr int64_t page = 4096;               // bytes: a stride of whole pages puts a column into one set
 
 // Where an operand is read from.
 enum class Place {
-  packed,   // copied to panels
-  in_place, // lines (rows of A, columns of B) are neighbours, as in a panel
-  gathered, // rows of A, each along k
+  packed,     // copied to panels
+  in_place,   // where it lies: any rows of A; columns of B that are neighbours
+  transposed, // columns of B along k, transposed in registers as they are read
 };
 
 struct Plan {
@@ -41,36 +43,66 @@ struct Plan {
 // alpha is applied while packing, so only alpha = 1 leaves A where it is.
 inline Place place_of_a(const Product &x) {
   if (x.alpha != 1.0f || x.k == 0) return Place::packed;
-  if (x.a.along_k) return x.m <= most_gathered_rows ? Place::gathered : Place::packed;
-  return x.a.stride * static_cast<int64_t>(sizeof(float)) % page == 0 ? Place::packed : Place::in_place;
+  const bool conflict = x.a.stride * static_cast<int64_t>(sizeof(float)) % page == 0;
+  return conflict && x.m > most_conflicting_rows && x.k > 1 ? Place::packed : Place::in_place;
 }
 
-inline Place place_of_b(const Product &x, int64_t chunks) {
-  if (x.packed_b || x.k == 0 || x.b.along_k || chunks > 1 || x.m > most_rows_b_in_place) return Place::packed;
-  return Place::in_place;
+inline Place place_of_b(const Product &x) {
+  if (x.packed_b || x.k == 0) return Place::packed;
+  if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
+  const bool conflict = x.b.stride * static_cast<int64_t>(sizeof(float)) % (page / 2) == 0;
+  return x.m <= (conflict ? most_conflicting_rows_b : most_rows_b_in_place) ? Place::in_place : Place::packed;
+}
+
+// Vector instructions, about: multiply-adds, two of which run at once, and what it takes to transpose operands and C.
+template <class Tile> double cost(const Product &x) {
+  constexpr int64_t width = Tile::Simd::width;
+  const double vectors = static_cast<double>(ceil_div(x.n, width));
+  const double m = static_cast<double>(x.m), n = static_cast<double>(x.n), k = static_cast<double>(x.k);
+  const double transposing = 0.25 * ((x.b.along_k ? n * k : 0.0) + (x.c_by_columns && x.ldc > 1 ? m * n : 0.0));
+  return m * vectors * k + transposing;
+}
+
+// The orientation that costs less: vectors along the columns of C, or along its rows.
+template <class Tile> Product oriented(const Product &x) {
+  if (x.alpha != 1.0f) return x;
+  const Product other = swapped(x);
+  return cost<Tile>(other) < 0.9 * cost<Tile>(x) ? other : x;
 }
 
 // chunk_unit: chunks begin at multiples of it.
 template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chunk_unit = Tile::rows) {
   const int64_t m = x.m, n = x.n, k = x.k;
-  constexpr int64_t k_most = b_panel_bytes / (Tile::columns * static_cast<int64_t>(sizeof(float)));
+  constexpr int64_t panel_depth = b_panel_bytes / (Tile::columns * static_cast<int64_t>(sizeof(float)));
   const int64_t panels = larger(1, ceil_div(n, Tile::columns));
-  const int64_t blocks = larger(1, ceil_div(smaller(k, most_pass_depth), k_most));
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const double repaid = work / static_cast<double>(least_task);
+  Plan plan{};
+  plan.place_a = place_of_a(x);
+  plan.place_b = place_of_b(x);
+  // Where B is read once, there is nothing to keep.
+  const bool once = m <= Tile::rows && (x.packed_b || plan.place_b != Place::packed);
+  const int64_t depth = smaller(k, most_pass_depth);
+  const int64_t blocks = once || depth <= panel_depth ? 1 : ceil_div(depth, panel_depth);
+  plan.k_block = blocks == 1 ? larger(1, depth) : ceil_div(depth, blocks);
+
+  const int64_t most_rows =
+      round_up(larger(1, a_chunk_bytes / static_cast<int64_t>(sizeof(float)) / plan.k_block), chunk_unit);
+  const double repaid =
+      threads <= 1 ? 1.0
+                   : static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) / least_task;
+  if (repaid < 2.0 && m <= most_rows) {
+    plan.chunk_rows = larger(1, m), plan.chunks = 1;
+    plan.group_panels = panels, plan.groups = 1;
+    return plan;
+  }
   const int64_t most = most_tasks(threads);
   const int64_t wanted = repaid < static_cast<double>(most) ? larger(1, static_cast<int64_t>(repaid)) : most;
-
-  Plan plan{};
-  plan.k_block = larger(1, ceil_div(smaller(k, most_pass_depth), blocks));
-  plan.group_panels = larger(1, smaller(most_group_panels, panels / wanted));
+  const int64_t least_chunks = ceil_div(m, most_rows);
+  plan.group_panels = least_chunks > 1 ? larger(1, smaller(most_group_panels, panels / wanted))
+                                       : larger(1, panels / wanted);
   plan.groups = ceil_div(panels, plan.group_panels);
-  const int64_t least_chunks = ceil_div(m, round_up(most_chunk_rows, chunk_unit));
   const int64_t chunks = larger(least_chunks, smaller(ceil_div(wanted, plan.groups), ceil_div(m, chunk_unit)));
   plan.chunk_rows = round_up(ceil_div(larger(1, m), larger(1, chunks)), chunk_unit);
   plan.chunks = ceil_div(m, plan.chunk_rows);
-  plan.place_a = place_of_a(x);
-  plan.place_b = place_of_b(x, plan.chunks);
   return plan;
 }
 

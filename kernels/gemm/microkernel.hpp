@@ -3,6 +3,7 @@
 #pragma once
 
 #include <kernels/gemm/product.hpp>
+#include <kernels/gemm/tile.hpp>
 
 #include <utility>
 
@@ -10,9 +11,9 @@ namespace lanefold::gemm {
 
 struct TileArgs {
   int64_t kc;
-  const float *a;      // a[i * a_line + p * a_k]
-  int64_t a_line, a_k; // a_line is read by tiles on rows in place only; elsewhere rows are neighbours
-  const float *b;      // b[p * b_k + j], and further panels panel_stride apart
+  const float *a; // a[i * a_line + p * a_k]
+  int64_t a_line, a_k;
+  const float *b; // b[p * b_k + j] for the columns of one panel; further panels lie panel_stride apart
   int64_t b_k, panel_stride;
   float *c; // first element of the tile
   int64_t ldc;
@@ -22,90 +23,131 @@ struct TileArgs {
   int last; // lanes of the last vector that lie inside the matrix
 };
 
-// Rows x (Panels * Vectors * width) elements of C.  Panels > 1 holds the same columns of several neighbouring panels in
-// flight: a tile of few rows needs them to hide the latency of its chains.  Gathered: the rows of A are not neighbours.
-template <class Tile, int Rows, int Vectors, int Panels, bool Gathered = false> void microkernel(const TileArgs &t) {
-  using S = typename Tile::Simd;
-  using V = typename S::V;
-  constexpr int count = Vectors * Panels;
-  V acc[Rows][count];
+// Addresses of up to 15 lines, `stride` floats apart.  They are more than the general registers hold, so each is a sum of
+// few: base, 5 or 10 strides further, and 0, 1, 2, 3 or 4 strides, of which 2 and 4 are scaled by the address itself.
+class Lines {
+public:
+  explicit Lines(int64_t stride) {
+    const int64_t bytes = stride * static_cast<int64_t>(sizeof(float));
+    one_ = bytes, three_ = 3 * bytes, five_ = 5 * bytes, ten_ = 10 * bytes;
+  }
+  // The compiler must not keep other multiples in registers of their own: to be called in the loop.
+  template <int Count> void keep() {
+    if constexpr (Count > 1) asm("" : "+r"(one_));
+    if constexpr (Count > 3) asm("" : "+r"(three_));
+    if constexpr (Count > 5) asm("" : "+r"(five_));
+    if constexpr (Count > 10) asm("" : "+r"(ten_));
+  }
+  const float *at(const float *base, int i) const {
+    const char *p = reinterpret_cast<const char *>(base);
+    if (i >= 10) p += ten_, i -= 10;
+    else if (i >= 5) p += five_, i -= 5;
+    return reinterpret_cast<const float *>(p + (i == 3 ? three_ : i * one_));
+  }
 
-  const auto load = [&](const float *p, int v) {
-    return v == count - 1 && t.last != S::width ? S::load_part(p, t.last) : S::load(p);
+private:
+  int64_t one_, three_, five_, ten_;
+};
+
+// f(0), f(1), ... f(Count - 1) with indices known when compiling: arrays indexed by them stay in registers.
+template <int Count, class Function> [[gnu::always_inline]] inline void unrolled(const Function &f) {
+  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, I>()), ...);
+  }(std::make_integer_sequence<int, Count>());
+}
+
+// The tile's first values: Rows x Count vectors.
+template <class S, int Rows, int Count>
+[[gnu::always_inline]] inline void begin_tile(const TileArgs &t, typename S::V (&acc)[Rows][Count]) {
+  using V = typename S::V;
+  const auto load = [&](const float *p, int v) __attribute__((always_inline)) {
+    return v == Count - 1 && t.last != S::width ? S::load_part(p, t.last) : S::load(p);
   };
   if (t.start == Start::zero) {
-#pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 32
-      for (int v = 0; v < count; ++v) acc[i][v] = V(0.0f);
+    unrolled<Rows * Count>([&](auto x) __attribute__((always_inline)) { acc[x / Count][x % Count] = V(0.0f); });
   } else if (t.start == Start::bias) {
-#pragma GCC unroll 32
-    for (int v = 0; v < count; ++v) {
+    unrolled<Count>([&](auto v) __attribute__((always_inline)) {
       const V bias = load(t.bias + v * S::width, v);
-#pragma GCC unroll 32
-      for (int i = 0; i < Rows; ++i) acc[i][v] = bias;
-    }
+      unrolled<Rows>([&](auto i) __attribute__((always_inline)) { acc[i][v] = bias; });
+    });
   } else {
     const V beta(t.start == Start::scaled ? t.beta : 1.0f);
-#pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 32
-      for (int v = 0; v < count; ++v) acc[i][v] = load(t.c + i * t.ldc + v * S::width, v) * beta;
+    unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+      const float *c = t.c + i * t.ldc;
+      unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[i][v] = load(c + v * S::width, v) * beta; });
+    });
   }
+}
+
+template <class S, int Rows, int Count>
+[[gnu::always_inline]] inline void end_tile(const TileArgs &t, const typename S::V (&acc)[Rows][Count]) {
+  float *c = t.c;
+  if (t.last == S::width) {
+    unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+      unrolled<Count>([&](auto v) __attribute__((always_inline)) { S::store(c + v * S::width, acc[i][v]); });
+      c += t.ldc;
+    });
+  } else {
+    unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+      unrolled<Count - 1>([&](auto v) __attribute__((always_inline)) { S::store(c + v * S::width, acc[i][v]); });
+      S::store_part(c + (Count - 1) * S::width, acc[i][Count - 1], t.last);
+      c += t.ldc;
+    });
+  }
+}
+
+// Rows x (Count * width) elements of C.  More vectors than a panel has are those of its neighbours: a tile of few rows needs
+// them to hide the latency of its chains.  Part: of the last vector of B only `last` lanes may be read.
+template <class Tile, int Rows, int Count, bool Part> void microkernel(const TileArgs &t) {
+  using S = typename Tile::Simd;
+  using V = typename S::V;
+  constexpr int panels = (Count + Tile::vectors - 1) / Tile::vectors;
+  V acc[Rows][Count];
+  begin_tile<S>(t, acc);
 
   const float *a = t.a, *b = t.b;
-  const int64_t a_k = t.a_k, b_k = t.b_k, a_line = Gathered ? t.a_line : 1, panel_stride = t.panel_stride;
-  for (int64_t p = 0; p < t.kc; ++p, a += a_k, b += b_k) {
-    V bv[count];
-#pragma GCC unroll 32
-    for (int v = 0; v < count; ++v) bv[v] = S::load(b + (v / Vectors) * panel_stride + (v % Vectors) * S::width);
-#pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i) {
-      const V ai = S::broadcast(a[i * a_line]);
-#pragma GCC unroll 32
-      for (int v = 0; v < count; ++v) acc[i][v] = S::fma(ai, bv[v], acc[i][v]);
+  const int64_t a_k = t.a_k, b_k = t.b_k;
+  const int last = t.last;
+  Lines rows(t.a_line), further(t.panel_stride);
+  const auto vector = [&](auto v) __attribute__((always_inline)) {
+    const float *p = further.at(b, v / Tile::vectors) + v % Tile::vectors * S::width;
+    return Part && v == Count - 1 ? S::load_part(p, last) : S::load(p);
+  };
+  for (int64_t p = t.kc; p > 0; --p, a += a_k, b += b_k) {
+    rows.template keep<Rows>();
+    further.template keep<panels>();
+    if constexpr (Rows == 1) { // each vector is used once, as an operand in memory
+      const V ai = S::broadcast(*a);
+      unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[0][v] = S::fma(ai, vector(v), acc[0][v]); });
+    } else {
+      V bv[Count];
+      unrolled<Count>([&](auto v) __attribute__((always_inline)) { bv[v] = vector(v); });
+      unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+        const V ai = S::broadcast(*rows.at(a, i));
+        unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[i][v] = S::fma(ai, bv[v], acc[i][v]); });
+      });
     }
   }
-
-#pragma GCC unroll 32
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 32
-    for (int v = 0; v < count; ++v) {
-      float *p = t.c + i * t.ldc + v * S::width;
-      if (v == count - 1 && t.last != S::width) S::store_part(p, acc[i][v], t.last);
-      else S::store(p, acc[i][v]);
-    }
+  end_tile<S>(t, acc);
 }
 
 using TileFunction = void (*)(const TileArgs &);
 
-// Every height, for one panel with each number of vectors in use, and for several whole panels in flight.
+// Every height, with every number of vectors that its registers hold.
 template <class Tile> struct Microkernels {
-  TileFunction one[Tile::rows][Tile::vectors];
-  TileFunction wide[Tile::rows];
-  TileFunction gathered_one[most_gathered_rows][Tile::vectors];
-  TileFunction gathered_wide[most_gathered_rows];
+  TileFunction whole[Tile::rows][Tile::most_vectors];
+  TileFunction part[Tile::rows][Tile::most_vectors];
 };
-
-// Panels that a tile of so many rows holds in flight: as many as there are accumulators for, at most four.
-template <class Tile> constexpr int panels_in_flight(int rows) {
-  const int fit = Tile::accumulators / (rows * Tile::vectors);
-  return fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
-}
 
 template <class Tile, int Rows, int... Vector>
 constexpr void add_height(Microkernels<Tile> &all, std::integer_sequence<int, Vector...>) {
-  ((all.one[Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, 1>), ...);
-  all.wide[Rows - 1] = &microkernel<Tile, Rows, Tile::vectors, panels_in_flight<Tile>(Rows)>;
-  if constexpr (Rows <= most_gathered_rows) {
-    ((all.gathered_one[Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, 1, true>), ...);
-    all.gathered_wide[Rows - 1] = &microkernel<Tile, Rows, Tile::vectors, panels_in_flight<Tile>(Rows), true>;
-  }
+  ((all.whole[Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, false>), ...);
+  ((all.part[Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, true>), ...);
 }
 
 template <class Tile, int... Row> constexpr Microkernels<Tile> make_microkernels(std::integer_sequence<int, Row...>) {
   Microkernels<Tile> all{};
-  (add_height<Tile, Row + 1>(all, std::make_integer_sequence<int, Tile::vectors>()), ...);
+  (add_height<Tile, Row + 1>(all, std::make_integer_sequence<int, Tile::in_flight(Row + 1, false)>()), ...);
   return all;
 }
 

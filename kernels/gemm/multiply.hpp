@@ -1,39 +1,63 @@
-// The blocked product behind every GEMM-like operation: packs, runs the microkernel over the tiles of each task, and
-// lets the caller finish each block of C while it is in cache (activation, batch normalization).
+// The blocked product behind every GEMM-like operation: packs what the plan says, runs the microkernel over the tiles of each
+// task, and lets the caller finish each panel of C while it is in cache (activation, batch normalization).
 #pragma once
 
 #include <kernels/gemm/choose.hpp>
 #include <kernels/gemm/microkernel.hpp>
 #include <kernels/gemm/pack.hpp>
+#include <kernels/gemm/skinny.hpp>
+#include <kernels/gemm/turned.hpp>
 
 namespace lanefold::gemm {
 
-// Does nothing with a finished block.
+// Does nothing with a finished panel.
 struct Leave {
   void operator()(int64_t, int64_t, int64_t, int64_t) const {}
+};
+
+// total in even parts of at most `most`, the larger ones first.
+class EvenParts {
+public:
+  EvenParts(int64_t total, int64_t most) : count_(total <= most ? total > 0 : ceil_div(total, most)) {
+    size_ = count_ <= 1 ? total : total / count_;
+    larger_ = total - size_ * count_;
+  }
+  int64_t count() const { return count_; }
+  int64_t size(int64_t index) const { return size_ + (index < larger_); }
+
+private:
+  int64_t count_, size_, larger_;
 };
 
 template <class Tile, class Finish> class Multiply {
 public:
   Multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish())
       : host_(host), x_(product), plan_(plan), finish_(finish) {
-    pass_depth_ = larger(1, smaller(x_.k, most_pass_depth / plan.k_block * plan.k_block));
-    pass_groups_ = larger(1, smaller(plan.groups, most_pass_columns / (plan.group_panels * Tile::columns)));
-    pass_chunks_ = larger(1, smaller(plan.chunks, most_chunk_rows / plan.chunk_rows));
+    packs_a_ = plan.place_a == Place::packed;
+    packs_b_ = plan.place_b == Place::packed && !x_.packed_b;
+    if (!packs_a_ && !packs_b_) { // nothing is shared, so all is done at once
+      pass_depth_ = larger(1, x_.k), pass_groups_ = plan.groups, pass_chunks_ = plan.chunks;
+      return;
+    }
+    pass_depth_ = x_.k <= most_pass_depth ? larger(1, x_.k) : most_pass_depth / plan.k_block * plan.k_block;
+    pass_groups_ = plan.groups == 1 ? 1
+                                    : larger(1, smaller(plan.groups, most_pass_columns /
+                                                                         (plan.group_panels * Tile::columns)));
+    pass_chunks_ = plan.chunks == 1 ? 1 : larger(1, smaller(plan.chunks, most_shared_rows / plan.chunk_rows));
+    shares_b_ = packs_b_ && plan.chunks > 1;
     chunk_panels_ = ceil_div(plan.chunk_rows, Tile::rows);
-    a_floats_ = plan_.place_a == Place::packed ? pass_chunks_ * chunk_panels_ * Tile::rows * pass_depth_ : 0;
-    // In place, the last panel is packed all the same if it is not whole: vectors would read beyond the matrix.
-    b_floats_ = x_.packed_b ? 0
-                            : (plan_.place_b == Place::packed ? pass_groups_ * plan.group_panels : 1) * Tile::columns *
-                                  pass_depth_;
+    a_floats_ = packs_a_ ? round_up(pass_chunks_ * chunk_panels_ * Tile::rows * pass_depth_, 16) : 0;
+    if (packs_b_)
+      b_floats_ = shares_b_ ? pass_groups_ * plan.group_panels * Tile::columns * pass_depth_
+                            : pass_groups_ * own_panels() * Tile::columns * plan.k_block;
   }
 
-  // The second half begins at a multiple of 16 floats, so that vector loads do not straddle cache lines.
-  int64_t scratch_floats() const { return round_up(a_floats_, 16) + b_floats_; }
+  // The second part begins at a multiple of 16 floats, so that vector loads do not straddle cache lines.
+  int64_t scratch_floats() const { return a_floats_ + b_floats_; }
 
   void run(float *scratch) {
     a_panels_ = scratch;
-    b_panels_ = scratch + round_up(a_floats_, 16);
+    b_panels_ = scratch + a_floats_;
     for (int64_t g = 0; g < plan_.groups; g += pass_groups_)
       for (int64_t c = 0; c < plan_.chunks; c += pass_chunks_)
         for (int64_t k0 = 0; k0 == 0 || k0 < x_.k; k0 += pass_depth_)
@@ -42,33 +66,42 @@ public:
   }
 
 private:
+  using S = typename Tile::Simd;
+
   // Chunks first_chunk.. times groups first_group.. over k0..k0+depth-1.
   struct Pass {
     int64_t first_chunk, chunks, first_group, groups, k0, depth;
   };
 
+  // A chunk has even tiles; panels of one chunk lie as if all had Tile::rows.
+  EvenParts tiles_of(int64_t rows) const { return EvenParts(rows, Tile::rows); }
+
+  // Panels of B that a task packs at once for itself: of a few rows only, so that a row's page is visited once for several.
+  int64_t own_panels() const {
+    const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, larger(1, x_.m)));
+    const int64_t in_flight = Tile::in_flight(static_cast<int>(tiles.size(0)), true) / Tile::vectors;
+    const int64_t fit = own_panel_bytes / (plan_.k_block * Tile::columns * static_cast<int64_t>(sizeof(float)));
+    return smaller(plan_.group_panels, round_up(larger(1, fit), in_flight));
+  }
+
   void run_pass(const Pass &pass) {
-    const bool pack_a_at_all = plan_.place_a == Place::packed, pack_b_at_all = !x_.packed_b;
-    const bool share_a = pass.groups > 1 && pack_a_at_all; // several tasks read a chunk of A
-    const bool share_b = pass.chunks > 1 && pack_b_at_all; // several tasks read a group of B
-    const int64_t a_units = share_a ? pass.chunks * chunk_panels_ : 0;
-    const int64_t b_units = share_b ? pass.groups * plan_.group_panels : 0;
+    const bool shares_a = packs_a_ && pass.groups > 1; // several tasks read a chunk of A
+    const int64_t a_units = shares_a ? pass.chunks * chunk_panels_ : 0;
+    const int64_t b_units = shares_b_ ? pass.groups * plan_.group_panels : 0;
     if (a_units + b_units > 0) {
       const int64_t pieces = smaller(a_units + b_units, most_tasks(host_->threads));
       for_each_task(host_, pieces, [&](int64_t index) {
         const Range range = piece(a_units + b_units, 1, pieces, index);
         for (int64_t unit = range.begin; unit < range.end; ++unit) {
           if (unit < a_units) pack_a(pass, unit / chunk_panels_, unit % chunk_panels_);
-          else pack_b(pass, unit - a_units);
+          else pack_shared_b(pass, unit - a_units);
         }
       });
     }
     for_each_task(host_, pass.chunks * pass.groups, [&](int64_t index) {
-      const int64_t chunk = index % pass.chunks, group = index / pass.chunks;
-      if (pack_a_at_all && !share_a)
+      const int64_t group = pass.chunks == 1 ? index : index / pass.chunks, chunk = index - group * pass.chunks;
+      if (packs_a_ && !shares_a)
         for (int64_t panel = 0; panel < chunk_panels_; ++panel) pack_a(pass, chunk, panel);
-      if (pack_b_at_all && !share_b)
-        for (int64_t panel = 0; panel < plan_.group_panels; ++panel) pack_b(pass, group * plan_.group_panels + panel);
       compute(pass, chunk, group);
     });
   }
@@ -78,108 +111,135 @@ private:
   }
 
   void pack_a(const Pass &pass, int64_t chunk, int64_t panel) const {
-    const int64_t first = (pass.first_chunk + chunk) * plan_.chunk_rows;
-    const int64_t row = first + panel * Tile::rows, end = smaller(x_.m, first + plan_.chunk_rows);
-    if (row < end)
-      pack_panel<S, Tile::rows>(x_.a, row, end - row, pass.k0, pass.depth, x_.alpha, a_panel(pass, chunk, panel));
+    int64_t row = (pass.first_chunk + chunk) * plan_.chunk_rows;
+    const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, x_.m - row));
+    if (panel >= tiles.count()) return;
+    for (int64_t before = 0; before < panel; ++before) row += tiles.size(before);
+    pack_panel<S, Tile::rows>(x_.a, row, tiles.size(panel), pass.k0, pass.depth, x_.alpha, a_panel(pass, chunk, panel));
   }
 
-  void pack_b(const Pass &pass, int64_t panel) const {
+  void pack_shared_b(const Pass &pass, int64_t panel) const {
     const int64_t column = (pass.first_group * plan_.group_panels + panel) * Tile::columns;
-    if (column >= x_.n) return;
-    if (plan_.place_b == Place::in_place) {
-      if (x_.n - column >= Tile::columns) return;
-      panel = 0; // the only one
-    }
-    pack_panel<S, Tile::columns>(x_.b, column, x_.n - column, pass.k0, pass.depth, 1.0f,
-                                 b_panels_ + panel * Tile::columns * pass.depth);
+    if (column < x_.n)
+      pack_panel<S, Tile::columns>(x_.b, column, x_.n - column, pass.k0, pass.depth, 1.0f,
+                                   b_panels_ + panel * Tile::columns * pass.depth);
   }
 
-  // One chunk of one group: k in blocks, so that a panel of B stays in the first-level cache over all rows.
+  // One chunk of one group: k in blocks; in each, a step of panels of B stays in cache while all rows pass.
   void compute(const Pass &pass, int64_t chunk, int64_t group) const {
     const int64_t row = (pass.first_chunk + chunk) * plan_.chunk_rows;
-    const int64_t rows = smaller(plan_.chunk_rows, x_.m - row);
     const int64_t column = (pass.first_group + group) * plan_.group_panels * Tile::columns;
+    const int64_t rows = smaller(plan_.chunk_rows, x_.m - row);
     const int64_t columns = smaller(plan_.group_panels * Tile::columns, x_.n - column);
-    const int64_t panel_stride = Tile::columns * (x_.packed_b ? x_.k : pass.depth);
+    const EvenParts tiles = tiles_of(rows);
+    const int tallest = static_cast<int>(tiles.size(0));
+    const bool in_place = plan_.place_b == Place::in_place;
+    const int64_t unit = plan_.place_b == Place::packed ? Tile::columns : S::width;
+    const int64_t units = plan_.place_b == Place::transposed ? skinny_blocks(tallest)
+                          : in_place                         ? Tile::in_flight(tallest, false)
+                                                             : Tile::in_flight(tallest, true) / Tile::vectors;
+    const bool own = packs_b_ && !shares_b_;
+    const int64_t at_once = own ? own_panels() * Tile::columns : columns;
     for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.k_block) {
-      TileArgs tile{};
-      tile.kc = smaller(plan_.k_block, pass.depth - p);
-      tile.a_line = x_.a.stride;
-      tile.a_k = plan_.place_a == Place::packed ? Tile::rows : plan_.place_a == Place::in_place ? x_.a.stride : 1;
-      tile.ldc = x_.ldc;
-      tile.beta = x_.beta;
-      tile.start = pass.k0 + p == 0 ? x_.start : Start::carry;
-      Columns columns_of_b{};
-      columns_of_b.first = column, columns_of_b.count = columns;
-      if (plan_.place_b == Place::in_place) {
-        columns_of_b.b = x_.b.at(column, pass.k0 + p);
-        columns_of_b.b_k = x_.b.stride, columns_of_b.panel_stride = Tile::columns;
-        columns_of_b.tail = b_panels_ + p * Tile::columns;
-      } else {
-        columns_of_b.b = (x_.packed_b ? x_.packed_b + column / Tile::columns * panel_stride + pass.k0 * Tile::columns
-                                      : b_panels_ + group * plan_.group_panels * panel_stride) +
-                         p * Tile::columns;
-        columns_of_b.b_k = Tile::columns, columns_of_b.panel_stride = panel_stride;
-      }
-      for (int64_t panel = 0; panel * Tile::rows < rows; ++panel) {
-        tile.a = plan_.place_a == Place::packed ? a_panel(pass, chunk, panel) + p * Tile::rows
-                                                : x_.a.at(row + panel * Tile::rows, pass.k0 + p);
-        const int tile_rows = static_cast<int>(smaller(Tile::rows, rows - panel * Tile::rows));
-        run_row(tile, tile_rows, row + panel * Tile::rows, columns_of_b);
+      Block block{};
+      block.chunk = chunk, block.row = row, block.p = p, block.k = pass.k0 + p;
+      block.kc = smaller(plan_.k_block, pass.depth - p);
+      const bool completes = block.k + block.kc == x_.k;
+      for (int64_t first = column; first < column + columns; first += at_once) {
+        const int64_t end = smaller(first + at_once, column + columns);
+        if (own) pack_own_b(block, group, first, end - first);
+        const EvenParts steps((end - first + unit - 1) / unit, units);
+        int64_t j = first;
+        for (int64_t step = 0; step < steps.count(); ++step) {
+          const int64_t next = smaller(j + steps.size(step) * unit, end);
+          run_step(pass, block, tiles, own ? own_b(group, block, j - first) : nullptr, j, next - j);
+          if (completes) finish_(row, rows, j, next - j);
+          j = next;
+        }
       }
     }
-    if (pass.k0 + pass.depth == x_.k) finish_(row, rows, column, columns);
   }
 
-  // Columns first.. of B at one block of k.
-  struct Columns {
-    int64_t first, count;
-    const float *b;
-    int64_t b_k, panel_stride;
-    const float *tail; // the last panel if it is not whole and the others are in place
+  // Rows from `row` at k..k+kc-1, which is p.. of the pass.
+  struct Block {
+    int64_t chunk, row, p, k, kc;
   };
 
-  // The tiles of one panel of A along the group's columns.
-  void run_row(TileArgs tile, int rows, int64_t row, const Columns &columns) const {
-    const auto &kernels = microkernels<Tile>;
-    const bool gathered = plan_.place_a == Place::gathered;
-    const int wide = panels_in_flight<Tile>(rows);
-    tile.last = S::width;
-    tile.b_k = columns.b_k;
-    tile.panel_stride = columns.panel_stride;
-    for (int64_t j = 0; j < columns.count;) {
-      tile.b = columns.b + j / Tile::columns * tile.panel_stride;
-      tile.c = x_.c + row * x_.ldc + columns.first + j;
-      tile.bias = x_.bias ? x_.bias + columns.first + j : nullptr;
-      if (wide > 1 && columns.count - j >= wide * Tile::columns) {
-        (gathered ? kernels.gathered_wide : kernels.wide)[rows - 1](tile);
-        j += wide * Tile::columns;
-        continue;
+  // All tiles of the chunk over columns j.., which are in flight at once.  own: their panels, if the task has packed them.
+  void run_step(const Pass &pass, const Block &block, const EvenParts &tiles, const float *own, int64_t j,
+                int64_t columns) const {
+    TileArgs t;
+    t.kc = block.kc;
+    t.ldc = x_.ldc;
+    t.beta = x_.beta;
+    t.start = block.k == 0 ? x_.start : Start::carry;
+    t.bias = x_.bias + (x_.bias ? j : 0);
+    const int64_t vectors = (columns + S::width - 1) / S::width;
+    t.last = static_cast<int>(columns - (vectors - 1) * S::width);
+    place_b(pass, block, own, j, t);
+    t.a_line = packs_a_ ? 1 : x_.a.line_stride();
+    t.a_k = packs_a_ ? Tile::rows : x_.a.k_stride();
+
+    int64_t row = block.row;
+    for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+      const int64_t rows = tiles.size(tile);
+      t.a = packs_a_ ? a_panel(pass, block.chunk, tile) + block.p * Tile::rows : x_.a.at(row, block.k);
+      const TileFunction kernel = plan_.place_b == Place::transposed ? skinny_kernels<Tile>.of[rows - 1][vectors - 1]
+                                  : plan_.place_b == Place::in_place && t.last != S::width
+                                      ? microkernels<Tile>.part[rows - 1][vectors - 1]
+                                      : microkernels<Tile>.whole[rows - 1][vectors - 1];
+      if (x_.c_by_columns) {
+        run_turned<Tile>(kernel, t, x_.c + j * x_.ldc + row, x_.ldc, static_cast<int>(rows), static_cast<int>(columns));
+      } else {
+        t.c = x_.c + row * x_.ldc + j;
+        kernel(t);
       }
-      const int64_t width = smaller(Tile::columns, columns.count - j);
-      const int64_t vectors = ceil_div(width, S::width);
-      tile.last = static_cast<int>(width - (vectors - 1) * S::width);
-      if (columns.tail && width < Tile::columns) {
-        tile.b = columns.tail;
-        tile.b_k = Tile::columns;
-      }
-      (gathered ? kernels.gathered_one : kernels.one)[rows - 1][vectors - 1](tile);
-      j += Tile::columns;
+      row += rows;
     }
   }
 
-  using S = typename Tile::Simd;
+  // Where the columns from j of B are read from.
+  void place_b(const Pass &pass, const Block &block, const float *own, int64_t j, TileArgs &t) const {
+    if (plan_.place_b != Place::packed) {
+      t.b = x_.b.at(j, block.k);
+      t.b_k = x_.b.stride;
+      t.panel_stride = Tile::columns;
+      return;
+    }
+    t.b_k = Tile::columns;
+    if (x_.packed_b) {
+      t.panel_stride = Tile::columns * x_.k;
+      t.b = x_.packed_b + j / Tile::columns * t.panel_stride + block.k * Tile::columns;
+    } else if (own) {
+      t.panel_stride = Tile::columns * block.kc;
+      t.b = own;
+    } else {
+      t.panel_stride = Tile::columns * pass.depth;
+      const int64_t first = pass.first_group * plan_.group_panels * Tile::columns;
+      t.b = b_panels_ + (j - first) * pass.depth + block.p * Tile::columns;
+    }
+  }
+
+  float *own_b(int64_t group, const Block &block, int64_t column) const {
+    return b_panels_ + group * own_panels() * Tile::columns * plan_.k_block + column * block.kc;
+  }
+
+  void pack_own_b(const Block &block, int64_t group, int64_t first, int64_t columns) const {
+    for (int64_t j = 0; j < columns; j += Tile::columns)
+      pack_panel<S, Tile::columns>(x_.b, first + j, columns - j, block.k, block.kc, 1.0f, own_b(group, block, j));
+  }
+
   const lf_host *host_;
   const Product &x_;
   const Plan &plan_;
   const Finish finish_;
-  int64_t pass_depth_, pass_groups_, pass_chunks_, chunk_panels_, a_floats_, b_floats_;
+  bool packs_a_, packs_b_, shares_b_ = false;
+  int64_t pass_depth_, pass_groups_, pass_chunks_, chunk_panels_ = 0, a_floats_ = 0, b_floats_ = 0;
   float *a_panels_ = nullptr, *b_panels_ = nullptr;
 };
 
-// C = chain from `start` over k of (alpha * A) * B; finish(row, rows, column, columns) is called once for each block of
-// C when it is complete, in the task that computed it.
+// C = chain from `start` over k of (alpha * A) * B; finish(row, rows, column, columns) is called once for each panel of a
+// chunk of C when it is complete, in the task that computed it.
 template <class Tile, class Finish = Leave>
 lf_status multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish()) {
   Multiply<Tile, Finish> multiply(host, product, plan, finish);

@@ -13,6 +13,8 @@ struct Operand {
   bool along_k;
 
   const float *at(int64_t line, int64_t k) const { return data + (along_k ? line * stride + k : k * stride + line); }
+  int64_t line_stride() const { return along_k ? stride : 1; }
+  int64_t k_stride() const { return along_k ? 1 : stride; }
 };
 
 // What the chain begins from.
@@ -34,6 +36,17 @@ struct Product {
   const float *packed_b = nullptr; // b_panels[ceil(n/NR)][k][NR]
   float *c = nullptr;
   int64_t ldc = 0;
+  bool c_by_columns = false; // element (i, j) of C lies at c[j * ldc + i], not at c[i * ldc + j]
 };
+
+// The same product as C^T = B^T A^T: vectors then run along the rows of C, not the columns.  alpha must be 1, for it is
+// A that is scaled.
+inline Product swapped(const Product &x) {
+  Product y = x;
+  y.m = x.n, y.n = x.m;
+  y.a = x.b, y.b = x.a;
+  y.c_by_columns = !x.c_by_columns;
+  return y;
+}
 
 } // namespace lanefold::gemm

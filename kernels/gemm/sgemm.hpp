@@ -24,7 +24,7 @@ inline Product sgemm_product(const lf_sgemm_args *args) {
 }
 
 template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *args) {
-  const Product x = sgemm_product(args);
+  const Product x = oriented<Tile>(sgemm_product(args));
   return multiply<Tile>(host, x, choose<Tile>(x, host->threads));
 }
 

@@ -1,16 +1,31 @@
 // A register tile: MR = rows, NR = columns = vectors * width.  Each plugin names its own.
 #pragma once
 
+#include <cstdint>
+
 namespace lanefold::gemm {
 
-// accumulators: registers that may hold sums at once, what the operands need left free.
-template <class S, int Rows, int Vectors, int Accumulators> struct Tile {
+// Vectors in flight for a tile of so many rows: each is loaded once and kept for all rows, and one register holds an
+// element of A.  One row needs no copies: its vectors of B are operands in memory.
+constexpr int vectors_in_flight(int rows, int registers) {
+  constexpr int most = 16;
+  const int fit = rows == 1 ? registers - 2 : (registers - 1) / (rows + 1);
+  return fit < most ? fit : most;
+}
+
+template <class S, int Rows, int Vectors> struct Tile {
   using Simd = S;
   static constexpr int rows = Rows;
   static constexpr int vectors = Vectors;
   static constexpr int columns = Vectors * S::width;
-  static constexpr int accumulators = Accumulators;
-  static_assert(Rows * Vectors <= Accumulators, "the tile does not fit the registers");
+  static constexpr int most_vectors = vectors_in_flight(1, S::registers);
+
+  // Whole panels only, where panels are not neighbours.
+  static constexpr int in_flight(int rows_in_use, bool panels) {
+    const int fit = vectors_in_flight(rows_in_use, S::registers);
+    return panels ? fit / Vectors * Vectors : fit;
+  }
+  static_assert(vectors_in_flight(Rows, S::registers) >= Vectors, "the tile does not fit the registers");
 };
 
 } // namespace lanefold::gemm

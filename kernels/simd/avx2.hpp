@@ -9,6 +9,7 @@ namespace lanefold::simd {
 
 struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
   static constexpr const char *name = "avx2";
+  static constexpr int registers = 16;
 
   static __m256i mask(int count) {
     alignas(32) static constexpr int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};

@@ -9,6 +9,7 @@ namespace lanefold::simd {
 
 struct Avx512 : XsimdBase<xsimd::avx512f> {
   static constexpr const char *name = "avx512";
+  static constexpr int registers = 32;
 
   static __mmask16 mask(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
   static V load_part(const float *p, int count) { return _mm512_maskz_loadu_ps(mask(count), p); }

@@ -7,7 +7,7 @@
 namespace {
 
 // 16 registers: 12 sums, 2 of B, 1 of A.  12 chains fill two FMA ports of latency 4 or 5.
-using Tile = lanefold::gemm::Tile<lanefold::simd::Avx2, 6, 2, 12>;
+using Tile = lanefold::gemm::Tile<lanefold::simd::Avx2, 6, 2>;
 
 } // namespace
 

@@ -7,7 +7,7 @@
 namespace {
 
 // 32 registers: 28 sums, 2 of B, 1 of A.
-using Tile = lanefold::gemm::Tile<lanefold::simd::Avx512, 14, 2, 28>;
+using Tile = lanefold::gemm::Tile<lanefold::simd::Avx512, 14, 2>;
 
 } // namespace
 

@@ -7,7 +7,7 @@
 namespace {
 
 // 32 registers: 24 sums, 3 of B, 1 of A.
-using Tile = lanefold::gemm::Tile<lanefold::simd::Neon, 8, 3, 24>;
+using Tile = lanefold::gemm::Tile<lanefold::simd::Neon, 8, 3>;
 
 } // namespace
 

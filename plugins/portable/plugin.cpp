@@ -8,7 +8,7 @@ namespace {
 
 // Both SSE2 and AArch64's NEON have lanes of 4; 16 registers (32 on AArch64): 8 sums, 2 of B, and room for the software
 // multiply-add.
-using Tile = lanefold::gemm::Tile<lanefold::simd::Portable, 4, 2, 8>;
+using Tile = lanefold::gemm::Tile<lanefold::simd::Portable, 4, 2>;
 
 } // namespace
 
