@@ -1,0 +1,48 @@
+// The context of this process, and the products on it.
+#include "product.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace lanefold::cblas {
+namespace {
+
+[[noreturn]] void stop(const lf_context *context) {
+  std::fprintf(stderr, "liblanefold_cblas: %s\n", lf_last_error(context));
+  std::abort();
+}
+
+lf_context *make_context() {
+  lf_context *made = nullptr;
+  if (lf_context_create(nullptr, &made) != LF_OK) stop(nullptr);
+  return made;
+}
+
+// lf_sgemm takes operands of different strides for overlapping where their ranges of bytes meet; BLAS allows those that
+// share no element.  A single row is compared exactly, and its chains are the same.
+lf_status multiply_by_rows(lf_context *context, lf_sgemm_args product) {
+  const int64_t rows = product.m;
+  const int64_t to_next_row = product.flags & LF_TRANSPOSE_A ? 1 : product.lda;
+  product.m = 1;
+  lf_status status = LF_OK;
+  for (int64_t i = 0; i < rows && status == LF_OK; ++i) {
+    status = lf_sgemm(context, &product);
+    product.a += to_next_row;
+    product.c += product.ldc;
+  }
+  return status;
+}
+
+} // namespace
+
+void multiply(lf_sgemm_args product) {
+  static lf_context *const context = make_context(); // never freed: a destructor at exit may still multiply
+  if (product.alpha == 0) product.k = 0;
+  if (product.k == 0) product.a = product.b = nullptr; // not read, so nothing can overlap them
+  product.struct_size = sizeof product;
+  lf_status status = lf_sgemm(context, &product);
+  if (status == LF_INVALID_ARGUMENT && product.k > 0) status = multiply_by_rows(context, product);
+  if (status != LF_OK) stop(context);
+}
+
+} // namespace lanefold::cblas

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# mistakes.sh PROGRAM: without handlers of its own, a program ends at a bad argument, whose number is the caller's, and
+# where there is no context.  A mistake of a library whose handler is hidden still reaches that handler.
+set -eu
+program=$1
+
+# ends STATUS TEXT COMMAND...
+ends() {
+  status=$1 text=$2
+  shift 2
+  ended=0
+  output=$("$@" 2>&1) || ended=$?
+  case $ended:$output in
+    "$status:"*"$text"*) echo "$*: $text" ;;
+    *) echo "$*: ended with $ended, expected $status and '$text': $output"; exit 1 ;;
+  esac
+}
+
+ends 0 '' "$program" none
+ends 1 'Parameter 9 to routine cblas_sgemm was incorrect' "$program" row-major
+ends 1 'Parameter 9 to routine cblas_sgemm was incorrect' "$program" column-major
+ends 1 'On entry to SGEMM parameter number 8 had an illegal value' "$program" fortran
+ends 3 "the other library's handler: cblas_ssymm 6" "$program" other
+ulimit -c 0
+ends 134 'liblanefold_cblas: lf_context_create: ' env LANEFOLD_ISA=none "$program" none
