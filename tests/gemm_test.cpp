@@ -1,62 +1,8 @@
 // lf_sgemm: every element is the documented chain, bit for bit, on every shape, stride and thread count.
-#include "support.hpp"
+#include "gemm_support.hpp"
 
 using namespace lanefold;
 using namespace lanefold::test;
-
-namespace {
-
-struct Case {
-  int64_t m, n, k;
-  uint32_t flags;
-  float alpha, beta;
-};
-
-// The chain as gemm.h words it, in one float at a time.
-float chain(const Case &p, const Matrix &a, const Matrix &b, float c, int64_t i, int64_t j) {
-  float sum = p.beta == 0.0f ? 0.0f : p.beta * c;
-  for (int64_t q = 0; q < (p.alpha == 0.0f ? 0 : p.k); ++q) {
-    const float x = p.flags & LF_TRANSPOSE_A ? a(q, i) : a(i, q);
-    const float y = p.flags & LF_TRANSPOSE_B ? b(j, q) : b(q, j);
-    sum = std::fma(p.alpha * x, y, sum);
-  }
-  return sum;
-}
-
-lf_sgemm_args arguments(const Case &p, const Matrix &a, const Matrix &b, Matrix &c) {
-  auto x = args<lf_sgemm_args>();
-  x.flags = p.flags;
-  x.m = p.m, x.n = p.n, x.k = p.k;
-  x.alpha = p.alpha, x.beta = p.beta;
-  x.a = a.data(), x.lda = a.stride();
-  x.b = b.data(), x.ldb = b.stride();
-  x.c = c.data(), x.ldc = c.stride();
-  return x;
-}
-
-template <class Fill> void check_case(const Context &context, const Case &p, Random &random, Fill fill) {
-  const bool ta = p.flags & LF_TRANSPOSE_A, tb = p.flags & LF_TRANSPOSE_B;
-  Matrix a(ta ? p.k : p.m, ta ? p.m : p.k, random.below(4), random.below(16));
-  Matrix b(tb ? p.n : p.k, tb ? p.k : p.n, random.below(4), random.below(16));
-  Matrix c(p.m, p.n, random.below(4), random.below(16));
-  a.fill(fill);
-  b.fill(fill);
-  if (p.beta == 0.0f) c.nan();
-  else c.fill(fill);
-  Matrix expected = c;
-  expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
-  context.sgemm(arguments(p, a, b, c));
-  CAPTURE(p.m);
-  CAPTURE(p.n);
-  CAPTURE(p.k);
-  CAPTURE(p.flags);
-  CAPTURE(p.alpha);
-  CAPTURE(p.beta);
-  CHECK(differing(c, expected) == 0);
-  CHECK(c.gaps_untouched());
-}
-
-} // namespace
 
 TEST_CASE("a product is the documented chain on sizes around every tile and block") {
   const Context one = context(1), three = context(3);
@@ -83,49 +29,74 @@ TEST_CASE("large products, more than one block in every direction, are the same 
       check_case(*context, p, random, [&](int64_t, int64_t) { return random.uniform(-1, 1); });
 }
 
-TEST_CASE("small integers multiply exactly") {
-  const Context one = context(1);
+TEST_CASE("small integers multiply exactly, whatever the transposes, factors and threads") {
+  const Context one = context(1), three = context(3);
   Random random(3);
-  for (int i = 0; i < 100; ++i) {
-    Case p{random.between(1, 80),
-           random.between(1, 80),
-           random.between(1, 300),
-           static_cast<uint32_t>(random.below(4)),
-           1.0f,
-           0.0f};
-    check_case(one, p, random, [&](int64_t, int64_t) { return random.integer(8); });
-  }
+  for (const float alpha : {1.0f, 2.0f, -3.0f})
+    for (const float beta : {0.0f, 1.0f, -2.0f})
+      for (uint32_t flags = 0; flags < 4; ++flags)
+        for (const Context *context : {&one, &three}) {
+          const Case p{random.between(1, 130), random.between(1, 130), random.between(1, 2000), flags, alpha, beta};
+          const auto small = [&](int64_t, int64_t) { return random.integer(8); }; // every sum stays below 2^24
+          Matrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n, 1);
+          a.fill(small);
+          b.fill(small);
+          c.fill(small);
+          Matrix expected = c;
+          expected.fill([&](int64_t i, int64_t j) {
+            int64_t sum = 0;
+            for (int64_t q = 0; q < p.k; ++q)
+              sum += static_cast<int64_t>(op_a(p, a, i, q)) * static_cast<int64_t>(op_b(p, b, q, j));
+            return static_cast<float>(static_cast<int64_t>(alpha) * sum + static_cast<int64_t>(beta * c(i, j)));
+          });
+          if (beta == 0.0f) c.nan();
+          CAPTURE(p);
+          context->sgemm(arguments(p, a, b, c));
+          CHECK(differing(c, expected) == 0);
+          CHECK(c.gaps_untouched());
+        }
 }
 
-TEST_CASE("NaN and infinity come out as IEEE has it, also where the other operand is 0") {
-  const Context one = context(1);
-  Matrix a(3, 4), b(4, 5), c(3, 5);
-  a.fill([](int64_t, int64_t) { return 0.0f; });
-  b.fill([](int64_t, int64_t) { return 1.0f; });
-  a(1, 2) = INFINITY;
-  b(0, 3) = NAN;
-  b(3, 4) = -INFINITY;
-  one.sgemm(arguments({3, 5, 4, 0, 1, 0}, a, b, c));
-  CHECK(c(0, 0) == 0.0f);
-  CHECK(c(1, 0) == INFINITY);
-  CHECK(std::isnan(c(0, 3)));
-  CHECK(std::isnan(c(2, 4)));
-}
-
-TEST_CASE("subnormal, huge and half-way sums round once") {
-  const Context one = context(1);
-  Random random(4);
-  for (int i = 0; i < 60; ++i) {
-    Case p{random.between(1, 20), random.between(1, 40), random.between(1, 40), 0, 1.0f, 1.0f};
-    check_case(one, p, random, [&](int64_t, int64_t) {
-      const int kind = static_cast<int>(random.below(5));
-      const float x = std::bit_cast<float>(static_cast<uint32_t>(random.bits()) & 0x007fffffu); // subnormal
-      if (kind == 0) return x;
-      if (kind == 1) return std::ldexp(random.uniform(1, 2), -70);
-      if (kind == 2) return std::ldexp(1.0f + random.integer(1) * 0x1p-23f, static_cast<int>(random.between(-1, 24)));
-      if (kind == 3) return random.integer(2) * 0x1p-12f;
-      return std::ldexp(random.uniform(-2, 2), static_cast<int>(random.between(-60, 60)));
-    });
+// |c - exact| <= k u S for each element, S = sum |a b|, u = 2^-24, with no term in u^2 however long the chain.  With
+// c_p the chain after p steps, E_p = |c_p - exact_p| and S_p the sum of the first p products, E_p <= p u S_p follows
+// step by step; a fused step errs by the distance from ab + c to the nearest float, and
+//   - if |ab| <= u S_(p-1): c itself is a float, so the step errs by at most |ab|, and
+//     E_p <= (p-1) u S_(p-1) + u S_(p-1) <= p u S_p;
+//   - else the step errs by at most u |ab + c| <= u (S_p + E_(p-1)) <= u S_p + (p-1) u u S_(p-1), which is at most
+//     u S_p + (p-1) u |ab|, and E_p <= (p-1) u S_(p-1) + (p-1) u |ab| + u S_p = p u S_p.
+// The first step, from 0, is of the second kind: it rounds the product.  Nothing underflows: every sum is a multiple of
+// 2^-106, for the last bit of a factor is worth 2^-53 or more.  The reference, k sums in double, and S err by k 2^-53 S
+// each at most, which the bound allows for.
+TEST_CASE("the error of a product stays within k 2^-24 sum |a||b|, element by element") {
+  const Context one = context(1), three = context(3);
+  Random random(6);
+  const auto wide = [&](int64_t, int64_t) {
+    const float sign = random.below(2) ? 1.0f : -1.0f;
+    return std::ldexp(sign * random.uniform(1, 2), static_cast<int>(random.between(-30, 30)));
+  };
+  const auto even = [&](int64_t, int64_t) { return random.uniform(1, 2); }; // errors add up most
+  for (int turn = 0; turn < 48; ++turn) {
+    const int64_t k = turn < 8 ? 3000 : random.between(1, 3000);
+    const Case p{random.between(1, 40), random.between(1, 40), k, static_cast<uint32_t>(turn % 4), 1.0f, 0.0f};
+    Matrix a(p.a_rows(), p.a_columns(), 1), b(p.b_rows(), p.b_columns(), 2), c(p.m, p.n);
+    for (Matrix *x : {&a, &b}) turn % 8 < 4 ? x->fill(wide) : x->fill(even);
+    c.nan();
+    (turn % 3 ? one : three).sgemm(arguments(p, a, b, c));
+    double worst = 0; // error as a part of its bound
+    for (int64_t i = 0; i < p.m; ++i)
+      for (int64_t j = 0; j < p.n; ++j) {
+        double exact = 0, magnitude = 0;
+        for (int64_t q = 0; q < k; ++q) {
+          const double product = static_cast<double>(op_a(p, a, i, q)) * op_b(p, b, q, j); // 48 bits: exact
+          exact += product;
+          magnitude += std::fabs(product);
+        }
+        const double bound = static_cast<double>(k) * (0x1p-24 + 0x1p-52) * magnitude;
+        const double error = std::fabs(c(i, j) - exact);
+        worst = error <= bound ? std::max(worst, error / bound) : INFINITY; // NaN is no error within the bound
+      }
+    CAPTURE(p);
+    CHECK(worst <= 1.0);
   }
 }
 

@@ -88,7 +88,7 @@ private:
 };
 
 // Elements whose bits differ; two NaNs count as equal, whatever their payload.
-inline int64_t differing(const Matrix &a, const Matrix &b) {
+template <class A, class B> int64_t differing(const A &a, const B &b) {
   int64_t count = 0;
   for (int64_t i = 0; i < a.rows(); ++i)
     for (int64_t j = 0; j < a.columns(); ++j)
