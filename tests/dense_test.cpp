@@ -1,4 +1,5 @@
 // Dense layers: fused and unfused agree bit for bit, forward and backward; packed weights; thread counts.
+#include "dense_support.hpp"
 #include "reference.hpp"
 
 using namespace lanefold;
@@ -6,96 +7,31 @@ using namespace lanefold::test;
 
 namespace {
 
-struct Layer {
-  Matrix x, w, bias, gamma, beta, running_mean, running_var, mean, inv_std, z, y;
-  lf_batch_norm bn = args<lf_batch_norm>();
-  bool with_bias = false, with_norm = false;
-  int32_t activation = LF_ELU;
-  float alpha = 1.0f;
-
-  Layer(int64_t m, int64_t n, int64_t k, Random &random, int64_t gap)
-      : x(m, k, gap), w(k, n, gap, 3), bias(1, n), gamma(1, n), beta(1, n), running_mean(1, n), running_var(1, n),
-        mean(1, n), inv_std(1, n), z(m, n, gap, 5), y(m, n, 2 * gap) {
-    x.random(random, -1, 2);
-    w.random(random);
-    bias.random(random);
-    gamma.random(random, 0.5f, 1.5f);
-    beta.random(random);
-    running_mean.random(random);
-    running_var.random(random, 0.5f, 2.0f);
-    mean.nan();
-    inv_std.nan();
-    z.nan();
-    y.nan();
-    bn.eps = 1e-3f, bn.momentum = 0.9f;
-  }
-
-  const lf_batch_norm *norm() {
-    bn.gamma = gamma.data(), bn.beta = beta.data();
-    bn.running_mean = running_mean.data(), bn.running_var = running_var.data();
-    bn.mean = mean.data(), bn.inv_std = inv_std.data();
-    return &bn;
-  }
-
-  void forward(const Context &context, uint32_t flags) {
-    auto a = args<lf_dense_forward_args>();
+// The forward pass by separate calls.
+void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
+  Matrix &z = layer.z, &y = layer.y;
+  auto product = args<lf_sgemm_args>();
+  product.m = layer.x.rows(), product.n = layer.w.columns(), product.k = layer.x.columns();
+  product.alpha = 1.0f, product.beta = layer.with_bias ? 1.0f : 0.0f;
+  product.a = layer.x.data(), product.lda = layer.x.stride(), product.b = layer.w.data(),
+  product.ldb = layer.w.stride();
+  product.c = z.data(), product.ldc = z.stride();
+  if (layer.with_bias) z.fill([&](int64_t, int64_t j) { return layer.bias(0, j); });
+  context.sgemm(product);
+  const Matrix *last = &z;
+  if (layer.with_norm) {
+    auto a = args<lf_batch_norm_forward_args>();
     a.flags = flags;
-    a.m = x.rows(), a.n = w.columns(), a.k = x.columns();
-    a.x = x.data(), a.ldx = x.stride(), a.w = w.data(), a.ldw = w.stride();
-    a.bias = with_bias ? bias.data() : nullptr;
-    a.batch_norm = with_norm ? norm() : nullptr;
-    a.activation = activation, a.alpha = alpha;
-    a.z = z.data(), a.ldz = z.stride(), a.y = y.data(), a.ldy = y.stride();
-    context.dense_forward(a);
+    a.m = z.rows(), a.n = z.columns();
+    a.x = z.data(), a.ldx = z.stride(), a.y = y.data(), a.ldy = y.stride();
+    a.batch_norm = layer.norm();
+    context.batch_norm_forward(a);
+    last = &y;
   }
-
-  // The same by separate calls.
-  void forward_unfused(const Context &context, uint32_t flags) {
-    auto product = args<lf_sgemm_args>();
-    product.m = x.rows(), product.n = w.columns(), product.k = x.columns();
-    product.alpha = 1.0f, product.beta = with_bias ? 1.0f : 0.0f;
-    product.a = x.data(), product.lda = x.stride(), product.b = w.data(), product.ldb = w.stride();
-    product.c = z.data(), product.ldc = z.stride();
-    if (with_bias) z.fill([&](int64_t, int64_t j) { return bias(0, j); });
-    context.sgemm(product);
-    const Matrix *last = &z;
-    if (with_norm) {
-      auto a = args<lf_batch_norm_forward_args>();
-      a.flags = flags;
-      a.m = z.rows(), a.n = z.columns();
-      a.x = z.data(), a.ldx = z.stride(), a.y = y.data(), a.ldy = y.stride();
-      a.batch_norm = norm();
-      context.batch_norm_forward(a);
-      last = &y;
-    }
-    auto act = args<lf_activation_forward_args>();
-    act.m = z.rows(), act.n = z.columns(), act.activation = activation, act.alpha = alpha;
-    act.x = last->data(), act.ldx = last->stride(), act.y = y.data(), act.ldy = y.stride();
-    context.activation_forward(act);
-  }
-};
-
-struct Gradients {
-  Matrix dw, dbias, dx, dgamma, dbeta;
-  Gradients(const Layer &layer, int64_t gap)
-      : dw(layer.w.rows(), layer.w.columns(), gap), dbias(1, layer.w.columns()),
-        dx(layer.x.rows(), layer.x.columns(), gap), dgamma(1, layer.w.columns()), dbeta(1, layer.w.columns()) {
-    for (Matrix *m : {&dw, &dbias, &dx, &dgamma, &dbeta}) m->nan();
-  }
-};
-
-void backward(const Context &context, Layer &layer, const Matrix &dy, Gradients &g) {
-  auto a = args<lf_dense_backward_args>();
-  a.m = layer.x.rows(), a.n = layer.w.columns(), a.k = layer.x.columns();
-  a.x = layer.x.data(), a.ldx = layer.x.stride(), a.w = layer.w.data(), a.ldw = layer.w.stride();
-  a.batch_norm = layer.with_norm ? layer.norm() : nullptr;
-  a.activation = layer.activation, a.alpha = layer.alpha;
-  a.z = layer.z.data(), a.ldz = layer.z.stride(), a.y = layer.y.data(), a.ldy = layer.y.stride();
-  a.dy = dy.data(), a.lddy = dy.stride(), a.dw = g.dw.data(), a.lddw = g.dw.stride();
-  a.dbias = layer.with_bias ? g.dbias.data() : nullptr;
-  a.dx = g.dx.data(), a.lddx = g.dx.stride();
-  if (layer.with_norm) a.dgamma = g.dgamma.data(), a.dbeta = g.dbeta.data();
-  context.dense_backward(a);
+  auto act = args<lf_activation_forward_args>();
+  act.m = z.rows(), act.n = z.columns(), act.activation = layer.activation, act.alpha = layer.alpha;
+  act.x = last->data(), act.ldx = last->stride(), act.y = y.data(), act.ldy = y.stride();
+  context.activation_forward(act);
 }
 
 // dt, BN's gradient and the two products by separate calls.
@@ -150,7 +86,7 @@ TEST_CASE("one fused call gives the bits of separate calls, whatever the activat
       fused.alpha = 0.75f;
       Layer unfused = fused, parallel = fused;
       fused.forward(one, flags);
-      unfused.forward_unfused(one, flags);
+      forward_unfused(one, unfused, flags);
       parallel.forward(three, flags);
       CAPTURE(s.m);
       CAPTURE(s.n);
@@ -217,22 +153,13 @@ TEST_CASE(
     Matrix transposed(s.n, s.k, 1);
     transposed.fill([&](int64_t i, int64_t j) { return layer.w(j, i); });
     for (const bool transpose : {false, true}) {
-      auto pack = args<lf_pack_weights_args>();
-      pack.flags = transpose ? LF_TRANSPOSE_B : 0;
-      pack.n = s.n, pack.k = s.k;
-      pack.w = transpose ? transposed.data() : layer.w.data();
-      pack.ldw = transpose ? transposed.stride() : layer.w.stride();
-      const PackedWeights packed = one.pack_weights(pack);
+      const PackedWeights packed = pack(one, transpose ? transposed : layer.w, transpose);
       for (const Context *context : {&one, &three}) {
-        Matrix y(s.m, s.n, 2);
-        y.nan();
-        auto a = args<lf_dense_infer_args>();
-        a.m = s.m, a.n = s.n, a.k = s.k;
-        a.x = layer.x.data(), a.ldx = layer.x.stride(), a.bias = layer.bias.data();
-        a.activation = LF_ELU, a.alpha = 1.0f, a.y = y.data(), a.ldy = y.stride();
-        context->dense_infer(a, packed);
-        CHECK(differing(y, layer.y) == 0);
-        CHECK(y.gaps_untouched());
+        Layer inferred = layer;
+        inferred.y.nan();
+        inferred.infer(*context, packed);
+        CHECK(differing(inferred.y, layer.y) == 0);
+        CHECK(inferred.y.gaps_untouched());
       }
     }
   }

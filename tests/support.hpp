@@ -87,6 +87,12 @@ private:
   std::vector<float> store_;
 };
 
+// The same elements at another stride and another offset.
+inline Matrix moved(const Matrix &source, int64_t gap, int64_t offset) {
+  Matrix to(source.rows(), source.columns(), gap, offset);
+  return to.fill([&](int64_t i, int64_t j) { return source(i, j); });
+}
+
 // Elements whose bits differ; two NaNs count as equal, whatever their payload.
 template <class A, class B> int64_t differing(const A &a, const B &b) {
   int64_t count = 0;
