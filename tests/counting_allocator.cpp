@@ -1,0 +1,70 @@
+// The executable's own malloc, which the dynamic linker prefers to the C library's for every shared object: Lanefold,
+// its plugins, oneTBB, and the C++ library, whose operator new calls it.  It counts, and hands on to the names under
+// which glibc keeps its allocator reachable; unlike dlsym, they need nothing to be allocated first.
+// mmap is counted too: oneTBB's allocator gets its memory there.  No header declares what is defined here: with large
+// files <sys/mman.h> gives mmap the name mmap64.
+#include "counting_allocator.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace {
+
+std::atomic<int64_t> count{0}; // constant-initialized: the first malloc comes before any constructor
+
+void note() noexcept { count.fetch_add(1, std::memory_order_relaxed); }
+
+} // namespace
+
+int64_t lanefold::test::allocations() noexcept { return count; }
+
+extern "C" {
+
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t elements, size_t bytes);
+void *__libc_realloc(void *memory, size_t bytes);
+void *__libc_memalign(size_t alignment, size_t bytes);
+
+void *malloc(size_t bytes) {
+  note();
+  return __libc_malloc(bytes);
+}
+
+void *calloc(size_t elements, size_t bytes) {
+  note();
+  return __libc_calloc(elements, bytes);
+}
+
+void *realloc(void *memory, size_t bytes) {
+  note();
+  return __libc_realloc(memory, bytes);
+}
+
+void *memalign(size_t alignment, size_t bytes) {
+  note();
+  return __libc_memalign(alignment, bytes);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes) { return memalign(alignment, bytes); }
+
+int posix_memalign(void **memory, size_t alignment, size_t bytes) {
+  void *const made = memalign(alignment, bytes);
+  if (made == nullptr) return ENOMEM;
+  *memory = made;
+  return 0;
+}
+
+void *mmap(void *at, size_t bytes, int protection, int flags, int file, long offset) {
+  note();
+  return reinterpret_cast<void *>(syscall(SYS_mmap, at, bytes, protection, flags, file, offset));
+}
+
+void *mmap64(void *at, size_t bytes, int protection, int flags, int file, long offset) {
+  return mmap(at, bytes, protection, flags, file, offset);
+}
+
+} // extern "C"
