@@ -42,7 +42,8 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   };
   switch (op) {
   case LF_OP_SGEMM: {
-    const gemm::Product x = gemm::oriented<Tile>(gemm::sgemm_product(static_cast<const lf_sgemm_args *>(args)));
+    gemm::Product x = gemm::sgemm_product(static_cast<const lf_sgemm_args *>(args));
+    gemm::orient<Tile>(x);
     return explain_product<Tile>("product", x, gemm::choose<Tile>(x, threads), threads, text, size);
   }
   case LF_OP_DENSE_INFER: {

@@ -13,9 +13,6 @@ namespace {
 // No struct is near this; a struct_size beyond it is a field that was not set.
 constexpr uint32_t largest_struct = 4096, smallest_struct = 8;
 
-// No size is near this: beyond it, index arithmetic could overflow.
-constexpr int64_t largest_size = int64_t{1} << 47;
-
 } // namespace
 
 lf_status Check::fail(lf_status status, const char *format, ...) {
@@ -59,9 +56,8 @@ lf_batch_norm *Check::read_batch_norm(const lf_batch_norm *given) {
   return ok() ? &batch_norm_ : nullptr;
 }
 
-void Check::flags(const char *name, uint32_t given, uint32_t known, const char *known_names) {
-  if ((given & ~known) != 0)
-    fail(LF_UNSUPPORTED, "%s has unknown bits 0x%" PRIx32 "; known are: %s", name, given & ~known, known_names);
+void Check::flags_unknown(const char *name, uint32_t unknown, const char *known_names) {
+  fail(LF_UNSUPPORTED, "%s has unknown bits 0x%" PRIx32 "; known are: %s", name, unknown, known_names);
 }
 
 void Check::code(const char *name, int32_t given, int32_t count, const char *known_names) {
@@ -69,13 +65,10 @@ void Check::code(const char *name, int32_t given, int32_t count, const char *kno
     fail(LF_UNSUPPORTED, "%s is %" PRId32 ", which is none of: %s", name, given, known_names);
 }
 
-void Check::sizes(std::initializer_list<NamedSize> sizes, int64_t least) {
-  for (const NamedSize &size : sizes) {
-    if (size.value < least)
-      fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at least %" PRId64, size.name, size.value, least);
-    if (size.value > largest_size)
-      fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at most %" PRId64, size.name, size.value, largest_size);
-  }
+void Check::size_out_of_range(const NamedSize &size, int64_t least) {
+  if (size.value < least)
+    fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at least %" PRId64, size.name, size.value, least);
+  else fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at most %" PRId64, size.name, size.value, largest_size);
 }
 
 void Check::value(const char *name, double given, bool good, const char *rule) {
@@ -112,42 +105,31 @@ void Check::labels(const int32_t *labels, int64_t m, int64_t n) {
   }
 }
 
-void Check::operand(Operand operand, const Shape &shape) {
-  if (!ok() || shape.rows == 0 || shape.columns == 0) return;
+// Where only sizes count, strides are as short as they can be.
+void Check::refuse_operand(const Operand &operand, const Shape &shape) {
   const char *name = operand.name;
   const auto address = reinterpret_cast<uintptr_t>(operand.pointer);
-  if (!sizes_only_) {
-    if (operand.pointer == nullptr)
-      fail(LF_INVALID_ARGUMENT, "%s is NULL, but has %" PRId64 " x %" PRId64 " elements", name, shape.rows,
-           shape.columns);
-    else if (address % operand.element_size != 0)
-      fail(LF_INVALID_ARGUMENT, "%s is not aligned to %" PRIu64 " bytes", name, operand.element_size);
-    else if (shape.stride < shape.columns)
-      fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but %s has %" PRId64 " columns", shape.stride_name, shape.stride,
-           name, shape.columns);
-    if (!ok()) return;
-  }
-  const int64_t stride = sizes_only_ ? shape.columns : shape.stride;
-  ptrdiff_t elements, bytes;
-  uintptr_t end;
-  if (__builtin_mul_overflow(shape.rows - 1, stride, &elements) ||
-      __builtin_add_overflow(elements, shape.columns, &elements) ||
-      __builtin_mul_overflow(elements, static_cast<ptrdiff_t>(operand.element_size), &bytes) ||
-      __builtin_add_overflow(address, static_cast<uintptr_t>(bytes), &end)) {
-    fail(LF_INVALID_ARGUMENT, "%s is too large: %" PRId64 " x %" PRId64 " elements, %" PRId64 " from row to row", name,
-         shape.rows, shape.columns, stride);
+  if (sizes_only_) {
+    Operand packed = operand;
+    packed.pointer = this; // some address that is good
+    if (measure(packed, {shape.rows, shape.columns, shape.columns, ""})) return;
+  } else if (operand.pointer == nullptr) {
+    fail(LF_INVALID_ARGUMENT, "%s is NULL, but has %" PRId64 " x %" PRId64 " elements", name, shape.rows,
+         shape.columns);
     return;
-  }
-  if (sizes_only_) return;
-  operand.bytes = static_cast<uint64_t>(bytes);
-  operand.row_bytes = static_cast<uint64_t>(shape.columns) * operand.element_size;
-  operand.stride_bytes = shape.rows == 1 ? operand.row_bytes : static_cast<uint64_t>(stride) * operand.element_size;
-  operand.one_row = shape.rows == 1;
-  if (operand_count_ == most_operands) {
+  } else if (address % operand.element_size != 0) {
+    fail(LF_INVALID_ARGUMENT, "%s is not aligned to %" PRIu64 " bytes", name, operand.element_size);
+    return;
+  } else if (shape.stride < shape.columns) {
+    fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but %s has %" PRId64 " columns", shape.stride_name, shape.stride, name,
+         shape.columns);
+    return;
+  } else if (operand_count_ == most_operands) {
     fail(LF_INTERNAL, "too many operands");
     return;
   }
-  operands_[operand_count_++] = operand;
+  fail(LF_INVALID_ARGUMENT, "%s is too large: %" PRId64 " x %" PRId64 " elements, %" PRId64 " from row to row", name,
+       shape.rows, shape.columns, sizes_only_ ? shape.columns : shape.stride);
 }
 
 // Where the byte ranges meet, two matrices of one stride may still be different columns of a larger matrix; a single
@@ -169,18 +151,10 @@ bool Check::same(const Operand &output, const Operand &other) {
          output.bytes == other.bytes && output.stride_bytes == other.stride_bytes;
 }
 
-void Check::overlaps() {
-  if (!ok()) return;
-  for (int i = 0; i < operand_count_; ++i) {
-    for (int j = 0; j < i; ++j) {
-      const Operand &one = operands_[i], &other = operands_[j];
-      if (!one.written && !other.written) continue;
-      if (!overlap(one, other) || same(one, other) || same(other, one)) continue;
-      const Operand &output = one.written ? one : other;
-      fail(LF_INVALID_ARGUMENT, "%s overlaps %s", output.name, (&output == &one ? other : one).name);
-      return;
-    }
-  }
+void Check::refuse_overlap(const Operand &one, const Operand &other) {
+  if (!overlap(one, other) || same(one, other) || same(other, one)) return;
+  const Operand &output = one.written ? one : other;
+  fail(LF_INVALID_ARGUMENT, "%s overlaps %s", output.name, (&output == &one ? other : one).name);
 }
 
 } // namespace lanefold::runtime

@@ -33,6 +33,9 @@ struct NamedPointer {
   const void *pointer;
 };
 
+// No size is near this: beyond it, index arithmetic could overflow.
+inline constexpr int64_t largest_size = int64_t{1} << 47;
+
 class Check {
 public:
   // call: the name that opens each message.
@@ -48,13 +51,14 @@ public:
   lf_status status() const { return status_; }
 
   // Breaks a rule. The format is that of printf.
-  lf_status fail(lf_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+  lf_status fail(lf_status status, const char *format, ...) __attribute__((format(printf, 3, 4), cold));
 
   void present(const char *name, const void *pointer);
 
   // A copy of the caller's struct with the fields that it does not have as 0. NULL, or fields that this library does
   // not have, break the rule.
   template <class Struct> Struct read(const char *name, const Struct *given) {
+    if (given != nullptr && given->struct_size == sizeof(Struct)) return *given;
     Struct whole{};
     read_struct(name, given, &whole, sizeof whole);
     whole.struct_size = sizeof whole;
@@ -63,9 +67,14 @@ public:
   // The same for a nested one; the copy lives as long as this.
   lf_batch_norm *read_batch_norm(const lf_batch_norm *given);
 
-  void flags(const char *name, uint32_t given, uint32_t known, const char *known_names);
+  void flags(const char *name, uint32_t given, uint32_t known, const char *known_names) {
+    if ((given & ~known) != 0) flags_unknown(name, given & ~known, known_names);
+  }
   void code(const char *name, int32_t given, int32_t count, const char *known_names);
-  void sizes(std::initializer_list<NamedSize> sizes, int64_t least = 0);
+  void sizes(std::initializer_list<NamedSize> sizes, int64_t least = 0) {
+    for (const NamedSize &size : sizes)
+      if (size.value < least || size.value > largest_size) size_out_of_range(size, least);
+  }
   // A value with a rule of its own: "name is value, but must be rule".
   void value(const char *name, double given, bool good, const char *rule);
   void value(const char *name, int64_t given, bool good, const char *rule);
@@ -77,14 +86,19 @@ public:
   // An operand of the call: there unless empty, aligned to its type, strides long enough, bytes countable.
   // may_be: name of the operand that an output may be, with the same stride.
   template <class Element> void reads(const char *name, const Element *pointer, const Shape &shape) {
-    operand({name, nullptr, pointer, sizeof(Element), false, false, 0, 0, 0}, shape);
+    static_assert((sizeof(Element) & (sizeof(Element) - 1)) == 0);
+    operand(name, nullptr, pointer, sizeof(Element), false, shape);
   }
   template <class Element>
   void writes(const char *name, Element *pointer, const Shape &shape, const char *may_be = nullptr) {
-    operand({name, may_be, pointer, sizeof(Element), true, false, 0, 0, 0}, shape);
+    operand(name, may_be, pointer, sizeof(Element), true, shape);
   }
   // No output overlaps another operand.
-  void overlaps();
+  void overlaps() {
+    for (int i = 0; i < operand_count_; ++i)
+      for (int j = 0; j < i; ++j)
+        if (meet(operands_[i], operands_[j])) refuse_overlap(operands_[i], operands_[j]);
+  }
 
   // Not a rule but an answer: copies as much of a text as fits, ended with 0; *needed, unless NULL, gets the size that
   // holds it all. A NULL buffer that is said to have a size breaks the rule.
@@ -104,16 +118,56 @@ private:
   static constexpr int most_operands = 16;
 
   void read_struct(const char *name, const void *given, void *whole, uint32_t known_size);
-  void operand(Operand operand, const Shape &shape);
+  void flags_unknown(const char *name, uint32_t unknown, const char *known_names) __attribute__((cold));
+  void size_out_of_range(const NamedSize &size, int64_t least) __attribute__((cold));
+  void refuse_operand(const Operand &operand, const Shape &shape) __attribute__((cold));
+  void refuse_overlap(const Operand &one, const Operand &other) __attribute__((cold));
   static bool overlap(const Operand &one, const Operand &other);
   static bool same(const Operand &output, const Operand &other);
+
+  // What is right costs a few instructions; what is wrong goes to the functions that find words for it.
+  void operand(const char *name, const char *may_be, const void *pointer, uint64_t element_size, bool written,
+               const Shape &shape) {
+    if (!ok() || shape.rows == 0 || shape.columns == 0) return;
+    Operand &next = operands_[operand_count_];
+    next.name = name, next.may_be = may_be, next.pointer = pointer;
+    next.element_size = element_size, next.written = written;
+    if (sizes_only_ || !measure(next, shape)) return refuse_operand(next, shape);
+    ++operand_count_;
+  }
+
+  // False where a rule is broken: then the bytes mean nothing.
+  bool measure(Operand &operand, const Shape &shape) const {
+    const auto address = reinterpret_cast<uintptr_t>(operand.pointer);
+    const auto size = static_cast<int64_t>(operand.element_size);
+    int64_t elements, bytes;
+    uintptr_t end;
+    const bool counted = !__builtin_mul_overflow(shape.rows - 1, shape.stride, &elements) &&
+                         !__builtin_add_overflow(elements, shape.columns, &elements) &&
+                         !__builtin_mul_overflow(elements, size, &bytes) &&
+                         !__builtin_add_overflow(address, static_cast<uintptr_t>(bytes), &end);
+    if (!counted || address == 0 || (address & (operand.element_size - 1)) != 0 || shape.stride < shape.columns ||
+        operand_count_ == most_operands)
+      return false;
+    operand.one_row = shape.rows == 1;
+    operand.bytes = static_cast<uint64_t>(bytes);
+    operand.row_bytes = static_cast<uint64_t>(shape.columns) * operand.element_size;
+    operand.stride_bytes =
+        operand.one_row ? operand.row_bytes : static_cast<uint64_t>(shape.stride) * operand.element_size;
+    return true;
+  }
+
+  static bool meet(const Operand &one, const Operand &other) {
+    const auto begin = reinterpret_cast<uintptr_t>(one.pointer), other_begin = reinterpret_cast<uintptr_t>(other.pointer);
+    return (one.written || other.written) && begin < other_begin + other.bytes && other_begin < begin + one.bytes;
+  }
 
   const uint64_t serial_;
   const char *const call_;
   lf_status status_ = LF_OK;
   bool sizes_only_ = false;
   int operand_count_ = 0;
-  Operand operands_[most_operands];
+  Operand operands_[most_operands + 1]; // the last one is only tried
   lf_batch_norm batch_norm_;
 };
 

@@ -65,7 +65,8 @@ int main(int argc, char **argv) {
   std::string filter;
   std::vector<std::string> isas;
   app.add_option("filter", filter, "a regular expression for names, such as gemm/m1 or isa:avx2");
-  app.add_option("--isa", isas, "instruction sets; without it, those that this machine has");
+  app.add_option("--isa", isas, "an instruction set, several times for several; without it, those that this machine has")
+      ->allow_extra_args(false);
   CLI11_PARSE(app, argc, argv);
   int worst = 0;
   try {

@@ -25,6 +25,12 @@ inline constexpr int64_t most_conflicting_rows = 6; // of A a page apart: the fi
 inline constexpr int64_t most_conflicting_rows_b = 28;
 inline constexpr int64_t page = 4096;               // bytes: a stride of whole pages puts a column into one set
 
+// One thread does it at once: planning would cost as much as it saves.
+inline bool is_small(const Product &x) {
+  return x.k <= most_pass_depth && x.m <= most_rows_b_in_place &&
+         static_cast<double>(x.m) * static_cast<double>(x.n) * static_cast<double>(x.k) < 2.0 * least_task;
+}
+
 // Where an operand is read from.
 enum class Place {
   packed,     // copied to panels
@@ -54,20 +60,22 @@ inline Place place_of_b(const Product &x) {
   return x.m <= (conflict ? most_conflicting_rows_b : most_rows_b_in_place) ? Place::in_place : Place::packed;
 }
 
-// Vector instructions, about: multiply-adds, two of which run at once, and what it takes to transpose operands and C.
-template <class Tile> double cost(const Product &x) {
+// Vector instructions, about: multiply-adds, and a quarter of one for each element of an operand or C to transpose.
+template <class Tile> double cost(const Product &x, double m, double n, double k) {
   constexpr int64_t width = Tile::Simd::width;
-  const double vectors = static_cast<double>(ceil_div(x.n, width));
-  const double m = static_cast<double>(x.m), n = static_cast<double>(x.n), k = static_cast<double>(x.k);
-  const double transposing = 0.25 * ((x.b.along_k ? n * k : 0.0) + (x.c_by_columns && x.ldc > 1 ? m * n : 0.0));
-  return m * vectors * k + transposing;
+  double instructions = m * static_cast<double>((x.n + width - 1) / width) * k;
+  if (x.b.along_k) instructions += 0.25 * n * k;
+  if (x.c_by_columns && x.ldc > 1) instructions += 0.25 * m * n;
+  return instructions;
 }
 
-// The orientation that costs less: vectors along the columns of C, or along its rows.
-template <class Tile> Product oriented(const Product &x) {
-  if (x.alpha != 1.0f) return x;
-  const Product other = swapped(x);
-  return cost<Tile>(other) < 0.9 * cost<Tile>(x) ? other : x;
+// Turns the product if that costs less: vectors run along the columns of C, or along its rows.
+template <class Tile> void orient(Product &x) {
+  if (x.alpha != 1.0f) return; // it is A that is scaled
+  const double m = static_cast<double>(x.m), n = static_cast<double>(x.n), k = static_cast<double>(x.k);
+  const double as_it_is = cost<Tile>(x, m, n, k);
+  turn(x);
+  if (cost<Tile>(x, n, m, k) > 0.9 * as_it_is) turn(x);
 }
 
 // chunk_unit: chunks begin at multiples of it.

@@ -2,31 +2,14 @@
 // task, and lets the caller finish each panel of C while it is in cache (activation, batch normalization).
 #pragma once
 
-#include <kernels/gemm/choose.hpp>
-#include <kernels/gemm/microkernel.hpp>
 #include <kernels/gemm/pack.hpp>
-#include <kernels/gemm/skinny.hpp>
-#include <kernels/gemm/turned.hpp>
+#include <kernels/gemm/tiles.hpp>
 
 namespace lanefold::gemm {
 
 // Does nothing with a finished panel.
 struct Leave {
   void operator()(int64_t, int64_t, int64_t, int64_t) const {}
-};
-
-// total in even parts of at most `most`, the larger ones first.
-class EvenParts {
-public:
-  EvenParts(int64_t total, int64_t most) : count_(total <= most ? total > 0 : ceil_div(total, most)) {
-    size_ = count_ <= 1 ? total : total / count_;
-    larger_ = total - size_ * count_;
-  }
-  int64_t count() const { return count_; }
-  int64_t size(int64_t index) const { return size_ + (index < larger_); }
-
-private:
-  int64_t count_, size_, larger_;
 };
 
 template <class Tile, class Finish> class Multiply {
@@ -132,12 +115,7 @@ private:
     const int64_t rows = smaller(plan_.chunk_rows, x_.m - row);
     const int64_t columns = smaller(plan_.group_panels * Tile::columns, x_.n - column);
     const EvenParts tiles = tiles_of(rows);
-    const int tallest = static_cast<int>(tiles.size(0));
-    const bool in_place = plan_.place_b == Place::in_place;
-    const int64_t unit = plan_.place_b == Place::packed ? Tile::columns : S::width;
-    const int64_t units = plan_.place_b == Place::transposed ? skinny_blocks(tallest)
-                          : in_place                         ? Tile::in_flight(tallest, false)
-                                                             : Tile::in_flight(tallest, true) / Tile::vectors;
+    const Columns flight = columns_in_flight<Tile>(plan_.place_b, static_cast<int>(tiles.size(0)));
     const bool own = packs_b_ && !shares_b_;
     const int64_t at_once = own ? own_panels() * Tile::columns : columns;
     for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.k_block) {
@@ -148,10 +126,10 @@ private:
       for (int64_t first = column; first < column + columns; first += at_once) {
         const int64_t end = smaller(first + at_once, column + columns);
         if (own) pack_own_b(block, group, first, end - first);
-        const EvenParts steps((end - first + unit - 1) / unit, units);
+        const EvenParts steps((end - first + flight.unit - 1) / flight.unit, flight.units);
         int64_t j = first;
         for (int64_t step = 0; step < steps.count(); ++step) {
-          const int64_t next = smaller(j + steps.size(step) * unit, end);
+          const int64_t next = smaller(j + steps.size(step) * flight.unit, end);
           run_step(pass, block, tiles, own ? own_b(group, block, j - first) : nullptr, j, next - j);
           if (completes) finish_(row, rows, j, next - j);
           j = next;
@@ -173,29 +151,12 @@ private:
     t.ldc = x_.ldc;
     t.beta = x_.beta;
     t.start = block.k == 0 ? x_.start : Start::carry;
-    t.bias = x_.bias + (x_.bias ? j : 0);
-    const int64_t vectors = (columns + S::width - 1) / S::width;
-    t.last = static_cast<int>(columns - (vectors - 1) * S::width);
-    place_b(pass, block, own, j, t);
     t.a_line = packs_a_ ? 1 : x_.a.line_stride();
     t.a_k = packs_a_ ? Tile::rows : x_.a.k_stride();
-
-    int64_t row = block.row;
-    for (int64_t tile = 0; tile < tiles.count(); ++tile) {
-      const int64_t rows = tiles.size(tile);
-      t.a = packs_a_ ? a_panel(pass, block.chunk, tile) + block.p * Tile::rows : x_.a.at(row, block.k);
-      const TileFunction kernel = plan_.place_b == Place::transposed ? skinny_kernels<Tile>.of[rows - 1][vectors - 1]
-                                  : plan_.place_b == Place::in_place && t.last != S::width
-                                      ? microkernels<Tile>.part[rows - 1][vectors - 1]
-                                      : microkernels<Tile>.whole[rows - 1][vectors - 1];
-      if (x_.c_by_columns) {
-        run_turned<Tile>(kernel, t, x_.c + j * x_.ldc + row, x_.ldc, static_cast<int>(rows), static_cast<int>(columns));
-      } else {
-        t.c = x_.c + row * x_.ldc + j;
-        kernel(t);
-      }
-      row += rows;
-    }
+    place_b(pass, block, own, j, t);
+    run_tiles<Tile>(x_, t, plan_.place_b, tiles, block.row, block.k,
+                    packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr, Tile::rows * pass.depth, j,
+                    columns);
   }
 
   // Where the columns from j of B are read from.

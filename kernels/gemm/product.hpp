@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 namespace lanefold::gemm {
 
@@ -39,14 +40,11 @@ struct Product {
   bool c_by_columns = false; // element (i, j) of C lies at c[j * ldc + i], not at c[i * ldc + j]
 };
 
-// The same product as C^T = B^T A^T: vectors then run along the rows of C, not the columns.  alpha must be 1, for it is
-// A that is scaled.
-inline Product swapped(const Product &x) {
-  Product y = x;
-  y.m = x.n, y.n = x.m;
-  y.a = x.b, y.b = x.a;
-  y.c_by_columns = !x.c_by_columns;
-  return y;
+// Makes it the same product as C^T = B^T A^T: vectors then run along the rows of C, not the columns.
+inline void turn(Product &x) {
+  std::swap(x.m, x.n);
+  std::swap(x.a, x.b);
+  x.c_by_columns = !x.c_by_columns;
 }
 
 } // namespace lanefold::gemm

@@ -24,7 +24,13 @@ inline Product sgemm_product(const lf_sgemm_args *args) {
 }
 
 template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *args) {
-  const Product x = oriented<Tile>(sgemm_product(args));
+  Product x = sgemm_product(args);
+  orient<Tile>(x);
+  const Place place_b = place_of_b(x);
+  if (is_small(x) && place_of_a(x) == Place::in_place && place_b != Place::packed) {
+    multiply_in_place<Tile>(x, place_b);
+    return LF_OK;
+  }
   return multiply<Tile>(host, x, choose<Tile>(x, host->threads));
 }
 

@@ -6,7 +6,7 @@
 
 namespace lanefold::gemm {
 
-inline constexpr int most_skinny_rows = 4;
+inline constexpr int most_skinny_rows = 4, most_skinny_blocks = 4;
 
 // Blocks of lines side by side, so that the chains of one block hide the latency of another's.
 constexpr int skinny_blocks(int rows) { return rows == 1 ? 4 : 2; }
@@ -43,7 +43,7 @@ template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
 }
 
 template <class Tile> struct SkinnyKernels {
-  TileFunction of[most_skinny_rows][4];
+  TileFunction of[most_skinny_rows][most_skinny_blocks];
 };
 
 template <class Tile, int Rows, int... Block>

@@ -1,0 +1,24 @@
+// Cutting evenly: 15 rows are 8 and 7, not 14 and 1, for a tile of one row is slow.
+#pragma once
+
+#include <cstdint>
+
+namespace lanefold::gemm {
+
+// total in parts of at most `most` that differ by 1 at most, the larger ones first.
+class EvenParts {
+public:
+  EvenParts(int64_t total, int64_t most) : count_(total > 0), size_(total), larger_(0) {
+    if (total <= most) return;
+    count_ = (total + most - 1) / most;
+    size_ = total / count_;
+    larger_ = total - size_ * count_;
+  }
+  int64_t count() const { return count_; }
+  int64_t size(int64_t index) const { return size_ + (index < larger_); }
+
+private:
+  int64_t count_, size_, larger_;
+};
+
+} // namespace lanefold::gemm

@@ -1,0 +1,72 @@
+// Runs the microkernels over rows times the columns that are in flight at once; and, where nothing is packed, a whole product.
+#pragma once
+
+#include <kernels/gemm/choose.hpp>
+#include <kernels/gemm/even_parts.hpp>
+#include <kernels/gemm/microkernel.hpp>
+#include <kernels/gemm/skinny.hpp>
+#include <kernels/gemm/turned.hpp>
+
+namespace lanefold::gemm {
+
+// How columns are taken: `units` at once of `unit` columns each.
+struct Columns {
+  int64_t unit, units;
+};
+
+template <class Tile> Columns columns_in_flight(Place place_b, int tallest) {
+  constexpr int width = Tile::Simd::width;
+  if (place_b == Place::in_place) return {width, Tile::in_flight(tallest, false)};
+  if (place_b == Place::transposed) return {width, skinny_blocks(tallest)};
+  return {Tile::columns, Tile::in_flight(tallest, true) / Tile::vectors};
+}
+
+// t has what A's place, B's place and the block of k say; this sets what a tile's own place says.
+// a_panels: [tile][a_panel_floats] where A is packed, else NULL.
+template <class Tile>
+[[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, Place place_b, const EvenParts &tiles, int64_t row, int64_t k,
+               const float *a_panels, int64_t a_panel_floats, int64_t column, int64_t columns) {
+  constexpr int width = Tile::Simd::width;
+  const int64_t vectors = (columns + width - 1) / width;
+  t.last = static_cast<int>(columns - (vectors - 1) * width);
+  t.bias = x.bias ? x.bias + column : nullptr;
+  const TileFunction *kernels = place_b == Place::transposed ? &skinny_kernels<Tile>.of[0][vectors - 1]
+                                : place_b == Place::in_place && t.last != width
+                                    ? &microkernels<Tile>.part[0][vectors - 1]
+                                    : &microkernels<Tile>.whole[0][vectors - 1];
+  const int64_t height = place_b == Place::transposed ? most_skinny_blocks : Tile::most_vectors;
+  for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+    const int64_t rows = tiles.size(tile);
+    t.a = a_panels ? a_panels + tile * a_panel_floats : x.a.at(row, k);
+    const TileFunction kernel = kernels[(rows - 1) * height];
+    if (x.c_by_columns) {
+      run_turned<Tile>(kernel, t, x.c + column * x.ldc + row, x.ldc, static_cast<int>(rows), static_cast<int>(columns));
+    } else {
+      t.c = x.c + row * x.ldc + column;
+      kernel(t);
+    }
+    row += rows;
+  }
+}
+
+// All of k, all rows and columns, both operands where they lie, in the calling thread.
+template <class Tile> void multiply_in_place(const Product &x, Place place_b) {
+  const EvenParts tiles(x.m, Tile::rows);
+  const Columns flight = columns_in_flight<Tile>(place_b, static_cast<int>(tiles.size(0)));
+  const EvenParts steps((x.n + flight.unit - 1) / flight.unit, flight.units);
+  TileArgs t;
+  t.kc = x.k;
+  t.a_line = x.a.line_stride(), t.a_k = x.a.k_stride();
+  t.b_k = x.b.stride, t.panel_stride = Tile::columns;
+  t.ldc = x.ldc;
+  t.start = x.start, t.beta = x.beta;
+  int64_t j = 0;
+  for (int64_t step = 0; step < steps.count(); ++step) {
+    const int64_t next = smaller(j + steps.size(step) * flight.unit, x.n);
+    t.b = x.b.at(j, 0);
+    run_tiles<Tile>(x, t, place_b, tiles, 0, 0, nullptr, 0, j, next - j);
+    j = next;
+  }
+}
+
+} // namespace lanefold::gemm
