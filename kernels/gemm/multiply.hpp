@@ -2,7 +2,6 @@
 // task, and lets the caller finish each panel of C while it is in cache (activation, batch normalization).
 #pragma once
 
-#include <kernels/gemm/pack.hpp>
 #include <kernels/gemm/tiles.hpp>
 
 namespace lanefold::gemm {

@@ -13,8 +13,9 @@ inline Product sgemm_product(const lf_sgemm_args *args) {
   x.m = args->m;
   x.n = args->n;
   x.k = args->alpha == 0.0f ? 0 : args->k;
-  x.a = {args->a, args->lda, (args->flags & LF_TRANSPOSE_A) == 0};
-  x.b = {args->b, args->ldb, (args->flags & LF_TRANSPOSE_B) != 0};
+  // Lines of one element, next to each other, are neighbours whichever way they are called.
+  x.a = {args->a, args->lda, (args->flags & LF_TRANSPOSE_A) == 0 && !(args->k == 1 && args->lda == 1)};
+  x.b = {args->b, args->ldb, (args->flags & LF_TRANSPOSE_B) != 0 && !(args->k == 1 && args->ldb == 1)};
   x.alpha = args->alpha;
   x.beta = args->beta;
   x.start = args->beta == 0.0f ? Start::zero : args->beta == 1.0f ? Start::carry : Start::scaled;
@@ -27,8 +28,8 @@ template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *
   Product x = sgemm_product(args);
   orient<Tile>(x);
   const Place place_b = place_of_b(x);
-  if (is_small(x) && place_of_a(x) == Place::in_place && place_b != Place::packed) {
-    multiply_in_place<Tile>(x, place_b);
+  if (is_small(x) && place_of_a(x) == Place::in_place && (place_b != Place::packed || packs_on_stack<Tile>(x))) {
+    multiply_at_once<Tile>(x, place_b);
     return LF_OK;
   }
   return multiply<Tile>(host, x, choose<Tile>(x, host->threads));

@@ -8,7 +8,7 @@ namespace lanefold::gemm {
 // Vectors in flight for a tile of so many rows: each is loaded once and kept for all rows, and one register holds an
 // element of A.  One row needs no copies: its vectors of B are operands in memory.
 constexpr int vectors_in_flight(int rows, int registers) {
-  constexpr int most = 16;
+  constexpr int most = 20;
   const int fit = rows == 1 ? registers - 2 : (registers - 1) / (rows + 1);
   return fit < most ? fit : most;
 }

@@ -1,9 +1,10 @@
-// Runs the microkernels over rows times the columns that are in flight at once; and, where nothing is packed, a whole product.
+// Runs the microkernels over rows times the columns that are in flight at once; and small products as a whole.
 #pragma once
 
 #include <kernels/gemm/choose.hpp>
 #include <kernels/gemm/even_parts.hpp>
 #include <kernels/gemm/microkernel.hpp>
+#include <kernels/gemm/pack.hpp>
 #include <kernels/gemm/skinny.hpp>
 #include <kernels/gemm/turned.hpp>
 
@@ -49,21 +50,37 @@ template <class Tile>
   }
 }
 
-// All of k, all rows and columns, both operands where they lie, in the calling thread.
-template <class Tile> void multiply_in_place(const Product &x, Place place_b) {
+// The panels that are in flight are packed to the stack, where they are this small.
+inline constexpr int64_t stack_panel_floats = 4096;
+
+template <class Tile> bool packs_on_stack(const Product &x) {
+  const EvenParts tiles(x.m, Tile::rows);
+  const Columns flight = columns_in_flight<Tile>(Place::packed, static_cast<int>(tiles.size(0)));
+  return x.k > 0 && flight.units * flight.unit * x.k <= stack_panel_floats;
+}
+
+// All of k, all rows and columns, in the calling thread, without scratch memory.
+template <class Tile> void multiply_at_once(const Product &x, Place place_b) {
   const EvenParts tiles(x.m, Tile::rows);
   const Columns flight = columns_in_flight<Tile>(place_b, static_cast<int>(tiles.size(0)));
   const EvenParts steps((x.n + flight.unit - 1) / flight.unit, flight.units);
+  const bool packs = place_b == Place::packed;
+  alignas(64) float panels[stack_panel_floats];
   TileArgs t;
   t.kc = x.k;
   t.a_line = x.a.line_stride(), t.a_k = x.a.k_stride();
-  t.b_k = x.b.stride, t.panel_stride = Tile::columns;
+  t.b_k = packs ? Tile::columns : x.b.stride;
+  t.panel_stride = packs ? Tile::columns * x.k : Tile::columns;
   t.ldc = x.ldc;
   t.start = x.start, t.beta = x.beta;
   int64_t j = 0;
   for (int64_t step = 0; step < steps.count(); ++step) {
     const int64_t next = smaller(j + steps.size(step) * flight.unit, x.n);
-    t.b = x.b.at(j, 0);
+    t.b = packs ? panels : x.b.at(j, 0);
+    if (packs)
+      for (int64_t first = j; first < next; first += Tile::columns)
+        pack_panel<typename Tile::Simd, Tile::columns>(x.b, first, next - first, 0, x.k, 1.0f,
+                                                       panels + (first - j) * x.k);
     run_tiles<Tile>(x, t, place_b, tiles, 0, 0, nullptr, 0, j, next - j);
     j = next;
   }

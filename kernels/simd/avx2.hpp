@@ -21,6 +21,18 @@ struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
   static I bits(V v) { return _mm256_castps_si256(v); }
   static V from_bits(I i) { return _mm256_castsi256_ps(i); }
 
+  // Four neighbours each from at(0) and at(1).
+  template <class Address> [[gnu::always_inline]] static V load_quads(const Address &at) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at(0))), _mm_loadu_ps(at(1)), 1);
+  }
+  // In each quad of lanes: rows[i][j] becomes rows[j][i].
+  static void transpose_quads(V (&rows)[4]) {
+    const __m256 a = _mm256_unpacklo_ps(rows[0], rows[1]), b = _mm256_unpackhi_ps(rows[0], rows[1]);
+    const __m256 c = _mm256_unpacklo_ps(rows[2], rows[3]), d = _mm256_unpackhi_ps(rows[2], rows[3]);
+    rows[0] = _mm256_shuffle_ps(a, c, 0x44), rows[1] = _mm256_shuffle_ps(a, c, 0xee);
+    rows[2] = _mm256_shuffle_ps(b, d, 0x44), rows[3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+
   // rows[i][j] becomes rows[j][i]: pairs, then fours, then halves.
   static void transpose(V (&rows)[8]) {
     __m256 t[8], u[8];

@@ -18,6 +18,19 @@ struct Avx512 : XsimdBase<xsimd::avx512f> {
   static I bits(V v) { return _mm512_castps_si512(v); }
   static V from_bits(I i) { return _mm512_castsi512_ps(i); }
 
+  // Four neighbours each from at(0), at(1), ...
+  template <class Address> [[gnu::always_inline]] static V load_quads(const Address &at) {
+    const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(at(0))), _mm_loadu_ps(at(1)), 1);
+    return _mm512_insertf32x4(_mm512_insertf32x4(two, _mm_loadu_ps(at(2)), 2), _mm_loadu_ps(at(3)), 3);
+  }
+  // In each quad of lanes: rows[i][j] becomes rows[j][i].
+  static void transpose_quads(V (&rows)[4]) {
+    const __m512 a = _mm512_unpacklo_ps(rows[0], rows[1]), b = _mm512_unpackhi_ps(rows[0], rows[1]);
+    const __m512 c = _mm512_unpacklo_ps(rows[2], rows[3]), d = _mm512_unpackhi_ps(rows[2], rows[3]);
+    rows[0] = unpack_pairs_low(a, c), rows[1] = unpack_pairs_high(a, c);
+    rows[2] = unpack_pairs_low(b, d), rows[3] = unpack_pairs_high(b, d);
+  }
+
   // rows[i][j] becomes rows[j][i]: pairs, then fours, then eights, then halves.
   static void transpose(V (&rows)[16]) {
     __m512 t[16], u[16];
