@@ -92,12 +92,12 @@ private:
 
 // Lanefold's speed over the best peer's.
 double against_peers(Gates &gates, const Context &context, const Product &product, const std::string &name,
-                     double effort) {
+                     double effort, int threads) {
   Contest contest(product, context);
   std::vector<Runner> runners{contest.lanefold()};
   for (const Peer &peer : gates.peers()) runners.push_back(contest.peer(peer));
   for (const Runner &runner : runners) contest.verify(runner);
-  const std::vector<double> times = race(runners, effort);
+  const std::vector<double> times = race(runners, effort, threads);
   std::string figures;
   for (size_t i = 0; i < runners.size(); ++i) {
     char text[64];
@@ -118,7 +118,7 @@ void anchor_gates(Gates &gates, int threads) {
   for (const Product &product : products) {
     const std::string name = "gemm/" + name_of(product) + suffix;
     if (!gates.wanted(name)) continue;
-    const double ratio = against_peers(gates, *context, product, name, seconds);
+    const double ratio = against_peers(gates, *context, product, name, seconds, threads);
     gates.at_least(name, ratio, 0.98);
     logs += std::log(ratio);
     ++count;
@@ -139,7 +139,7 @@ void random_gate(Gates &gates) {
   for (int i = 0; i < shapes; ++i) {
     const int64_t m = draw(), n = draw(), k = draw();
     const Product product{{m, n, k}, static_cast<uint32_t>(i % 4)};
-    won += against_peers(gates, *context, product, "gemm/random/" + name_of(product), seconds_random) >= 0.98;
+    won += against_peers(gates, *context, product, "gemm/random/" + name_of(product), seconds_random, 1) >= 0.98;
   }
   gates.at_least(name, static_cast<double>(won) / shapes, 0.9);
 }

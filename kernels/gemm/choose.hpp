@@ -18,17 +18,24 @@ inline constexpr int64_t most_group_panels = 4;     // panels of one group where
 inline constexpr int64_t most_shared_rows = 2048;   // rows of A packed at once, for all tasks
 inline constexpr int64_t most_pass_columns = 4096;  // columns of B packed at once, for all tasks
 inline constexpr int64_t most_pass_depth = 1024;    // k packed at once
-inline constexpr int64_t least_task = 1 << 18;      // fused multiply-adds that repay handing a task to another thread
+inline constexpr double least_task_per_lane = 1 << 14; // work for each lane of a vector that repays handing a task over
+inline constexpr double least_shared = 2.25;           // such tasks that repay waking another thread: about 5 microseconds
 
 inline constexpr int64_t most_rows_b_in_place = 100000; // with few rows, packing B costs more than it saves
 inline constexpr int64_t most_conflicting_rows = 6; // of A a page apart: the first-level cache has 8 or 12 ways
 inline constexpr int64_t most_conflicting_rows_b = 28;
 inline constexpr int64_t page = 4096;               // bytes: a stride of whole pages puts a column into one set
 
+// In multiply-adds, of idle lanes too; reading B is work even for a single row.  In units of the least task.
+template <class Tile> double tasks_worth(const Product &x) {
+  constexpr int64_t width = Tile::Simd::width;
+  return static_cast<double>(x.m + 2) * static_cast<double>((x.n + width - 1) / width) * static_cast<double>(x.k) /
+         least_task_per_lane;
+}
+
 // One thread does it at once: planning would cost as much as it saves.
-inline bool is_small(const Product &x) {
-  return x.k <= most_pass_depth && x.m <= most_rows_b_in_place &&
-         static_cast<double>(x.m) * static_cast<double>(x.n) * static_cast<double>(x.k) < 2.0 * least_task;
+template <class Tile> bool is_small(const Product &x) {
+  return x.k <= most_pass_depth && x.m <= most_rows_b_in_place && tasks_worth<Tile>(x) < least_shared;
 }
 
 // Where an operand is read from.
@@ -94,16 +101,14 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
 
   const int64_t most_rows =
       round_up(larger(1, a_chunk_bytes / static_cast<int64_t>(sizeof(float)) / plan.k_block), chunk_unit);
-  const double repaid =
-      threads <= 1 ? 1.0
-                   : static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) / least_task;
-  if (repaid < 2.0 && m <= most_rows) {
+  const double worth = threads <= 1 ? 1.0 : tasks_worth<Tile>(x);
+  if (worth < least_shared && m <= most_rows) {
     plan.chunk_rows = larger(1, m), plan.chunks = 1;
     plan.group_panels = panels, plan.groups = 1;
     return plan;
   }
   const int64_t most = most_tasks(threads);
-  const int64_t wanted = repaid < static_cast<double>(most) ? larger(1, static_cast<int64_t>(repaid)) : most;
+  const int64_t wanted = worth < static_cast<double>(most) ? larger(1, static_cast<int64_t>(worth)) : most;
   const int64_t least_chunks = ceil_div(m, most_rows);
   plan.group_panels = least_chunks > 1 ? larger(1, smaller(most_group_panels, panels / wanted))
                                        : larger(1, panels / wanted);
