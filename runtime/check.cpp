@@ -68,7 +68,8 @@ void Check::code(const char *name, int32_t given, int32_t count, const char *kno
 void Check::size_out_of_range(const NamedSize &size, int64_t least) {
   if (size.value < least)
     fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at least %" PRId64, size.name, size.value, least);
-  else fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at most %" PRId64, size.name, size.value, largest_size);
+  else
+    fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but must be at most %" PRId64, size.name, size.value, largest_size);
 }
 
 void Check::value(const char *name, double given, bool good, const char *rule) {
@@ -121,8 +122,8 @@ void Check::refuse_operand(const Operand &operand, const Shape &shape) {
     fail(LF_INVALID_ARGUMENT, "%s is not aligned to %" PRIu64 " bytes", name, operand.element_size);
     return;
   } else if (shape.stride < shape.columns) {
-    fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but %s has %" PRId64 " columns", shape.stride_name, shape.stride, name,
-         shape.columns);
+    fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but %s has %" PRId64 " columns", shape.stride_name, shape.stride,
+         name, shape.columns);
     return;
   } else if (operand_count_ == most_operands) {
     fail(LF_INTERNAL, "too many operands");

@@ -158,7 +158,8 @@ private:
   }
 
   static bool meet(const Operand &one, const Operand &other) {
-    const auto begin = reinterpret_cast<uintptr_t>(one.pointer), other_begin = reinterpret_cast<uintptr_t>(other.pointer);
+    const auto begin = reinterpret_cast<uintptr_t>(one.pointer),
+               other_begin = reinterpret_cast<uintptr_t>(other.pointer);
     return (one.written || other.written) && begin < other_begin + other.bytes && other_begin < begin + one.bytes;
   }
 

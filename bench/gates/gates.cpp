@@ -12,7 +12,8 @@
 namespace lanefold::bench {
 
 void Gates::at_least(const std::string &name, double value, double target) {
-  std::printf("%s/isa:%s %.3f >=%.2f %s\n", name.c_str(), isa_.c_str(), value, target, value >= target ? "ok" : "short");
+  std::printf("%s/isa:%s %.3f >=%.2f %s\n", name.c_str(), isa_.c_str(), value, target,
+              value >= target ? "ok" : "short");
   std::fflush(stdout);
 }
 
@@ -65,7 +66,8 @@ int main(int argc, char **argv) {
   std::string filter;
   std::vector<std::string> isas;
   app.add_option("filter", filter, "a regular expression for names, such as gemm/m1 or isa:avx2");
-  app.add_option("--isa", isas, "an instruction set, several times for several; without it, those that this machine has")
+  app.add_option("--isa", isas,
+                 "an instruction set, several times for several; without it, those that this machine has")
       ->allow_extra_args(false);
   CLI11_PARSE(app, argc, argv);
   int worst = 0;

@@ -124,7 +124,8 @@ void anchor_gates(Gates &gates, int threads) {
     ++count;
   }
   if (count == std::size(products))
-    gates.at_least("gemm/geometric-mean" + suffix, std::exp(logs / static_cast<double>(count)), threads == 1 ? 1.05 : 1.15);
+    gates.at_least("gemm/geometric-mean" + suffix, std::exp(logs / static_cast<double>(count)),
+                   threads == 1 ? 1.05 : 1.15);
 }
 
 void random_gate(Gates &gates) {
@@ -151,9 +152,9 @@ void peak_gates(Gates &gates) {
   float sum = 0;
   const Runner peak{"peak", [&] { benchmark::DoNotOptimize(sum = loop.run(steps, 0.5f, 1.0f)); }};
   const auto context = make_context(gates.isa(), 1);
-  constexpr Product large[] = {{{200, 300, 784}, nn},    {{784, 300, 200}, tn}, {{200, 200, 200}, nn},
-                               {{256, 256, 256}, nn},    {{256, 256, 256}, nt}, {{333, 777, 555}, nn},
-                               {{333, 777, 555}, nt},    {{333, 777, 555}, tt}, {{512, 512, 512}, nn},
+  constexpr Product large[] = {{{200, 300, 784}, nn},    {{784, 300, 200}, tn},   {{200, 200, 200}, nn},
+                               {{256, 256, 256}, nn},    {{256, 256, 256}, nt},   {{333, 777, 555}, nn},
+                               {{333, 777, 555}, nt},    {{333, 777, 555}, tt},   {{512, 512, 512}, nn},
                                {{1024, 1024, 1024}, nn}, {{1024, 1024, 1024}, nt}};
   for (const Product &product : large) {
     const std::string plain = "gemm/peak/" + name_of(product), packed = "gemm/packed-peak/" + name_of(product);

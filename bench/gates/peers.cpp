@@ -51,8 +51,8 @@ Sgemm through_onednn(DnnlSgemm *call) {
 void hold_peers_to(const std::string &isa) {
   const bool wide = isa == "avx512";
   setenv("OPENBLAS_CORETYPE", wide ? "SkylakeX" : "Haswell", 0); // it takes a newer CPU for an older one
-  setenv("BLIS_ARCH_TYPE", wide ? "0" : "3", 0); // SkylakeX, Haswell: 0.9 knows no names
-  setenv("DNNL_MAX_CPU_ISA", wide ? "DEFAULT" : "AVX2", 0); // oneDNN before 3
+  setenv("BLIS_ARCH_TYPE", wide ? "0" : "3", 0);                 // SkylakeX, Haswell: 0.9 knows no names
+  setenv("DNNL_MAX_CPU_ISA", wide ? "DEFAULT" : "AVX2", 0);      // oneDNN before 3
   setenv("ONEDNN_MAX_CPU_ISA", wide ? "DEFAULT" : "AVX2", 0);
 }
 

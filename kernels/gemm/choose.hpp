@@ -11,20 +11,21 @@
 
 namespace lanefold::gemm {
 
-inline constexpr int64_t b_panel_bytes = 128 << 10; // k_block * NR floats: what the first-level cache holds of B
+inline constexpr int64_t b_panel_bytes = 128 << 10;  // k_block * NR floats: what the first-level cache holds of B
 inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once
-inline constexpr int64_t a_chunk_bytes = 384 << 10; // chunk_rows * k_block floats: what the second-level cache holds of A
-inline constexpr int64_t most_group_panels = 4;     // panels of one group where several groups share a chunk of A
-inline constexpr int64_t most_shared_rows = 2048;   // rows of A packed at once, for all tasks
-inline constexpr int64_t most_pass_columns = 4096;  // columns of B packed at once, for all tasks
-inline constexpr int64_t most_pass_depth = 1024;    // k packed at once
+inline constexpr int64_t a_chunk_bytes = 384
+                                         << 10;   // chunk_rows * k_block floats: what the second-level cache holds of A
+inline constexpr int64_t most_group_panels = 4;   // panels of one group where several groups share a chunk of A
+inline constexpr int64_t most_shared_rows = 2048; // rows of A packed at once, for all tasks
+inline constexpr int64_t most_pass_columns = 4096;     // columns of B packed at once, for all tasks
+inline constexpr int64_t most_pass_depth = 1024;       // k packed at once
 inline constexpr double least_task_per_lane = 1 << 14; // work for each lane of a vector that repays handing a task over
-inline constexpr double least_shared = 2.25;           // such tasks that repay waking another thread: about 5 microseconds
+inline constexpr double least_shared = 2.25; // such tasks that repay waking another thread: about 5 microseconds
 
 inline constexpr int64_t most_rows_b_in_place = 100000; // with few rows, packing B costs more than it saves
-inline constexpr int64_t most_conflicting_rows = 6; // of A a page apart: the first-level cache has 8 or 12 ways
+inline constexpr int64_t most_conflicting_rows = 6;     // of A a page apart: the first-level cache has 8 or 12 ways
 inline constexpr int64_t most_conflicting_rows_b = 28;
-inline constexpr int64_t page = 4096;               // bytes: a stride of whole pages puts a column into one set
+inline constexpr int64_t page = 4096; // bytes: a stride of whole pages puts a column into one set
 
 // In multiply-adds, of idle lanes too; reading B is work even for a single row.  In units of the least task.
 template <class Tile> double tasks_worth(const Product &x) {
@@ -110,8 +111,8 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   const int64_t most = most_tasks(threads);
   const int64_t wanted = worth < static_cast<double>(most) ? larger(1, static_cast<int64_t>(worth)) : most;
   const int64_t least_chunks = ceil_div(m, most_rows);
-  plan.group_panels = least_chunks > 1 ? larger(1, smaller(most_group_panels, panels / wanted))
-                                       : larger(1, panels / wanted);
+  plan.group_panels =
+      least_chunks > 1 ? larger(1, smaller(most_group_panels, panels / wanted)) : larger(1, panels / wanted);
   plan.groups = ceil_div(panels, plan.group_panels);
   const int64_t chunks = larger(least_chunks, smaller(ceil_div(wanted, plan.groups), ceil_div(m, chunk_unit)));
   plan.chunk_rows = round_up(ceil_div(larger(1, m), larger(1, chunks)), chunk_unit);

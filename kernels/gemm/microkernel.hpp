@@ -53,7 +53,8 @@ private:
 template <int Count, class Function> [[gnu::always_inline]] inline void unrolled(const Function &f) {
   [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
     (f(std::integral_constant<int, I>()), ...);
-  }(std::make_integer_sequence<int, Count>());
+  }
+  (std::make_integer_sequence<int, Count>());
 }
 
 // The tile's first values: Rows x Count vectors.

@@ -22,9 +22,8 @@ public:
       return;
     }
     pass_depth_ = x_.k <= most_pass_depth ? larger(1, x_.k) : most_pass_depth / plan.k_block * plan.k_block;
-    pass_groups_ = plan.groups == 1 ? 1
-                                    : larger(1, smaller(plan.groups, most_pass_columns /
-                                                                         (plan.group_panels * Tile::columns)));
+    pass_groups_ =
+        plan.groups == 1 ? 1 : larger(1, smaller(plan.groups, most_pass_columns / (plan.group_panels * Tile::columns)));
     pass_chunks_ = plan.chunks == 1 ? 1 : larger(1, smaller(plan.chunks, most_shared_rows / plan.chunk_rows));
     shares_b_ = packs_b_ && plan.chunks > 1;
     chunk_panels_ = ceil_div(plan.chunk_rows, Tile::rows);
@@ -61,7 +60,7 @@ private:
   // Panels of B that a task packs at once for itself: of a few rows only, so that a row's page is visited once for several.
   int64_t own_panels() const {
     const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, larger(1, x_.m)));
-    const int64_t in_flight = Tile::in_flight(static_cast<int>(tiles.size(0)), true) / Tile::vectors;
+    const int64_t in_flight = columns_in_flight<Tile>(Place::packed, tiles.size(0)).units;
     const int64_t fit = own_panel_bytes / (plan_.k_block * Tile::columns * static_cast<int64_t>(sizeof(float)));
     return smaller(plan_.group_panels, round_up(larger(1, fit), in_flight));
   }
@@ -114,7 +113,7 @@ private:
     const int64_t rows = smaller(plan_.chunk_rows, x_.m - row);
     const int64_t columns = smaller(plan_.group_panels * Tile::columns, x_.n - column);
     const EvenParts tiles = tiles_of(rows);
-    const Columns flight = columns_in_flight<Tile>(plan_.place_b, static_cast<int>(tiles.size(0)));
+    const Columns flight = columns_in_flight<Tile>(plan_.place_b, tiles.size(0));
     const bool own = packs_b_ && !shares_b_;
     const int64_t at_once = own ? own_panels() * Tile::columns : columns;
     for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.k_block) {
@@ -154,8 +153,8 @@ private:
     t.a_k = packs_a_ ? Tile::rows : x_.a.k_stride();
     place_b(pass, block, own, j, t);
     run_tiles<Tile>(x_, t, plan_.place_b, tiles, block.row, block.k,
-                    packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr, Tile::rows * pass.depth, j,
-                    columns);
+                    packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr, Tile::rows * pass.depth,
+                    j, columns);
   }
 
   // Where the columns from j of B are read from.

@@ -1,5 +1,5 @@
 // Few rows times an operand that lies along k: a matrix and a vector, mostly.  Packing would cost more than the product, so
-// four elements of each line are transposed in registers and used at once.
+// a few elements of each line are transposed in registers and used at once.
 #pragma once
 
 #include <kernels/gemm/microkernel.hpp>
@@ -9,7 +9,10 @@ namespace lanefold::gemm {
 inline constexpr int most_skinny_rows = 6, most_skinny_blocks = 4;
 
 // Blocks of lines side by side, so that the chains of one block hide the latency of another's.
-constexpr int skinny_blocks(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
+constexpr int skinny_blocks(int rows, int registers) {
+  const int fit = (registers / 4 + 4) / rows; // the other registers transpose
+  return fit > most_skinny_blocks ? most_skinny_blocks : fit > 1 ? fit : 1;
+}
 
 // As microkernel, but column j of B lies at b[j * b_k + p].
 template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
@@ -21,8 +24,8 @@ template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
   // Of the last block, lines beyond the matrix are read as its first: their lanes are not stored.
   const int64_t line = t.b_k, a_k = t.a_k;
   const float *last_lines[S::width];
-  for (int j = 0; j < S::width; ++j)
-    last_lines[j] = t.b + ((Blocks - 1) * S::width + (j < t.last ? j : 0)) * line;
+  for (int j = 0; j < S::width; ++j) last_lines[j] = t.b + ((Blocks - 1) * S::width + (j < t.last ? j : 0)) * line;
+  const bool whole = t.last == S::width;
   Lines rows(t.a_line);
   const auto step = [&](const float *a, auto block, V x) __attribute__((always_inline)) {
     unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
@@ -30,36 +33,43 @@ template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
     });
   };
 
-  const float *a = t.a, *b = t.b;
-  int64_t p = 0;
-  for (; p + 4 <= t.kc; p += 4, b += 4, a += 4 * a_k) {
+  // Elements from p of every line of a block, of which those from `first` on are used.
+  constexpr int depth = S::block_depth;
+  const auto advance = [&](int64_t p, int first) __attribute__((always_inline)) {
+    const float *a = t.a + p * a_k, *b = t.b + p;
     rows.template keep<Rows>();
     unrolled<Blocks>([&](auto block) __attribute__((always_inline)) {
-      V x[4];
-      unrolled<4>([&](auto r) __attribute__((always_inline)) {
-        x[r] = S::load_quads([&](int quad) __attribute__((always_inline)) {
-          const int j = r + 4 * quad;
-          return block == Blocks - 1 ? last_lines[j] + p : b + (block * S::width + j) * line;
-        });
+      V x[depth];
+      const float *from = b + block * S::width * line;
+      if (block < Blocks - 1 || whole)
+        S::load_transposed(
+            [&](int j) __attribute__((always_inline)) { return from + j * line; }, x);
+      else
+        S::load_transposed(
+            [&](int j) __attribute__((always_inline)) { return last_lines[j] + p; }, x);
+      unrolled<depth>([&](auto q) __attribute__((always_inline)) {
+        if (q >= first) step(a + q * a_k, block, x[q]);
       });
-      S::transpose_quads(x);
-      unrolled<4>([&](auto q) __attribute__((always_inline)) { step(a + q * a_k, block, x[q]); });
     });
-  }
-  for (; p < t.kc; ++p, ++b, a += a_k) {
-    unrolled<Blocks>([&](auto block) __attribute__((always_inline)) {
-      alignas(64) float column[S::width];
-      for (int j = 0; j < S::width; ++j)
-        column[j] = block < Blocks - 1 ? b[(block * S::width + j) * line] : last_lines[j][p];
-      step(a, block, S::load(column));
-    });
+  };
+  int64_t p = 0;
+  for (; p + depth <= t.kc; p += depth) advance(p, 0);
+  if (p == t.kc) {
+  } else if (t.kc >= depth) {
+    advance(t.kc - depth, static_cast<int>(depth - (t.kc - p)));
+  } else {
+    for (; p < t.kc; ++p)
+      unrolled<Blocks>([&](auto block) __attribute__((always_inline)) {
+        alignas(64) float column[S::width];
+        for (int j = 0; j < S::width; ++j)
+          column[j] = block < Blocks - 1 ? t.b[(block * S::width + j) * line + p] : last_lines[j][p];
+        step(t.a + p * a_k, block, S::load(column));
+      });
   }
   end_tile<S>(t, acc);
 }
 
-template <class Tile> struct SkinnyKernels {
-  TileFunction of[most_skinny_rows][most_skinny_blocks];
-};
+template <class Tile> struct SkinnyKernels { TileFunction of[most_skinny_rows][most_skinny_blocks]; };
 
 template <class Tile, int Rows, int... Block>
 constexpr void add_skinny(SkinnyKernels<Tile> &all, std::integer_sequence<int, Block...>) {
@@ -68,7 +78,8 @@ constexpr void add_skinny(SkinnyKernels<Tile> &all, std::integer_sequence<int, B
 
 template <class Tile, int... Row> constexpr SkinnyKernels<Tile> make_skinny(std::integer_sequence<int, Row...>) {
   SkinnyKernels<Tile> all{};
-  (add_skinny<Tile, Row + 1>(all, std::make_integer_sequence<int, skinny_blocks(Row + 1)>()), ...);
+  (add_skinny<Tile, Row + 1>(all, std::make_integer_sequence<int, skinny_blocks(Row + 1, Tile::Simd::registers)>()),
+   ...);
   return all;
 }
 

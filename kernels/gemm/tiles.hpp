@@ -15,18 +15,21 @@ struct Columns {
   int64_t unit, units;
 };
 
-template <class Tile> Columns columns_in_flight(Place place_b, int tallest) {
+// rows: of the tallest tile; there may be none.
+template <class Tile> Columns columns_in_flight(Place place_b, int64_t rows) {
   constexpr int width = Tile::Simd::width;
+  const int tallest = static_cast<int>(larger(1, rows));
   if (place_b == Place::in_place) return {width, Tile::in_flight(tallest, false)};
-  if (place_b == Place::transposed) return {width, skinny_blocks(tallest)};
+  if (place_b == Place::transposed) return {width, skinny_blocks(tallest, Tile::Simd::registers)};
   return {Tile::columns, Tile::in_flight(tallest, true) / Tile::vectors};
 }
 
 // t has what A's place, B's place and the block of k say; this sets what a tile's own place says.
 // a_panels: [tile][a_panel_floats] where A is packed, else NULL.
 template <class Tile>
-[[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, Place place_b, const EvenParts &tiles, int64_t row, int64_t k,
-               const float *a_panels, int64_t a_panel_floats, int64_t column, int64_t columns) {
+[[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, Place place_b, const EvenParts &tiles,
+                                             int64_t row, int64_t k, const float *a_panels, int64_t a_panel_floats,
+                                             int64_t column, int64_t columns) {
   constexpr int width = Tile::Simd::width;
   const int64_t vectors = (columns + width - 1) / width;
   t.last = static_cast<int>(columns - (vectors - 1) * width);
@@ -55,14 +58,14 @@ inline constexpr int64_t stack_panel_floats = 4096;
 
 template <class Tile> bool packs_on_stack(const Product &x) {
   const EvenParts tiles(x.m, Tile::rows);
-  const Columns flight = columns_in_flight<Tile>(Place::packed, static_cast<int>(tiles.size(0)));
+  const Columns flight = columns_in_flight<Tile>(Place::packed, tiles.size(0));
   return x.k > 0 && flight.units * flight.unit * x.k <= stack_panel_floats;
 }
 
 // All of k, all rows and columns, in the calling thread, without scratch memory.
 template <class Tile> void multiply_at_once(const Product &x, Place place_b) {
   const EvenParts tiles(x.m, Tile::rows);
-  const Columns flight = columns_in_flight<Tile>(place_b, static_cast<int>(tiles.size(0)));
+  const Columns flight = columns_in_flight<Tile>(place_b, tiles.size(0));
   const EvenParts steps((x.n + flight.unit - 1) / flight.unit, flight.units);
   const bool packs = place_b == Place::packed;
   alignas(64) float panels[stack_panel_floats];

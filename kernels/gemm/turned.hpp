@@ -27,11 +27,10 @@ void turn(const float *from, int64_t from_stride, int rows, int columns, float *
 }
 
 // c: element (0, 0) of the tile; element (i, j) lies at c[j * ldc + i].
-template <class Tile>
-void run_turned(TileFunction kernel, TileArgs &t, float *c, int64_t ldc, int rows, int columns) {
+template <class Tile> void run_turned(TileFunction kernel, TileArgs &t, float *c, int64_t ldc, int rows, int columns) {
   using S = typename Tile::Simd;
-  constexpr int most = Tile::rows * Tile::columns > Tile::most_vectors * S::width ? Tile::rows * Tile::columns
-                                                                                    : S::registers * S::width;
+  constexpr int most =
+      Tile::rows * Tile::columns > Tile::most_vectors * S::width ? Tile::rows * Tile::columns : S::registers * S::width;
   alignas(64) float buffer[most];
   t.ldc = (columns + S::width - 1) / S::width * S::width;
   t.c = buffer;

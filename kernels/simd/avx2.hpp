@@ -16,21 +16,35 @@ struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(ones + 8 - count));
   }
   static V load_part(const float *p, int count) { return _mm256_maskload_ps(p, mask(count)); }
-  static void store_part(float *p, V v, int count) { _mm256_maskstore_ps(p, mask(count), v); }
+  // Not by vmaskmov, which takes AMD's CPUs tens of cycles.
+  static void store_part(float *p, V v, int count) {
+    if (count == width) return store(p, v);
+    __m128 x = _mm256_castps256_ps128(v);
+    if (count & 4) {
+      _mm_storeu_ps(p, x);
+      p += 4, x = _mm256_extractf128_ps(v, 1);
+    }
+    if (count & 2) {
+      _mm_storel_epi64(reinterpret_cast<__m128i_u *>(p), _mm_castps_si128(x));
+      p += 2, x = _mm_movehl_ps(x, x);
+    }
+    if (count & 1) _mm_store_ss(p, x);
+  }
   static V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
   static I bits(V v) { return _mm256_castps_si256(v); }
   static V from_bits(I i) { return _mm256_castsi256_ps(i); }
 
-  // Four neighbours each from at(0) and at(1).
-  template <class Address> [[gnu::always_inline]] static V load_quads(const Address &at) {
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at(0))), _mm_loadu_ps(at(1)), 1);
-  }
-  // In each quad of lanes: rows[i][j] becomes rows[j][i].
-  static void transpose_quads(V (&rows)[4]) {
-    const __m256 a = _mm256_unpacklo_ps(rows[0], rows[1]), b = _mm256_unpackhi_ps(rows[0], rows[1]);
-    const __m256 c = _mm256_unpacklo_ps(rows[2], rows[3]), d = _mm256_unpackhi_ps(rows[2], rows[3]);
-    rows[0] = _mm256_shuffle_ps(a, c, 0x44), rows[1] = _mm256_shuffle_ps(a, c, 0xee);
-    rows[2] = _mm256_shuffle_ps(b, d, 0x44), rows[3] = _mm256_shuffle_ps(b, d, 0xee);
+  // x[q][j] = at(j)[q]: four neighbours of each of 8 lines.
+  static constexpr int block_depth = 4;
+  template <class Address> [[gnu::always_inline]] static void load_transposed(const Address &at, V (&x)[4]) {
+    __m256 z[4];
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r)
+      z[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at(r))), _mm_loadu_ps(at(r + 4)), 1);
+    const __m256 a = _mm256_unpacklo_ps(z[0], z[1]), b = _mm256_unpackhi_ps(z[0], z[1]);
+    const __m256 c = _mm256_unpacklo_ps(z[2], z[3]), d = _mm256_unpackhi_ps(z[2], z[3]);
+    x[0] = _mm256_shuffle_ps(a, c, 0x44), x[1] = _mm256_shuffle_ps(a, c, 0xee);
+    x[2] = _mm256_shuffle_ps(b, d, 0x44), x[3] = _mm256_shuffle_ps(b, d, 0xee);
   }
 
   // rows[i][j] becomes rows[j][i]: pairs, then fours, then halves.

@@ -18,17 +18,17 @@ struct Avx512 : XsimdBase<xsimd::avx512f> {
   static I bits(V v) { return _mm512_castps_si512(v); }
   static V from_bits(I i) { return _mm512_castsi512_ps(i); }
 
-  // Four neighbours each from at(0), at(1), ...
-  template <class Address> [[gnu::always_inline]] static V load_quads(const Address &at) {
-    const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(at(0))), _mm_loadu_ps(at(1)), 1);
-    return _mm512_insertf32x4(_mm512_insertf32x4(two, _mm_loadu_ps(at(2)), 2), _mm_loadu_ps(at(3)), 3);
-  }
-  // In each quad of lanes: rows[i][j] becomes rows[j][i].
-  static void transpose_quads(V (&rows)[4]) {
-    const __m512 a = _mm512_unpacklo_ps(rows[0], rows[1]), b = _mm512_unpackhi_ps(rows[0], rows[1]);
-    const __m512 c = _mm512_unpacklo_ps(rows[2], rows[3]), d = _mm512_unpackhi_ps(rows[2], rows[3]);
-    rows[0] = unpack_pairs_low(a, c), rows[1] = unpack_pairs_high(a, c);
-    rows[2] = unpack_pairs_low(b, d), rows[3] = unpack_pairs_high(b, d);
+  // x[q][j] = at(j)[q]: eight neighbours of each of 16 lines.  Half-vectors are joined so that lines come out in order.
+  static constexpr int block_depth = 8;
+  template <class Address> [[gnu::always_inline]] static void load_transposed(const Address &at, V (&x)[8]) {
+    __m512 low[4], high[4];
+    load_quads(at, 0, low);
+    load_quads(at, 8, high);
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) {
+      x[q] = _mm512_shuffle_f32x4(low[q], high[q], 0x88);
+      x[q + 4] = _mm512_shuffle_f32x4(low[q], high[q], 0xdd);
+    }
   }
 
   // rows[i][j] becomes rows[j][i]: pairs, then fours, then eights, then halves.
@@ -63,6 +63,19 @@ struct Avx512 : XsimdBase<xsimd::avx512f> {
   }
 
 private:
+  // quads[q] = elements q of lines first..first+3, q + 4 of the same, q of lines first+4..first+7, q + 4 of the same.
+  template <class Address>
+  [[gnu::always_inline]] static void load_quads(const Address &at, int first, __m512 (&quads)[4]) {
+    __m512 z[4];
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r)
+      z[r] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(at(first + r))),
+                                _mm256_loadu_ps(at(first + r + 4)), 1);
+    const __m512 a = _mm512_unpacklo_ps(z[0], z[1]), b = _mm512_unpackhi_ps(z[0], z[1]);
+    const __m512 c = _mm512_unpacklo_ps(z[2], z[3]), d = _mm512_unpackhi_ps(z[2], z[3]);
+    quads[0] = unpack_pairs_low(a, c), quads[1] = unpack_pairs_high(a, c);
+    quads[2] = unpack_pairs_low(b, d), quads[3] = unpack_pairs_high(b, d);
+  }
   static __m512 unpack_pairs_low(__m512 a, __m512 b) {
     return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
   }
