@@ -88,7 +88,7 @@ TEST_CASE("the counter sees what the library, its plugins' scratch and other thr
   CHECK(counted([] { const Context made = context(1); }) > 0);
   const Context one = context(1);
   Random random(50);
-  Layer layer(300, 33, 65, random, 0); // of more rows than leave its weights where they lie
+  Layer layer(1030, 33, 65, random, 0); // of more rows than leave its weights where they lie
   CHECK(counted([&] { pack(one, layer.w, false); }) > 0);
   CHECK(counted([&] { layer.forward(one, LF_TRAINING); }) > 0); // its first scratch
   CHECK(counted([&] { layer.forward(one, LF_TRAINING); }) == 0);

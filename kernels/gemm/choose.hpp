@@ -1,7 +1,8 @@
-// The cost model: how a product is cut into blocks and tasks, and which operands are copied.  All its constants stand here.
+// The cost model: how a product is cut into blocks and tasks, and which operands are copied.  All its constants stand here;
+// docs/tuning.md has the measurements behind them.
 //
 // C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.  In a
-// task a panel of B, k_block deep, stays in the first-level cache while the chunk's rows of A pass from the second.
+// task the columns in flight, k_block deep, stay in cache while the chunk's rows of A pass.
 // Operands that already lie well are read where they are: see Place.  Cuts and places never change bits, only speed.
 #pragma once
 
@@ -11,21 +12,24 @@
 
 namespace lanefold::gemm {
 
-inline constexpr int64_t b_panel_bytes = 128 << 10;  // k_block * NR floats: what the first-level cache holds of B
+// Blocks.  Bytes are those of floats.
+inline constexpr int64_t b_panel_bytes = 128 << 10;  // k_block * NR: the second-level cache feeds the tiles fast enough
+inline constexpr int64_t a_chunk_bytes = 384 << 10;  // chunk_rows * k_block: stays in the second-level cache
 inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once
-inline constexpr int64_t a_chunk_bytes = 384
-                                         << 10;   // chunk_rows * k_block floats: what the second-level cache holds of A
-inline constexpr int64_t most_group_panels = 4;   // panels of one group where several groups share a chunk of A
-inline constexpr int64_t most_shared_rows = 2048; // rows of A packed at once, for all tasks
-inline constexpr int64_t most_pass_columns = 4096;     // columns of B packed at once, for all tasks
-inline constexpr int64_t most_pass_depth = 1024;       // k packed at once
-inline constexpr double least_task_per_lane = 1 << 14; // work for each lane of a vector that repays handing a task over
-inline constexpr double least_shared = 2.25; // such tasks that repay waking another thread: about 5 microseconds
+inline constexpr int64_t most_group_panels = 4;      // panels of a group, where several groups share a chunk of A
+inline constexpr int64_t most_shared_rows = 2048;    // rows of A packed at once, for all tasks
+inline constexpr int64_t most_pass_columns = 4096;   // columns of B packed at once, for all tasks
+inline constexpr int64_t most_pass_depth = 1024;     // k packed at once
 
-inline constexpr int64_t most_rows_b_in_place = 100000; // with few rows, packing B costs more than it saves
-inline constexpr int64_t most_conflicting_rows = 6;     // of A a page apart: the first-level cache has 8 or 12 ways
-inline constexpr int64_t most_conflicting_rows_b = 28;
-inline constexpr int64_t page = 4096; // bytes: a stride of whole pages puts a column into one set
+// Places.
+inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
+inline constexpr int64_t page = 4096;                 // rows whole pages apart put a column into one set of the cache
+inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
+inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
+
+// Tasks.
+inline constexpr double least_task_per_lane = 1 << 14; // multiply-adds for each lane that repay handing a task over
+inline constexpr double least_shared = 2.25; // such tasks that repay a second thread: about 5 microseconds in all
 
 // In multiply-adds, of idle lanes too; reading B is work even for a single row.  In units of the least task.
 template <class Tile> double tasks_worth(const Product &x) {
@@ -61,11 +65,12 @@ inline Place place_of_a(const Product &x) {
   return conflict && x.m > most_conflicting_rows && x.k > 1 ? Place::packed : Place::in_place;
 }
 
-inline Place place_of_b(const Product &x) {
+template <class Tile> Place place_of_b(const Product &x) {
   if (x.packed_b || x.k == 0) return Place::packed;
   if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
   const bool conflict = x.b.stride * static_cast<int64_t>(sizeof(float)) % (page / 2) == 0;
-  return x.m <= (conflict ? most_conflicting_rows_b : most_rows_b_in_place) ? Place::in_place : Place::packed;
+  return x.m <= (conflict ? most_conflicting_tiles * Tile::rows : most_rows_b_in_place) ? Place::in_place
+                                                                                        : Place::packed;
 }
 
 // Vector instructions, about: multiply-adds, and a quarter of one for each element of an operand or C to transpose.
@@ -93,7 +98,7 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   const int64_t panels = larger(1, ceil_div(n, Tile::columns));
   Plan plan{};
   plan.place_a = place_of_a(x);
-  plan.place_b = place_of_b(x);
+  plan.place_b = place_of_b<Tile>(x);
   // Where B is read once, there is nothing to keep.
   const bool once = m <= Tile::rows && (x.packed_b || plan.place_b != Place::packed);
   const int64_t depth = smaller(k, most_pass_depth);
