@@ -1,0 +1,31 @@
+// The tile is the plugin's own: its source is part of this one.
+#include LANEFOLD_PLUGIN_SOURCE
+
+#include "gemm_plans.hpp"
+
+namespace lanefold::test {
+
+lf_status multiply_as(const lf_host *host, const lf_sgemm_args *args, const Knobs &knobs) {
+  using gemm::Place;
+  gemm::Product x = gemm::sgemm_product(args);
+  if (knobs.turned && x.alpha == 1.0f) turn(x);
+  gemm::Plan plan = gemm::choose<Tile>(x, host->threads);
+  if (x.k > 0) {
+    plan.place_a = knobs.packs_a || x.alpha != 1.0f ? Place::packed : Place::in_place;
+    plan.place_b = knobs.packs_b || (x.b.along_k && x.m > gemm::most_skinny_rows) ? Place::packed
+                   : x.b.along_k                                                  ? Place::transposed
+                                                                                  : Place::in_place;
+  }
+  if (knobs.k_block > 0) plan.k_block = smaller(knobs.k_block, gemm::most_pass_depth);
+  if (knobs.chunk_rows > 0) {
+    plan.chunk_rows = knobs.chunk_rows;
+    plan.chunks = ceil_div(x.m, plan.chunk_rows);
+  }
+  if (knobs.group_panels > 0) {
+    plan.group_panels = knobs.group_panels;
+    plan.groups = larger(1, ceil_div(ceil_div(x.n, Tile::columns), plan.group_panels));
+  }
+  return gemm::multiply<Tile>(host, x, plan);
+}
+
+} // namespace lanefold::test
