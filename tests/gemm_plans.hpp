@@ -9,8 +9,8 @@ namespace lanefold::test {
 
 // How the cost model might decide.  0: as it does.
 struct Knobs {
-  bool turned;            // vectors run along the rows of C
-  bool packs_a, packs_b;  // else in place, where that is possible
+  bool turned;           // vectors run along the rows of C
+  bool packs_a, packs_b; // else in place, where that is possible
   int64_t k_block, chunk_rows, group_panels;
 };
 

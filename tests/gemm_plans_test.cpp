@@ -57,14 +57,22 @@ TEST_CASE("any plan gives the chain, within its scratch memory") {
   Random random(60);
   const auto size = [&](int64_t most) {
     const int64_t around[] = {1, 2, 4, 6, 8, 14, 16, 28, 32, 48, 64};
-    return random.below(2) ? 1 + random.below(most) : std::max<int64_t>(1, around[random.below(11)] + random.below(3) - 1);
+    return random.below(2) ? 1 + random.below(most)
+                           : std::max<int64_t>(1, around[random.below(11)] + random.below(3) - 1);
   };
   for (int i = 0; i < 6000; ++i) {
-    const Case p{size(90), size(90), i % 50 == 0 ? 1020 + random.below(40) : size(60),
-                 static_cast<uint32_t>(random.below(4)), random.below(4) ? 1.0f : -0.7f, random.below(2) ? 0.0f : 0.3f};
-    const Knobs knobs{random.below(2) == 0,      random.below(2) == 0,
-                      random.below(2) == 0,      random.below(2) ? 0 : 1 + random.below(40),
-                      random.below(2) ? 0 : 1 + random.below(40), random.below(2) ? 0 : 1 + random.below(3)};
+    const Case p{size(90),
+                 size(90),
+                 i % 50 == 0 ? 1020 + random.below(40) : size(60),
+                 static_cast<uint32_t>(random.below(4)),
+                 random.below(4) ? 1.0f : -0.7f,
+                 random.below(2) ? 0.0f : 0.3f};
+    const Knobs knobs{random.below(2) == 0,
+                      random.below(2) == 0,
+                      random.below(2) == 0,
+                      random.below(2) ? 0 : 1 + random.below(40),
+                      random.below(2) ? 0 : 1 + random.below(40),
+                      random.below(2) ? 0 : 1 + random.below(3)};
     check_plan(host, p, knobs, random);
   }
 }

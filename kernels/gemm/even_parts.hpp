@@ -16,6 +16,8 @@ public:
   }
   int64_t count() const { return count_; }
   int64_t size(int64_t index) const { return size_ + (index < larger_); }
+  // Parts of one size from this on.
+  int64_t alike(int64_t index) const { return (index < larger_ ? larger_ : count_) - index; }
 
 private:
   int64_t count_, size_, larger_;

@@ -9,7 +9,9 @@
 
 namespace lanefold::gemm {
 
+// One or more tiles of the same height, below each other.
 struct TileArgs {
+  int64_t tiles;
   int64_t kc;
   const float *a; // a[i * a_line + p * a_k]
   int64_t a_line, a_k;
@@ -57,9 +59,10 @@ template <int Count, class Function> [[gnu::always_inline]] inline void unrolled
   (std::make_integer_sequence<int, Count>());
 }
 
-// The tile's first values: Rows x Count vectors.
+// The first values of the tile at `first`: Rows x Count vectors.
 template <class S, int Rows, int Count>
-[[gnu::always_inline]] inline void begin_tile(const TileArgs &t, typename S::V (&acc)[Rows][Count]) {
+[[gnu::always_inline]] inline void begin_tile(const TileArgs &t, const float *first,
+                                              typename S::V (&acc)[Rows][Count]) {
   using V = typename S::V;
   const auto load = [&](const float *p, int v) __attribute__((always_inline)) {
     return v == Count - 1 && t.last != S::width ? S::load_part(p, t.last) : S::load(p);
@@ -74,15 +77,14 @@ template <class S, int Rows, int Count>
   } else {
     const V beta(t.start == Start::scaled ? t.beta : 1.0f);
     unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      const float *c = t.c + i * t.ldc;
+      const float *c = first + i * t.ldc;
       unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[i][v] = load(c + v * S::width, v) * beta; });
     });
   }
 }
 
 template <class S, int Rows, int Count>
-[[gnu::always_inline]] inline void end_tile(const TileArgs &t, const typename S::V (&acc)[Rows][Count]) {
-  float *c = t.c;
+[[gnu::always_inline]] inline void end_tile(const TileArgs &t, float *c, const typename S::V (&acc)[Rows][Count]) {
   if (t.last == S::width) {
     unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
       unrolled<Count>([&](auto v) __attribute__((always_inline)) { S::store(c + v * S::width, acc[i][v]); });
@@ -103,33 +105,38 @@ template <class Tile, int Rows, int Count, bool Part> void microkernel(const Til
   using S = typename Tile::Simd;
   using V = typename S::V;
   constexpr int panels = (Count + Tile::vectors - 1) / Tile::vectors;
-  V acc[Rows][Count];
-  begin_tile<S>(t, acc);
-
-  const float *a = t.a, *b = t.b;
   const int64_t a_k = t.a_k, b_k = t.b_k;
   const int last = t.last;
   Lines rows(t.a_line), further(t.panel_stride);
+  const float *b = nullptr;
   const auto vector = [&](auto v) __attribute__((always_inline)) {
     const float *p = further.at(b, v / Tile::vectors) + v % Tile::vectors * S::width;
     return Part && v == Count - 1 ? S::load_part(p, last) : S::load(p);
   };
-  for (int64_t p = t.kc; p > 0; --p, a += a_k, b += b_k) {
-    rows.template keep<Rows>();
-    further.template keep<panels>();
-    if constexpr (Rows == 1) { // each vector is used once, as an operand in memory
-      const V ai = S::broadcast(*a);
-      unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[0][v] = S::fma(ai, vector(v), acc[0][v]); });
-    } else {
-      V bv[Count];
-      unrolled<Count>([&](auto v) __attribute__((always_inline)) { bv[v] = vector(v); });
-      unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-        const V ai = S::broadcast(*rows.at(a, i));
-        unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[i][v] = S::fma(ai, bv[v], acc[i][v]); });
-      });
+  const float *first_a = t.a;
+  float *c = t.c;
+  for (int64_t tile = t.tiles; tile > 0; --tile, first_a += Rows * t.a_line, c += Rows * t.ldc) {
+    V acc[Rows][Count];
+    begin_tile<S>(t, c, acc);
+    const float *a = first_a;
+    b = t.b;
+    for (int64_t p = t.kc; p > 0; --p, a += a_k, b += b_k) {
+      rows.template keep<Rows>();
+      further.template keep<panels>();
+      if constexpr (Rows == 1) { // each vector is used once, as an operand in memory
+        const V ai = S::broadcast(*a);
+        unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[0][v] = S::fma(ai, vector(v), acc[0][v]); });
+      } else {
+        V bv[Count];
+        unrolled<Count>([&](auto v) __attribute__((always_inline)) { bv[v] = vector(v); });
+        unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+          const V ai = S::broadcast(*rows.at(a, i));
+          unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[i][v] = S::fma(ai, bv[v], acc[i][v]); });
+        });
+      }
     }
+    end_tile<S>(t, c, acc);
   }
-  end_tile<S>(t, acc);
 }
 
 using TileFunction = void (*)(const TileArgs &);

@@ -14,12 +14,12 @@ constexpr int skinny_blocks(int rows, int registers) {
   return fit > most_skinny_blocks ? most_skinny_blocks : fit > 1 ? fit : 1;
 }
 
-// As microkernel, but column j of B lies at b[j * b_k + p].
+// As microkernel for one tile, but column j of B lies at b[j * b_k + p].
 template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
   using S = typename Tile::Simd;
   using V = typename S::V;
   V acc[Rows][Blocks];
-  begin_tile<S>(t, acc);
+  begin_tile<S>(t, t.c, acc);
 
   // Of the last block, lines beyond the matrix are read as its first: their lanes are not stored.
   const int64_t line = t.b_k, a_k = t.a_k;
@@ -66,7 +66,7 @@ template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
         step(t.a + p * a_k, block, S::load(column));
       });
   }
-  end_tile<S>(t, acc);
+  end_tile<S>(t, t.c, acc);
 }
 
 template <class Tile> struct SkinnyKernels { TileFunction of[most_skinny_rows][most_skinny_blocks]; };

@@ -39,8 +39,11 @@ template <class Tile>
                                     ? &microkernels<Tile>.part[0][vectors - 1]
                                     : &microkernels<Tile>.whole[0][vectors - 1];
   const int64_t height = place_b == Place::transposed ? most_skinny_blocks : Tile::most_vectors;
-  for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+  // Tiles of one height follow each other, so one call does them all unless each needs something of its own.
+  const bool one_by_one = a_panels || x.c_by_columns || place_b == Place::transposed;
+  for (int64_t tile = 0; tile < tiles.count(); tile += t.tiles) {
     const int64_t rows = tiles.size(tile);
+    t.tiles = one_by_one ? 1 : tiles.alike(tile);
     t.a = a_panels ? a_panels + tile * a_panel_floats : x.a.at(row, k);
     const TileFunction kernel = kernels[(rows - 1) * height];
     if (x.c_by_columns) {
@@ -49,7 +52,7 @@ template <class Tile>
       t.c = x.c + row * x.ldc + column;
       kernel(t);
     }
-    row += rows;
+    row += rows * t.tiles;
   }
 }
 
