@@ -29,9 +29,7 @@ void turn(const float *from, int64_t from_stride, int rows, int columns, float *
 // c: element (0, 0) of the tile; element (i, j) lies at c[j * ldc + i].
 template <class Tile> void run_turned(TileFunction kernel, TileArgs &t, float *c, int64_t ldc, int rows, int columns) {
   using S = typename Tile::Simd;
-  constexpr int most =
-      Tile::rows * Tile::columns > Tile::most_vectors * S::width ? Tile::rows * Tile::columns : S::registers * S::width;
-  alignas(64) float buffer[most];
+  alignas(64) float buffer[S::registers * S::width]; // no tile has more sums than there are registers
   t.ldc = (columns + S::width - 1) / S::width * S::width;
   t.c = buffer;
   if (t.start == Start::carry || t.start == Start::scaled) turn<S>(c, ldc, columns, rows, buffer, t.ldc);
