@@ -15,6 +15,7 @@ void Gates::at_least(const std::string &name, double value, double target) {
   std::printf("%s/isa:%s %.3f >=%.2f %s\n", name.c_str(), isa_.c_str(), value, target,
               value >= target ? "ok" : "short");
   std::fflush(stdout);
+  ++printed_;
 }
 
 void Gates::note(const char *format, ...) {
@@ -28,13 +29,15 @@ void Gates::note(const char *format, ...) {
 
 namespace {
 
+constexpr int no_gate = 3; // exit code of a process that had nothing to measure
+
 int measure(const std::string &isa, const std::string &filter) {
   hold_peers_to(isa);
   std::vector<std::string> missing;
   Gates gates(isa, open_peers(missing), filter);
   for (const std::string &name : missing) gates.note("peer %s is not installed", name.c_str());
   gemm_gates(gates);
-  return 0;
+  return gates.printed() > 0 ? 0 : no_gate;
 }
 
 // The isa's process; answers its exit code.
@@ -70,13 +73,20 @@ int main(int argc, char **argv) {
                  "an instruction set, several times for several; without it, those that this machine has")
       ->allow_extra_args(false);
   CLI11_PARSE(app, argc, argv);
-  int worst = 0;
+  int worst = 0, idle = 0;
   try {
     const std::regex checked(filter);
     if (isas.empty())
       for (const std::string &isa : usable_plugins())
         if (isa != "portable") isas.push_back(isa);
-    for (const std::string &isa : isas) worst = std::max(worst, measure_apart(isa, filter));
+    for (const std::string &isa : isas) {
+      const int code = measure_apart(isa, filter);
+      if (code == no_gate) ++idle;
+      else worst = std::max(worst, code);
+    }
+    if (idle == static_cast<int>(isas.size()))
+      throw std::runtime_error("no gate matches '" + filter +
+                               "' (with no peer installed there are none against peers)");
   } catch (const std::exception &error) {
     std::fprintf(stderr, "lanefold-gates: %s\n", error.what());
     return 2;

@@ -23,6 +23,7 @@ public:
 
   // Prints "name value target ok|short".
   void at_least(const std::string &name, double value, double target);
+  int printed() const { return printed_; }
   // Prints a line that begins with "#": figures that a gate is made of.
   void note(const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -30,6 +31,7 @@ private:
   const std::string isa_;
   const std::vector<Peer> peers_;
   const std::regex filter_;
+  int printed_ = 0;
 };
 
 void gemm_gates(Gates &gates);
