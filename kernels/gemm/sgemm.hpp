@@ -13,14 +13,18 @@ inline Product sgemm_product(const lf_sgemm_args *args) {
   x.m = args->m;
   x.n = args->n;
   x.k = args->alpha == 0.0f ? 0 : args->k;
+  // Of a single row the stride says nothing, and may be any number.
+  const bool ta = (args->flags & LF_TRANSPOSE_A) != 0, tb = (args->flags & LF_TRANSPOSE_B) != 0;
+  const int64_t lda = (ta ? x.k : x.m) <= 1 ? (ta ? x.m : x.k) : args->lda;
+  const int64_t ldb = (tb ? x.n : x.k) <= 1 ? (tb ? x.k : x.n) : args->ldb;
   // Lines of one element, next to each other, are neighbours whichever way they are called.
-  x.a = {args->a, args->lda, (args->flags & LF_TRANSPOSE_A) == 0 && !(args->k == 1 && args->lda == 1)};
-  x.b = {args->b, args->ldb, (args->flags & LF_TRANSPOSE_B) != 0 && !(args->k == 1 && args->ldb == 1)};
+  x.a = {args->a, lda, !ta && !(x.k == 1 && lda == 1)};
+  x.b = {args->b, ldb, tb && !(x.k == 1 && ldb == 1)};
   x.alpha = args->alpha;
   x.beta = args->beta;
   x.start = args->beta == 0.0f ? Start::zero : args->beta == 1.0f ? Start::carry : Start::scaled;
   x.c = args->c;
-  x.ldc = args->ldc;
+  x.ldc = x.m <= 1 ? x.n : args->ldc;
   return x;
 }
 
