@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <string_view>
 
@@ -58,8 +59,13 @@ public:
   // A copy of the caller's struct with the fields that it does not have as 0. NULL, or fields that this library does
   // not have, break the rule.
   template <class Struct> Struct read(const char *name, const Struct *given) {
-    if (given != nullptr && given->struct_size == sizeof(Struct)) return *given;
     Struct whole{};
+    uint32_t size = 0;
+    if (given != nullptr) std::memcpy(&size, given, sizeof size);
+    if (size == sizeof(Struct)) {
+      std::memcpy(&whole, given, sizeof whole);
+      return whole;
+    }
     read_struct(name, given, &whole, sizeof whole);
     whole.struct_size = sizeof whole;
     return whole;

@@ -116,3 +116,12 @@ TEST_CASE("columns of one larger matrix can be operands and result") {
   for (int64_t q = 0; q < 20; ++q) sum = std::fma(before(7, q), before(q, 20 + 9), sum);
   CHECK(whole(7, 40 + 9) == sum);
 }
+
+TEST_CASE("five rows by five vectors, turned, fit their buffer on every width") {
+  const Context one = context(1);
+  Random random(8);
+  for (const int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14})
+    for (const int64_t m : {20, 25, 80, 100, 200, 330})
+      check_case(one, {m, n, 60, LF_TRANSPOSE_A, 1, 0}, random,
+                 [&](int64_t, int64_t) { return random.uniform(-1, 1); });
+}

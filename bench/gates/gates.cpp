@@ -2,6 +2,8 @@
 // of a process only, so each has a process of its own.
 #include "gates.hpp"
 
+#include "../limits.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <cstdarg>
@@ -32,6 +34,7 @@ namespace {
 constexpr int no_gate = 3; // exit code of a process that had nothing to measure
 
 int measure(const std::string &isa, const std::string &filter) {
+  if (fma_loop(isa).run == nullptr) throw std::runtime_error("there are no limits to compare with for " + isa);
   hold_peers_to(isa);
   std::vector<std::string> missing;
   Gates gates(isa, open_peers(missing), filter);

@@ -13,7 +13,6 @@
 namespace lanefold::gemm {
 
 // Blocks.  Bytes are those of floats.
-inline constexpr int64_t b_panel_bytes = 128 << 10;  // k_block * NR: the second-level cache feeds the tiles fast enough
 inline constexpr int64_t a_chunk_bytes = 384 << 10;  // chunk_rows * k_block: stays in the second-level cache
 inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once
 inline constexpr int64_t most_group_panels = 4;      // panels of a group, where several groups share a chunk of A
@@ -94,17 +93,11 @@ template <class Tile> void orient(Product &x) {
 // chunk_unit: chunks begin at multiples of it.
 template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chunk_unit = Tile::rows) {
   const int64_t m = x.m, n = x.n, k = x.k;
-  constexpr int64_t panel_depth = b_panel_bytes / (Tile::columns * static_cast<int64_t>(sizeof(float)));
   const int64_t panels = larger(1, ceil_div(n, Tile::columns));
   Plan plan{};
   plan.place_a = place_of_a(x);
   plan.place_b = place_of_b<Tile>(x);
-  // Where B is read once, there is nothing to keep.
-  const bool once = m <= Tile::rows && (x.packed_b || plan.place_b != Place::packed);
-  const int64_t depth = smaller(k, most_pass_depth);
-  const int64_t blocks = once || depth <= panel_depth ? 1 : ceil_div(depth, panel_depth);
-  plan.k_block = blocks == 1 ? larger(1, depth) : ceil_div(depth, blocks);
-
+  plan.k_block = larger(1, smaller(k, most_pass_depth)); // a panel of B that deep is fed by the second-level cache
   const int64_t most_rows =
       round_up(larger(1, a_chunk_bytes / static_cast<int64_t>(sizeof(float)) / plan.k_block), chunk_unit);
   const double worth = threads <= 1 ? 1.0 : tasks_worth<Tile>(x);
