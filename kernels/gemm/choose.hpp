@@ -1,5 +1,5 @@
-// The cost model: how a product is cut into blocks and tasks, and which operands are copied.  All its constants stand here;
-// docs/tuning.md has the measurements behind them.
+// The cost model: how a product is cut into blocks and tasks, and which operands are copied.  Its constants stand here (what
+// a tile holds: tile.hpp, skinny.hpp); docs/tuning.md has the measurements behind them.
 //
 // C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.  In a
 // task the columns in flight, k_block deep, stay in cache while the chunk's rows of A pass.
@@ -13,6 +13,7 @@
 namespace lanefold::gemm {
 
 // Blocks.  Bytes are those of floats.
+inline constexpr int64_t stack_panel_floats = 4096;  // panels in flight that are packed to the stack, at most
 inline constexpr int64_t a_chunk_bytes = 384 << 10;  // chunk_rows * k_block: stays in the second-level cache
 inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once
 inline constexpr int64_t most_group_panels = 4;      // panels of a group, where several groups share a chunk of A
@@ -22,7 +23,7 @@ inline constexpr int64_t most_pass_depth = 1024;     // k packed at once
 
 // Places.
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
-inline constexpr int64_t page = 4096;                 // rows whole pages apart put a column into one set of the cache
+inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
 inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
 
@@ -60,14 +61,14 @@ struct Plan {
 // alpha is applied while packing, so only alpha = 1 leaves A where it is.
 inline Place place_of_a(const Product &x) {
   if (x.alpha != 1.0f || x.k == 0) return Place::packed;
-  const bool conflict = x.a.stride * static_cast<int64_t>(sizeof(float)) % page == 0;
+  const bool conflict = x.a.stride % page == 0;
   return conflict && x.m > most_conflicting_rows && x.k > 1 ? Place::packed : Place::in_place;
 }
 
 template <class Tile> Place place_of_b(const Product &x) {
   if (x.packed_b || x.k == 0) return Place::packed;
   if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
-  const bool conflict = x.b.stride * static_cast<int64_t>(sizeof(float)) % (page / 2) == 0;
+  const bool conflict = x.b.stride % (page / 2) == 0;
   return x.m <= (conflict ? most_conflicting_tiles * Tile::rows : most_rows_b_in_place) ? Place::in_place
                                                                                         : Place::packed;
 }

@@ -113,7 +113,7 @@ private:
     const int64_t rows = smaller(plan_.chunk_rows, x_.m - row);
     const int64_t columns = smaller(plan_.group_panels * Tile::columns, x_.n - column);
     const EvenParts tiles = tiles_of(rows);
-    const Columns flight = columns_in_flight<Tile>(plan_.place_b, tiles.size(0));
+    const Flight flight = columns_in_flight<Tile>(plan_.place_b, tiles.size(0));
     const bool own = packs_b_ && !shares_b_;
     const int64_t at_once = own ? own_panels() * Tile::columns : columns;
     for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.k_block) {

@@ -31,9 +31,8 @@ inline Product sgemm_product(const lf_sgemm_args *args) {
 template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *args) {
   Product x = sgemm_product(args);
   orient<Tile>(x);
-  const Place place_b = place_of_b<Tile>(x);
-  if (is_small<Tile>(x) && place_of_a(x) == Place::in_place && (place_b != Place::packed || packs_on_stack<Tile>(x))) {
-    multiply_at_once<Tile>(x, place_b);
+  if (goes_at_once<Tile>(x)) {
+    multiply_at_once<Tile>(x);
     return LF_OK;
   }
   return multiply<Tile>(host, x, choose<Tile>(x, host->threads));

@@ -11,12 +11,12 @@
 namespace lanefold::gemm {
 
 // How columns are taken: `units` at once of `unit` columns each.
-struct Columns {
+struct Flight {
   int64_t unit, units;
 };
 
 // rows: of the tallest tile; there may be none.
-template <class Tile> Columns columns_in_flight(Place place_b, int64_t rows) {
+template <class Tile> Flight columns_in_flight(Place place_b, int64_t rows) {
   constexpr int width = Tile::Simd::width;
   const int tallest = static_cast<int>(larger(1, rows));
   if (place_b == Place::in_place) return {width, Tile::in_flight(tallest, false)};
@@ -56,19 +56,20 @@ template <class Tile>
   }
 }
 
-// The panels that are in flight are packed to the stack, where they are this small.
-inline constexpr int64_t stack_panel_floats = 4096;
-
-template <class Tile> bool packs_on_stack(const Product &x) {
+// Whether multiply_at_once does it: small, and B where it lies, or its panels in flight small enough for the stack.
+template <class Tile> bool goes_at_once(const Product &x) {
+  if (!is_small<Tile>(x) || place_of_a(x) != Place::in_place) return false;
+  if (place_of_b<Tile>(x) != Place::packed) return true;
   const EvenParts tiles(x.m, Tile::rows);
-  const Columns flight = columns_in_flight<Tile>(Place::packed, tiles.size(0));
-  return x.k > 0 && flight.units * flight.unit * x.k <= stack_panel_floats;
+  const Flight flight = columns_in_flight<Tile>(Place::packed, tiles.size(0));
+  return flight.units * flight.unit * x.k <= stack_panel_floats;
 }
 
 // All of k, all rows and columns, in the calling thread, without scratch memory.
-template <class Tile> void multiply_at_once(const Product &x, Place place_b) {
+template <class Tile> void multiply_at_once(const Product &x) {
+  const Place place_b = place_of_b<Tile>(x);
   const EvenParts tiles(x.m, Tile::rows);
-  const Columns flight = columns_in_flight<Tile>(place_b, tiles.size(0));
+  const Flight flight = columns_in_flight<Tile>(place_b, tiles.size(0));
   const EvenParts steps((x.n + flight.unit - 1) / flight.unit, flight.units);
   const bool packs = place_b == Place::packed;
   alignas(64) float panels[stack_panel_floats];

@@ -7,7 +7,7 @@ namespace lanefold::gemm {
 
 // to[j * to_stride + i] = from[i * from_stride + j] for rows x columns elements.
 template <class S>
-void turn(const float *from, int64_t from_stride, int rows, int columns, float *to, int64_t to_stride) {
+void transpose_tile(const float *from, int64_t from_stride, int rows, int columns, float *to, int64_t to_stride) {
   using V = typename S::V;
   for (int i0 = 0; i0 < rows; i0 += S::width)
     for (int j0 = 0; j0 < columns; j0 += S::width) {
@@ -32,9 +32,9 @@ template <class Tile> void run_turned(TileFunction kernel, TileArgs &t, float *c
   alignas(64) float buffer[S::registers * S::width]; // no tile has more sums than there are registers
   t.ldc = (columns + S::width - 1) / S::width * S::width;
   t.c = buffer;
-  if (t.start == Start::carry || t.start == Start::scaled) turn<S>(c, ldc, columns, rows, buffer, t.ldc);
+  if (t.start == Start::carry || t.start == Start::scaled) transpose_tile<S>(c, ldc, columns, rows, buffer, t.ldc);
   kernel(t);
-  turn<S>(buffer, t.ldc, rows, columns, c, ldc);
+  transpose_tile<S>(buffer, t.ldc, rows, columns, c, ldc);
 }
 
 } // namespace lanefold::gemm
