@@ -12,9 +12,10 @@
 namespace lanefold {
 
 inline const char *name_of(gemm::Place place) {
-  return place == gemm::Place::packed     ? "packed"
-         : place == gemm::Place::in_place ? "in place"
-                                          : "transposed in registers";
+  return place == gemm::Place::packed       ? "packed"
+         : place == gemm::Place::in_passing ? "packed in passing"
+         : place == gemm::Place::in_place   ? "in place"
+                                            : "transposed in registers";
 }
 
 template <class Tile>

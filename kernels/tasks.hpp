@@ -3,6 +3,9 @@
 
 #include <lanefold/plugin.h>
 
+#include <atomic>
+#include <new>
+
 namespace lanefold {
 
 inline constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -51,6 +54,48 @@ private:
   const lf_host *host_;
   bool wanted_;
   float *memory_;
+};
+
+// Memory that a task has while it runs, of as many slots as tasks run at once.  Slots used before are warm in cache.
+class Slots {
+public:
+  static int64_t floats(int64_t count, int64_t slot_floats) { return count * (slot_floats + head); }
+
+  // memory: floats(count, slot_floats), aligned to 64 bytes.  Of no slots, tasks get NULL.
+  Slots(float *memory, int64_t count, int64_t slot_floats)
+      : memory_(memory), count_(count), stride_(slot_floats + head) {
+    for (int64_t i = 0; i < count; ++i) new (memory + i * stride_) Taken(false);
+  }
+  Slots(const Slots &) = delete;
+  Slots &operator=(const Slots &) = delete;
+
+  class Slot {
+  public:
+    explicit Slot(const Slots &slots) : memory_(slots.take()) {}
+    ~Slot() {
+      if (memory_) taken(memory_).store(false, std::memory_order_release);
+    }
+    Slot(const Slot &) = delete;
+    Slot &operator=(const Slot &) = delete;
+    float *data() const { return memory_ ? memory_ + head : nullptr; }
+
+  private:
+    float *memory_;
+  };
+
+private:
+  using Taken = std::atomic<bool>;
+  static constexpr int64_t head = 16; // floats: a cache line, so that the data are aligned and no two slots share one
+  static Taken &taken(float *slot) { return *std::launder(reinterpret_cast<Taken *>(slot)); }
+
+  float *take() const {
+    if (count_ == 0) return nullptr;
+    for (int64_t i = 0;; i = i + 1 == count_ ? 0 : i + 1)
+      if (!taken(memory_ + i * stride_).exchange(true, std::memory_order_acquire)) return memory_ + i * stride_;
+  }
+
+  float *memory_;
+  int64_t count_, stride_;
 };
 
 } // namespace lanefold

@@ -12,9 +12,8 @@ lf_status multiply_as(const lf_host *host, const lf_sgemm_args *args, const Knob
   gemm::Plan plan = gemm::choose<Tile>(x, host->threads);
   if (x.k > 0) {
     plan.place_a = knobs.packs_a || x.alpha != 1.0f ? Place::packed : Place::in_place;
-    plan.place_b = knobs.packs_b || (x.b.along_k && x.m > gemm::most_skinny_rows) ? Place::packed
-                   : x.b.along_k                                                  ? Place::transposed
-                                                                                  : Place::in_place;
+    if (x.b.along_k) plan.place_b = knobs.packs_b || x.m > gemm::most_skinny_rows ? Place::packed : Place::transposed;
+    else plan.place_b = knobs.packs_b ? Place::packed : knobs.copies_b ? Place::in_passing : Place::in_place;
   }
   if (knobs.k_block > 0) plan.k_block = smaller(knobs.k_block, gemm::most_pass_depth);
   if (knobs.chunk_rows > 0) {

@@ -11,6 +11,7 @@ namespace lanefold::test {
 struct Knobs {
   bool turned;           // vectors run along the rows of C
   bool packs_a, packs_b; // else in place, where that is possible
+  bool copies_b;         // in passing, where it could be in place
   int64_t k_block, chunk_rows, group_panels;
 };
 

@@ -43,8 +43,9 @@ void check_plan(FencedHost &host, const Case &p, const Knobs &knobs, Random &ran
   Matrix expected = c;
   expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
   const lf_sgemm_args x = arguments(p, a, b, c);
-  INFO(p << ", turned " << knobs.turned << ", packs " << knobs.packs_a << knobs.packs_b << ", k_block " << knobs.k_block
-         << ", chunk_rows " << knobs.chunk_rows << ", group_panels " << knobs.group_panels);
+  INFO(p << ", turned " << knobs.turned << ", packs " << knobs.packs_a << knobs.packs_b << ", copies " << knobs.copies_b
+         << ", k_block " << knobs.k_block << ", chunk_rows " << knobs.chunk_rows << ", group_panels "
+         << knobs.group_panels);
   REQUIRE(multiply_as(&host.host, &x, knobs) == LF_OK);
   REQUIRE(differing(c, expected) == 0);
   REQUIRE(c.gaps_untouched());
@@ -68,6 +69,7 @@ TEST_CASE("any plan gives the chain, within its scratch memory") {
                  random.below(4) ? 1.0f : -0.7f,
                  random.below(2) ? 0.0f : 0.3f};
     const Knobs knobs{random.below(2) == 0,
+                      random.below(2) == 0,
                       random.below(2) == 0,
                       random.below(2) == 0,
                       random.below(2) ? 0 : 1 + random.below(40),

@@ -15,7 +15,7 @@ namespace lanefold::gemm {
 // Blocks.  Bytes are those of floats.
 inline constexpr int64_t stack_panel_floats = 4096;  // panels in flight that are packed to the stack, at most
 inline constexpr int64_t a_chunk_bytes = 384 << 10;  // chunk_rows * k_block: stays in the second-level cache
-inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once
+inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once, where it must
 inline constexpr int64_t most_group_panels = 4;      // panels of a group, where several groups share a chunk of A
 inline constexpr int64_t most_shared_rows = 2048;    // rows of A packed at once, for all tasks
 inline constexpr int64_t most_pass_columns = 4096;   // columns of B packed at once, for all tasks
@@ -23,6 +23,10 @@ inline constexpr int64_t most_pass_depth = 1024;     // k packed at once
 
 // Places.
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
+inline constexpr int64_t most_copying_rows =
+    8; // of the tile: a taller one needs B so seldom that it lies well anywhere
+inline constexpr int64_t least_copied_tiles = 3;      // below each other: fewer read B where it lies
+inline constexpr int64_t least_copied_depth = 16;     // of k: below it, so do all
 inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
 inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
@@ -45,7 +49,8 @@ template <class Tile> bool is_small(const Product &x) {
 
 // Where an operand is read from.
 enum class Place {
-  packed,     // copied to panels
+  packed,     // copied to panels before
+  in_passing, // columns of B that are neighbours: copied to panels by the first tile that reads them
   in_place,   // where it lies: any rows of A; columns of B that are neighbours
   transposed, // columns of B along k, transposed in registers as they are read
 };
@@ -68,9 +73,12 @@ inline Place place_of_a(const Product &x) {
 template <class Tile> Place place_of_b(const Product &x) {
   if (x.packed_b || x.k == 0) return Place::packed;
   if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
+  if (x.m > most_rows_b_in_place) return Place::packed;
+  if (Tile::rows <= most_copying_rows)
+    return x.m > (least_copied_tiles - 1) * Tile::rows && x.k >= least_copied_depth ? Place::in_passing
+                                                                                    : Place::in_place;
   const bool conflict = x.b.stride % (page / 2) == 0;
-  return x.m <= (conflict ? most_conflicting_tiles * Tile::rows : most_rows_b_in_place) ? Place::in_place
-                                                                                        : Place::packed;
+  return conflict && x.m > most_conflicting_tiles * Tile::rows ? Place::packed : Place::in_place;
 }
 
 // Vector instructions, about: multiply-adds, and a quarter of one for each element of an operand or C to transpose.
@@ -89,6 +97,7 @@ template <class Tile> void orient(Product &x) {
   const double as_it_is = cost<Tile>(x, m, n, k);
   turn(x);
   if (cost<Tile>(x, n, m, k) > 0.9 * as_it_is) turn(x);
+  if (x.m == 1 && x.ldc == 1) x.c_by_columns = false; // one column of neighbours is as good as a row
 }
 
 // chunk_unit: chunks begin at multiples of it.

@@ -17,7 +17,8 @@ struct TileArgs {
   int64_t a_line, a_k;
   const float *b; // b[p * b_k + j] for the columns of one panel; further panels lie panel_stride apart
   int64_t b_k, panel_stride;
-  float *c; // first element of the tile
+  float *copy; // panel[kc][NR] to which b is copied, if the kernel copies
+  float *c;    // first element of the tile
   int64_t ldc;
   const float *bias; // of the first column; for Start::bias
   float beta;        // for Start::scaled
@@ -34,13 +35,13 @@ public:
     one_ = bytes, three_ = 3 * bytes, five_ = 5 * bytes, ten_ = 10 * bytes;
   }
   // The compiler must not keep other multiples in registers of their own: to be called in the loop.
-  template <int Count> void keep() {
+  template <int Count> [[gnu::always_inline]] void keep() {
     if constexpr (Count > 1) asm("" : "+r"(one_));
     if constexpr (Count > 3) asm("" : "+r"(three_));
     if constexpr (Count > 5) asm("" : "+r"(five_));
     if constexpr (Count > 10) asm("" : "+r"(ten_));
   }
-  const float *at(const float *base, int i) const {
+  [[gnu::always_inline]] const float *at(const float *base, int i) const {
     const char *p = reinterpret_cast<const char *>(base);
     if (i >= 10) p += ten_, i -= 10;
     else if (i >= 5) p += five_, i -= 5;
@@ -59,108 +60,179 @@ template <int Count, class Function> [[gnu::always_inline]] inline void unrolled
   (std::make_integer_sequence<int, Count>());
 }
 
-// The first values of the tile at `first`: Rows x Count vectors.
-template <class S, int Rows, int Count>
-[[gnu::always_inline]] inline void begin_tile(const TileArgs &t, const float *first,
-                                              typename S::V (&acc)[Rows][Count]) {
-  using V = typename S::V;
-  const auto load = [&](const float *p, int v) __attribute__((always_inline)) {
-    return v == Count - 1 && t.last != S::width ? S::load_part(p, t.last) : S::load(p);
+// How the last vector of a tile is read and computed.
+enum class Edge {
+  whole, // all lanes may be read
+  part,  // only `last` lanes may be
+  half,  // the same, and they fit half a vector
+};
+
+// readable: beyond the matrix, too, as panels are.
+template <class Tile> constexpr Edge edge_of(bool readable, int last) {
+  if (Tile::has_halves && last <= Tile::Simd::width / 2) return Edge::half;
+  return readable || last == Tile::Simd::width ? Edge::whole : Edge::part;
+}
+
+// Rows x Count sums; the last of each row is half a vector at Edge::half.
+template <class S, int Rows, int Count, Edge edge> struct Sums {
+  static constexpr bool halves = edge == Edge::half;
+  using Last = std::conditional_t<halves, typename S::Half, S>; // the vocabulary of the last vector
+  template <int v> using Lane = std::conditional_t<v == Count - 1, Last, S>;
+  static constexpr int whole = Count - halves;
+  using Element = std::conditional_t<(whole > 0), S, Last>; // the vocabulary of an element of A, in all lanes
+
+  typename S::V vectors[Rows][whole > 0 ? whole : 1];
+  typename Last::V lasts[Rows];
+
+  template <int i, int v> [[gnu::always_inline]] auto &at() {
+    if constexpr (v < whole) return vectors[i][v];
+    else return lasts[i];
+  }
+  // One link of the chains: += a * x.
+  template <int i, int v, class X> [[gnu::always_inline]] void add(typename Element::V a, X x) {
+    if constexpr (v < whole) vectors[i][v] = S::fma(a, x, vectors[i][v]);
+    else if constexpr (whole > 0) lasts[i] = Last::fma(S::low(a), x, lasts[i]);
+    else lasts[i] = Last::fma(a, x, lasts[i]);
+  }
+  template <int v> [[gnu::always_inline]] static auto load(const float *p, int last) {
+    if constexpr (v < Count - 1 || edge == Edge::whole) return S::load(p + v * S::width);
+    else return Last::load_part(p + v * S::width, last);
+  }
+};
+
+// The first values of the tile at `first`.
+template <class S, int Rows, int Count, Edge edge>
+[[gnu::always_inline]] inline void begin_tile(const TileArgs &t, const float *first, Sums<S, Rows, Count, edge> &sums) {
+  using All = Sums<S, Rows, Count, edge>;
+  // C and bias end with the matrix also where B is read beyond.
+  const auto load = [&](const float *p, auto v) __attribute__((always_inline)) {
+    using L = typename All::template Lane<v>;
+    return v == Count - 1 && t.last != L::width ? L::load_part(p + v * S::width, t.last) : L::load(p + v * S::width);
   };
   if (t.start == Start::zero) {
-    unrolled<Rows * Count>([&](auto x) __attribute__((always_inline)) { acc[x / Count][x % Count] = V(0.0f); });
+    unrolled<Rows * Count>([&](auto x) __attribute__((always_inline)) {
+      using L = typename All::template Lane<x % Count>;
+      sums.template at<x / Count, x % Count>() = L::broadcast(0.0f);
+    });
   } else if (t.start == Start::bias) {
     unrolled<Count>([&](auto v) __attribute__((always_inline)) {
-      const V bias = load(t.bias + v * S::width, v);
-      unrolled<Rows>([&](auto i) __attribute__((always_inline)) { acc[i][v] = bias; });
+      const auto bias = load(t.bias, v);
+      unrolled<Rows>([&](auto i) __attribute__((always_inline)) { sums.template at<i, v>() = bias; });
     });
   } else {
-    const V beta(t.start == Start::scaled ? t.beta : 1.0f);
+    const float beta = t.start == Start::scaled ? t.beta : 1.0f;
     unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
       const float *c = first + i * t.ldc;
-      unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[i][v] = load(c + v * S::width, v) * beta; });
+      unrolled<Count>([&](auto v) __attribute__((always_inline)) {
+        sums.template at<i, v>() = load(c, v) * All::template Lane<v>::broadcast(beta);
+      });
     });
   }
 }
 
-template <class S, int Rows, int Count>
-[[gnu::always_inline]] inline void end_tile(const TileArgs &t, float *c, const typename S::V (&acc)[Rows][Count]) {
-  if (t.last == S::width) {
+template <class S, int Rows, int Count, Edge edge>
+[[gnu::always_inline]] inline void end_tile(const TileArgs &t, float *c, Sums<S, Rows, Count, edge> &sums) {
+  using Last = typename Sums<S, Rows, Count, edge>::Last;
+  const auto store = [&](auto whole) __attribute__((always_inline)) {
     unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      unrolled<Count>([&](auto v) __attribute__((always_inline)) { S::store(c + v * S::width, acc[i][v]); });
+      unrolled<Count - 1>([&](auto v)
+                              __attribute__((always_inline)) { S::store(c + v * S::width, sums.template at<i, v>()); });
+      float *p = c + (Count - 1) * S::width;
+      if constexpr (whole) Last::store(p, sums.template at<i, Count - 1>());
+      else Last::store_part(p, sums.template at<i, Count - 1>(), t.last);
       c += t.ldc;
     });
-  } else {
-    unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      unrolled<Count - 1>([&](auto v) __attribute__((always_inline)) { S::store(c + v * S::width, acc[i][v]); });
-      S::store_part(c + (Count - 1) * S::width, acc[i][Count - 1], t.last);
-      c += t.ldc;
-    });
-  }
+  };
+  if (t.last == Last::width) store(std::true_type());
+  else store(std::false_type());
 }
 
 // Rows x (Count * width) elements of C.  More vectors than a panel has are those of its neighbours: a tile of few rows needs
-// them to hide the latency of its chains.  Part: of the last vector of B only `last` lanes may be read.
-template <class Tile, int Rows, int Count, bool Part> void microkernel(const TileArgs &t) {
+// them to hide the latency of its chains.  copies: B is copied to a panel on the way, for the tiles that follow.
+template <class Tile, int Rows, int Count, Edge edge, bool copies> void microkernel(const TileArgs &t) {
   using S = typename Tile::Simd;
-  using V = typename S::V;
+  using All = Sums<S, Rows, Count, edge>;
   constexpr int panels = (Count + Tile::vectors - 1) / Tile::vectors;
   const int64_t a_k = t.a_k, b_k = t.b_k;
   const int last = t.last;
   Lines rows(t.a_line), further(t.panel_stride);
   const float *b = nullptr;
+  float *copy = t.copy;
   const auto vector = [&](auto v) __attribute__((always_inline)) {
-    const float *p = further.at(b, v / Tile::vectors) + v % Tile::vectors * S::width;
-    return Part && v == Count - 1 ? S::load_part(p, last) : S::load(p);
+    constexpr int in_panel = v % Tile::vectors;
+    return All::template load<v>(further.at(b, v / Tile::vectors) + (in_panel - v) * S::width, last);
   };
   const float *first_a = t.a;
   float *c = t.c;
   for (int64_t tile = t.tiles; tile > 0; --tile, first_a += Rows * t.a_line, c += Rows * t.ldc) {
-    V acc[Rows][Count];
-    begin_tile<S>(t, c, acc);
+    All sums;
+    begin_tile(t, c, sums);
     const float *a = first_a;
     b = t.b;
     for (int64_t p = t.kc; p > 0; --p, a += a_k, b += b_k) {
       rows.template keep<Rows>();
       further.template keep<panels>();
       if constexpr (Rows == 1) { // each vector is used once, as an operand in memory
-        const V ai = S::broadcast(*a);
-        unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[0][v] = S::fma(ai, vector(v), acc[0][v]); });
+        const auto ai = All::Element::broadcast(*a);
+        unrolled<Count>([&](auto v) __attribute__((always_inline)) { sums.template add<0, v>(ai, vector(v)); });
       } else {
-        V bv[Count];
-        unrolled<Count>([&](auto v) __attribute__((always_inline)) { bv[v] = vector(v); });
+        Sums<S, 1, Count, edge> bv;
+        unrolled<Count>([&](auto v) __attribute__((always_inline)) { bv.template at<0, v>() = vector(v); });
+        if constexpr (copies) {
+          unrolled<Count>([&](auto v) __attribute__((always_inline)) {
+            All::template Lane<v>::store(copy + v * S::width, bv.template at<0, v>());
+          });
+          copy += Tile::columns;
+        }
         unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-          const V ai = S::broadcast(*rows.at(a, i));
-          unrolled<Count>([&](auto v) __attribute__((always_inline)) { acc[i][v] = S::fma(ai, bv[v], acc[i][v]); });
+          const auto ai = All::Element::broadcast(*rows.at(a, i));
+          unrolled<Count>([&](auto v)
+                              __attribute__((always_inline)) { sums.template add<i, v>(ai, bv.template at<0, v>()); });
         });
       }
     }
-    end_tile<S>(t, c, acc);
+    end_tile(t, c, sums);
   }
 }
 
 using TileFunction = void (*)(const TileArgs &);
 
-// Every height, with every number of vectors that its registers hold.
+inline constexpr int edges = 3;
+
+// Every height, with every number of vectors that its registers hold; and those that copy.
 template <class Tile> struct Microkernels {
-  TileFunction whole[Tile::rows][Tile::most_vectors];
-  TileFunction part[Tile::rows][Tile::most_vectors];
+  TileFunction read[edges][Tile::rows][Tile::most_vectors];
+  TileFunction copy[edges][Tile::rows][Tile::vectors];
 };
 
-template <class Tile, int Rows, int... Vector>
+template <class Tile, Edge edge, int Rows, int... Vector>
 constexpr void add_height(Microkernels<Tile> &all, std::integer_sequence<int, Vector...>) {
-  ((all.whole[Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, false>), ...);
-  ((all.part[Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, true>), ...);
+  ((all.read[static_cast<int>(edge)][Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, edge, false>), ...);
 }
 
-template <class Tile, int... Row> constexpr Microkernels<Tile> make_microkernels(std::integer_sequence<int, Row...>) {
+template <class Tile, Edge edge, int Rows, int... Vector>
+constexpr void add_copying([[maybe_unused]] Microkernels<Tile> &all, std::integer_sequence<int, Vector...>) {
+  ((all.copy[static_cast<int>(edge)][Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, edge, true>), ...);
+}
+
+// Where rows make several tiles, the first one has more than half of the most rows: no other copies.
+template <class Tile, Edge edge, int... Row>
+constexpr void add_edge(Microkernels<Tile> &all, std::integer_sequence<int, Row...>) {
+  (add_height<Tile, edge, Row + 1>(all, std::make_integer_sequence<int, Tile::in_flight(Row + 1)>()), ...);
+  (add_copying<Tile, edge, Row + 1>(all, std::make_integer_sequence < int,
+                                    Row >= Tile::rows / 2 ? Tile::vectors : 0 > ()),
+   ...);
+}
+
+template <class Tile> constexpr Microkernels<Tile> make_microkernels() {
   Microkernels<Tile> all{};
-  (add_height<Tile, Row + 1>(all, std::make_integer_sequence<int, Tile::in_flight(Row + 1, false)>()), ...);
+  constexpr auto rows = std::make_integer_sequence<int, Tile::rows>();
+  add_edge<Tile, Edge::whole>(all, rows);
+  add_edge<Tile, Edge::part>(all, rows);
+  if constexpr (Tile::has_halves) add_edge<Tile, Edge::half>(all, rows);
   return all;
 }
 
-template <class Tile>
-inline constexpr Microkernels<Tile>
-    microkernels = make_microkernels<Tile>(std::make_integer_sequence<int, Tile::rows>());
+template <class Tile> inline constexpr Microkernels<Tile> microkernels = make_microkernels<Tile>();
 
 } // namespace lanefold::gemm

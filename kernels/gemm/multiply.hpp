@@ -15,35 +15,37 @@ template <class Tile, class Finish> class Multiply {
 public:
   Multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish())
       : host_(host), x_(product), plan_(plan), finish_(finish) {
+    const bool packs_b = plan.place_b == Place::packed && !x_.packed_b;
     packs_a_ = plan.place_a == Place::packed;
-    packs_b_ = plan.place_b == Place::packed && !x_.packed_b;
-    if (!packs_a_ && !packs_b_) { // nothing is shared, so all is done at once
-      pass_depth_ = larger(1, x_.k), pass_groups_ = plan.groups, pass_chunks_ = plan.chunks;
-      return;
-    }
-    pass_depth_ = x_.k <= most_pass_depth ? larger(1, x_.k) : most_pass_depth / plan.k_block * plan.k_block;
-    pass_groups_ =
-        plan.groups == 1 ? 1 : larger(1, smaller(plan.groups, most_pass_columns / (plan.group_panels * Tile::columns)));
-    pass_chunks_ = plan.chunks == 1 ? 1 : larger(1, smaller(plan.chunks, most_shared_rows / plan.chunk_rows));
-    shares_b_ = packs_b_ && plan.chunks > 1;
+    shares_b_ = packs_b && plan.chunks > 1;
+    packs_own_b_ = packs_b && !shares_b_;
+    pass_depth_ = larger(1, x_.k), pass_groups_ = plan.groups, pass_chunks_ = plan.chunks;
     chunk_panels_ = ceil_div(plan.chunk_rows, Tile::rows);
-    a_floats_ = packs_a_ ? round_up(pass_chunks_ * chunk_panels_ * Tile::rows * pass_depth_, 16) : 0;
-    if (packs_b_)
-      b_floats_ = shares_b_ ? pass_groups_ * plan.group_panels * Tile::columns * pass_depth_
-                            : pass_groups_ * own_panels() * Tile::columns * plan.k_block;
+    if (packs_a_ || shares_b_) { // as much at once as stays in cache
+      if (x_.k > most_pass_depth) pass_depth_ = most_pass_depth / plan.k_block * plan.k_block;
+      if (plan.groups > 1)
+        pass_groups_ = larger(1, smaller(plan.groups, most_pass_columns / (plan.group_panels * Tile::columns)));
+      if (plan.chunks > 1) pass_chunks_ = larger(1, smaller(plan.chunks, most_shared_rows / plan.chunk_rows));
+    }
+    if (packs_a_) a_floats_ = round_up(pass_chunks_ * chunk_panels_ * Tile::rows * pass_depth_, 16);
+    if (shares_b_) b_floats_ = round_up(pass_groups_ * plan.group_panels * Tile::columns * pass_depth_, 16);
+    if (packs_own_b_ || plan.place_b == Place::in_passing)
+      slot_floats_ = round_up(own_panels() * Tile::columns * plan.k_block, 16);
+    slots_ = slot_floats_ > 0 ? smaller(larger(1, host->threads), pass_groups_ * pass_chunks_) : 0;
   }
 
-  // The second part begins at a multiple of 16 floats, so that vector loads do not straddle cache lines.
-  int64_t scratch_floats() const { return a_floats_ + b_floats_; }
+  // Each part begins at a multiple of 16 floats, so that vector loads do not straddle cache lines.
+  int64_t scratch_floats() const { return a_floats_ + b_floats_ + Slots::floats(slots_, slot_floats_); }
 
   void run(float *scratch) {
     a_panels_ = scratch;
     b_panels_ = scratch + a_floats_;
+    const Slots slots(b_panels_ + b_floats_, slots_, slot_floats_);
     for (int64_t g = 0; g < plan_.groups; g += pass_groups_)
       for (int64_t c = 0; c < plan_.chunks; c += pass_chunks_)
         for (int64_t k0 = 0; k0 == 0 || k0 < x_.k; k0 += pass_depth_)
-          run_pass({c, smaller(pass_chunks_, plan_.chunks - c), g, smaller(pass_groups_, plan_.groups - g), k0,
-                    smaller(pass_depth_, x_.k - k0)});
+          run_pass(slots, {c, smaller(pass_chunks_, plan_.chunks - c), g, smaller(pass_groups_, plan_.groups - g), k0,
+                           smaller(pass_depth_, x_.k - k0)});
   }
 
 private:
@@ -57,15 +59,17 @@ private:
   // A chunk has even tiles; panels of one chunk lie as if all had Tile::rows.
   EvenParts tiles_of(int64_t rows) const { return EvenParts(rows, Tile::rows); }
 
-  // Panels of B that a task packs at once for itself: of a few rows only, so that a row's page is visited once for several.
+  // Panels of B that a task copies at once for itself.  Where it packs them before, of a few rows only, there are several, so
+  // that a row's page is visited once for all.
   int64_t own_panels() const {
+    if (!packs_own_b_) return 1;
     const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, larger(1, x_.m)));
-    const int64_t in_flight = columns_in_flight<Tile>(Place::packed, tiles.size(0)).units;
+    const int64_t in_flight = columns_in_flight<Tile>(larger(1, tiles.size(0)), Heights<Tile>()).panels / Tile::columns;
     const int64_t fit = own_panel_bytes / (plan_.k_block * Tile::columns * static_cast<int64_t>(sizeof(float)));
     return smaller(plan_.group_panels, round_up(larger(1, fit), in_flight));
   }
 
-  void run_pass(const Pass &pass) {
+  void run_pass(const Slots &slots, const Pass &pass) {
     const bool shares_a = packs_a_ && pass.groups > 1; // several tasks read a chunk of A
     const int64_t a_units = shares_a ? pass.chunks * chunk_panels_ : 0;
     const int64_t b_units = shares_b_ ? pass.groups * plan_.group_panels : 0;
@@ -83,7 +87,7 @@ private:
       const int64_t group = pass.chunks == 1 ? index : index / pass.chunks, chunk = index - group * pass.chunks;
       if (packs_a_ && !shares_a)
         for (int64_t panel = 0; panel < chunk_panels_; ++panel) pack_a(pass, chunk, panel);
-      compute(pass, chunk, group);
+      compute(slots, pass, chunk, group);
     });
   }
 
@@ -106,44 +110,42 @@ private:
                                    b_panels_ + panel * Tile::columns * pass.depth);
   }
 
-  // One chunk of one group: k in blocks; in each, a step of panels of B stays in cache while all rows pass.
-  void compute(const Pass &pass, int64_t chunk, int64_t group) const {
+  // Rows from `row` at k..k+kc-1, which is p.. of the pass.
+  struct Block {
+    int64_t chunk, row, p, k, kc;
+  };
+
+  // One chunk of one group: k in blocks; in each, a step of columns of B stays in cache while all rows pass.
+  void compute(const Slots &slots, const Pass &pass, int64_t chunk, int64_t group) const {
     const int64_t row = (pass.first_chunk + chunk) * plan_.chunk_rows;
     const int64_t column = (pass.first_group + group) * plan_.group_panels * Tile::columns;
     const int64_t rows = smaller(plan_.chunk_rows, x_.m - row);
-    const int64_t columns = smaller(plan_.group_panels * Tile::columns, x_.n - column);
+    const int64_t end = smaller(column + plan_.group_panels * Tile::columns, x_.n);
     const EvenParts tiles = tiles_of(rows);
-    const Flight flight = columns_in_flight<Tile>(plan_.place_b, tiles.size(0));
-    const bool own = packs_b_ && !shares_b_;
-    const int64_t at_once = own ? own_panels() * Tile::columns : columns;
+    const int64_t at_once = packs_own_b_ ? own_panels() * Tile::columns : end - column;
+    const Slots::Slot own(slots);
     for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.k_block) {
-      Block block{};
-      block.chunk = chunk, block.row = row, block.p = p, block.k = pass.k0 + p;
-      block.kc = smaller(plan_.k_block, pass.depth - p);
-      const bool completes = block.k + block.kc == x_.k;
-      for (int64_t first = column; first < column + columns; first += at_once) {
-        const int64_t end = smaller(first + at_once, column + columns);
-        if (own) pack_own_b(block, group, first, end - first);
-        const EvenParts steps((end - first + flight.unit - 1) / flight.unit, flight.units);
-        int64_t j = first;
-        for (int64_t step = 0; step < steps.count(); ++step) {
-          const int64_t next = smaller(j + steps.size(step) * flight.unit, end);
-          run_step(pass, block, tiles, own ? own_b(group, block, j - first) : nullptr, j, next - j);
-          if (completes) finish_(row, rows, j, next - j);
+      const int64_t k = pass.k0 + p;
+      const Block block{chunk, row, p, k, smaller(plan_.k_block, pass.depth - p)};
+      const bool completes = k + block.kc == x_.k;
+      for (int64_t first = column; first < end; first += at_once) {
+        const int64_t columns = smaller(at_once, end - first);
+        if (packs_own_b_) pack_own_b(block, first, columns, own.data());
+        const Steps<Tile> steps(plan_.place_b, tiles, columns);
+        for (int64_t step = 0, j = 0; step < steps.count(); ++step) {
+          const int64_t next = steps.end(step, j);
+          run_step(pass, block, tiles, first + j, next - j, own.data(), own.data() + j * block.kc);
+          if (completes) finish_(row, rows, first + j, next - j);
           j = next;
         }
       }
     }
   }
 
-  // Rows from `row` at k..k+kc-1, which is p.. of the pass.
-  struct Block {
-    int64_t chunk, row, p, k, kc;
-  };
-
-  // All tiles of the chunk over columns j.., which are in flight at once.  own: their panels, if the task has packed them.
-  void run_step(const Pass &pass, const Block &block, const EvenParts &tiles, const float *own, int64_t j,
-                int64_t columns) const {
+  // All tiles of the chunk over the columns of a step.  copy: where they may be copied to; own: where the task has packed
+  // them.
+  void run_step(const Pass &pass, const Block &block, const EvenParts &tiles, int64_t column, int64_t columns,
+                float *copy, const float *own) const {
     TileArgs t;
     t.kc = block.kc;
     t.ldc = x_.ldc;
@@ -151,14 +153,15 @@ private:
     t.start = block.k == 0 ? x_.start : Start::carry;
     t.a_line = packs_a_ ? 1 : x_.a.line_stride();
     t.a_k = packs_a_ ? Tile::rows : x_.a.k_stride();
-    place_b(pass, block, own, j, t);
-    run_tiles<Tile>(x_, t, plan_.place_b, tiles, block.row, block.k,
-                    packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr, Tile::rows * pass.depth,
-                    j, columns);
+    read_b(pass, block, column, own, t);
+    const float *a_panels = packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr;
+    const bool copies = plan_.place_b == Place::in_passing && tiles.count() > 1;
+    run_tiles<Tile>(x_, t, {tiles, block.row, block.k, a_panels, Tile::rows * pass.depth},
+                    {plan_.place_b, column, columns, copies ? copy : nullptr});
   }
 
-  // Where the columns from j of B are read from.
-  void place_b(const Pass &pass, const Block &block, const float *own, int64_t j, TileArgs &t) const {
+  // Where the columns from j are read from.
+  void read_b(const Pass &pass, const Block &block, int64_t j, const float *own, TileArgs &t) const {
     if (plan_.place_b != Place::packed) {
       t.b = x_.b.at(j, block.k);
       t.b_k = x_.b.stride;
@@ -169,7 +172,7 @@ private:
     if (x_.packed_b) {
       t.panel_stride = Tile::columns * x_.k;
       t.b = x_.packed_b + j / Tile::columns * t.panel_stride + block.k * Tile::columns;
-    } else if (own) {
+    } else if (packs_own_b_) {
       t.panel_stride = Tile::columns * block.kc;
       t.b = own;
     } else {
@@ -179,21 +182,18 @@ private:
     }
   }
 
-  float *own_b(int64_t group, const Block &block, int64_t column) const {
-    return b_panels_ + group * own_panels() * Tile::columns * plan_.k_block + column * block.kc;
-  }
-
-  void pack_own_b(const Block &block, int64_t group, int64_t first, int64_t columns) const {
+  void pack_own_b(const Block &block, int64_t first, int64_t columns, float *own) const {
     for (int64_t j = 0; j < columns; j += Tile::columns)
-      pack_panel<S, Tile::columns>(x_.b, first + j, columns - j, block.k, block.kc, 1.0f, own_b(group, block, j));
+      pack_panel<S, Tile::columns>(x_.b, first + j, columns - j, block.k, block.kc, 1.0f, own + j * block.kc);
   }
 
   const lf_host *host_;
   const Product &x_;
   const Plan &plan_;
   const Finish finish_;
-  bool packs_a_, packs_b_, shares_b_ = false;
-  int64_t pass_depth_, pass_groups_, pass_chunks_, chunk_panels_ = 0, a_floats_ = 0, b_floats_ = 0;
+  bool packs_a_, shares_b_, packs_own_b_;
+  int64_t pass_depth_, pass_groups_, pass_chunks_, chunk_panels_, a_floats_ = 0, b_floats_ = 0;
+  int64_t slots_, slot_floats_ = 0;
   float *a_panels_ = nullptr, *b_panels_ = nullptr;
 };
 

@@ -8,65 +8,84 @@ namespace lanefold::gemm {
 
 inline constexpr int most_skinny_rows = 6, most_skinny_blocks = 4;
 
+// Transposing is cheaper by quarters than by halves of a vector, so it is done on half vectors where there are any.
+template <class Tile>
+using SkinnySimd = std::conditional_t<Tile::has_halves, typename Tile::Simd::Half, typename Tile::Simd>;
+
 // Blocks of lines side by side, so that the chains of one block hide the latency of another's.
 constexpr int skinny_blocks(int rows, int registers) {
   const int fit = (registers / 4 + 4) / rows; // the other registers transpose
   return fit > most_skinny_blocks ? most_skinny_blocks : fit > 1 ? fit : 1;
 }
 
+// x[q][j] = at(j)[q]: four neighbours of each line.
+template <class S, class Address>
+[[gnu::always_inline]] inline void load_transposed(const Address &at, typename S::V (&x)[4]) {
+  if constexpr (S::width == 4) {
+    unrolled<4>([&](auto j) __attribute__((always_inline)) { x[j] = S::load(at(j)); });
+    S::transpose(x);
+  } else {
+    S::load_transposed(at, x);
+  }
+}
+
 // As microkernel for one tile, but column j of B lies at b[j * b_k + p].
 template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
-  using S = typename Tile::Simd;
+  using S = SkinnySimd<Tile>;
   using V = typename S::V;
-  V acc[Rows][Blocks];
-  begin_tile<S>(t, t.c, acc);
+  Sums<S, Rows, Blocks, Edge::whole> sums;
+  begin_tile(t, t.c, sums);
 
+  const int64_t a_k = t.a_k;
+  Lines rows(t.a_line), lines(t.b_k);
   // Of the last block, lines beyond the matrix are read as its first: their lanes are not stored.
-  const int64_t line = t.b_k, a_k = t.a_k;
+  const float *last_block = t.b + (Blocks - 1) * S::width * t.b_k;
   const float *last_lines[S::width];
-  for (int j = 0; j < S::width; ++j) last_lines[j] = t.b + ((Blocks - 1) * S::width + (j < t.last ? j : 0)) * line;
-  const bool whole = t.last == S::width;
-  Lines rows(t.a_line);
-  const auto step = [&](const float *a, auto block, V x) __attribute__((always_inline)) {
-    unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      acc[i][block] = S::fma(S::broadcast(*rows.at(a, i)), x, acc[i][block]);
-    });
-  };
+  for (int j = 0; j < S::width; ++j) last_lines[j] = last_block + (j < t.last ? j : 0) * t.b_k;
 
   // Elements from p of every line of a block, of which those from `first` on are used.
-  constexpr int depth = S::block_depth;
-  const auto advance = [&](int64_t p, int first) __attribute__((always_inline)) {
+  const auto advance = [&](auto whole, int64_t p, int first) __attribute__((always_inline)) {
     const float *a = t.a + p * a_k, *b = t.b + p;
     rows.template keep<Rows>();
+    lines.template keep<S::width>();
     unrolled<Blocks>([&](auto block) __attribute__((always_inline)) {
-      V x[depth];
-      const float *from = b + block * S::width * line;
-      if (block < Blocks - 1 || whole)
-        S::load_transposed(
-            [&](int j) __attribute__((always_inline)) { return from + j * line; }, x);
-      else
-        S::load_transposed(
+      asm("" : "+r"(b)); // addresses are to be computed from it, not kept: they are too many
+      V x[4];
+      if constexpr (whole || block < Blocks - 1) {
+        load_transposed<S>(
+            [&](int j) __attribute__((always_inline)) { return lines.at(b, j); }, x);
+        b = lines.at(lines.at(b, S::width / 2), S::width / 2);
+      } else {
+        load_transposed<S>(
             [&](int j) __attribute__((always_inline)) { return last_lines[j] + p; }, x);
-      unrolled<depth>([&](auto q) __attribute__((always_inline)) {
-        if (q >= first) step(a + q * a_k, block, x[q]);
+      }
+      unrolled<4>([&](auto q) __attribute__((always_inline)) {
+        if (q < first) return;
+        unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+          sums.template add<i, block>(S::broadcast(*rows.at(a + q * a_k, i)), x[q]);
+        });
       });
     });
   };
-  int64_t p = 0;
-  for (; p + depth <= t.kc; p += depth) advance(p, 0);
-  if (p == t.kc) {
-  } else if (t.kc >= depth) {
-    advance(t.kc - depth, static_cast<int>(depth - (t.kc - p)));
-  } else {
+  const auto run = [&](auto whole) __attribute__((always_inline)) {
+    int64_t p = 0;
+    for (; p + 4 <= t.kc; p += 4) advance(whole, p, 0);
+    if (p == t.kc) return;
+    if (t.kc >= 4) return advance(whole, t.kc - 4, static_cast<int>(4 - (t.kc - p)));
     for (; p < t.kc; ++p)
       unrolled<Blocks>([&](auto block) __attribute__((always_inline)) {
         alignas(64) float column[S::width];
         for (int j = 0; j < S::width; ++j)
-          column[j] = block < Blocks - 1 ? t.b[(block * S::width + j) * line + p] : last_lines[j][p];
-        step(t.a + p * a_k, block, S::load(column));
+          column[j] = block < Blocks - 1 ? t.b[(block * S::width + j) * t.b_k + p] : last_lines[j][p];
+        const V x = S::load(column);
+        unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+          sums.template add<i, block>(S::broadcast(*rows.at(t.a + p * a_k, i)), x);
+        });
       });
-  }
-  end_tile<S>(t, t.c, acc);
+  };
+  if (t.last == S::width) run(std::true_type());
+  else run(std::false_type());
+  end_tile(t, t.c, sums);
 }
 
 template <class Tile> struct SkinnyKernels { TileFunction of[most_skinny_rows][most_skinny_blocks]; };
@@ -77,9 +96,9 @@ constexpr void add_skinny(SkinnyKernels<Tile> &all, std::integer_sequence<int, B
 }
 
 template <class Tile, int... Row> constexpr SkinnyKernels<Tile> make_skinny(std::integer_sequence<int, Row...>) {
+  constexpr int registers = SkinnySimd<Tile>::registers;
   SkinnyKernels<Tile> all{};
-  (add_skinny<Tile, Row + 1>(all, std::make_integer_sequence<int, skinny_blocks(Row + 1, Tile::Simd::registers)>()),
-   ...);
+  (add_skinny<Tile, Row + 1>(all, std::make_integer_sequence<int, skinny_blocks(Row + 1, registers)>()), ...);
   return all;
 }
 

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace lanefold::gemm {
 
 // Vectors in flight for a tile of so many rows: each is loaded once and kept for all rows, and one register holds an
 // element of A.  One row needs no copies: its vectors of B are operands in memory.
 constexpr int vectors_in_flight(int rows, int registers) {
-  constexpr int most = 20;
+  constexpr int most = 20; // 8 chains hide the latency; more save passes over A, and cost code
   const int fit = rows == 1 ? registers - 2 : (registers - 1) / (rows + 1);
   return fit < most ? fit : most;
 }
@@ -19,13 +20,14 @@ template <class S, int Rows, int Vectors> struct Tile {
   static constexpr int vectors = Vectors;
   static constexpr int columns = Vectors * S::width;
   static constexpr int most_vectors = vectors_in_flight(1, S::registers);
+  static constexpr bool has_halves = !std::is_void_v<typename S::Half>;
 
+  static constexpr int in_flight(int rows_in_use) { return vectors_in_flight(rows_in_use, S::registers); }
   // Whole panels only, where panels are not neighbours.
-  static constexpr int in_flight(int rows_in_use, bool panels) {
-    const int fit = vectors_in_flight(rows_in_use, S::registers);
-    return panels ? fit / Vectors * Vectors : fit;
-  }
-  static_assert(vectors_in_flight(Rows, S::registers) >= Vectors, "the tile does not fit the registers");
+  static constexpr int panels_in_flight(int rows_in_use) { return in_flight(rows_in_use) / Vectors; }
+
+  static_assert(panels_in_flight(Rows) == 1, "the tile does not fit the registers, or leaves some unused");
+  static_assert(panels_in_flight(Rows / 2 + 1) == 1, "where rows make several tiles, each has one panel in flight");
 };
 
 } // namespace lanefold::gemm

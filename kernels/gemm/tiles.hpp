@@ -10,85 +10,137 @@
 
 namespace lanefold::gemm {
 
-// How columns are taken: `units` at once of `unit` columns each.
-struct Flight {
-  int64_t unit, units;
-};
+template <class Tile> using Heights = std::make_integer_sequence<int, Tile::rows>;
 
-// rows: of the tallest tile; there may be none.
-template <class Tile> Flight columns_in_flight(Place place_b, int64_t rows) {
-  constexpr int width = Tile::Simd::width;
-  const int tallest = static_cast<int>(larger(1, rows));
-  if (place_b == Place::in_place) return {width, Tile::in_flight(tallest, false)};
-  if (place_b == Place::transposed) return {width, skinny_blocks(tallest, Tile::Simd::registers)};
-  return {Tile::columns, Tile::in_flight(tallest, true) / Tile::vectors};
+// Columns in flight for a tile of rows: a table, for a small product has no time to divide.
+struct Flight {
+  int64_t in_place, panels;
+};
+template <class Tile, int... Row> constexpr Flight columns_in_flight(int64_t rows, std::integer_sequence<int, Row...>) {
+  constexpr Flight of[] = {
+      {Tile::in_flight(Row + 1) * Tile::Simd::width, Tile::panels_in_flight(Row + 1) * Tile::columns}...};
+  return of[rows - 1];
 }
 
+// How columns are taken: at most so many at once, cut where a vector, or a panel, ends.
+template <class Tile> class Steps {
+public:
+  // tiles: of the rows; columns: how many there are.
+  Steps(Place place_b, const EvenParts &tiles, int64_t columns) : end_(columns) {
+    const int64_t rows = larger(1, tiles.size(0));
+    const Flight flight = columns_in_flight<Tile>(rows, Heights<Tile>());
+    const bool panels = place_b == Place::packed || (place_b == Place::in_passing && tiles.count() > 1);
+    unit_ = panels ? Tile::columns : width_of(place_b);
+    const int64_t at_once = place_b == Place::transposed
+                                ? skinny_blocks(static_cast<int>(rows), SkinnySimd<Tile>::registers) * unit_
+                            : panels ? flight.panels
+                                     : flight.in_place;
+    if (columns <= at_once) parts_ = EvenParts(1, 1), unit_ = columns;
+    else parts_ = EvenParts(ceil_div(columns, unit_), at_once / unit_);
+  }
+  int64_t count() const { return parts_.count(); }
+  // Where the step ends that begins at column `first`.
+  int64_t end(int64_t step, int64_t first) const { return smaller(first + parts_.size(step) * unit_, end_); }
+
+private:
+  static constexpr int64_t width_of(Place place_b) {
+    return place_b == Place::transposed ? SkinnySimd<Tile>::width : Tile::Simd::width;
+  }
+  int64_t unit_, end_;
+  EvenParts parts_{1, 1};
+};
+
+// Rows of C from `row`, at k.., in even tiles.
+struct Rows {
+  const EvenParts &tiles;
+  int64_t row, k;
+  const float *panels; // a_panels[tile][panel_floats] where A is packed, else NULL
+  int64_t panel_floats;
+};
+
+// Columns of C that are in flight at once.
+struct Columns {
+  Place place_b;
+  int64_t column, count;
+  float *copy; // where the first tile copies them to, if place_b is in_passing
+};
+
 // t has what A's place, B's place and the block of k say; this sets what a tile's own place says.
-// a_panels: [tile][a_panel_floats] where A is packed, else NULL.
 template <class Tile>
-[[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, Place place_b, const EvenParts &tiles,
-                                             int64_t row, int64_t k, const float *a_panels, int64_t a_panel_floats,
-                                             int64_t column, int64_t columns) {
-  constexpr int width = Tile::Simd::width;
-  const int64_t vectors = (columns + width - 1) / width;
-  t.last = static_cast<int>(columns - (vectors - 1) * width);
-  t.bias = x.bias ? x.bias + column : nullptr;
-  const TileFunction *kernels = place_b == Place::transposed ? &skinny_kernels<Tile>.of[0][vectors - 1]
-                                : place_b == Place::in_place && t.last != width
-                                    ? &microkernels<Tile>.part[0][vectors - 1]
-                                    : &microkernels<Tile>.whole[0][vectors - 1];
-  const int64_t height = place_b == Place::transposed ? most_skinny_blocks : Tile::most_vectors;
-  // Tiles of one height follow each other, so one call does them all unless each needs something of its own.
-  const bool one_by_one = a_panels || x.c_by_columns || place_b == Place::transposed;
-  for (int64_t tile = 0; tile < tiles.count(); tile += t.tiles) {
-    const int64_t rows = tiles.size(tile);
-    t.tiles = one_by_one ? 1 : tiles.alike(tile);
-    t.a = a_panels ? a_panels + tile * a_panel_floats : x.a.at(row, k);
-    const TileFunction kernel = kernels[(rows - 1) * height];
+[[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, const Rows &rows, const Columns &columns) {
+  using S = typename Tile::Simd;
+  using Skinny = SkinnySimd<Tile>;
+  const EvenParts &tiles = rows.tiles;
+  Place place_b = columns.place_b;
+  const bool transposed = place_b == Place::transposed;
+  const int64_t vectors = transposed ? ceil_div(columns.count, Skinny::width) : ceil_div(columns.count, S::width);
+  t.last = static_cast<int>(columns.count - (vectors - 1) * (transposed ? Skinny::width : S::width));
+  t.bias = x.bias ? x.bias + columns.column : nullptr;
+
+  const auto edge = [&] { return static_cast<int>(edge_of<Tile>(place_b == Place::packed, t.last)); };
+  int64_t row = rows.row;
+  const auto run = [&](TileFunction kernel, int64_t tile, int64_t count) __attribute__((always_inline)) {
+    t.tiles = count;
+    t.a = rows.panels ? rows.panels + tile * rows.panel_floats : x.a.at(row, rows.k);
     if (x.c_by_columns) {
-      run_turned<Tile>(kernel, t, x.c + column * x.ldc + row, x.ldc, static_cast<int>(rows), static_cast<int>(columns));
+      run_turned<Tile>(kernel, t, x.c + columns.column * x.ldc + row, x.ldc, static_cast<int>(tiles.size(tile)),
+                       static_cast<int>(columns.count));
     } else {
-      t.c = x.c + row * x.ldc + column;
+      t.c = x.c + row * x.ldc + columns.column;
       kernel(t);
     }
-    row += rows * t.tiles;
+    row += tiles.size(tile) * count;
+  };
+  int64_t tile = 0;
+  if (columns.copy) {
+    t.copy = columns.copy;
+    run(microkernels<Tile>.copy[edge()][tiles.size(0) - 1][vectors - 1], tile++, 1);
+    t.b = columns.copy, t.b_k = Tile::columns;
+    place_b = Place::packed;
+  }
+  // Tiles of one height follow each other, so one call does them all unless each needs something of its own.
+  const bool one_by_one = rows.panels || x.c_by_columns || transposed;
+  const auto &kernels = microkernels<Tile>.read[edge()];
+  for (; tile < tiles.count(); tile += t.tiles) {
+    const int64_t height = tiles.size(tile);
+    run(transposed ? skinny_kernels<Tile>.of[height - 1][vectors - 1] : kernels[height - 1][vectors - 1], tile,
+        one_by_one ? 1 : tiles.alike(tile));
   }
 }
 
-// Whether multiply_at_once does it: small, and B where it lies, or its panels in flight small enough for the stack.
+// Whether multiply_at_once does it: small, and what it copies small enough for the stack.
 template <class Tile> bool goes_at_once(const Product &x) {
   if (!is_small<Tile>(x) || place_of_a(x) != Place::in_place) return false;
-  if (place_of_b<Tile>(x) != Place::packed) return true;
+  const Place place_b = place_of_b<Tile>(x);
+  if (place_b == Place::in_place || place_b == Place::transposed) return true;
   const EvenParts tiles(x.m, Tile::rows);
-  const Flight flight = columns_in_flight<Tile>(Place::packed, tiles.size(0));
-  return flight.units * flight.unit * x.k <= stack_panel_floats;
+  return columns_in_flight<Tile>(tiles.size(0), Heights<Tile>()).panels * x.k <= stack_panel_floats;
 }
 
 // All of k, all rows and columns, in the calling thread, without scratch memory.
 template <class Tile> void multiply_at_once(const Product &x) {
   const Place place_b = place_of_b<Tile>(x);
   const EvenParts tiles(x.m, Tile::rows);
-  const Flight flight = columns_in_flight<Tile>(place_b, tiles.size(0));
-  const EvenParts steps((x.n + flight.unit - 1) / flight.unit, flight.units);
-  const bool packs = place_b == Place::packed;
+  const Steps<Tile> steps(place_b, tiles, x.n);
   alignas(64) float panels[stack_panel_floats];
   TileArgs t;
   t.kc = x.k;
   t.a_line = x.a.line_stride(), t.a_k = x.a.k_stride();
-  t.b_k = packs ? Tile::columns : x.b.stride;
-  t.panel_stride = packs ? Tile::columns * x.k : Tile::columns;
   t.ldc = x.ldc;
   t.start = x.start, t.beta = x.beta;
   int64_t j = 0;
   for (int64_t step = 0; step < steps.count(); ++step) {
-    const int64_t next = smaller(j + steps.size(step) * flight.unit, x.n);
-    t.b = packs ? panels : x.b.at(j, 0);
-    if (packs)
+    const int64_t next = steps.end(step, j);
+    if (place_b == Place::packed) {
+      t.b = panels, t.b_k = Tile::columns, t.panel_stride = Tile::columns * x.k;
       for (int64_t first = j; first < next; first += Tile::columns)
         pack_panel<typename Tile::Simd, Tile::columns>(x.b, first, next - first, 0, x.k, 1.0f,
                                                        panels + (first - j) * x.k);
-    run_tiles<Tile>(x, t, place_b, tiles, 0, 0, nullptr, 0, j, next - j);
+    } else {
+      t.b = x.b.at(j, 0), t.b_k = x.b.stride, t.panel_stride = Tile::columns;
+    }
+    run_tiles<Tile>(x, t, {tiles, 0, 0, nullptr, 0},
+                    {place_b, j, next - j, place_b == Place::in_passing ? panels : nullptr});
     j = next;
   }
 }

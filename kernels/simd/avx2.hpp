@@ -35,14 +35,13 @@ struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
   static V from_bits(I i) { return _mm256_castsi256_ps(i); }
 
   // x[q][j] = at(j)[q]: four neighbours of each of 8 lines.
-  static constexpr int block_depth = 4;
   template <class Address> [[gnu::always_inline]] static void load_transposed(const Address &at, V (&x)[4]) {
-    __m256 z[4];
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r)
-      z[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at(r))), _mm_loadu_ps(at(r + 4)), 1);
-    const __m256 a = _mm256_unpacklo_ps(z[0], z[1]), b = _mm256_unpackhi_ps(z[0], z[1]);
-    const __m256 c = _mm256_unpacklo_ps(z[2], z[3]), d = _mm256_unpackhi_ps(z[2], z[3]);
+    const auto pair = [&](int j) __attribute__((always_inline)) {
+      return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at(j))), _mm_loadu_ps(at(j + 4)), 1);
+    };
+    const __m256 z0 = pair(0), z1 = pair(1), z2 = pair(2), z3 = pair(3);
+    const __m256 a = _mm256_unpacklo_ps(z0, z1), b = _mm256_unpackhi_ps(z0, z1);
+    const __m256 c = _mm256_unpacklo_ps(z2, z3), d = _mm256_unpackhi_ps(z2, z3);
     x[0] = _mm256_shuffle_ps(a, c, 0x44), x[1] = _mm256_shuffle_ps(a, c, 0xee);
     x[2] = _mm256_shuffle_ps(b, d, 0x44), x[3] = _mm256_shuffle_ps(b, d, 0xee);
   }

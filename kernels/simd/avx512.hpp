@@ -1,13 +1,21 @@
 // AVX-512: 16 lanes, tails by mask.  Floats and 32-bit integers need no more of xsimd than its avx512f.
 #pragma once
 
-#include <kernels/simd/xsimd_base.hpp>
-
-#include <immintrin.h>
+#include <kernels/simd/avx2.hpp>
 
 namespace lanefold::simd {
 
+// Eight lanes, 32 registers.  Where the hardware works in halves (Zen 4), half a vector takes half the time.
+struct Avx512Half : Avx2 {
+  static constexpr int registers = 32;
+
+  static __mmask8 mask(int count) { return static_cast<__mmask8>((1u << count) - 1u); }
+  static V load_part(const float *p, int count) { return _mm256_maskz_loadu_ps(mask(count), p); }
+  static void store_part(float *p, V v, int count) { _mm256_mask_storeu_ps(p, mask(count), v); }
+};
+
 struct Avx512 : XsimdBase<xsimd::avx512f> {
+  using Half = Avx512Half;
   static constexpr const char *name = "avx512";
   static constexpr int registers = 32;
 
@@ -15,21 +23,9 @@ struct Avx512 : XsimdBase<xsimd::avx512f> {
   static V load_part(const float *p, int count) { return _mm512_maskz_loadu_ps(mask(count), p); }
   static void store_part(float *p, V v, int count) { _mm512_mask_storeu_ps(p, mask(count), v); }
   static V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
+  static Half::V low(V v) { return _mm512_castps512_ps256(v); }
   static I bits(V v) { return _mm512_castps_si512(v); }
   static V from_bits(I i) { return _mm512_castsi512_ps(i); }
-
-  // x[q][j] = at(j)[q]: eight neighbours of each of 16 lines.  Half-vectors are joined so that lines come out in order.
-  static constexpr int block_depth = 8;
-  template <class Address> [[gnu::always_inline]] static void load_transposed(const Address &at, V (&x)[8]) {
-    __m512 low[4], high[4];
-    load_quads(at, 0, low);
-    load_quads(at, 8, high);
-#pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q) {
-      x[q] = _mm512_shuffle_f32x4(low[q], high[q], 0x88);
-      x[q + 4] = _mm512_shuffle_f32x4(low[q], high[q], 0xdd);
-    }
-  }
 
   // rows[i][j] becomes rows[j][i]: pairs, then fours, then eights, then halves.
   static void transpose(V (&rows)[16]) {
@@ -63,19 +59,6 @@ struct Avx512 : XsimdBase<xsimd::avx512f> {
   }
 
 private:
-  // quads[q] = elements q of lines first..first+3, q + 4 of the same, q of lines first+4..first+7, q + 4 of the same.
-  template <class Address>
-  [[gnu::always_inline]] static void load_quads(const Address &at, int first, __m512 (&quads)[4]) {
-    __m512 z[4];
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r)
-      z[r] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(at(first + r))),
-                                _mm256_loadu_ps(at(first + r + 4)), 1);
-    const __m512 a = _mm512_unpacklo_ps(z[0], z[1]), b = _mm512_unpackhi_ps(z[0], z[1]);
-    const __m512 c = _mm512_unpacklo_ps(z[2], z[3]), d = _mm512_unpackhi_ps(z[2], z[3]);
-    quads[0] = unpack_pairs_low(a, c), quads[1] = unpack_pairs_high(a, c);
-    quads[2] = unpack_pairs_low(b, d), quads[3] = unpack_pairs_high(b, d);
-  }
   static __m512 unpack_pairs_low(__m512 a, __m512 b) {
     return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
   }

@@ -30,12 +30,6 @@ struct Neon : XsimdBase<xsimd::neon64> {
   static V sqrt(V v) { return vsqrtq_f32(v); }
   static I bits(V v) { return vreinterpretq_s32_f32(v); }
   static V from_bits(I i) { return vreinterpretq_f32_s32(i); }
-  // x[q][j] = at(j)[q]: four neighbours of each of 4 lines.
-  static constexpr int block_depth = 4;
-  template <class Address> static void load_transposed(const Address &at, V (&x)[4]) {
-    for (int j = 0; j < 4; ++j) x[j] = load(at(j));
-    transpose(x);
-  }
   static void transpose(V (&rows)[4]) {
     const float32x4x2_t a = vtrnq_f32(rows[0], rows[1]), b = vtrnq_f32(rows[2], rows[3]);
     rows[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));

@@ -39,12 +39,6 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
   }
   static I bits(V v) { return _mm_castps_si128(v); }
   static V from_bits(I i) { return _mm_castsi128_ps(i); }
-  // x[q][j] = at(j)[q]: four neighbours of each of 4 lines.
-  static constexpr int block_depth = 4;
-  template <class Address> static void load_transposed(const Address &at, V (&x)[4]) {
-    for (int j = 0; j < 4; ++j) x[j] = load(at(j));
-    transpose(x);
-  }
   static void transpose(V (&rows)[4]) {
     __m128 a = rows[0], b = rows[1], c = rows[2], d = rows[3];
     _MM_TRANSPOSE4_PS(a, b, c, d);

@@ -1,6 +1,7 @@
 // What every instruction set's vocabulary shares: xsimd's batch of floats, and the few words built on it.
-// A vocabulary is a struct of static functions; kernels are templates over it.  Each adds what xsimd has no portable
-// word for: fma, load_part, store_part, bits, from_bits, transpose.
+// A vocabulary is a struct of static functions; kernels are templates over it.  Each adds its name, the number of its
+// registers, and what xsimd has no portable word for: fma, load_part, store_part, bits, from_bits, transpose, and if
+// it has more than four lanes, load_transposed.
 #pragma once
 
 #include <xsimd/xsimd.hpp>
@@ -14,6 +15,8 @@ template <class Architecture> struct XsimdBase {
   using I = xsimd::batch<int32_t, Architecture>;
   using M = typename V::batch_bool_type;
   static constexpr int width = static_cast<int>(V::size);
+
+  using Half = void; // the vocabulary of half a vector, if that is faster than a whole one
 
   static V load(const float *p) { return V::load_unaligned(p); }
   static void store(float *p, V v) { v.store_unaligned(p); }
