@@ -45,7 +45,7 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   case LF_OP_SGEMM: {
     gemm::Product x = gemm::sgemm_product(static_cast<const lf_sgemm_args *>(args));
     gemm::orient<Tile>(x);
-    const bool at_once = gemm::goes_at_once<Tile>(x);
+    const bool at_once = gemm::AtOnce<Tile>(x).fits;
     const char *what = x.c_by_columns ? (at_once ? "small product, as C^T = B^T A^T" : "product, as C^T = B^T A^T")
                                       : (at_once ? "small product" : "product");
     return explain_product<Tile>(what, x, gemm::choose<Tile>(x, threads), threads, text, size);

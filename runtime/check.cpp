@@ -106,20 +106,17 @@ void Check::labels(const int32_t *labels, int64_t m, int64_t n) {
   }
 }
 
-// Where only sizes count, strides are as short as they can be.
-void Check::refuse_operand(const Operand &operand, const Shape &shape) {
-  const char *name = operand.name;
-  const auto address = reinterpret_cast<uintptr_t>(operand.pointer);
+// Where only sizes count, strides are as short as they can be, and any address is good.
+void Check::refuse_operand(const char *name, const void *pointer, uint64_t element_size, const Shape &shape) {
+  const auto address = reinterpret_cast<uintptr_t>(pointer);
   if (sizes_only_) {
-    Operand packed = operand;
-    packed.pointer = this; // some address that is good
-    if (measure(packed, {shape.rows, shape.columns, shape.columns, ""})) return;
-  } else if (operand.pointer == nullptr) {
+    if (measure(this, element_size, {shape.rows, shape.columns, shape.columns, ""}) >= 0) return;
+  } else if (pointer == nullptr) {
     fail(LF_INVALID_ARGUMENT, "%s is NULL, but has %" PRId64 " x %" PRId64 " elements", name, shape.rows,
          shape.columns);
     return;
-  } else if (address % operand.element_size != 0) {
-    fail(LF_INVALID_ARGUMENT, "%s is not aligned to %" PRIu64 " bytes", name, operand.element_size);
+  } else if (address % element_size != 0) {
+    fail(LF_INVALID_ARGUMENT, "%s is not aligned to %" PRIu64 " bytes", name, element_size);
     return;
   } else if (shape.stride < shape.columns) {
     fail(LF_INVALID_ARGUMENT, "%s is %" PRId64 ", but %s has %" PRId64 " columns", shape.stride_name, shape.stride,
@@ -141,15 +138,16 @@ bool Check::overlap(const Operand &one, const Operand &other) {
   if (other_begin < one_begin) return overlap(other, one);
   if (one_begin + one.bytes <= other_begin) return false;
   if (one.one_row && other.one_row) return true;
-  if (!one.one_row && !other.one_row && one.stride_bytes != other.stride_bytes) return true;
-  const uint64_t stride = one.one_row ? other.stride_bytes : one.stride_bytes;
+  if (!one.one_row && !other.one_row && one.stride_bytes() != other.stride_bytes()) return true;
+  const uint64_t stride = one.one_row ? other.stride_bytes() : one.stride_bytes();
   const uint64_t offset = (other_begin - one_begin) % stride;
-  return offset < one.row_bytes || offset + other.row_bytes > stride;
+  return offset < one.row_bytes() || offset + other.row_bytes() > stride;
 }
 
 bool Check::same(const Operand &output, const Operand &other) {
   return output.may_be != nullptr && std::strcmp(output.may_be, other.name) == 0 && output.pointer == other.pointer &&
-         output.bytes == other.bytes && output.stride_bytes == other.stride_bytes;
+         output.bytes == other.bytes && output.one_row == other.one_row &&
+         (output.one_row || output.stride_bytes() == other.stride_bytes());
 }
 
 void Check::refuse_overlap(const Operand &one, const Operand &other) {

@@ -59,13 +59,10 @@ public:
   // A copy of the caller's struct with the fields that it does not have as 0. NULL, or fields that this library does
   // not have, break the rule.
   template <class Struct> Struct read(const char *name, const Struct *given) {
-    Struct whole{};
     uint32_t size = 0;
     if (given != nullptr) std::memcpy(&size, given, sizeof size);
-    if (size == sizeof(Struct)) {
-      std::memcpy(&whole, given, sizeof whole);
-      return whole;
-    }
+    if (size == sizeof(Struct)) return *given;
+    Struct whole{};
     read_struct(name, given, &whole, sizeof whole);
     whole.struct_size = sizeof whole;
     return whole;
@@ -111,22 +108,25 @@ public:
   void write_text(std::string_view from, char *text, uint64_t size, uint64_t *needed);
 
 private:
-  // Rows of row_bytes, one each stride_bytes; bytes from the first to behind the last.
+  // bytes: from the first to behind the last.
   struct Operand {
     const char *name;
     const char *may_be;
     const void *pointer;
-    uint64_t element_size;
-    bool written;
-    bool one_row;
-    uint64_t bytes, row_bytes, stride_bytes;
+    uint64_t bytes;
+    int64_t columns, stride; // elements; of a single row, stride says nothing
+    uint32_t element_size;
+    bool written, one_row;
+    uint64_t row_bytes() const { return static_cast<uint64_t>(columns) * element_size; }
+    uint64_t stride_bytes() const { return static_cast<uint64_t>(stride) * element_size; }
   };
   static constexpr int most_operands = 16;
 
   void read_struct(const char *name, const void *given, void *whole, uint32_t known_size);
   void flags_unknown(const char *name, uint32_t unknown, const char *known_names) __attribute__((cold));
   void size_out_of_range(const NamedSize &size, int64_t least) __attribute__((cold));
-  void refuse_operand(const Operand &operand, const Shape &shape) __attribute__((cold));
+  void refuse_operand(const char *name, const void *pointer, uint64_t element_size, const Shape &shape)
+      __attribute__((cold));
   void refuse_overlap(const Operand &one, const Operand &other) __attribute__((cold));
   static bool overlap(const Operand &one, const Operand &other);
   static bool same(const Operand &output, const Operand &other);
@@ -135,32 +135,34 @@ private:
   void operand(const char *name, const char *may_be, const void *pointer, uint64_t element_size, bool written,
                const Shape &shape) {
     if (!ok() || shape.rows == 0 || shape.columns == 0) return;
-    Operand &next = operands_[operand_count_];
-    next.name = name, next.may_be = may_be, next.pointer = pointer;
-    next.element_size = element_size, next.written = written;
-    if (sizes_only_ || !measure(next, shape)) return refuse_operand(next, shape);
-    ++operand_count_;
+    const int64_t bytes = measure(pointer, element_size, shape);
+    if (sizes_only_ || bytes < 0 || operand_count_ == most_operands)
+      return refuse_operand(name, pointer, element_size, shape);
+    operands_[operand_count_++] = {name,
+                                   may_be,
+                                   pointer,
+                                   static_cast<uint64_t>(bytes),
+                                   shape.columns,
+                                   shape.stride,
+                                   static_cast<uint32_t>(element_size),
+                                   written,
+                                   shape.rows == 1};
   }
 
-  // False where a rule is broken: then the bytes mean nothing.
-  bool measure(Operand &operand, const Shape &shape) const {
-    const auto address = reinterpret_cast<uintptr_t>(operand.pointer);
-    const auto size = static_cast<int64_t>(operand.element_size);
-    int64_t elements, bytes;
-    uintptr_t end;
-    const bool counted = !__builtin_mul_overflow(shape.rows - 1, shape.stride, &elements) &&
-                         !__builtin_add_overflow(elements, shape.columns, &elements) &&
-                         !__builtin_mul_overflow(elements, size, &bytes) &&
-                         !__builtin_add_overflow(address, static_cast<uintptr_t>(bytes), &end);
-    if (!counted || address == 0 || (address & (operand.element_size - 1)) != 0 || shape.stride < shape.columns ||
-        operand_count_ == most_operands)
-      return false;
-    operand.one_row = shape.rows == 1;
-    operand.bytes = static_cast<uint64_t>(bytes);
-    operand.row_bytes = static_cast<uint64_t>(shape.columns) * operand.element_size;
-    operand.stride_bytes =
-        operand.one_row ? operand.row_bytes : static_cast<uint64_t>(shape.stride) * operand.element_size;
-    return true;
+  // Bytes from the first element to behind the last; negative where a rule is broken.  Sizes are known to be at most
+  // largest_size.
+  static int64_t measure(const void *pointer, uint64_t element_size, const Shape &shape) {
+    const auto address = reinterpret_cast<uintptr_t>(pointer);
+    constexpr int64_t most_elements = int64_t{1} << 58;
+    int64_t elements;
+    bool broken = __builtin_mul_overflow(shape.rows - 1, shape.stride, &elements);
+    broken |= shape.stride < shape.columns;
+    broken |= elements > most_elements;
+    const auto bytes = (static_cast<uint64_t>(elements) + static_cast<uint64_t>(shape.columns)) * element_size;
+    broken |= address == 0;
+    broken |= (address & (element_size - 1)) != 0;
+    broken |= address + bytes < address;
+    return broken ? -1 : static_cast<int64_t>(bytes);
   }
 
   static bool meet(const Operand &one, const Operand &other) {
@@ -174,7 +176,7 @@ private:
   lf_status status_ = LF_OK;
   bool sizes_only_ = false;
   int operand_count_ = 0;
-  Operand operands_[most_operands + 1]; // the last one is only tried
+  Operand operands_[most_operands];
   lf_batch_norm batch_norm_;
 };
 

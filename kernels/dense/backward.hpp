@@ -39,27 +39,23 @@ void make_dz(const lf_host *host, const lf_dense_backward_args *args, const Acti
 }
 
 inline gemm::Product weight_gradient(const lf_dense_backward_args *args, Gradient dz) {
-  gemm::Product x{};
-  x.m = args->k;
-  x.n = args->n;
-  x.k = args->m;
-  x.a = {args->x, args->ldx, false};
-  x.b = {dz.data, dz.stride, false};
-  x.c = args->dw;
-  x.ldc = args->lddw;
-  return x;
+  return {.m = args->k,
+          .n = args->n,
+          .k = args->m,
+          .a = {args->x, args->ldx, false},
+          .b = {dz.data, dz.stride, false},
+          .c = args->dw,
+          .ldc = args->lddw};
 }
 
 inline gemm::Product input_gradient(const lf_dense_backward_args *args, Gradient dz) {
-  gemm::Product x{};
-  x.m = args->m;
-  x.n = args->k;
-  x.k = args->n;
-  x.a = {dz.data, dz.stride, true};
-  x.b = {args->w, args->ldw, true};
-  x.c = args->dx;
-  x.ldc = args->lddx;
-  return x;
+  return {.m = args->m,
+          .n = args->k,
+          .k = args->n,
+          .a = {dz.data, dz.stride, true},
+          .b = {args->w, args->ldw, true},
+          .c = args->dx,
+          .ldc = args->lddx};
 }
 
 // All scratch memory is had before anything is written.

@@ -30,17 +30,15 @@ template <class S, class Activation> struct Activate {
 };
 
 inline gemm::Product forward_product(const lf_dense_forward_args *args, float *z, int64_t ldz) {
-  gemm::Product x{};
-  x.m = args->m;
-  x.n = args->n;
-  x.k = args->k;
-  x.a = {args->x, args->ldx, true};
-  x.b = {args->w, args->ldw, false};
-  x.start = args->bias ? gemm::Start::bias : gemm::Start::zero;
-  x.bias = args->bias;
-  x.c = z;
-  x.ldc = ldz;
-  return x;
+  return {.m = args->m,
+          .n = args->n,
+          .k = args->k,
+          .a = {args->x, args->ldx, true},
+          .b = {args->w, args->ldw, false},
+          .start = args->bias ? gemm::Start::bias : gemm::Start::zero,
+          .bias = args->bias,
+          .c = z,
+          .ldc = ldz};
 }
 
 template <class Tile, class Activation>

@@ -6,17 +6,15 @@
 namespace lanefold::dense {
 
 inline gemm::Product infer_product(const lf_dense_infer_args *args, const void *packed) {
-  gemm::Product x{};
-  x.m = args->m;
-  x.n = args->n;
-  x.k = args->k;
-  x.a = {args->x, args->ldx, true};
-  x.start = args->bias ? gemm::Start::bias : gemm::Start::zero;
-  x.bias = args->bias;
-  x.packed_b = static_cast<const float *>(packed);
-  x.c = args->y;
-  x.ldc = args->ldy;
-  return x;
+  return {.m = args->m,
+          .n = args->n,
+          .k = args->k,
+          .a = {args->x, args->ldx, true},
+          .start = args->bias ? gemm::Start::bias : gemm::Start::zero,
+          .bias = args->bias,
+          .packed_b = static_cast<const float *>(packed),
+          .c = args->y,
+          .ldc = args->ldy};
 }
 
 template <class Tile> lf_status infer(const lf_host *host, const lf_dense_infer_args *args, const void *packed) {

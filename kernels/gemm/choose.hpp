@@ -29,6 +29,8 @@ inline constexpr int64_t least_copied_tiles = 3;      // below each other: fewer
 inline constexpr int64_t least_copied_depth = 16;     // of k: below it, so do all
 inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
+inline constexpr int64_t most_wasted_floats = 16384;   // of an A whose lines are neighbours: they stay in the second-level cache
+inline constexpr int64_t least_reading_columns = 256; // of C, to repay packing such an A
 inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
 
 // Tasks.
@@ -64,10 +66,13 @@ struct Plan {
 };
 
 // alpha is applied while packing, so only alpha = 1 leaves A where it is.
-inline Place place_of_a(const Product &x) {
+template <class Tile> Place place_of_a(const Product &x) {
   if (x.alpha != 1.0f || x.k == 0) return Place::packed;
   const bool conflict = x.a.stride % page == 0;
-  return conflict && x.m > most_conflicting_rows && x.k > 1 ? Place::packed : Place::in_place;
+  if (conflict && x.m > most_conflicting_rows && x.k > 1) return Place::packed;
+  // Of each cache line that a tile reads, most is for other tiles, and is gone before they come.
+  const bool wastes = !x.a.along_k && Tile::rows <= most_copying_rows;
+  return wastes && x.m * x.k > most_wasted_floats && x.n >= least_reading_columns ? Place::packed : Place::in_place;
 }
 
 template <class Tile> Place place_of_b(const Product &x) {
@@ -81,12 +86,19 @@ template <class Tile> Place place_of_b(const Product &x) {
   return conflict && x.m > most_conflicting_tiles * Tile::rows ? Place::packed : Place::in_place;
 }
 
-// Vector instructions, about: multiply-adds, and a quarter of one for each element of an operand or C to transpose.
-template <class Tile> double cost(const Product &x, double m, double n, double k) {
+// Vectors, and half ones, that a row of n elements takes.
+template <class Tile> double vectors_of(int64_t n) {
   constexpr int64_t width = Tile::Simd::width;
-  double instructions = m * static_cast<double>((x.n + width - 1) / width) * k;
-  if (x.b.along_k) instructions += 0.25 * n * k;
-  if (x.c_by_columns && x.ldc > 1) instructions += 0.25 * m * n;
+  if constexpr (Tile::has_halves) return 0.5 * static_cast<double>((2 * n + width - 1) / width);
+  else return static_cast<double>((n + width - 1) / width);
+}
+
+// Vector instructions, about: multiply-adds, and what it takes to transpose an element of an operand or C.
+template <class Tile> double cost(const Product &x, double m, double n, double k) {
+  constexpr double transposing = 3.0 / Tile::Simd::width;
+  double instructions = m * vectors_of<Tile>(x.n) * k;
+  if (x.b.along_k) instructions += transposing * n * k;
+  if (x.c_by_columns && x.ldc > 1) instructions += transposing * m * n;
   return instructions;
 }
 
@@ -105,7 +117,7 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   const int64_t m = x.m, n = x.n, k = x.k;
   const int64_t panels = larger(1, ceil_div(n, Tile::columns));
   Plan plan{};
-  plan.place_a = place_of_a(x);
+  plan.place_a = place_of_a<Tile>(x);
   plan.place_b = place_of_b<Tile>(x);
   plan.k_block = larger(1, smaller(k, most_pass_depth)); // a panel of B that deep is fed by the second-level cache
   const int64_t most_rows =

@@ -4,8 +4,7 @@
 
 #include <kernels/gemm/product.hpp>
 #include <kernels/gemm/tile.hpp>
-
-#include <utility>
+#include <kernels/gemm/unrolled.hpp>
 
 namespace lanefold::gemm {
 
@@ -51,14 +50,6 @@ public:
 private:
   int64_t one_, three_, five_, ten_;
 };
-
-// f(0), f(1), ... f(Count - 1) with indices known when compiling: arrays indexed by them stay in registers.
-template <int Count, class Function> [[gnu::always_inline]] inline void unrolled(const Function &f) {
-  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
-    (f(std::integral_constant<int, I>()), ...);
-  }
-  (std::make_integer_sequence<int, Count>());
-}
 
 // How the last vector of a tile is read and computed.
 enum class Edge {

@@ -64,7 +64,7 @@ private:
   int64_t own_panels() const {
     if (!packs_own_b_) return 1;
     const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, larger(1, x_.m)));
-    const int64_t in_flight = columns_in_flight<Tile>(larger(1, tiles.size(0)), Heights<Tile>()).panels / Tile::columns;
+    const int64_t in_flight = columns_in_flight<Tile>(larger(1, tiles.size(0))).panels / Tile::columns;
     const int64_t fit = own_panel_bytes / (plan_.k_block * Tile::columns * static_cast<int64_t>(sizeof(float)));
     return smaller(plan_.group_panels, round_up(larger(1, fit), in_flight));
   }

@@ -9,9 +9,10 @@
 //     +------+                            +------+------+
 //
 // Both are "lines" (rows of op(A), columns of op(B)) side by side, k downwards, so one function packs both.
-// Lines beyond the matrix are zeros.
+// What lies beyond the matrix has no meaning.
 #pragma once
 
+#include <kernels/gemm/transposing.hpp>
 #include <kernels/gemm/product.hpp>
 #include <kernels/tasks.hpp>
 
@@ -31,41 +32,46 @@ void pack_copied(const Operand &source, int64_t line, int lines, int64_t k0, int
       const int there = lines - first < S::width ? (lines > first ? lines - first : 0) : S::width;
       const int room = Width - first < S::width ? Width - first : S::width;
       const V v = (there == S::width ? S::load(from + first) : S::load_part(from + first, there)) * V(scale);
-      if (room == S::width) S::store(to + first, v);
+      // What spills over is overwritten by the next row.
+      if (room == S::width || p < kc - 1) S::store(to + first, v);
       else S::store_part(to + first, v, room);
     }
   }
 }
 
-// Lines lie along k: blocks of width x width are transposed in registers.
-template <class S, int Width>
+// Lines lie along k: four elements of each at once are transposed in registers.
+template <class S, int Width, bool scaled>
 void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0, int64_t kc, float scale,
                      float *panel) {
   using V = typename S::V;
   for (int first = 0; first < Width; first += S::width) {
     const int room = Width - first < S::width ? Width - first : S::width;
-    for (int64_t p = 0; p < kc; p += S::width) {
-      const int deep = static_cast<int>(smaller(S::width, kc - p));
-      V rows[S::width];
-#pragma GCC unroll 16
-      for (int i = 0; i < S::width; ++i) {
-        if (first + i >= lines) {
-          rows[i] = V(0.0f);
-          continue;
-        }
-        const float *from = source.at(line + first + i, k0 + p);
-        rows[i] = (deep == S::width ? S::load(from) : S::load_part(from, deep)) * V(scale);
-      }
-      S::transpose(rows);
-      float *to = panel + p * Width + first;
-#pragma GCC unroll 16
-      for (int i = 0; i < S::width; ++i) {
-        if (i >= deep) break;
-        // A panel narrower than a vector: what spills over is overwritten by the next row, but for the last one.
-        const bool spills = room < S::width && (Width > S::width || p + i == kc - 1);
-        if (spills) S::store_part(to + i * Width, rows[i], room);
-        else S::store(to + i * Width, rows[i]);
-      }
+    const int there = lines - first < room ? lines - first : room;
+    float *to = panel + first;
+    if (there <= 0) {
+      for (int64_t p = 0; p < kc; ++p) S::store_part(to + p * Width, V(0.0f), room);
+      continue;
+    }
+    const float *from[S::width]; // beyond the matrix, its first line stands for another
+    for (int j = 0; j < S::width; ++j) from[j] = source.at(line + first + (j < there ? j : 0), k0);
+    const auto store = [&](int64_t p, V x) __attribute__((always_inline)) {
+      if constexpr (scaled) x = x * V(scale);
+      // A panel narrower than a vector: what spills over is overwritten by the next row, but for the last one.
+      if (room < S::width && (Width > S::width || p == kc - 1)) S::store_part(to + p * Width, x, room);
+      else S::store(to + p * Width, x);
+    };
+    const auto pack = [&](int64_t p) __attribute__((always_inline)) {
+      V x[4];
+      load_transposed<S>(
+          [&](int j) __attribute__((always_inline)) { return from[j] + p; }, x);
+      unrolled<4>([&](auto q) __attribute__((always_inline)) { store(p + q, x[q]); });
+    };
+    int64_t p = 0;
+    for (; p + 4 <= kc; p += 4) pack(p);
+    for (; p < kc; ++p) {
+      alignas(64) float column[S::width];
+      for (int j = 0; j < S::width; ++j) column[j] = from[j][p];
+      store(p, S::load(column));
     }
   }
 }
@@ -74,8 +80,9 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
 template <class S, int Width>
 void pack_panel(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale, float *panel) {
   const int there = static_cast<int>(smaller(lines, Width));
-  if (source.along_k) pack_transposed<S, Width>(source, line, there, k0, kc, scale, panel);
-  else pack_copied<S, Width>(source, line, there, k0, kc, scale, panel);
+  if (!source.along_k) pack_copied<S, Width>(source, line, there, k0, kc, scale, panel);
+  else if (scale == 1.0f) pack_transposed<Transposing<S>, Width, false>(source, line, there, k0, kc, scale, panel);
+  else pack_transposed<Transposing<S>, Width, true>(source, line, there, k0, kc, scale, panel);
 }
 
 } // namespace lanefold::gemm

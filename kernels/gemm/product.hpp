@@ -29,7 +29,7 @@ enum class Start {
 struct Product {
   int64_t m, n, k;
   Operand a;
-  Operand b; // not read if packed_b is there
+  Operand b = {nullptr, 0, false}; // not read if packed_b is there
   float alpha = 1.0f;
   Start start = Start::zero;
   float beta = 0.0f;

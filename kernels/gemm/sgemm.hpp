@@ -9,30 +9,30 @@
 namespace lanefold::gemm {
 
 inline Product sgemm_product(const lf_sgemm_args *args) {
-  Product x{};
-  x.m = args->m;
-  x.n = args->n;
-  x.k = args->alpha == 0.0f ? 0 : args->k;
-  // Of a single row the stride says nothing, and may be any number.
   const bool ta = (args->flags & LF_TRANSPOSE_A) != 0, tb = (args->flags & LF_TRANSPOSE_B) != 0;
-  const int64_t lda = (ta ? x.k : x.m) <= 1 ? (ta ? x.m : x.k) : args->lda;
-  const int64_t ldb = (tb ? x.n : x.k) <= 1 ? (tb ? x.k : x.n) : args->ldb;
-  // Lines of one element, next to each other, are neighbours whichever way they are called.
-  x.a = {args->a, lda, !ta && !(x.k == 1 && lda == 1)};
-  x.b = {args->b, ldb, tb && !(x.k == 1 && ldb == 1)};
-  x.alpha = args->alpha;
-  x.beta = args->beta;
-  x.start = args->beta == 0.0f ? Start::zero : args->beta == 1.0f ? Start::carry : Start::scaled;
-  x.c = args->c;
-  x.ldc = x.m <= 1 ? x.n : args->ldc;
-  return x;
+  const int64_t m = args->m, n = args->n, k = args->alpha == 0.0f ? 0 : args->k;
+  // Of a single row the stride says nothing, and may be any number.
+  const int64_t lda = (ta ? k : m) <= 1 ? (ta ? m : k) : args->lda;
+  const int64_t ldb = (tb ? n : k) <= 1 ? (tb ? k : n) : args->ldb;
+  const float beta = args->beta;
+  return {.m = m,
+          .n = n,
+          .k = k,
+          // Lines of one element, next to each other, are neighbours whichever way they are called.
+          .a = {args->a, lda, !ta && !(k == 1 && lda == 1)},
+          .b = {args->b, ldb, tb && !(k == 1 && ldb == 1)},
+          .alpha = args->alpha,
+          .start = beta == 0.0f ? Start::zero : beta == 1.0f ? Start::carry : Start::scaled,
+          .beta = beta,
+          .c = args->c,
+          .ldc = m <= 1 ? n : args->ldc};
 }
 
 template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *args) {
   Product x = sgemm_product(args);
   orient<Tile>(x);
-  if (goes_at_once<Tile>(x)) {
-    multiply_at_once<Tile>(x);
+  if (const AtOnce<Tile> how(x); how.fits) {
+    multiply(x, how);
     return LF_OK;
   }
   return multiply<Tile>(host, x, choose<Tile>(x, host->threads));

@@ -3,14 +3,11 @@
 #pragma once
 
 #include <kernels/gemm/microkernel.hpp>
+#include <kernels/gemm/transposing.hpp>
 
 namespace lanefold::gemm {
 
 inline constexpr int most_skinny_rows = 6, most_skinny_blocks = 4;
-
-// Transposing is cheaper by quarters than by halves of a vector, so it is done on half vectors where there are any.
-template <class Tile>
-using SkinnySimd = std::conditional_t<Tile::has_halves, typename Tile::Simd::Half, typename Tile::Simd>;
 
 // Blocks of lines side by side, so that the chains of one block hide the latency of another's.
 constexpr int skinny_blocks(int rows, int registers) {
@@ -18,20 +15,9 @@ constexpr int skinny_blocks(int rows, int registers) {
   return fit > most_skinny_blocks ? most_skinny_blocks : fit > 1 ? fit : 1;
 }
 
-// x[q][j] = at(j)[q]: four neighbours of each line.
-template <class S, class Address>
-[[gnu::always_inline]] inline void load_transposed(const Address &at, typename S::V (&x)[4]) {
-  if constexpr (S::width == 4) {
-    unrolled<4>([&](auto j) __attribute__((always_inline)) { x[j] = S::load(at(j)); });
-    S::transpose(x);
-  } else {
-    S::load_transposed(at, x);
-  }
-}
-
 // As microkernel for one tile, but column j of B lies at b[j * b_k + p].
 template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
-  using S = SkinnySimd<Tile>;
+  using S = Transposing<typename Tile::Simd>;
   using V = typename S::V;
   Sums<S, Rows, Blocks, Edge::whole> sums;
   begin_tile(t, t.c, sums);
@@ -96,7 +82,7 @@ constexpr void add_skinny(SkinnyKernels<Tile> &all, std::integer_sequence<int, B
 }
 
 template <class Tile, int... Row> constexpr SkinnyKernels<Tile> make_skinny(std::integer_sequence<int, Row...>) {
-  constexpr int registers = SkinnySimd<Tile>::registers;
+  constexpr int registers = Transposing<typename Tile::Simd>::registers;
   SkinnyKernels<Tile> all{};
   (add_skinny<Tile, Row + 1>(all, std::make_integer_sequence<int, skinny_blocks(Row + 1, registers)>()), ...);
   return all;

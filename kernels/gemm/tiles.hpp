@@ -10,16 +10,17 @@
 
 namespace lanefold::gemm {
 
-template <class Tile> using Heights = std::make_integer_sequence<int, Tile::rows>;
-
 // Columns in flight for a tile of rows: a table, for a small product has no time to divide.
 struct Flight {
   int64_t in_place, panels;
 };
-template <class Tile, int... Row> constexpr Flight columns_in_flight(int64_t rows, std::integer_sequence<int, Row...>) {
-  constexpr Flight of[] = {
+template <class Tile, class Row> struct Flights;
+template <class Tile, int... Row> struct Flights<Tile, std::integer_sequence<int, Row...>> {
+  static constexpr Flight of[] = {
       {Tile::in_flight(Row + 1) * Tile::Simd::width, Tile::panels_in_flight(Row + 1) * Tile::columns}...};
-  return of[rows - 1];
+};
+template <class Tile> const Flight &columns_in_flight(int64_t rows) {
+  return Flights<Tile, std::make_integer_sequence<int, Tile::rows>>::of[rows - 1];
 }
 
 // How columns are taken: at most so many at once, cut where a vector, or a panel, ends.
@@ -28,11 +29,11 @@ public:
   // tiles: of the rows; columns: how many there are.
   Steps(Place place_b, const EvenParts &tiles, int64_t columns) : end_(columns) {
     const int64_t rows = larger(1, tiles.size(0));
-    const Flight flight = columns_in_flight<Tile>(rows, Heights<Tile>());
+    const Flight &flight = columns_in_flight<Tile>(rows);
     const bool panels = place_b == Place::packed || (place_b == Place::in_passing && tiles.count() > 1);
     unit_ = panels ? Tile::columns : width_of(place_b);
     const int64_t at_once = place_b == Place::transposed
-                                ? skinny_blocks(static_cast<int>(rows), SkinnySimd<Tile>::registers) * unit_
+                                ? skinny_blocks(static_cast<int>(rows), Transposing<typename Tile::Simd>::registers) * unit_
                             : panels ? flight.panels
                                      : flight.in_place;
     if (columns <= at_once) parts_ = EvenParts(1, 1), unit_ = columns;
@@ -44,7 +45,7 @@ public:
 
 private:
   static constexpr int64_t width_of(Place place_b) {
-    return place_b == Place::transposed ? SkinnySimd<Tile>::width : Tile::Simd::width;
+    return place_b == Place::transposed ? Transposing<typename Tile::Simd>::width : Tile::Simd::width;
   }
   int64_t unit_, end_;
   EvenParts parts_{1, 1};
@@ -69,7 +70,7 @@ struct Columns {
 template <class Tile>
 [[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, const Rows &rows, const Columns &columns) {
   using S = typename Tile::Simd;
-  using Skinny = SkinnySimd<Tile>;
+  using Skinny = Transposing<typename Tile::Simd>;
   const EvenParts &tiles = rows.tiles;
   Place place_b = columns.place_b;
   const bool transposed = place_b == Place::transposed;
@@ -108,20 +109,22 @@ template <class Tile>
   }
 }
 
-// Whether multiply_at_once does it: small, and what it copies small enough for the stack.
-template <class Tile> bool goes_at_once(const Product &x) {
-  if (!is_small<Tile>(x) || place_of_a(x) != Place::in_place) return false;
-  const Place place_b = place_of_b<Tile>(x);
-  if (place_b == Place::in_place || place_b == Place::transposed) return true;
-  const EvenParts tiles(x.m, Tile::rows);
-  return columns_in_flight<Tile>(tiles.size(0), Heights<Tile>()).panels * x.k <= stack_panel_floats;
-}
+// A product that is done at once: small, A where it lies, and what is copied of B small enough for the stack.
+template <class Tile> struct AtOnce {
+  Place place_b;
+  EvenParts tiles;
+  bool fits;
+
+  explicit AtOnce(const Product &x) : place_b(place_of_b<Tile>(x)), tiles(x.m, Tile::rows) {
+    const bool copies = place_b == Place::packed || place_b == Place::in_passing;
+    fits = is_small<Tile>(x) && place_of_a<Tile>(x) == Place::in_place &&
+           (!copies || columns_in_flight<Tile>(tiles.size(0)).panels * x.k <= stack_panel_floats);
+  }
+};
 
 // All of k, all rows and columns, in the calling thread, without scratch memory.
-template <class Tile> void multiply_at_once(const Product &x) {
-  const Place place_b = place_of_b<Tile>(x);
-  const EvenParts tiles(x.m, Tile::rows);
-  const Steps<Tile> steps(place_b, tiles, x.n);
+template <class Tile> void multiply(const Product &x, const AtOnce<Tile> &how) {
+  const Steps<Tile> steps(how.place_b, how.tiles, x.n);
   alignas(64) float panels[stack_panel_floats];
   TileArgs t;
   t.kc = x.k;
@@ -131,7 +134,7 @@ template <class Tile> void multiply_at_once(const Product &x) {
   int64_t j = 0;
   for (int64_t step = 0; step < steps.count(); ++step) {
     const int64_t next = steps.end(step, j);
-    if (place_b == Place::packed) {
+    if (how.place_b == Place::packed) {
       t.b = panels, t.b_k = Tile::columns, t.panel_stride = Tile::columns * x.k;
       for (int64_t first = j; first < next; first += Tile::columns)
         pack_panel<typename Tile::Simd, Tile::columns>(x.b, first, next - first, 0, x.k, 1.0f,
@@ -139,8 +142,8 @@ template <class Tile> void multiply_at_once(const Product &x) {
     } else {
       t.b = x.b.at(j, 0), t.b_k = x.b.stride, t.panel_stride = Tile::columns;
     }
-    run_tiles<Tile>(x, t, {tiles, 0, 0, nullptr, 0},
-                    {place_b, j, next - j, place_b == Place::in_passing ? panels : nullptr});
+    run_tiles<Tile>(x, t, {how.tiles, 0, 0, nullptr, 0},
+                    {how.place_b, j, next - j, how.place_b == Place::in_passing ? panels : nullptr});
     j = next;
   }
 }
