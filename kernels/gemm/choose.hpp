@@ -15,6 +15,8 @@ namespace lanefold::gemm {
 // Blocks.  Bytes are those of floats.
 inline constexpr int64_t stack_panel_floats = 4096;  // panels in flight that are packed to the stack, at most
 inline constexpr int64_t a_chunk_bytes = 384 << 10;  // chunk_rows * k_block: stays in the second-level cache
+inline constexpr int64_t chunk_bytes = 640 << 10;    // the same with rows of C, of which panels of
+inline constexpr int64_t most_c_columns = 512;       // so many columns are written one after the other
 inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once, where it must
 inline constexpr int64_t most_group_panels = 4;      // panels of a group, where several groups share a chunk of A
 inline constexpr int64_t most_shared_rows = 2048;    // rows of A packed at once, for all tasks
@@ -23,6 +25,7 @@ inline constexpr int64_t most_pass_depth = 1024;     // k packed at once
 
 // Places.
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
+inline constexpr int64_t most_panel_depth = 256;      // k of panels that stay in the first-level cache: each task copies them
 inline constexpr int64_t most_copying_rows =
     8; // of the tile: a taller one needs B so seldom that it lies well anywhere
 inline constexpr int64_t least_copied_tiles = 3;      // below each other: fewer read B where it lies
@@ -78,7 +81,7 @@ template <class Tile> Place place_of_a(const Product &x) {
 template <class Tile> Place place_of_b(const Product &x) {
   if (x.packed_b || x.k == 0) return Place::packed;
   if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
-  if (x.m > most_rows_b_in_place) return Place::packed;
+  if (x.m > most_rows_b_in_place) return x.k <= most_panel_depth ? Place::in_passing : Place::packed;
   if (Tile::rows <= most_copying_rows)
     return x.m > (least_copied_tiles - 1) * Tile::rows && x.k >= least_copied_depth ? Place::in_passing
                                                                                     : Place::in_place;
@@ -120,8 +123,9 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   plan.place_a = place_of_a<Tile>(x);
   plan.place_b = place_of_b<Tile>(x);
   plan.k_block = larger(1, smaller(k, most_pass_depth)); // a panel of B that deep is fed by the second-level cache
-  const int64_t most_rows =
-      round_up(larger(1, a_chunk_bytes / static_cast<int64_t>(sizeof(float)) / plan.k_block), chunk_unit);
+  constexpr int64_t a_floats = a_chunk_bytes / sizeof(float), floats = chunk_bytes / sizeof(float);
+  const int64_t fit = smaller(a_floats / plan.k_block, floats / (plan.k_block + smaller(n, most_c_columns)));
+  const int64_t most_rows = round_up(larger(1, fit), chunk_unit);
   const double worth = threads <= 1 ? 1.0 : tasks_worth<Tile>(x);
   if (worth < least_shared && m <= most_rows) {
     plan.chunk_rows = larger(1, m), plan.chunks = 1;
