@@ -100,17 +100,23 @@ template <class Attempt> lf_status ask_chain(lf_context &context, const char *na
 
 template <class Args> using Kernel = lf_status (*lf_kernel_table::*)(const lf_host *, const Args *);
 
-// A whole public call whose operation takes nothing but its argument struct.
+// Asks for an operation that takes nothing but its argument struct, which has been checked.
+template <class Args>
+lf_status ask_chain(lf_context &context, const char *name, Kernel<Args> kernel, const Args &args) {
+  return ask_chain(context, name, [&](const LoadedPlugin &plugin, const lf_host *host) {
+    const auto operation = plugin.table.*kernel;
+    return operation == nullptr ? LF_UNSUPPORTED : operation(host, &args);
+  });
+}
+
+// A whole public call of such an operation.
 template <class Args>
 lf_status run(lf_context *context, const char *name, Kernel<Args> kernel, const Args *given) noexcept {
   return guarded(context, name, [=](Check &check) {
     Args args = check.read("args", given);
     const bool has_work = check_arguments(check, args);
     if (!check.ok() || !has_work) return check.status();
-    return ask_chain(*context, name, [&](const LoadedPlugin &plugin, const lf_host *host) {
-      const auto operation = plugin.table.*kernel;
-      return operation == nullptr ? LF_UNSUPPORTED : operation(host, &args);
-    });
+    return ask_chain(*context, name, kernel, args);
   });
 }
 
