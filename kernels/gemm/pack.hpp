@@ -22,14 +22,14 @@ namespace lanefold::gemm {
 template <class S, int Width>
 void pack_copied(const Operand &source, int64_t line, int lines, int64_t k0, int64_t kc, float scale, float *panel) {
   using V = typename S::V;
-  constexpr int chunks = (Width + S::width - 1) / S::width;
+  const int chunks = (lines + S::width - 1) / S::width;
   for (int64_t p = 0; p < kc; ++p) {
     const float *from = source.at(line, k0 + p);
     float *to = panel + p * Width;
 #pragma GCC unroll 4
     for (int c = 0; c < chunks; ++c) {
       const int first = c * S::width;
-      const int there = lines - first < S::width ? (lines > first ? lines - first : 0) : S::width;
+      const int there = lines - first < S::width ? lines - first : S::width;
       const int room = Width - first < S::width ? Width - first : S::width;
       const V v = (there == S::width ? S::load(from + first) : S::load_part(from + first, there)) * V(scale);
       // What spills over is overwritten by the next row.
@@ -44,14 +44,10 @@ template <class S, int Width, bool scaled>
 void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0, int64_t kc, float scale,
                      float *panel) {
   using V = typename S::V;
-  for (int first = 0; first < Width; first += S::width) {
+  for (int first = 0; first < lines; first += S::width) {
     const int room = Width - first < S::width ? Width - first : S::width;
     const int there = lines - first < room ? lines - first : room;
     float *to = panel + first;
-    if (there <= 0) {
-      for (int64_t p = 0; p < kc; ++p) S::store_part(to + p * Width, V(0.0f), room);
-      continue;
-    }
     const float *from[S::width]; // beyond the matrix, its first line stands for another
     for (int j = 0; j < S::width; ++j) from[j] = source.at(line + first + (j < there ? j : 0), k0);
     const auto store = [&](int64_t p, V x) __attribute__((always_inline)) {
@@ -76,7 +72,8 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
   }
 }
 
-// Lines line..line+lines-1 (at most Width), elements k0..k0+kc-1, each times scale, to panel[kc][Width].
+// Lines line..line+lines-1 (at most Width), elements k0..k0+kc-1, each times scale, to panel[kc][Width].  Vectors that have
+// no line of the matrix are left as they are.
 template <class S, int Width>
 void pack_panel(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale, float *panel) {
   const int there = static_cast<int>(smaller(lines, Width));
