@@ -6,7 +6,8 @@
 
 namespace lanefold::bench {
 
-// Runs `steps` multiply-adds of every lane of every chain, each lane x = x * factor + term. Answers the sum of all lanes.
+// Runs `steps` multiply-adds of every lane of every chain, each lane x = x * factor + term. Answers the sum of all
+// lanes.
 using FmaPeak = float (*)(int64_t steps, float factor, float term);
 
 struct FmaLoop {

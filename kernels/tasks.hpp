@@ -88,6 +88,7 @@ private:
   static constexpr int64_t head = 16; // floats: a cache line, so that the data are aligned and no two slots share one
   static Taken &taken(float *slot) { return *std::launder(reinterpret_cast<Taken *>(slot)); }
 
+  // Never waits for long: there are as many slots as tasks run at once.
   float *take() const {
     if (count_ == 0) return nullptr;
     for (int64_t i = 0;; i = i + 1 == count_ ? 0 : i + 1)

@@ -5,16 +5,20 @@
 #include <lanefold/lanefold.hpp>
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <limits>
+#include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
 namespace {
 
 constexpr int64_t huge = int64_t{1} << 61;
-const float nan = std::numeric_limits<float>::quiet_NaN();
+const float not_a_number = std::numeric_limits<float>::quiet_NaN();
 const float infinity = std::numeric_limits<float>::infinity();
 
 // All memory of one call: 16 floats for each operand, filled with a pattern that must still be there after an error.
@@ -96,7 +100,7 @@ template <class Args> std::vector<Fault<Args>> with_norm_faults(std::vector<Faul
       {"batch_norm.flags", LF_UNSUPPORTED, [](auto &g) { g.norm.flags = 1; }},
       {"batch_norm.eps is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = 0; }},
       {"batch_norm.eps is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = -1; }},
-      {"batch_norm.eps", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = nan; }},
+      {"batch_norm.eps", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = not_a_number; }},
       {"batch_norm.eps", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = infinity; }},
       {"batch_norm.gamma", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.gamma = nullptr; }},
       {"batch_norm.gamma", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.gamma = misaligned(g.norm.gamma); }},
@@ -109,7 +113,7 @@ template <class Args> std::vector<Fault<Args>> with_training_faults(std::vector<
   const std::vector<Fault<Args>> more = {
       {"batch_norm.momentum", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.momentum = 1.5f; }},
       {"batch_norm.momentum", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.momentum = -0.1f; }},
-      {"batch_norm.momentum", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.momentum = nan; }},
+      {"batch_norm.momentum", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.momentum = not_a_number; }},
       {"batch_norm.beta", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.beta = nullptr; }},
       {"batch_norm.running_var is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.running_var = nullptr; }},
       {"batch_norm.running_mean is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.running_mean = nullptr; }},
@@ -134,7 +138,7 @@ template <class Args> std::vector<Fault<Args>> with_activation_faults(std::vecto
       {"activation is 7, which is none of: LF_IDENTITY", LF_UNSUPPORTED, [](auto &g) { g.args.activation = 7; }},
       {"activation is -1", LF_UNSUPPORTED, [](auto &g) { g.args.activation = -1; }},
       {"alpha is -0.5", LF_INVALID_ARGUMENT, [](auto &g) { g.args.alpha = -0.5f; }},
-      {"alpha", LF_INVALID_ARGUMENT, [](auto &g) { g.args.alpha = nan; }},
+      {"alpha", LF_INVALID_ARGUMENT, [](auto &g) { g.args.alpha = not_a_number; }},
       {"alpha", LF_INVALID_ARGUMENT,
        [](auto &g) {
          g.args.activation = LF_LEAKY_RELU;
@@ -181,6 +185,47 @@ TEST_CASE("lf_sgemm finds bad arguments") {
           {"c overlaps a", LF_INVALID_ARGUMENT, [](auto &g) { g.args.c = const_cast<float *>(g.args.a) + 7; }},
           {"c overlaps b", LF_INVALID_ARGUMENT, [](auto &g) { g.args.c = const_cast<float *>(g.args.b); }},
       });
+}
+
+// The library looks at arguments that are surely right more quickly; a longer struct is never looked at in that way.
+TEST_CASE("lf_sgemm judges a struct of its own length and a longer one alike") {
+  struct Longer {
+    lf_sgemm_args args;
+    uint64_t unknown;
+  };
+  constexpr int64_t most_stride = (1 << 20) + 1, floats = 4 * most_stride;
+  const std::unique_ptr<float, void (*)(void *)> memory(static_cast<float *>(std::calloc(floats, sizeof(float))),
+                                                        std::free);
+  REQUIRE(memory);
+  const lanefold::Context context;
+  std::mt19937 random(1);
+  const auto one_of = [&](std::initializer_list<int64_t> values) { return values.begin()[random() % values.size()]; };
+  const auto size = [&] { return one_of({1, 1, 2, 2, 3, 3, 3, 0, -1, (int64_t{1} << 47) + 1, INT64_MIN}); };
+  const auto stride = [&] {
+    return one_of({1, 2, 3, 3, 4, 5, 8, 0, -1, most_stride - 2, most_stride - 1, most_stride});
+  };
+  const auto pointer = [&]() -> float * {
+    if (random() % 16 == 0) return nullptr;
+    float *const p = memory.get() + one_of({0, 1, 2, 3, 4, 6, 8, 9, 16, 64, 256, 1024, most_stride});
+    return random() % 16 == 0 ? misaligned(p) : p;
+  };
+  int right = 0, wrong = 0;
+  for (int i = 0; i < 200000; ++i) {
+    Longer longer{lanefold::args<lf_sgemm_args>(), 0};
+    lf_sgemm_args &args = longer.args;
+    args.flags = static_cast<uint32_t>(random() % 4) | (random() % 32 == 0 ? 4u : 0u);
+    args.m = size(), args.n = size(), args.k = size();
+    args.alpha = static_cast<float>(one_of({1, 1, 0})), args.beta = static_cast<float>(one_of({0, 1}));
+    args.a = pointer(), args.lda = stride();
+    args.b = pointer(), args.ldb = stride();
+    args.c = pointer(), args.ldc = stride();
+    const lf_status status = lf_sgemm(context.get(), &args);
+    args.struct_size = sizeof longer;
+    REQUIRE(lf_sgemm(context.get(), &args) == status);
+    ++(status == LF_OK ? right : wrong);
+  }
+  CHECK(right > 2000);
+  CHECK(wrong > 2000);
 }
 
 TEST_CASE("fields that this library does not know are refused, and zeros there are not") {
@@ -519,7 +564,7 @@ TEST_CASE("optimizers find bad arguments") {
           {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 1; }},
           {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
           {"learning_rate is -0.1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = -0.1f; }},
-          {"learning_rate", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = nan; }},
+          {"learning_rate", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = not_a_number; }},
           {"momentum is 1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.momentum = 1; }},
           {"beta2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.beta2 = -1; }},
           {"eps is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.eps = 0; }},
@@ -578,7 +623,7 @@ TEST_CASE("lf_explain finds bad sizes, flags and codes, and passes over pointers
   const lanefold::Context context;
   auto args = lanefold::args<lf_dense_forward_args>();
   args.m = 4, args.n = 3, args.k = 2;
-  args.alpha = nan;
+  args.alpha = not_a_number;
   args.activation = LF_ELU;
   char text[200] = "";
   const auto status = [&] { return lf_explain(context.get(), LF_OP_DENSE_FORWARD, &args, text, sizeof text, nullptr); };

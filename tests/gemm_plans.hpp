@@ -15,7 +15,8 @@ struct Knobs {
   int64_t k_block, chunk_rows, group_panels;
 };
 
-// lf_sgemm with these knobs.  Columns of B along k are transposed in registers where packs_b is not set and rows are few.
+// lf_sgemm with these knobs.  Columns of B along k are transposed in registers where packs_b is not set and rows are
+// few.
 lf_status multiply_as(const lf_host *host, const lf_sgemm_args *args, const Knobs &knobs);
 
 } // namespace lanefold::test

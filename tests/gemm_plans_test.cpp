@@ -1,24 +1,39 @@
-// Every way in which a product may be cut and its operands placed gives the documented chain, also those that the cost model
-// would not choose; and none touches scratch memory that it did not ask for.
+// Every way in which a product may be cut and its operands placed gives the documented chain, also those that the cost
+// model would not choose; and none touches scratch memory that it did not ask for.
 #include "gemm_plans.hpp"
 #include "gemm_support.hpp"
 #include "guarded.hpp"
 
+#include <atomic>
 #include <list>
+#include <thread>
 
 using namespace lanefold;
 using namespace lanefold::test;
 
 namespace {
 
-// A host whose scratch memory ends where no access is possible, and whose tasks run in the calling thread, the last one first.
+// A host whose scratch memory ends where no access is possible, and whose tasks run in the calling thread, the last one
+// first, or in three threads.
 struct FencedHost {
   std::list<Guarded> scratch;
   Random random{7};
   lf_host host{sizeof(lf_host), 3, 0, this, parallel_for, acquire, release, fail, nullptr};
 
-  static void parallel_for(void *, int64_t count, lf_task task, void *arg) {
-    for (int64_t i = count - 1; i >= 0; --i) task(arg, i);
+  bool threaded = false; // tasks run in three threads
+  static void parallel_for(void *self, int64_t count, lf_task task, void *arg) {
+    if (!static_cast<FencedHost *>(self)->threaded) {
+      for (int64_t i = count - 1; i >= 0; --i) task(arg, i);
+      return;
+    }
+    std::atomic<int64_t> next{0};
+    const auto run = [&] {
+      for (int64_t i = next++; i < count; i = next++) task(arg, i);
+    };
+    std::thread one(run), other(run);
+    run();
+    one.join();
+    other.join();
   }
   static void *acquire(void *self, uint64_t bytes) {
     auto *host = static_cast<FencedHost *>(self);
@@ -75,6 +90,7 @@ TEST_CASE("any plan gives the chain, within its scratch memory") {
                       random.below(2) ? 0 : 1 + random.below(40),
                       random.below(2) ? 0 : 1 + random.below(40),
                       random.below(2) ? 0 : 1 + random.below(3)};
+    host.threaded = i % 20 == 0;
     check_plan(host, p, knobs, random);
   }
 }

@@ -1,5 +1,6 @@
-// Runs the tests on the plugin that LANEFOLD_ISA names.  Exit code 77 (Meson's "skipped") where the CPU cannot run it, or
-// where LANEFOLD_NEEDS_DATA is set and LANEFOLD_TEST_DATA names no data; a plugin refused for another reason is a failure.
+// Runs the tests on the plugin that LANEFOLD_ISA names.  Exit code 77 (Meson's "skipped") where the CPU cannot run it,
+// or where LANEFOLD_NEEDS_DATA is set and LANEFOLD_TEST_DATA names no data; a plugin refused for another reason is a
+// failure.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 

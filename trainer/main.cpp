@@ -1,4 +1,5 @@
-// The lanefold command: reads the command line, runs a verb, and turns whatever went wrong into one line and exit code 2.
+// The lanefold command: reads the command line, runs a verb, and turns whatever went wrong into one line and exit code
+// 2.
 #include "checkpoint.hpp"
 #include "commands/commands.hpp"
 #include "commands/options.hpp"

@@ -1,5 +1,5 @@
-// Random numbers that are the same on every machine: Philox4x32-10 (Salmon et al. 2011), a counter-based generator, with
-// logarithm and trigonometry of our own in plain double arithmetic.
+// Random numbers that are the same on every machine: Philox4x32-10 (Salmon et al. 2011), a counter-based generator,
+// with logarithm and trigonometry of our own in plain double arithmetic.
 #pragma once
 
 #include <array>

@@ -26,8 +26,8 @@ struct TrainWatch {
   std::function<bool(const Epoch &)> epoch;              // after each whole epoch; false ends the training
 };
 
-// A permutation of the training set for each epoch, from the seed alone.  A last batch of a single sample is left out under
-// batch normalization: one sample has no variance.  Returns false if stop() ended it.
+// A permutation of the training set for each epoch, from the seed alone.  A last batch of a single sample is left out
+// under batch normalization: one sample has no variance.  Returns false if stop() ended it.
 bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,
            const TrainWatch &watch);
 

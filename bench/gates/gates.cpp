@@ -1,5 +1,5 @@
-// lanefold-gates: prints every gate on each instruction set.  A peer can be held to one instruction set for the whole life
-// of a process only, so each has a process of its own.
+// lanefold-gates: prints every gate on each instruction set.  A peer can be held to one instruction set for the whole
+// life of a process only, so each has a process of its own.
 #include "gates.hpp"
 
 #include "../limits.hpp"

@@ -1,5 +1,5 @@
-// A turn is as many runs as take about 50 microseconds, timed as one.  The threads of some libraries wait for more work without
-// sleeping, for as long as 30 ms, and would slow down whoever comes next.
+// A turn is as many runs as take about 50 microseconds, timed as one.  The threads of some libraries wait for more work
+// without sleeping, for as long as 30 ms, and would slow down whoever comes next.
 #include "race.hpp"
 
 #include <algorithm>

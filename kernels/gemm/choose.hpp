@@ -1,9 +1,9 @@
-// The cost model: how a product is cut into blocks and tasks, and which operands are copied.  Its constants stand here (what
-// a tile holds: tile.hpp, skinny.hpp); docs/tuning.md has the measurements behind them.
+// The cost model: how a product is cut into blocks and tasks, and which operands are copied.  Its constants stand here
+// (what a tile holds: tile.hpp, skinny.hpp); docs/tuning.md has the measurements behind them.
 //
-// C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.  In a
-// task the columns in flight, k_block deep, stay in cache while the chunk's rows of A pass.
-// Operands that already lie well are read where they are: see Place.  Cuts and places never change bits, only speed.
+// C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.
+// In a task the columns in flight, k_block deep, stay in cache while the chunk's rows of A pass.  Operands that already
+// lie well are read where they are: see Place.  Cuts and places never change bits, only speed.
 #pragma once
 
 #include <kernels/gemm/product.hpp>
@@ -25,14 +25,14 @@ inline constexpr int64_t most_pass_depth = 1024;     // k packed at once
 
 // Places.
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
-inline constexpr int64_t most_panel_depth = 256;      // k of panels that stay in the first-level cache: each task copies them
-inline constexpr int64_t most_copying_rows =
-    8; // of the tile: a taller one needs B so seldom that it lies well anywhere
-inline constexpr int64_t least_copied_tiles = 3;      // below each other: fewer read B where it lies
-inline constexpr int64_t least_copied_depth = 16;     // of k: below it, so do all
+inline constexpr int64_t most_panel_depth = 256;      // k of panels in the first-level cache: each task copies its own
+inline constexpr int64_t most_copying_rows = 8;   // of the tile: a taller one needs B too seldom to care where it is
+inline constexpr int64_t least_copied_tiles = 3;  // below each other: fewer read B where it lies
+inline constexpr int64_t least_copied_depth = 16; // of k: below it, so do all
 inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
-inline constexpr int64_t most_wasted_floats = 16384;   // of an A whose lines are neighbours: they stay in the second-level cache
+inline constexpr int64_t most_wasted_floats =
+    16384; // of an A whose lines are neighbours: a larger one leaves the cache
 inline constexpr int64_t least_reading_columns = 256; // of C, to repay packing such an A
 inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
 
@@ -97,7 +97,8 @@ template <class Tile> double vectors_of(int64_t n) {
 }
 
 // Vector instructions, about: multiply-adds, and what it takes to transpose an element of an operand or C.
-template <class Tile> double cost(const Product &x, double m, double n, double k) {
+template <class Tile> double cost(const Product &x) {
+  const double m = static_cast<double>(x.m), n = static_cast<double>(x.n), k = static_cast<double>(x.k);
   constexpr double transposing = 3.0 / Tile::Simd::width;
   double instructions = m * vectors_of<Tile>(x.n) * k;
   if (x.b.along_k) instructions += transposing * n * k;
@@ -108,10 +109,9 @@ template <class Tile> double cost(const Product &x, double m, double n, double k
 // Turns the product if that costs less: vectors run along the columns of C, or along its rows.
 template <class Tile> void orient(Product &x) {
   if (x.alpha != 1.0f) return; // it is A that is scaled
-  const double m = static_cast<double>(x.m), n = static_cast<double>(x.n), k = static_cast<double>(x.k);
-  const double as_it_is = cost<Tile>(x, m, n, k);
+  const double as_it_is = cost<Tile>(x);
   turn(x);
-  if (cost<Tile>(x, n, m, k) > 0.9 * as_it_is) turn(x);
+  if (cost<Tile>(x) > 0.9 * as_it_is) turn(x);
   if (x.m == 1 && x.ldc == 1) x.c_by_columns = false; // one column of neighbours is as good as a row
 }
 
@@ -141,6 +141,8 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   const int64_t chunks = larger(least_chunks, smaller(ceil_div(wanted, plan.groups), ceil_div(m, chunk_unit)));
   plan.chunk_rows = round_up(ceil_div(larger(1, m), larger(1, chunks)), chunk_unit);
   plan.chunks = ceil_div(m, plan.chunk_rows);
+  if (plan.place_b == Place::in_passing && plan.chunk_rows < least_copied_tiles * Tile::rows)
+    plan.place_b = Place::in_place;
   return plan;
 }
 

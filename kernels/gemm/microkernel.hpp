@@ -25,8 +25,9 @@ struct TileArgs {
   int last; // lanes of the last vector that lie inside the matrix
 };
 
-// Addresses of up to 15 lines, `stride` floats apart.  They are more than the general registers hold, so each is a sum of
-// few: base, 5 or 10 strides further, and 0, 1, 2, 3 or 4 strides, of which 2 and 4 are scaled by the address itself.
+// Addresses of up to 15 lines, `stride` floats apart.  They are more than the general registers hold, so each is a sum
+// of few: base, 5 or 10 strides further, and 0, 1, 2, 3 or 4 strides, of which 2 and 4 are scaled by the address
+// itself.
 class Lines {
 public:
   explicit Lines(int64_t stride) {
@@ -138,8 +139,8 @@ template <class S, int Rows, int Count, Edge edge>
   else store(std::false_type());
 }
 
-// Rows x (Count * width) elements of C.  More vectors than a panel has are those of its neighbours: a tile of few rows needs
-// them to hide the latency of its chains.  copies: B is copied to a panel on the way, for the tiles that follow.
+// Rows x (Count * width) elements of C.  More vectors than a panel has are those of its neighbours: a tile of few rows
+// needs them to hide the latency of its chains.  copies: B is copied to a panel on the way, for the tiles that follow.
 template <class Tile, int Rows, int Count, Edge edge, bool copies> void microkernel(const TileArgs &t) {
   using S = typename Tile::Simd;
   using All = Sums<S, Rows, Count, edge>;
@@ -148,7 +149,9 @@ template <class Tile, int Rows, int Count, Edge edge, bool copies> void microker
   const int last = t.last;
   Lines rows(t.a_line), further(t.panel_stride);
   const float *b = nullptr;
-  float *copy = t.copy;
+  static_assert(!copies || (Rows > 1 && panels == 1), "what is copied is one panel, for more rows to come");
+  [[maybe_unused]] float *copy = nullptr;
+  if constexpr (copies) copy = t.copy;
   const auto vector = [&](auto v) __attribute__((always_inline)) {
     constexpr int in_panel = v % Tile::vectors;
     return All::template load<v>(further.at(b, v / Tile::vectors) + (in_panel - v) * S::width, last);

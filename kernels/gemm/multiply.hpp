@@ -1,5 +1,5 @@
-// The blocked product behind every GEMM-like operation: packs what the plan says, runs the microkernel over the tiles of each
-// task, and lets the caller finish each panel of C while it is in cache (activation, batch normalization).
+// The blocked product behind every GEMM-like operation: packs what the plan says, runs the microkernel over the tiles
+// of each task, and lets the caller finish each panel of C while it is in cache (activation, batch normalization).
 #pragma once
 
 #include <kernels/gemm/tiles.hpp>
@@ -59,12 +59,12 @@ private:
   // A chunk has even tiles; panels of one chunk lie as if all had Tile::rows.
   EvenParts tiles_of(int64_t rows) const { return EvenParts(rows, Tile::rows); }
 
-  // Panels of B that a task copies at once for itself.  Where it packs them before, of a few rows only, there are several, so
-  // that a row's page is visited once for all.
+  // Panels of B that a task copies at once for itself.  Where it packs them before, of a few rows only, there are
+  // several, so that a row's page is visited once for all.
   int64_t own_panels() const {
     if (!packs_own_b_) return 1;
     const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, larger(1, x_.m)));
-    const int64_t in_flight = columns_in_flight<Tile>(larger(1, tiles.size(0))).panels / Tile::columns;
+    const int64_t in_flight = columns_in_flight<Tile>(tiles).panels / Tile::columns;
     const int64_t fit = own_panel_bytes / (plan_.k_block * Tile::columns * static_cast<int64_t>(sizeof(float)));
     return smaller(plan_.group_panels, round_up(larger(1, fit), in_flight));
   }
@@ -134,7 +134,8 @@ private:
         const Steps<Tile> steps(plan_.place_b, tiles, columns);
         for (int64_t step = 0, j = 0; step < steps.count(); ++step) {
           const int64_t next = steps.end(step, j);
-          run_step(pass, block, tiles, first + j, next - j, own.data(), own.data() + j * block.kc);
+          run_step(pass, block, tiles, first + j, next - j, own.data(),
+                   packs_own_b_ ? own.data() + j * block.kc : nullptr);
           if (completes) finish_(row, rows, first + j, next - j);
           j = next;
         }
@@ -142,8 +143,8 @@ private:
     }
   }
 
-  // All tiles of the chunk over the columns of a step.  copy: where they may be copied to; own: where the task has packed
-  // them.
+  // All tiles of the chunk over the columns of a step.  copy: where they may be copied to; own: where the task has
+  // packed them.
   void run_step(const Pass &pass, const Block &block, const EvenParts &tiles, int64_t column, int64_t columns,
                 float *copy, const float *own) const {
     TileArgs t;
@@ -155,9 +156,8 @@ private:
     t.a_k = packs_a_ ? Tile::rows : x_.a.k_stride();
     read_b(pass, block, column, own, t);
     const float *a_panels = packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr;
-    const bool copies = plan_.place_b == Place::in_passing && tiles.count() > 1;
     run_tiles<Tile>(x_, t, {tiles, block.row, block.k, a_panels, Tile::rows * pass.depth},
-                    {plan_.place_b, column, columns, copies ? copy : nullptr});
+                    {plan_.place_b, column, columns, copies(plan_.place_b, tiles) ? copy : nullptr});
   }
 
   // Where the columns from j are read from.
@@ -197,8 +197,8 @@ private:
   float *a_panels_ = nullptr, *b_panels_ = nullptr;
 };
 
-// C = chain from `start` over k of (alpha * A) * B; finish(row, rows, column, columns) is called once for each panel of a
-// chunk of C when it is complete, in the task that computed it.
+// C = chain from `start` over k of (alpha * A) * B; finish(row, rows, column, columns) is called once for each panel of
+// a chunk of C when it is complete, in the task that computed it.
 template <class Tile, class Finish = Leave>
 lf_status multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish()) {
   Multiply<Tile, Finish> multiply(host, product, plan, finish);

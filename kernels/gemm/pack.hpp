@@ -12,8 +12,8 @@
 // What lies beyond the matrix has no meaning.
 #pragma once
 
-#include <kernels/gemm/transposing.hpp>
 #include <kernels/gemm/product.hpp>
+#include <kernels/gemm/transposing.hpp>
 #include <kernels/tasks.hpp>
 
 namespace lanefold::gemm {
@@ -72,10 +72,12 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
   }
 }
 
-// Lines line..line+lines-1 (at most Width), elements k0..k0+kc-1, each times scale, to panel[kc][Width].  Vectors that have
-// no line of the matrix are left as they are.
+// Lines line..line+lines-1 (at most Width), elements k0..k0+kc-1, each times scale, to panel[kc][Width].  Vectors that
+// have no line of the matrix are left as they are.
 template <class S, int Width>
 void pack_panel(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale, float *panel) {
+  static_assert(Width % S::width == 0 || 2 * Width >= S::width, "a row spills over no more than the next one");
+  if (kc == 0) return; // then the source may be anything
   const int there = static_cast<int>(smaller(lines, Width));
   if (!source.along_k) pack_copied<S, Width>(source, line, there, k0, kc, scale, panel);
   else if (scale == 1.0f) pack_transposed<Transposing<S>, Width, false>(source, line, there, k0, kc, scale, panel);

@@ -22,7 +22,9 @@ inline Product sgemm_product(const lf_sgemm_args *args) {
           .a = {args->a, lda, !ta && !(k == 1 && lda == 1)},
           .b = {args->b, ldb, tb && !(k == 1 && ldb == 1)},
           .alpha = args->alpha,
-          .start = beta == 0.0f ? Start::zero : beta == 1.0f ? Start::carry : Start::scaled,
+          .start = beta == 0.0f   ? Start::zero
+                   : beta == 1.0f ? Start::carry
+                                  : Start::scaled,
           .beta = beta,
           .c = args->c,
           .ldc = m <= 1 ? n : args->ldc};

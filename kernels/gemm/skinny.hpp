@@ -1,5 +1,5 @@
-// Few rows times an operand that lies along k: a matrix and a vector, mostly.  Packing would cost more than the product, so
-// a few elements of each line are transposed in registers and used at once.
+// Few rows times an operand that lies along k: a matrix and a vector, mostly.  Packing would cost more than the
+// product, so a few elements of each line are transposed in registers and used at once.
 #pragma once
 
 #include <kernels/gemm/microkernel.hpp>

@@ -19,24 +19,27 @@ template <class Tile, int... Row> struct Flights<Tile, std::integer_sequence<int
   static constexpr Flight of[] = {
       {Tile::in_flight(Row + 1) * Tile::Simd::width, Tile::panels_in_flight(Row + 1) * Tile::columns}...};
 };
-template <class Tile> const Flight &columns_in_flight(int64_t rows) {
-  return Flights<Tile, std::make_integer_sequence<int, Tile::rows>>::of[rows - 1];
+template <class Tile> const Flight &columns_in_flight(const EvenParts &tiles) {
+  return Flights<Tile, std::make_integer_sequence<int, Tile::rows>>::of[larger(1, tiles.size(0)) - 1];
 }
+
+// Whether the first tile copies what it reads of B: there must be a second one.
+inline bool copies(Place place_b, const EvenParts &tiles) { return place_b == Place::in_passing && tiles.count() > 1; }
 
 // How columns are taken: at most so many at once, cut where a vector, or a panel, ends.
 template <class Tile> class Steps {
 public:
   // tiles: of the rows; columns: how many there are.
   Steps(Place place_b, const EvenParts &tiles, int64_t columns) : end_(columns) {
-    const int64_t rows = larger(1, tiles.size(0));
-    const Flight &flight = columns_in_flight<Tile>(rows);
-    const bool panels = place_b == Place::packed || (place_b == Place::in_passing && tiles.count() > 1);
+    const Flight &flight = columns_in_flight<Tile>(tiles);
+    const bool panels = place_b == Place::packed || copies(place_b, tiles);
     unit_ = panels ? Tile::columns : width_of(place_b);
-    const int64_t at_once = place_b == Place::transposed
-                                ? skinny_blocks(static_cast<int>(rows), Transposing<typename Tile::Simd>::registers) * unit_
+    const int64_t at_once = place_b == Place::transposed ? skinny_blocks(static_cast<int>(larger(1, tiles.size(0))),
+                                                                         Transposing<typename Tile::Simd>::registers) *
+                                                               unit_
                             : panels ? flight.panels
                                      : flight.in_place;
-    if (columns <= at_once) parts_ = EvenParts(1, 1), unit_ = columns;
+    if (columns <= at_once) parts_ = EvenParts(columns > 0, 1), unit_ = columns;
     else parts_ = EvenParts(ceil_div(columns, unit_), at_once / unit_);
   }
   int64_t count() const { return parts_.count(); }
@@ -116,9 +119,9 @@ template <class Tile> struct AtOnce {
   bool fits;
 
   explicit AtOnce(const Product &x) : place_b(place_of_b<Tile>(x)), tiles(x.m, Tile::rows) {
-    const bool copies = place_b == Place::packed || place_b == Place::in_passing;
+    const bool has_panels = place_b == Place::packed || copies(place_b, tiles);
     fits = is_small<Tile>(x) && place_of_a<Tile>(x) == Place::in_place &&
-           (!copies || columns_in_flight<Tile>(tiles.size(0)).panels * x.k <= stack_panel_floats);
+           (!has_panels || columns_in_flight<Tile>(tiles).panels * x.k <= stack_panel_floats);
   }
 };
 
@@ -143,7 +146,7 @@ template <class Tile> void multiply(const Product &x, const AtOnce<Tile> &how) {
       t.b = x.b.at(j, 0), t.b_k = x.b.stride, t.panel_stride = Tile::columns;
     }
     run_tiles<Tile>(x, t, {how.tiles, 0, 0, nullptr, 0},
-                    {how.place_b, j, next - j, how.place_b == Place::in_passing ? panels : nullptr});
+                    {how.place_b, j, next - j, copies(how.place_b, how.tiles) ? panels : nullptr});
     j = next;
   }
 }

@@ -7,9 +7,8 @@
 
 namespace lanefold::gemm {
 
-// Joining halves of a vector costs as much as it saves, so it is done on half vectors where there are any.
-template <class S>
-using Transposing = typename std::conditional_t<std::is_void_v<typename S::Half>, std::type_identity<S>, std::type_identity<typename S::Half>>::type;
+// The vectors on which it is done.
+template <class S> using Transposing = std::conditional_t<std::is_void_v<typename S::Half>, S, typename S::Half>;
 
 // x[q][j] = at(j)[q]: four neighbours of each line.
 template <class S, class Address>

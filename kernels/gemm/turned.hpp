@@ -15,7 +15,8 @@ template <class S> void load_turned(const float *c, int64_t ldc, int rows, int c
       V x[S::width];
 #pragma GCC unroll 16
       for (int j = 0; j < S::width; ++j)
-        x[j] = j0 + j < columns ? S::load_part(c + (j0 + j) * ldc + i0, static_cast<int>(smaller(rows - i0, S::width))) : V(0.0f);
+        x[j] = j0 + j < columns ? S::load_part(c + (j0 + j) * ldc + i0, static_cast<int>(smaller(rows - i0, S::width)))
+                                : V(0.0f);
       S::transpose(x);
 #pragma GCC unroll 16
       for (int i = 0; i < S::width; ++i)
@@ -23,7 +24,7 @@ template <class S> void load_turned(const float *c, int64_t ldc, int rows, int c
     }
 }
 
-// The way back.  All vectors of the buffer are whole.
+// The way back.  All vectors of the buffer may be read whole; what lies beyond the columns has no meaning.
 template <class S>
 void store_turned(const float *buffer, int64_t stride, int rows, int columns, float *c, int64_t ldc) {
   for (int i0 = 0; i0 < rows; i0 += S::width) {

@@ -1,5 +1,5 @@
-// Sums over the rows of a column, in the order that docs/numerics.md fixes: blocks of 256 rows, ascending inside a block,
-// blocks merged in ascending order.  Nothing here depends on how rows or columns are cut into tasks.
+// Sums over the rows of a column, in the order that docs/numerics.md fixes: blocks of 256 rows, ascending inside a
+// block, blocks merged in ascending order.  Nothing here depends on how rows or columns are cut into tasks.
 #pragma once
 
 #include <kernels/simd/columns.hpp>
@@ -9,8 +9,8 @@ namespace lanefold::norm {
 
 inline constexpr int64_t block_rows = 256;
 
-// What a block of rows says of a column: its mean is base + shift, kept apart so that the difference of two means loses no
-// digits, and the sum of squared deviations from it.
+// What a block of rows says of a column: its mean is base + shift, kept apart so that the difference of two means loses
+// no digits, and the sum of squared deviations from it.
 template <class S> struct Moments { typename S::V base, shift, m2; };
 
 // At most 256 rows.  Two passes; the second also sums the deviations, whose mean corrects the first pass's (Chan, Golub
@@ -38,7 +38,8 @@ void block_moments(const float *x, int64_t ldx, int64_t rows, const Column &colu
   }
 }
 
-// Merges the moments of `count` rows with those of one more block (Chan et al. 1983); all stays on the first one's base.
+// Merges the moments of `count` rows with those of one more block (Chan et al. 1983); all stays on the first one's
+// base.
 template <class S> void merge(Moments<S> &all, float count, const Moments<S> &block, float block_count) {
   using V = typename S::V;
   const V share(block_count / (count + block_count));

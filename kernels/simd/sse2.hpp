@@ -48,10 +48,10 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
 #ifdef __FMA__
   static V fma(V a, V b, V c) { return _mm_fmadd_ps(a, b, c); }
 #else
-  // In double the product of two floats is exact, so a * b + c is rounded twice: to double, then to float.  That differs
-  // from one rounding only if the double lies half-way between two floats (its low 29 bits are 1 0...0), or if the float
-  // is subnormal and has fewer bits.  Both are rare and go to fma_rounded_once.  (A float of 0 is right: so small a sum of a
-  // float and a product of two is exact in double.)
+  // In double the product of two floats is exact, so a * b + c is rounded twice: to double, then to float.  That
+  // differs from one rounding only if the double lies half-way between two floats (its low 29 bits are 1 0...0), or if
+  // the float is subnormal and has fewer bits.  Both are rare and go to fma_rounded_once.  (A float of 0 is right: so
+  // small a sum of a float and a product of two is exact in double.)
   static V fma(V a, V b, V c) {
     const __m128d low = add_product(a, b, c);
     const __m128d high = add_product(_mm_movehl_ps(a, a), _mm_movehl_ps(b, b), _mm_movehl_ps(c, c));

@@ -16,7 +16,7 @@ template <class Architecture> struct XsimdBase {
   using M = typename V::batch_bool_type;
   static constexpr int width = static_cast<int>(V::size);
 
-  using Half = void; // the vocabulary of half a vector, if that is faster than a whole one
+  using Half = void; // the vocabulary of half a vector, if kernels should use it: see avx512.hpp
 
   static V load(const float *p) { return V::load_unaligned(p); }
   static void store(float *p, V v) { v.store_unaligned(p); }

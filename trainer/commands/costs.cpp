@@ -1,5 +1,5 @@
-// Times the five ways of running each of four networks in turn, round after round, so that whatever disturbs the machine
-// disturbs all alike.
+// Times the five ways of running each of four networks in turn, round after round, so that whatever disturbs the
+// machine disturbs all alike.
 #include "costs.hpp"
 
 #include "../inference.hpp"

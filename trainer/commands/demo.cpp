@@ -1,5 +1,5 @@
-// lanefold demo: the whole story in under a minute. Trains the reference network, folds batch normalization away, proves
-// that nothing changed, and shows what batch normalization and ELU cost.
+// lanefold demo: the whole story in under a minute. Trains the reference network, folds batch normalization away,
+// proves that nothing changed, and shows what batch normalization and ELU cost.
 #include "../checkpoint.hpp"
 #include "../inference.hpp"
 #include "commands.hpp"

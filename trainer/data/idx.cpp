@@ -1,5 +1,5 @@
-// Reads IDX files (magic, sizes, bytes) and trusts nothing that they say: sizes are checked against what the file can hold
-// before memory is taken, and exactly as much must come out as the header announces.
+// Reads IDX files (magic, sizes, bytes) and trusts nothing that they say: sizes are checked against what the file can
+// hold before memory is taken, and exactly as much must come out as the header announces.
 #include "data/dataset.hpp"
 
 #include <zlib.h>
