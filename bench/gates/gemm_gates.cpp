@@ -11,7 +11,7 @@
 namespace lanefold::bench {
 namespace {
 
-constexpr double seconds = 0.04, seconds_random = 0.006; // for each runner of a race
+constexpr double seconds = 0.08, seconds_random = 0.008; // for each runner of a race
 
 double flops(const Product &p) { return 2.0 * static_cast<double>(p.shape.m * p.shape.n * p.shape.k); }
 
