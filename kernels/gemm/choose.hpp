@@ -16,7 +16,7 @@ namespace lanefold::gemm {
 inline constexpr int64_t stack_panel_floats = 4096;  // panels in flight that are packed to the stack, at most
 inline constexpr int64_t a_chunk_bytes = 384 << 10;  // chunk_rows * k_block: stays in the second-level cache
 inline constexpr int64_t chunk_bytes = 640 << 10;    // the same with rows of C, of which panels of
-inline constexpr int64_t most_c_columns = 512;       // so many columns are written one after the other
+inline constexpr int64_t most_c_columns = 256;       // so many columns are written one after the other
 inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once, where it must
 inline constexpr int64_t most_group_panels = 4;      // panels of a group, where several groups share a chunk of A
 inline constexpr int64_t most_shared_rows = 2048;    // rows of A packed at once, for all tasks
