@@ -4,7 +4,6 @@
 #include <lanefold/plugin.h>
 
 #include <atomic>
-#include <new>
 
 namespace lanefold {
 
@@ -64,7 +63,7 @@ public:
   // memory: floats(count, slot_floats), aligned to 64 bytes.  Of no slots, tasks get NULL.
   Slots(float *memory, int64_t count, int64_t slot_floats)
       : memory_(memory), count_(count), stride_(slot_floats + head) {
-    for (int64_t i = 0; i < count; ++i) new (memory + i * stride_) Taken(false);
+    for (int64_t i = 0; i < count; ++i) taken(memory + i * stride_) = 0;
   }
   Slots(const Slots &) = delete;
   Slots &operator=(const Slots &) = delete;
@@ -73,7 +72,7 @@ public:
   public:
     explicit Slot(const Slots &slots) : memory_(slots.take()) {}
     ~Slot() {
-      if (memory_) taken(memory_).store(false, std::memory_order_release);
+      if (memory_) std::atomic_ref(taken(memory_)).store(0, std::memory_order_release);
     }
     Slot(const Slot &) = delete;
     Slot &operator=(const Slot &) = delete;
@@ -84,15 +83,15 @@ public:
   };
 
 private:
-  using Taken = std::atomic<bool>;
   static constexpr int64_t head = 16; // floats: a cache line, so that the data are aligned and no two slots share one
-  static Taken &taken(float *slot) { return *std::launder(reinterpret_cast<Taken *>(slot)); }
+  static int32_t &taken(float *slot) { return *reinterpret_cast<int32_t *>(slot); }
 
   // Never waits for long: there are as many slots as tasks run at once.
   float *take() const {
     if (count_ == 0) return nullptr;
     for (int64_t i = 0;; i = i + 1 == count_ ? 0 : i + 1)
-      if (!taken(memory_ + i * stride_).exchange(true, std::memory_order_acquire)) return memory_ + i * stride_;
+      if (float *slot = memory_ + i * stride_; !std::atomic_ref(taken(slot)).exchange(1, std::memory_order_acquire))
+        return slot;
   }
 
   float *memory_;
