@@ -165,6 +165,47 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("the stride of a single row may be any number") {
+  constexpr int64_t n = 37, any = INT64_MAX;
+  const Context context;
+  Random random(9);
+  Matrix x(1, 1), w(1, n), dy(1, n), expected(1, n), y(1, n), dw(1, n), expected_dw(1, n), dx(1, 1), expected_dx(1, 1);
+  x.random(random), w.random(random), dy.random(random);
+  const auto run = [&](int64_t ldx, int64_t ldn, Matrix &out, Matrix &out_dw, Matrix &out_dx) {
+    auto product = args<lf_sgemm_args>();
+    product.m = product.k = 1, product.n = n, product.alpha = 1;
+    product.a = x.data(), product.lda = ldx, product.b = w.data(), product.ldb = ldn;
+    product.c = out.data(), product.ldc = ldn;
+    context.sgemm(product);
+    auto forward = args<lf_dense_forward_args>();
+    forward.m = forward.k = 1, forward.n = n;
+    forward.x = x.data(), forward.ldx = ldx, forward.w = w.data(), forward.ldw = ldn;
+    Matrix same(1, n);
+    forward.y = same.data(), forward.ldy = ldn;
+    context.dense_forward(forward);
+    CHECK(differing(same, out) == 0);
+    auto pack = args<lf_pack_weights_args>();
+    pack.k = 1, pack.n = n, pack.w = w.data(), pack.ldw = ldn;
+    const PackedWeights packed = context.pack_weights(pack);
+    auto infer = args<lf_dense_infer_args>();
+    infer.m = infer.k = 1, infer.n = n, infer.x = x.data(), infer.ldx = ldx, infer.y = same.data(), infer.ldy = ldn;
+    same.nan();
+    context.dense_infer(infer, packed);
+    CHECK(differing(same, out) == 0);
+    auto backward = args<lf_dense_backward_args>();
+    backward.m = backward.k = 1, backward.n = n;
+    backward.x = x.data(), backward.ldx = ldx, backward.w = w.data(), backward.ldw = ldn;
+    backward.dy = dy.data(), backward.lddy = ldn;
+    backward.dw = out_dw.data(), backward.lddw = ldn, backward.dx = out_dx.data(), backward.lddx = ldx;
+    context.dense_backward(backward);
+  };
+  run(1, n, expected, expected_dw, expected_dx);
+  run(any, any, y, dw, dx);
+  CHECK(differing(y, expected) == 0);
+  CHECK(differing(dw, expected_dw) == 0);
+  CHECK(differing(dx, expected_dx) == 0);
+}
+
 TEST_CASE("an empty batch has zero gradients") {
   const Context one = context(1);
   Random random(24);

@@ -42,20 +42,20 @@ inline gemm::Product weight_gradient(const lf_dense_backward_args *args, Gradien
   return {.m = args->k,
           .n = args->n,
           .k = args->m,
-          .a = {args->x, args->ldx, false},
-          .b = {dz.data, dz.stride, false},
+          .a = {args->x, gemm::stride_of(args->m, args->k, args->ldx), false},
+          .b = {dz.data, gemm::stride_of(args->m, args->n, dz.stride), false},
           .c = args->dw,
-          .ldc = args->lddw};
+          .ldc = gemm::stride_of(args->k, args->n, args->lddw)};
 }
 
 inline gemm::Product input_gradient(const lf_dense_backward_args *args, Gradient dz) {
   return {.m = args->m,
           .n = args->k,
           .k = args->n,
-          .a = {dz.data, dz.stride, true},
-          .b = {args->w, args->ldw, true},
+          .a = {dz.data, gemm::stride_of(args->m, args->n, dz.stride), true},
+          .b = {args->w, gemm::stride_of(args->k, args->n, args->ldw), true},
           .c = args->dx,
-          .ldc = args->lddx};
+          .ldc = gemm::stride_of(args->m, args->k, args->lddx)};
 }
 
 // All scratch memory is had before anything is written.

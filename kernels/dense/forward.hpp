@@ -33,12 +33,12 @@ inline gemm::Product forward_product(const lf_dense_forward_args *args, float *z
   return {.m = args->m,
           .n = args->n,
           .k = args->k,
-          .a = {args->x, args->ldx, true},
-          .b = {args->w, args->ldw, false},
+          .a = {args->x, gemm::stride_of(args->m, args->k, args->ldx), true},
+          .b = {args->w, gemm::stride_of(args->k, args->n, args->ldw), false},
           .start = args->bias ? gemm::Start::bias : gemm::Start::zero,
           .bias = args->bias,
           .c = z,
-          .ldc = ldz};
+          .ldc = gemm::stride_of(args->m, args->n, ldz)};
 }
 
 template <class Tile, class Activation>

@@ -9,12 +9,12 @@ inline gemm::Product infer_product(const lf_dense_infer_args *args, const void *
   return {.m = args->m,
           .n = args->n,
           .k = args->k,
-          .a = {args->x, args->ldx, true},
+          .a = {args->x, gemm::stride_of(args->m, args->k, args->ldx), true},
           .start = args->bias ? gemm::Start::bias : gemm::Start::zero,
           .bias = args->bias,
           .packed_b = static_cast<const float *>(packed),
           .c = args->y,
-          .ldc = args->ldy};
+          .ldc = gemm::stride_of(args->m, args->n, args->ldy)};
 }
 
 template <class Tile> lf_status infer(const lf_host *host, const lf_dense_infer_args *args, const void *packed) {

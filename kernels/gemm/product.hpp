@@ -18,6 +18,9 @@ struct Operand {
   int64_t k_stride() const { return along_k ? 1 : stride; }
 };
 
+// Of a single row the stride says nothing, and may be any number.
+inline int64_t stride_of(int64_t rows, int64_t columns, int64_t stride) { return rows <= 1 ? columns : stride; }
+
 // What the chain begins from.
 enum class Start {
   zero,

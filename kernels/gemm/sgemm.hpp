@@ -11,9 +11,8 @@ namespace lanefold::gemm {
 inline Product sgemm_product(const lf_sgemm_args *args) {
   const bool ta = (args->flags & LF_TRANSPOSE_A) != 0, tb = (args->flags & LF_TRANSPOSE_B) != 0;
   const int64_t m = args->m, n = args->n, k = args->alpha == 0.0f ? 0 : args->k;
-  // Of a single row the stride says nothing, and may be any number.
-  const int64_t lda = (ta ? k : m) <= 1 ? (ta ? m : k) : args->lda;
-  const int64_t ldb = (tb ? n : k) <= 1 ? (tb ? k : n) : args->ldb;
+  const int64_t lda = ta ? stride_of(k, m, args->lda) : stride_of(m, k, args->lda);
+  const int64_t ldb = tb ? stride_of(n, k, args->ldb) : stride_of(k, n, args->ldb);
   const float beta = args->beta;
   return {.m = m,
           .n = n,
@@ -27,7 +26,7 @@ inline Product sgemm_product(const lf_sgemm_args *args) {
                                   : Start::scaled,
           .beta = beta,
           .c = args->c,
-          .ldc = m <= 1 ? n : args->ldc};
+          .ldc = stride_of(m, n, args->ldc)};
 }
 
 template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *args) {
