@@ -3,8 +3,6 @@
 
 #include <lanefold/plugin.h>
 
-#include <atomic>
-
 namespace lanefold {
 
 inline constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -63,7 +61,7 @@ public:
   // memory: floats(count, slot_floats), aligned to 64 bytes.  Of no slots, tasks get NULL.
   Slots(float *memory, int64_t count, int64_t slot_floats)
       : memory_(memory), count_(count), stride_(slot_floats + head) {
-    for (int64_t i = 0; i < count; ++i) taken(memory + i * stride_) = 0;
+    for (int64_t i = 0; i < count; ++i) *taken(memory + i * stride_) = 0;
   }
   Slots(const Slots &) = delete;
   Slots &operator=(const Slots &) = delete;
@@ -72,7 +70,7 @@ public:
   public:
     explicit Slot(const Slots &slots) : memory_(slots.take()) {}
     ~Slot() {
-      if (memory_) std::atomic_ref(taken(memory_)).store(0, std::memory_order_release);
+      if (memory_) __atomic_store_n(taken(memory_), 0, __ATOMIC_RELEASE);
     }
     Slot(const Slot &) = delete;
     Slot &operator=(const Slot &) = delete;
@@ -84,14 +82,14 @@ public:
 
 private:
   static constexpr int64_t head = 16; // floats: a cache line, so that the data are aligned and no two slots share one
-  static int32_t &taken(float *slot) { return *reinterpret_cast<int32_t *>(slot); }
+  // Not a std::atomic, whose assertions would bring in the C++ library.
+  static int32_t *taken(float *slot) { return reinterpret_cast<int32_t *>(slot); }
 
   // Never waits for long: there are as many slots as tasks run at once.
   float *take() const {
     if (count_ == 0) return nullptr;
     for (int64_t i = 0;; i = i + 1 == count_ ? 0 : i + 1)
-      if (float *slot = memory_ + i * stride_; !std::atomic_ref(taken(slot)).exchange(1, std::memory_order_acquire))
-        return slot;
+      if (float *slot = memory_ + i * stride_; !__atomic_exchange_n(taken(slot), 1, __ATOMIC_ACQUIRE)) return slot;
   }
 
   float *memory_;
