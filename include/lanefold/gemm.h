@@ -27,7 +27,7 @@ typedef struct lf_sgemm_args {
 /* C = alpha * op(A) * op(B) + beta * C.  op(A): m x k, op(B): k x n, C: m x n.
  * Each element is one chain of fused multiply-adds over ascending k, begun from beta * C rounded once, of
  * (alpha * A) rounded once times B.  beta == 0 writes C without reading it; alpha == 0 or k == 0 leave A and B unread.
- * Neither *args nor what it points at may change during the call.
+ * During the call nobody may change *args, A or B, or touch C.
  * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe] */
 LF_API lf_status lf_sgemm(lf_context *context, const lf_sgemm_args *args);
 

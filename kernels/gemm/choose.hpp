@@ -13,10 +13,10 @@
 namespace lanefold::gemm {
 
 // Blocks.  Bytes are those of floats.
-inline constexpr int64_t stack_panel_floats = 4096;  // panels in flight that are packed to the stack, at most
-inline constexpr int64_t a_chunk_bytes = 384 << 10;  // chunk_rows * k_block: stays in the second-level cache
-inline constexpr int64_t chunk_bytes = 640 << 10;    // the same with rows of C, of which panels of
-inline constexpr int64_t most_c_columns = 256;       // so many columns are written one after the other
+inline constexpr int64_t stack_panel_floats = 4096; // panels in flight that are packed to the stack, at most
+inline constexpr int64_t a_chunk_bytes = 384 << 10; // chunk_rows * k_block: stays in the second-level cache
+inline constexpr int64_t chunk_bytes = 640 << 10; // the same and the chunk's rows of C, which panel by panel come back
+inline constexpr int64_t most_c_columns = 256;    // of C that count
 inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once, where it must
 inline constexpr int64_t most_group_panels = 4;      // panels of a group, where several groups share a chunk of A
 inline constexpr int64_t most_shared_rows = 2048;    // rows of A packed at once, for all tasks
@@ -26,13 +26,12 @@ inline constexpr int64_t most_pass_depth = 1024;     // k packed at once
 // Places.
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
 inline constexpr int64_t most_panel_depth = 256;      // k of panels in the first-level cache: each task copies its own
-inline constexpr int64_t most_copying_rows = 8;   // of the tile: a taller one needs B too seldom to care where it is
-inline constexpr int64_t least_copied_tiles = 3;  // below each other: fewer read B where it lies
-inline constexpr int64_t least_copied_depth = 16; // of k: below it, so do all
+inline constexpr int64_t most_copying_rows = 8;       // of the tile: a taller one needs B too seldom to care
+inline constexpr int64_t least_copied_tiles = 3;      // below each other: fewer read B where it lies
+inline constexpr int64_t least_copied_depth = 16;     // of k: below it, so do all
 inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
-inline constexpr int64_t most_wasted_floats =
-    16384; // of an A whose lines are neighbours: a larger one leaves the cache
+inline constexpr int64_t most_wasted_floats = 16384;  // of an A whose lines are neighbours: a larger one is packed
 inline constexpr int64_t least_reading_columns = 256; // of C, to repay packing such an A
 inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
 

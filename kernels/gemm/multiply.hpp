@@ -134,8 +134,7 @@ private:
         const Steps<Tile> steps(plan_.place_b, tiles, columns);
         for (int64_t step = 0, j = 0; step < steps.count(); ++step) {
           const int64_t next = steps.end(step, j);
-          run_step(pass, block, tiles, first + j, next - j, own.data(),
-                   packs_own_b_ ? own.data() + j * block.kc : nullptr);
+          run_step(pass, block, tiles, first + j, next - j, packs_own_b_ ? own.data() + j * block.kc : own.data());
           if (completes) finish_(row, rows, first + j, next - j);
           j = next;
         }
@@ -143,10 +142,9 @@ private:
     }
   }
 
-  // All tiles of the chunk over the columns of a step.  copy: where they may be copied to; own: where the task has
-  // packed them.
+  // All tiles of the chunk over the columns of a step.  own: the task's panels of them, packed or to be copied to.
   void run_step(const Pass &pass, const Block &block, const EvenParts &tiles, int64_t column, int64_t columns,
-                float *copy, const float *own) const {
+                float *own) const {
     TileArgs t;
     t.kc = block.kc;
     t.ldc = x_.ldc;
@@ -157,7 +155,7 @@ private:
     read_b(pass, block, column, own, t);
     const float *a_panels = packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr;
     run_tiles<Tile>(x_, t, {tiles, block.row, block.k, a_panels, Tile::rows * pass.depth},
-                    {plan_.place_b, column, columns, copies(plan_.place_b, tiles) ? copy : nullptr});
+                    {plan_.place_b, column, columns, copies(plan_.place_b, tiles) ? own : nullptr});
   }
 
   // Where the columns from j are read from.

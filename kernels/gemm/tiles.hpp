@@ -55,7 +55,7 @@ private:
 };
 
 // Rows of C from `row`, at k.., in even tiles.
-struct Rows {
+struct TileRows {
   const EvenParts &tiles;
   int64_t row, k;
   const float *panels; // a_panels[tile][panel_floats] where A is packed, else NULL
@@ -63,15 +63,16 @@ struct Rows {
 };
 
 // Columns of C that are in flight at once.
-struct Columns {
+struct TileColumns {
   Place place_b;
   int64_t column, count;
-  float *copy; // where the first tile copies them to, if place_b is in_passing
+  float *copy; // where the first tile copies them to, or NULL
 };
 
 // t has what A's place, B's place and the block of k say; this sets what a tile's own place says.
 template <class Tile>
-[[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, const Rows &rows, const Columns &columns) {
+[[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, const TileRows &rows,
+                                             const TileColumns &columns) {
   using S = typename Tile::Simd;
   using Skinny = Transposing<typename Tile::Simd>;
   const EvenParts &tiles = rows.tiles;

@@ -8,7 +8,6 @@
 namespace lanefold::simd {
 
 struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
-  static constexpr const char *name = "avx2";
   static constexpr int registers = 16;
 
   static __m256i mask(int count) {

@@ -8,7 +8,6 @@ namespace lanefold::simd {
 // Eight lanes, 32 registers.  Where the hardware works in halves (Zen 4), half a vector takes half the time; and
 // quarters that are joined to whole vectors for transposing cost as much as they save.
 struct Avx512Half : Avx2 {
-  static constexpr const char *name = "avx512 halves";
   static constexpr int registers = 32;
 
   static __mmask8 mask(int count) { return static_cast<__mmask8>((1u << count) - 1u); }
@@ -18,7 +17,6 @@ struct Avx512Half : Avx2 {
 
 struct Avx512 : XsimdBase<xsimd::avx512f> {
   using Half = Avx512Half;
-  static constexpr const char *name = "avx512";
   static constexpr int registers = 32;
 
   static __mmask16 mask(int count) { return static_cast<__mmask16>((1u << count) - 1u); }

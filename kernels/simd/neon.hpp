@@ -8,7 +8,6 @@
 namespace lanefold::simd {
 
 struct Neon : XsimdBase<xsimd::neon64> {
-  static constexpr const char *name = "neon";
   static constexpr int registers = 32;
 
   static V load_part(const float *p, int count) {

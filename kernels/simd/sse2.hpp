@@ -9,7 +9,6 @@
 namespace lanefold::simd {
 
 struct Sse2 : XsimdBase<xsimd::sse2> {
-  static constexpr const char *name = "sse2";
   static constexpr int registers = 16;
 
   // Through integers, whose type may alias floats and need not be aligned.
