@@ -1,5 +1,5 @@
-// Bad arguments of losses, optimizers, contexts and lf_explain: the right status, a message that names the argument, and
-// not one byte written.
+// Bad arguments of losses, optimizers, contexts and lf_explain: the right status, a message that names the argument,
+// and not one byte written.
 #include "arguments_support.hpp"
 
 using namespace lanefold::test;
