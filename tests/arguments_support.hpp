@@ -77,7 +77,9 @@ void check_faults(const Call<Args> &call, void (*prepare)(Good<Args> &), const s
   CHECK(std::string(lf_last_error(nullptr)).find("context is NULL") != std::string::npos);
 }
 
-inline float *misaligned(const float *pointer) { return reinterpret_cast<float *>(reinterpret_cast<uintptr_t>(pointer) + 2); }
+inline float *misaligned(const float *pointer) {
+  return reinterpret_cast<float *>(reinterpret_cast<uintptr_t>(pointer) + 2);
+}
 
 inline void prepare_norm(lf_batch_norm &norm, Memory &memory) {
   norm.eps = 1e-3f;

@@ -75,7 +75,8 @@ std::vector<Peer> open_peers(std::vector<std::string> &missing) {
     add("blis", call && threads, through_cblas(call), threads);
   }
   {
-    void *library = open_first({"libdnnl.so.3", "libdnnl.so.2"});
+    // Debian's version 3 has another name with each release, so the development package's comes first.
+    void *library = open_first({"libdnnl.so", "libdnnl.so.3", "libdnnl.so.2"});
     const auto call = find<DnnlSgemm>(library, "dnnl_sgemm");
     const auto threads = find<void(int)>(library, "omp_set_num_threads"); // of the OpenMP library that it links
     add("onednn", call && threads, through_onednn(call), threads);
