@@ -26,14 +26,17 @@ inline constexpr int64_t most_pass_depth = 1024;     // k packed at once
 // Places.
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
 inline constexpr int64_t most_panel_depth = 256;      // k of panels in the first-level cache: each task copies its own
-inline constexpr int64_t most_copying_rows = 8;       // of the tile: a taller one needs B too seldom to care
 inline constexpr int64_t least_copied_tiles = 3;      // below each other: fewer read B where it lies
 inline constexpr int64_t least_copied_depth = 16;     // of k: below it, so do all
 inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
-inline constexpr int64_t most_wasted_floats = 16384;  // of an A whose lines are neighbours: a larger one is packed
-inline constexpr int64_t least_reading_columns = 256; // of C, to repay packing such an A
+inline constexpr int64_t most_wasted_floats = 12288;  // of an A whose lines are neighbours: a larger one is packed
+inline constexpr int64_t least_reading_panels = 3;    // of C's columns, to repay packing such an A
+inline constexpr int64_t least_reading_columns = 256; // the same for low tiles, whose panels of A are narrow
+inline constexpr int64_t low_tile_rows = 8;           // a tile of so many rows is low
 inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
+
+inline constexpr int64_t a_rows_at_once = 16; // k of an A whose lines are neighbours that are packed for all tiles
 
 // Tasks.
 inline constexpr double least_task_per_lane = 1 << 14; // multiply-adds for each lane that repay handing a task over
@@ -72,20 +75,20 @@ template <class Tile> Place place_of_a(const Product &x) {
   if (x.alpha != 1.0f || x.k == 0) return Place::packed;
   const bool conflict = x.a.stride % page == 0;
   if (conflict && x.m > most_conflicting_rows && x.k > 1) return Place::packed;
-  // Of each cache line that a tile reads, most is for other tiles, and is gone before they come.
-  const bool wastes = !x.a.along_k && Tile::rows <= most_copying_rows;
-  return wastes && x.m * x.k > most_wasted_floats && x.n >= least_reading_columns ? Place::packed : Place::in_place;
+  // Of each cache line that a tile reads, some is for other tiles, and is gone before they come; and what is some pages
+  // further for each k is not fetched in advance.
+  constexpr int64_t columns =
+      Tile::rows <= low_tile_rows ? least_reading_columns : least_reading_panels * Tile::columns;
+  return !x.a.along_k && x.m * x.k > most_wasted_floats && x.n >= columns ? Place::packed : Place::in_place;
 }
 
 template <class Tile> Place place_of_b(const Product &x) {
   if (x.packed_b || x.k == 0) return Place::packed;
   if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
   if (x.m > most_rows_b_in_place) return x.k <= most_panel_depth ? Place::in_passing : Place::packed;
-  if (Tile::rows <= most_copying_rows)
-    return x.m > (least_copied_tiles - 1) * Tile::rows && x.k >= least_copied_depth ? Place::in_passing
-                                                                                    : Place::in_place;
-  const bool conflict = x.b.stride % (page / 2) == 0;
-  return conflict && x.m > most_conflicting_tiles * Tile::rows ? Place::packed : Place::in_place;
+  const bool conflict = Tile::rows > low_tile_rows && x.b.stride % (page / 2) == 0;
+  if (conflict && x.m > most_conflicting_tiles * Tile::rows) return Place::packed;
+  return x.m > (least_copied_tiles - 1) * Tile::rows && x.k >= least_copied_depth ? Place::in_passing : Place::in_place;
 }
 
 // Vectors, and half ones, that a row of n elements takes.

@@ -16,6 +16,7 @@ public:
   }
   int64_t count() const { return count_; }
   int64_t size(int64_t index) const { return size_ + (index < larger_); }
+  int64_t begin(int64_t index) const { return index * size_ + (index < larger_ ? index : larger_); }
   // Parts of one size from this on.
   int64_t alike(int64_t index) const { return (index < larger_ ? larger_ : count_) - index; }
 

@@ -77,16 +77,18 @@ private:
       const int64_t pieces = smaller(a_units + b_units, most_tasks(host_->threads));
       for_each_task(host_, pieces, [&](int64_t index) {
         const Range range = piece(a_units + b_units, 1, pieces, index);
-        for (int64_t unit = range.begin; unit < range.end; ++unit) {
-          if (unit < a_units) pack_a(pass, unit / chunk_panels_, unit % chunk_panels_);
-          else pack_shared_b(pass, unit - a_units);
+        int64_t unit = range.begin;
+        for (int64_t next; unit < smaller(range.end, a_units); unit = next) {
+          const int64_t chunk = unit / chunk_panels_, first = chunk * chunk_panels_;
+          next = smaller(first + chunk_panels_, smaller(range.end, a_units));
+          pack_a(pass, chunk, unit - first, next - first);
         }
+        for (; unit < range.end; ++unit) pack_shared_b(pass, unit - a_units);
       });
     }
     for_each_task(host_, pass.chunks * pass.groups, [&](int64_t index) {
       const int64_t group = pass.chunks == 1 ? index : index / pass.chunks, chunk = index - group * pass.chunks;
-      if (packs_a_ && !shares_a)
-        for (int64_t panel = 0; panel < chunk_panels_; ++panel) pack_a(pass, chunk, panel);
+      if (packs_a_ && !shares_a) pack_a(pass, chunk, 0, chunk_panels_);
       compute(slots, pass, chunk, group);
     });
   }
@@ -95,12 +97,16 @@ private:
     return a_panels_ + (chunk * chunk_panels_ + panel) * Tile::rows * pass.depth;
   }
 
-  void pack_a(const Pass &pass, int64_t chunk, int64_t panel) const {
-    int64_t row = (pass.first_chunk + chunk) * plan_.chunk_rows;
-    const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, x_.m - row));
-    if (panel >= tiles.count()) return;
-    for (int64_t before = 0; before < panel; ++before) row += tiles.size(before);
-    pack_panel<S, Tile::rows>(x_.a, row, tiles.size(panel), pass.k0, pass.depth, x_.alpha, a_panel(pass, chunk, panel));
+  // Panels first..end-1 of a chunk, together, so that lines which are neighbours are read in the order of memory.
+  void pack_a(const Pass &pass, int64_t chunk, int64_t first, int64_t end) const {
+    const int64_t chunk_row = (pass.first_chunk + chunk) * plan_.chunk_rows;
+    const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, x_.m - chunk_row));
+    const int64_t last = smaller(end, tiles.count()), first_row = chunk_row + tiles.begin(first);
+    const int64_t at_once = x_.a.along_k ? larger(1, pass.depth) : a_rows_at_once;
+    for (int64_t p = 0; p < pass.depth; p += at_once)
+      for (int64_t panel = first, row = first_row; panel < last; row += tiles.size(panel++))
+        pack_panel<S, Tile::rows>(x_.a, row, x_.m - row, pass.k0 + p, smaller(at_once, pass.depth - p), x_.alpha,
+                                  a_panel(pass, chunk, panel) + p * Tile::rows);
   }
 
   void pack_shared_b(const Pass &pass, int64_t panel) const {

@@ -18,25 +18,32 @@
 
 namespace lanefold::gemm {
 
-// Lines are neighbours: each row of the panel is a copy.
-template <class S, int Width>
-void pack_copied(const Operand &source, int64_t line, int lines, int64_t k0, int64_t kc, float scale, float *panel) {
-  using V = typename S::V;
-  const int chunks = (lines + S::width - 1) / S::width;
-  for (int64_t p = 0; p < kc; ++p) {
+// Lines are neighbours: each row of the panel is a copy.  lines: how many the operand has from `line` on.
+template <class S, int Width, bool scaled>
+void pack_copied(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale,
+                 float *panel) {
+  constexpr int vectors = (Width + S::width - 1) / S::width;
+  constexpr int spilling = vectors * S::width - Width; // onto the next row of the panel, which comes later
+  const auto copy = [&](int64_t p, auto load) __attribute__((always_inline)) {
     const float *from = source.at(line, k0 + p);
     float *to = panel + p * Width;
-#pragma GCC unroll 4
-    for (int c = 0; c < chunks; ++c) {
-      const int first = c * S::width;
-      const int there = lines - first < S::width ? lines - first : S::width;
-      const int room = Width - first < S::width ? Width - first : S::width;
-      const V v = (there == S::width ? S::load(from + first) : S::load_part(from + first, there)) * V(scale);
-      // What spills over is overwritten by the next row.
-      if (room == S::width || p < kc - 1) S::store(to + first, v);
-      else S::store_part(to + first, v, room);
-    }
-  }
+    unrolled<vectors>([&](auto v) __attribute__((always_inline)) {
+      auto x = load(from + v * S::width, v);
+      if constexpr (scaled) x = x * S::broadcast(scale);
+      if (spilling == 0 || v < vectors - 1 || p < kc - 1) S::store(to + v * S::width, x);
+      else S::store_part(to + v * S::width, x, S::width - spilling);
+    });
+  };
+  const auto whole = [](const float *from, int) __attribute__((always_inline)) { return S::load(from); };
+  const auto part = [&](const float *from, int v) __attribute__((always_inline)) {
+    const int64_t there = lines - v * S::width;
+    if (there >= S::width) return S::load(from);
+    return there > 0 ? S::load_part(from, static_cast<int>(there)) : S::broadcast(0.0f);
+  };
+  if (lines >= vectors * S::width)
+    for (int64_t p = 0; p < kc; ++p) copy(p, whole);
+  else
+    for (int64_t p = 0; p < kc; ++p) copy(p, part);
 }
 
 // Lines lie along k: four elements of each at once are transposed in registers.
@@ -72,16 +79,20 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
   }
 }
 
-// Lines line..line+lines-1 (at most Width), elements k0..k0+kc-1, each times scale, to panel[kc][Width].  Vectors that
-// have no line of the matrix are left as they are.
+// Lines line..line+Width-1, of which the operand has only `lines`, elements k0..k0+kc-1, each times scale, to
+// panel[kc][Width].
 template <class S, int Width>
 void pack_panel(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale, float *panel) {
   static_assert(Width % S::width == 0 || 2 * Width >= S::width, "a row spills over no more than the next one");
   if (kc == 0) return; // then the source may be anything
   const int there = static_cast<int>(smaller(lines, Width));
-  if (!source.along_k) pack_copied<S, Width>(source, line, there, k0, kc, scale, panel);
-  else if (scale == 1.0f) pack_transposed<Transposing<S>, Width, false>(source, line, there, k0, kc, scale, panel);
-  else pack_transposed<Transposing<S>, Width, true>(source, line, there, k0, kc, scale, panel);
+  if (source.along_k) {
+    if (scale == 1.0f) pack_transposed<Transposing<S>, Width, false>(source, line, there, k0, kc, scale, panel);
+    else pack_transposed<Transposing<S>, Width, true>(source, line, there, k0, kc, scale, panel);
+  } else {
+    if (scale == 1.0f) pack_copied<S, Width, false>(source, line, lines, k0, kc, scale, panel);
+    else pack_copied<S, Width, true>(source, line, lines, k0, kc, scale, panel);
+  }
 }
 
 } // namespace lanefold::gemm
