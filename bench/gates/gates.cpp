@@ -14,8 +14,15 @@
 namespace lanefold::bench {
 
 void Gates::at_least(const std::string &name, double value, double target) {
-  std::printf("%s/isa:%s %.3f >=%.2f %s\n", name.c_str(), isa_.c_str(), value, target,
-              value >= target ? "ok" : "short");
+  print(name, value, ">=", target, value >= target);
+}
+
+void Gates::at_most(const std::string &name, double value, double target) {
+  print(name, value, "<=", target, value <= target);
+}
+
+void Gates::print(const std::string &name, double value, const char *relation, double target, bool ok) {
+  std::printf("%s/isa:%s %.3f %s%.2f %s\n", name.c_str(), isa_.c_str(), value, relation, target, ok ? "ok" : "short");
   std::fflush(stdout);
   ++printed_;
 }
@@ -40,6 +47,7 @@ int measure(const std::string &isa, const std::string &filter) {
   Gates gates(isa, open_peers(missing), filter);
   for (const std::string &name : missing) gates.note("peer %s is not installed", name.c_str());
   gemm_gates(gates);
+  layer_gates(gates);
   return gates.printed() > 0 ? 0 : no_gate;
 }
 

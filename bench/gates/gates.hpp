@@ -23,11 +23,14 @@ public:
 
   // Prints "name value target ok|short".
   void at_least(const std::string &name, double value, double target);
+  void at_most(const std::string &name, double value, double target);
   int printed() const { return printed_; }
   // Prints a line that begins with "#": figures that a gate is made of.
   void note(const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 private:
+  void print(const std::string &name, double value, const char *relation, double target, bool ok);
+
   const std::string isa_;
   const std::vector<Peer> peers_;
   const std::regex filter_;
@@ -35,5 +38,6 @@ private:
 };
 
 void gemm_gates(Gates &gates);
+void layer_gates(Gates &gates);
 
 } // namespace lanefold::bench

@@ -1,8 +1,8 @@
 // Products against the best of the installed peers, and against the limits of the machine.
+#include "buffer.hpp"
 #include "gates.hpp"
 
 #include "../limits.hpp"
-#include "../reference.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,22 +19,6 @@ std::string name_of(const Product &p) {
   const auto [m, n, k] = p.shape;
   return std::string(transposes[p.flags]) + "/" + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
 }
-
-// Memory on whole cache lines, the same for us and for all peers.
-class Buffer {
-public:
-  explicit Buffer(const Floats &values) : memory_(values.size() + 32), data_(memory_.data()) {
-    while (reinterpret_cast<uintptr_t>(data_) % 64 != 0) ++data_;
-    std::copy(values.begin(), values.end(), data_);
-  }
-  Buffer(const Buffer &) = delete;
-  Buffer &operator=(const Buffer &) = delete;
-  float *data() { return data_; }
-
-private:
-  Floats memory_;
-  float *data_;
-};
 
 class Contest {
 public:
