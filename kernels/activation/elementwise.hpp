@@ -29,12 +29,36 @@ template <class Body> void for_rows(const lf_host *host, int64_t m, int64_t n, b
   });
 }
 
+// Results beyond all caches are written past them: a plain store would read the line before.
+inline constexpr int64_t least_streamed = 8 << 20; // elements of a result that no cache would keep
+
+// y[j] = f(x[j]) for first..end-1, with vectors that begin where y allows them to be streamed.
+template <class S, class Activation>
+void stream_forward(const Activation &act, const float *x, float *y, int64_t first, int64_t end) {
+  const auto one_by_one = [&](int64_t begin, int64_t stop) {
+    simd::for_columns<S, 1>(begin, stop,
+                            [&](const auto &column) { column.store(y, 0, act.template value<S>(column.load(x, 0))); });
+  };
+  constexpr int64_t bytes = S::width * sizeof(float);
+  const int64_t before = static_cast<int64_t>((0 - reinterpret_cast<uintptr_t>(y + first)) % bytes / sizeof(float));
+  int64_t j = smaller(end, first + before);
+  one_by_one(first, j);
+  for (; end - j >= 4 * S::width; j += 4 * S::width)
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) S::stream(y + j + v * S::width, act.template value<S>(S::load(x + j + v * S::width)));
+  S::end_stream();
+  one_by_one(j, end);
+}
+
 template <class S> lf_status forward(const lf_host *host, const lf_activation_forward_args *args) {
   const bool gapless = args->ldx == args->n && args->ldy == args->n;
+  const bool aligned = reinterpret_cast<uintptr_t>(args->y) % sizeof(float) == 0;
+  const bool streams = gapless && aligned && args->x != args->y && args->m * args->n >= least_streamed;
   with(args->activation, args->alpha, [&](const auto &act) {
     for_rows(host, args->m, args->n, gapless, [&](int64_t row, int64_t first, int64_t end) {
       const float *x = args->x + row * args->ldx;
       float *y = args->y + row * args->ldy;
+      if (streams) return stream_forward<S>(act, x, y, first, end);
       simd::for_columns<S, 4>(first, end, [&](const auto &column) {
         constexpr int count = std::remove_reference_t<decltype(column)>::count;
         for (int v = 0; v < count; ++v) column.store(y, v, act.template value<S>(column.load(x, v)));

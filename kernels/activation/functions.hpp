@@ -5,6 +5,8 @@
 
 #include <lanefold/activation.h>
 
+#include <type_traits>
+
 namespace lanefold::activation {
 
 struct Identity {
@@ -70,6 +72,11 @@ struct Logistic {
   template <class S> typename S::V value(typename S::V x) const { return math::logistic<S>(x); }
   template <class S> typename S::V slope(typename S::V y) const { return y * (typename S::V(1.0f) - y); }
 };
+
+template <class Activation> Activation make([[maybe_unused]] float alpha) {
+  if constexpr (std::is_empty_v<Activation>) return {};
+  else return {alpha};
+}
 
 // Calls body with the activation that the code names; the library has checked the code.
 template <class Body> auto with(int32_t code, float alpha, const Body &body) {

@@ -16,6 +16,13 @@ template <class S, class Activation> struct Activate {
   float *y;
   int64_t ldy;
   Activation act;
+  using Ending = Activation;
+
+  bool in_place() const { return z == y; }
+  float alpha() const {
+    if constexpr (requires { act.alpha; }) return act.alpha;
+    else return 0.0f;
+  }
 
   void operator()(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
     if constexpr (std::is_same_v<Activation, activation::Identity>)

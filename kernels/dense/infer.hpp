@@ -1,4 +1,4 @@
-// y = act(x w + bias) on packed weights: the bias is the start of each chain, the activation follows in cache.
+// y = act(x w + bias) on packed weights: the bias is the start of each chain, the activation its end.
 #pragma once
 
 #include <kernels/dense/forward.hpp>
@@ -22,6 +22,7 @@ template <class Tile> lf_status infer(const lf_host *host, const lf_dense_infer_
   const gemm::Plan plan = gemm::choose<Tile>(x, host->threads);
   return activation::with(args->activation, args->alpha, [&](const auto &act) {
     using Activation = std::remove_cvref_t<decltype(act)>;
+    if constexpr (std::is_same_v<Activation, activation::Identity>) return gemm::multiply<Tile>(host, x, plan);
     return gemm::multiply<Tile>(host, x, plan,
                                 Activate<typename Tile::Simd, Activation>{args->y, args->ldy, args->y, args->ldy, act});
   });

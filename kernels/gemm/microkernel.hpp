@@ -2,6 +2,7 @@
 // ascending k, so tile shapes never change bits.
 #pragma once
 
+#include <kernels/activation/functions.hpp>
 #include <kernels/gemm/product.hpp>
 #include <kernels/gemm/tile.hpp>
 #include <kernels/gemm/unrolled.hpp>
@@ -21,6 +22,7 @@ struct TileArgs {
   int64_t ldc;
   const float *bias; // of the first column; for Start::bias
   float beta;        // for Start::scaled
+  float alpha;       // of the activation, where the kernel ends with one
   Start start;
   int last; // lanes of the last vector that lie inside the matrix
 };
@@ -122,16 +124,20 @@ template <class S, int Rows, int Count, Edge edge>
   }
 }
 
-template <class S, int Rows, int Count, Edge edge>
+// Stores the sums, each through the activation.
+template <class Activation, class S, int Rows, int Count, Edge edge>
 [[gnu::always_inline]] inline void end_tile(const TileArgs &t, float *c, Sums<S, Rows, Count, edge> &sums) {
   using Last = typename Sums<S, Rows, Count, edge>::Last;
+  const auto act = activation::make<Activation>(t.alpha);
   const auto store = [&](auto whole) __attribute__((always_inline)) {
     unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      unrolled<Count - 1>([&](auto v)
-                              __attribute__((always_inline)) { S::store(c + v * S::width, sums.template at<i, v>()); });
+      unrolled<Count - 1>([&](auto v) __attribute__((always_inline)) {
+        S::store(c + v * S::width, act.template value<S>(sums.template at<i, v>()));
+      });
       float *p = c + (Count - 1) * S::width;
-      if constexpr (whole) Last::store(p, sums.template at<i, Count - 1>());
-      else Last::store_part(p, sums.template at<i, Count - 1>(), t.last);
+      const auto last = act.template value<Last>(sums.template at<i, Count - 1>());
+      if constexpr (whole) Last::store(p, last);
+      else Last::store_part(p, last, t.last);
       c += t.ldc;
     });
   };
@@ -141,7 +147,8 @@ template <class S, int Rows, int Count, Edge edge>
 
 // Rows x (Count * width) elements of C.  More vectors than a panel has are those of its neighbours: a tile of few rows
 // needs them to hide the latency of its chains.  copies: B is copied to a panel on the way, for the tiles that follow.
-template <class Tile, int Rows, int Count, Edge edge, bool copies> void microkernel(const TileArgs &t) {
+template <class Tile, int Rows, int Count, Edge edge, bool copies, class Activation = activation::Identity>
+void microkernel(const TileArgs &t) {
   using S = typename Tile::Simd;
   using All = Sums<S, Rows, Count, edge>;
   constexpr int panels = (Count + Tile::vectors - 1) / Tile::vectors;
@@ -185,7 +192,7 @@ template <class Tile, int Rows, int Count, Edge edge, bool copies> void microker
         });
       }
     }
-    end_tile(t, c, sums);
+    end_tile<Activation>(t, c, sums);
   }
 }
 
@@ -193,16 +200,25 @@ using TileFunction = void (*)(const TileArgs &);
 
 inline constexpr int edges = 3;
 
-// Every height, with every number of vectors that its registers hold; and those that copy.
+// Every height, with every number of vectors that its registers hold.
+template <class Tile> struct KernelSet { TileFunction of[edges][Tile::rows][Tile::most_vectors]; };
+
+template <class Tile, Edge edge, class Activation, int Rows, int... Vector>
+constexpr void add_height(KernelSet<Tile> &set, std::integer_sequence<int, Vector...>) {
+  ((set.of[static_cast<int>(edge)][Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, edge, false, Activation>),
+   ...);
+}
+
+template <class Tile, Edge edge, class Activation, int... Row>
+constexpr void add_heights(KernelSet<Tile> &set, std::integer_sequence<int, Row...>) {
+  (add_height<Tile, edge, Activation, Row + 1>(set, std::make_integer_sequence<int, Tile::in_flight(Row + 1)>()), ...);
+}
+
+// And those that copy.
 template <class Tile> struct Microkernels {
-  TileFunction read[edges][Tile::rows][Tile::most_vectors];
+  KernelSet<Tile> read;
   TileFunction copy[edges][Tile::rows][Tile::vectors];
 };
-
-template <class Tile, Edge edge, int Rows, int... Vector>
-constexpr void add_height(Microkernels<Tile> &all, std::integer_sequence<int, Vector...>) {
-  ((all.read[static_cast<int>(edge)][Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, edge, false>), ...);
-}
 
 template <class Tile, Edge edge, int Rows, int... Vector>
 constexpr void add_copying([[maybe_unused]] Microkernels<Tile> &all, std::integer_sequence<int, Vector...>) {
@@ -211,8 +227,8 @@ constexpr void add_copying([[maybe_unused]] Microkernels<Tile> &all, std::intege
 
 // Where rows make several tiles, the first one has more than half of the most rows: no other copies.
 template <class Tile, Edge edge, int... Row>
-constexpr void add_edge(Microkernels<Tile> &all, std::integer_sequence<int, Row...>) {
-  (add_height<Tile, edge, Row + 1>(all, std::make_integer_sequence<int, Tile::in_flight(Row + 1)>()), ...);
+constexpr void add_edge(Microkernels<Tile> &all, std::integer_sequence<int, Row...> rows) {
+  add_heights<Tile, edge, activation::Identity>(all.read, rows);
   (add_copying<Tile, edge, Row + 1>(all, std::make_integer_sequence < int,
                                     Row >= Tile::rows / 2 ? Tile::vectors : 0 > ()),
    ...);
@@ -228,5 +244,30 @@ template <class Tile> constexpr Microkernels<Tile> make_microkernels() {
 }
 
 template <class Tile> inline constexpr Microkernels<Tile> microkernels = make_microkernels<Tile>();
+
+// Kernels for packed B that end with an activation, in registers: for the heights that many rows are cut into, and for
+// ELU, which costs 1 to 3% of a product where it follows each panel in cache.  The others cost less, or take more
+// registers than a tile leaves.
+template <class Tile> constexpr bool ends_in_registers(int64_t rows) { return 3 * rows >= 2 * Tile::rows; }
+
+template <class Activation> inline constexpr bool in_registers = std::is_same_v<Activation, activation::Elu>;
+
+template <class Tile, class Activation> constexpr KernelSet<Tile> make_ending() {
+  KernelSet<Tile> set{};
+  const auto add = [&]<int... Row>(std::integer_sequence<int, Row...>) {
+    const auto one = [&]<int R>(std::integral_constant<int, R>) {
+      if constexpr (ends_in_registers<Tile>(R)) {
+        constexpr auto vectors = std::make_integer_sequence<int, Tile::in_flight(R)>();
+        add_height<Tile, Edge::whole, Activation, R>(set, vectors);
+        if constexpr (Tile::has_halves) add_height<Tile, Edge::half, Activation, R>(set, vectors);
+      }
+    };
+    (one(std::integral_constant<int, Row + 1>()), ...);
+  };
+  add(std::make_integer_sequence<int, Tile::rows>());
+  return set;
+}
+
+template <class Tile, class Activation> inline constexpr KernelSet<Tile> ending_set = make_ending<Tile, Activation>();
 
 } // namespace lanefold::gemm

@@ -11,6 +11,20 @@ struct Leave {
   void operator()(int64_t, int64_t, int64_t, int64_t) const {}
 };
 
+// A Finish is called as finish(row, rows, column, columns), once for each panel of a chunk of C when it is complete, in
+// the task that computed it.  One that only applies an activation names it as Finish::Ending, and has
+// alpha() and in_place(): then tiles apply it themselves where they can.
+template <class Tile, class Finish>
+const KernelSet<Tile> *ending_kernels(const Finish &finish, Place place_b, const EvenParts &tiles) {
+  if constexpr (requires { typename Finish::Ending; }) {
+    const bool all = finish.in_place() && tiles.count() > 0 && ends_in_registers<Tile>(tiles.size(0)) &&
+                     ends_in_registers<Tile>(tiles.size(tiles.count() - 1));
+    if constexpr (in_registers<typename Finish::Ending>)
+      if (place_b == Place::packed && all) return &ending_set<Tile, typename Finish::Ending>;
+  }
+  return nullptr;
+}
+
 template <class Tile, class Finish> class Multiply {
 public:
   Multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish())
@@ -129,6 +143,7 @@ private:
     const int64_t end = smaller(column + plan_.group_panels * Tile::columns, x_.n);
     const EvenParts tiles = tiles_of(rows);
     const int64_t at_once = packs_own_b_ ? own_panels() * Tile::columns : end - column;
+    const KernelSet<Tile> *ending = ending_kernels<Tile>(finish_, plan_.place_b, tiles);
     const Slots::Slot own(slots);
     for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.k_block) {
       const int64_t k = pass.k0 + p;
@@ -140,8 +155,9 @@ private:
         const Steps<Tile> steps(plan_.place_b, tiles, columns);
         for (int64_t step = 0, j = 0; step < steps.count(); ++step) {
           const int64_t next = steps.end(step, j);
-          run_step(pass, block, tiles, first + j, next - j, packs_own_b_ ? own.data() + j * block.kc : own.data());
-          if (completes) finish_(row, rows, first + j, next - j);
+          run_step(pass, block, tiles, first + j, next - j, packs_own_b_ ? own.data() + j * block.kc : own.data(),
+                   completes ? ending : nullptr);
+          if (completes && !ending) finish_(row, rows, first + j, next - j);
           j = next;
         }
       }
@@ -150,7 +166,7 @@ private:
 
   // All tiles of the chunk over the columns of a step.  own: the task's panels of them, packed or to be copied to.
   void run_step(const Pass &pass, const Block &block, const EvenParts &tiles, int64_t column, int64_t columns,
-                float *own) const {
+                float *own, const KernelSet<Tile> *ending) const {
     TileArgs t;
     t.kc = block.kc;
     t.ldc = x_.ldc;
@@ -159,9 +175,11 @@ private:
     t.a_line = packs_a_ ? 1 : x_.a.line_stride();
     t.a_k = packs_a_ ? Tile::rows : x_.a.k_stride();
     read_b(pass, block, column, own, t);
+    if constexpr (requires { finish_.alpha(); }) t.alpha = finish_.alpha();
+    else t.alpha = 0;
     const float *a_panels = packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr;
     run_tiles<Tile>(x_, t, {tiles, block.row, block.k, a_panels, Tile::rows * pass.depth},
-                    {plan_.place_b, column, columns, copies(plan_.place_b, tiles) ? own : nullptr});
+                    {plan_.place_b, column, columns, copies(plan_.place_b, tiles) ? own : nullptr}, ending);
   }
 
   // Where the columns from j are read from.
@@ -201,8 +219,7 @@ private:
   float *a_panels_ = nullptr, *b_panels_ = nullptr;
 };
 
-// C = chain from `start` over k of (alpha * A) * B; finish(row, rows, column, columns) is called once for each panel of
-// a chunk of C when it is complete, in the task that computed it.
+// C = chain from `start` over k of (alpha * A) * B.
 template <class Tile, class Finish = Leave>
 lf_status multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish()) {
   Multiply<Tile, Finish> multiply(host, product, plan, finish);

@@ -71,7 +71,7 @@ template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
   };
   if (t.last == S::width) run(std::true_type());
   else run(std::false_type());
-  end_tile(t, t.c, sums);
+  end_tile<activation::Identity>(t, t.c, sums);
 }
 
 template <class Tile> struct SkinnyKernels { TileFunction of[most_skinny_rows][most_skinny_blocks]; };

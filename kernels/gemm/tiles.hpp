@@ -70,9 +70,10 @@ struct TileColumns {
 };
 
 // t has what A's place, B's place and the block of k say; this sets what a tile's own place says.
+// ending: kernels that end with an activation, for packed B; or NULL.
 template <class Tile>
 [[gnu::always_inline]] inline void run_tiles(const Product &x, TileArgs &t, const TileRows &rows,
-                                             const TileColumns &columns) {
+                                             const TileColumns &columns, const KernelSet<Tile> *ending = nullptr) {
   using S = typename Tile::Simd;
   using Skinny = Transposing<typename Tile::Simd>;
   const EvenParts &tiles = rows.tiles;
@@ -105,7 +106,7 @@ template <class Tile>
   }
   // Tiles of one height follow each other, so one call does them all unless each needs something of its own.
   const bool one_by_one = rows.panels || x.c_by_columns || transposed;
-  const auto &kernels = microkernels<Tile>.read[edge()];
+  const auto &kernels = (ending ? *ending : microkernels<Tile>.read).of[edge()];
   for (; tile < tiles.count(); tile += t.tiles) {
     const int64_t height = tiles.size(tile);
     run(transposed ? skinny_kernels<Tile>.of[height - 1][vectors - 1] : kernels[height - 1][vectors - 1], tile,

@@ -84,7 +84,7 @@ template <class S, class Activation> struct Backward {
   void apply(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
     using V = typename S::V;
     if (!dx) return;
-    simd::for_columns<S, 4>(first, first + columns, [&](const auto &column) {
+    const auto strip = [&](int64_t begin, int64_t end, const auto &column) {
       constexpr int count = std::remove_reference_t<decltype(column)>::count;
       const V size(static_cast<float>(m));
       V mean[count], inv_std[count], scale[count], shift[count], slope[count];
@@ -95,13 +95,14 @@ template <class S, class Activation> struct Backward {
         shift[v] = S::divide(column.load(dbeta, v), size);
         slope[v] = V(0.0f) - S::divide(column.load(dgamma, v), size);
       }
-      for (int64_t i = row; i < row + rows; ++i)
+      for (int64_t i = begin; i < end; ++i)
         for (int v = 0; v < count; ++v) {
           const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
           const V d = dt.at(column, i, v) - shift[v];
           column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, slope[v], d));
         }
-    });
+    };
+    for_strips<S>({row, row + rows}, {first, first + columns}, strip);
   }
 };
 

@@ -19,7 +19,7 @@ template <class S, class Activation>
 void normalize(const float *x, int64_t ldx, float *y, int64_t ldy, Range rows, Range columns, const float *mean,
                const float *scale, const float *beta, const Activation &act) {
   using V = typename S::V;
-  simd::for_columns<S, 4>(columns.begin, columns.end, [&](const auto &column) {
+  const auto strip = [&](int64_t begin, int64_t end, const auto &column) {
     constexpr int count = std::remove_reference_t<decltype(column)>::count;
     V mu[count], s[count], b[count];
     for (int v = 0; v < count; ++v) {
@@ -27,12 +27,13 @@ void normalize(const float *x, int64_t ldx, float *y, int64_t ldy, Range rows, R
       s[v] = column.load(scale, v);
       b[v] = column.load(beta, v);
     }
-    for (int64_t i = rows.begin; i < rows.end; ++i)
+    for (int64_t i = begin; i < end; ++i)
       for (int v = 0; v < count; ++v) {
         const V t = S::fma(column.load(x + i * ldx, v) - mu[v], s[v], b[v]);
         column.store(y + i * ldy, v, act.template value<S>(t));
       }
-  });
+  };
+  for_strips<S>(rows, columns, strip);
 }
 
 // Training: a Reduction (reduce.hpp).

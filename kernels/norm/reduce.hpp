@@ -8,6 +8,15 @@ namespace lanefold::norm {
 
 inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
 
+// Calls strip(first row, end row, Columns) for a few rows at a time, and in these for all columns: rows that lie beyond
+// the first-level cache are met in the order of memory.
+template <class S, class Strip> void for_strips(Range rows, Range columns, const Strip &strip) {
+  constexpr int64_t at_once = 32;
+  for (int64_t i = rows.begin; i < rows.end; i += at_once)
+    simd::for_columns<S, 4>(columns.begin, columns.end,
+                            [&](const auto &column) { strip(i, smaller(i + at_once, rows.end), column); });
+}
+
 // A Reduction has
 //   reduce(row, rows, column, columns)   row is a multiple of 256: partial sums of each block
 //   merge(column, columns)               partial sums to results

@@ -30,6 +30,9 @@ struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     if (count & 1) _mm_store_ss(p, x);
   }
   static V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
+  static void stream(float *p, V v) { _mm256_stream_ps(p, v); }
+  static void end_stream() { _mm_sfence(); }
+  static V at_least(V x, V low) { return _mm256_max_ps(low, x); } // the second one if one is NaN
   static I bits(V v) { return _mm256_castps_si256(v); }
   static V from_bits(I i) { return _mm256_castsi256_ps(i); }
 

@@ -23,6 +23,9 @@ struct Avx512 : XsimdBase<xsimd::avx512f> {
   static V load_part(const float *p, int count) { return _mm512_maskz_loadu_ps(mask(count), p); }
   static void store_part(float *p, V v, int count) { _mm512_mask_storeu_ps(p, mask(count), v); }
   static V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
+  static void stream(float *p, V v) { _mm512_stream_ps(p, v); }
+  static void end_stream() { _mm_sfence(); }
+  static V at_least(V x, V low) { return _mm512_max_ps(low, x); } // the second one if one is NaN
   static Half::V low(V v) { return _mm512_castps512_ps256(v); }
   static I bits(V v) { return _mm512_castps_si512(v); }
   static V from_bits(I i) { return _mm512_castsi512_ps(i); }

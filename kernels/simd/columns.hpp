@@ -1,4 +1,4 @@
-// Walks along a row in vectors: several at once, to hide latency, then single ones, then the tail.
+// Walks along a row in vectors: several at once, to hide latency, then half as many, down to one, then the tail.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +25,9 @@ template <class S, int Count, bool Whole> struct Columns {
 
 // Calls body(Columns) until columns begin..end-1 are covered.
 template <class S, int Most, class Body> void for_columns(int64_t begin, int64_t end, const Body &body) {
-  int64_t j = begin;
-  if constexpr (Most > 1)
-    for (; end - j >= Most * S::width; j += Most * S::width) body(Columns<S, Most, true>{j, S::width});
-  for (; end - j >= S::width; j += S::width) body(Columns<S, 1, true>{j, S::width});
-  if (j < end) body(Columns<S, 1, false>{j, static_cast<int>(end - j)});
+  for (; end - begin >= Most * S::width; begin += Most * S::width) body(Columns<S, Most, true>{begin, S::width});
+  if constexpr (Most > 1) for_columns<S, Most / 2>(begin, end, body);
+  else if (begin < end) body(Columns<S, 1, false>{begin, static_cast<int>(end - begin)});
 }
 
 } // namespace lanefold::simd

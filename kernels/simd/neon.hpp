@@ -25,6 +25,7 @@ struct Neon : XsimdBase<xsimd::neon64> {
     if (count > 2) vst1q_lane_f32(p + 2, v, 2);
   }
   static V fma(V a, V b, V c) { return vfmaq_f32(c, a, b); }
+  static V at_least(V x, V low) { return vmaxq_f32(x, low); }
   static V divide(V a, V b) { return vdivq_f32(a, b); }
   static V sqrt(V v) { return vsqrtq_f32(v); }
   static I bits(V v) { return vreinterpretq_s32_f32(v); }

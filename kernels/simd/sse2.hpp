@@ -36,6 +36,9 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
     default: return store(p, v);
     }
   }
+  static void stream(float *p, V v) { _mm_stream_ps(p, v); }
+  static void end_stream() { _mm_sfence(); }
+  static V at_least(V x, V low) { return _mm_max_ps(low, x); } // the second one if one is NaN
   static I bits(V v) { return _mm_castps_si128(v); }
   static V from_bits(I i) { return _mm_castsi128_ps(i); }
   static void transpose(V (&rows)[4]) {

@@ -20,6 +20,9 @@ template <class Architecture> struct XsimdBase {
 
   static V load(const float *p) { return V::load_unaligned(p); }
   static void store(float *p, V v) { v.store_unaligned(p); }
+  // Past the caches, to an address that is a multiple of the vector's size; end_stream() comes after the last one.
+  static void stream(float *p, V v) { v.store_aligned(p); }
+  static void end_stream() {}
   static V broadcast(float x) { return V(x); }
   static V select(M m, V a, V b) { return xsimd::select(m, a, b); }
   // The IEEE ones: an instruction set for which xsimd estimates them has its own.
