@@ -14,7 +14,10 @@ Network::Network(const Context &context, Kind kind)
     layer.n = shape.n, layer.k = shape.k;
     layer.activation = shape.n == classes ? LF_IDENTITY : kind.activation;
     const float range = std::sqrt(6 / static_cast<float>(shape.k)); // He et al. 2015
-    layer.w = layer.dw = random_floats(shape.n * shape.k, static_cast<uint32_t>(shape.k), -range, range);
+    const Floats w = random_floats(shape.n * shape.k, static_cast<uint32_t>(shape.k), -range, range);
+    auto pack = args<lf_pack_weights_args>();
+    pack.n = layer.n, pack.k = layer.k, pack.w = w.data(), pack.ldw = layer.n;
+    layer.packed = std::make_unique<PackedWeights>(context.pack_weights(pack));
     const Floats zeros(static_cast<size_t>(shape.n)), ones(zeros.size(), 1.0f);
     layer.bias = layer.beta = layer.running_mean = layer.mean = layer.dbias = layer.dgamma = layer.dbeta = zeros;
     layer.gamma = layer.running_var = layer.inv_std = ones;
@@ -34,7 +37,7 @@ void Network::forward(Layer &layer, const float *x) {
   auto a = args<lf_dense_forward_args>();
   a.flags = LF_TRAINING;
   a.m = batch, a.n = layer.n, a.k = layer.k;
-  a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
+  a.x = x, a.ldx = layer.k, a.packed = layer.packed->get();
   a.bias = bn ? nullptr : layer.bias.data(), a.batch_norm = bn ? &layer.norm : nullptr;
   a.activation = layer.activation, a.alpha = 1;
   a.z = bn ? layer.z.data() : nullptr, a.ldz = layer.n, a.y = layer.y.data(), a.ldy = layer.n;
@@ -45,10 +48,11 @@ void Network::backward(Layer &layer, const float *x, float *dx) {
   const bool bn = kind_.batch_norm;
   auto a = args<lf_dense_backward_args>();
   a.m = batch, a.n = layer.n, a.k = layer.k;
-  a.x = x, a.ldx = layer.k, a.w = dx ? layer.w.data() : nullptr, a.ldw = layer.n;
+  a.flags = LF_UPDATE_PACKED;
+  a.x = x, a.ldx = layer.k, a.packed = layer.packed->get();
   a.batch_norm = bn ? &layer.norm : nullptr, a.activation = layer.activation, a.alpha = 1;
   a.z = bn ? layer.z.data() : nullptr, a.ldz = layer.n, a.y = layer.y.data(), a.ldy = layer.n;
-  a.dy = layer.dy.data(), a.lddy = layer.n, a.dw = layer.dw.data(), a.lddw = layer.n;
+  a.dy = layer.dy.data(), a.lddy = layer.n, a.learning_rate = learning_rate;
   a.dbias = bn ? nullptr : layer.dbias.data(), a.dx = dx, a.lddx = layer.k;
   a.dgamma = bn ? layer.dgamma.data() : nullptr, a.dbeta = bn ? layer.dbeta.data() : nullptr;
   context_.dense_backward(a);
@@ -56,7 +60,7 @@ void Network::backward(Layer &layer, const float *x, float *dx) {
 
 void Network::update(Floats &values, const Floats &gradient) {
   auto a = args<lf_optimizer_step_args>();
-  a.optimizer = LF_SGD, a.learning_rate = 0.001f;
+  a.optimizer = LF_SGD, a.learning_rate = learning_rate;
   a.n = static_cast<int64_t>(values.size()), a.w = values.data(), a.g = gradient.data();
   context_.optimizer_step(a);
 }
@@ -70,25 +74,33 @@ void Network::step() {
   context_.softmax_cross_entropy(a);
   for (size_t i = layers_.size(); i-- > 0;) backward(layers_[i], input(i), i == 0 ? nullptr : layers_[i - 1].dy.data());
   for (Layer &layer : layers_) {
-    update(layer.w, layer.dw);
     if (kind_.batch_norm) update(layer.gamma, layer.dgamma);
     update(kind_.batch_norm ? layer.beta : layer.bias, kind_.batch_norm ? layer.dbeta : layer.dbias);
   }
 }
 
+Floats Network::weights(const Layer &layer) const {
+  Floats w(static_cast<size_t>(layer.n * layer.k));
+  auto a = args<lf_unpack_weights_args>();
+  a.n = layer.n, a.k = layer.k, a.w = w.data(), a.ldw = layer.n;
+  context_.unpack_weights(a, *layer.packed);
+  return w;
+}
+
 Floats Network::state() const {
   Floats all = {loss_};
-  for (const Layer &layer : layers_)
-    for (const Floats *part :
-         {&layer.w, &layer.bias, &layer.gamma, &layer.beta, &layer.running_mean, &layer.running_var})
+  for (const Layer &layer : layers_) {
+    const Floats w = weights(layer);
+    for (const Floats *part : {&w, &layer.bias, &layer.gamma, &layer.beta, &layer.running_mean, &layer.running_var})
       all.insert(all.end(), part->begin(), part->end());
+  }
   return all;
 }
 
 Doubles Network::expected_logits(int64_t samples, bool training) const {
   Doubles x(x_.begin(), x_.begin() + samples * inputs);
   for (const Layer &layer : layers_) {
-    Doubles t = product(x, false, widened(layer.w), false, samples, layer.n, layer.k);
+    Doubles t = product(x, false, widened(weights(layer)), false, samples, layer.n, layer.k);
     for (size_t i = 0; i < t.size(); ++i) t[i] += layer.bias[i % layer.bias.size()];
     Norm norm = {layer.norm.eps, widened(layer.gamma), widened(layer.beta), widened(layer.running_mean),
                  widened(layer.running_var)};
@@ -112,32 +124,25 @@ double Network::expected_loss() const {
 }
 
 void Network::fold() {
-  packed_.clear();
-  for (Layer &layer : layers_) {
-    Floats w(layer.w.size());
-    layer.folded_bias = layer.bias;
-    auto fold = args<lf_fold_batch_norm_args>();
-    fold.k = layer.k, fold.n = layer.n, fold.batch_norm = &layer.norm;
-    fold.w = layer.w.data(), fold.ldw = layer.n, fold.folded_w = w.data(), fold.ldf = layer.n;
-    fold.folded_bias = layer.folded_bias.data();
-    context_.fold_batch_norm(fold);
-    auto pack = args<lf_pack_weights_args>();
-    pack.n = layer.n, pack.k = layer.k, pack.w = w.data(), pack.ldw = layer.n;
-    packed_.push_back(context_.pack_weights(pack));
+  std::vector<lf_network_layer> layers;
+  std::vector<Floats> unpacked;
+  for (const Layer &from : layers_) {
+    unpacked.push_back(weights(from));
+    auto &to = layers.emplace_back(args<lf_network_layer>());
+    to.n = from.n, to.k = from.k, to.w = unpacked.back().data(), to.ldw = from.n;
+    to.bias = from.bias.data(), to.batch_norm = kind_.batch_norm ? &from.norm : nullptr;
+    to.activation = from.activation, to.alpha = 1;
   }
+  auto network = args<lf_network_args>();
+  network.count = static_cast<int64_t>(layers.size()), network.layers = layers.data();
+  folded_ = std::make_unique<InferenceNetwork>(context_.make_network(network));
 }
 
 void Network::infer(int64_t samples) {
-  const float *x = x_.data();
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    Layer &layer = layers_[i];
-    auto a = args<lf_dense_infer_args>();
-    a.m = samples, a.n = layer.n, a.k = layer.k;
-    a.x = x, a.ldx = layer.k, a.bias = layer.folded_bias.data();
-    a.activation = layer.activation, a.alpha = 1, a.y = layer.y.data(), a.ldy = layer.n;
-    context_.dense_infer(a, packed_[i]);
-    x = layer.y.data();
-  }
+  auto a = args<lf_network_infer_args>();
+  a.m = samples, a.x = x_.data(), a.ldx = inputs;
+  a.y = layers_.back().y.data(), a.ldy = classes;
+  context_.network_infer(a, *folded_);
 }
 
 Floats Network::logits(int64_t samples) const {

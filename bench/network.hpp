@@ -15,6 +15,7 @@ struct Kind {
 class Network {
 public:
   static constexpr int64_t batch = 200, inputs = 784, classes = 10;
+  static constexpr float learning_rate = 0.001f;
 
   Network(const Context &context, Kind kind);
   Network(const Network &) = delete;
@@ -40,10 +41,12 @@ private:
   struct Layer {
     int64_t n, k;
     int32_t activation;
-    Floats w, bias, gamma, beta, running_mean, running_var, mean, inv_std; // bias: only without BN
-    Floats z, y, dy, dw, dbias, dgamma, dbeta, folded_bias;
+    Floats bias, gamma, beta, running_mean, running_var, mean, inv_std; // bias: only without BN
+    Floats z, y, dy, dbias, dgamma, dbeta;
     lf_batch_norm norm;
+    std::unique_ptr<PackedWeights> packed; // the weights live here
   };
+  Floats weights(const Layer &layer) const;
   void forward(Layer &layer, const float *x);
   void backward(Layer &layer, const float *x, float *dx);
   void update(Floats &values, const Floats &gradient);
@@ -53,7 +56,7 @@ private:
   Floats x_;
   std::vector<int32_t> labels_;
   std::vector<Layer> layers_;
-  std::vector<PackedWeights> packed_;
+  std::unique_ptr<InferenceNetwork> folded_;
   float loss_ = 0;
 };
 

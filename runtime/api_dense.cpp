@@ -1,28 +1,33 @@
 // Dense layers: forward, backward, and inference on packed weights.
-#include "runtime/call.hpp"
 #include "runtime/operations.hpp"
+#include "runtime/packed_weights.hpp"
 
-#include <cstdlib>
-#include <memory>
-
-// Its own plugin reads it, whatever plugin the context of the call has. Plugins are never unloaded.
-struct lf_packed_weights {
-  int64_t n, k;
-  lanefold::runtime::LoadedPlugin plugin;
-  struct Free {
-    void operator()(void *memory) const { std::free(memory); }
-  };
-  std::unique_ptr<void, Free> data; // aligned as scratch memory
-};
+#include <cmath>
 
 namespace lanefold::runtime {
+namespace {
+
+void check_packed(Check &check, int64_t n, int64_t k, const lf_packed_weights *packed) {
+  if (check.sizes_only()) return;
+  check.present("packed", packed);
+  if (!check.ok()) return;
+  if (n != packed->n)
+    check.fail(LF_INVALID_ARGUMENT, "n is %lld, but packed has %lld columns", static_cast<long long>(n),
+               static_cast<long long>(packed->n));
+  if (k != packed->k)
+    check.fail(LF_INVALID_ARGUMENT, "k is %lld, but packed has %lld rows", static_cast<long long>(k),
+               static_cast<long long>(packed->k));
+}
+
+} // namespace
 
 bool check_arguments(Check &check, lf_dense_forward_args &args) {
   check.flags("flags", args.flags, LF_TRAINING, "LF_TRAINING");
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
   check_activation(check, args.activation, args.alpha);
   check.reads("x", args.x, {args.m, args.k, args.ldx, "ldx"});
-  check.reads("w", args.w, {args.k, args.n, args.ldw, "ldw"});
+  if (args.packed != nullptr) check_packed(check, args.n, args.k, args.packed);
+  else check.reads("w", args.w, {args.k, args.n, args.ldw, "ldw"});
   if (args.bias != nullptr) check.reads("bias", args.bias, vector(args.n));
   if (args.batch_norm != nullptr) {
     const bool training = (args.flags & LF_TRAINING) != 0;
@@ -38,18 +43,28 @@ bool check_arguments(Check &check, lf_dense_forward_args &args) {
 // With m or n or k 0 some outputs may still have elements: sums of nothing, which the kernel writes.
 bool check_arguments(Check &check, lf_dense_backward_args &args) {
   const bool has_norm = args.batch_norm != nullptr;
-  check.flags("flags", args.flags, 0, "none");
+  check.flags("flags", args.flags, LF_UPDATE_PACKED, "LF_UPDATE_PACKED");
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
   check_activation(check, args.activation, args.alpha);
   check.reads("x", args.x, {args.m, args.k, args.ldx, "ldx"});
-  if (args.dx != nullptr) check.reads("w", args.w, {args.k, args.n, args.ldw, "ldw"});
+  const bool updates_packed = (args.flags & LF_UPDATE_PACKED) != 0;
+  const bool updates = args.updated_w != nullptr || updates_packed;
+  if (updates_packed && !check.sizes_only()) check.present("packed", args.packed);
+  if (args.packed != nullptr) check_packed(check, args.n, args.k, args.packed);
+  if ((args.dx != nullptr && args.packed == nullptr) || args.updated_w != nullptr)
+    check.reads("w", args.w, {args.k, args.n, args.ldw, "ldw"});
   if (has_norm) {
     args.batch_norm = check_batch_norm(check, args.batch_norm, BatchNormUse::backward, args.m, args.n);
     check.reads("z", args.z, {args.m, args.n, args.ldz, "ldz"});
   }
   if (args.activation != LF_IDENTITY) check.reads("y", args.y, {args.m, args.n, args.ldy, "ldy"});
   check.reads("dy", args.dy, {args.m, args.n, args.lddy, "lddy"});
-  check.writes("dw", args.dw, {args.k, args.n, args.lddw, "lddw"});
+  if (args.dw != nullptr || !updates) check.writes("dw", args.dw, {args.k, args.n, args.lddw, "lddw"});
+  if (updates) {
+    check.value("learning_rate", args.learning_rate, args.learning_rate >= 0 && std::isfinite(args.learning_rate),
+                "0 or more and finite");
+    if (args.updated_w != nullptr) check.writes("updated_w", args.updated_w, {args.k, args.n, args.ldw, "ldw"}, "w");
+  }
   if (args.dbias != nullptr) check.writes("dbias", args.dbias, vector(args.n));
   if (args.dx != nullptr) check.writes("dx", args.dx, {args.m, args.k, args.lddx, "lddx"});
   for (const auto &[name, pointer] : {std::pair("dgamma", args.dgamma), std::pair("dbeta", args.dbeta)}) {
@@ -93,28 +108,57 @@ lf_status pack(const LoadedPlugin &plugin, const lf_host *host, const lf_pack_we
   return status;
 }
 
-void check_packed(Check &check, const lf_dense_infer_args &args, const lf_packed_weights *packed) {
-  check.present("packed", packed);
-  if (!check.ok()) return;
-  if (args.n != packed->n)
-    check.fail(LF_INVALID_ARGUMENT, "n is %lld, but packed has %lld columns", static_cast<long long>(args.n),
-               static_cast<long long>(packed->n));
-  if (args.k != packed->k)
-    check.fail(LF_INVALID_ARGUMENT, "k is %lld, but packed has %lld rows", static_cast<long long>(args.k),
-               static_cast<long long>(packed->k));
+} // namespace
+
+namespace {
+
+// Packed weights are their own plugin's, which gets its own form of them.
+template <class Args>
+lf_status run_on_weights(lf_context *context, const char *name, Kernel<Args> kernel, const Args *given) {
+  return guarded(context, name, [=](Check &check) {
+    Args args = check.read("args", given);
+    const bool has_work = check_arguments(check, args);
+    if (!check.ok() || !has_work) return check.status();
+    if (args.packed == nullptr) return ask_chain(*context, name, kernel, args);
+    const LoadedPlugin &plugin = args.packed->plugin;
+    args.packed = static_cast<lf_packed_weights *>(args.packed->data.get());
+    Call call(*context, name);
+    const auto operation = plugin.table.*kernel;
+    return call.finish(operation == nullptr ? LF_UNSUPPORTED : operation(call.host(), &args), plugin);
+  });
 }
 
 } // namespace
+
+lf_status pack_weights(lf_context &context, const char *call, const lf_pack_weights_args &args,
+                       std::unique_ptr<lf_packed_weights> &packed) {
+  return ask_chain(context, call,
+                   [&](const LoadedPlugin &plugin, const lf_host *host) { return pack(plugin, host, args, packed); });
+}
+
 } // namespace lanefold::runtime
 
 using namespace lanefold::runtime;
 
 lf_status lf_dense_forward(lf_context *context, const lf_dense_forward_args *args) {
-  return run(context, "lf_dense_forward", &lf_kernel_table::dense_forward, args);
+  return run_on_weights(context, "lf_dense_forward", &lf_kernel_table::dense_forward, args);
 }
 
 lf_status lf_dense_backward(lf_context *context, const lf_dense_backward_args *args) {
-  return run(context, "lf_dense_backward", &lf_kernel_table::dense_backward, args);
+  return run_on_weights(context, "lf_dense_backward", &lf_kernel_table::dense_backward, args);
+}
+
+lf_status lf_unpack_weights(lf_context *context, const lf_unpack_weights_args *given, const lf_packed_weights *packed) {
+  return guarded(context, "lf_unpack_weights", [=](Check &check) {
+    const lf_unpack_weights_args args = check.read("args", given);
+    check.flags("flags", args.flags, 0, "none");
+    check.sizes({{"n", args.n}, {"k", args.k}});
+    check_packed(check, args.n, args.k, packed);
+    check.writes("w", args.w, {args.k, args.n, args.ldw, "ldw"});
+    if (!check.ok() || args.n == 0 || args.k == 0) return check.status();
+    Call call(*context, "lf_unpack_weights");
+    return call.finish(packed->plugin.table.unpack_weights(call.host(), &args, packed->data.get()), packed->plugin);
+  });
 }
 
 lf_status lf_pack_weights(lf_context *context, const lf_pack_weights_args *given, lf_packed_weights **packed) {
@@ -125,9 +169,7 @@ lf_status lf_pack_weights(lf_context *context, const lf_pack_weights_args *given
     check_arguments(check, args);
     if (!check.ok()) return check.status();
     std::unique_ptr<lf_packed_weights> made;
-    const lf_status status =
-        ask_chain(*context, "lf_pack_weights",
-                  [&](const LoadedPlugin &plugin, const lf_host *host) { return pack(plugin, host, args, made); });
+    const lf_status status = pack_weights(*context, "lf_pack_weights", args, made);
     *packed = made.release();
     return status;
   });
@@ -139,7 +181,7 @@ lf_status lf_dense_infer(lf_context *context, const lf_dense_infer_args *given, 
   return guarded(context, "lf_dense_infer", [=](Check &check) {
     lf_dense_infer_args args = check.read("args", given);
     const bool has_work = check_arguments(check, args);
-    check_packed(check, args, packed);
+    check_packed(check, args.n, args.k, packed);
     if (!check.ok() || !has_work) return check.status();
     Call call(*context, "lf_dense_infer");
     return call.finish(packed->plugin.table.dense_infer(call.host(), &args, packed->data.get()), packed->plugin);

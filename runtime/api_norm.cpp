@@ -36,6 +36,22 @@ void check_batch_norm_arrays(Check &check, const lf_batch_norm &norm, BatchNormU
   }
 }
 
+// Beside a mean so many deviations away, too few bits are left of what a folded channel computes.
+constexpr float most_deviations = 4096;
+
+void check_foldable(Check &check, const lf_batch_norm &norm, const float *bias, int64_t n) {
+  for (int64_t j = 0; j < n && check.ok(); ++j) {
+    const float distance = std::abs((bias == nullptr ? 0.0f : bias[j]) - norm.running_mean[j]);
+    if (!(distance < most_deviations * std::sqrt(norm.running_var[j] + norm.eps)))
+      check.fail(
+          LF_INVALID_ARGUMENT,
+          "batch_norm.running_var[%lld] is %g, too small beside running_mean %g: folded, channel %lld would keep "
+          "fewer than 12 bits",
+          static_cast<long long>(j), static_cast<double>(norm.running_var[j]),
+          static_cast<double>(norm.running_mean[j]), static_cast<long long>(j));
+  }
+}
+
 } // namespace
 
 const lf_batch_norm *check_batch_norm(Check &check, const lf_batch_norm *given, BatchNormUse use, int64_t m,
@@ -45,7 +61,7 @@ const lf_batch_norm *check_batch_norm(Check &check, const lf_batch_norm *given, 
   if (given == nullptr && check.sizes_only()) return nullptr;
   const lf_batch_norm *norm = check.read_batch_norm(given);
   if (norm == nullptr) return nullptr;
-  check.flags("batch_norm.flags", norm->flags, 0, "none");
+  check.flags("batch_norm.flags", norm->flags, LF_UNBIASED_RUNNING_VAR, "LF_UNBIASED_RUNNING_VAR");
   check.value("batch_norm.eps", norm->eps, norm->eps > 0 && std::isfinite(norm->eps), "above 0 and finite");
   if (use == BatchNormUse::training)
     check.value("batch_norm.momentum", norm->momentum, norm->momentum >= 0 && norm->momentum <= 1, "in 0..1");
@@ -87,7 +103,13 @@ bool check_arguments(Check &check, lf_fold_batch_norm_args &args) {
   if (args.bias != nullptr) check.reads("bias", args.bias, vector(args.n));
   check.writes("folded_w", args.folded_w, {args.k, args.n, args.ldf, "ldf"}, "w");
   check.writes("folded_bias", args.folded_bias, vector(args.n), "bias");
+  if (args.error_bound != nullptr) {
+    check.value("largest_x", args.largest_x, args.largest_x >= 0 && std::isfinite(args.largest_x),
+                "0 or more and finite");
+    check.writes("error_bound", args.error_bound, vector(args.n));
+  }
   check.overlaps();
+  if (check.ok() && !check.sizes_only()) check_foldable(check, *args.batch_norm, args.bias, args.n);
   return args.n > 0;
 }
 

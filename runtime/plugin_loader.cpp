@@ -90,9 +90,9 @@ std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest)
 }
 
 bool has_part_of_inference(const lf_kernel_table &table) {
-  const int parts =
-      (table.packed_weights_size != nullptr) + (table.pack_weights != nullptr) + (table.dense_infer != nullptr);
-  return parts != 0 && parts != 3;
+  const int parts = (table.packed_weights_size != nullptr) + (table.pack_weights != nullptr) +
+                    (table.unpack_weights != nullptr) + (table.dense_infer != nullptr);
+  return parts != 0 && parts != 4;
 }
 
 } // namespace
@@ -163,7 +163,7 @@ std::optional<LoadedPlugin> load(Candidate &candidate, const lf_host &host) {
     return std::nullopt;
   }
   if (has_part_of_inference(plugin.table)) {
-    refuse(candidate, "offers only a part of packed_weights_size, pack_weights and dense_infer");
+    refuse(candidate, "offers only a part of packed_weights_size, pack_weights, unpack_weights and dense_infer");
     return std::nullopt;
   }
   return plugin;

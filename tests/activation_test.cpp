@@ -134,3 +134,22 @@ TEST_CASE("any shape and stride, in place or not, on any number of threads: the 
     CHECK(differing(dx, dy) == 0);
   }
 }
+
+TEST_CASE("an array beyond every cache comes out as its parts do, at any alignment") {
+  const Context two = context(2);
+  Random random(31);
+  constexpr int64_t n = (8 << 20) + 12345, part = 1 << 20;
+  for (const int64_t offset : {1, 2, 16}) {
+    Matrix x(1, n, 0, 3), y(1, n, 0, offset), expected(1, n);
+    x.random(random, -6, 3);
+    forward(two, LF_ELU, 0.5f, x, y);
+    for (int64_t first = 0; first < n; first += part) {
+      auto a = args<lf_activation_forward_args>();
+      a.m = 1, a.n = std::min(part, n - first), a.activation = LF_ELU, a.alpha = 0.5f;
+      a.x = x.data() + first, a.ldx = a.n, a.y = expected.data() + first, a.ldy = a.n;
+      two.activation_forward(a);
+    }
+    CHECK(differing(y, expected) == 0);
+    CHECK(y.gaps_untouched());
+  }
+}

@@ -73,7 +73,28 @@ void layers_allocate_nothing(const Context &context, int rounds) {
       Gradients gradients(layer, 0);
       CHECK(allocated_by_repeats(rounds, [&] { layer.forward(context, LF_TRAINING); }) == 0);
       CHECK(allocated_by_repeats(rounds, [&] { backward(context, layer, dy, gradients); }) == 0);
+      CHECK(allocated_by_repeats(rounds, [&] { backward(context, layer, dy, gradients, 1e-6f); }) == 0);
     }
+}
+
+void networks_allocate_nothing(const Context &context, int rounds) {
+  Random random(53);
+  Matrix w1(784, 300), w2(300, 100);
+  w1.random(random), w2.random(random);
+  lf_network_layer layers[2] = {args<lf_network_layer>(), args<lf_network_layer>()};
+  layers[0].n = 300, layers[0].k = 784, layers[0].w = w1.data(), layers[0].ldw = w1.stride();
+  layers[1].n = 100, layers[1].k = 300, layers[1].w = w2.data(), layers[1].ldw = w2.stride();
+  auto description = args<lf_network_args>();
+  description.count = 2, description.layers = layers;
+  const InferenceNetwork network = context.make_network(description);
+  for (const int64_t m : {1, 16, 200, 700}) {
+    Matrix x(m, 784), y(m, 100);
+    x.random(random);
+    auto a = args<lf_network_infer_args>();
+    a.m = m, a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
+    CAPTURE(m);
+    CHECK(allocated_by_repeats(rounds, [&] { context.network_infer(a, network); }) == 0);
+  }
 }
 
 } // namespace
@@ -101,12 +122,14 @@ TEST_CASE("on one thread a repeated call allocates nothing") {
   const Context one = context(1);
   products_allocate_nothing(one, 1);
   layers_allocate_nothing(one, 1);
+  networks_allocate_nothing(one, 1);
 }
 
 TEST_CASE("on an executor of the application's own a repeated call allocates nothing") {
   const Context own = in_place();
   products_allocate_nothing(own, 1);
   layers_allocate_nothing(own, 1);
+  networks_allocate_nothing(own, 1);
 }
 
 // Three rounds: a worker that wakes up late may allocate for itself, once, when it takes its first task.  What calls
@@ -115,4 +138,5 @@ TEST_CASE("on oneTBB a repeated call allocates nothing") {
   const Context two = context(2);
   products_allocate_nothing(two, 3);
   layers_allocate_nothing(two, 3);
+  networks_allocate_nothing(two, 3);
 }

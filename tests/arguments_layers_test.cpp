@@ -3,6 +3,21 @@
 
 using namespace lanefold::test;
 
+namespace {
+
+// Packed weights of n x k that live to the end of the program.
+lanefold::PackedWeights &packed_of(int64_t n, int64_t k) {
+  static const lanefold::Context context;
+  static std::vector<lanefold::PackedWeights> kept;
+  const std::vector<float> w(static_cast<size_t>(n * k), 1.0f);
+  auto a = lanefold::args<lf_pack_weights_args>();
+  a.n = n, a.k = k, a.w = w.data(), a.ldw = n;
+  kept.push_back(context.pack_weights(a));
+  return kept.back();
+}
+
+} // namespace
+
 TEST_CASE("activations find bad arguments") {
   using Forward = lf_activation_forward_args;
   const auto prepare_forward = [](Good<Forward> &g) {
@@ -104,6 +119,12 @@ TEST_CASE("batch normalization finds bad arguments") {
           {"k is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = -1; }},
           {"w is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.w = nullptr; }},
           {"folded_bias is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.folded_bias = nullptr; }},
+          {"batch_norm.running_var[1] is 1e-30", LF_INVALID_ARGUMENT,
+           [](auto &g) {
+             g.norm.eps = 1e-30f;
+             g.norm.running_var[1] = 1e-30f;
+             g.memory.floats[16 * 11 + 1] = 1e-30f;
+           }},
           {"ldf is 2, but folded_w has 3 columns", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldf = 2; }},
           {"batch_norm.running_mean", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.running_mean = nullptr; }},
           {"folded_bias overlaps folded_w", LF_INVALID_ARGUMENT,
@@ -139,6 +160,10 @@ TEST_CASE("dense layers find bad arguments") {
           {"bias is not aligned", LF_INVALID_ARGUMENT, [](auto &g) { g.args.bias = misaligned(g.args.bias); }},
           {"z overlaps", LF_INVALID_ARGUMENT, [](auto &g) { g.args.z = const_cast<float *>(g.args.x); }},
           {"y overlaps z", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = g.args.z; }},
+          {"k is 2, but packed has 3 rows", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.packed = packed_of(3, 3).get(); }},
+          {"n is 3, but packed has 5 columns", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.packed = packed_of(5, 2).get(); }},
           {"y overlaps bias", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = const_cast<float *>(g.args.bias) - 9; }},
       })));
   using Backward = lf_dense_backward_args;
@@ -174,6 +199,28 @@ TEST_CASE("dense layers find bad arguments") {
           {"lddx is 1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.lddx = 1; }},
           {"dx overlaps dw", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.args.dw + 1; }},
           {"dx overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = const_cast<float *>(g.args.x); }},
+          {"packed is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.flags = LF_UPDATE_PACKED; }},
+          {"k is 2, but packed has 3 rows", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.packed = packed_of(3, 3).get(); }},
+          {"learning_rate is -1", LF_INVALID_ARGUMENT,
+           [](auto &g) {
+             g.args.updated_w = const_cast<float *>(g.args.w);
+             g.args.learning_rate = -1;
+           }},
+          {"learning_rate", LF_INVALID_ARGUMENT,
+           [](auto &g) {
+             g.args.updated_w = const_cast<float *>(g.args.w);
+             g.args.learning_rate = not_a_number;
+           }},
+          {"w is NULL", LF_INVALID_ARGUMENT,
+           [](auto &g) {
+             g.args.updated_w = const_cast<float *>(g.args.w);
+             g.args.w = g.args.dx = nullptr;
+           }},
+          {"updated_w overlaps w", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.updated_w = const_cast<float *>(g.args.w) + 1; }},
+          {"updated_w overlaps x", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.updated_w = const_cast<float *>(g.args.x); }},
           {"dbias overlaps dy", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dbias = const_cast<float *>(g.args.dy); }},
       })));
 }
@@ -202,6 +249,24 @@ TEST_CASE("packing and inference find bad arguments") {
   prepare_pack(good_pack);
   CHECK(lf_pack_weights(context.get(), &good_pack.args, nullptr) == LF_INVALID_ARGUMENT);
   lf_packed_weights_destroy(nullptr);
+  using Unpack = lf_unpack_weights_args;
+  const auto prepare_unpack = [](Good<Unpack> &g) {
+    g.args.n = 3, g.args.k = 2;
+    g.args.w = g.memory.operand(0), g.args.ldw = 3;
+  };
+  const auto unpack = [](lf_context *context_, const Unpack *args) {
+    return lf_unpack_weights(context_, args, packed_of(3, 2).get());
+  };
+  check_faults<Unpack>(unpack, prepare_unpack,
+                       {
+                           {"n is 4, but packed has 3 columns", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 4; }},
+                           {"k is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = -1; }},
+                           {"w is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.w = nullptr; }},
+                           {"ldw is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldw = 2; }},
+                       });
+  Good<Unpack> good_unpack;
+  prepare_unpack(good_unpack);
+  CHECK(lf_unpack_weights(context.get(), &good_unpack.args, nullptr) == LF_INVALID_ARGUMENT);
 
   using Infer = lf_dense_infer_args;
   const auto prepare_infer = [](Good<Infer> &g) {

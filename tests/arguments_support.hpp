@@ -96,7 +96,7 @@ inline void prepare_norm(lf_batch_norm &norm, Memory &memory) {
 template <class Args> std::vector<Fault<Args>> with_norm_faults(std::vector<Fault<Args>> faults) {
   const std::vector<Fault<Args>> more = {
       {"batch_norm.struct_size", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.struct_size = 0; }},
-      {"batch_norm.flags", LF_UNSUPPORTED, [](auto &g) { g.norm.flags = 1; }},
+      {"batch_norm.flags", LF_UNSUPPORTED, [](auto &g) { g.norm.flags = 2; }},
       {"batch_norm.eps is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = 0; }},
       {"batch_norm.eps is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = -1; }},
       {"batch_norm.eps", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = not_a_number; }},

@@ -146,6 +146,9 @@ TEST_CASE("a step of training has the same bits everywhere, forward and backward
     Gradients gradients(expected, 0);
     expected.forward(subjects()[0].context, LF_TRAINING);
     backward(subjects()[0].context, expected, dy, gradients);
+    Layer updated = expected;
+    Gradients other(updated, 0);
+    backward(subjects()[0].context, updated, dy, other, 0.1f);
     for (const Subject &subject : subjects()) {
       Layer layer = elsewhere(fresh, random);
       Gradients g(layer, random.below(5));
@@ -164,6 +167,8 @@ TEST_CASE("a step of training has the same bits everywhere, forward and backward
       CHECK(differing(g.dbias, gradients.dbias) == 0);
       CHECK(differing(g.dgamma, gradients.dgamma) == 0);
       CHECK(differing(g.dbeta, gradients.dbeta) == 0);
+      backward(subject.context, layer, elsewhere(dy, random), g, 0.1f);
+      CHECK(differing(layer.w, updated.w) == 0);
     }
   }
 }

@@ -38,7 +38,7 @@ struct Layer {
     return &bn;
   }
 
-  void forward(const Context &context, uint32_t flags) {
+  void forward(const Context &context, uint32_t flags, const lf_packed_weights *packed = nullptr) {
     auto a = args<lf_dense_forward_args>();
     a.flags = flags;
     a.m = x.rows(), a.n = w.columns(), a.k = x.columns();
@@ -47,6 +47,7 @@ struct Layer {
     a.batch_norm = with_norm ? norm() : nullptr;
     a.activation = activation, a.alpha = alpha;
     a.z = z.data(), a.ldz = z.stride(), a.y = y.data(), a.ldy = y.stride();
+    a.packed = packed;
     context.dense_forward(a);
   }
 
@@ -85,14 +86,20 @@ struct Gradients {
   }
 };
 
-inline void backward(const Context &context, Layer &layer, const Matrix &dy, Gradients &g) {
+// rate: unless 0, w descends with it in place of dw, or the packed weights do.
+inline void backward(const Context &context, Layer &layer, const Matrix &dy, Gradients &g, float rate = 0,
+                     lf_packed_weights *packed = nullptr) {
   auto a = args<lf_dense_backward_args>();
   a.m = layer.x.rows(), a.n = layer.w.columns(), a.k = layer.x.columns();
   a.x = layer.x.data(), a.ldx = layer.x.stride(), a.w = layer.w.data(), a.ldw = layer.w.stride();
   a.batch_norm = layer.with_norm ? layer.norm() : nullptr;
   a.activation = layer.activation, a.alpha = layer.alpha;
   a.z = layer.z.data(), a.ldz = layer.z.stride(), a.y = layer.y.data(), a.ldy = layer.y.stride();
-  a.dy = dy.data(), a.lddy = dy.stride(), a.dw = g.dw.data(), a.lddw = g.dw.stride();
+  a.dy = dy.data(), a.lddy = dy.stride();
+  a.packed = packed, a.learning_rate = rate;
+  if (packed != nullptr) a.flags = LF_UPDATE_PACKED;
+  else if (rate > 0) a.updated_w = layer.w.data();
+  else a.dw = g.dw.data(), a.lddw = g.dw.stride();
   a.dbias = layer.with_bias ? g.dbias.data() : nullptr;
   a.dx = g.dx.data(), a.lddx = g.dx.stride();
   if (layer.with_norm) a.dgamma = g.dgamma.data(), a.dbeta = g.dbeta.data();

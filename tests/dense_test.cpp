@@ -219,3 +219,85 @@ TEST_CASE("an empty batch has zero gradients") {
     CHECK(g.dw(3, j) == 0.0f);
   }
 }
+
+TEST_CASE("the backward pass updates the weights with the bits of an optimizer's step, after dx has been computed") {
+  const Context one = context(1), three = context(3);
+  Random random(27);
+  for (const Shape &s : {Shape{2, 1, 1}, {200, 100, 300}, {33, 17, 65}, {1100, 10, 40}, {2, 300, 784}, {64, 33, 700}})
+    for (const bool with_norm : {false, true})
+      for (const bool keeps_dw : {false, true})
+        for (const Context *context : {&one, &three}) {
+          Layer layer(s.m, s.n, s.k, random, 2);
+          layer.with_norm = with_norm;
+          layer.forward(one, LF_TRAINING);
+          Matrix dy(s.m, s.n);
+          dy.random(random);
+          Gradients expected(layer, 1), g(layer, 1);
+          backward(one, layer, dy, expected);
+          Matrix w = layer.w;
+          for (int64_t i = 0; i < s.k; ++i) {
+            auto step = args<lf_optimizer_step_args>();
+            step.optimizer = LF_SGD, step.n = s.n, step.learning_rate = 0.3f;
+            step.w = w.data() + i * w.stride(), step.g = expected.dw.data() + i * expected.dw.stride();
+            one.optimizer_step(step);
+          }
+          auto a = args<lf_dense_backward_args>();
+          a.m = s.m, a.n = s.n, a.k = s.k;
+          a.x = layer.x.data(), a.ldx = layer.x.stride(), a.w = layer.w.data(), a.ldw = layer.w.stride();
+          a.updated_w = layer.w.data(), a.learning_rate = 0.3f;
+          a.batch_norm = with_norm ? layer.norm() : nullptr;
+          a.activation = layer.activation, a.alpha = layer.alpha;
+          a.z = layer.z.data(), a.ldz = layer.z.stride(), a.y = layer.y.data(), a.ldy = layer.y.stride();
+          a.dy = dy.data(), a.lddy = dy.stride();
+          if (keeps_dw) a.dw = g.dw.data(), a.lddw = g.dw.stride();
+          a.dx = g.dx.data(), a.lddx = g.dx.stride();
+          if (with_norm) a.dgamma = g.dgamma.data(), a.dbeta = g.dbeta.data();
+          context->dense_backward(a);
+          CAPTURE(layer);
+          CHECK(differing(layer.w, w) == 0);
+          CHECK(layer.w.gaps_untouched());
+          CHECK(differing(g.dx, expected.dx) == 0);
+          if (keeps_dw) CHECK(differing(g.dw, expected.dw) == 0);
+        }
+}
+
+TEST_CASE("weights that live packed train with the bits of those that do not, and come back when asked for") {
+  const Context one = context(1), three = context(3);
+  Random random(28);
+  for (const Shape &s : {Shape{2, 1, 1},
+                         {200, 100, 300},
+                         {3, 65, 90},
+                         {6, 40, 33},
+                         {33, 17, 65},
+                         {1100, 10, 40},
+                         {64, 33, 700},
+                         {20, 1100, 31},
+                         {300, 784, 50}})
+    for (const bool with_norm : {false, true})
+      for (const Context *context : {&one, &three}) {
+        Layer plain(s.m, s.n, s.k, random, 2);
+        plain.with_norm = with_norm, plain.with_bias = true;
+        Layer layer = plain;
+        PackedWeights packed = pack(*context, layer.w, false);
+        layer.w.nan(); // is not looked at
+        Matrix dy(s.m, s.n);
+        dy.random(random);
+        Gradients expected(plain, 1), g(layer, 1);
+        CAPTURE(layer);
+        for (int turn = 0; turn < 2; ++turn) {
+          plain.forward(one, LF_TRAINING);
+          backward(one, plain, dy, expected, 0.3f);
+          layer.forward(*context, LF_TRAINING, packed.get());
+          backward(*context, layer, dy, g, 0.3f, packed.get());
+          CHECK(differing(layer.y, plain.y) == 0);
+          CHECK(differing(layer.z, plain.z) == 0);
+          CHECK(differing(g.dx, expected.dx) == 0);
+          CHECK(differing(g.dgamma, expected.dgamma) == 0);
+        }
+        auto a = args<lf_unpack_weights_args>();
+        a.n = s.n, a.k = s.k, a.w = layer.w.data(), a.ldw = layer.w.stride();
+        one.unpack_weights(a, packed);
+        CHECK(differing(layer.w, plain.w) == 0);
+        CHECK(layer.w.gaps_untouched());
+      }
+}

@@ -84,6 +84,12 @@ static lf_status pack_weights(const lf_host *host, const lf_pack_weights_args *a
   return LF_OK;
 }
 
+static lf_status unpack_weights(const lf_host *host, const lf_unpack_weights_args *args, const void *packed) {
+  (void)host;
+  args->w[0] = *(const float *)packed;
+  return LF_OK;
+}
+
 static lf_status dense_infer(const lf_host *host, const lf_dense_infer_args *args, const void *packed) {
   (void)host;
   args->y[0] = *(const float *)packed;
@@ -107,6 +113,7 @@ static lf_status fill(const lf_host *host, lf_kernel_table *table) {
 #endif
   table->packed_weights_size = packed_weights_size;
   table->pack_weights = pack_weights;
+  table->unpack_weights = unpack_weights;
 #if !defined(FAKE_HALF_INFERENCE)
   table->dense_infer = dense_infer;
 #else

@@ -221,3 +221,89 @@ TEST_CASE("the gradient follows the formula, on any number of threads and blocks
       CHECK(differing(dbeta, dbeta3) == 0);
     }
 }
+
+TEST_CASE("the unbiased running variance is what a flag asks for, and nothing else changes") {
+  const Context one = context(1);
+  Random random(16);
+  for (const int64_t m : {2, 200, 700}) {
+    const int64_t n = 19;
+    Matrix x(m, n), y(m, n), unbiased_y(m, n);
+    x.random(random, -3, 5);
+    Norm biased(n, random), unbiased = biased;
+    const Matrix before = biased.running_var;
+    unbiased.bn.flags = LF_UNBIASED_RUNNING_VAR;
+    forward(one, LF_TRAINING, x, y, biased);
+    forward(one, LF_TRAINING, x, unbiased_y, unbiased);
+    CHECK(differing(y, unbiased_y) == 0);
+    CHECK(differing(biased.inv_std, unbiased.inv_std) == 0);
+    CHECK(differing(biased.running_mean, unbiased.running_mean) == 0);
+    for (int64_t j = 0; j < n; ++j) {
+      const double batch = moments(Doubles(x), j).variance * double(m) / double(m - 1);
+      const double keep = biased.bn.momentum;
+      REQUIRE(unbiased.running_var(0, j) == doctest::Approx(keep * before(0, j) + (1 - keep) * batch).epsilon(1e-6));
+    }
+  }
+}
+
+TEST_CASE("folding stays within the error that it reports, which is small") {
+  const Context one = context(1);
+  Random random(17);
+  for (const int64_t k : {0, 1, 40, 784}) {
+    const int64_t m = 20, n = 37;
+    const float largest = 3.0f;
+    Matrix x(m, k), w(k, n), bias(1, n), folded(k, n), folded_bias(1, n), bound(1, n), y(m, n);
+    x.random(random, -largest, largest);
+    w.random(random);
+    bias.random(random);
+    Norm norm(n, random);
+    norm.running_mean.random(random, -50, 50);
+    auto fold = args<lf_fold_batch_norm_args>();
+    fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.bias = bias.data();
+    fold.batch_norm = norm.get();
+    fold.folded_w = folded.data(), fold.ldf = folded.stride(), fold.folded_bias = folded_bias.data();
+    fold.error_bound = bound.data(), fold.largest_x = largest;
+    one.fold_batch_norm(fold);
+    auto dense = args<lf_dense_forward_args>();
+    dense.m = m, dense.n = n, dense.k = k, dense.x = x.data(), dense.ldx = x.stride();
+    dense.w = folded.data(), dense.ldw = folded.stride(), dense.bias = folded_bias.data();
+    dense.y = y.data(), dense.ldy = y.stride();
+    one.dense_forward(dense);
+    for (int64_t j = 0; j < n; ++j) {
+      const double s = norm.gamma(0, j) / std::sqrt(norm.running_var(0, j) + double(norm.bn.eps));
+      double weights = 0;
+      for (int64_t p = 0; p < k; ++p) weights += std::fabs(w(p, j) * s);
+      const double scale = weights * largest + std::fabs((double(bias(0, j)) - norm.running_mean(0, j)) * s) + 4;
+      CHECK(bound(0, j) <= 1.3 * double(k + 7) * 0x1p-24 * 2 * scale);
+      for (int64_t i = 0; i < m; ++i) {
+        double z = bias(0, j);
+        for (int64_t p = 0; p < k; ++p) z += double(x(i, p)) * w(p, j);
+        REQUIRE(std::fabs(y(i, j) - ((z - norm.running_mean(0, j)) * s + norm.beta(0, j))) <= bound(0, j));
+      }
+    }
+  }
+}
+
+TEST_CASE("a channel whose variance is small beside its mean is refused by name, and nothing is written") {
+  const Context one = context(1);
+  Random random(18);
+  const int64_t k = 3, n = 9;
+  Matrix w(k, n), folded(k, n), folded_bias(1, n);
+  w.random(random);
+  folded.nan();
+  Norm norm(n, random);
+  norm.bn.eps = 1e-8f;
+  norm.running_var(0, 6) = 0;
+  norm.running_mean(0, 6) = 0.5f; // 5000 deviations
+  auto fold = args<lf_fold_batch_norm_args>();
+  fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.batch_norm = norm.get();
+  fold.folded_w = folded.data(), fold.ldf = folded.stride(), fold.folded_bias = folded_bias.data();
+  CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_INVALID_ARGUMENT);
+  const std::string message = lf_last_error(one.get());
+  CHECK(message.find("channel 6") != std::string::npos);
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < n; ++j) CHECK(std::isnan(folded(i, j)));
+  norm.running_mean(0, 6) = 0.4f; // 4000
+  CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_OK);
+  norm.running_var(0, 2) = NAN;
+  CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_INVALID_ARGUMENT);
+}

@@ -1,4 +1,5 @@
-// Each layer is one call forward and one backward; each array of parameters one call of the optimizer.
+// Each layer is one call forward and one backward; each array of parameters one call of the optimizer, but that plain
+// descent of the weights is part of the backward call.
 #include "training_step.hpp"
 
 #include "inference.hpp"
@@ -14,7 +15,7 @@ TrainingStep::TrainingStep(const Context &context, Network &network, const Optim
     const auto n = static_cast<size_t>(layer.n);
     for (auto *matrix : {&b.z, &b.y, &b.dy}) matrix->resize(static_cast<size_t>(batch_size) * n);
     for (auto *vector : {&b.mean, &b.inv_std, &b.dbias, &b.dgamma, &b.dbeta}) vector->resize(n);
-    b.dw.resize(layer.w.size());
+    if (!descends()) b.dw.resize(layer.w.size());
     const std::vector<float> *arrays[] = {&layer.w, &layer.bias, &layer.gamma, &layer.beta};
     for (size_t j = 0; j < 4; ++j) {
       State &state = states_[4 * i + j];
@@ -39,7 +40,7 @@ TrainingStep::Result TrainingStep::run(const Batch &batch) {
     Layer &layer = network_.layers[i];
     Buffers &b = buffers_[i];
     State *state = states_.data() + 4 * i;
-    update(layer.w, b.dw, state[0]);
+    if (!descends()) update(layer.w, b.dw, state[0]);
     if (!layer.bias.empty()) update(layer.bias, b.dbias, state[1]);
     if (layer.gamma.empty()) continue;
     update(layer.gamma, b.dgamma, state[2]);
@@ -85,7 +86,8 @@ void TrainingStep::backward(size_t i, const float *x, float *dx, int64_t m) {
   }
   a.activation = description.activation_of(static_cast<int64_t>(i)), a.alpha = description.alpha;
   a.y = b.y.data(), a.ldy = layer.n, a.dy = b.dy.data(), a.lddy = layer.n;
-  a.dw = b.dw.data(), a.lddw = layer.n;
+  if (descends()) a.updated_w = layer.w.data(), a.learning_rate = optimizer_.learning_rate;
+  else a.dw = b.dw.data(), a.lddw = layer.n;
   a.dx = dx, a.lddx = layer.k;
   context_.dense_backward(a);
 }

@@ -25,14 +25,15 @@ public:
 
 private:
   struct Buffers {
-    std::vector<float> z, y, dy;      // batch x n
-    std::vector<float> mean, inv_std; // n
-    std::vector<float> dw, dbias, dgamma, dbeta;
+    std::vector<float> z, y, dy;                 // batch x n
+    std::vector<float> mean, inv_std;            // n
+    std::vector<float> dw, dbias, dgamma, dbeta; // dw: not where the weights descend with it
   };
   struct State {
     std::vector<float> v, s; // of one array of parameters
   };
 
+  bool descends() const { return optimizer_.kind == LF_SGD; }
   void forward(size_t layer, const float *x, int64_t m);
   void backward(size_t layer, const float *x, float *dx, int64_t m);
   void update(std::vector<float> &parameters, const std::vector<float> &gradient, State &state);

@@ -7,6 +7,7 @@
 #include <lanefold/dense.h>
 #include <lanefold/gemm.h>
 #include <lanefold/loss.h>
+#include <lanefold/network.h>
 #include <lanefold/norm.h>
 #include <lanefold/optimizer.h>
 #include <lanefold/status.h>

@@ -28,12 +28,25 @@ class PackedWeights {
 public:
   explicit PackedWeights(lf_packed_weights *packed) : packed_(packed) {}
   const lf_packed_weights *get() const { return packed_.get(); }
+  lf_packed_weights *get() { return packed_.get(); }
 
 private:
   struct Destroy {
     void operator()(lf_packed_weights *packed) const { lf_packed_weights_destroy(packed); }
   };
   std::unique_ptr<lf_packed_weights, Destroy> packed_;
+};
+
+class InferenceNetwork {
+public:
+  explicit InferenceNetwork(lf_network *network) : network_(network) {}
+  const lf_network *get() const { return network_.get(); }
+
+private:
+  struct Destroy {
+    void operator()(lf_network *network) const { lf_network_destroy(network); }
+  };
+  std::unique_ptr<lf_network, Destroy> network_;
 };
 
 // An lf_context.  Each call is the C function of that name (its header has the contract), and throws Error.
@@ -69,8 +82,20 @@ public:
     check(lf_pack_weights(get(), &a, &packed));
     return PackedWeights(packed);
   }
+  void unpack_weights(const lf_unpack_weights_args &a, const PackedWeights &packed) const {
+    check(lf_unpack_weights(get(), &a, packed.get()));
+  }
   void dense_infer(const lf_dense_infer_args &a, const PackedWeights &packed) const {
     check(lf_dense_infer(get(), &a, packed.get()));
+  }
+
+  InferenceNetwork make_network(const lf_network_args &a) const {
+    lf_network *network = nullptr;
+    check(lf_network_create(get(), &a, &network));
+    return InferenceNetwork(network);
+  }
+  void network_infer(const lf_network_infer_args &a, const InferenceNetwork &network) const {
+    check(lf_network_infer(get(), &a, network.get()));
   }
 
 private:

@@ -18,16 +18,19 @@ extern "C" {
  * is kept), and so may mean and inv_std (no backward pass will follow).  An empty batch (m = 0) leaves all as it is. */
 typedef struct lf_batch_norm {
   uint32_t struct_size;
-  uint32_t flags; /* 0 */
+  uint32_t flags; /* LF_UNBIASED_RUNNING_VAR */
   float eps;      /* > 0, finite */
   float momentum; /* 0..1: running = momentum * running + (1 - momentum) * batch; read in training only */
   const float *gamma;
   const float *beta;
   float *running_mean;
-  float *running_var; /* of the biased batch variance */
+  float *running_var; /* of the batch variance: biased, sum / m, or with the flag unbiased, sum / (m - 1) */
   float *mean;        /* of the batch */
   float *inv_std;     /* 1 / sqrt(batch variance + eps) */
 } lf_batch_norm;
+
+/* Of lf_batch_norm.flags, read in training only: what PyTorch keeps.  What normalizes the batch stays biased. */
+#define LF_UNBIASED_RUNNING_VAR 1u
 
 #define LF_TRAINING 1u /* normalize by the batch and update the running statistics; without it, by the running ones */
 
@@ -80,10 +83,17 @@ typedef struct lf_fold_batch_norm_args {
   float *folded_w;                 /* k x n; may be w itself, with the same stride */
   int64_t ldf;
   float *folded_bias; /* n; may be bias itself */
+  float *error_bound; /* n; NULL: not wanted */
+  float largest_x;    /* >= 0, finite; read with error_bound */
+  uint32_t reserved;  /* 0 */
 } lf_fold_batch_norm_args;
 
 /* s = gamma * (1 / sqrt(running_var + eps));  folded_w = w * s;  folded_bias = beta + (bias - running_mean) * s.
- * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED.  [thread-safe] */
+ * error_bound[j]: for every x with |x[p]| <= largest_x, x folded_w + folded_bias as lf_dense_infer computes it lies no
+ * further than this from the exact value of the layer and its normalization in column j.
+ * Where |bias - running_mean| >= 4096 sqrt(running_var + eps), the folded bias is so large beside the deviation that
+ * fewer than 12 bits would be left of it: such a channel is refused, and the message names it.
+ * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe] */
 LF_API lf_status lf_fold_batch_norm(lf_context *context, const lf_fold_batch_norm_args *args);
 
 #ifdef __cplusplus

@@ -45,10 +45,12 @@ typedef struct lf_kernel_table {
   uint32_t struct_size;
   uint32_t reserved;
   lf_status (*sgemm)(const lf_host *host, const lf_sgemm_args *args);
-  /* Bytes that packed weights take.  The three below come together or not at all. */
+  /* Bytes that packed weights take.  The four below come together or not at all. */
   uint64_t (*packed_weights_size)(const lf_pack_weights_args *args);
   lf_status (*pack_weights)(const lf_host *host, const lf_pack_weights_args *args, void *packed);
+  lf_status (*unpack_weights)(const lf_host *host, const lf_unpack_weights_args *args, const void *packed);
   lf_status (*dense_infer)(const lf_host *host, const lf_dense_infer_args *args, const void *packed);
+  /* Where args->packed is there, it points to what this plugin's pack_weights wrote. */
   lf_status (*dense_forward)(const lf_host *host, const lf_dense_forward_args *args);
   lf_status (*dense_backward)(const lf_host *host, const lf_dense_backward_args *args);
   lf_status (*batch_norm_forward)(const lf_host *host, const lf_batch_norm_forward_args *args);

@@ -48,15 +48,49 @@ inline gemm::Product weight_gradient(const lf_dense_backward_args *args, Gradien
           .ldc = gemm::stride_of(args->k, args->n, args->lddw)};
 }
 
-inline gemm::Product input_gradient(const lf_dense_backward_args *args, Gradient dz) {
+// Of packed weights the transpose is packed again, from panels of panel_columns.
+inline gemm::Product input_gradient(const lf_dense_backward_args *args, Gradient dz, int64_t panel_columns) {
+  const gemm::Operand plain{args->w, gemm::stride_of(args->k, args->n, args->ldw), true};
+  const gemm::Operand packed{reinterpret_cast<const float *>(args->packed), 0, true, panel_columns, args->k};
   return {.m = args->m,
           .n = args->k,
           .k = args->n,
           .a = {dz.data, gemm::stride_of(args->m, args->n, dz.stride), true},
-          .b = {args->w, gemm::stride_of(args->k, args->n, args->ldw), true},
+          .b = args->packed ? packed : plain,
           .c = args->dx,
           .ldc = gemm::stride_of(args->m, args->k, args->lddx)};
 }
+
+// w - rate * dw for a panel of dw that is still in cache, to `updated` and to the packed weights.
+template <class S, int Panel> struct Descend {
+  const float *w, *dw;
+  float *updated; // NULL: not wanted
+  float *packed;  // b_panels[ceil(n/Panel)][k][Panel]; NULL: not wanted
+  int64_t k, ldw, lddw;
+  float rate;
+
+  void operator()(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
+    if (updated) step(row, rows, {first, first + columns}, w, updated, ldw);
+    if (!packed) return;
+    for (int64_t j = first, next; j < first + columns; j = next) {
+      const int64_t panel = j / Panel * Panel;
+      next = smaller(panel + Panel, first + columns);
+      float *values = packed + panel * k - panel; // where column 0 of row 0 would lie, were the panel a matrix
+      step(row, rows, {j, next}, values, values, Panel);
+    }
+  }
+
+private:
+  void step(int64_t row, int64_t rows, Range columns, const float *from, float *to, int64_t stride) const {
+    using V = typename S::V;
+    simd::for_columns<S, 2>(columns.begin, columns.end, [&](const auto &column) {
+      for (int64_t i = row; i < row + rows; ++i)
+        for (int v = 0; v < std::remove_cvref_t<decltype(column)>::count; ++v)
+          column.store(to + i * stride, v,
+                       S::fma(V(-rate), column.load(dw + i * lddw, v), column.load(from + i * stride, v)));
+    });
+  }
+};
 
 // All scratch memory is had before anything is written.
 template <class Tile> lf_status backward(const lf_host *host, const lf_dense_backward_args *args) {
@@ -64,21 +98,27 @@ template <class Tile> lf_status backward(const lf_host *host, const lf_dense_bac
   const int64_t m = args->m, n = args->n;
   const bool is_dy = !args->batch_norm && args->activation == LF_IDENTITY;
   const Gradient place = is_dy ? Gradient{args->dy, args->lddy} : Gradient{nullptr, n};
-  gemm::Product dw = weight_gradient(args, place), dx = input_gradient(args, place);
+  gemm::Product dw = weight_gradient(args, place), dx = input_gradient(args, place, Tile::columns);
   const gemm::Plan dw_plan = gemm::choose<Tile>(dw, host->threads), dx_plan = gemm::choose<Tile>(dx, host->threads);
-  gemm::Multiply<Tile, gemm::Leave> make_dw(host, dw, dw_plan), make_dx(host, dx, dx_plan);
+  using Step = Descend<S, Tile::columns>;
+  float *packed = args->flags & LF_UPDATE_PACKED ? reinterpret_cast<float *>(args->packed) : nullptr;
+  Step descend{args->w, args->dw, args->updated_w, packed, args->k, args->ldw, dw.ldc, args->learning_rate};
+  gemm::Multiply<Tile, Step &> make_dw(host, dw, dw_plan, descend);
+  gemm::Multiply<Tile, gemm::Leave> make_dx(host, dx, dx_plan);
 
   const int64_t dz_floats = is_dy ? 0 : round_up(m * n, 16);
   const int64_t partial_floats = round_up(norm::Backward<S, activation::Identity>::scratch_floats(m, n), 16);
   const int64_t product_floats = larger(make_dw.scratch_floats(), args->dx ? make_dx.scratch_floats() : 0);
-  const Scratch scratch(host, dz_floats + partial_floats + product_floats);
+  const int64_t dw_floats = args->dw ? 0 : round_up(args->k * n, 16);
+  const Scratch scratch(host, dz_floats + dw_floats + partial_floats + product_floats);
   if (!scratch.valid()) return scratch.failure();
   float *dz = scratch.data(), *partial = dz + dz_floats, *panels = partial + partial_floats;
+  if (dw_floats > 0) descend.dw = dw.c = panels + product_floats, dw.ldc = descend.lddw = n;
   activation::with(args->activation, args->alpha,
                    [&](const auto &act) { make_dz<Tile>(host, args, act, dz, partial); });
   if (!is_dy) dw.b.data = dx.a.data = dz;
+  if (args->dx) make_dx.run(panels); // from w as it was
   make_dw.run(panels);
-  if (args->dx) make_dx.run(panels);
   return LF_OK;
 }
 

@@ -44,6 +44,7 @@ inline gemm::Product forward_product(const lf_dense_forward_args *args, float *z
           .b = {args->w, gemm::stride_of(args->k, args->n, args->ldw), false},
           .start = args->bias ? gemm::Start::bias : gemm::Start::zero,
           .bias = args->bias,
+          .packed_b = reinterpret_cast<const float *>(args->packed),
           .c = z,
           .ldc = gemm::stride_of(args->m, args->n, ldz)};
 }

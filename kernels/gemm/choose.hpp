@@ -83,7 +83,7 @@ template <class Tile> Place place_of_a(const Product &x) {
 }
 
 template <class Tile> Place place_of_b(const Product &x) {
-  if (x.packed_b || x.k == 0) return Place::packed;
+  if (x.packed_b || x.k == 0 || x.b.panel > 0) return Place::packed;
   if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
   if (x.m > most_rows_b_in_place) return x.k <= most_panel_depth ? Place::in_passing : Place::packed;
   const bool conflict = Tile::rows > low_tile_rows && x.b.stride % (page / 2) == 0;

@@ -86,7 +86,14 @@ void pack_panel(const Operand &source, int64_t line, int64_t lines, int64_t k0, 
   static_assert(Width % S::width == 0 || 2 * Width >= S::width, "a row spills over no more than the next one");
   if (kc == 0) return; // then the source may be anything
   const int there = static_cast<int>(smaller(lines, Width));
-  if (source.along_k) {
+  if (source.panel > 0) { // panel by panel of what was packed as the transpose
+    for (int64_t p = 0, next; p < kc; p = next) {
+      const int64_t index = (k0 + p) / source.panel, first = index * source.panel;
+      next = smaller(kc, first + source.panel - k0);
+      const Operand part{source.data + first * source.lines, source.panel, true};
+      pack_panel<S, Width>(part, line, lines, k0 + p - first, next - p, scale, panel + p * Width);
+    }
+  } else if (source.along_k) {
     if (scale == 1.0f) pack_transposed<Transposing<S>, Width, false>(source, line, there, k0, kc, scale, panel);
     else pack_transposed<Transposing<S>, Width, true>(source, line, there, k0, kc, scale, panel);
   } else {

@@ -12,6 +12,8 @@ struct Operand {
   const float *data;
   int64_t stride;
   bool along_k;
+  int64_t panel = 0; // along_k, and packed as the transpose: element k of a line lies in panel k / panel of b_panels
+  int64_t lines = 0; // of such an operand, all
 
   const float *at(int64_t line, int64_t k) const { return data + (along_k ? line * stride + k : k * stride + line); }
   int64_t line_stride() const { return along_k ? stride : 1; }

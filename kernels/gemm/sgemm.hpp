@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernels/gemm/multiply.hpp>
+#include <kernels/simd/columns.hpp>
 
 #include <lanefold/dense.h>
 #include <lanefold/gemm.h>
@@ -41,6 +42,20 @@ template <class Tile> lf_status sgemm(const lf_host *host, const lf_sgemm_args *
 
 template <class Tile> uint64_t packed_weights_size(const lf_pack_weights_args *args) {
   return static_cast<uint64_t>(round_up(args->n, Tile::columns) * args->k) * sizeof(float);
+}
+
+template <class Tile>
+lf_status unpack_weights(const lf_host *, const lf_unpack_weights_args *args, const void *packed) {
+  using S = typename Tile::Simd;
+  for (int64_t column = 0; column < args->n; column += Tile::columns) {
+    const float *panel = static_cast<const float *>(packed) + column * args->k;
+    simd::for_columns<S, Tile::vectors>(0, smaller(Tile::columns, args->n - column), [&](const auto &part) {
+      for (int64_t p = 0; p < args->k; ++p)
+        for (int v = 0; v < std::remove_cvref_t<decltype(part)>::count; ++v)
+          part.store(args->w + p * args->ldw + column, v, part.load(panel + p * Tile::columns, v));
+    });
+  }
+  return LF_OK;
 }
 
 template <class Tile> lf_status pack_weights(const lf_host *host, const lf_pack_weights_args *args, void *packed) {

@@ -1,0 +1,216 @@
+// A whole network in one call: rows go through all layers a few at a time, between two buffers that stay in cache.
+#include "runtime/operations.hpp"
+#include "runtime/packed_weights.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <vector>
+
+namespace lanefold::runtime {
+
+struct NetworkLayer {
+  std::unique_ptr<lf_packed_weights> weights;
+  std::vector<float> bias;
+  int32_t activation;
+  float alpha;
+};
+
+} // namespace lanefold::runtime
+
+struct lf_network {
+  std::vector<lanefold::runtime::NetworkLayer> layers;
+  int64_t widest; // of what lies between two layers
+};
+
+namespace lanefold::runtime {
+namespace {
+
+// Rows that go through all layers at once: 128 rows of 300 floats are 150 KB, twice; fewer would read the weights too
+// often.  With fewer than that for each thread, threads share the columns of each layer instead.
+constexpr int64_t most_rows = 128, least_rows = 32;
+constexpr int64_t floats_in_a_line = 16;
+
+lf_network_layer read_layer(Check &check, const lf_network_args &args, int64_t index) {
+  const auto *bytes = reinterpret_cast<const char *>(args.layers);
+  uint32_t size;
+  std::memcpy(&size, bytes, sizeof size);
+  return check.read("layer", reinterpret_cast<const lf_network_layer *>(bytes + index * size));
+}
+
+void check_layer(Check &check, lf_network_layer &layer, int64_t inputs) {
+  const bool transposed = (layer.flags & LF_TRANSPOSE_B) != 0;
+  check.flags("flags", layer.flags, LF_TRANSPOSE_B, "LF_TRANSPOSE_B");
+  check.sizes({{"n", layer.n}, {"k", layer.k}}, 1);
+  if (check.ok() && inputs > 0 && layer.k != inputs)
+    check.fail(LF_INVALID_ARGUMENT, "k is %lld, but the layer before has %lld columns", static_cast<long long>(layer.k),
+               static_cast<long long>(inputs));
+  check_activation(check, layer.activation, layer.alpha);
+  check.reads("w", layer.w, {transposed ? layer.n : layer.k, transposed ? layer.k : layer.n, layer.ldw, "ldw"});
+  if (layer.bias != nullptr) check.reads("bias", layer.bias, vector(layer.n));
+}
+
+// Folds w and bias into copies, of which the layer then consists.
+lf_status fold(lf_context &context, Check &check, const char *call, lf_network_layer &layer, std::vector<float> &w,
+               std::vector<float> &bias) {
+  const bool transposed = (layer.flags & LF_TRANSPOSE_B) != 0;
+  w.resize(static_cast<size_t>(layer.k * layer.n));
+  for (int64_t p = 0; p < layer.k; ++p)
+    for (int64_t j = 0; j < layer.n; ++j)
+      w[static_cast<size_t>(p * layer.n + j)] = layer.w[transposed ? j * layer.ldw + p : p * layer.ldw + j];
+  lf_fold_batch_norm_args args{};
+  args.struct_size = sizeof args;
+  args.k = layer.k, args.n = layer.n;
+  args.w = args.folded_w = w.data(), args.ldw = args.ldf = layer.n;
+  args.bias = layer.bias, args.folded_bias = bias.data();
+  args.batch_norm = layer.batch_norm;
+  check_arguments(check, args);
+  if (!check.ok()) return check.status();
+  args.folded_w = w.data();
+  layer.flags = 0, layer.w = w.data(), layer.ldw = layer.n;
+  return ask_chain(context, call, &lf_kernel_table::fold_batch_norm, args);
+}
+
+lf_status add_layer(lf_context &context, const lf_network_args &args, int64_t index, lf_network &network) {
+  const std::string call = "lf_network_create, layer " + std::to_string(index);
+  Check check(context.serial, call.c_str());
+  lf_network_layer layer = read_layer(check, args, index);
+  check_layer(check, layer, index == 0 ? 0 : network.layers.back().weights->n);
+  if (!check.ok()) return check.status();
+  NetworkLayer made{nullptr, std::vector<float>(static_cast<size_t>(layer.n)), layer.activation, layer.alpha};
+  std::vector<float> folded;
+  lf_status status = LF_OK;
+  if (layer.batch_norm != nullptr) status = fold(context, check, call.c_str(), layer, folded, made.bias);
+  else if (layer.bias != nullptr) std::copy(layer.bias, layer.bias + layer.n, made.bias.begin());
+  if (status != LF_OK) return status;
+  lf_pack_weights_args pack{};
+  pack.struct_size = sizeof pack;
+  pack.flags = layer.flags;
+  pack.n = layer.n, pack.k = layer.k, pack.w = layer.w, pack.ldw = layer.ldw;
+  status = pack_weights(context, call.c_str(), pack, made.weights);
+  if (status != LF_OK) return status;
+  if (index > 0) network.widest = std::max(network.widest, layer.k);
+  network.layers.push_back(std::move(made));
+  return LF_OK;
+}
+
+// Runs tasks in turn, in the thread that asks.
+void one_by_one(void *, int64_t count, lf_task task, void *arg) {
+  for (int64_t i = 0; i < count; ++i) task(arg, i);
+}
+
+// One call: pieces of rows, as many at once as there are lanes, each with two buffers of its own.
+class Inference {
+public:
+  Inference(lf_context &context, const lf_network_infer_args &args, const lf_network &network)
+      : context_(context), args_(args), network_(network) {
+    const int64_t threads = context.executor.threads();
+    const int64_t shared = threads > 1 ? std::min(threads, args.m / least_rows) : 1;
+    pieces_ = std::max((args.m + most_rows - 1) / most_rows, std::max<int64_t>(1, shared));
+    lanes_ = std::min(pieces_, threads);
+    const int64_t rows = (args.m + pieces_ - 1) / pieces_;
+    buffer_floats_ = (rows * network.widest + floats_in_a_line - 1) / floats_in_a_line * floats_in_a_line;
+  }
+
+  lf_status run() {
+    Call call(context_, "lf_network_infer");
+    float *buffers = nullptr;
+    if (buffer_floats_ > 0) {
+      buffers = static_cast<float *>(
+          context_.scratch.acquire(static_cast<uint64_t>(2 * lanes_ * buffer_floats_) * sizeof(float)));
+      if (buffers == nullptr)
+        return call.finish(call.host()->fail(call.host()->self, LF_OUT_OF_MEMORY, "scratch memory could not be had"),
+                           network_.layers[0].weights->plugin);
+    }
+    buffers_ = buffers;
+    if (pieces_ == 1) run_rows(call, *call.host(), 0, args_.m, buffers);
+    else
+      context_.executor.parallel_for(
+          lanes_, [](void *self, int64_t lane) { static_cast<Inference *>(self)->run_lane(lane); }, this);
+    if (buffers != nullptr) context_.scratch.release(buffers);
+    const lf_status status = status_.load();
+    return status == LF_OK ? status : call.finish(status, network_.layers[0].weights->plugin);
+  }
+
+private:
+  // Pieces are taken as they come, so that cores of unequal speed share evenly.
+  void run_lane(int64_t lane) {
+    Call call(context_, "lf_network_infer");
+    lf_host host = *call.host();
+    host.threads = 1;
+    host.parallel_for = one_by_one;
+    for (int64_t piece; (piece = next_.fetch_add(1)) < pieces_;) {
+      const int64_t begin = args_.m * piece / pieces_, end = args_.m * (piece + 1) / pieces_;
+      run_rows(call, host, begin, end - begin, buffers_ + 2 * lane * buffer_floats_);
+    }
+  }
+
+  void run_rows(Call &, const lf_host &host, int64_t first, int64_t rows, float *buffers) {
+    const float *x = args_.x + first * args_.ldx;
+    int64_t ldx = args_.ldx;
+    for (size_t i = 0; i < network_.layers.size(); ++i) {
+      const NetworkLayer &layer = network_.layers[i];
+      const bool last = i + 1 == network_.layers.size();
+      lf_dense_infer_args args{};
+      args.struct_size = sizeof args;
+      args.m = rows, args.n = layer.weights->n, args.k = layer.weights->k;
+      args.x = x, args.ldx = ldx, args.bias = layer.bias.data();
+      args.activation = layer.activation, args.alpha = layer.alpha;
+      args.y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * buffer_floats_;
+      args.ldy = last ? args_.ldy : args.n;
+      const lf_status status = layer.weights->plugin.table.dense_infer(&host, &args, layer.weights->data.get());
+      if (status != LF_OK) {
+        status_.store(status);
+        return;
+      }
+      x = args.y, ldx = args.ldy;
+    }
+  }
+
+  lf_context &context_;
+  const lf_network_infer_args &args_;
+  const lf_network &network_;
+  int64_t pieces_, lanes_, buffer_floats_;
+  float *buffers_ = nullptr;
+  std::atomic<int64_t> next_ = 0;
+  std::atomic<lf_status> status_ = LF_OK;
+};
+
+} // namespace
+} // namespace lanefold::runtime
+
+using namespace lanefold::runtime;
+
+lf_status lf_network_create(lf_context *context, const lf_network_args *given, lf_network **network) {
+  if (network != nullptr) *network = nullptr;
+  return guarded(context, "lf_network_create", [=](Check &check) {
+    check.present("network", network);
+    const lf_network_args args = check.read("args", given);
+    check.flags("flags", args.flags, 0, "none");
+    check.sizes({{"count", args.count}}, 1);
+    check.present("layers", args.layers);
+    if (!check.ok()) return check.status();
+    auto made = std::make_unique<lf_network>();
+    for (int64_t i = 0; i < args.count; ++i)
+      if (const lf_status status = add_layer(*context, args, i, *made); status != LF_OK) return status;
+    *network = made.release();
+    return LF_OK;
+  });
+}
+
+void lf_network_destroy(lf_network *network) { delete network; }
+
+lf_status lf_network_infer(lf_context *context, const lf_network_infer_args *given, const lf_network *network) {
+  return guarded(context, "lf_network_infer", [=](Check &check) {
+    check.present("network", network);
+    const lf_network_infer_args args = check.read("args", given);
+    check.flags("flags", args.flags, 0, "none");
+    check.sizes({{"m", args.m}});
+    if (!check.ok()) return check.status();
+    check.reads("x", args.x, {args.m, network->layers.front().weights->k, args.ldx, "ldx"});
+    check.writes("y", args.y, {args.m, network->layers.back().weights->n, args.ldy, "ldy"});
+    check.overlaps();
+    if (!check.ok() || args.m == 0) return check.status();
+    return Inference(*context, args, *network).run();
+  });
+}

@@ -1,0 +1,141 @@
+// Every one of the 2^32 floats through every function of one instruction set.  Without a file of digests the results are
+// held to the exact values, and their digests written; with one, they must be the same bits, which are as good.
+#include "functions.hpp"
+
+#include <lanefold/lanefold.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cfloat>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+namespace {
+
+struct Subject {
+  const char *name;
+  Function function;
+  double allowed;           // distance from the exact value, in ulps
+  double (*exact)(double);  // in double, whose error counts for nothing here
+  bool (*defined)(float x); // where the kernels use it
+};
+
+// exp and expm1 are asked for x <= 0 only, log for normal numbers.
+constexpr bool anywhere(float) { return true; }
+bool nonpositive(float x) { return !(x > 0); }
+bool normal(float x) { return !(x < FLT_MIN); }
+
+constexpr Subject subjects[] = {
+    {"exp", Function::exp, 1, std::exp, nonpositive},
+    {"expm1", Function::expm1, 1, std::expm1, nonpositive},
+    {"elu", Function::elu, 1, [](double x) { return x < 0 ? std::expm1(x) : x; }, anywhere},
+    {"selu", Function::selu, 2,
+     [](double x) { return 1.0507009873554804934 * (x < 0 ? 1.6732632423543772848 * std::expm1(x) : x); }, anywhere},
+    {"tanh", Function::tanh, 2, std::tanh, anywhere},
+    {"logistic", Function::logistic, 2, [](double x) { return 1 / (1 + std::exp(-x)); }, anywhere},
+    {"log", Function::log, 2, std::log, normal},
+};
+
+// Of a result of this size.
+double ulp(double exact) {
+  int exponent;
+  std::frexp(exact, &exponent);
+  return std::ldexp(1.0, std::max(exponent - 24, -149));
+}
+
+// How far y is from the exact value; infinite where one is NaN, or infinite, and the other is not.
+double distance(float y, double exact) {
+  if (std::isnan(exact) || std::isnan(y)) return std::isnan(exact) && std::isnan(y) ? 0 : INFINITY;
+  if (std::isinf(y) || std::isinf(exact)) return y == static_cast<float>(exact) ? 0 : INFINITY;
+  return std::abs(static_cast<double>(y) - exact) / ulp(exact);
+}
+
+struct Result {
+  double distance = 0; // the largest
+  float where = 0;
+  uint64_t digest = 0; // of all results, in any order of blocks
+};
+
+constexpr int64_t block = 1 << 16, blocks = int64_t{1} << 16;
+
+void run_block(const Subject &subject, bool against_exact, int64_t index, Result &result) {
+  static thread_local std::vector<float> x(block), y(block);
+  for (int64_t j = 0; j < block; ++j)
+    x[static_cast<size_t>(j)] = std::bit_cast<float>(static_cast<uint32_t>(index * block + j));
+  apply(subject.function, x.data(), y.data(), block);
+  constexpr uint64_t prime = 0x100000001b3; // of FNV-1a
+  uint64_t digest = 0xcbf29ce484222325 ^ static_cast<uint64_t>(index);
+  for (size_t j = 0; j < x.size(); ++j) {
+    if (!subject.defined(x[j])) continue;
+    digest = (digest ^ (std::isnan(y[j]) ? 0x7fc00000u : std::bit_cast<uint32_t>(y[j]))) * prime;
+    if (!against_exact) continue;
+    const double d = distance(y[j], subject.exact(static_cast<double>(x[j])));
+    if (d > result.distance) result.distance = d, result.where = x[j];
+  }
+  result.digest += digest;
+}
+
+Result run(const Subject &subject, bool against_exact) {
+  const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
+  std::atomic<int64_t> next = 0;
+  std::vector<Result> each(threads);
+  std::vector<std::thread> workers;
+  for (Result &result : each)
+    workers.emplace_back([&] {
+      for (int64_t index; (index = next++) < blocks;) run_block(subject, against_exact, index, result);
+    });
+  for (std::thread &worker : workers) worker.join();
+  Result all;
+  for (const Result &result : each) {
+    if (result.distance > all.distance) all.distance = result.distance, all.where = result.where;
+    all.digest += result.digest;
+  }
+  return all;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: %s DIGESTS\n", argv[0]);
+    return 2;
+  }
+  auto options = args<lf_context_options>();
+  options.isa = LANEFOLD_TESTED_ISA;
+  try {
+    const Context context(options);
+  } catch (const Error &error) {
+    std::printf("SKIPPED %s: %s\n", LANEFOLD_TESTED_ISA, error.what());
+    return 77;
+  }
+  std::ifstream known(argv[1]);
+  const bool against_exact = !known;
+  std::ofstream made;
+  if (against_exact) made.open(argv[1]);
+  bool good = true;
+  for (const Subject &subject : subjects) {
+    const Result result = run(subject, against_exact);
+    uint64_t expected = result.digest;
+    if (against_exact) made << result.digest << '\n';
+    else known >> expected;
+    const bool holds = result.distance <= subject.allowed && result.digest == expected;
+    good = good && holds;
+    if (against_exact)
+      std::printf("%-8s %-8s at most %.4f ulp, at %a (allowed %g): %s\n", LANEFOLD_TESTED_ISA, subject.name,
+                  result.distance, static_cast<double>(result.where), subject.allowed, holds ? "ok" : "FAILED");
+    else
+      std::printf("%-8s %-8s %s\n", LANEFOLD_TESTED_ISA, subject.name,
+                  holds ? "the same bits: ok" : "other bits: FAILED");
+    std::fflush(stdout);
+  }
+  made.close();
+  return good && made.good() ? 0 : 1;
+}
