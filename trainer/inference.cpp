@@ -1,4 +1,4 @@
-// Layer by layer, each one call.
+// Folded networks are one call, others one for each layer.
 #include "inference.hpp"
 
 #include <algorithm>
@@ -8,39 +8,45 @@ namespace lanefold::trainer {
 Inference::Inference(const Context &context, Network &network)
     : context_(context), network_(network), outputs_(network.layers.size()) {
   if (network.description.batch_norm) return;
+  std::vector<lf_network_layer> layers;
   for (const Layer &layer : network.layers) {
-    auto a = args<lf_pack_weights_args>();
+    auto &a = layers.emplace_back(args<lf_network_layer>());
     a.n = layer.n, a.k = layer.k;
-    a.w = layer.w.data(), a.ldw = layer.n;
-    packed_.push_back(context.pack_weights(a));
+    a.w = layer.w.data(), a.ldw = layer.n, a.bias = layer.bias.data();
+    a.activation = network.description.activation_of(static_cast<int64_t>(layers.size()) - 1);
+    a.alpha = network.description.alpha;
   }
+  auto a = args<lf_network_args>();
+  a.count = static_cast<int64_t>(layers.size()), a.layers = layers.data();
+  packed_ = context.make_network(a);
 }
 
 const float *Inference::logits(const float *x, int64_t m) {
+  const auto output = [&](size_t i) {
+    std::vector<float> &y = outputs_[i];
+    y.resize(std::max(y.size(), static_cast<size_t>(m * network_.layers[i].n)));
+    return y.data();
+  };
+  if (packed_) {
+    const size_t last = network_.layers.size() - 1;
+    auto a = args<lf_network_infer_args>();
+    a.m = m, a.x = x, a.ldx = network_.layers[0].k;
+    a.y = output(last), a.ldy = network_.outputs();
+    context_.network_infer(a, *packed_);
+    return a.y;
+  }
   const Description &description = network_.description;
   for (size_t i = 0; i < network_.layers.size(); ++i) {
     Layer &layer = network_.layers[i];
-    std::vector<float> &y = outputs_[i];
-    y.resize(std::max(y.size(), static_cast<size_t>(m * layer.n)));
-    const int32_t activation = description.activation_of(static_cast<int64_t>(i));
-    if (description.batch_norm) {
-      const lf_batch_norm bn = network_.batch_norm(layer);
-      auto a = args<lf_dense_forward_args>();
-      a.m = m, a.n = layer.n, a.k = layer.k;
-      a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
-      a.batch_norm = &bn;
-      a.activation = activation, a.alpha = description.alpha;
-      a.y = y.data(), a.ldy = layer.n;
-      context_.dense_forward(a);
-    } else {
-      auto a = args<lf_dense_infer_args>();
-      a.m = m, a.n = layer.n, a.k = layer.k;
-      a.x = x, a.ldx = layer.k, a.bias = layer.bias.data();
-      a.activation = activation, a.alpha = description.alpha;
-      a.y = y.data(), a.ldy = layer.n;
-      context_.dense_infer(a, packed_[i]);
-    }
-    x = y.data();
+    const lf_batch_norm bn = network_.batch_norm(layer);
+    auto a = args<lf_dense_forward_args>();
+    a.m = m, a.n = layer.n, a.k = layer.k;
+    a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
+    a.batch_norm = &bn;
+    a.activation = description.activation_of(static_cast<int64_t>(i)), a.alpha = description.alpha;
+    a.y = output(i), a.ldy = layer.n;
+    context_.dense_forward(a);
+    x = a.y;
   }
   return x;
 }

@@ -1,15 +1,17 @@
-// Predictions of a network: with normalization by its running statistics, or, without normalization (folded), on packed
-// weights.
+// Predictions of a network: with normalization by its running statistics, or, without normalization (folded), in one
+// call on packed weights.
 #pragma once
 
 #include "batches.hpp"
 #include "network.hpp"
 
+#include <optional>
+
 namespace lanefold::trainer {
 
 class Inference {
 public:
-  // Keeps references: context and network outlive it.  Packed weights are copies; make a new one after training.
+  // Keeps references: context and network outlive it.  What it packs are copies; make a new one after training.
   Inference(const Context &context, Network &network);
 
   // Logits, m x outputs, of x, m x features; valid until the next call.
@@ -18,8 +20,8 @@ public:
 private:
   const Context &context_;
   Network &network_;
-  std::vector<PackedWeights> packed_;       // one a layer, if there is no normalization
-  std::vector<std::vector<float>> outputs_; // one a layer
+  std::optional<InferenceNetwork> packed_;  // if there is no normalization
+  std::vector<std::vector<float>> outputs_; // one a layer; of a packed network only the last
 };
 
 struct Evaluation {
