@@ -47,6 +47,7 @@ bool check_arguments(Check &check, lf_dense_backward_args &args) {
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
   check_activation(check, args.activation, args.alpha);
   check.reads("x", args.x, {args.m, args.k, args.ldx, "ldx"});
+  check.flags("reserved", args.reserved, 0, "none");
   const bool updates_packed = (args.flags & LF_UPDATE_PACKED) != 0;
   const bool updates = args.updated_w != nullptr || updates_packed;
   if (updates_packed && !check.sizes_only()) check.present("packed", args.packed);

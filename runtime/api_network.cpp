@@ -26,16 +26,21 @@ struct lf_network {
 namespace lanefold::runtime {
 namespace {
 
-// Rows that go through all layers at once: 128 rows of 300 floats are 150 KB, twice; fewer would read the weights too
-// often.  With fewer than that for each thread, threads share the columns of each layer instead.
-constexpr int64_t most_rows = 128, least_rows = 32;
+// Rows that go through all layers at once: so many that a buffer has about 160 KB, for two stay in cache with the weights;
+// fewer rows would read the weights too often.  Threads share the rows if each has 32 or more, else the columns.
+constexpr int64_t buffer_floats = 40960, most_rows = 128, fewest_rows = 16, least_rows_of_a_thread = 32;
 constexpr int64_t floats_in_a_line = 16;
 
 lf_network_layer read_layer(Check &check, const lf_network_args &args, int64_t index) {
   const auto *bytes = reinterpret_cast<const char *>(args.layers);
   uint32_t size;
   std::memcpy(&size, bytes, sizeof size);
-  return check.read("layer", reinterpret_cast<const lf_network_layer *>(bytes + index * size));
+  const auto *given = reinterpret_cast<const lf_network_layer *>(bytes + index * size);
+  // Before the rest is read: an element of another size would reach beyond its place.
+  uint32_t own_size;
+  std::memcpy(&own_size, given, sizeof own_size);
+  if (own_size != size) check.fail(LF_INVALID_ARGUMENT, "struct_size is %u, but that of layer 0 is %u", own_size, size);
+  return check.ok() ? check.read("layer", given) : lf_network_layer{};
 }
 
 void check_layer(Check &check, lf_network_layer &layer, int64_t inputs) {
@@ -61,12 +66,11 @@ lf_status fold(lf_context &context, Check &check, const char *call, lf_network_l
   lf_fold_batch_norm_args args{};
   args.struct_size = sizeof args;
   args.k = layer.k, args.n = layer.n;
-  args.w = args.folded_w = w.data(), args.ldw = args.ldf = layer.n;
+  args.w = w.data(), args.folded_w = w.data(), args.ldw = args.ldf = layer.n;
   args.bias = layer.bias, args.folded_bias = bias.data();
   args.batch_norm = layer.batch_norm;
   check_arguments(check, args);
   if (!check.ok()) return check.status();
-  args.folded_w = w.data();
   layer.flags = 0, layer.w = w.data(), layer.ldw = layer.n;
   return ask_chain(context, call, &lf_kernel_table::fold_batch_norm, args);
 }
@@ -99,53 +103,54 @@ void one_by_one(void *, int64_t count, lf_task task, void *arg) {
   for (int64_t i = 0; i < count; ++i) task(arg, i);
 }
 
-// One call: pieces of rows, as many at once as there are lanes, each with two buffers of its own.
+// One call: pieces of rows.  Lanes take them as they come, each with two buffers of its own, so that cores of unequal
+// speed share evenly; or all threads share each piece.
 class Inference {
 public:
   Inference(lf_context &context, const lf_network_infer_args &args, const lf_network &network)
       : context_(context), args_(args), network_(network) {
     const int64_t threads = context.executor.threads();
-    const int64_t shared = threads > 1 ? std::min(threads, args.m / least_rows) : 1;
-    pieces_ = std::max((args.m + most_rows - 1) / most_rows, std::max<int64_t>(1, shared));
-    lanes_ = std::min(pieces_, threads);
-    const int64_t rows = (args.m + pieces_ - 1) / pieces_;
-    buffer_floats_ = (rows * network.widest + floats_in_a_line - 1) / floats_in_a_line * floats_in_a_line;
+    lanes_ = args.m >= threads * least_rows_of_a_thread ? threads : 1;
+    const int64_t rows = std::clamp(buffer_floats / std::max<int64_t>(1, network.widest), fewest_rows, most_rows);
+    pieces_ = round_up((args.m - 1) / rows + 1, lanes_);
+    lane_floats_ = 2 * round_up(((args.m - 1) / pieces_ + 1) * network.widest, floats_in_a_line);
   }
 
   lf_status run() {
-    Call call(context_, "lf_network_infer");
-    float *buffers = nullptr;
-    if (buffer_floats_ > 0) {
-      buffers = static_cast<float *>(
-          context_.scratch.acquire(static_cast<uint64_t>(2 * lanes_ * buffer_floats_) * sizeof(float)));
-      if (buffers == nullptr)
-        return call.finish(call.host()->fail(call.host()->self, LF_OUT_OF_MEMORY, "scratch memory could not be had"),
-                           network_.layers[0].weights->plugin);
+    Call call(context_, name);
+    if (lane_floats_ > 0) {
+      const auto bytes = static_cast<uint64_t>(lanes_ * lane_floats_) * sizeof(float);
+      buffers_ = static_cast<float *>(context_.scratch.acquire(bytes));
+      if (buffers_ == nullptr)
+        return note_error(context_.serial, LF_OUT_OF_MEMORY, name, "scratch memory could not be had");
     }
-    buffers_ = buffers;
-    if (pieces_ == 1) run_rows(call, *call.host(), 0, args_.m, buffers);
-    else
-      context_.executor.parallel_for(
-          lanes_, [](void *self, int64_t lane) { static_cast<Inference *>(self)->run_lane(lane); }, this);
-    if (buffers != nullptr) context_.scratch.release(buffers);
-    const lf_status status = status_.load();
-    return status == LF_OK ? status : call.finish(status, network_.layers[0].weights->plugin);
+    if (lanes_ == 1) run_pieces(call, *call.host(), buffers_);
+    else context_.executor.parallel_for(lanes_, run_lane, this);
+    if (buffers_ != nullptr) context_.scratch.release(buffers_);
+    return failed_ ? note_error(context_.serial, status_, name, message_) : LF_OK;
   }
 
 private:
-  // Pieces are taken as they come, so that cores of unequal speed share evenly.
-  void run_lane(int64_t lane) {
-    Call call(context_, "lf_network_infer");
+  static constexpr const char *name = "lf_network_infer";
+
+  static int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
+
+  static void run_lane(void *self, int64_t lane) {
+    auto &inference = *static_cast<Inference *>(self);
+    Call call(inference.context_, name);
     lf_host host = *call.host();
     host.threads = 1;
     host.parallel_for = one_by_one;
-    for (int64_t piece; (piece = next_.fetch_add(1)) < pieces_;) {
-      const int64_t begin = args_.m * piece / pieces_, end = args_.m * (piece + 1) / pieces_;
-      run_rows(call, host, begin, end - begin, buffers_ + 2 * lane * buffer_floats_);
-    }
+    inference.run_pieces(call, host, inference.buffers_ + lane * inference.lane_floats_);
   }
 
-  void run_rows(Call &, const lf_host &host, int64_t first, int64_t rows, float *buffers) {
+  void run_pieces(Call &call, const lf_host &host, float *buffers) {
+    const int64_t rows = args_.m / pieces_, larger = args_.m % pieces_; // so many pieces have a row more
+    for (int64_t piece; !failed_ && (piece = next_.fetch_add(1)) < pieces_;)
+      run_rows(call, host, piece * rows + std::min(piece, larger), rows + (piece < larger), buffers);
+  }
+
+  void run_rows(Call &call, const lf_host &host, int64_t first, int64_t rows, float *buffers) {
     const float *x = args_.x + first * args_.ldx;
     int64_t ldx = args_.ldx;
     for (size_t i = 0; i < network_.layers.size(); ++i) {
@@ -156,24 +161,31 @@ private:
       args.m = rows, args.n = layer.weights->n, args.k = layer.weights->k;
       args.x = x, args.ldx = ldx, args.bias = layer.bias.data();
       args.activation = layer.activation, args.alpha = layer.alpha;
-      args.y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * buffer_floats_;
+      args.y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * (lane_floats_ / 2);
       args.ldy = last ? args_.ldy : args.n;
       const lf_status status = layer.weights->plugin.table.dense_infer(&host, &args, layer.weights->data.get());
-      if (status != LF_OK) {
-        status_.store(status);
-        return;
-      }
+      if (status != LF_OK) return fail(call, status, i);
       x = args.y, ldx = args.ldy;
     }
+  }
+
+  // The first failure is the one that counts.
+  void fail(const Call &call, lf_status status, size_t layer) {
+    if (failed_.exchange(true)) return;
+    status_ = status;
+    std::snprintf(message_, sizeof message_, "layer %zu: %s", layer,
+                  call.message()[0] != 0 ? call.message() : lf_status_name(status));
   }
 
   lf_context &context_;
   const lf_network_infer_args &args_;
   const lf_network &network_;
-  int64_t pieces_, lanes_, buffer_floats_;
+  int64_t pieces_, lanes_, lane_floats_;
   float *buffers_ = nullptr;
   std::atomic<int64_t> next_ = 0;
-  std::atomic<lf_status> status_ = LF_OK;
+  std::atomic<bool> failed_ = false;
+  lf_status status_ = LF_OK;
+  char message_[message_size];
 };
 
 } // namespace

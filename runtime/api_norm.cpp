@@ -41,14 +41,21 @@ constexpr float most_deviations = 4096;
 
 void check_foldable(Check &check, const lf_batch_norm &norm, const float *bias, int64_t n) {
   for (int64_t j = 0; j < n && check.ok(); ++j) {
+    const auto channel = static_cast<long long>(j);
+    if (!(norm.running_var[j] >= 0)) {
+      check.fail(LF_INVALID_ARGUMENT, "batch_norm.running_var[%lld] is %g, which is no variance", channel,
+                 static_cast<double>(norm.running_var[j]));
+      return;
+    }
+    if (norm.gamma[j] == 0) continue; // folds exactly, to beta
     const float distance = std::abs((bias == nullptr ? 0.0f : bias[j]) - norm.running_mean[j]);
-    if (!(distance < most_deviations * std::sqrt(norm.running_var[j] + norm.eps)))
+    const float deviation = std::sqrt(norm.running_var[j] + norm.eps);
+    if (!(distance < most_deviations * deviation))
       check.fail(
           LF_INVALID_ARGUMENT,
-          "batch_norm.running_var[%lld] is %g, too small beside running_mean %g: folded, channel %lld would keep "
-          "fewer than 12 bits",
-          static_cast<long long>(j), static_cast<double>(norm.running_var[j]),
-          static_cast<double>(norm.running_mean[j]), static_cast<long long>(j));
+          "channel %lld cannot be folded: bias and batch_norm.running_mean are %g apart, and sqrt(running_var + eps) "
+          "is only %g: fewer than 12 bits would be left",
+          channel, static_cast<double>(distance), static_cast<double>(deviation));
   }
 }
 
@@ -108,6 +115,7 @@ bool check_arguments(Check &check, lf_fold_batch_norm_args &args) {
                 "0 or more and finite");
     check.writes("error_bound", args.error_bound, vector(args.n));
   }
+  check.flags("reserved", args.reserved, 0, "none");
   check.overlaps();
   if (check.ok() && !check.sizes_only()) check_foldable(check, *args.batch_norm, args.bias, args.n);
   return args.n > 0;

@@ -89,7 +89,7 @@ std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest)
   return "";
 }
 
-bool has_part_of_inference(const lf_kernel_table &table) {
+bool has_part_of_packing(const lf_kernel_table &table) {
   const int parts = (table.packed_weights_size != nullptr) + (table.pack_weights != nullptr) +
                     (table.unpack_weights != nullptr) + (table.dense_infer != nullptr);
   return parts != 0 && parts != 4;
@@ -162,7 +162,7 @@ std::optional<LoadedPlugin> load(Candidate &candidate, const lf_host &host) {
     refuse(candidate, std::string("offers no operations: ") + lf_status_name(status));
     return std::nullopt;
   }
-  if (has_part_of_inference(plugin.table)) {
+  if (has_part_of_packing(plugin.table)) {
     refuse(candidate, "offers only a part of packed_weights_size, pack_weights, unpack_weights and dense_infer");
     return std::nullopt;
   }

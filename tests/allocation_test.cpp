@@ -74,6 +74,9 @@ void layers_allocate_nothing(const Context &context, int rounds) {
       CHECK(allocated_by_repeats(rounds, [&] { layer.forward(context, LF_TRAINING); }) == 0);
       CHECK(allocated_by_repeats(rounds, [&] { backward(context, layer, dy, gradients); }) == 0);
       CHECK(allocated_by_repeats(rounds, [&] { backward(context, layer, dy, gradients, 1e-6f); }) == 0);
+      PackedWeights living = pack(context, layer.w, false);
+      CHECK(allocated_by_repeats(rounds, [&] { layer.forward(context, LF_TRAINING, living.get()); }) == 0);
+      CHECK(allocated_by_repeats(rounds, [&] { backward(context, layer, dy, gradients, 1e-6f, living.get()); }) == 0);
     }
 }
 

@@ -1,6 +1,8 @@
 // Bad arguments of activations, batch normalization, dense layers and packed weights.
 #include "arguments_support.hpp"
 
+#include <deque>
+
 using namespace lanefold::test;
 
 namespace {
@@ -8,7 +10,7 @@ namespace {
 // Packed weights of n x k that live to the end of the program.
 lanefold::PackedWeights &packed_of(int64_t n, int64_t k) {
   static const lanefold::Context context;
-  static std::vector<lanefold::PackedWeights> kept;
+  static std::deque<lanefold::PackedWeights> kept;
   const std::vector<float> w(static_cast<size_t>(n * k), 1.0f);
   auto a = lanefold::args<lf_pack_weights_args>();
   a.n = n, a.k = k, a.w = w.data(), a.ldw = n;
@@ -119,12 +121,13 @@ TEST_CASE("batch normalization finds bad arguments") {
           {"k is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = -1; }},
           {"w is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.w = nullptr; }},
           {"folded_bias is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.folded_bias = nullptr; }},
-          {"batch_norm.running_var[1] is 1e-30", LF_INVALID_ARGUMENT,
+          {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 9; }},
+          {"largest_x is -1", LF_INVALID_ARGUMENT,
            [](auto &g) {
-             g.norm.eps = 1e-30f;
-             g.norm.running_var[1] = 1e-30f;
-             g.memory.floats[16 * 11 + 1] = 1e-30f;
+             g.args.error_bound = g.memory.operand(4);
+             g.args.largest_x = -1;
            }},
+          {"error_bound overlaps", LF_INVALID_ARGUMENT, [](auto &g) { g.args.error_bound = g.args.folded_bias + 1; }},
           {"ldf is 2, but folded_w has 3 columns", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldf = 2; }},
           {"batch_norm.running_mean", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.running_mean = nullptr; }},
           {"folded_bias overlaps folded_w", LF_INVALID_ARGUMENT,
@@ -200,6 +203,7 @@ TEST_CASE("dense layers find bad arguments") {
           {"dx overlaps dw", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.args.dw + 1; }},
           {"dx overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = const_cast<float *>(g.args.x); }},
           {"packed is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.flags = LF_UPDATE_PACKED; }},
+          {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 77; }},
           {"k is 2, but packed has 3 rows", LF_INVALID_ARGUMENT,
            [](auto &g) { g.args.packed = packed_of(3, 3).get(); }},
           {"learning_rate is -1", LF_INVALID_ARGUMENT,

@@ -294,6 +294,7 @@ TEST_CASE("weights that live packed train with the bits of those that do not, an
           CHECK(differing(g.dx, expected.dx) == 0);
           CHECK(differing(g.dgamma, expected.dgamma) == 0);
         }
+        CHECK(differing(g.dw, Gradients(layer, 1).dw) == 0); // was not asked for
         auto a = args<lf_unpack_weights_args>();
         a.n = s.n, a.k = s.k, a.w = layer.w.data(), a.ldw = layer.w.stride();
         one.unpack_weights(a, packed);

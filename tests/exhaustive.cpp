@@ -46,6 +46,7 @@ constexpr Subject subjects[] = {
 
 // Of a result of this size.
 double ulp(double exact) {
+  if (exact == 0) return 0x1p-149;
   int exponent;
   std::frexp(exact, &exponent);
   return std::ldexp(1.0, std::max(exponent - 24, -149));
@@ -55,6 +56,7 @@ double ulp(double exact) {
 double distance(float y, double exact) {
   if (std::isnan(exact) || std::isnan(y)) return std::isnan(exact) && std::isnan(y) ? 0 : INFINITY;
   if (std::isinf(y) || std::isinf(exact)) return y == static_cast<float>(exact) ? 0 : INFINITY;
+  if (exact == 0 && std::signbit(exact) != std::signbit(y)) return INFINITY;
   return std::abs(static_cast<double>(y) - exact) / ulp(exact);
 }
 
@@ -136,6 +138,9 @@ int main(int argc, char **argv) {
                   holds ? "the same bits: ok" : "other bits: FAILED");
     std::fflush(stdout);
   }
-  made.close();
-  return good && made.good() ? 0 : 1;
+  if (against_exact) {
+    made.close();
+    good = good && made.good();
+  }
+  return good ? 0 : 1;
 }

@@ -147,7 +147,8 @@ TEST_CASE("a layer that cannot be, or does not fit the one before, is named") {
   CHECK(message([&] { layers[1].activation = 99; }).find("layer 1: activation is 99") != std::string::npos);
   CHECK(message([&] { layers[0].n = 0; }).find("layer 0: n is 0") != std::string::npos);
   CHECK(message([&] { layers[1].flags = 1u << 30; }).find("layer 1: flags") != std::string::npos);
-  CHECK(message([&] { layers[1].struct_size = 4; }).find("struct_size is 4") != std::string::npos);
+  CHECK(message([&] { layers[1].struct_size = 4; }).find("layer 1: struct_size is 4, but that of layer 0 is") !=
+        std::string::npos);
   CHECK(message([&] { a.count = 0; }).find("count is 0") != std::string::npos);
   CHECK(message([&] { a.layers = nullptr; }).find("layers is NULL") != std::string::npos);
   const InferenceNetwork network = one.make_network(a);

@@ -289,7 +289,7 @@ TEST_CASE("a channel whose variance is small beside its mean is refused by name,
   const int64_t k = 3, n = 9;
   Matrix w(k, n), folded(k, n), folded_bias(1, n);
   w.random(random);
-  folded.nan();
+  folded.nan(), folded_bias.nan();
   Norm norm(n, random);
   norm.bn.eps = 1e-8f;
   norm.running_var(0, 6) = 0;
@@ -298,12 +298,52 @@ TEST_CASE("a channel whose variance is small beside its mean is refused by name,
   fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.batch_norm = norm.get();
   fold.folded_w = folded.data(), fold.ldf = folded.stride(), fold.folded_bias = folded_bias.data();
   CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_INVALID_ARGUMENT);
-  const std::string message = lf_last_error(one.get());
-  CHECK(message.find("channel 6") != std::string::npos);
-  for (int64_t i = 0; i < k; ++i)
-    for (int64_t j = 0; j < n; ++j) CHECK(std::isnan(folded(i, j)));
+  CHECK(std::string(lf_last_error(one.get())).find("channel 6") != std::string::npos);
+  for (int64_t j = 0; j < n; ++j) {
+    CHECK(std::isnan(folded_bias(0, j)));
+    for (int64_t i = 0; i < k; ++i) CHECK(std::isnan(folded(i, j)));
+  }
+  const float gamma = norm.gamma(0, 6);
+  norm.gamma(0, 6) = 0; // folds exactly
+  CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_OK);
+  CHECK(folded_bias(0, 6) == norm.beta(0, 6));
+  norm.gamma(0, 6) = gamma;
   norm.running_mean(0, 6) = 0.4f; // 4000
   CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_OK);
-  norm.running_var(0, 2) = NAN;
-  CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_INVALID_ARGUMENT);
+  for (const float value : {NAN, -0.25f}) {
+    norm.running_var(0, 2) = value;
+    CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_INVALID_ARGUMENT);
+    CHECK(std::string(lf_last_error(one.get())).find("running_var[2]") != std::string::npos);
+  }
+}
+
+TEST_CASE("the error that folding reports holds below the smallest normal number") {
+  const Context one = context(1);
+  struct Tiny {
+    float w, gamma, x;
+    int64_t k;
+  };
+  for (const Tiny &t :
+       {Tiny{1e-20f, 1e-30f, 1e30f, 1}, {1.5e-10f, 1e-32f, 1e30f, 4}, {1e-20f, 1, 1e-20f, 1}, {1e-3f, 1, 1e-40f, 3}}) {
+    Random random(19);
+    Matrix x(1, t.k), w(t.k, 1), folded(t.k, 1), folded_bias(1, 1), bound(1, 1), y(1, 1);
+    x.fill([&](int64_t, int64_t) { return t.x; });
+    w.fill([&](int64_t, int64_t) { return t.w; });
+    Norm norm(1, random);
+    norm.gamma(0, 0) = t.gamma, norm.beta(0, 0) = norm.running_mean(0, 0) = 0, norm.running_var(0, 0) = 1;
+    auto fold = args<lf_fold_batch_norm_args>();
+    fold.k = t.k, fold.n = 1, fold.w = w.data(), fold.ldw = 1, fold.batch_norm = norm.get();
+    fold.folded_w = folded.data(), fold.ldf = 1, fold.folded_bias = folded_bias.data();
+    fold.error_bound = bound.data(), fold.largest_x = t.x;
+    one.fold_batch_norm(fold);
+    auto pack = args<lf_pack_weights_args>();
+    pack.n = 1, pack.k = t.k, pack.w = folded.data(), pack.ldw = 1;
+    auto infer = args<lf_dense_infer_args>();
+    infer.m = infer.n = 1, infer.k = t.k, infer.x = x.data(), infer.ldx = t.k, infer.bias = folded_bias.data();
+    infer.y = y.data(), infer.ldy = 1;
+    one.dense_infer(infer, one.pack_weights(pack));
+    const double exact = double(t.k) * t.x * t.w * t.gamma / std::sqrt(1 + double(norm.bn.eps));
+    CAPTURE(t.k);
+    CHECK(std::fabs(y(0, 0) - exact) <= bound(0, 0));
+  }
 }

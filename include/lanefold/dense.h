@@ -94,14 +94,16 @@ typedef struct lf_dense_backward_args {
   float *dbeta;  /* n; NULL without batch_norm */
   /* k x n, stride ldw: w - learning_rate * dw, as LF_SGD (optimizer.h) has it, after dx; w itself, mostly.  NULL: no. */
   float *updated_w;
-  float learning_rate;       /* >= 0, finite; read with updated_w or LF_UPDATE_PACKED */
-  uint32_t reserved;         /* 0 */
-  lf_packed_weights *packed; /* k x n, in place of w, which is not looked at; NULL: w */
+  float learning_rate; /* >= 0, finite; read with updated_w or LF_UPDATE_PACKED */
+  uint32_t reserved;   /* 0 */
+  /* k x n, in place of w, which then is looked at for updated_w only; NULL: w.  Both may be updated by one call. */
+  lf_packed_weights *packed;
 } lf_dense_backward_args;
 
 /* dt = dy * act'(y);  with BN: dgamma, dbeta and dz as lf_batch_norm_backward has them from dt and z; else dz = dt.
  * dw = x^T dz, dx = dz w^T, dbias = sum_rows dz.
- * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe; weights that it updates are the call's] */
+ * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe, if no other call reads or updates the
+ * weights that this one updates] */
 LF_API lf_status lf_dense_backward(lf_context *context, const lf_dense_backward_args *args);
 
 typedef struct lf_dense_infer_args {

@@ -90,9 +90,10 @@ typedef struct lf_fold_batch_norm_args {
 
 /* s = gamma * (1 / sqrt(running_var + eps));  folded_w = w * s;  folded_bias = beta + (bias - running_mean) * s.
  * error_bound[j]: for every x with |x[p]| <= largest_x, x folded_w + folded_bias as lf_dense_infer computes it lies no
- * further than this from the exact value of the layer and its normalization in column j.
+ * further than this from the exact value of the layer and its normalization in column j; infinite for k above 2^20.
  * Where |bias - running_mean| >= 4096 sqrt(running_var + eps), the folded bias is so large beside the deviation that
- * fewer than 12 bits would be left of it: such a channel is refused, and the message names it.
+ * fewer than 12 bits would be left of it: such a channel is refused by name, unless its gamma is 0; and so is one whose
+ * running_var is negative or NaN.
  * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe] */
 LF_API lf_status lf_fold_batch_norm(lf_context *context, const lf_fold_batch_norm_args *args);
 

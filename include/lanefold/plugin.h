@@ -50,7 +50,8 @@ typedef struct lf_kernel_table {
   lf_status (*pack_weights)(const lf_host *host, const lf_pack_weights_args *args, void *packed);
   lf_status (*unpack_weights)(const lf_host *host, const lf_unpack_weights_args *args, const void *packed);
   lf_status (*dense_infer)(const lf_host *host, const lf_dense_infer_args *args, const void *packed);
-  /* Where args->packed is there, it points to what this plugin's pack_weights wrote. */
+  /* Where args->packed is there, it points to what this plugin's pack_weights wrote (for explain, only its presence
+   * counts).  A plugin that lacks a way to do what a field asks for answers LF_UNSUPPORTED. */
   lf_status (*dense_forward)(const lf_host *host, const lf_dense_forward_args *args);
   lf_status (*dense_backward)(const lf_host *host, const lf_dense_backward_args *args);
   lf_status (*batch_norm_forward)(const lf_host *host, const lf_batch_norm_forward_args *args);

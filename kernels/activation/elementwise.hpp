@@ -30,7 +30,7 @@ template <class Body> void for_rows(const lf_host *host, int64_t m, int64_t n, b
 }
 
 // Results beyond all caches are written past them: a plain store would read the line before.
-inline constexpr int64_t least_streamed = 8 << 20; // elements of a result that no cache would keep
+inline constexpr int64_t least_streamed = 8 << 20; // elements: a result of 32 MB will not be in cache when it is read
 
 // y[j] = f(x[j]) for first..end-1, with vectors that begin where y allows them to be streamed.
 template <class S, class Activation>
@@ -52,8 +52,7 @@ void stream_forward(const Activation &act, const float *x, float *y, int64_t fir
 
 template <class S> lf_status forward(const lf_host *host, const lf_activation_forward_args *args) {
   const bool gapless = args->ldx == args->n && args->ldy == args->n;
-  const bool aligned = reinterpret_cast<uintptr_t>(args->y) % sizeof(float) == 0;
-  const bool streams = gapless && aligned && args->x != args->y && args->m * args->n >= least_streamed;
+  const bool streams = gapless && args->x != args->y && args->m * args->n >= least_streamed;
   with(args->activation, args->alpha, [&](const auto &act) {
     for_rows(host, args->m, args->n, gapless, [&](int64_t row, int64_t first, int64_t end) {
       const float *x = args->x + row * args->ldx;

@@ -1,4 +1,5 @@
-// Gradients of a dense layer: dz from dy through activation and batch normalization, then dw = x^T dz and dx = dz w^T.
+// Gradients of a dense layer: dz from dy through activation and batch normalization, then dx = dz w^T and dw = x^T dz,
+// with which the weights may descend.
 #pragma once
 
 #include <kernels/gemm/multiply.hpp>
@@ -71,7 +72,7 @@ template <class S, int Panel> struct Descend {
 
   void operator()(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
     if (updated) step(row, rows, {first, first + columns}, w, updated, ldw);
-    if (!packed) return;
+    if (!packed || k == 0) return;
     for (int64_t j = first, next; j < first + columns; j = next) {
       const int64_t panel = j / Panel * Panel;
       next = smaller(panel + Panel, first + columns);
@@ -102,6 +103,7 @@ template <class Tile> lf_status backward(const lf_host *host, const lf_dense_bac
   const gemm::Plan dw_plan = gemm::choose<Tile>(dw, host->threads), dx_plan = gemm::choose<Tile>(dx, host->threads);
   using Step = Descend<S, Tile::columns>;
   float *packed = args->flags & LF_UPDATE_PACKED ? reinterpret_cast<float *>(args->packed) : nullptr;
+  // Products and steps are described before their scratch memory is had: these are references.
   Step descend{args->w, args->dw, args->updated_w, packed, args->k, args->ldw, dw.ldc, args->learning_rate};
   gemm::Multiply<Tile, Step &> make_dw(host, dw, dw_plan, descend);
   gemm::Multiply<Tile, gemm::Leave> make_dx(host, dx, dx_plan);

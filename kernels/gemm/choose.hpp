@@ -22,6 +22,7 @@ inline constexpr int64_t most_group_panels = 4;      // panels of a group, where
 inline constexpr int64_t most_shared_rows = 2048;    // rows of A packed at once, for all tasks
 inline constexpr int64_t most_pass_columns = 4096;   // columns of B packed at once, for all tasks
 inline constexpr int64_t most_pass_depth = 1024;     // k packed at once
+inline constexpr int64_t a_rows_at_once = 16; // of an A whose lines are neighbours: its rows, packed for all tiles
 
 // Places.
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
@@ -35,8 +36,6 @@ inline constexpr int64_t least_reading_panels = 3;    // of C's columns, to repa
 inline constexpr int64_t least_reading_columns = 256; // the same for low tiles, whose panels of A are narrow
 inline constexpr int64_t low_tile_rows = 8;           // a tile of so many rows is low
 inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
-
-inline constexpr int64_t a_rows_at_once = 16; // k of an A whose lines are neighbours that are packed for all tiles
 
 // Tasks.
 inline constexpr double least_task_per_lane = 1 << 14; // multiply-adds for each lane that repay handing a task over

@@ -22,7 +22,7 @@ struct TileArgs {
   int64_t ldc;
   const float *bias; // of the first column; for Start::bias
   float beta;        // for Start::scaled
-  float alpha;       // of the activation, where the kernel ends with one
+  float alpha = 0;   // of the activation, where the kernel ends with one
   Start start;
   int last; // lanes of the last vector that lie inside the matrix
 };

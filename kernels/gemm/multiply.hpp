@@ -176,7 +176,6 @@ private:
     t.a_k = packs_a_ ? Tile::rows : x_.a.k_stride();
     read_b(pass, block, column, own, t);
     if constexpr (requires { finish_.alpha(); }) t.alpha = finish_.alpha();
-    else t.alpha = 0;
     const float *a_panels = packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr;
     run_tiles<Tile>(x_, t, {tiles, block.row, block.k, a_panels, Tile::rows * pass.depth},
                     {plan_.place_b, column, columns, copies(plan_.place_b, tiles) ? own : nullptr}, ending);

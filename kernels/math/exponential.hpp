@@ -16,7 +16,7 @@ template <class S> typename S::V multiple_of_ln2(typename S::V x) {
   return S::fma(x, typename S::V(0x1.715476p0f), typename S::V(magic));
 }
 
-// q, the highest power first; minimax, relative error 1.4e-8 and 4e-10.  Where 1 is added to expm1(r), its own rounding
+// q, the highest power first; minimax: the relative error of expm1(r) is 1.4e-8 and 7e-10.  Where 1 is added to expm1(r), its own rounding
 // counts for more, and leaves less for q.
 inline constexpr float q_of_expm1[] = {0x1.6c6428p-10f, 0x1.122408p-7f, 0x1.5555acp-5f, 0x1.5554b6p-3f, 0.5f};
 inline constexpr float q_of_exp[] = {0x1.a2d99ep-13f, 0x1.6d2e04p-10f, 0x1.110fc2p-7f,

@@ -5,15 +5,26 @@
 
 namespace lanefold::norm {
 
+// What the error of a folded column is made of.
+template <class S> struct FoldError {
+  typename S::V weights, folded_weights; // sums of |w| and |w'|
+  typename S::V bias, shift, scale;      // |b'|, |b - mean| and |s|
+};
+
 // With u = 2^-24: s is off by at most 4u of itself (sum, root, quotient, product), w' by 5u, b' by 5u of (b - mean) s and
 // a rounding of its own.  The chain from b' over k rounds k sums, none larger than |b'| + sum |w'| X.  That makes
-// u ((k + 5) sum |w'| X + (k + 1) |b'| + 5 |b - mean| s); one more of each stands for terms of u^2, k u < 1/8, and for
-// the roundings of the bound itself.
-template <class S> typename S::V fold_error(int64_t k, typename S::V sum, typename S::V bias, typename S::V shift) {
+// u ((k + 5) sum |w'| X + (k + 1) |b'| + 5 |b - mean| s); one more of each and 1.25 times u stand for terms of u^2 and for
+// the roundings of the bound itself, as long as exp(2 k u) < 1.25, which k <= 2^20 keeps with room to spare.
+// Results below the smallest normal number are off by 2^-150 each: s, k products w', b', and k sums.
+template <class S> typename S::V fold_bound(int64_t k, float largest_x, const FoldError<S> &error) {
   using V = typename S::V;
-  const float depth = static_cast<float>(k);
-  const V terms = S::fma(V(depth + 6.0f), sum, S::fma(V(depth + 2.0f), bias, V(6.0f) * shift));
-  return V(0x1.4p-24f) * terms;
+  constexpr int64_t most_depth = 1 << 20;
+  if (k > most_depth) return V(__builtin_inff());
+  const V depth(static_cast<float>(k)), x(largest_x);
+  const V relative = S::fma(depth + V(6.0f), error.folded_weights * x,
+                            S::fma(depth + V(2.0f), error.bias, V(6.0f) * (error.shift * error.scale)));
+  const V absolute = S::fma(x, error.weights + depth, (depth + V(8.0f)) + error.shift);
+  return S::fma(V(0x1p-148f), absolute, V(0x1.4p-24f) * relative);
 }
 
 template <class S> lf_status fold_batch_norm(const lf_host *host, const lf_fold_batch_norm_args *args) {
@@ -28,15 +39,14 @@ template <class S> lf_status fold_batch_norm(const lf_host *host, const lf_fold_
     const V shift = (args->bias ? column.load(args->bias, 0) : V(0.0f)) - mean;
     const V bias = S::fma(shift, s, column.load(bn->beta, 0));
     column.store(args->folded_bias, 0, bias);
-    V sum(0.0f);
+    V sum(0.0f), folded_sum(0.0f);
     for (int64_t p = 0; p < args->k; ++p) {
-      const V w = column.load(args->w + p * args->ldw, 0) * s;
-      column.store(args->folded_w + p * args->ldf, 0, w);
-      sum = sum + magnitude(w);
+      const V w = column.load(args->w + p * args->ldw, 0), folded = w * s;
+      column.store(args->folded_w + p * args->ldf, 0, folded);
+      sum = sum + magnitude(w), folded_sum = folded_sum + magnitude(folded);
     }
-    if (args->error_bound)
-      column.store(args->error_bound, 0,
-                   fold_error<S>(args->k, sum * V(args->largest_x), magnitude(bias), magnitude(shift * s)));
+    const FoldError<S> error{sum, folded_sum, magnitude(bias), magnitude(shift), magnitude(s)};
+    if (args->error_bound) column.store(args->error_bound, 0, fold_bound<S>(args->k, args->largest_x, error));
   });
   return LF_OK;
 }

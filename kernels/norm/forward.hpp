@@ -88,9 +88,9 @@ template <class S, class Activation> struct TrainingForward {
       if (bn->running_mean) {
         const V keep(bn->momentum), take(1.0f - bn->momentum);
         const bool unbiased = (bn->flags & LF_UNBIASED_RUNNING_VAR) != 0;
-        const V kept = unbiased ? S::divide(all.m2, V(static_cast<float>(m - 1))) : variance;
+        const V running_variance = unbiased ? S::divide(all.m2, V(static_cast<float>(m - 1))) : variance;
         column.store(bn->running_mean, 0, S::fma(keep, column.load(bn->running_mean, 0), take * mean));
-        column.store(bn->running_var, 0, S::fma(keep, column.load(bn->running_var, 0), take * kept));
+        column.store(bn->running_var, 0, S::fma(keep, column.load(bn->running_var, 0), take * running_variance));
       }
     });
   }
