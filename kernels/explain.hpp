@@ -69,8 +69,8 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   case LF_OP_DENSE_BACKWARD: {
     const auto *a = static_cast<const lf_dense_backward_args *>(args);
     const gemm::Product x = dense::weight_gradient(a, {a->dy, a->n});
-    return explain_product<Tile>("dz by columns, dx, then dw and what it updates; dw", x, gemm::choose<Tile>(x, threads), threads, text,
-                                 size);
+    return explain_product<Tile>("dz by columns, dx, then dw and what it updates; dw", x,
+                                 gemm::choose<Tile>(x, threads), threads, text, size);
   }
   case LF_OP_PACK_WEIGHTS: return plain("panels of columns");
   case LF_OP_BATCH_NORM_FORWARD:

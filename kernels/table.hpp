@@ -25,7 +25,6 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       gemm::sgemm<Tile>,
       gemm::packed_weights_size<Tile>,
       gemm::pack_weights<Tile>,
-      gemm::unpack_weights<Tile>,
       dense::infer<Tile>,
       dense::forward<Tile>,
       dense::backward<Tile>,
@@ -38,6 +37,7 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       loss::top_k_hits<S>,
       optimizer::step<S>,
       explain<Tile>,
+      gemm::unpack_weights<Tile>,
   };
   std::memcpy(table, &all, room);
   return LF_OK;
