@@ -28,14 +28,15 @@ struct Subject {
   bool (*defined)(float x); // where the kernels use it
 };
 
-// exp and expm1 are asked for x <= 0 only, log for normal numbers.
+// exp is asked for x <= 0 only, expm1 for x < 0 or where the sign of the result is not kept, log for normal numbers.
 constexpr bool anywhere(float) { return true; }
 bool nonpositive(float x) { return !(x > 0); }
+bool negative(float x) { return !(x >= 0); }
 bool normal(float x) { return !(x < FLT_MIN); }
 
 constexpr Subject subjects[] = {
     {"exp", Function::exp, 1, std::exp, nonpositive},
-    {"expm1", Function::expm1, 1, std::expm1, nonpositive},
+    {"expm1", Function::expm1, 1, std::expm1, negative},
     {"elu", Function::elu, 1, [](double x) { return x < 0 ? std::expm1(x) : x; }, anywhere},
     {"selu", Function::selu, 2,
      [](double x) { return 1.0507009873554804934 * (x < 0 ? 1.6732632423543772848 * std::expm1(x) : x); }, anywhere},
@@ -52,10 +53,12 @@ double ulp(double exact) {
   return std::ldexp(1.0, std::max(exponent - 24, -149));
 }
 
-// How far y is from the exact value; infinite where one is NaN, or infinite, and the other is not.
+// How far y is from the exact value; infinite where only one is NaN, or where only the exact value is infinite.
 double distance(float y, double exact) {
   if (std::isnan(exact) || std::isnan(y)) return std::isnan(exact) && std::isnan(y) ? 0 : INFINITY;
-  if (std::isinf(y) || std::isinf(exact)) return y == static_cast<float>(exact) ? 0 : INFINITY;
+  if (std::isinf(static_cast<float>(exact)) || std::isinf(exact)) return y == static_cast<float>(exact) ? 0 : INFINITY;
+  if (std::isinf(y))
+    return std::abs(std::copysign(0x1p128, y) - exact) / ulp(exact); // what it was rounded from, at least
   if (exact == 0 && std::signbit(exact) != std::signbit(y)) return INFINITY;
   return std::abs(static_cast<double>(y) - exact) / ulp(exact);
 }
