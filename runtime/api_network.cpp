@@ -20,7 +20,7 @@ struct NetworkLayer {
 
 struct lf_network {
   std::vector<lanefold::runtime::NetworkLayer> layers;
-  int64_t widest; // of what lies between two layers
+  int64_t widest = 0; // of what lies between two layers
 };
 
 namespace lanefold::runtime {
