@@ -13,7 +13,8 @@
 namespace lanefold::gemm {
 
 // Blocks.  Bytes are those of floats.
-inline constexpr int64_t stack_panel_floats = 4096; // panels in flight that are packed to the stack, at most
+inline constexpr int64_t stack_panel_floats = 8192; // panels in flight that are packed to the stack, at most
+inline constexpr int64_t least_k_block = 256;       // where k is cut so that a chunk holds all rows
 inline constexpr int64_t a_chunk_bytes = 384 << 10; // chunk_rows * k_block: stays in the second-level cache
 inline constexpr int64_t chunk_bytes = 640 << 10; // the same and the chunk's rows of C, which panel by panel come back
 inline constexpr int64_t most_c_columns = 256;    // of C that count
@@ -32,10 +33,7 @@ inline constexpr int64_t least_copied_depth = 16;     // of k: below it, so do a
 inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
 inline constexpr int64_t most_wasted_floats = 12288;  // of an A whose lines are neighbours: a larger one is packed
-inline constexpr int64_t least_reading_panels = 3;    // of C's columns, to repay packing such an A
-inline constexpr int64_t least_reading_columns = 256; // the same for low tiles, whose panels of A are narrow
-inline constexpr int64_t low_tile_rows = 8;           // a tile of so many rows is low
-inline constexpr int64_t most_conflicting_tiles = 5;  // that read a B with rows whole or half pages apart
+inline constexpr int64_t least_reading_columns = 256; // of C, to repay packing such an A
 
 // Tasks.
 inline constexpr double least_task_per_lane = 1 << 14; // multiply-adds for each lane that repay handing a task over
@@ -70,23 +68,20 @@ struct Plan {
 };
 
 // alpha is applied while packing, so only alpha = 1 leaves A where it is.
-template <class Tile> Place place_of_a(const Product &x) {
+inline Place place_of_a(const Product &x) {
   if (x.alpha != 1.0f || x.k == 0) return Place::packed;
   const bool conflict = x.a.stride % page == 0;
   if (conflict && x.m > most_conflicting_rows && x.k > 1) return Place::packed;
   // Of each cache line that a tile reads, some is for other tiles, and is gone before they come; and what is some pages
   // further for each k is not fetched in advance.
-  constexpr int64_t columns =
-      Tile::rows <= low_tile_rows ? least_reading_columns : least_reading_panels * Tile::columns;
-  return !x.a.along_k && x.m * x.k > most_wasted_floats && x.n >= columns ? Place::packed : Place::in_place;
+  const bool wastes = !x.a.along_k && x.m * x.k > most_wasted_floats && x.n >= least_reading_columns;
+  return wastes ? Place::packed : Place::in_place;
 }
 
 template <class Tile> Place place_of_b(const Product &x) {
   if (x.packed_b || x.k == 0 || x.b.panel > 0) return Place::packed;
   if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
   if (x.m > most_rows_b_in_place) return x.k <= most_panel_depth ? Place::in_passing : Place::packed;
-  const bool conflict = Tile::rows > low_tile_rows && x.b.stride % (page / 2) == 0;
-  if (conflict && x.m > most_conflicting_tiles * Tile::rows) return Place::packed;
   return x.m > (least_copied_tiles - 1) * Tile::rows && x.k >= least_copied_depth ? Place::in_passing : Place::in_place;
 }
 
@@ -121,10 +116,12 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   const int64_t m = x.m, n = x.n, k = x.k;
   const int64_t panels = larger(1, ceil_div(n, Tile::columns));
   Plan plan{};
-  plan.place_a = place_of_a<Tile>(x);
+  plan.place_a = place_of_a(x);
   plan.place_b = place_of_b<Tile>(x);
-  plan.k_block = larger(1, smaller(k, most_pass_depth)); // a panel of B that deep is fed by the second-level cache
   constexpr int64_t a_floats = a_chunk_bytes / sizeof(float), floats = chunk_bytes / sizeof(float);
+  plan.k_block = larger(1, smaller(k, most_pass_depth)); // a panel of B that deep is fed by the second-level cache
+  if (m * plan.k_block > a_floats && m * least_k_block <= a_floats) // all rows stay in it if k is cut
+    plan.k_block = ceil_div(k, ceil_div(k, a_floats / m));
   const int64_t fit = smaller(a_floats / plan.k_block, floats / (plan.k_block + smaller(n, most_c_columns)));
   const int64_t most_rows = round_up(larger(1, fit), chunk_unit);
   const double worth = threads <= 1 ? 1.0 : tasks_worth<Tile>(x);

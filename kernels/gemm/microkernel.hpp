@@ -201,7 +201,7 @@ using TileFunction = void (*)(const TileArgs &);
 inline constexpr int edges = 3;
 
 // Every height, with every number of vectors that its registers hold.
-template <class Tile> struct KernelSet { TileFunction of[edges][Tile::rows][Tile::most_vectors]; };
+template <class Tile> struct KernelSet { TileFunction of[edges][Tile::most_rows][Tile::most_vectors]; };
 
 template <class Tile, Edge edge, class Activation, int Rows, int... Vector>
 constexpr void add_height(KernelSet<Tile> &set, std::integer_sequence<int, Vector...>) {
@@ -230,13 +230,13 @@ template <class Tile, Edge edge, int... Row>
 constexpr void add_edge(Microkernels<Tile> &all, std::integer_sequence<int, Row...> rows) {
   add_heights<Tile, edge, activation::Identity>(all.read, rows);
   (add_copying<Tile, edge, Row + 1>(all, std::make_integer_sequence < int,
-                                    Row >= Tile::rows / 2 ? Tile::vectors : 0 > ()),
+                                    Row >= Tile::rows / 2 && Row < Tile::rows ? Tile::vectors : 0 > ()),
    ...);
 }
 
 template <class Tile> constexpr Microkernels<Tile> make_microkernels() {
   Microkernels<Tile> all{};
-  constexpr auto rows = std::make_integer_sequence<int, Tile::rows>();
+  constexpr auto rows = std::make_integer_sequence<int, Tile::most_rows>();
   add_edge<Tile, Edge::whole>(all, rows);
   add_edge<Tile, Edge::part>(all, rows);
   if constexpr (Tile::has_halves) add_edge<Tile, Edge::half>(all, rows);
@@ -264,7 +264,7 @@ template <class Tile, class Activation> constexpr KernelSet<Tile> make_ending() 
     };
     (one(std::integral_constant<int, Row + 1>()), ...);
   };
-  add(std::make_integer_sequence<int, Tile::rows>());
+  add(std::make_integer_sequence<int, Tile::most_rows>());
   return set;
 }
 

@@ -71,14 +71,20 @@ private:
   };
 
   // A chunk has even tiles; panels of one chunk lie as if all had Tile::rows.
-  EvenParts tiles_of(int64_t rows) const { return EvenParts(rows, Tile::rows); }
+  EvenParts tiles_of(int64_t rows) const { return gemm::tiles_of<Tile>(rows, plan_.place_a); }
+
+  // Where column j of panels of depth rows lies, counted from the first column of the first of them.
+  static int64_t in_panels(int64_t j, int64_t depth) {
+    const int64_t in_panel = j % Tile::columns;
+    return (j - in_panel) * depth + in_panel;
+  }
 
   // Panels of B that a task copies at once for itself.  Where it packs them before, of a few rows only, there are
   // several, so that a row's page is visited once for all.
   int64_t own_panels() const {
     if (!packs_own_b_) return 1;
     const EvenParts tiles = tiles_of(smaller(plan_.chunk_rows, larger(1, x_.m)));
-    const int64_t in_flight = columns_in_flight<Tile>(tiles).panels / Tile::columns;
+    const int64_t in_flight = ceil_div(columns_in_flight<Tile>(tiles).panels, Tile::columns);
     const int64_t fit = own_panel_bytes / (plan_.k_block * Tile::columns * static_cast<int64_t>(sizeof(float)));
     return smaller(plan_.group_panels, round_up(larger(1, fit), in_flight));
   }
@@ -155,8 +161,8 @@ private:
         const Steps<Tile> steps(plan_.place_b, tiles, columns);
         for (int64_t step = 0, j = 0; step < steps.count(); ++step) {
           const int64_t next = steps.end(step, j);
-          run_step(pass, block, tiles, first + j, next - j, packs_own_b_ ? own.data() + j * block.kc : own.data(),
-                   completes ? ending : nullptr);
+          run_step(pass, block, tiles, first + j, next - j,
+                   packs_own_b_ ? own.data() + in_panels(j, block.kc) : own.data(), completes ? ending : nullptr);
           if (completes && !ending) finish_(row, rows, first + j, next - j);
           j = next;
         }
@@ -192,14 +198,14 @@ private:
     t.b_k = Tile::columns;
     if (x_.packed_b) {
       t.panel_stride = Tile::columns * x_.k;
-      t.b = x_.packed_b + j / Tile::columns * t.panel_stride + block.k * Tile::columns;
+      t.b = x_.packed_b + in_panels(j, x_.k) + block.k * Tile::columns;
     } else if (packs_own_b_) {
       t.panel_stride = Tile::columns * block.kc;
       t.b = own;
     } else {
       t.panel_stride = Tile::columns * pass.depth;
       const int64_t first = pass.first_group * plan_.group_panels * Tile::columns;
-      t.b = b_panels_ + (j - first) * pass.depth + block.p * Tile::columns;
+      t.b = b_panels_ + in_panels(j - first, pass.depth) + block.p * Tile::columns;
     }
   }
 

@@ -23,14 +23,15 @@ template <class S, int Width, bool scaled>
 void pack_copied(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale,
                  float *panel) {
   constexpr int vectors = (Width + S::width - 1) / S::width;
-  constexpr int spilling = vectors * S::width - Width; // onto the next row of the panel, which comes later
+  constexpr int spilling = vectors * S::width - Width;    // onto the next rows of the panel, which come later
+  constexpr int reached = (spilling + Width - 1) / Width; // so many of them
   const auto copy = [&](int64_t p, auto load) __attribute__((always_inline)) {
     const float *from = source.at(line, k0 + p);
     float *to = panel + p * Width;
     unrolled<vectors>([&](auto v) __attribute__((always_inline)) {
       auto x = load(from + v * S::width, v);
       if constexpr (scaled) x = x * S::broadcast(scale);
-      if (spilling == 0 || v < vectors - 1 || p < kc - 1) S::store(to + v * S::width, x);
+      if (spilling == 0 || v < vectors - 1 || p < kc - reached) S::store(to + v * S::width, x);
       else S::store_part(to + v * S::width, x, S::width - spilling);
     });
   };
@@ -59,8 +60,9 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
     for (int j = 0; j < S::width; ++j) from[j] = source.at(line + first + (j < there ? j : 0), k0);
     const auto store = [&](int64_t p, V x) __attribute__((always_inline)) {
       if constexpr (scaled) x = x * V(scale);
-      // A panel narrower than a vector: what spills over is overwritten by the next row, but for the last one.
-      if (room < S::width && (Width > S::width || p == kc - 1)) S::store_part(to + p * Width, x, room);
+      // A panel narrower than a vector: what spills over is overwritten by the next rows, but for the last ones.
+      constexpr int64_t reached = (S::width - 1) / Width;
+      if (room < S::width && (Width > S::width || p >= kc - reached)) S::store_part(to + p * Width, x, room);
       else S::store(to + p * Width, x);
     };
     const auto pack = [&](int64_t p) __attribute__((always_inline)) {
@@ -83,7 +85,6 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
 // panel[kc][Width].
 template <class S, int Width>
 void pack_panel(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale, float *panel) {
-  static_assert(Width % S::width == 0 || 2 * Width >= S::width, "a row spills over no more than the next one");
   if (kc == 0) return; // then the source may be anything
   const int there = static_cast<int>(smaller(lines, Width));
   if (source.panel > 0) { // panel by panel of what was packed as the transpose

@@ -10,6 +10,11 @@
 
 namespace lanefold::gemm {
 
+// Rows in tiles.  Panels of A have Tile::rows.
+template <class Tile> EvenParts tiles_of(int64_t rows, Place place_a) {
+  return EvenParts(rows, place_a != Place::packed && rows <= Tile::most_rows ? Tile::most_rows : Tile::rows);
+}
+
 // Columns in flight for a tile of rows: a table, for a small product has no time to divide.
 struct Flight {
   int64_t in_place, panels;
@@ -17,23 +22,23 @@ struct Flight {
 template <class Tile, class Row> struct Flights;
 template <class Tile, int... Row> struct Flights<Tile, std::integer_sequence<int, Row...>> {
   static constexpr Flight of[] = {
-      {Tile::in_flight(Row + 1) * Tile::Simd::width, Tile::panels_in_flight(Row + 1) * Tile::columns}...};
+      {Tile::in_flight(Row + 1) * Tile::Simd::width, Tile::in_flight_of_panels(Row + 1) * Tile::Simd::width}...};
 };
 template <class Tile> const Flight &columns_in_flight(const EvenParts &tiles) {
-  return Flights<Tile, std::make_integer_sequence<int, Tile::rows>>::of[larger(1, tiles.size(0)) - 1];
+  return Flights<Tile, std::make_integer_sequence<int, Tile::most_rows>>::of[larger(1, tiles.size(0)) - 1];
 }
 
 // Whether the first tile copies what it reads of B: there must be a second one.
 inline bool copies(Place place_b, const EvenParts &tiles) { return place_b == Place::in_passing && tiles.count() > 1; }
 
-// How columns are taken: at most so many at once, cut where a vector, or a panel, ends.
+// How columns are taken: at most so many at once, cut where a vector, or a panel or its half, ends.
 template <class Tile> class Steps {
 public:
   // tiles: of the rows; columns: how many there are.
   Steps(Place place_b, const EvenParts &tiles, int64_t columns) : end_(columns) {
     const Flight &flight = columns_in_flight<Tile>(tiles);
     const bool panels = place_b == Place::packed || copies(place_b, tiles);
-    unit_ = panels ? Tile::columns : width_of(place_b);
+    unit_ = panels ? smaller(Tile::columns, flight.panels) : width_of(place_b);
     const int64_t at_once = place_b == Place::transposed ? skinny_blocks(static_cast<int>(larger(1, tiles.size(0))),
                                                                          Transposing<typename Tile::Simd>::registers) *
                                                                unit_
@@ -120,10 +125,10 @@ template <class Tile> struct AtOnce {
   EvenParts tiles;
   bool fits;
 
-  explicit AtOnce(const Product &x) : place_b(place_of_b<Tile>(x)), tiles(x.m, Tile::rows) {
+  explicit AtOnce(const Product &x) : place_b(place_of_b<Tile>(x)), tiles(tiles_of<Tile>(x.m, Place::in_place)) {
     const bool has_panels = place_b == Place::packed || copies(place_b, tiles);
-    fits = is_small<Tile>(x) && place_of_a<Tile>(x) == Place::in_place &&
-           (!has_panels || columns_in_flight<Tile>(tiles).panels * x.k <= stack_panel_floats);
+    fits = is_small<Tile>(x) && place_of_a(x) == Place::in_place &&
+           (!has_panels || round_up(columns_in_flight<Tile>(tiles).panels, Tile::columns) * x.k <= stack_panel_floats);
   }
 };
 
@@ -140,9 +145,10 @@ template <class Tile> void multiply(const Product &x, const AtOnce<Tile> &how) {
   for (int64_t step = 0; step < steps.count(); ++step) {
     const int64_t next = steps.end(step, j);
     if (how.place_b == Place::packed) {
-      t.b = panels, t.b_k = Tile::columns, t.panel_stride = Tile::columns * x.k;
-      for (int64_t first = j; first < next; first += Tile::columns)
-        pack_panel<typename Tile::Simd, Tile::columns>(x.b, first, next - first, 0, x.k, 1.0f,
+      const int64_t in_panel = j % Tile::columns, end = smaller(round_up(next, Tile::columns), x.n);
+      t.b = panels + in_panel, t.b_k = Tile::columns, t.panel_stride = Tile::columns * x.k;
+      for (int64_t first = j; in_panel == 0 && first < end; first += Tile::columns)
+        pack_panel<typename Tile::Simd, Tile::columns>(x.b, first, end - first, 0, x.k, 1.0f,
                                                        panels + (first - j) * x.k);
     } else {
       t.b = x.b.at(j, 0), t.b_k = x.b.stride, t.panel_stride = Tile::columns;
