@@ -29,6 +29,7 @@ inline constexpr int64_t a_rows_at_once = 16; // of an A whose lines are neighbo
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
 inline constexpr int64_t most_panel_depth = 256;      // k of panels in the first-level cache: each task copies its own
 inline constexpr int64_t least_copied_tiles = 3;      // below each other: fewer read B where it lies
+inline constexpr int64_t most_near_floats = 8192;     // of a B in place: rows of a larger one are fetched in advance
 inline constexpr int64_t least_copied_depth = 16;     // of k: below it, so do all
 inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
@@ -82,7 +83,8 @@ template <class Tile> Place place_of_b(const Product &x) {
   if (x.packed_b || x.k == 0 || x.b.panel > 0) return Place::packed;
   if (x.b.along_k) return x.m <= most_skinny_rows ? Place::transposed : Place::packed;
   if (x.m > most_rows_b_in_place) return x.k <= most_panel_depth ? Place::in_passing : Place::packed;
-  return x.m > (least_copied_tiles - 1) * Tile::rows && x.k >= least_copied_depth ? Place::in_passing : Place::in_place;
+  return x.m > (least_copied_tiles - 1) * Tile::most_rows && x.k >= least_copied_depth ? Place::in_passing
+                                                                                       : Place::in_place;
 }
 
 // Vectors, and half ones, that a row of n elements takes.

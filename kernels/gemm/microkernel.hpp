@@ -17,7 +17,7 @@ struct TileArgs {
   int64_t a_line, a_k;
   const float *b; // b[p * b_k + j] for the columns of one panel; further panels lie panel_stride apart
   int64_t b_k, panel_stride;
-  float *copy; // panel[kc][NR] to which b is copied, if the kernel copies
+  float *copy; // panel[kc][NR] to which b is copied, by kernels that do
   float *c;    // first element of the tile
   int64_t ldc;
   const float *bias; // of the first column; for Start::bias
@@ -66,6 +66,14 @@ template <class Tile> constexpr Edge edge_of(bool readable, int last) {
   if (Tile::has_halves && last <= Tile::Simd::width / 2) return Edge::half;
   return readable || last == Tile::Simd::width ? Edge::whole : Edge::part;
 }
+
+// How B is read.
+enum class Reading {
+  near,   // from the first-level cache, or panels, whose next rows are neighbours
+  far,    // some rows are fetched in advance: no prefetcher follows lines that change their page every few rows
+  copied, // so, and copied to a panel on the way, for the tiles that follow
+};
+inline constexpr int64_t fetched_ahead = 8; // rows of B
 
 // Rows x Count sums; the last of each row is half a vector at Edge::half.
 template <class S, int Rows, int Count, Edge edge> struct Sums {
@@ -146,8 +154,8 @@ template <class Activation, class S, int Rows, int Count, Edge edge>
 }
 
 // Rows x (Count * width) elements of C.  More vectors than a panel has are those of its neighbours: a tile of few rows
-// needs them to hide the latency of its chains.  copies: B is copied to a panel on the way, for the tiles that follow.
-template <class Tile, int Rows, int Count, Edge edge, bool copies, class Activation = activation::Identity>
+// needs them to hide the latency of its chains.
+template <class Tile, int Rows, int Count, Edge edge, Reading reading, class Activation = activation::Identity>
 void microkernel(const TileArgs &t) {
   using S = typename Tile::Simd;
   using All = Sums<S, Rows, Count, edge>;
@@ -156,6 +164,7 @@ void microkernel(const TileArgs &t) {
   const int last = t.last;
   Lines rows(t.a_line), further(t.panel_stride);
   const float *b = nullptr;
+  constexpr bool copies = reading == Reading::copied;
   static_assert(!copies || (Rows > 1 && panels == 1), "what is copied is one panel, for more rows to come");
   [[maybe_unused]] float *copy = nullptr;
   if constexpr (copies) copy = t.copy;
@@ -178,7 +187,13 @@ void microkernel(const TileArgs &t) {
         unrolled<Count>([&](auto v) __attribute__((always_inline)) { sums.template add<0, v>(ai, vector(v)); });
       } else {
         Sums<S, 1, Count, edge> bv;
-        unrolled<Count>([&](auto v) __attribute__((always_inline)) { bv.template at<0, v>() = vector(v); });
+        if constexpr (reading != Reading::near)
+          unrolled<Count>([&](auto v) __attribute__((always_inline)) {
+            __builtin_prefetch(further.at(b + fetched_ahead * b_k, v / Tile::vectors) + v % Tile::vectors * S::width);
+          });
+        unrolled<Count>([&](auto v) __attribute__((always_inline)) {
+          bv.template at<0, v>() = All::template Lane<v>::in_register(vector(v));
+        });
         if constexpr (copies) {
           unrolled<Count>([&](auto v) __attribute__((always_inline)) {
             All::template Lane<v>::store(copy + v * S::width, bv.template at<0, v>());
@@ -203,35 +218,44 @@ inline constexpr int edges = 3;
 // Every height, with every number of vectors that its registers hold.
 template <class Tile> struct KernelSet { TileFunction of[edges][Tile::most_rows][Tile::most_vectors]; };
 
-template <class Tile, Edge edge, class Activation, int Rows, int... Vector>
+template <class Tile, Edge edge, Reading reading, class Activation, int Rows, int... Vector>
 constexpr void add_height(KernelSet<Tile> &set, std::integer_sequence<int, Vector...>) {
-  ((set.of[static_cast<int>(edge)][Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, edge, false, Activation>),
+  ((set.of[static_cast<int>(edge)][Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, edge, reading, Activation>),
    ...);
 }
 
-template <class Tile, Edge edge, class Activation, int... Row>
+// One row has so many loads under way that fetching in advance wins nothing.
+constexpr Reading reading_of(int rows, Reading reading) { return rows == 1 ? Reading::near : reading; }
+
+template <class Tile, Edge edge, Reading reading, int... Row>
 constexpr void add_heights(KernelSet<Tile> &set, std::integer_sequence<int, Row...>) {
-  (add_height<Tile, edge, Activation, Row + 1>(set, std::make_integer_sequence<int, Tile::in_flight(Row + 1)>()), ...);
+  (add_height<Tile, edge, reading_of(Row + 1, reading), activation::Identity, Row + 1>(
+       set, std::make_integer_sequence<int, Tile::in_flight(Row + 1)>()),
+   ...);
 }
 
 // And those that copy.
 template <class Tile> struct Microkernels {
-  KernelSet<Tile> read;
-  TileFunction copy[edges][Tile::rows][Tile::vectors];
+  KernelSet<Tile> near, far;
+  TileFunction copy[edges][Tile::most_rows][Tile::vectors];
 };
 
 template <class Tile, Edge edge, int Rows, int... Vector>
 constexpr void add_copying([[maybe_unused]] Microkernels<Tile> &all, std::integer_sequence<int, Vector...>) {
-  ((all.copy[static_cast<int>(edge)][Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, edge, true>), ...);
+  ((all.copy[static_cast<int>(edge)][Rows - 1][Vector] = &microkernel<Tile, Rows, Vector + 1, edge, Reading::copied>),
+   ...);
 }
 
-// Where rows make several tiles, the first one has more than half of the most rows: no other copies.
+// The first of several tiles has more than half of the most rows: no other copies.  A higher one has half a panel.
+template <class Tile> constexpr int copied_vectors(int rows) {
+  return rows <= Tile::rows / 2 ? 0 : rows <= Tile::rows ? Tile::vectors : Tile::vectors / 2;
+}
+
 template <class Tile, Edge edge, int... Row>
 constexpr void add_edge(Microkernels<Tile> &all, std::integer_sequence<int, Row...> rows) {
-  add_heights<Tile, edge, activation::Identity>(all.read, rows);
-  (add_copying<Tile, edge, Row + 1>(all, std::make_integer_sequence < int,
-                                    Row >= Tile::rows / 2 && Row < Tile::rows ? Tile::vectors : 0 > ()),
-   ...);
+  add_heights<Tile, edge, Reading::near>(all.near, rows);
+  add_heights<Tile, edge, Reading::far>(all.far, rows);
+  (add_copying<Tile, edge, Row + 1>(all, std::make_integer_sequence<int, copied_vectors<Tile>(Row + 1)>()), ...);
 }
 
 template <class Tile> constexpr Microkernels<Tile> make_microkernels() {
@@ -258,8 +282,8 @@ template <class Tile, class Activation> constexpr KernelSet<Tile> make_ending() 
     const auto one = [&]<int R>(std::integral_constant<int, R>) {
       if constexpr (ends_in_registers<Tile>(R)) {
         constexpr auto vectors = std::make_integer_sequence<int, Tile::in_flight(R)>();
-        add_height<Tile, Edge::whole, Activation, R>(set, vectors);
-        if constexpr (Tile::has_halves) add_height<Tile, Edge::half, Activation, R>(set, vectors);
+        add_height<Tile, Edge::whole, Reading::near, Activation, R>(set, vectors);
+        if constexpr (Tile::has_halves) add_height<Tile, Edge::half, Reading::near, Activation, R>(set, vectors);
       }
     };
     (one(std::integral_constant<int, Row + 1>()), ...);

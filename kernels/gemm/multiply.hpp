@@ -71,7 +71,7 @@ private:
   };
 
   // A chunk has even tiles; panels of one chunk lie as if all had Tile::rows.
-  EvenParts tiles_of(int64_t rows) const { return gemm::tiles_of<Tile>(rows, plan_.place_a); }
+  EvenParts tiles_of(int64_t rows) const { return gemm::tiles_of<Tile>(rows, x_.n, plan_.place_a); }
 
   // Where column j of panels of depth rows lies, counted from the first column of the first of them.
   static int64_t in_panels(int64_t j, int64_t depth) {

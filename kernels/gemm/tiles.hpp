@@ -10,9 +10,14 @@
 
 namespace lanefold::gemm {
 
-// Rows in tiles.  Panels of A have Tile::rows.
-template <class Tile> EvenParts tiles_of(int64_t rows, Place place_a) {
-  return EvenParts(rows, place_a != Place::packed && rows <= Tile::most_rows ? Tile::most_rows : Tile::rows);
+// Rows in tiles: as high as can be where they then are one or two and not more, or where the columns leave room for it.
+// Panels of A have Tile::rows.
+template <class Tile> EvenParts tiles_of(int64_t rows, int64_t columns, Place place_a) {
+  constexpr int64_t low = Tile::rows, high = Tile::most_rows;
+  constexpr int64_t narrow = Tile::vectors / 2 * Tile::Simd::width;
+  if (place_a == Place::packed || low == high) return EvenParts(rows, low);
+  const bool fewer = rows <= 2 * high && ceil_div(rows, high) < ceil_div(rows, low);
+  return EvenParts(rows, fewer || columns <= narrow ? high : low);
 }
 
 // Columns in flight for a tile of rows: a table, for a small product has no time to divide.
@@ -111,7 +116,8 @@ template <class Tile>
   }
   // Tiles of one height follow each other, so one call does them all unless each needs something of its own.
   const bool one_by_one = rows.panels || x.c_by_columns || transposed;
-  const auto &kernels = (ending ? *ending : microkernels<Tile>.read).of[edge()];
+  const bool far = place_b == Place::in_place && x.n * x.k > most_near_floats;
+  const auto &kernels = (ending ? *ending : far ? microkernels<Tile>.far : microkernels<Tile>.near).of[edge()];
   for (; tile < tiles.count(); tile += t.tiles) {
     const int64_t height = tiles.size(tile);
     run(transposed ? skinny_kernels<Tile>.of[height - 1][vectors - 1] : kernels[height - 1][vectors - 1], tile,
@@ -125,7 +131,7 @@ template <class Tile> struct AtOnce {
   EvenParts tiles;
   bool fits;
 
-  explicit AtOnce(const Product &x) : place_b(place_of_b<Tile>(x)), tiles(tiles_of<Tile>(x.m, Place::in_place)) {
+  explicit AtOnce(const Product &x) : place_b(place_of_b<Tile>(x)), tiles(tiles_of<Tile>(x.m, x.n, Place::in_place)) {
     const bool has_panels = place_b == Place::packed || copies(place_b, tiles);
     fits = is_small<Tile>(x) && place_of_a(x) == Place::in_place &&
            (!has_panels || round_up(columns_in_flight<Tile>(tiles).panels, Tile::columns) * x.k <= stack_panel_floats);

@@ -24,6 +24,16 @@ template <class Architecture> struct XsimdBase {
   static void stream(float *p, V v) { v.store_aligned(p); }
   static void end_stream() {}
   static V broadcast(float x) { return V(x); }
+  // Read once for all uses: compilers else make it a memory operand of each.
+  [[gnu::always_inline]] static V in_register(V v) {
+    typename V::register_type data = v;
+#if defined(__aarch64__)
+    asm("" : "+w"(data));
+#else
+    asm("" : "+v"(data));
+#endif
+    return data;
+  }
   static V select(M m, V a, V b) { return xsimd::select(m, a, b); }
   // The IEEE ones: an instruction set for which xsimd estimates them has its own.
   static V divide(V a, V b) { return a / b; }
