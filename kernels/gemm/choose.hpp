@@ -14,9 +14,10 @@ namespace lanefold::gemm {
 
 // Blocks.  Bytes are those of floats.
 inline constexpr int64_t stack_panel_floats = 8192; // panels in flight that are packed to the stack, at most
-inline constexpr int64_t least_k_block = 256;       // where k is cut so that a chunk holds all rows
-inline constexpr int64_t a_chunk_bytes = 384 << 10; // chunk_rows * k_block: stays in the second-level cache
-inline constexpr int64_t chunk_bytes = 640 << 10; // the same and the chunk's rows of C, which panel by panel come back
+inline constexpr int64_t most_k_block = 512;        // where A does not stay in the second-level cache
+inline constexpr int64_t least_k_block = 256;       // where k is cut so that all rows stay in it
+inline constexpr int64_t a_chunk_bytes = 512 << 10; // chunk_rows * k_block: stays in the second-level cache
+inline constexpr int64_t chunk_bytes = 768 << 10; // the same and the chunk's rows of C, which panel by panel come back
 inline constexpr int64_t most_c_columns = 256;    // of C that count
 inline constexpr int64_t own_panel_bytes = 64 << 10; // what a task packs of B at once, where it must
 inline constexpr int64_t most_group_panels = 4;      // panels of a group, where several groups share a chunk of A
@@ -121,9 +122,10 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   plan.place_a = place_of_a(x);
   plan.place_b = place_of_b<Tile>(x);
   constexpr int64_t a_floats = a_chunk_bytes / sizeof(float), floats = chunk_bytes / sizeof(float);
-  plan.k_block = larger(1, smaller(k, most_pass_depth)); // a panel of B that deep is fed by the second-level cache
-  if (m * plan.k_block > a_floats && m * least_k_block <= a_floats) // all rows stay in it if k is cut
-    plan.k_block = ceil_div(k, ceil_div(k, a_floats / m));
+  int64_t most_k = most_pass_depth;
+  if (m * smaller(k, most_k) > a_floats)
+    most_k = m * least_k_block <= a_floats ? smaller(most_k_block, a_floats / m) : most_k_block;
+  plan.k_block = larger(1, ceil_div(k, larger(1, ceil_div(k, most_k))));
   const int64_t fit = smaller(a_floats / plan.k_block, floats / (plan.k_block + smaller(n, most_c_columns)));
   const int64_t most_rows = round_up(larger(1, fit), chunk_unit);
   const double worth = threads <= 1 ? 1.0 : tasks_worth<Tile>(x);
