@@ -173,6 +173,46 @@ TEST_CASE("a step of training has the same bits everywhere, forward and backward
   }
 }
 
+TEST_CASE("weights packed by one plugin serve every other: inference, training and the way back") {
+  Random random(97);
+  for (int round = 0; round < 8; ++round) {
+    Layer layer = random_layer(2, random);
+    layer.with_norm = true;
+    Matrix dy(layer.y.rows(), layer.y.columns());
+    dy.random(random);
+    const Subject &reference = subjects().front();
+    // Rowwise weights, one after the other: what comes of a step, and of inference after it.
+    Layer plain = layer;
+    plain.forward(reference.context, LF_TRAINING);
+    Gradients expected(plain, 0);
+    backward(reference.context, plain, dy, expected, 0.125f);
+    Matrix after = plain.w;
+    for (const Subject &packs : subjects())
+      for (const Subject &uses : subjects()) {
+        if (packs.threads != 1 || uses.threads != 2) continue;
+        CAPTURE(packs.isa);
+        CAPTURE(uses.isa);
+        PackedWeights packed = pack(packs.context, layer.w, false);
+        Layer trained = layer;
+        trained.forward(uses.context, LF_TRAINING, packed.get());
+        CHECK(differing(trained.y, plain.y) == 0);
+        Gradients g(trained, 0);
+        backward(uses.context, trained, dy, g, 0.125f, packed.get());
+        CHECK(differing(g.dx, expected.dx) == 0);
+        Matrix back(after.rows(), after.columns());
+        auto a = args<lf_unpack_weights_args>();
+        a.n = back.columns(), a.k = back.rows(), a.w = back.data(), a.ldw = back.stride();
+        uses.context.unpack_weights(a, packed);
+        CHECK(differing(back, after) == 0);
+        Layer used = layer, rowwise = plain;
+        used.with_norm = rowwise.with_norm = false;
+        used.infer(uses.context, packed);
+        rowwise.forward(reference.context, 0);
+        CHECK(differing(used.y, rowwise.y) == 0);
+      }
+  }
+}
+
 int main(int argc, char **argv) try {
   if (usable_plugins().size() < 2) {
     std::printf("SKIPPED: no plugin but portable is usable here, there is nothing to compare it with\n");

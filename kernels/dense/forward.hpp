@@ -36,6 +36,8 @@ template <class S, class Activation> struct Activate {
   }
 };
 
+inline constexpr int64_t cached_columns = 32; // of 256 rows
+
 inline gemm::Product forward_product(const lf_dense_forward_args *args, float *z, int64_t ldz) {
   return {.m = args->m,
           .n = args->n,
@@ -58,13 +60,21 @@ lf_status forward_training(const lf_host *host, const lf_dense_forward_args *arg
   const int64_t m = args->m, n = args->n, ldz = args->z ? args->ldz : args->ldy;
   const Scratch scratch(host, Norm::scratch_floats(m, n));
   if (!scratch.valid()) return scratch.failure();
-  const Norm norm{args->batch_norm, m, n, z, ldz, args->y, args->ldy, act, scratch.data()};
-  const gemm::Product product = forward_product(args, z, ldz);
+  Norm norm{args->batch_norm, m, n, z, ldz, args->y, args->ldy, act, scratch.data()};
+  gemm::Product product = forward_product(args, z, ldz);
   const gemm::Plan plan = gemm::choose<Tile>(product, host->threads, norm::block_rows);
   const bool whole_columns = plan.chunks == 1;
-  const auto finish = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
-    if (whole_columns) norm::reduce_merge_apply(norm, m, column, columns);
-    else norm.reduce(row, rows, column, columns);
+  if (plan.chunk_rows <= norm::block_rows) { // tiles sum the columns of a block, which is a chunk
+    norm.summed = true;
+    product.column_sums = norm.block(0), product.sums_line = norm.block(1) - norm.block(0);
+  }
+  // A few columns at once, from top to bottom, stay in the first-level cache.
+  const auto finish = [&](int64_t row, int64_t rows, int64_t first, int64_t columns) {
+    for (int64_t j = first; j < first + columns; j += cached_columns) {
+      const int64_t there = smaller(cached_columns, first + columns - j);
+      if (whole_columns) norm::reduce_merge_apply(norm, m, j, there);
+      else norm.reduce(row, rows, j, there);
+    }
   };
   const lf_status status = gemm::multiply<Tile>(host, product, plan, finish);
   if (status == LF_OK && !whole_columns) norm::merge_and_apply<S>(host, norm, m, n);

@@ -127,7 +127,7 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
     most_k = m * least_k_block <= a_floats ? smaller(most_k_block, a_floats / m) : most_k_block;
   plan.k_block = larger(1, ceil_div(k, larger(1, ceil_div(k, most_k))));
   const int64_t fit = smaller(a_floats / plan.k_block, floats / (plan.k_block + smaller(n, most_c_columns)));
-  const int64_t most_rows = round_up(larger(1, fit), chunk_unit);
+  const int64_t most_rows = larger(1, fit / chunk_unit) * chunk_unit;
   const double worth = threads <= 1 ? 1.0 : tasks_worth<Tile>(x);
   if (worth < least_shared && m <= most_rows) {
     plan.chunk_rows = larger(1, m), plan.chunks = 1;

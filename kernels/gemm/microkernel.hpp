@@ -20,9 +20,11 @@ struct TileArgs {
   float *copy; // panel[kc][NR] to which b is copied, by kernels that do
   float *c;    // first element of the tile
   int64_t ldc;
-  const float *bias; // of the first column; for Start::bias
-  float beta;        // for Start::scaled
-  float alpha = 0;   // of the activation, where the kernel ends with one
+  const float *bias;            // of the first column; for Start::bias
+  float beta;                   // for Start::scaled
+  float alpha = 0;              // of the activation, where the kernel ends with one
+  float *column_sums = nullptr; // of the first column, to which the tile's rows are added in ascending order; or NULL
+  bool sums_begin = false;      // at the first tile, from 0
   Start start;
   int last; // lanes of the last vector that lie inside the matrix
 };
@@ -153,6 +155,19 @@ template <class Activation, class S, int Rows, int Count, Edge edge>
   else store(std::false_type());
 }
 
+// Adds the rows to the sums of their columns.
+template <class S, int Rows, int Count, Edge edge>
+[[gnu::always_inline]] inline void add_to_columns(const TileArgs &t, bool begin, Sums<S, Rows, Count, edge> &sums) {
+  unrolled<Count>([&](auto v) __attribute__((always_inline)) {
+    using L = typename Sums<S, Rows, Count, edge>::template Lane<v>;
+    float *to = t.column_sums + v * S::width;
+    const int lanes = v == Count - 1 ? t.last : L::width;
+    auto sum = begin ? L::broadcast(0.0f) : L::load_part(to, lanes);
+    unrolled<Rows>([&](auto i) __attribute__((always_inline)) { sum = sum + sums.template at<i, v>(); });
+    L::store_part(to, sum, lanes);
+  });
+}
+
 // Rows x (Count * width) elements of C.  More vectors than a panel has are those of its neighbours: a tile of few rows
 // needs them to hide the latency of its chains.
 template <class Tile, int Rows, int Count, Edge edge, Reading reading, class Activation = activation::Identity>
@@ -207,6 +222,7 @@ void microkernel(const TileArgs &t) {
         });
       }
     }
+    if (t.column_sums) add_to_columns(t, t.sums_begin && tile == t.tiles, sums);
     end_tile<Activation>(t, c, sums);
   }
 }

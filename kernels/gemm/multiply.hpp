@@ -181,6 +181,8 @@ private:
     t.a_line = packs_a_ ? 1 : x_.a.line_stride();
     t.a_k = packs_a_ ? Tile::rows : x_.a.k_stride();
     read_b(pass, block, column, own, t);
+    if (x_.column_sums && block.k + block.kc == x_.k)
+      t.column_sums = x_.column_sums + (pass.first_chunk + block.chunk) * x_.sums_line + column;
     if constexpr (requires { finish_.alpha(); }) t.alpha = finish_.alpha();
     const float *a_panels = packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr;
     run_tiles<Tile>(x_, t, {tiles, block.row, block.k, a_panels, Tile::rows * pass.depth},

@@ -103,6 +103,7 @@ template <class Tile>
                        static_cast<int>(columns.count));
     } else {
       t.c = x.c + row * x.ldc + columns.column;
+      t.sums_begin = tile == 0;
       kernel(t);
     }
     row += tiles.size(tile) * count;

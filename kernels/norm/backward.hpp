@@ -34,25 +34,27 @@ template <class S, class Activation> struct Backward {
   float *dx; // NULL: not wanted
   int64_t lddx;
   float *dgamma, *dbeta;
-  float *partial; // [blocks][2][n]: dbeta and dgamma of each block
+  float *partial; // [blocks][2][n]: dbeta and dgamma of each block; merged, dbeta / m and -dgamma / m
 
-  static int64_t scratch_floats(int64_t m, int64_t n) { return 2 * n * ceil_div(m, block_rows); }
+  static int64_t scratch_floats(int64_t m, int64_t n) { return 2 * n * larger(1, ceil_div(m, block_rows)); }
   float *block(int64_t index) const { return partial + 2 * n * index; }
 
   void reduce(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
-    for (int64_t i = row; i < row + rows; i += block_rows)
-      simd::for_columns<S, 4>(first, first + columns, [&](const auto &column) {
-        reduce_block(i, smaller(i + block_rows, row + rows), column);
-      });
+    for_strips<S, 8>({row, row + rows}, {first, first + columns},
+                     [&](int64_t begin, int64_t end, const auto &column) { add_rows(begin, end, column); });
   }
 
-  template <class Column> void reduce_block(int64_t begin, int64_t end, const Column &column) const {
+  // Rows of one block.
+  template <class Column> void add_rows(int64_t begin, int64_t end, const Column &column) const {
     using V = typename S::V;
     V mean[Column::count], inv_std[Column::count], sum[Column::count], product[Column::count];
+    float *out = block(begin / block_rows);
+    const bool starts = begin % block_rows == 0;
     for (int v = 0; v < Column::count; ++v) {
       mean[v] = column.load(bn->mean, v);
       inv_std[v] = column.load(bn->inv_std, v);
-      sum[v] = product[v] = V(0.0f);
+      sum[v] = starts ? V(0.0f) : column.load(out, v);
+      product[v] = starts ? V(0.0f) : column.load(out + n, v);
     }
     for (int64_t i = begin; i < end; ++i)
       for (int v = 0; v < Column::count; ++v) {
@@ -61,7 +63,6 @@ template <class S, class Activation> struct Backward {
         sum[v] = sum[v] + d;
         product[v] = S::fma(d, xhat, product[v]);
       }
-    float *out = block(begin / block_rows);
     for (int v = 0; v < Column::count; ++v) {
       column.store(out, v, sum[v]);
       column.store(out + n, v, product[v]);
@@ -78,6 +79,9 @@ template <class S, class Activation> struct Backward {
       }
       column.store(dbeta, 0, sum);
       column.store(dgamma, 0, product);
+      const V size(static_cast<float>(m));
+      column.store(block(0), 0, S::divide(sum, size));
+      column.store(block(0) + n, 0, V(0.0f) - S::divide(product, size));
     });
   }
 
@@ -86,14 +90,13 @@ template <class S, class Activation> struct Backward {
     if (!dx) return;
     const auto strip = [&](int64_t begin, int64_t end, const auto &column) {
       constexpr int count = std::remove_reference_t<decltype(column)>::count;
-      const V size(static_cast<float>(m));
       V mean[count], inv_std[count], scale[count], shift[count], slope[count];
       for (int v = 0; v < count; ++v) {
         mean[v] = column.load(bn->mean, v);
         inv_std[v] = column.load(bn->inv_std, v);
         scale[v] = column.load(bn->gamma, v) * inv_std[v];
-        shift[v] = S::divide(column.load(dbeta, v), size);
-        slope[v] = V(0.0f) - S::divide(column.load(dgamma, v), size);
+        shift[v] = column.load(block(0), v);
+        slope[v] = column.load(block(0) + n, v);
       }
       for (int64_t i = begin; i < end; ++i)
         for (int v = 0; v < count; ++v) {
@@ -102,7 +105,7 @@ template <class S, class Activation> struct Backward {
           column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, slope[v], d));
         }
     };
-    for_strips<S>({row, row + rows}, {first, first + columns}, strip);
+    for_strips<S, 8>({row, row + rows}, {first, first + columns}, strip);
   }
 };
 

@@ -45,7 +45,8 @@ template <class S, class Activation> struct TrainingForward {
   float *y;
   int64_t ldy;
   Activation act;
-  float *partial; // [blocks][3][n]: base, shift and m2 of each block, then [2][n]: mean and scale
+  float *partial;      // [blocks][3][n]: base, shift and m2 of each block, then [2][n]: mean and scale
+  bool summed = false; // each block's base begins as the sum of its rows
 
   static int64_t scratch_floats(int64_t m, int64_t n) { return 3 * n * (ceil_div(m, block_rows) + 1); }
   float *block(int64_t index) const { return partial + 3 * n * index; }
@@ -56,8 +57,9 @@ template <class S, class Activation> struct TrainingForward {
       simd::for_columns<S, 4>(first, first + columns, [&](const auto &column) {
         constexpr int count = std::remove_reference_t<decltype(column)>::count;
         Moments<S> moments[count];
-        block_moments<S>(x + i * ldx, ldx, smaller(block_rows, row + rows - i), column, moments);
         float *out = block(i / block_rows);
+        block_moments<S>(x + i * ldx, ldx, smaller(block_rows, row + rows - i), column, summed ? out : nullptr,
+                         moments);
         for (int v = 0; v < count; ++v) {
           column.store(out, v, moments[v].base);
           column.store(out + n, v, moments[v].shift);

@@ -9,9 +9,9 @@ namespace lanefold::norm {
 inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
 
 // Calls strip(first row, end row, Columns) for a few rows at a time, and in these for all columns: rows that lie beyond
-// the first-level cache are met in the order of memory.
-template <class S, class Strip> void for_strips(Range rows, Range columns, const Strip &strip) {
-  constexpr int64_t at_once = 32;
+// the first-level cache are met in the order of memory.  A strip lies in one block of rows if the first row begins one.
+template <class S, int64_t at_once = 32, class Strip> void for_strips(Range rows, Range columns, const Strip &strip) {
+  static_assert(block_rows % at_once == 0);
   for (int64_t i = rows.begin; i < rows.end; i += at_once)
     simd::for_columns<S, 4>(columns.begin, columns.end,
                             [&](const auto &column) { strip(i, smaller(i + at_once, rows.end), column); });
@@ -41,9 +41,11 @@ void merge_and_apply(const lf_host *host, const Reduction &r, int64_t m, int64_t
 
 template <class S, class Reduction> void run(const lf_host *host, const Reduction &r, int64_t m, int64_t n) {
   constexpr int64_t unit = 2 * S::width;
+  constexpr int64_t panel_floats = 1 << 16; // of each array: they stay in the second-level cache
   const int64_t most = most_tasks(host->threads);
   const int64_t repaid = larger(1, smaller(most, m * n / least_elements));
-  const int64_t groups = smaller(ceil_div(n, unit), larger(repaid, ceil_div(n, 4 * unit)));
+  const int64_t groups =
+      smaller(ceil_div(n, unit), larger(repaid, ceil_div(n, larger(4 * unit, panel_floats / larger(1, m)))));
   if (m <= 4 * block_rows || repaid <= groups) {
     for_each_task(host, groups, [&](int64_t index) {
       const Range columns = piece(n, unit, groups, index);

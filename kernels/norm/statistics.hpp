@@ -14,15 +14,18 @@ inline constexpr int64_t block_rows = 256;
 template <class S> struct Moments { typename S::V base, shift, m2; };
 
 // At most 256 rows.  Two passes; the second also sums the deviations, whose mean corrects the first pass's (Chan, Golub
-// and LeVeque 1983), so that a large mean costs no digits.
+// and LeVeque 1983), so that a large mean costs no digits.  sums: of the first pass, if another made it, else NULL.
 template <class S, class Column>
-void block_moments(const float *x, int64_t ldx, int64_t rows, const Column &column,
+void block_moments(const float *x, int64_t ldx, int64_t rows, const Column &column, const float *sums,
                    Moments<S> (&result)[Column::count]) {
   using V = typename S::V;
   const V count(static_cast<float>(rows));
   V base[Column::count], low[Column::count], squares[Column::count];
-  for (int v = 0; v < Column::count; ++v) base[v] = low[v] = squares[v] = V(0.0f);
-  for (int64_t i = 0; i < rows; ++i)
+  for (int v = 0; v < Column::count; ++v) {
+    base[v] = sums ? column.load(sums, v) : V(0.0f);
+    low[v] = squares[v] = V(0.0f);
+  }
+  for (int64_t i = 0; i < (sums ? 0 : rows); ++i)
     for (int v = 0; v < Column::count; ++v) base[v] = base[v] + column.load(x + i * ldx, v);
   for (int v = 0; v < Column::count; ++v) base[v] = S::divide(base[v], count);
   for (int64_t i = 0; i < rows; ++i)
