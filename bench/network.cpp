@@ -123,6 +123,20 @@ double Network::expected_loss() const {
   return loss;
 }
 
+std::vector<Dense> Network::folded_layers() const {
+  std::vector<Dense> all;
+  for (const Layer &from : layers_) {
+    Dense &to = all.emplace_back(Dense{from.n, from.k, from.activation, weights(from), from.bias});
+    if (!kind_.batch_norm) continue;
+    const Floats w = to.w, bias = to.bias;
+    auto a = args<lf_fold_batch_norm_args>();
+    a.n = from.n, a.k = from.k, a.w = w.data(), a.ldw = from.n, a.bias = bias.data(), a.batch_norm = &from.norm;
+    a.folded_w = to.w.data(), a.ldf = from.n, a.folded_bias = to.bias.data();
+    context_.fold_batch_norm(a);
+  }
+  return all;
+}
+
 void Network::fold() {
   std::vector<lf_network_layer> layers;
   std::vector<Floats> unpacked;

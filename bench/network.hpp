@@ -12,6 +12,13 @@ struct Kind {
   int32_t activation; // of the hidden layers
 };
 
+// A layer after folding: y = activation(x w + bias).
+struct Dense {
+  int64_t n, k;
+  int32_t activation;
+  Floats w, bias; // w[k][n]
+};
+
 class Network {
 public:
   static constexpr int64_t batch = 200, inputs = 784, classes = 10;
@@ -29,8 +36,10 @@ public:
 
   // Folds BN into packed weights, for infer: logits of the first samples.
   void fold();
+  std::vector<Dense> folded_layers() const;
   void infer(int64_t samples);
   Floats logits(int64_t samples) const;
+  const Floats &samples() const { return x_; }
   Doubles expected_logits(int64_t samples, bool training) const;
 
   float loss() const { return loss_; }

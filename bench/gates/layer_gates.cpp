@@ -1,6 +1,7 @@
 // What batch normalization and the activation cost beside the products they belong to, in training and folded.
 #include "buffer.hpp"
 #include "gates.hpp"
+#include "onnxruntime.hpp"
 
 #include "../limits.hpp"
 #include "../network.hpp"
@@ -142,6 +143,20 @@ struct Peak {
   float sum = 0;
 };
 
+// One sample of the folded network: the time of this library over that of ONNX Runtime.
+void onnxruntime_gate(Gates &gates, const std::string &name, Network &network) {
+  Floats theirs(Network::classes);
+  const auto other = onnxruntime_network(network.folded_layers(), network.samples(), 1, theirs);
+  if (!other) return gates.note("peer onnxruntime is not installed");
+  const std::vector<double> times = race({{"lanefold", [&] { network.infer(1); }}, {"onnxruntime", other}}, seconds);
+  const Floats ours = network.logits(1);
+  float difference = 0;
+  for (size_t i = 0; i < ours.size(); ++i) difference = std::max(difference, std::fabs(ours[i] - theirs[i]));
+  gates.note("%s us: lanefold %.2f onnxruntime %.2f, logits differ by at most %.1e", name.c_str(), times[0] * 1e6,
+             times[1] * 1e6, static_cast<double>(difference));
+  gates.at_most(name, times[0] / times[1], 0.5);
+}
+
 void network_gates(Gates &gates, const Context &context, int threads) {
   const std::string suffix = "/threads:" + std::to_string(threads);
   Peak peak(gates.isa());
@@ -157,6 +172,8 @@ void network_gates(Gates &gates, const Context &context, int threads) {
   };
   if (const std::string name = "network/folded-us/m:1" + suffix; gates.wanted(name) && threads == 1)
     gates.at_most(name, 1e6 * race({{"network", [&] { network.infer(1); }}}, seconds, threads)[0], 13);
+  if (const std::string name = "network/folded-over-onnxruntime/m:1" + suffix; gates.wanted(name) && threads == 1)
+    onnxruntime_gate(gates, name, network);
   if (const std::string name = "network/folded-over-peak/m:200" + suffix; gates.wanted(name))
     share_gate(name, {"network", [&] { network.infer(Network::batch); }},
                network.products() * static_cast<double>(Network::batch), 0.93);
