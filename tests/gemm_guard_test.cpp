@@ -8,7 +8,7 @@ using namespace lanefold::test;
 
 namespace {
 
-// Around tiles (4, 6, 8, 14 rows; 8, 16, 24, 32 columns), several tiles, and the rows below which packing does not pay.
+// Around tiles (4, 6, 8 rows; 8, 16, 24, 64 columns), several tiles, and the rows below which packing does not pay.
 constexpr int64_t ms[] = {1, 2, 3, 5, 6, 7, 8, 13, 14, 15, 16, 27, 28, 29, 30, 40, 61};
 constexpr int64_t ns[] = {1, 2, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 48, 49, 63, 64, 65, 130};
 constexpr int64_t ks[] = {1, 2, 7, 8, 9, 15, 16, 17, 33, 100};

@@ -72,13 +72,13 @@ TEST_CASE("any plan gives the chain, within its scratch memory") {
   FencedHost host;
   Random random(60);
   const auto size = [&](int64_t most) {
-    const int64_t around[] = {1, 2, 4, 6, 8, 14, 16, 28, 32, 48, 64};
+    const int64_t around[] = {1, 2, 4, 6, 8, 12, 16, 32, 64, 128, 192};
     return random.below(2) ? 1 + random.below(most)
                            : std::max<int64_t>(1, around[random.below(11)] + random.below(3) - 1);
   };
   for (int i = 0; i < 6000; ++i) {
     const Case p{size(90),
-                 size(90),
+                 size(i % 4 ? 90 : 300),
                  i % 50 == 0 ? 1020 + random.below(40) : size(60),
                  static_cast<uint32_t>(random.below(4)),
                  random.below(4) ? 1.0f : -0.7f,

@@ -1,5 +1,5 @@
 // The cost model: how a product is cut into blocks and tasks, and which operands are copied.  Its constants stand here
-// (what a tile holds: tile.hpp, skinny.hpp); docs/tuning.md has the measurements behind them.
+// (what a tile holds and fetches: tile.hpp, skinny.hpp, microkernel.hpp); docs/tuning.md has the measurements behind them.
 //
 // C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.
 // In a task the columns in flight, k_block deep, stay in cache while the chunk's rows of A pass.  Operands that already
@@ -15,7 +15,7 @@ namespace lanefold::gemm {
 // Blocks.  Bytes are those of floats.
 inline constexpr int64_t stack_panel_floats = 8192; // panels in flight that are packed to the stack, at most
 inline constexpr int64_t most_k_block = 512;        // where A does not stay in the second-level cache
-inline constexpr int64_t least_k_block = 256;       // where k is cut so that all rows stay in it
+inline constexpr int64_t least_k_block = 256;       // the same, cut so that all rows stay; even parts may be shorter
 inline constexpr int64_t a_chunk_bytes = 512 << 10; // chunk_rows * k_block: stays in the second-level cache
 inline constexpr int64_t chunk_bytes = 768 << 10; // the same and the chunk's rows of C, which panel by panel come back
 inline constexpr int64_t most_c_columns = 256;    // of C that count
@@ -30,8 +30,8 @@ inline constexpr int64_t a_rows_at_once = 16; // of an A whose lines are neighbo
 inline constexpr int64_t most_rows_b_in_place = 1024; // beyond them, packing B costs less than it saves
 inline constexpr int64_t most_panel_depth = 256;      // k of panels in the first-level cache: each task copies its own
 inline constexpr int64_t least_copied_tiles = 3;      // below each other: fewer read B where it lies
-inline constexpr int64_t most_near_floats = 8192;     // of a B in place: rows of a larger one are fetched in advance
 inline constexpr int64_t least_copied_depth = 16;     // of k: below it, so do all
+inline constexpr int64_t most_near_floats = 8192;     // of a B in place: rows of a larger one are fetched in advance
 inline constexpr int64_t page = 4096 / sizeof(float); // rows whole pages apart put a column into one set of the cache
 inline constexpr int64_t most_conflicting_rows = 6;   // of such an A: the first-level cache has 8 or 12 ways
 inline constexpr int64_t most_wasted_floats = 12288;  // of an A whose lines are neighbours: a larger one is packed
@@ -123,8 +123,10 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   plan.place_b = place_of_b<Tile>(x);
   constexpr int64_t a_floats = a_chunk_bytes / sizeof(float), floats = chunk_bytes / sizeof(float);
   int64_t most_k = most_pass_depth;
-  if (m * smaller(k, most_k) > a_floats)
-    most_k = m * least_k_block <= a_floats ? smaller(most_k_block, a_floats / m) : most_k_block;
+  if (m * smaller(k, most_k) > a_floats) { // cut so that all rows stay, if that does not take too much
+    const int64_t staying = smaller(a_floats / m, floats / m - smaller(n, most_c_columns));
+    most_k = staying >= least_k_block ? smaller(most_k_block, staying) : most_k_block;
+  }
   plan.k_block = larger(1, ceil_div(k, larger(1, ceil_div(k, most_k))));
   const int64_t fit = smaller(a_floats / plan.k_block, floats / (plan.k_block + smaller(n, most_c_columns)));
   const int64_t most_rows = larger(1, fit / chunk_unit) * chunk_unit;
@@ -139,11 +141,12 @@ template <class Tile> Plan choose(const Product &x, int64_t threads, int64_t chu
   const int64_t least_chunks = ceil_div(m, most_rows);
   plan.group_panels =
       least_chunks > 1 ? larger(1, smaller(most_group_panels, panels / wanted)) : larger(1, panels / wanted);
+  plan.group_panels = ceil_div(panels, ceil_div(panels, plan.group_panels)); // even
   plan.groups = ceil_div(panels, plan.group_panels);
   const int64_t chunks = larger(least_chunks, smaller(ceil_div(wanted, plan.groups), ceil_div(m, chunk_unit)));
   plan.chunk_rows = round_up(ceil_div(larger(1, m), larger(1, chunks)), chunk_unit);
   plan.chunks = ceil_div(m, plan.chunk_rows);
-  if (plan.place_b == Place::in_passing && plan.chunk_rows < least_copied_tiles * Tile::rows)
+  if (plan.place_b == Place::in_passing && plan.chunk_rows <= (least_copied_tiles - 1) * Tile::most_rows)
     plan.place_b = Place::in_place;
   return plan;
 }

@@ -29,31 +29,29 @@ struct TileArgs {
   int last; // lanes of the last vector that lie inside the matrix
 };
 
-// Addresses of up to 15 lines, `stride` floats apart.  They are more than the general registers hold, so each is a sum
-// of few: base, 5 or 10 strides further, and 0, 1, 2, 3 or 4 strides, of which 2 and 4 are scaled by the address
-// itself.
+// Addresses of up to 10 lines, `stride` floats apart.  They are more than the general registers hold, so each is a sum
+// of few: base, 5 strides further, and 0, 1, 2, 3 or 4 strides, of which 2 and 4 are scaled by the address itself.
 class Lines {
 public:
   explicit Lines(int64_t stride) {
     const int64_t bytes = stride * static_cast<int64_t>(sizeof(float));
-    one_ = bytes, three_ = 3 * bytes, five_ = 5 * bytes, ten_ = 10 * bytes;
+    one_ = bytes, three_ = 3 * bytes, five_ = 5 * bytes;
   }
   // The compiler must not keep other multiples in registers of their own: to be called in the loop.
   template <int Count> [[gnu::always_inline]] void keep() {
     if constexpr (Count > 1) asm("" : "+r"(one_));
     if constexpr (Count > 3) asm("" : "+r"(three_));
     if constexpr (Count > 5) asm("" : "+r"(five_));
-    if constexpr (Count > 10) asm("" : "+r"(ten_));
+    static_assert(Count <= 10);
   }
   [[gnu::always_inline]] const float *at(const float *base, int i) const {
     const char *p = reinterpret_cast<const char *>(base);
-    if (i >= 10) p += ten_, i -= 10;
-    else if (i >= 5) p += five_, i -= 5;
+    if (i >= 5) p += five_, i -= 5;
     return reinterpret_cast<const float *>(p + (i == 3 ? three_ : i * one_));
   }
 
 private:
-  int64_t one_, three_, five_, ten_;
+  int64_t one_, three_, five_;
 };
 
 // How the last vector of a tile is read and computed.
@@ -73,9 +71,15 @@ template <class Tile> constexpr Edge edge_of(bool readable, int last) {
 enum class Reading {
   near,   // from the first-level cache, or panels, whose next rows are neighbours
   far,    // some rows are fetched in advance: no prefetcher follows lines that change their page every few rows
-  copied, // so, and copied to a panel on the way, for the tiles that follow
+  copied, // as `far`, and copied to a panel for the tiles that follow: of several tiles, one fetches what may be near
 };
 inline constexpr int64_t fetched_ahead = 8; // rows of B
+
+// Fetches the line of what lies so many floats after p, which may be beyond the array, where nothing comes of it.
+[[gnu::always_inline]] inline void fetch(const float *p, int64_t floats) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(p) + static_cast<uintptr_t>(floats) * sizeof(float);
+  __builtin_prefetch(reinterpret_cast<const void *>(address));
+}
 
 // Rows x Count sums; the last of each row is half a vector at Edge::half.
 template <class S, int Rows, int Count, Edge edge> struct Sums {
@@ -204,7 +208,7 @@ void microkernel(const TileArgs &t) {
         Sums<S, 1, Count, edge> bv;
         if constexpr (reading != Reading::near)
           unrolled<Count>([&](auto v) __attribute__((always_inline)) {
-            __builtin_prefetch(further.at(b + fetched_ahead * b_k, v / Tile::vectors) + v % Tile::vectors * S::width);
+            fetch(further.at(b, v / Tile::vectors), fetched_ahead * b_k + v % Tile::vectors * S::width);
           });
         unrolled<Count>([&](auto v) __attribute__((always_inline)) {
           bv.template at<0, v>() = All::template Lane<v>::in_register(vector(v));
@@ -297,7 +301,7 @@ template <class Tile, class Activation> constexpr KernelSet<Tile> make_ending() 
   const auto add = [&]<int... Row>(std::integer_sequence<int, Row...>) {
     const auto one = [&]<int R>(std::integral_constant<int, R>) {
       if constexpr (ends_in_registers<Tile>(R)) {
-        constexpr auto vectors = std::make_integer_sequence<int, Tile::in_flight(R)>();
+        constexpr auto vectors = std::make_integer_sequence<int, Tile::in_flight_of_panels(R)>();
         add_height<Tile, Edge::whole, Reading::near, Activation, R>(set, vectors);
         if constexpr (Tile::has_halves) add_height<Tile, Edge::half, Reading::near, Activation, R>(set, vectors);
       }

@@ -70,7 +70,7 @@ private:
     int64_t first_chunk, chunks, first_group, groups, k0, depth;
   };
 
-  // A chunk has even tiles; panels of one chunk lie as if all had Tile::rows.
+  // A chunk has even tiles; panels of A of one chunk lie as if all had Tile::rows.
   EvenParts tiles_of(int64_t rows) const { return gemm::tiles_of<Tile>(rows, x_.n, plan_.place_a); }
 
   // Where column j of panels of depth rows lies, counted from the first column of the first of them.

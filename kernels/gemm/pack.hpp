@@ -18,20 +18,24 @@
 
 namespace lanefold::gemm {
 
+// Rows of a panel, `width` floats each, that a store of so many floats reaches behind its own.  They come later and
+// overwrite what it spilled, but for the last ones, before which stores must be partial.
+constexpr int64_t rows_reached(int stored, int width) { return stored > width ? (stored - 1) / width : 0; }
+
 // Lines are neighbours: each row of the panel is a copy.  lines: how many the operand has from `line` on.
 template <class S, int Width, bool scaled>
 void pack_copied(const Operand &source, int64_t line, int64_t lines, int64_t k0, int64_t kc, float scale,
                  float *panel) {
   constexpr int vectors = (Width + S::width - 1) / S::width;
-  constexpr int spilling = vectors * S::width - Width;    // onto the next rows of the panel, which come later
-  constexpr int reached = (spilling + Width - 1) / Width; // so many of them
+  constexpr int spilling = vectors * S::width - Width; // onto the next rows of the panel
   const auto copy = [&](int64_t p, auto load) __attribute__((always_inline)) {
     const float *from = source.at(line, k0 + p);
     float *to = panel + p * Width;
     unrolled<vectors>([&](auto v) __attribute__((always_inline)) {
       auto x = load(from + v * S::width, v);
       if constexpr (scaled) x = x * S::broadcast(scale);
-      if (spilling == 0 || v < vectors - 1 || p < kc - reached) S::store(to + v * S::width, x);
+      if (spilling == 0 || v < vectors - 1 || p < kc - rows_reached(vectors * S::width, Width))
+        S::store(to + v * S::width, x);
       else S::store_part(to + v * S::width, x, S::width - spilling);
     });
   };
@@ -60,9 +64,8 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
     for (int j = 0; j < S::width; ++j) from[j] = source.at(line + first + (j < there ? j : 0), k0);
     const auto store = [&](int64_t p, V x) __attribute__((always_inline)) {
       if constexpr (scaled) x = x * V(scale);
-      // A panel narrower than a vector: what spills over is overwritten by the next rows, but for the last ones.
-      constexpr int64_t reached = (S::width - 1) / Width;
-      if (room < S::width && (Width > S::width || p >= kc - reached)) S::store_part(to + p * Width, x, room);
+      if (room < S::width && (Width > S::width || p >= kc - rows_reached(S::width, Width)))
+        S::store_part(to + p * Width, x, room);
       else S::store(to + p * Width, x);
     };
     const auto pack = [&](int64_t p) __attribute__((always_inline)) {

@@ -32,6 +32,7 @@ template <class S, int Rows, int Vectors, int MostRows = Rows> struct Tile {
 
   static_assert(in_flight_of_panels(Rows) == Vectors, "the tile does not fit the registers, or leaves some unused");
   static_assert(in_flight_of_panels(Rows / 2 + 1) == Vectors, "where rows make several tiles, each has one panel");
+  static_assert(MostRows == Rows || Vectors % 2 == 0, "a panel has no halves");
   static_assert(MostRows >= Rows && in_flight(MostRows) >= Vectors / 2, "half a panel does not fit the registers");
 };
 

@@ -97,13 +97,13 @@ template <class Tile>
   int64_t row = rows.row;
   const auto run = [&](TileFunction kernel, int64_t tile, int64_t count) __attribute__((always_inline)) {
     t.tiles = count;
+    t.sums_begin = tile == 0;
     t.a = rows.panels ? rows.panels + tile * rows.panel_floats : x.a.at(row, rows.k);
     if (x.c_by_columns) {
       run_turned<Tile>(kernel, t, x.c + columns.column * x.ldc + row, x.ldc, static_cast<int>(tiles.size(tile)),
                        static_cast<int>(columns.count));
     } else {
       t.c = x.c + row * x.ldc + columns.column;
-      t.sums_begin = tile == 0;
       kernel(t);
     }
     row += tiles.size(tile) * count;

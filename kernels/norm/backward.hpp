@@ -34,14 +34,15 @@ template <class S, class Activation> struct Backward {
   float *dx; // NULL: not wanted
   int64_t lddx;
   float *dgamma, *dbeta;
-  float *partial; // [blocks][2][n]: dbeta and dgamma of each block; merged, dbeta / m and -dgamma / m
+  float *partial; // [blocks][2][n]: dbeta and dgamma of each block, then [2][n]: dbeta / m and -dgamma / m
 
-  static int64_t scratch_floats(int64_t m, int64_t n) { return 2 * n * larger(1, ceil_div(m, block_rows)); }
+  static int64_t scratch_floats(int64_t m, int64_t n) { return 2 * n * (ceil_div(m, block_rows) + 1); }
   float *block(int64_t index) const { return partial + 2 * n * index; }
+  float *results() const { return block(ceil_div(m, block_rows)); }
 
   void reduce(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
-    for_strips<S, 8>({row, row + rows}, {first, first + columns},
-                     [&](int64_t begin, int64_t end, const auto &column) { add_rows(begin, end, column); });
+    for_strips<S, far_rows>({row, row + rows}, {first, first + columns},
+                            [&](int64_t begin, int64_t end, const auto &column) { add_rows(begin, end, column); });
   }
 
   // Rows of one block.
@@ -80,8 +81,8 @@ template <class S, class Activation> struct Backward {
       column.store(dbeta, 0, sum);
       column.store(dgamma, 0, product);
       const V size(static_cast<float>(m));
-      column.store(block(0), 0, S::divide(sum, size));
-      column.store(block(0) + n, 0, V(0.0f) - S::divide(product, size));
+      column.store(results(), 0, S::divide(sum, size));
+      column.store(results() + n, 0, V(0.0f) - S::divide(product, size));
     });
   }
 
@@ -95,8 +96,8 @@ template <class S, class Activation> struct Backward {
         mean[v] = column.load(bn->mean, v);
         inv_std[v] = column.load(bn->inv_std, v);
         scale[v] = column.load(bn->gamma, v) * inv_std[v];
-        shift[v] = column.load(block(0), v);
-        slope[v] = column.load(block(0) + n, v);
+        shift[v] = column.load(results(), v);
+        slope[v] = column.load(results() + n, v);
       }
       for (int64_t i = begin; i < end; ++i)
         for (int v = 0; v < count; ++v) {
@@ -105,7 +106,7 @@ template <class S, class Activation> struct Backward {
           column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, slope[v], d));
         }
     };
-    for_strips<S, 8>({row, row + rows}, {first, first + columns}, strip);
+    for_strips<S, far_rows>({row, row + rows}, {first, first + columns}, strip);
   }
 };
 

@@ -18,19 +18,20 @@ template <class S, class Activation> struct ColumnSums {
 
   void reduce(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
     using V = typename S::V;
-    for (int64_t i = row; i < row + rows; i += block_rows)
-      simd::for_columns<S, 4>(first, first + columns, [&](const auto &column) {
-        constexpr int count = std::remove_reference_t<decltype(column)>::count;
-        V total[count];
-        for (int v = 0; v < count; ++v) total[v] = V(0.0f);
-        for (int64_t r = i; r < smaller(i + block_rows, row + rows); ++r)
-          for (int v = 0; v < count; ++v) {
-            const V d = dt.at(column, r, v);
-            total[v] = total[v] + d;
-            if (dx) column.store(dx + r * lddx, v, d);
-          }
-        for (int v = 0; v < count; ++v) column.store(partial + n * (i / block_rows), v, total[v]);
-      });
+    const auto strip = [&](int64_t begin, int64_t end, const auto &column) {
+      constexpr int count = std::remove_reference_t<decltype(column)>::count;
+      float *out = partial + n * (begin / block_rows);
+      V total[count];
+      for (int v = 0; v < count; ++v) total[v] = begin % block_rows == 0 ? V(0.0f) : column.load(out, v);
+      for (int64_t i = begin; i < end; ++i)
+        for (int v = 0; v < count; ++v) {
+          const V d = dt.at(column, i, v);
+          total[v] = total[v] + d;
+          if (dx) column.store(dx + i * lddx, v, d);
+        }
+      for (int v = 0; v < count; ++v) column.store(out, v, total[v]);
+    };
+    for_strips<S, far_rows>({row, row + rows}, {first, first + columns}, strip);
   }
 
   void merge(int64_t first, int64_t columns) const {

@@ -8,9 +8,12 @@ namespace lanefold::norm {
 
 inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
 
+inline constexpr int64_t near_rows = 32, far_rows = 8; // in cache; from beyond it, several arrays at once
+
 // Calls strip(first row, end row, Columns) for a few rows at a time, and in these for all columns: rows that lie beyond
 // the first-level cache are met in the order of memory.  A strip lies in one block of rows if the first row begins one.
-template <class S, int64_t at_once = 32, class Strip> void for_strips(Range rows, Range columns, const Strip &strip) {
+template <class S, int64_t at_once = near_rows, class Strip>
+void for_strips(Range rows, Range columns, const Strip &strip) {
   static_assert(block_rows % at_once == 0);
   for (int64_t i = rows.begin; i < rows.end; i += at_once)
     simd::for_columns<S, 4>(columns.begin, columns.end,
@@ -41,7 +44,8 @@ void merge_and_apply(const lf_host *host, const Reduction &r, int64_t m, int64_t
 
 template <class S, class Reduction> void run(const lf_host *host, const Reduction &r, int64_t m, int64_t n) {
   constexpr int64_t unit = 2 * S::width;
-  constexpr int64_t panel_floats = 1 << 16; // of each array: they stay in the second-level cache
+  constexpr int64_t panel_floats =
+      1 << 16; // of each array, of which there are up to four: about the second-level cache
   const int64_t most = most_tasks(host->threads);
   const int64_t repaid = larger(1, smaller(most, m * n / least_elements));
   const int64_t groups =
