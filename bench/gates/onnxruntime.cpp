@@ -1,5 +1,5 @@
-// Of ONNX Runtime's C interface, which never changes the place of a function, and of ONNX's protocol buffers, which never
-// change the number of a field: as much as one network needs.
+// Of ONNX Runtime's C interface, which never changes the place of a function, and of ONNX's protocol buffers, which
+// never change the number of a field: as much as one network needs.
 #include "onnxruntime.hpp"
 
 #include <cstring>

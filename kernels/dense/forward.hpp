@@ -36,8 +36,6 @@ template <class S, class Activation> struct Activate {
   }
 };
 
-inline constexpr int64_t cached_columns = 32; // of 256 rows
-
 inline gemm::Product forward_product(const lf_dense_forward_args *args, float *z, int64_t ldz) {
   return {.m = args->m,
           .n = args->n,
@@ -50,6 +48,8 @@ inline gemm::Product forward_product(const lf_dense_forward_args *args, float *z
           .c = z,
           .ldc = gemm::stride_of(args->m, args->n, ldz)};
 }
+
+inline constexpr int64_t cached_columns = 32; // of 256 rows: they stay in the first-level cache
 
 template <class Tile, class Activation>
 lf_status forward_training(const lf_host *host, const lf_dense_forward_args *args, const Activation &act) {
@@ -68,7 +68,6 @@ lf_status forward_training(const lf_host *host, const lf_dense_forward_args *arg
     norm.summed = true;
     product.column_sums = norm.block(0), product.sums_line = norm.block(1) - norm.block(0);
   }
-  // A few columns at once, from top to bottom, stay in the first-level cache.
   const auto finish = [&](int64_t row, int64_t rows, int64_t first, int64_t columns) {
     for (int64_t j = first; j < first + columns; j += cached_columns) {
       const int64_t there = smaller(cached_columns, first + columns - j);

@@ -1,5 +1,5 @@
 // The cost model: how a product is cut into blocks and tasks, and which operands are copied.  Its constants stand here
-// (what a tile holds and fetches: tile.hpp, skinny.hpp, microkernel.hpp); docs/tuning.md has the measurements behind them.
+// (what a tile holds and fetches: tile.hpp, skinny.hpp, microkernel.hpp); docs/tuning.md has the measurements.
 //
 // C is cut into chunks of rows times groups of column panels; one task computes one chunk of one group over all of k.
 // In a task the columns in flight, k_block deep, stay in cache while the chunk's rows of A pass.  Operands that already
@@ -76,7 +76,7 @@ inline Place place_of_a(const Product &x) {
   if (conflict && x.m > most_conflicting_rows && x.k > 1) return Place::packed;
   // Of each cache line that a tile reads, some is for other tiles, and is gone before they come; and what is some pages
   // further for each k is not fetched in advance.
-  const bool wastes = !x.a.along_k && x.m * x.k > most_wasted_floats && x.n >= least_reading_columns;
+  const bool wastes = !x.a.along_k && x.m > most_wasted_floats / x.k && x.n >= least_reading_columns;
   return wastes ? Place::packed : Place::in_place;
 }
 

@@ -42,8 +42,8 @@ struct Product {
   const float *packed_b = nullptr; // b_panels[ceil(n/NR)][k][NR]
   float *c = nullptr;
   int64_t ldc = 0;
-  // [chunks of rows][sums_line]: the sums of each chunk's rows, in ascending order, or NULL.  Only where C lies by rows, B is
-  // not transposed in registers, and no activation ends the tiles.
+  // [chunks of rows][sums_line]: the sums of each chunk's rows, in ascending order, or NULL.  Only where C lies by
+  // rows, B is not transposed in registers, and no activation ends the tiles.
   float *column_sums = nullptr;
   int64_t sums_line = 0;
   bool c_by_columns = false; // element (i, j) of C lies at c[j * ldc + i], not at c[i * ldc + j]

@@ -44,8 +44,8 @@ void merge_and_apply(const lf_host *host, const Reduction &r, int64_t m, int64_t
 
 template <class S, class Reduction> void run(const lf_host *host, const Reduction &r, int64_t m, int64_t n) {
   constexpr int64_t unit = 2 * S::width;
-  constexpr int64_t panel_floats =
-      1 << 16; // of each array, of which there are up to four: about the second-level cache
+  // Of each array, of which there are up to four: about the second-level cache.
+  constexpr int64_t panel_floats = 1 << 16;
   const int64_t most = most_tasks(host->threads);
   const int64_t repaid = larger(1, smaller(most, m * n / least_elements));
   const int64_t groups =

@@ -25,8 +25,9 @@ void block_moments(const float *x, int64_t ldx, int64_t rows, const Column &colu
     base[v] = sums ? column.load(sums, v) : V(0.0f);
     low[v] = squares[v] = V(0.0f);
   }
-  for (int64_t i = 0; !sums && i < rows; ++i)
-    for (int v = 0; v < Column::count; ++v) base[v] = base[v] + column.load(x + i * ldx, v);
+  if (!sums)
+    for (int64_t i = 0; i < rows; ++i)
+      for (int v = 0; v < Column::count; ++v) base[v] = base[v] + column.load(x + i * ldx, v);
   for (int v = 0; v < Column::count; ++v) base[v] = S::divide(base[v], count);
   for (int64_t i = 0; i < rows; ++i)
     for (int v = 0; v < Column::count; ++v) {
