@@ -9,9 +9,6 @@
 #include <filesystem>
 #include <limits>
 
-// The portable plugin, linked in under a name of its own.
-extern "C" const lf_plugin_entry lf_portable_entry;
-
 namespace lanefold::runtime {
 namespace {
 
@@ -53,15 +50,16 @@ Candidate read_candidate(const std::string &folder, const std::string &stem) {
   return candidate;
 }
 
+// The portable plugin is part of the library: its entry is the one that the linker finds.
 Candidate built_in_candidate() {
   Candidate candidate;
   candidate.path = "built in";
-  candidate.built_in = &lf_portable_entry;
-  candidate.manifest.name = lf_portable_entry.name;
-  candidate.manifest.vendor = lf_portable_entry.vendor;
-  candidate.manifest.needs = lf_portable_entry.needs;
-  candidate.manifest.needs_text = feature_names(lf_portable_entry.needs);
-  candidate.manifest.priority = lf_portable_entry.priority;
+  candidate.built_in = &lf_plugin_entry_v1;
+  candidate.manifest.name = lf_plugin_entry_v1.name;
+  candidate.manifest.vendor = lf_plugin_entry_v1.vendor;
+  candidate.manifest.needs = lf_plugin_entry_v1.needs;
+  candidate.manifest.needs_text = feature_names(lf_plugin_entry_v1.needs);
+  candidate.manifest.priority = lf_plugin_entry_v1.priority;
   return candidate;
 }
 

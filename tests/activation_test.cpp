@@ -45,6 +45,7 @@ TEST_CASE("every exponent, both signs, with a stride: within the promised distan
     double worst = 0;
     float where = 0;
     for (uint32_t start = 0; start < 64; ++start) {
+      if (passed_over()) continue;
       // 64 x 65536 floats: one in 1024 of all, each residue of the low bits met somewhere.
       x.fill([&](int64_t, int64_t j) {
         return std::bit_cast<float>((static_cast<uint32_t>(j) << 16) + start * 1021 +

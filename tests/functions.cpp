@@ -1,14 +1,15 @@
 // The functions of the kernels on one instruction set, each by itself.
-#include LANEFOLD_PLUGIN_SOURCE
+#include LANEFOLD_PLUGIN_TILE
 
 #include "functions.hpp"
 
+#include <kernels/activation/functions.hpp>
 #include <kernels/math/logarithm.hpp>
 
 namespace lanefold::test {
 namespace {
 
-using S = Tile::Simd;
+using S = PluginTile::Simd;
 
 template <class F> void apply_to_all(const float *x, float *y, int64_t n, const F &f) {
   for (int64_t j = 0; j < n; j += S::width) S::store(y + j, f(S::load(x + j)));

@@ -95,6 +95,7 @@ TEST_CASE("a product touches nothing before or behind its operands, whatever its
     for (const int64_t n : ns)
       for (const int64_t k : ks)
         for (uint32_t flags = 0; flags < 4; ++flags) {
+          if (passed_over()) continue;
           const float alpha = random.below(4) ? 1.0f : 0.7f, beta = random.below(2) ? 0.0f : -1.5f;
           for (const int64_t all : {0, 7})
             check_guarded(random.below(4) ? one : three, {m, n, k, flags, alpha, beta}, Sides(all), random);
@@ -122,7 +123,8 @@ TEST_CASE("blocks of k and of columns touch nothing beyond their operands") {
                         {1030, 130, 300, 0, 1, 0}, {6, 1025, 300, 0, 1, 0},    {28, 130, 1024, 1, 1, 0}};
   for (const Case &p : cases)
     for (const Context *context : {&one, &three})
-      for (const int64_t all : {0, 7}) check_guarded(*context, p, Sides(all), random);
+      for (const int64_t all : {0, 7})
+        if (!passed_over()) check_guarded(*context, p, Sides(all), random);
 }
 
 TEST_CASE("packing and inference touch nothing beyond weights, bias, batch and result") {
@@ -132,5 +134,5 @@ TEST_CASE("packing and inference touch nothing beyond weights, bias, batch and r
     for (const int64_t k : ks)
       for (const bool transpose : {false, true})
         for (const int64_t sides : {int64_t{0}, int64_t{15}, random.below(16)})
-          check_packed(random.below(4) ? one : three, n, k, transpose, Sides(sides), random);
+          if (!passed_over()) check_packed(random.below(4) ? one : three, n, k, transpose, Sides(sides), random);
 }

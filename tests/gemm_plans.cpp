@@ -1,9 +1,16 @@
-// The tile is the plugin's own: its source is part of this one.
-#include LANEFOLD_PLUGIN_SOURCE
+// The kernels are those of the plugin: its object is linked, and nothing of it is compiled again.
+#include LANEFOLD_PLUGIN_TILE
 
 #include "gemm_plans.hpp"
 
+#include <kernels/gemm/sgemm.hpp>
+
+extern template lf_status lanefold::gemm::multiply<lanefold::PluginTile, lanefold::gemm::Leave>(
+    const lf_host *, const lanefold::gemm::Product &, const lanefold::gemm::Plan &, const lanefold::gemm::Leave &);
+
 namespace lanefold::test {
+
+using Tile = PluginTile;
 
 lf_status multiply_as(const lf_host *host, const lf_sgemm_args *args, const Knobs &knobs) {
   using gemm::Place;

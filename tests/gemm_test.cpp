@@ -26,7 +26,7 @@ TEST_CASE("large products, more than one block in every direction, are the same 
                         {1030, 130, 1030, 0, 1, 0}};
   for (const Case &p : cases)
     for (const Context *context : {&one, &three})
-      check_case(*context, p, random, [&](int64_t, int64_t) { return random.uniform(-1, 1); });
+      if (!passed_over()) check_case(*context, p, random, [&](int64_t, int64_t) { return random.uniform(-1, 1); });
 }
 
 TEST_CASE("small integers multiply exactly, whatever the transposes, factors and threads") {
@@ -36,6 +36,7 @@ TEST_CASE("small integers multiply exactly, whatever the transposes, factors and
     for (const float beta : {0.0f, 1.0f, -2.0f})
       for (uint32_t flags = 0; flags < 4; ++flags)
         for (const Context *context : {&one, &three}) {
+          if (passed_over()) continue;
           const Case p{random.between(1, 130), random.between(1, 130), random.between(1, 2000), flags, alpha, beta};
           const auto small = [&](int64_t, int64_t) { return random.integer(8); }; // every sum stays below 2^24
           Matrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n, 1);

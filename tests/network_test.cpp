@@ -87,7 +87,7 @@ TEST_CASE("a network gives the bits of its layers, for any batch, threads, depth
       Chain chain(widths, with_norm, random);
       const InferenceNetwork plain = chain.make(one, false), transposed = chain.make(three, true);
       for (const int64_t m : {1, 2, 31, 64, 127, 128, 129, 200, 515}) {
-        if (m > 200 && widths[0] > 100) continue;
+        if ((m > 200 && widths[0] > 100) || passed_over()) continue;
         Matrix x(m, widths.front(), 3);
         x.random(random);
         const Matrix expected = chain.one_by_one(one, x);

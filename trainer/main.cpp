@@ -40,7 +40,7 @@ int main(int argc, char **argv) {
   using namespace lanefold::trainer;
   CLI::App app("Trains, folds and runs networks of dense layers, batch normalization and ELU.", "lanefold");
   Run run;
-  for (const auto add : {add_train, add_eval, add_predict, add_fold, add_info, add_demo}) add(app, run);
+  for (const auto add : {add_train, add_eval, add_predict, add_fold, add_info, add_verify, add_demo}) add(app, run);
   if (unknown_verb(app, argc, argv)) return error_exit_code;
   try {
     app.parse(argc, argv);

@@ -1,12 +1,14 @@
 // Parameters: making, drawing, folding and hashing them.
 #include "network.hpp"
 
+#include "digest.hpp"
 #include "random.hpp"
 
 #include <cmath>
-#include <sha256.h>
 
 namespace lanefold::trainer {
+
+float default_alpha(int32_t activation) { return activation == LF_LEAKY_RELU ? 0.01f : 1.0f; }
 
 Network::Network(const Description &d) : description(d) {
   for (int64_t i = 0; i < d.layers(); ++i) {
@@ -85,14 +87,10 @@ Network fold(const Context &context, Network &network) {
 }
 
 std::string sha256(Network &network) {
-  SHA256_CTX hash;
-  SHA256Init(&hash);
-  network.visit([&](const std::string &, const std::vector<int64_t> &, std::vector<float> &values) {
-    SHA256Update(&hash, reinterpret_cast<const uint8_t *>(values.data()), values.size() * sizeof(float));
-  });
-  char text[SHA256_DIGEST_STRING_LENGTH];
-  SHA256End(&hash, text);
-  return text;
+  Sha256 hash;
+  network.visit(
+      [&](const std::string &, const std::vector<int64_t> &, std::vector<float> &values) { hash.add(values); });
+  return hash.hex();
 }
 
 } // namespace lanefold::trainer

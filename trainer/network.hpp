@@ -20,6 +20,9 @@ struct Description {
   int32_t activation_of(int64_t layer) const { return layer + 1 < layers() ? activation : LF_IDENTITY; }
 };
 
+// alpha where none is given: 0.01 for leaky ReLU, else 1.
+float default_alpha(int32_t activation);
+
 struct Layer {
   int64_t k, n;
   std::vector<float> w;                                      // k x n

@@ -25,15 +25,15 @@ TrainingStep::TrainingStep(const Context &context, Network &network, const Optim
   }
 }
 
-TrainingStep::Result TrainingStep::run(const Batch &batch) {
-  const int64_t m = batch.rows, n = network_.outputs();
-  const auto input = [&](size_t layer) { return layer == 0 ? batch.x.data() : buffers_[layer - 1].y.data(); };
+TrainingStep::Result TrainingStep::run(const float *x, const int32_t *labels, int64_t m) {
+  const int64_t n = network_.outputs();
+  const auto input = [&](size_t layer) { return layer == 0 ? x : buffers_[layer - 1].y.data(); };
   const size_t layers = buffers_.size();
   for (size_t i = 0; i < layers; ++i) forward(i, input(i), m);
   const float *logits = buffers_.back().y.data();
   Result result{};
-  result.hits = hits(context_, logits, m, n, batch.labels.data());
-  result.loss = cross_entropy(context_, logits, m, n, batch.labels.data(), buffers_.back().dy.data());
+  result.hits = hits(context_, logits, m, n, labels);
+  result.loss = cross_entropy(context_, logits, m, n, labels, buffers_.back().dy.data());
   for (size_t i = layers; i-- > 0;) backward(i, input(i), i == 0 ? nullptr : buffers_[i - 1].dy.data(), m);
   ++step_;
   for (size_t i = 0; i < layers; ++i) {

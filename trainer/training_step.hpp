@@ -16,12 +16,13 @@ public:
   // Keeps references: context and network outlive it.
   TrainingStep(const Context &context, Network &network, const Optimizer &optimizer, int64_t batch_size);
 
-  // rows: at most batch_size, and not 1 under batch normalization.
   struct Result {
     float loss;
     int64_t hits;
   };
-  Result run(const Batch &batch);
+  // x: rows x features, labels: rows.  rows: at most batch_size, and not 1 under batch normalization.
+  Result run(const float *x, const int32_t *labels, int64_t rows);
+  Result run(const Batch &batch) { return run(batch.x.data(), batch.labels.data(), batch.rows); }
 
 private:
   struct Buffers {

@@ -34,7 +34,7 @@ inline constexpr int64_t least_streamed = 8 << 20; // elements: a result of 32 M
 
 // y[j] = f(x[j]) for first..end-1, with vectors that begin where y allows them to be streamed.
 template <class S, class Activation>
-void stream_forward(const Activation &act, const float *x, float *y, int64_t first, int64_t end) {
+void stream_forward(const Activation act, const float *x, float *y, int64_t first, int64_t end) {
   const auto one_by_one = [&](int64_t begin, int64_t stop) {
     simd::for_columns<S, 1>(begin, stop,
                             [&](const auto &column) { column.store(y, 0, act.template value<S>(column.load(x, 0))); });
@@ -44,8 +44,9 @@ void stream_forward(const Activation &act, const float *x, float *y, int64_t fir
   int64_t j = smaller(end, first + before);
   one_by_one(first, j);
   for (; end - j >= 4 * S::width; j += 4 * S::width)
-#pragma GCC unroll 4
-    for (int v = 0; v < 4; ++v) S::stream(y + j + v * S::width, act.template value<S>(S::load(x + j + v * S::width)));
+    map<S, 4>(
+        act, [&](int v) { return S::load(x + j + v * S::width); },
+        [&](int v, typename S::V t) { S::stream(y + j + v * S::width, t); });
   S::end_stream();
   one_by_one(j, end);
 }
@@ -58,10 +59,12 @@ template <class S> lf_status forward(const lf_host *host, const lf_activation_fo
       const float *x = args->x + row * args->ldx;
       float *y = args->y + row * args->ldy;
       if (streams) return stream_forward<S>(act, x, y, first, end);
-      simd::for_columns<S, 4>(first, end, [&](const auto &column) {
-        constexpr int count = std::remove_reference_t<decltype(column)>::count;
-        for (int v = 0; v < count; ++v) column.store(y, v, act.template value<S>(column.load(x, v)));
-      });
+      simd::for_columns<S, 4>(
+          first, end, [ x, y, act ](const auto &column) __attribute__((always_inline)) {
+            constexpr int count = std::remove_reference_t<decltype(column)>::count;
+            map<S, count>(
+                act, [&](int v) { return column.load(x, v); }, [&](int v, typename S::V t) { column.store(y, v, t); });
+          });
     });
   });
   return LF_OK;
@@ -73,11 +76,12 @@ template <class S> lf_status backward(const lf_host *host, const lf_activation_b
     for_rows(host, args->m, args->n, gapless, [&](int64_t row, int64_t first, int64_t end) {
       const float *y = args->y + row * args->ldy, *dy = args->dy + row * args->lddy;
       float *dx = args->dx + row * args->lddx;
-      simd::for_columns<S, 4>(first, end, [&](const auto &column) {
-        constexpr int count = std::remove_reference_t<decltype(column)>::count;
-        for (int v = 0; v < count; ++v)
-          column.store(dx, v, column.load(dy, v) * act.template slope<S>(column.load(y, v)));
-      });
+      simd::for_columns<S, 4>(
+          first, end, [ y, dy, dx, act ](const auto &column) __attribute__((always_inline)) {
+            constexpr int count = std::remove_reference_t<decltype(column)>::count;
+            for (int v = 0; v < count; ++v)
+              column.store(dx, v, column.load(dy, v) * act.template slope<S>(column.load(y, v)));
+          });
     });
   });
   return LF_OK;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernels/math/sigmoid.hpp>
+#include <kernels/simd/lockstep.hpp>
 
 #include <lanefold/activation.h>
 
@@ -10,7 +11,7 @@
 namespace lanefold::activation {
 
 struct Identity {
-  template <class S> typename S::V value(typename S::V x) const { return x; }
+  template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const { return x; }
   template <class S> typename S::V slope(typename S::V) const { return typename S::V(1.0f); }
 };
 
@@ -21,7 +22,7 @@ template <class S> typename S::V step(typename S::V y, float low, float high) {
 }
 
 struct Relu {
-  template <class S> typename S::V value(typename S::V x) const {
+  template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const {
     return S::select(x <= typename S::V(0.0f), typename S::V(0.0f), x);
   }
   template <class S> typename S::V slope(typename S::V y) const { return step<S>(y, 0.0f, 1.0f); }
@@ -29,7 +30,7 @@ struct Relu {
 
 struct LeakyRelu {
   float alpha;
-  template <class S> typename S::V value(typename S::V x) const {
+  template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const {
     using V = typename S::V;
     return S::select(x < V(0.0f), x * V(alpha), x);
   }
@@ -38,7 +39,7 @@ struct LeakyRelu {
 
 struct Elu {
   float alpha;
-  template <class S> typename S::V value(typename S::V x) const {
+  template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const {
     using V = typename S::V;
     return S::select(x < V(0.0f), V(alpha) * math::expm1_nonpositive<S>(x), x);
   }
@@ -51,7 +52,7 @@ struct Elu {
 struct Selu {
   static constexpr float lambda = 1.05070098735548049342f;
   static constexpr float lambda_alpha = 1.75809934084737685994f;
-  template <class S> typename S::V value(typename S::V x) const {
+  template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const {
     using V = typename S::V;
     return S::select(x < V(0.0f), V(lambda_alpha) * math::expm1_nonpositive<S>(x), V(lambda) * x);
   }
@@ -62,20 +63,38 @@ struct Selu {
 };
 
 struct Tanh {
-  template <class S> typename S::V value(typename S::V x) const { return math::tanh<S>(x); }
+  template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const { return math::tanh<S>(x); }
   template <class S> typename S::V slope(typename S::V y) const {
     return S::fma(typename S::V(0.0f) - y, y, typename S::V(1.0f));
   }
 };
 
 struct Logistic {
-  template <class S> typename S::V value(typename S::V x) const { return math::logistic<S>(x); }
+  template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const { return math::logistic<S>(x); }
   template <class S> typename S::V slope(typename S::V y) const { return y * (typename S::V(1.0f) - y); }
 };
 
 template <class Activation> Activation make([[maybe_unused]] float alpha) {
   if constexpr (std::is_empty_v<Activation>) return {};
   else return {alpha};
+}
+
+// store(i, activation's value of load(i)) for i below Count.
+template <class S, int Count, class Activation, class Load, class Store>
+[[gnu::always_inline]] inline void map(const Activation &act, const Load &load, const Store &store) {
+  constexpr int together = Count < S::in_lockstep ? Count : S::in_lockstep;
+  static_assert(Count % together == 0);
+#pragma GCC unroll 4
+  for (int first = 0; first < Count; first += together) {
+    if constexpr (together == 1) {
+      store(first, act.template value<S>(load(first)));
+    } else {
+      using Group = simd::Lockstep<S, together>;
+      const auto y = act.template value<Group>(Group::V::each([&](int i) { return load(first + i); }));
+#pragma GCC unroll 4
+      for (int i = 0; i < together; ++i) store(first + i, y.parts[i]);
+    }
+  }
 }
 
 // Calls body with the activation that the code names; the library has checked the code.

@@ -29,9 +29,15 @@ template <class S, class Activation> struct Activate {
       if (z == y) return;
     simd::for_columns<S, 2>(first, first + columns, [&](const auto &column) {
       constexpr int count = std::remove_reference_t<decltype(column)>::count;
-      for (int64_t i = row; i < row + rows; ++i)
-        for (int v = 0; v < count; ++v)
-          column.store(y + i * ldy, v, act.template value<S>(column.load(z + i * ldz, v)));
+      const Activation local = act; // which no store to y can change, as little as where it goes
+      const float *from = z + row * ldz;
+      float *to = y + row * ldy;
+      const int64_t from_stride = ldz, to_stride = ldy;
+      for (int64_t i = 0; i < rows; ++i, from += from_stride, to += to_stride) {
+        activation::map<S, count>(
+            local, [&](int v) { return column.load(from, v); },
+            [&](int v, typename S::V t) { column.store(to, v, t); });
+      }
     });
   }
 };

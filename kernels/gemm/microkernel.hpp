@@ -29,31 +29,6 @@ struct TileArgs {
   int last; // lanes of the last vector that lie inside the matrix
 };
 
-// Addresses of up to 10 lines, `stride` floats apart.  They are more than the general registers hold, so each is a sum
-// of few: base, 5 strides further, and 0, 1, 2, 3 or 4 strides, of which 2 and 4 are scaled by the address itself.
-class Lines {
-public:
-  explicit Lines(int64_t stride) {
-    const int64_t bytes = stride * static_cast<int64_t>(sizeof(float));
-    one_ = bytes, three_ = 3 * bytes, five_ = 5 * bytes;
-  }
-  // The compiler must not keep other multiples in registers of their own: to be called in the loop.
-  template <int Count> [[gnu::always_inline]] void keep() {
-    if constexpr (Count > 1) asm("" : "+r"(one_));
-    if constexpr (Count > 3) asm("" : "+r"(three_));
-    if constexpr (Count > 5) asm("" : "+r"(five_));
-    static_assert(Count <= 10);
-  }
-  [[gnu::always_inline]] const float *at(const float *base, int i) const {
-    const char *p = reinterpret_cast<const char *>(base);
-    if (i >= 5) p += five_, i -= 5;
-    return reinterpret_cast<const float *>(p + (i == 3 ? three_ : i * one_));
-  }
-
-private:
-  int64_t one_, three_, five_;
-};
-
 // How the last vector of a tile is read and computed.
 enum class Edge {
   whole, // all lanes may be read
@@ -87,7 +62,7 @@ template <class S, int Rows, int Count, Edge edge> struct Sums {
   using Last = std::conditional_t<halves, typename S::Half, S>; // the vocabulary of the last vector
   template <int v> using Lane = std::conditional_t<v == Count - 1, Last, S>;
   static constexpr int whole = Count - halves;
-  using Element = std::conditional_t<(whole > 0), S, Last>; // the vocabulary of an element of A, in all lanes
+  using Element = std::conditional_t<(whole > 0), S, Last>; // the vocabulary of an element of A
 
   typename S::V vectors[Rows][whole > 0 ? whole : 1];
   typename Last::V lasts[Rows];
@@ -97,7 +72,7 @@ template <class S, int Rows, int Count, Edge edge> struct Sums {
     else return lasts[i];
   }
   // One link of the chains: += a * x.
-  template <int i, int v, class X> [[gnu::always_inline]] void add(typename Element::V a, X x) {
+  template <int i, int v, class X> [[gnu::always_inline]] void add(typename Element::Factor a, X x) {
     if constexpr (v < whole) vectors[i][v] = S::fma(a, x, vectors[i][v]);
     else if constexpr (whole > 0) lasts[i] = Last::fma(S::low(a), x, lasts[i]);
     else lasts[i] = Last::fma(a, x, lasts[i]);
@@ -181,7 +156,7 @@ void microkernel(const TileArgs &t) {
   constexpr int panels = (Count + Tile::vectors - 1) / Tile::vectors;
   const int64_t a_k = t.a_k, b_k = t.b_k;
   const int last = t.last;
-  Lines rows(t.a_line), further(t.panel_stride);
+  typename S::Lines rows(t.a_line), further(t.panel_stride);
   const float *b = nullptr;
   constexpr bool copies = reading == Reading::copied;
   static_assert(!copies || (Rows > 1 && panels == 1), "what is copied is one panel, for more rows to come");
@@ -202,7 +177,7 @@ void microkernel(const TileArgs &t) {
       rows.template keep<Rows>();
       further.template keep<panels>();
       if constexpr (Rows == 1) { // each vector is used once, as an operand in memory
-        const auto ai = All::Element::broadcast(*a);
+        const auto ai = All::Element::factor(a);
         unrolled<Count>([&](auto v) __attribute__((always_inline)) { sums.template add<0, v>(ai, vector(v)); });
       } else {
         Sums<S, 1, Count, edge> bv;
@@ -220,7 +195,7 @@ void microkernel(const TileArgs &t) {
           copy += Tile::columns;
         }
         unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-          const auto ai = All::Element::broadcast(*rows.at(a, i));
+          const auto ai = All::Element::factor(rows.at(a, i));
           unrolled<Count>([&](auto v)
                               __attribute__((always_inline)) { sums.template add<i, v>(ai, bv.template at<0, v>()); });
         });
@@ -294,7 +269,9 @@ template <class Tile> inline constexpr Microkernels<Tile> microkernels = make_mi
 // registers than a tile leaves.
 template <class Tile> constexpr bool ends_in_registers(int64_t rows) { return 3 * rows >= 2 * Tile::rows; }
 
-template <class Activation> inline constexpr bool in_registers = std::is_same_v<Activation, activation::Elu>;
+// (Nor where functions run in lockstep, which takes registers that the sums have.)
+template <class Tile, class Activation>
+inline constexpr bool in_registers = std::is_same_v<Activation, activation::Elu> &&Tile::Simd::in_lockstep == 1;
 
 template <class Tile, class Activation> constexpr KernelSet<Tile> make_ending() {
   KernelSet<Tile> set{};

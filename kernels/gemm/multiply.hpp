@@ -19,7 +19,7 @@ const KernelSet<Tile> *ending_kernels(const Finish &finish, Place place_b, const
   if constexpr (requires { typename Finish::Ending; }) {
     const bool all = finish.in_place() && tiles.count() > 0 && ends_in_registers<Tile>(tiles.size(0)) &&
                      ends_in_registers<Tile>(tiles.size(tiles.count() - 1));
-    if constexpr (in_registers<typename Finish::Ending>)
+    if constexpr (in_registers<Tile, typename Finish::Ending>)
       if (place_b == Place::packed && all) return &ending_set<Tile, typename Finish::Ending>;
   }
   return nullptr;
@@ -228,7 +228,8 @@ private:
 
 // C = chain from `start` over k of (alpha * A) * B.
 template <class Tile, class Finish = Leave>
-lf_status multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish()) {
+[[gnu::noinline]] lf_status multiply(const lf_host *host, const Product &product, const Plan &plan,
+                                     const Finish &finish = Finish()) {
   Multiply<Tile, Finish> multiply(host, product, plan, finish);
   const Scratch scratch(host, multiply.scratch_floats());
   if (!scratch.valid()) return scratch.failure();

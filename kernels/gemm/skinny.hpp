@@ -23,7 +23,7 @@ template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
   begin_tile(t, t.c, sums);
 
   const int64_t a_k = t.a_k;
-  Lines rows(t.a_line), lines(t.b_k);
+  typename S::Lines rows(t.a_line), lines(t.b_k);
   // Of the last block, lines beyond the matrix are read as its first: their lanes are not stored.
   const float *last_block = t.b + (Blocks - 1) * S::width * t.b_k;
   const float *last_lines[S::width];
@@ -45,11 +45,14 @@ template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
         load_transposed<S>(
             [&](int j) __attribute__((always_inline)) { return last_lines[j] + p; }, x);
       }
+      const float *column = a;
       unrolled<4>([&](auto q) __attribute__((always_inline)) {
-        if (q < first) return;
-        unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-          sums.template add<i, block>(S::broadcast(*rows.at(a + q * a_k, i)), x[q]);
-        });
+        if (q >= first)
+          unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+            sums.template add<i, block>(S::factor(rows.at(column, i)), x[q]);
+          });
+        column += a_k;
+        asm volatile("" : "+r"(column)); // each block computes it anew, for the same reason
       });
     });
   };
@@ -65,7 +68,7 @@ template <class Tile, int Rows, int Blocks> void skinny(const TileArgs &t) {
           column[j] = block < Blocks - 1 ? t.b[(block * S::width + j) * t.b_k + p] : last_lines[j][p];
         const V x = S::load(column);
         unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-          sums.template add<i, block>(S::broadcast(*rows.at(t.a + p * a_k, i)), x);
+          sums.template add<i, block>(S::factor(rows.at(t.a + p * a_k, i)), x);
         });
       });
   };

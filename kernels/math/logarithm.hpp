@@ -14,15 +14,10 @@ template <class S> typename S::V log_normal(typename S::V x) {
   const I shifted = S::bits(x) - I(root_half);
   const V e = S::to_float(shifted >> 23);
   const V f = S::from_bits((shifted & I(0x7fffff)) + I(root_half)) - V(1.0f);
-  V q = V(7.3413901031017303466796875e-2f);
-  q = S::fma(q, f, V(-0.116625599563121795654296875f));
-  q = S::fma(q, f, V(0.1163233816623687744140625f));
-  q = S::fma(q, f, V(-0.123961620032787322998046875f));
-  q = S::fma(q, f, V(0.142513751983642578125f));
-  q = S::fma(q, f, V(-0.166691839694976806640625f));
-  q = S::fma(q, f, V(0.20000679790973663330078125f));
-  q = S::fma(q, f, V(-0.24999980628490447998046875f));
-  q = S::fma(q, f, V(0.333333313465118408203125f));
+  V q = V(0x1.2cb40ep-4f);
+  for (const float c : {-0x1.ddb2cep-4f, 0x1.dc75e8p-4f, -0x1.fbbf2ep-4f, 0x1.23de40p-3f, -0x1.556288p-3f,
+                        0x1.999d2ap-3f, -0x1.ffffe6p-3f, 0x1.555554p-2f})
+    q = S::fma(q, f, V(c));
   const V square = f * f;
   const V low = S::fma(e, V(-0x1.05c610p-29f), S::fma(square * f, q, square * V(-0.5f)));
   const V result = S::fma(e, V(0x1.62e430p-1f), f + low);

@@ -57,9 +57,10 @@ template <class S, class Activation> struct Backward {
       sum[v] = starts ? V(0.0f) : column.load(out, v);
       product[v] = starts ? V(0.0f) : column.load(out + n, v);
     }
+    const Incoming<S, Activation> incoming = dt; // which no store can change
     for (int64_t i = begin; i < end; ++i)
       for (int v = 0; v < Column::count; ++v) {
-        const V d = dt.at(column, i, v);
+        const V d = incoming.at(column, i, v);
         const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
         sum[v] = sum[v] + d;
         product[v] = S::fma(d, xhat, product[v]);
@@ -99,10 +100,11 @@ template <class S, class Activation> struct Backward {
         shift[v] = column.load(results(), v);
         slope[v] = column.load(results() + n, v);
       }
+      const Incoming<S, Activation> incoming = dt;
       for (int64_t i = begin; i < end; ++i)
         for (int v = 0; v < count; ++v) {
           const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
-          const V d = dt.at(column, i, v) - shift[v];
+          const V d = incoming.at(column, i, v) - shift[v];
           column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, slope[v], d));
         }
     };

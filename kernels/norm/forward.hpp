@@ -19,19 +19,29 @@ template <class S, class Activation>
 void normalize(const float *x, int64_t ldx, float *y, int64_t ldy, Range rows, Range columns, const float *mean,
                const float *scale, const float *beta, const Activation &act) {
   using V = typename S::V;
-  const auto strip = [&](int64_t begin, int64_t end, const auto &column) {
-    constexpr int count = std::remove_reference_t<decltype(column)>::count;
-    V mu[count], s[count], b[count];
+  const auto strip = [&](int64_t begin, int64_t end, const auto column) {
+    constexpr int count = decltype(column)::count;
+    // Of the three, as many as there are registers for beside the activation's constants and its lockstep.
+    constexpr bool keeps_mean = S::in_lockstep == 1;
+    V mu[count], s[count];
     for (int v = 0; v < count; ++v) {
-      mu[v] = column.load(mean, v);
+      if constexpr (keeps_mean) mu[v] = column.load(mean, v);
       s[v] = column.load(scale, v);
-      b[v] = column.load(beta, v);
     }
-    for (int64_t i = begin; i < end; ++i)
-      for (int v = 0; v < count; ++v) {
-        const V t = S::fma(column.load(x + i * ldx, v) - mu[v], s[v], b[v]);
-        column.store(y + i * ldy, v, act.template value<S>(t));
-      }
+    const Activation local = act; // which no store to y can change, as little as where it goes
+    const float *from = x + begin * ldx;
+    float *to = y + begin * ldy;
+    const float *const center = mean, *const shift = beta;
+    const int64_t from_stride = ldx, to_stride = ldy;
+    for (int64_t i = begin; i < end; ++i, from += from_stride, to += to_stride) {
+      activation::map<S, count>(
+          local,
+          [&](int v) {
+            const V mean_v = keeps_mean ? mu[v] : column.load(center, v);
+            return S::fma(column.load(from, v) - mean_v, s[v], column.load(shift, v));
+          },
+          [&](int v, V t) { column.store(to, v, t); });
+    }
   };
   for_strips<S>(rows, columns, strip);
 }

@@ -9,6 +9,26 @@ namespace lanefold::simd {
 
 struct Neon : XsimdBase<xsimd::neon64> {
   static constexpr int registers = 32;
+  using Lines = OffsetLines;
+  static constexpr int in_lockstep = 2;
+
+  // Lane 0, which fmla takes as it is.  A load to all lanes would also be an instruction of the vector units, which
+  // multiply; compilers choose it nevertheless.
+  using Factor = float32x2_t;
+  static Factor factor(const float *p) {
+    Factor x;
+    asm volatile("ldr %s0, %1" : "=w"(x) : "m"(*p)); // not kept for a second use, which would take too many registers
+    return x;
+  }
+  static V fma(Factor a, V b, V c) { return vfmaq_lane_f32(c, b, a, 0); }
+
+  // Loaded anew for each fma, whose sum takes the place of its addend: a copy of a register would be an instruction of
+  // the vector units too.
+  static V addend(const Addend &x) {
+    float32x4_t v;
+    asm volatile("ldr %q0, [%1]" : "=w"(v) : "r"(&x)); // as no operand in memory: x is constant
+    return v;
+  }
 
   static V load_part(const float *p, int count) {
     if (count == width) return load(p);
@@ -31,11 +51,15 @@ struct Neon : XsimdBase<xsimd::neon64> {
   static I bits(V v) { return vreinterpretq_s32_f32(v); }
   static V from_bits(I i) { return vreinterpretq_f32_s32(i); }
   static void transpose(V (&rows)[4]) {
-    const float32x4x2_t a = vtrnq_f32(rows[0], rows[1]), b = vtrnq_f32(rows[2], rows[3]);
-    rows[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
-    rows[1] = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
-    rows[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
-    rows[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+    const V a = vtrn1q_f32(rows[0], rows[1]), b = vtrn2q_f32(rows[0], rows[1]);
+    const V c = vtrn1q_f32(rows[2], rows[3]), d = vtrn2q_f32(rows[2], rows[3]);
+    const auto low = [](float32x4_t a, float32x4_t b) {
+      return vreinterpretq_f32_f64(vzip1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+    };
+    const auto high = [](float32x4_t a, float32x4_t b) {
+      return vreinterpretq_f32_f64(vzip2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+    };
+    rows[0] = low(a, c), rows[1] = low(b, d), rows[2] = high(a, c), rows[3] = high(b, d);
   }
 };
 

@@ -4,11 +4,19 @@
 // it has more than four lanes, load_transposed.
 #pragma once
 
+#include <kernels/simd/lines.hpp>
+
 #include <xsimd/xsimd.hpp>
 
 #include <cstdint>
 
 namespace lanefold::simd {
+
+// A constant that fma adds; in memory, in all lanes of a vector of 4.
+struct Addend {
+  alignas(16) float lanes[4];
+  constexpr Addend(float x) : lanes{x, x, x, x} {}
+};
 
 template <class Architecture> struct XsimdBase {
   using V = xsimd::batch<float, Architecture>;
@@ -17,6 +25,13 @@ template <class Architecture> struct XsimdBase {
   static constexpr int width = static_cast<int>(V::size);
 
   using Half = void; // the vocabulary of half a vector, if kernels should use it: see avx512.hpp
+  using Lines = ScaledLines;
+  static constexpr int in_lockstep = 1; // vectors on which long functions run together: see lockstep.hpp
+
+  // One number by which fma multiplies all lanes.
+  using Factor = V;
+  static Factor factor(const float *p) { return V(*p); }
+  static V addend(const Addend &x) { return V(x.lanes[0]); }
 
   static V load(const float *p) { return V::load_unaligned(p); }
   static void store(float *p, V v) { v.store_unaligned(p); }

@@ -18,6 +18,7 @@ void add_eval(CLI::App &app, Run &run);
 void add_predict(CLI::App &app, Run &run);
 void add_fold(CLI::App &app, Run &run);
 void add_info(CLI::App &app, Run &run);
+void add_verify(CLI::App &app, Run &run);
 void add_demo(CLI::App &app, Run &run);
 
 } // namespace lanefold::trainer

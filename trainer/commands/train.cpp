@@ -54,7 +54,7 @@ int run(Options &o) {
   if (!o.save.empty()) check_writable(o.save);
   const Dataset data = load(o.data);
   o.network.activation = code_of(activation_names(), o.activation);
-  o.network.alpha = o.alpha.value_or(o.network.activation == LF_LEAKY_RELU ? 0.01f : 1.0f);
+  o.network.alpha = o.alpha.value_or(default_alpha(o.network.activation));
   o.network.batch_norm = o.batch_norm == "on";
   o.train.optimizer.kind = code_of(optimizer_names(), o.optimizer);
   o.network.sizes = {data.train.features()};

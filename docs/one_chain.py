@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""docs/numerics.md, executable: every operation of that page in plain Python, with an exact fma.
+
+It is written from the page and the public headers alone, so that the golden vectors are a second opinion, not an echo
+of the kernels.  Lines and names are those of the page.  Where the two differ, a kernel, the page or this is wrong.
+
+    python3 docs/one_chain.py          checks that golden_vectors.json is what this script computes
+    python3 docs/one_chain.py write    writes it
+"""
+import json
+import sys
+from functools import reduce
+from math import copysign, inf, isfinite, isnan, ldexp, nan, sqrt as sqrt_in_double
+from pathlib import Path
+from struct import pack, unpack
+
+class F(float):
+    """A binary32.  + - * / are computed in double and rounded again, which is harmless: a product is exact in double, a
+    sum too where it is subnormal, and a quotient is half-way between two floats or 2^-50 of itself away from that."""
+    def __new__(cls, x):
+        try:
+            return super().__new__(cls, unpack('<f', pack('<f', x))[0])
+        except OverflowError:
+            return super().__new__(cls, copysign(inf, x))
+    __add__ = __radd__ = lambda a, b: F(float.__add__(a, b))
+    __mul__ = __rmul__ = lambda a, b: F(float.__mul__(a, b))
+    __sub__ = lambda a, b: F(float.__sub__(a, b))
+    __rsub__ = lambda a, b: F(float.__rsub__(a, b))
+    __truediv__ = lambda a, b: F(float.__truediv__(a, b) if b != 0 else a * copysign(inf, b))
+    __rtruediv__ = lambda a, b: F(b) / a
+    __neg__ = lambda a: F(float.__neg__(a))
+    __abs__ = lambda a: F(float.__abs__(a))
+
+def sqrt(x): return F(nan) if x < 0 else F(sqrt_in_double(x))
+def bits(x): return 0x7fc00000 if isnan(x) else unpack('<I', pack('<f', x))[0]
+def of_bits(i): return F(unpack('<f', pack('<I', i & 0xffffffff))[0])
+
+def fma(a, b, c):
+    """a * b + c, rounded once.  Integers lose nothing: a float counts units of 2^-149, the sum units of 2^-298."""
+    plain = float(a) * float(b) + float(c)  # exact where it is a zero, an infinity or NaN; else it has the sign
+    if plain == 0 or not isfinite(plain):
+        return F(plain)
+    exact = abs(int(ldexp(a, 149)) * int(ldexp(b, 149)) + (int(ldexp(c, 149)) << 149))
+    drop = max(exact.bit_length() - 24, 149)
+    kept, rest = divmod(exact, 1 << drop)
+    kept += 2 * rest + kept % 2 > 1 << drop
+    return F(copysign(ldexp(kept, drop - 298), plain))
+
+# ---- functions ----
+def constants(text): return [F.fromhex(word) for word in text.split()]
+def horner(r, coefficients): return reduce(lambda q, coefficient: fma(q, r, coefficient), constants(coefficients))
+def power_of_two(n): return of_bits(bits(n + M) << 23)
+M = F.fromhex('0x1.8p23') + 127
+LOG2_E, LN2, LN2_REST = constants('0x1.715476p0 0x1.62e430p-1 -0x1.05c610p-29')
+SELU, SELU_ALPHA = constants('0x1.0cfabep0 0x1.c212ccp0')
+
+def expm1(x):
+    x = F(-20) if x < -20 else x; t = fma(x, LOG2_E, M); n = t - M
+    r = fma(n, -LN2, x)
+    e = fma(r * r, horner(r, '0x1.6c6428p-10 0x1.122408p-7 0x1.5555acp-5 0x1.5554b6p-3 0x1p-1'), r)
+    return fma(power_of_two(n), e, power_of_two(n) - 1)
+
+def exp(x):
+    x = F(-104) if x < -104 else x; n = fma(x, LOG2_E, M) - M
+    r = fma(n, -LN2_REST, fma(n, -LN2, x))
+    e = fma(r * r, horner(r, '0x1.a2d99ep-13 0x1.6d2e04p-10 0x1.110fc2p-7 0x1.555502p-5 0x1.555556p-3 0x1p-1'), r)
+    h = fma(n, F(0.5), M) - M
+    return fma(power_of_two(h), e, power_of_two(h)) * power_of_two(n - h)
+
+def log(x):
+    i = bits(x) - 0x3f3504f3; e = F(i >> 23)
+    f = of_bits((i & 0x7fffff) + 0x3f3504f3) - 1
+    q = horner(f, '0x1.2cb40ep-4 -0x1.ddb2cep-4 0x1.dc75e8p-4 -0x1.fbbf2ep-4 0x1.23de40p-3 -0x1.556288p-3 '
+                  '0x1.999d2ap-3 -0x1.ffffe6p-3 0x1.555554p-2')
+    low = fma(e, LN2_REST, fma((f * f) * f, q, (f * f) * -0.5))
+    return fma(e, LN2, f + low) if isfinite(x) else x
+
+def quotient(a, b, c):
+    s = b + c; lost = c - (s - b); i = 1 / s; q = a * i
+    return fma(fma(0 - q, lost, fma(0 - q, s, a)), i, q)
+
+def tanh(x):
+    t = expm1(-2 * abs(x))
+    return F(copysign(quotient(t, F(2), t), x))
+def logistic(x):
+    e = exp(0 - abs(x))
+    return quotient(e if x < 0 else F(1), F(1), e)
+
+ACTIVATIONS = {  # the value, and the slope from y; a is alpha
+    'identity': (lambda x, a: x, lambda y, a: F(1)),
+    'relu': (lambda x, a: F(0) if x <= 0 else x, lambda y, a: F(1) if y > 0 else F(0) if y <= 0 else y),
+    'leaky-relu': (lambda x, a: x * a if x < 0 else x, lambda y, a: F(1) if y > 0 else a if y <= 0 else y),
+    'elu': (lambda x, a: a * expm1(x) if x < 0 else x, lambda y, a: F(1) if y > 0 else y + a),
+    'selu': (lambda x, a: SELU_ALPHA * expm1(x) if x < 0 else SELU * x, lambda y, a: SELU if y > 0 else y + SELU_ALPHA),
+    'tanh': (lambda x, a: tanh(x), lambda y, a: fma(0 - y, y, F(1))),
+    'logistic': (lambda x, a: logistic(x), lambda y, a: y * (1 - y)),
+}
+
+# ---- chains and sums; a matrix is a list of its rows ----
+def columns(matrix): return [list(column) for column in zip(*matrix)]
+def chain(start, a, b): return reduce(lambda c, pair: fma(*pair, c), zip(a, b), start)
+def add(values): return reduce(F.__add__, values, F(0))
+def blocks(rows): return [rows[i:i + 256] for i in range(0, len(rows), 256)]
+def block_sum(values): return add(map(add, blocks(values)))
+
+def block_moments(x):
+    r = F(len(x))
+    base = add(x) / r; d = [x_i - base for x_i in x]
+    low = add(d); squares = chain(F(0), d, d)
+    shift = low / r; rest = fma(0 - low, shift, squares); m2 = F(0) if rest < 0 else rest
+    return base, shift, m2, r
+
+def moments(x):
+    """The mean of a column, and M2, the sum of the squared distances from it."""
+    (base, shift, m2, r), *others = map(block_moments, blocks(x))
+    for base_b, shift_b, m2_b, r_b in others:
+        delta = ((base_b - base) + shift_b) - shift; share = r_b / (r + r_b)
+        m2 = (m2 + m2_b) + (delta * delta) * (share * r)
+        shift = fma(delta, share, shift)
+        r = r + r_b
+    return base + shift, m2
+
+# ---- operations ----
+def sgemm(transpose_a, transpose_b, m, n, k, alpha, beta, a, b, c):
+    a, b_columns = columns(a) if transpose_a else a, b if transpose_b else columns(b)
+    c = [[F(0) if beta == 0 else beta * c_ij for c_ij in row] for row in c]
+    scaled = [[alpha * a_p for a_p in row] if alpha != 0 else [] for row in a]
+    return {'c': [[chain(c[i][j], scaled[i], b_columns[j]) for j in range(n)] for i in range(m)]}
+
+def activation_forward(activation, alpha, x):
+    return {'y': [[ACTIVATIONS[activation][0](v, alpha) for v in row] for row in x]}
+def activation_backward(activation, alpha, y, dy):
+    return {'dx': [[d * ACTIVATIONS[activation][1](v, alpha) for d, v in zip(*rows)] for rows in zip(dy, y)]}
+
+def batch_norm_forward(training, unbiased, eps, momentum, x, gamma, beta, running_mean, running_var):
+    m, mean, var, out = F(len(x)), running_mean, running_var, {}
+    if training:
+        mean, m2 = columns(map(moments, columns(x)))
+        var = [v / m for v in m2]
+        kept = [v / (m - 1) for v in m2] if unbiased else var
+        out = {'running_mean': [fma(momentum, r, (1 - momentum) * v) for r, v in zip(running_mean, mean)],
+               'running_var': [fma(momentum, r, (1 - momentum) * v) for r, v in zip(running_var, kept)]}
+    inv_std = [1 / sqrt(v + eps) for v in var]
+    s = [g * i for g, i in zip(gamma, inv_std)]
+    out['y'] = [[fma(v - mean_j, s_j, beta_j) for v, mean_j, s_j, beta_j in zip(row, mean, s, beta)] for row in x]
+    return dict(out, mean=mean, inv_std=inv_std) if training else out
+
+def batch_norm_backward(x, dy, gamma, mean, inv_std):
+    m, per_column = F(len(x)), []
+    for x_j, dy_j, gamma_j, mean_j, inv_std_j in zip(columns(x), columns(dy), gamma, mean, inv_std):
+        xhat = [(v - mean_j) * inv_std_j for v in x_j]
+        dbeta = block_sum(dy_j); dgamma = add(chain(F(0), d, h) for d, h in zip(blocks(dy_j), blocks(xhat)))
+        dx = [(gamma_j * inv_std_j) * fma(h, 0 - dgamma / m, d - dbeta / m) for h, d in zip(xhat, dy_j)]
+        per_column.append((dx, dgamma, dbeta))
+    dx, dgamma, dbeta = columns(per_column)
+    return {'dx': columns(dx), 'dgamma': dgamma, 'dbeta': dbeta}
+
+def fold_batch_norm(eps, largest_x, w, gamma, beta, running_mean, running_var, bias=None):
+    k, X, per_column = F(len(w)), largest_x, []
+    for j, w_j in enumerate(columns(w)):
+        s = gamma[j] * (1 / sqrt(running_var[j] + eps))
+        b = (bias[j] if bias else F(0)) - running_mean[j]
+        folded, folded_bias, h = [v * s for v in w_j], fma(b, s, beta[j]), abs(b)
+        relative = fma(k + 6, add(map(abs, folded)) * X, fma(k + 2, abs(folded_bias), 6 * (h * abs(s))))
+        absolute = fma(X, add(map(abs, w_j)) + k, (k + 8) + h)
+        bound = fma(F.fromhex('0x1p-148'), absolute, F.fromhex('0x1.4p-24') * relative) if k <= 2 ** 20 else F(inf)
+        per_column.append((folded, folded_bias, bound))
+    folded, folded_bias, bound = columns(per_column)
+    return {'folded_w': columns(folded), 'folded_bias': folded_bias, 'error_bound': bound}
+
+def dense_forward(training, activation, alpha, x, w, bias=None, **norm):
+    out = {'z': [[chain(start, row, w_j) for start, w_j in zip(bias or [F(0)] * len(w[0]), columns(w))] for row in x]}
+    out.update(batch_norm_forward(training, 0, x=out['z'], **norm) if norm else {'y': out['z']})
+    return dict(out, **activation_forward(activation, alpha, out['y']))
+
+def dense_backward(activation, alpha, learning_rate, x, w, y, dy, z=None, **norm):
+    out = activation_backward(activation, alpha, y, dy)
+    if norm:
+        out = batch_norm_backward(z, out['dx'], **norm)
+    dz, dz_columns = out['dx'], columns(out['dx'])
+    out['dbias'] = [block_sum(dz_j) for dz_j in dz_columns]
+    out['dw'] = [[chain(F(0), x_p, dz_j) for dz_j in dz_columns] for x_p in columns(x)]
+    out['dx'] = [[chain(F(0), row, w_p) for w_p in w] for row in dz]
+    out['updated_w'] = [[fma(-learning_rate, d, v) for d, v in zip(*rows)] for rows in zip(out['dw'], w)]
+    return out
+
+def softmax_cross_entropy(labels, x):
+    m, losses, dx = F(len(x)), [], []
+    for row, label in zip(x, labels):
+        largest = max((v for v in row if not isnan(v)), default=F(nan))
+        e = [exp(v - largest) for v in row]
+        lanes = [add(e[lane::16]) for lane in range(16)]
+        for half in 8, 4, 2, 1:
+            lanes = [lanes[i] + lanes[i + half] for i in range(half)]
+        losses.append(log(lanes[0]) - (row[label] - largest))
+        p = [v / lanes[0] for v in e]
+        p[label] = p[label] - 1
+        dx.append([v / m for v in p])
+    return {'loss': [block_sum(losses) / m], 'dx': dx}
+
+def top_k_hits(labels, k, x):
+    return {'hits': sum(not isnan(row[j]) and sum(v > row[j] for v in row) < k for row, j in zip(x, labels))}
+
+def power(b, p, result=1.0):
+    while p:
+        result, b, p = result * b if p % 2 else result, b * b, p // 2
+    return result
+
+def optimizer_step(optimizer, learning_rate, momentum, beta2, eps, step, w, g, v, s):
+    rate, mu, beta1 = learning_rate, momentum, momentum
+    if optimizer == 'adam':
+        adam_rate = F(-float(rate) / (1 - power(float(beta1), step)))
+        c = F(1 / (1 - power(float(beta2), step)))
+        v = [fma(beta1, v_i, (1 - beta1) * g_i) for v_i, g_i in zip(v, g)]
+        s = [fma(beta2, s_i, ((1 - beta2) * g_i) * g_i) for s_i, g_i in zip(s, g)]
+        w = [w_i + (adam_rate * v_i) / (sqrt(s_i * c) + eps) for w_i, v_i, s_i in zip(w, v, s)]
+        return {'w': w, 'v': v, 's': s}
+    v = v if optimizer == 'sgd' else [fma(mu, v_i, g_i) for v_i, g_i in zip(v, g)]
+    d = g if optimizer == 'sgd' else v if optimizer == 'momentum' else [fma(mu, v_i, g_i) for v_i, g_i in zip(v, g)]
+    return {'w': [fma(-rate, d_i, w_i) for d_i, w_i in zip(d, w)], 'v': v, 's': s}
+
+# ---- inputs ----
+def linear_congruential(state):
+    while True:
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2 ** 64
+        yield state >> 33
+WORDS = linear_congruential(1)
+def plain(): return F(ldexp(next(WORDS) - 2 ** 30, -30))
+def spread(low, high): return F(ldexp(pick((1, -1)) * (1 + abs(plain())), low + next(WORDS) % (high - low + 1)))
+def pick(values): return values[next(WORDS) % len(values)]
+def vector(n, draw=plain): return [draw() for _ in range(n)]
+def matrix(m, n, draw=plain): return [vector(n, draw) for _ in range(m)]
+def norm(n, draw=plain):
+    arrays = *matrix(2, n, draw), vector(n), list(map(abs, vector(n)))
+    return dict(zip(('gamma', 'beta', 'running_mean', 'running_var'), arrays))
+
+SPECIAL = [sign * v for sign in (1, -1) for v in constants(
+    '0x0p0 0x1p-149 0x1.8p-130 0x1.fffffcp-127 0x1p-126 0x1.4p-100 0x1p-25 0x1.62e42ep-2 0x1.62e430p-2 0x1p0 0x1.2p3 '
+    '0x1.154p4 0x1.3ffffep4 0x1.4p4 0x1.400002p4 0x1.5d58ap6 0x1.62e42ep6 0x1.9d1dap6 0x1.9fe368p6 0x1.9ffffep6 '
+    '0x1.ap6 0x1.a00002p6 0x1.fffffep127 inf nan')]
+NEAR = constants('0x1p0 -0x1p0 0x1.000002p0 -0x1.000002p0 0x1.fffffep-1 -0x1.fffffep-1 0x1p12 -0x1p12 0x1p-149')
+FACTORS = (lambda: pick(SPECIAL), lambda: spread(62, 65), lambda: pick(NEAR), plain, lambda: spread(-75, 65),
+           lambda: spread(-76, -72))
+SAMPLES = (plain, lambda: plain() + 1000, lambda: F(123456.7), lambda: plain() / 4 - 1000000,
+           lambda: spread(-149, -120), lambda: spread(58, 66))
+SHAPES = (1, 1, 1), (2, 3, 5), (7, 2, 3), (3, 5, 7), (5, 17, 2), (1, 7, 17), (17, 1, 5), (2, 33, 3), (7, 3, 1)
+
+def activation_cases():
+    values = SPECIAL + vector(35, lambda: 8 * plain()) + vector(34, lambda: spread(-30, 7))
+    x, dy = ([[values[(17 * i + j) * stride % 119] for j in range(17)] for i in range(7)] for stride in (1, 5))
+    for activation in ACTIVATIONS:
+        for alpha in (0, 0.3, 1) if activation in ('leaky-relu', 'elu') else (0,):
+            args = {'activation': activation, 'alpha': F(alpha)}
+            yield activation_forward, args, {'x': x}
+            yield activation_backward, args, dict(activation_forward(x=x, **args), dy=dy)
+
+def sgemm_cases():
+    shapes = [SHAPES[5 * i % len(SHAPES)] for i in range(64)] + [(2, 1, 513), (1, 1, 700), (1, 129, 2), (17, 33, 3)]
+    for i, (m, n, k) in enumerate(shapes):
+        draw, ta, tb = FACTORS[(i + i // 4) % len(FACTORS)], i % 2, i // 2 % 2
+        alpha, beta = (F((0, 1, -1, 0.3)[i // step % 4 if i < 64 else 1]) for step in (4, 16))
+        a, b, c = (matrix(*shape, draw) for shape in ((k, m) if ta else (m, k), (n, k) if tb else (k, n), (m, n)))
+        for unread in [c] * (beta == 0) + [a, b] * (alpha == 0):
+            unread[0][0] = F(nan)
+        args = {'transpose_a': ta, 'transpose_b': tb, 'm': m, 'n': n, 'k': k, 'alpha': alpha, 'beta': beta}
+        yield sgemm, args, {'a': a, 'b': b, 'c': c}
+
+def batch_norm_cases():
+    shapes = [(2, 1), (3, 5), (5, 3), (255, 1), (33, 2), (1, 6), (257, 2), (300, 1), (513, 1), (256, 1), (17, 7)]
+    for i, (m, n) in enumerate(shapes + [(7, 6), (513, 2), (600, 1), (700, 1)]):
+        x = columns(vector(m, SAMPLES[(i + j) % len(SAMPLES) if m < 500 else 0]) for j in range(n))
+        given = dict(norm(n), x=[[v + F(r // 256 * 0.7) for v in row] for r, row in enumerate(x)])
+        if i == 2:
+            given['x'][1][0], given['x'][2][1] = F(nan), F(inf)
+        for training in range(m > 254, 1 + (m > 1)):
+            args = {'training': training, 'unbiased': i % 2, 'eps': F(1e-5), 'momentum': F((0.9, 0, 0)[i % 3])}
+            yield batch_norm_forward, args, given
+        if 1 < m and m * n < 600:
+            kept = {**given, **batch_norm_forward(**args, **given), 'dy': matrix(m, n, lambda: plain() + i % 3)}
+            yield batch_norm_backward, {}, {name: kept[name] for name in ('x', 'dy', 'gamma', 'mean', 'inv_std')}
+
+def fold_cases():
+    for i, (k, n) in enumerate(((1, 1), (3, 5), (5, 3), (17, 7), (33, 2), (300, 1), (7, 5))):
+        given = norm(n, (plain, lambda: spread(-149, -140))[i // 5])
+        given.update({'bias': vector(n)} if i % 2 else {}, w=matrix(k, n, FACTORS[3 + i % 3]))
+        if n == 5:  # a channel that is switched off, one without variance
+            given['gamma'][1], given['running_mean'][1], given['running_var'][1:3] = F(0), F(1e9), [F(0), F(0)]
+        yield fold_batch_norm, {'eps': F(1e-3), 'largest_x': F((1, 0, 255)[i % 3])}, given
+
+def dense_cases():
+    large = (257, 2, 2), (513, 1, 2), (300, 2, 1)
+    for i in range(28):
+        m, n, k = large[i // 7] if i % 7 == 3 and i < 21 else SHAPES[(2 * i + 1) % len(SHAPES)]
+        normalized, training = i % 3 > 0, i % 3 == 1 and m > 1
+        args = {'activation': list(ACTIVATIONS)[i % 7], 'alpha': F((0.3, 1, 0)[i // 7 % 3])}
+        given = {'x': matrix(m, k, lambda: 4 * plain()), 'w': matrix(k, n)}
+        given.update({'bias': vector(n)} if i % 4 else {}, **norm(n) if normalized else {})
+        forward = dict(args, training=int(training), **{'eps': F(1e-5), 'momentum': F(0.9)} if normalized else {})
+        yield dense_forward, forward, given
+        if training or not normalized:
+            kept = {**given, **dense_forward(**forward, **given), 'dy': matrix(m, n, lambda: spread(-20, 2))}
+            names = ('x', 'w', 'y', 'dy') + ('z', 'gamma', 'mean', 'inv_std') * normalized
+            yield dense_backward, dict(args, learning_rate=F(0.1)), {name: kept[name] for name in names}
+
+def loss_cases():
+    for i, n in enumerate([2, *range(1, 41)] + [2, 3, 5, 9] * 15):
+        m = 513 if i == 0 else 2 if i < 41 else 1
+        x = matrix(m, n, (plain, lambda: 9 * plain(), lambda: spread(-149, 127))[i % 3])
+        if i % 8 == 5:
+            x[0][n // 2] = F((inf, nan, -inf, -inf)[i // 8 % 4])
+        if n % 10 == 7:
+            x = [[F(v)] * n for v in (-inf, nan, -0.0)]
+        yield softmax_cross_entropy, {'labels': [next(WORDS) % n for _ in x]}, {'x': x}
+        if i < 41 and n in (2, 3, 5, 17, 33):
+            x = matrix(7, n, lambda: pick([F(v) for v in (0, 1, 2, 3, 4, inf, nan, -inf)]))
+            yield top_k_hits, {'labels': [next(WORDS) % n for _ in x], 'k': 1 + i % n}, {'x': x}
+
+def optimizer_cases():
+    steps = ('sgd', 1), ('momentum', 1), ('nesterov', 1), ('adam', 1), ('adam', 2), ('adam', 1000)
+    for draw in plain, lambda: spread(-80, -60), lambda: spread(55, 66), lambda: pick(SPECIAL):
+        for i, (name, step) in enumerate(steps):
+            args = {'optimizer': name, 'learning_rate': F((0.1, 1e-3, 1)[i % 3]), 'momentum': F((0.9, 0.5)[i % 2]),
+                    'beta2': F(0.999), 'eps': F(1e-8), 'step': step}
+            w, g, v, s = matrix(4, pick((33, 17, 5, 1, 7)), draw)
+            yield optimizer_step, args, {'w': w, 'g': g, 'v': v, 's': list(map(abs, s))}
+
+# ---- the file ----
+def encode(value):
+    if not isinstance(value, list) or isinstance(value[0], int):
+        return '%08x' % bits(value) if isinstance(value, F) else value
+    rows = value if isinstance(value[0], list) else [value]
+    return {'rows': len(rows), 'columns': len(rows[0]), 'bits': ''.join(encode(v) for row in rows for v in row)}
+
+def line(op, args, given):
+    parts = [{name: encode(v) for name, v in part.items()} for part in (args, given, op(**args, **given))]
+    return json.dumps(dict(zip(('op', 'args', 'in', 'out'), (op.__name__, *parts))))
+
+def main():
+    path = Path(__file__).with_name('golden_vectors.json')
+    groups = activation_cases, sgemm_cases, batch_norm_cases, fold_cases, dense_cases, loss_cases, optimizer_cases
+    lines = [line(*case) for group in groups for case in group()]
+    text = '{"format": "lanefold-vectors-1", "cases": [\n' + ',\n'.join(lines) + '\n]}\n'
+    if sys.argv[1:] == ['write']:
+        path.write_text(text)
+    if path.read_text() != text:
+        sys.exit('docs/golden_vectors.json is not what docs/one_chain.py computes')
+    print('docs/golden_vectors.json: %d vectors, as computed' % len(lines))
+
+if __name__ == '__main__':
+    main()

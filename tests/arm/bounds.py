@@ -1,0 +1,125 @@
+"""bounds.py OBJDUMP PLUGIN.so: how fast the NEON plugin's hot loops can be, without the hardware.
+
+No hot loop may spill registers.  llvm-mca must find that the microkernel multiplies at 95% of what the units can do, and that
+ELU costs at most 1.3 times its own instructions (1.35 behind a normalization), on three CPUs.  Exit code 77 (Meson's "skipped") without llvm-mca.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+
+CPUS = ("neoverse-n1", "neoverse-v1", "apple-m1")
+# LLVM describes apple-m1 as Apple's core of 2013, whose multiply-add takes 8 cycles and which looks 192 operations ahead:
+# there ELU waits for its own results, which the M1 does not.  What the units could do is asked of it nevertheless.
+SHORT_SIGHTED = ("apple-m1",)
+ITERATIONS = 200
+# Kernels that do more than multiply: fetch a B that lies beyond the caches, and copy B on their first way through it.
+LEAST_SHARE = {"Reading)1": 0.85, "Reading)2": 0.78}
+
+BRANCH = re.compile(r"(b|b\.\w+|bl|blr|br|ret|cbn?z|tbn?z)\s")
+BACK = re.compile(r"(?:b\.\w+|cbn?z|tbn?z)\s+(?:.*,\s*)?([0-9a-f]+) <")
+VECTOR = re.compile(r"\bv\d+\.(4s|2d|16b)")
+ARITHMETIC = re.compile(r"(?!mov|ld|st|dup|ins)\w+\s+v\d+\.(4s|16b)")
+
+
+def functions(objdump, plugin):
+    """(name, [(address, instruction)]) of each function."""
+    text = subprocess.run([objdump, "-d", "-C", "--no-show-raw-insn", plugin], check=True, capture_output=True, text=True)
+    name, body = None, []
+    for line in text.stdout.splitlines():
+        if head := re.match(r"[0-9a-f]+ <(.*)>:$", line):
+            if name:
+                yield name, body
+            name, body = head[1], []
+        elif code := re.match(r"\s*([0-9a-f]+):\t(.*)$", line):
+            body.append((int(code[1], 16), code[2]))
+    if name:
+        yield name, body
+
+
+def hot_loops(body):
+    """Loops without a branch but their own: instructions, the branch last."""
+    place = {address: i for i, (address, _) in enumerate(body)}
+    for i, (address, text) in enumerate(body):
+        back = BACK.match(text)
+        if back and int(back[1], 16) <= address and int(back[1], 16) in place:
+            loop = [instruction for _, instruction in body[place[int(back[1], 16)]: i + 1]]
+            if not any(BRANCH.match(instruction) for instruction in loop[:-1]):
+                yield loop
+
+
+def find_mca():
+    """LLVM 17 is the first to know neoverse-v1 as it is."""
+    for name in ["llvm-mca"] + [f"llvm-mca-{version}" for version in range(30, 16, -1)]:
+        if shutil.which(name):
+            version = subprocess.run([name, "--version"], capture_output=True, text=True).stdout
+            if int(re.search(r"version (\d+)", version)[1]) >= 17:
+                return name
+    return None
+
+
+def cycles(mca, cpu, loop):
+    """Cycles of one iteration: simulated, and as the units alone would need."""
+    code = "\n".join(re.sub(r"[0-9a-f]+ <.*", "0", instruction) for instruction in loop)
+    answer = subprocess.run([mca, "-mtriple=aarch64", f"-mcpu={cpu}", f"-iterations={ITERATIONS}"], check=True,
+                            input=code, capture_output=True, text=True).stdout
+    simulated = int(re.search(r"Total Cycles:\s+(\d+)", answer)[1]) / ITERATIONS
+    return simulated, float(re.search(r"Block RThroughput:\s+([\d.]+)", answer)[1])
+
+
+class Checks:
+    def __init__(self):
+        self.failed = False
+
+    def that(self, good, text):
+        print(("ok     " if good else "FAILED ") + text)
+        self.failed |= not good
+
+
+def main(objdump, plugin):
+    mca = find_mca()
+    if not mca:
+        print("SKIPPED: no llvm-mca of LLVM 17 or newer")
+        return 77
+    checks = Checks()
+    loops, products, elus = 0, [], []
+    for name, body in functions(objdump, plugin):
+        for loop in hot_loops(body):
+            vectors = sum(bool(VECTOR.search(instruction)) for instruction in loop)
+            if vectors < max(6, len(loop) / 4):
+                continue
+            loops += 1
+            if spills := [instruction for instruction in loop if "[sp" in instruction]:
+                checks.that(False, f"{name}: spills {spills[:3]}")
+            multiplies = [instruction for instruction in loop if instruction.startswith("fmla")]
+            if "microkernel<" in name and len(multiplies) == 24:
+                products.append((name, loop, multiplies))
+            # Four vectors of ELU: its loops over whole rows, alone and behind a normalization.
+            if "activation::Elu" in name and "microkernel<" not in name and len(multiplies) >= 4 * 7:
+                elus.append((name, loop))
+    checks.that(loops > 100, f"{loops} hot loops looked at")
+    checks.that(len(products) >= 3, f"{len(products)} loops of the whole tile")
+    checks.that(len(elus) >= 3, f"{len(elus)} loops of ELU")
+    for cpu in CPUS:
+        for name, loop, multiplies in products:
+            simulated, _ = cycles(mca, cpu, loop)
+            share = cycles(mca, cpu, multiplies)[1] / simulated
+            least = next((least for reading, least in LEAST_SHARE.items() if reading in name), 0.95)
+            checks.that(share >= least, f"{cpu}: {share:.3f} of the multiply-adds' throughput, {short(name)}")
+        for name, loop in elus:
+            simulated, units = cycles(mca, cpu, loop)
+            arithmetic = cycles(mca, cpu, [instruction for instruction in loop if ARITHMETIC.match(instruction)])[1]
+            checks.that(units <= 1.3 * arithmetic, f"{cpu}: units {units / arithmetic:.2f} of ELU's own, {short(name)}")
+            if cpu not in SHORT_SIGHTED:
+                checks.that(simulated <= (1.35 if "norm::" in name else 1.3) * arithmetic,
+                            f"{cpu}: cycles {simulated / arithmetic:.2f} of ELU's own, {short(name)}")
+    return 1 if checks.failed else 0
+
+
+def short(name):
+    return re.sub(r"lanefold::(\w+::)?", "", name)[:90]
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,116 @@
+// lanefold verify: a user's proof on his own machine that every plugin, on any number of threads, trains to the same
+// bits, and to those that this release promises.
+#include "../golden.hpp"
+#include "commands.hpp"
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <set>
+
+namespace lanefold::trainer {
+namespace {
+
+struct Options {
+  std::string data, isa;
+  std::vector<int> threads = {1, 2, 3, 7};
+  bool json = false;
+};
+
+constexpr size_t checked = 2; // of golden_steps
+
+struct Proof {
+  std::string plugin;
+  int threads;
+  double seconds;
+  std::string hash;
+};
+
+std::vector<std::string> usable_plugins() {
+  std::vector<std::string> names;
+  const auto note = [](void *self, const lf_plugin_candidate *candidate) {
+    auto &known = *static_cast<std::vector<std::string> *>(self);
+    if (candidate->usable && std::find(known.begin(), known.end(), candidate->name) == known.end())
+      known.emplace_back(candidate->name);
+  };
+  const auto options = args<lf_context_options>();
+  const lf_status status = lf_enumerate_plugins(&options, note, &names);
+  if (status != LF_OK) throw Error(status, lf_last_error(nullptr));
+  return names;
+}
+
+Proof prove(const std::string &plugin, int threads, const Dataset &data) {
+  const Context context = make_context({threads, plugin});
+  const auto start = std::chrono::steady_clock::now();
+  const std::string hash = train_golden(context, data, golden_cases().front(), checked).back();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return {plugin, context.threads(), seconds, hash};
+}
+
+void print(const Proof &p, const std::string &golden) {
+  const char *verdict = golden.empty() ? "" : p.hash == golden ? "golden" : "DIFFERS";
+  std::printf("%-12s %7d %8.2f s  %s  %s\n", p.plugin.c_str(), p.threads, p.seconds, p.hash.c_str(), verdict);
+  std::fflush(stdout);
+}
+
+int run(const Options &o) {
+  const Dataset data = load(o.data);
+  constexpr int64_t steps = golden_steps[checked - 1];
+  if (data.train.count() < steps * TrainOptions().batch_size)
+    throw UsageError(data.name + ": " + std::to_string(steps) + " steps need " +
+                     std::to_string(steps * TrainOptions().batch_size) + " training images");
+  const std::string golden = golden_hash(golden_cases().front(), data.train, steps);
+  const std::vector<std::string> plugins = o.isa.empty() ? usable_plugins() : std::vector<std::string>{o.isa};
+  if (!o.json)
+    std::printf("CPU   %s\ndata  %s\n\n%lld steps of the reference network:\n\n%-12s %7s %10s  %s\n",
+                describe_cpu().c_str(), data.name.c_str(), static_cast<long long>(steps), "plugin", "threads", "time",
+                "SHA-256 of the parameters");
+  auto runs = nlohmann::ordered_json::array();
+  std::set<std::string> hashes;
+  for (const std::string &plugin : plugins)
+    for (const int threads : o.threads) {
+      const Proof proof = prove(plugin, threads, data);
+      hashes.insert(proof.hash);
+      runs.push_back({{"plugin", proof.plugin},
+                      {"threads", proof.threads},
+                      {"seconds", proof.seconds},
+                      {"parameters_sha256", proof.hash}});
+      if (!o.json) print(proof, golden);
+    }
+  const bool equal = hashes.size() == 1, as_promised = golden.empty() || (equal && *hashes.begin() == golden);
+  if (o.json) {
+    const nlohmann::ordered_json result = {
+        {"data", data.name}, {"steps", steps},
+        {"golden", golden},  {"runs", runs},
+        {"equal", equal},    {"as_promised", golden.empty() ? nlohmann::json() : nlohmann::json(as_promised)}};
+    std::printf("%s\n", result.dump(2).c_str());
+  } else {
+    std::printf("\n%zu runs: %s%s\n", runs.size(), equal ? "the same bits" : "NOT THE SAME BITS",
+                golden.empty() ? "; this release knows no golden hash of this data"
+                : as_promised  ? ", equal to the golden hash"
+                               : ", NOT THE GOLDEN HASH");
+  }
+  return equal && as_promised ? 0 : 1;
+}
+
+} // namespace
+
+void add_verify(CLI::App &app, Run &run_verb) {
+  CLI::App *verb =
+      app.add_subcommand("verify", "prove that every plugin, on any number of threads, gives the same bits");
+  const auto o = std::make_shared<Options>();
+  add_data_option(*verb, o->data);
+  verb->add_option("--isa", o->isa, "this plugin alone; default: each that is usable");
+  verb->add_option("--threads", o->threads, "numbers of threads, commas between them")
+      ->delimiter(',')
+      ->check(whole_number_between(1, 4096))
+      ->capture_default_str();
+  verb->add_flag("--json", o->json, "as JSON");
+  verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
+}
+
+} // namespace lanefold::trainer
