@@ -65,7 +65,7 @@ TEST_CASE("on MNIST, every network trains to its golden hash") { check_list(mnis
 TEST_CASE("batches that lie anywhere give the golden hash") {
   const GoldenCase &golden = golden_cases().front();
   const Context context = lanefold::test::context(2);
-  for (const int64_t offset : {1, 2, 3, 5, 7, 11}) {
+  for (const int64_t offset : {1, 2, 3, 7}) {
     const TrainOptions options = options_of(golden);
     Network network(description_of(golden, digits().train.features()));
     initialize(network, golden.initializer, options.seed);
