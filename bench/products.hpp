@@ -4,6 +4,7 @@
 #include <lanefold/gemm.h>
 
 #include <cstdint>
+#include <string>
 
 namespace lanefold::bench {
 
@@ -29,5 +30,11 @@ inline constexpr Product products[] = {
     {{4096, 64, 64}, nn},  {{64, 4096, 64}, nn},                           // tall, wide
     {{333, 777, 555}, nt}, {{333, 777, 555}, tt},                          // odd
 };
+
+// "nn/200x300x784"
+inline std::string name_of(const Product &p) {
+  const auto [m, n, k] = p.shape;
+  return std::string(transposes[p.flags]) + "/" + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
+}
 
 } // namespace lanefold::bench

@@ -8,12 +8,6 @@ namespace {
 
 int failed = 0;
 
-void note_usable(void *names, const lf_plugin_candidate *candidate) {
-  auto &known = *static_cast<std::vector<std::string> *>(names);
-  if (candidate->usable && std::find(known.begin(), known.end(), candidate->name) == known.end())
-    known.emplace_back(candidate->name);
-}
-
 void skip(benchmark::State &state, const std::string &message) {
   ++failed;
   state.SkipWithError(message.c_str());
@@ -37,14 +31,6 @@ std::shared_ptr<const Context> make_context(const std::string &isa, int threads)
   options.isa = isa.c_str();
   options.threads = threads;
   return std::make_shared<const Context>(options);
-}
-
-std::vector<std::string> usable_plugins() {
-  std::vector<std::string> names;
-  const auto options = args<lf_context_options>();
-  const lf_status status = lf_enumerate_plugins(&options, note_usable, &names);
-  if (status != LF_OK) throw Error(status, lf_last_error(nullptr));
-  return names;
 }
 
 std::vector<Subject> make_subjects() {

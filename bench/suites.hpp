@@ -22,9 +22,7 @@ struct Subject {
   std::shared_ptr<const Context> context;
 };
 
-// Names of the plugins that can run here, the best first.
-std::vector<std::string> usable_plugins();
-// Each of them, with one thread and with as many as there are CPUs.
+// Each plugin that can run here, with one thread and with as many as there are CPUs.
 std::vector<Subject> make_subjects();
 std::shared_ptr<const Context> make_context(const std::string &isa, int threads);
 

@@ -27,19 +27,6 @@ struct Subject {
   Context context;
 };
 
-std::vector<std::string> usable_plugins() {
-  std::vector<std::string> names;
-  const auto note = [](void *self, const lf_plugin_candidate *candidate) {
-    auto &known = *static_cast<std::vector<std::string> *>(self);
-    if (candidate->usable && std::find(known.begin(), known.end(), candidate->name) == known.end())
-      known.emplace_back(candidate->name);
-  };
-  const auto options = args<lf_context_options>();
-  const lf_status status = lf_enumerate_plugins(&options, note, &names);
-  if (status != LF_OK) throw Error(status, lf_last_error(nullptr));
-  return names;
-}
-
 // All plugins with all numbers of threads; the first is the reference, portable on one thread.
 const std::vector<Subject> &subjects() {
   static const std::vector<Subject> all = [] {

@@ -1,6 +1,7 @@
 // The lanefold command as its user meets it: exit codes, what stands on which stream, the files it writes or does not.
 // LANEFOLD_COMMAND names the program.
 #include "checkpoint.hpp"
+#include "golden.hpp"
 #include "trainer_support.hpp"
 
 #include <nlohmann/json.hpp>
@@ -454,4 +455,52 @@ TEST_CASE("Ctrl-C ends training with 130, and the last complete epoch is what th
     REQUIRE(again.exit_code == 0);
     CHECK(sha256(network) == again.lines().back()["parameters_sha256"].get<std::string>());
   }
+}
+
+TEST_CASE("verify proves the golden hash, and train ends with it") {
+  const std::string isa = std::getenv("LANEFOLD_ISA");
+  const Result result = run({"verify", "--isa", isa, "--threads", "2"});
+  CAPTURE(result.out);
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.out, "1 runs: the same bits, equal to the golden hash"));
+  if (isa == "portable") return; // 300 steps of software fma would take a minute
+  const Json json = Json::parse(run({"verify", "--isa", isa, "--threads", "1,3", "--json"}).out);
+  CHECK(json["runs"].size() == 2);
+  CHECK(json["equal"] == true);
+  CHECK(json["as_promised"] == true);
+  CHECK(json["runs"][1]["threads"] == 3);
+  CHECK(json["runs"][0]["parameters_sha256"] == json["golden"]);
+  const GoldenCase &adam = golden_cases().back();
+  CHECK(adam.flags() == "--optimizer adam");
+  const auto lines = run({"train", "--epochs", "1", "--optimizer", "adam", "--json"}).lines();
+  CHECK(lines.back()["parameters_sha256"] == adam.hashes.back().digits);
+}
+
+TEST_CASE("verify says so where a plugin gives other bits, where no golden hash is known, and what it cannot do") {
+  const Place place;
+  TemporaryFolder plugins;
+  std::filesystem::copy_file(std::string(std::getenv("LANEFOLD_FAKE_PLUGINS")) + "/fake-still.so",
+                             plugins / "still.so");
+  write_file(plugins / "still.manifest", "name still\nvendor tests\npriority 1\nneeds\n");
+  const Images images = make_images(20000, 2, 3);
+  write_idx(place.data, images, make_images(10, 2, 4));
+  const Words small = {"verify", "--data", place.data.path(), "--threads", "1"};
+  const Words path = {"LANEFOLD_PLUGIN_PATH=" + plugins.path()};
+  const Result equal = run(small);
+  CHECK(equal.exit_code == 0);
+  CHECK(contains(equal.out, "the same bits; this release knows no golden hash of this data"));
+  const Result different = run(small, path);
+  CAPTURE(different.out);
+  CHECK(different.exit_code == 1);
+  CHECK(contains(different.out, "NOT THE SAME BITS"));
+  if (std::string(std::getenv("LANEFOLD_ISA")) != "portable") {
+    const Result still = run({"verify", "--isa", "still", "--threads", "1", "--json"}, path);
+    CHECK(still.exit_code == 1);
+    CHECK(Json::parse(still.out)["equal"] == true);
+    CHECK(Json::parse(still.out)["as_promised"] == false);
+  }
+  write_idx(place.data, make_images(100, 2, 3), make_images(10, 2, 4));
+  check_refused(small, {"100 steps need 20000 training images"});
+  check_refused({"verify", "--isa", "sse9"}, {"sse9"});
+  check_refused({"verify", "--threads", "0"}, {"--threads"});
 }

@@ -48,6 +48,32 @@ TEST_CASE("x86 features need both the CPU and the operating system") {
   CHECK(decode({}).present == 0);
 }
 
+TEST_CASE("in every combination of CPU and saved state, AVX needs ymm and AVX-512 all of zmm") {
+  const uint64_t avx512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512CD | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
+  const std::string avx512_needs = "needs avx512f avx512bw avx512cd avx512dq avx512vl";
+  for (uint32_t state = 0; state < 256; ++state)
+    for (const bool osxsave : {false, true})
+      for (const bool has_avx2 : {false, true})
+        for (const bool has_avx512 : {false, true}) {
+          X86Registers cpu{};
+          cpu.leaf1_edx = 1u << 26;
+          cpu.leaf1_ecx = (osxsave ? 1u << 27 : 0) | (has_avx2 ? 1u << 12 | 1u << 28 : 0);
+          cpu.leaf7_ebx =
+              (has_avx2 ? 1u << 5 : 0) | (has_avx512 ? 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31 : 0);
+          cpu.xcr0 = state;
+          const CpuFeatures features = decode(cpu);
+          const bool ymm = osxsave && (state & 6) == 6, zmm = osxsave && (state & 0xe6) == 0xe6;
+          CAPTURE(state);
+          CHECK((features.enabled & LF_CPU_SSE2) != 0);
+          CHECK(((features.enabled & (LF_CPU_AVX2 | LF_CPU_FMA)) == (LF_CPU_AVX2 | LF_CPU_FMA)) == (has_avx2 && ymm));
+          CHECK(((features.enabled & avx512) == avx512) == (has_avx512 && zmm));
+          const std::string missing = what_is_missing(avx512, features);
+          if (!has_avx512) CHECK(missing == avx512_needs + ", which this CPU lacks");
+          else if (!zmm) CHECK(missing == avx512_needs + ", which the operating system has not enabled");
+          else CHECK(missing == "");
+        }
+}
+
 TEST_CASE("Arm features come from the auxiliary vector") {
   CHECK(decode_arm(1 << 1).enabled == LF_CPU_NEON);
   CHECK(decode_arm(1).enabled == 0);

@@ -103,6 +103,15 @@ static lf_status explain(const lf_host *host, int32_t op, const void *args, char
   return LF_OK;
 }
 
+#if defined(FAKE_STILL)
+/* An optimizer that never moves. */
+static lf_status optimizer_step(const lf_host *host, const lf_optimizer_step_args *args) {
+  (void)host;
+  (void)args;
+  return LF_OK;
+}
+#endif
+
 static lf_status fill(const lf_host *host, lf_kernel_table *table) {
   (void)host;
   table->sgemm = sgemm;
@@ -120,6 +129,9 @@ static lf_status fill(const lf_host *host, lf_kernel_table *table) {
   (void)dense_infer;
 #endif
   table->explain = explain;
+#if defined(FAKE_STILL)
+  table->optimizer_step = optimizer_step;
+#endif
   return LF_OK;
 }
 

@@ -48,6 +48,7 @@ int measure(const std::string &isa, const std::string &filter) {
   for (const std::string &name : missing) gates.note("peer %s is not installed", name.c_str());
   gemm_gates(gates);
   layer_gates(gates);
+  price_gates(gates);
   return gates.printed() > 0 ? 0 : no_gate;
 }
 

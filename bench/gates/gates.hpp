@@ -39,5 +39,6 @@ private:
 
 void gemm_gates(Gates &gates);
 void layer_gates(Gates &gates);
+void price_gates(Gates &gates);
 
 } // namespace lanefold::bench

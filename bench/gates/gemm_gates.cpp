@@ -15,11 +15,6 @@ constexpr double seconds = 0.08, seconds_random = 0.008; // for each runner of a
 
 double flops(const Product &p) { return 2.0 * static_cast<double>(p.shape.m * p.shape.n * p.shape.k); }
 
-std::string name_of(const Product &p) {
-  const auto [m, n, k] = p.shape;
-  return std::string(transposes[p.flags]) + "/" + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
-}
-
 class Contest {
 public:
   Contest(const Product &p, const Context &context)

@@ -4,9 +4,11 @@
 
 #include <lanefold/lanefold.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace lanefold {
 
@@ -107,6 +109,20 @@ private:
   }
   std::unique_ptr<lf_context, Destroy> context_;
 };
+
+// Names of the plugins that this machine can use, the best first.
+inline std::vector<std::string> usable_plugins() {
+  std::vector<std::string> names;
+  const auto note = [](void *self, const lf_plugin_candidate *candidate) {
+    auto &known = *static_cast<std::vector<std::string> *>(self);
+    if (candidate->usable && std::find(known.begin(), known.end(), candidate->name) == known.end())
+      known.emplace_back(candidate->name);
+  };
+  const auto options = args<lf_context_options>();
+  const lf_status status = lf_enumerate_plugins(&options, note, &names);
+  if (status != LF_OK) throw Error(status, lf_last_error(nullptr));
+  return names;
+}
 
 } // namespace lanefold
 

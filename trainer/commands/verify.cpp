@@ -7,7 +7,6 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <set>
@@ -30,19 +29,6 @@ struct Proof {
   std::string hash;
 };
 
-std::vector<std::string> usable_plugins() {
-  std::vector<std::string> names;
-  const auto note = [](void *self, const lf_plugin_candidate *candidate) {
-    auto &known = *static_cast<std::vector<std::string> *>(self);
-    if (candidate->usable && std::find(known.begin(), known.end(), candidate->name) == known.end())
-      known.emplace_back(candidate->name);
-  };
-  const auto options = args<lf_context_options>();
-  const lf_status status = lf_enumerate_plugins(&options, note, &names);
-  if (status != LF_OK) throw Error(status, lf_last_error(nullptr));
-  return names;
-}
-
 Proof prove(const std::string &plugin, int threads, const Dataset &data) {
   const Context context = make_context({threads, plugin});
   const auto start = std::chrono::steady_clock::now();
@@ -58,6 +44,7 @@ void print(const Proof &p, const std::string &golden) {
 }
 
 int run(const Options &o) {
+  if (!o.isa.empty()) make_context({1, o.isa}); // or an error, before anything is printed
   const Dataset data = load(o.data);
   constexpr int64_t steps = golden_steps[checked - 1];
   if (data.train.count() < steps * TrainOptions().batch_size)
