@@ -36,7 +36,7 @@ std::shared_ptr<const Context> make_context(const std::string &isa, int threads)
 std::vector<Subject> make_subjects() {
   const int all = Context().threads();
   std::vector<Subject> subjects;
-  for (const std::string &name : usable_plugins()) {
+  for (const std::string &name : lanefold::usable_plugins()) {
     subjects.push_back({name, 1, make_context(name, 1)});
     if (all > 1) subjects.push_back({name, all, make_context(name, all)});
   }

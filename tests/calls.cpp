@@ -207,6 +207,10 @@ struct Dense {
   }
 };
 Dense some_dense(Random &random) {
+  if (random.below(16) == 0) { // blocks of k, panels of columns
+    const int64_t m = random.between(2, 40), n = random.between(1, 600), k = random.between(300, 1200);
+    return {m, n, k, some_activation(random), 1.0f, true, random.below(2) != 0, random.below(2) != 0, false};
+  }
   return {some_rows(random),       some_size(random),    some_size(random),
           some_activation(random), random.uniform(0, 2), random.below(2) != 0,
           random.below(2) != 0,    random.below(2) != 0, random.below(2) != 0};

@@ -7,6 +7,7 @@ lanefold=$1 fake=$2 vectors=$3
 
 emulator=$(command -v qemu-x86_64-static || command -v qemu-x86_64) ||
   { echo 'SKIPPED: no qemu-x86_64 (qemu-user-static of Debian)'; exit 77; }
+unset LANEFOLD_ISA
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 fail() { echo "$*"; cat "$place/output"; exit 1; }

@@ -1,6 +1,7 @@
 // The golden list: every network of it trains to its hash on the plugin that LANEFOLD_ISA names, on 1, 2, 3 and 7
-// threads, with batches wherever in memory.  LANEFOLD_GOLDEN_DEPTH says how many of the list's steps the
-// reference network makes, and one less the others; LANEFOLD_GOLDEN_FULL makes all, on each number of threads.  `golden-tests -ns -tc=print*` prints the list.
+// threads, with batches wherever in memory.  LANEFOLD_GOLDEN_DEPTH says how many of the list's three numbers of steps
+// are made; LANEFOLD_GOLDEN_FULL makes all, of each network on each number of threads.
+// `golden-tests -ns -tc=print*` prints the list.
 #include "golden.hpp"
 #include "random.hpp"
 #include "trainer_support.hpp"
@@ -19,7 +20,8 @@ bool full() { return std::getenv("LANEFOLD_GOLDEN_FULL") != nullptr; }
 
 size_t depth() {
   const char *text = std::getenv("LANEFOLD_GOLDEN_DEPTH");
-  return full() || !text ? golden_steps.size() : static_cast<size_t>(std::atoi(text));
+  return full() || !text ? golden_steps.size()
+                         : std::clamp<size_t>(std::strtoul(text, nullptr, 10), 1, golden_steps.size());
 }
 
 const Dataset &digits() {
@@ -46,14 +48,12 @@ void check(const Dataset &data, const GoldenCase &golden, int threads, size_t co
   }
 }
 
-// The reference network on each number of threads, the others on one of them and not as far, unless all is asked for.
+// The reference network on each number of threads, the others on one of them, unless all is asked for.
 void check_list(const Dataset &data) {
   const std::vector<GoldenCase> &cases = golden_cases();
   for (size_t i = 0; i < cases.size(); ++i)
     for (size_t t = 0; t < std::size(thread_counts); ++t)
-      if (full() || i == 0) check(data, cases[i], thread_counts[t], depth());
-      else if (i % std::size(thread_counts) == t)
-        check(data, cases[i], thread_counts[t], std::max<size_t>(1, depth() - 1));
+      if (full() || i == 0 || i % std::size(thread_counts) == t) check(data, cases[i], thread_counts[t], depth());
 }
 
 } // namespace

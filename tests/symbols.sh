@@ -1,6 +1,11 @@
 #!/bin/sh
-# symbols.sh PLUGIN.so...: exactly one symbol leaves each plugin, none is GNU_UNIQUE, and there is no RPATH.
+# symbols.sh LIBRARY PLUGIN.so...: exactly one symbol leaves each plugin, and not that of portable the library; none is
+# GNU_UNIQUE, and there is no RPATH.
 set -eu
+if nm -D --defined-only "$1" | grep lf_plugin_entry; then
+  echo "$1: the above must not leave it: another plugin could take the place of portable"; exit 1
+fi
+shift
 for plugin in "$@"; do
   exported=$(nm -D --defined-only "$plugin" | awk '{ print $2, $3 }')
   [ "$exported" = "R lf_plugin_entry_v1" ] || [ "$exported" = "D lf_plugin_entry_v1" ] ||

@@ -47,9 +47,12 @@ std::string golden_hash(const GoldenCase &golden, const Images &images, int64_t 
 
 std::string golden_fingerprint() {
   Sha256 all;
-  for (const GoldenCase &golden : golden_cases())
+  for (const GoldenCase &golden : golden_cases()) {
+    const std::string flags = golden.flags();
+    all.add(flags.data(), flags.size());
     for (const GoldenCase::Hashes &hashes : golden.hashes)
       for (const std::string *hash : {&hashes.digits, &hashes.mnist}) all.add(hash->data(), hash->size());
+  }
   return all.hex();
 }
 
@@ -75,11 +78,13 @@ std::vector<std::string> train_golden(const Context &context, const Dataset &dat
   initialize(network, golden.initializer, options.seed);
   std::vector<std::string> hashes;
   TrainWatch watch;
-  watch.step = [&](int64_t step, int64_t) {
-    if (hashes.size() < count && step == golden_steps[hashes.size()]) hashes.push_back(sha256(network));
+  int64_t step = 0;
+  watch.step = [&](int64_t, int64_t) {
+    if (++step == golden_steps[hashes.size()]) hashes.push_back(sha256(network));
   };
   watch.stop = [&] { return hashes.size() == count; };
-  train(context, network, data, options, watch);
+  if (train(context, network, data, options, watch))
+    throw DataError(data.name + ": has too few images for " + std::to_string(golden_steps[count - 1]) + " steps");
   return hashes;
 }
 

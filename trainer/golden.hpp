@@ -34,14 +34,14 @@ const std::vector<GoldenCase> &golden_cases();
 // The hash that the list has for these images (recognized by their bytes); "" if it has none.
 std::string golden_hash(const GoldenCase &golden, const Images &images, int64_t steps);
 
-// SHA-256 over all hashes of the list.
+// SHA-256 over the flags and hashes of the list.
 std::string golden_fingerprint();
 
 // What the case trains with.
 Description description_of(const GoldenCase &golden, int64_t features);
 TrainOptions options_of(const GoldenCase &golden);
 
-// Trains for the first `count` of golden_steps, and gives the hash after each.
+// Trains for the first `count` of golden_steps, and gives the hash after each.  Throws DataError if 20 epochs have fewer.
 std::vector<std::string> train_golden(const Context &context, const Dataset &data, const GoldenCase &golden,
                                       size_t count);
 

@@ -89,7 +89,7 @@ int main(int argc, char **argv) {
   try {
     const std::regex checked(filter);
     if (isas.empty())
-      for (const std::string &isa : usable_plugins())
+      for (const std::string &isa : lanefold::usable_plugins())
         if (isa != "portable") isas.push_back(isa);
     for (const std::string &isa : isas) {
       const int code = measure_apart(isa, filter);

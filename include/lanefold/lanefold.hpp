@@ -110,7 +110,8 @@ private:
   std::unique_ptr<lf_context, Destroy> context_;
 };
 
-// Names of the plugins that this machine can use, the best first.
+// Names of the plugins that this machine can use, the best first.  Throws Error where LANEFOLD_ISA asks for what is not
+// there.
 inline std::vector<std::string> usable_plugins() {
   std::vector<std::string> names;
   const auto note = [](void *self, const lf_plugin_candidate *candidate) {

@@ -27,8 +27,8 @@ template <class S, class Activation> struct Activate {
   void operator()(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
     if constexpr (std::is_same_v<Activation, activation::Identity>)
       if (z == y) return;
-    simd::for_columns<S, 2>(first, first + columns, [&](const auto &column) {
-      constexpr int count = std::remove_reference_t<decltype(column)>::count;
+    simd::for_columns<S, 4>(first, first + columns, [&](const auto column) {
+      constexpr int count = decltype(column)::count;
       const Activation local = act; // which no store to y can change, as little as where it goes
       const float *from = z + row * ldz;
       float *to = y + row * ldy;

@@ -48,7 +48,8 @@ enum class Reading {
   far,    // some rows are fetched in advance: no prefetcher follows lines that change their page every few rows
   copied, // as `far`, and copied to a panel for the tiles that follow: of several tiles, one fetches what may be near
 };
-inline constexpr int64_t fetched_ahead = 8; // rows of B
+inline constexpr int64_t fetched_ahead = 8;                                                // rows of B
+template <class S> inline constexpr int fetched_vectors = S::width < 8 ? 8 / S::width : 1; // 32 bytes by one fetch
 
 // Fetches the line of what lies so many floats after p, which may be beyond the array, where nothing comes of it.
 [[gnu::always_inline]] inline void fetch(const float *p, int64_t floats) {
@@ -183,6 +184,7 @@ void microkernel(const TileArgs &t) {
         Sums<S, 1, Count, edge> bv;
         if constexpr (reading != Reading::near)
           unrolled<Count>([&](auto v) __attribute__((always_inline)) {
+            if constexpr (v % fetched_vectors<S> != 0) return; // its line has been asked for
             fetch(further.at(b, v / Tile::vectors), fetched_ahead * b_k + v % Tile::vectors * S::width);
           });
         unrolled<Count>([&](auto v) __attribute__((always_inline)) {

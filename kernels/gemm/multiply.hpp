@@ -228,8 +228,7 @@ private:
 
 // C = chain from `start` over k of (alpha * A) * B.
 template <class Tile, class Finish = Leave>
-[[gnu::noinline]] lf_status multiply(const lf_host *host, const Product &product, const Plan &plan,
-                                     const Finish &finish = Finish()) {
+lf_status multiply(const lf_host *host, const Product &product, const Plan &plan, const Finish &finish = Finish()) {
   Multiply<Tile, Finish> multiply(host, product, plan, finish);
   const Scratch scratch(host, multiply.scratch_floats());
   if (!scratch.valid()) return scratch.failure();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cfloat>
+#include <initializer_list>
 
 namespace lanefold::math {
 

@@ -5,6 +5,8 @@
 
 #include <kernels/simd/xsimd_base.hpp>
 
+#include <type_traits>
+
 namespace lanefold::simd {
 
 // Count vectors, masks or vectors of integers.

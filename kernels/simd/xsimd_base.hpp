@@ -12,7 +12,8 @@
 
 namespace lanefold::simd {
 
-// A constant that fma adds; in memory, in all lanes of a vector of 4.
+// A constant that fma adds; in memory, in all lanes of a vector of 4.  Of static storage: neon.hpp loads it behind the
+// compiler's back.
 struct Addend {
   alignas(16) float lanes[4];
   constexpr Addend(float x) : lanes{x, x, x, x} {}

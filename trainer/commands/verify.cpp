@@ -91,7 +91,8 @@ void add_verify(CLI::App &app, Run &run_verb) {
       app.add_subcommand("verify", "prove that every plugin, on any number of threads, gives the same bits");
   const auto o = std::make_shared<Options>();
   add_data_option(*verb, o->data);
-  verb->add_option("--isa", o->isa, "this plugin alone; default: each that is usable");
+  verb->add_option("--isa", o->isa, "this plugin alone; default: $LANEFOLD_ISA, else each that is usable")
+      ->envname("LANEFOLD_ISA");
   verb->add_option("--threads", o->threads, "numbers of threads, commas between them")
       ->delimiter(',')
       ->check(whole_number_between(1, 4096))
