@@ -84,6 +84,13 @@ TEST_CASE("batches that lie anywhere give the golden hash") {
   }
 }
 
+TEST_CASE("too few images for the steps are an error, not a short list of hashes") {
+  Dataset data;
+  data.train = make_images(200, 2, 5);
+  data.test = make_images(10, 2, 6);
+  CHECK_THROWS_AS(train_golden(lanefold::test::context(), data, golden_cases().front(), 2), DataError);
+}
+
 TEST_CASE("the changelog tells why the list is as it is") {
   const std::string fingerprint = golden_fingerprint();
   CAPTURE(fingerprint);
