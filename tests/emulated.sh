@@ -1,13 +1,15 @@
 #!/bin/sh
-# emulated.sh LANEFOLD FAKE_PLUGIN.so VECTORS_TESTS: on emulated CPUs that this machine may not have, the right plugin is taken,
-# none that the CPU lacks runs a single instruction, forcing one is an error, and the bits are the promised ones, also
-# without FMA instructions.
+# emulated.sh LANEFOLD FAKE_PLUGIN.so VECTORS_TESTS SOFTWARE_FMA_TESTS: on emulated CPUs that this machine may not have,
+# the right plugin is taken, none that the CPU lacks runs a single instruction, forcing one is an error, and the bits
+# are the promised ones, also without FMA instructions.
 set -eu
-lanefold=$1 fake=$2 vectors=$3
+lanefold=$1 fake=$2 vectors=$3 software_fma=$4
 
 emulator=$(command -v qemu-x86_64-static || command -v qemu-x86_64) ||
   { echo 'SKIPPED: no qemu-x86_64 (qemu-user-static of Debian)'; exit 77; }
 unset LANEFOLD_ISA
+"$emulator" -cpu max "$lanefold" info | grep -q '^CPU .* avx2' ||
+  { echo 'SKIPPED: this qemu emulates no AVX2 (it is older than 7.2)'; exit 77; }
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 fail() { echo "$*"; cat "$place/output"; exit 1; }
@@ -42,6 +44,9 @@ check Nehalem portable avx2 avx512
 check Haswell avx2 avx512
 check Skylake-Client avx2 avx512
 check max avx2 avx512
+
+# The fused multiply-add in software, where the C library has no instruction for it either.
+"$emulator" -cpu Nehalem "$software_fma" >"$place/output" 2>&1 || fail 'Nehalem: the software fma is wrong'
 
 # The same plugin, where nothing keeps it away: it does abort.
 printf 'name aborts\nvendor tests\npriority 99\nneeds\n' >"$place/aborts.manifest"
