@@ -66,6 +66,7 @@ TEST_CASE("batches that lie anywhere give the golden hash") {
   const GoldenCase &golden = golden_cases().front();
   const Context context = lanefold::test::context(2);
   for (const int64_t offset : {1, 2, 3, 7}) {
+    if (offset > 1 && passed_over()) continue;
     const TrainOptions options = options_of(golden);
     Network network(description_of(golden, digits().train.features()));
     initialize(network, golden.initializer, options.seed);

@@ -251,7 +251,9 @@ template <class Tile> constexpr int copied_vectors(int rows) {
 template <class Tile, Edge edge, int... Row>
 constexpr void add_edge(Microkernels<Tile> &all, std::integer_sequence<int, Row...> rows) {
   add_heights<Tile, edge, Reading::near>(all.near, rows);
-  add_heights<Tile, edge, Reading::far>(all.far, rows);
+  // Where a part of a vector is less than four floats, the last panel alone is read so, and not worth its own kernels.
+  constexpr bool fetches = edge != Edge::part || Tile::Simd::width > 4;
+  add_heights<Tile, edge, fetches ? Reading::far : Reading::near>(all.far, rows);
   (add_copying<Tile, edge, Row + 1>(all, std::make_integer_sequence<int, copied_vectors<Tile>(Row + 1)>()), ...);
 }
 
