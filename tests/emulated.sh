@@ -27,7 +27,8 @@ check() {
   run="$emulator -cpu $cpu"
   LANEFOLD_PLUGIN_PATH=$place $run "$lanefold" info >"$place/output" 2>&1 || fail "$cpu: lanefold info failed"
   grep -q "^\* $taken " "$place/output" || fail "$cpu: $taken is not taken"
-  grep -A2 '^- aborts' "$place/output" | grep -q 'needs avx512f, which this CPU lacks' || fail "$cpu: aborts is not passed over"
+  grep -A2 '^- aborts' "$place/output" | grep -q 'needs avx512f, which this CPU lacks' ||
+    fail "$cpu: aborts is not passed over"
   for forced in "$@"; do
     status=0
     LANEFOLD_ISA=$forced $run "$lanefold" train --epochs 1 >"$place/output" 2>&1 || status=$?
@@ -35,7 +36,8 @@ check() {
     grep -q "$forced.*which this CPU lacks" "$place/output" || fail "$cpu: forcing $forced does not say why not"
   done
   for isa in $taken portable; do
-    LANEFOLD_ISA=$isa $run "$vectors" >"$place/output" 2>&1 || fail "$cpu: $isa gives other bits than the golden vectors"
+    LANEFOLD_ISA=$isa $run "$vectors" >"$place/output" 2>&1 ||
+      fail "$cpu: $isa gives other bits than the golden vectors"
   done
   echo "$cpu: $taken"
 }

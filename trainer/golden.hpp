@@ -41,7 +41,8 @@ std::string golden_fingerprint();
 Description description_of(const GoldenCase &golden, int64_t features);
 TrainOptions options_of(const GoldenCase &golden);
 
-// Trains for the first `count` of golden_steps, and gives the hash after each.  Throws DataError if 20 epochs have fewer.
+// Trains for the first `count` of golden_steps, and gives the hash after each.  Throws DataError if 20 epochs have
+// fewer.
 std::vector<std::string> train_golden(const Context &context, const Dataset &data, const GoldenCase &golden,
                                       size_t count);
 

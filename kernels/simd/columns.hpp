@@ -23,8 +23,8 @@ template <class S, int Count, bool Whole> struct Columns {
   }
 };
 
-// Calls body(Columns) until columns begin..end-1 are covered.  What the body holds by value stays in registers: no store of
-// its own can change it.
+// Calls body(Columns) until columns begin..end-1 are covered.  What the body holds by value stays in registers: no store
+// of its own can change it.
 template <class S, int Most, class Body> void for_columns(int64_t begin, int64_t end, const Body body) {
   for (; end - begin >= Most * S::width; begin += Most * S::width) body(Columns<S, Most, true>{begin, S::width});
   if constexpr (Most > 1) for_columns<S, Most / 2>(begin, end, body);

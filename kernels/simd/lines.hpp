@@ -31,8 +31,8 @@ private:
   int64_t one_, three_, five_;
 };
 
-// AArch64, up to 8 lines: an address is the sum of two registers.  The second four lie around a base of their own, which
-// costs an addition and saves registers for what comes after the loop.
+// AArch64, up to 8 lines: an address is the sum of two registers.  The second four lie around a base of their own,
+// which costs an addition and saves registers for what comes after the loop.
 class OffsetLines {
 public:
   explicit OffsetLines(int64_t stride) {

@@ -1,7 +1,8 @@
 """bounds.py OBJDUMP PLUGIN.so: how fast the NEON plugin's hot loops can be, without the hardware.
 
-No hot loop may spill registers.  llvm-mca must find that the microkernel multiplies at 95% of what the units can do, and that
-ELU costs at most 1.3 times its own instructions (1.35 behind a normalization), on three CPUs.  Exit code 77 (Meson's "skipped") without llvm-mca.
+No hot loop may spill registers.  llvm-mca must find that the microkernel multiplies at 95% of what the units can do, and
+that ELU costs at most 1.3 times its own instructions (1.35 behind a normalization), on three CPUs.  Exit code 77 (Meson's
+"skipped") without llvm-mca.
 """
 
 import re
@@ -10,8 +11,8 @@ import subprocess
 import sys
 
 CPUS = ("neoverse-n1", "neoverse-v1", "apple-m1")
-# LLVM describes apple-m1 as Apple's core of 2013, whose multiply-add takes 8 cycles and which looks 192 operations ahead:
-# there ELU waits for its own results, which the M1 does not.  What the units could do is asked of it nevertheless.
+# LLVM describes apple-m1 as Apple's core of 2013, whose multiply-add takes 8 cycles and which looks 192 operations
+# ahead: there ELU waits for its own results, which the M1 does not.  What the units could do is asked of it nevertheless.
 SHORT_SIGHTED = ("apple-m1",)
 ITERATIONS = 200
 # Loops that do more: two fetches of a B beyond the caches (LLVM has each address of two registers, of which there are
@@ -26,7 +27,8 @@ ARITHMETIC = re.compile(r"(?!mov|ld|st|dup|ins)\w+\s+v\d+\.(4s|16b)")
 
 def functions(objdump, plugin):
     """(name, [(address, instruction)]) of each function."""
-    text = subprocess.run([objdump, "-d", "-C", "--no-show-raw-insn", plugin], check=True, capture_output=True, text=True)
+    command = [objdump, "-d", "-C", "--no-show-raw-insn", plugin]
+    text = subprocess.run(command, check=True, capture_output=True, text=True)
     name, body = None, []
     for line in text.stdout.splitlines():
         if head := re.match(r"[0-9a-f]+ <(.*)>:$", line):
@@ -78,8 +80,8 @@ class Checks:
         self.failed |= not good
 
 
-# What must be found, by a part of the function's name and the multiply-adds of the loop: a tile, for each way to read B,
-# and ELU alone, behind a normalization, and behind a product.
+# What must be found, by a part of the function's name and the multiply-adds of the loop: a tile, for each way to read
+# B, and ELU alone, behind a normalization, and behind a product.
 TILES = [f"Neon, 8, 3, 8>, 8, 3, (lanefold::gemm::Edge)0, (lanefold::gemm::Reading){reading}" for reading in (0, 1, 2)]
 ELUS = ["activation::forward<", "norm::normalize<",
         "dense::Activate<lanefold::simd::Neon, lanefold::activation::Elu>"]

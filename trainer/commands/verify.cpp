@@ -71,9 +71,12 @@ int run(const Options &o) {
   const bool equal = hashes.size() == 1, as_promised = golden.empty() || (equal && *hashes.begin() == golden);
   if (o.json) {
     const nlohmann::ordered_json result = {
-        {"data", data.name}, {"steps", steps},
-        {"golden", golden},  {"runs", runs},
-        {"equal", equal},    {"as_promised", golden.empty() ? nlohmann::json() : nlohmann::json(as_promised)}};
+        {"data", data.name},
+        {"steps", steps},
+        {"golden", golden.empty() ? nlohmann::json() : nlohmann::json(golden)},
+        {"runs", runs},
+        {"equal", equal},
+        {"as_promised", golden.empty() ? nlohmann::json() : nlohmann::json(as_promised)}};
     std::printf("%s\n", result.dump(2).c_str());
   } else {
     std::printf("\n%zu runs: %s%s\n", runs.size(), equal ? "the same bits" : "NOT THE SAME BITS",
