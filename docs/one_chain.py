@@ -206,8 +206,12 @@ def power(b, p, result=1.0):
         result, b, p = result * b if p % 2 else result, b * b, p // 2
     return result
 
-def optimizer_step(optimizer, learning_rate, momentum, beta2, eps, step, w, g, v, s):
+def gather(divisor, rows, x):
+    return {'y': [[v / divisor for v in x[row]] for row in rows]}
+
+def optimizer_step(optimizer, learning_rate, momentum, beta2, eps, weight_decay, step, w, g, v, s):
     rate, mu, beta1 = learning_rate, momentum, momentum
+    w = [(1 - rate * weight_decay) * w_i for w_i in w]
     if optimizer == 'adam':
         adam_rate = F(-float(rate) / (1 - power(float(beta1), step)))
         c = F(1 / (1 - power(float(beta2), step)))
@@ -320,9 +324,15 @@ def optimizer_cases():
     for draw in plain, lambda: spread(-80, -60), lambda: spread(55, 66), lambda: pick(SPECIAL):
         for i, (name, step) in enumerate(steps):
             args = {'optimizer': name, 'learning_rate': F((0.1, 1e-3, 1)[i % 3]), 'momentum': F((0.9, 0.5)[i % 2]),
-                    'beta2': F(0.999), 'eps': F(1e-8), 'step': step}
+                    'beta2': F(0.999), 'eps': F(1e-8), 'weight_decay': F((0, 0.01, 0.3)[i * 5 % 7 % 3]), 'step': step}
             w, g, v, s = matrix(4, pick((33, 17, 5, 1, 7)), draw)
             yield optimizer_step, args, {'w': w, 'g': g, 'v': v, 's': list(map(abs, s))}
+
+def gather_cases():
+    for divisor in F(255), F(1), F(3), F(127.3), F(65536):
+        for n in 1, 7, 17, 64, 67:
+            x = [[F(next(WORDS) % 256) for _ in range(n)] for _ in range(5)]  # bytes
+            yield gather, {'divisor': divisor, 'rows': [next(WORDS) % 5 for _ in range(7)]}, {'x': x}
 
 # ---- the file ----
 def encode(value):
@@ -337,7 +347,8 @@ def line(op, args, given):
 
 def main():
     path = Path(__file__).with_name('golden_vectors.json')
-    groups = activation_cases, sgemm_cases, batch_norm_cases, fold_cases, dense_cases, loss_cases, optimizer_cases
+    groups = activation_cases, sgemm_cases, batch_norm_cases, fold_cases, dense_cases, loss_cases, optimizer_cases, \
+        gather_cases
     lines = [line(*case) for group in groups for case in group()]
     text = '{"format": "lanefold-vectors-1", "cases": [\n' + ',\n'.join(lines) + '\n]}\n'
     if sys.argv[1:] == ['write']:

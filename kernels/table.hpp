@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernels/activation/elementwise.hpp>
+#include <kernels/batch/gather.hpp>
 #include <kernels/dense/backward.hpp>
 #include <kernels/dense/infer.hpp>
 #include <kernels/explain.hpp>
@@ -38,6 +39,7 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       optimizer::step<S>,
       explain<Tile>,
       gemm::unpack_weights<Tile>,
+      batch::gather<S>,
   };
   std::memcpy(table, &all, room);
   return LF_OK;

@@ -10,10 +10,11 @@ bool check_arguments(Check &check, lf_optimizer_step_args &args) {
   const bool adam = args.optimizer == LF_ADAM;
   const bool has_v = args.optimizer != LF_SGD;
   check.flags("flags", args.flags, 0, "none");
-  check.flags("reserved", static_cast<uint32_t>(args.reserved), 0, "none");
   check.code("optimizer", args.optimizer, LF_OPTIMIZER_COUNT, "LF_SGD 0, LF_MOMENTUM 1, LF_NESTEROV 2, LF_ADAM 3");
   check.sizes({{"n", args.n}});
   check.value("learning_rate", args.learning_rate, args.learning_rate >= 0 && std::isfinite(args.learning_rate),
+              "at least 0 and finite");
+  check.value("weight_decay", args.weight_decay, args.weight_decay >= 0 && std::isfinite(args.weight_decay),
               "at least 0 and finite");
   if (has_v) check.value("momentum", args.momentum, args.momentum >= 0 && args.momentum < 1, "at least 0 and below 1");
   if (adam) {

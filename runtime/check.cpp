@@ -106,6 +106,17 @@ void Check::labels(const int32_t *labels, int64_t m, int64_t n) {
   }
 }
 
+void Check::rows(const uint32_t *rows, int64_t m, int64_t count) {
+  if (rows == nullptr) value("m", m, m <= count, "at most count without rows");
+  if (!ok() || sizes_only_ || rows == nullptr) return;
+  for (int64_t i = 0; i < m; ++i) {
+    if (rows[i] < count) continue;
+    fail(LF_INVALID_ARGUMENT, "rows[%" PRId64 "] is %" PRIu32 ", but must be below count, which is %" PRId64, i, rows[i],
+         count);
+    return;
+  }
+}
+
 // Where only sizes count, strides are as short as they can be, and any address is good.
 void Check::refuse_operand(const char *name, const void *pointer, uint64_t element_size, const Shape &shape) {
   const auto address = reinterpret_cast<uintptr_t>(pointer);

@@ -85,6 +85,8 @@ public:
   void together(NamedPointer one, NamedPointer other);
   // labels[m], each in 0..n-1.
   void labels(const int32_t *labels, int64_t m, int64_t n);
+  // rows[m], each below count; NULL: the first m.
+  void rows(const uint32_t *rows, int64_t m, int64_t count);
 
   // An operand of the call: there unless empty, aligned to its type, strides long enough, bytes countable.
   // may_be: name of the operand that an output may be, with the same stride.

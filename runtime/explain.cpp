@@ -57,8 +57,9 @@ lf_status answer(const Question &question) {
   case LF_OP_SOFTMAX_CROSS_ENTROPY: return explain(question, &Table::softmax_cross_entropy);
   case LF_OP_TOP_K_HITS: return explain(question, &Table::top_k_hits);
   case LF_OP_OPTIMIZER_STEP: return explain(question, &Table::optimizer_step);
+  case LF_OP_GATHER: return explain(question, &Table::gather);
   default:
-    return question.check.fail(LF_UNSUPPORTED, "op is %d, which is none of LF_OP_SGEMM 0 to LF_OP_OPTIMIZER_STEP 12",
+    return question.check.fail(LF_UNSUPPORTED, "op is %d, which is none of LF_OP_SGEMM 0 to LF_OP_GATHER 13",
                                question.op);
   }
 }

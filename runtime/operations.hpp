@@ -22,6 +22,7 @@ bool check_arguments(Check &check, lf_activation_backward_args &args);
 bool check_arguments(Check &check, lf_softmax_cross_entropy_args &args);
 bool check_arguments(Check &check, lf_top_k_hits_args &args);
 bool check_arguments(Check &check, lf_optimizer_step_args &args);
+bool check_arguments(Check &check, lf_gather_args &args);
 
 // An activation's code and its alpha.
 void check_activation(Check &check, int32_t activation, float alpha);

@@ -59,7 +59,8 @@ TEST_CASE("optimizers find bad arguments") {
       lf_optimizer_step, prepare,
       {
           {"optimizer is 4, which is none of: LF_SGD", LF_UNSUPPORTED, [](auto &g) { g.args.optimizer = 4; }},
-          {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 1; }},
+          {"weight_decay is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weight_decay = -1; }},
+          {"weight_decay", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weight_decay = not_a_number; }},
           {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
           {"learning_rate is -0.1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = -0.1f; }},
           {"learning_rate", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = not_a_number; }},
@@ -73,6 +74,40 @@ TEST_CASE("optimizers find bad arguments") {
           {"s is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.s = nullptr; }},
           {"s overlaps v", LF_INVALID_ARGUMENT, [](auto &g) { g.args.s = g.args.v + 4; }},
           {"w overlaps g", LF_INVALID_ARGUMENT, [](auto &g) { g.args.g = g.args.w; }},
+      });
+}
+
+TEST_CASE("gathering finds bad arguments") {
+  using Args = lf_gather_args;
+  const auto prepare = [](Good<Args> &g) {
+    static const uint32_t rows[] = {6, 0, 6};
+    g.args.m = 3, g.args.n = 4, g.args.count = 7, g.args.divisor = 255;
+    g.args.x = reinterpret_cast<const uint8_t *>(g.memory.operand(0)), g.args.ldx = 5;
+    g.args.rows = rows;
+    g.args.y = g.memory.operand(1), g.args.ldy = 4;
+  };
+  static const uint32_t far[] = {6, 7, 0};
+  check_faults<Args>(
+      lf_gather, prepare,
+      {
+          {"flags", LF_UNSUPPORTED, [](auto &g) { g.args.flags = 1; }},
+          {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 1; }},
+          {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
+          {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
+          {"count is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.count = -1; }},
+          {"divisor is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = 0; }},
+          {"divisor is 65537", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = 65537; }},
+          {"divisor", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = not_a_number; }},
+          {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+          {"y is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = nullptr; }},
+          {"ldx is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldx = 3; }},
+          {"ldy is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldy = 3; }},
+          {"rows[1] is 7, but must be below count, which is 7", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.rows = far; }},
+          {"rows[0] is 6", LF_INVALID_ARGUMENT, [](auto &g) { g.args.count = 0; }},
+          {"m is 8", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 8, g.args.rows = nullptr; }},
+          {"y overlaps x", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.x = reinterpret_cast<const uint8_t *>(g.args.y) + 3; }},
       });
 }
 

@@ -360,6 +360,7 @@ Call top_k_hits(Random &random) {
 Call optimizer_step(Random &random) {
   const int64_t n = some_size(random) * some_size(random), step = random.between(1, 1000);
   const auto optimizer = static_cast<int32_t>(random.below(LF_OPTIMIZER_COUNT));
+  const float decay = random.below(2) ? 0.0f : random.uniform(0, 0.5f);
   const float rate = random.uniform(0, 1), momentum = random.uniform(0, 0.99f), beta2 = random.uniform(0.5f, 0.999f);
   Call call;
   call.text = "optimizer_step" + shape({n, optimizer, step});
@@ -368,9 +369,28 @@ Call optimizer_step(Random &random) {
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
     auto a = args<lf_optimizer_step_args>();
     a.optimizer = optimizer, a.n = n, a.step = step;
-    a.learning_rate = rate, a.momentum = momentum, a.beta2 = beta2, a.eps = 1e-8f;
+    a.learning_rate = rate, a.momentum = momentum, a.beta2 = beta2, a.eps = 1e-8f, a.weight_decay = decay;
     a.w = out[0].data(), a.g = in[0].data(), a.v = out[1].data(), a.s = out[2].data();
     context.optimizer_step(a);
+  };
+  return call;
+}
+
+Call gather(Random &random) {
+  const int64_t m = some_size(random), n = some_size(random), count = m + random.below(9), gap = random.below(20);
+  std::vector<uint8_t> x(static_cast<size_t>(count * (n + gap)));
+  for (uint8_t &byte : x) byte = static_cast<uint8_t>(random.below(256));
+  std::vector<uint32_t> rows(random.below(3) ? static_cast<size_t>(m) : 0);
+  for (uint32_t &row : rows) row = static_cast<uint32_t>(random.below(count));
+  const float divisor = random.below(2) ? 255.0f : random.uniform(1, 1000);
+  Call call;
+  call.text = "gather" + shape({m, n, count});
+  call.writes = {unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &, Matrices &out) {
+    auto a = args<lf_gather_args>();
+    a.m = m, a.n = n, a.count = count, a.x = x.data(), a.ldx = n + gap, a.rows = rows.empty() ? nullptr : rows.data();
+    a.divisor = divisor, a.y = out[0].data(), a.ldy = out[0].stride();
+    context.gather(a);
   };
   return call;
 }
@@ -420,6 +440,7 @@ constexpr Call (*operations[])(Random &) = {sgemm,
                                             softmax_cross_entropy,
                                             top_k_hits,
                                             optimizer_step,
+                                            gather,
                                             network_infer};
 
 } // namespace

@@ -1,179 +1,20 @@
 // The lanefold command as its user meets it: exit codes, what stands on which stream, the files it writes or does not.
-// LANEFOLD_COMMAND names the program.
-#include "checkpoint.hpp"
+#include "command_support.hpp"
 #include "golden.hpp"
-#include "trainer_support.hpp"
-
-#include <nlohmann/json.hpp>
-
-#include <chrono>
-#include <csignal>
-#include <sstream>
-#include <thread>
-
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
-using Json = nlohmann::ordered_json;
-using Words = std::vector<std::string>;
-
-namespace {
-
-struct Result {
-  int exit_code;
-  std::string out, err;
-
-  std::vector<Json> lines() const {
-    std::vector<Json> objects;
-    std::istringstream stream(out);
-    for (std::string line; std::getline(stream, line);) objects.push_back(Json::parse(line));
-    return objects;
-  }
-};
-
-std::vector<char *> pointers(Words &words) {
-  std::vector<char *> result;
-  for (std::string &word : words) result.push_back(word.data());
-  result.push_back(nullptr);
-  return result;
-}
-
-// A running command.  Its streams go to files, so that no pipe can fill up.
-class Process {
-public:
-  // `variables`: NAME=value, beside the environment without LANEFOLD_DATA.
-  explicit Process(Words words, const Words &variables = {}) {
-    const char *command = std::getenv("LANEFOLD_COMMAND");
-    REQUIRE_MESSAGE(command != nullptr, "LANEFOLD_COMMAND must name the lanefold command");
-    words.insert(words.begin(), command);
-    Words environment = variables;
-    for (char **variable = environ; *variable; ++variable) {
-      const std::string text = *variable, name = text.substr(0, text.find('=') + 1);
-      const bool given = std::any_of(variables.begin(), variables.end(), [&](auto &v) { return v.starts_with(name); });
-      if (!given && name != "LANEFOLD_DATA=") environment.push_back(text);
-    }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, out_path_.c_str(), O_WRONLY | O_CREAT, 0600);
-    posix_spawn_file_actions_addopen(&actions, 2, err_path_.c_str(), O_WRONLY | O_CREAT, 0600);
-    const std::vector<char *> arguments = pointers(words), variables_and_all = pointers(environment);
-    const int error = posix_spawn(&pid_, command, &actions, nullptr, arguments.data(), variables_and_all.data());
-    posix_spawn_file_actions_destroy(&actions);
-    REQUIRE(error == 0);
-  }
-  ~Process() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  Process(const Process &) = delete;
-  Process &operator=(const Process &) = delete;
-
-  // Waits until `text` has come `times` times on standard output; false after half a minute.
-  bool wait_for(const std::string &text, int times) const {
-    for (int i = 0; i < 3000; ++i) {
-      if (std::filesystem::exists(out_path_)) {
-        const std::string out = read_file(out_path_);
-        int seen = 0;
-        for (size_t at = out.find(text); at != std::string::npos; at = out.find(text, at + 1)) ++seen;
-        if (seen >= times) return true;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-  }
-  void interrupt(int signal) const { REQUIRE(kill(pid_, signal) == 0); }
-
-  Result wait() {
-    int status = 0;
-    REQUIRE(waitpid(pid_, &status, 0) == pid_);
-    pid_ = -1;
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read_file(out_path_), read_file(err_path_)};
-  }
-
-private:
-  TemporaryFolder folder_;
-  std::string out_path_ = folder_ / "out", err_path_ = folder_ / "err";
-  pid_t pid_ = -1;
-};
-
-Result run(const Words &words, const Words &variables = {}) { return Process(words, variables).wait(); }
-
-std::string joined(const Words &words) {
-  std::string text;
-  for (const std::string &word : words) text += word + " ";
-  return text;
-}
-
-// Exit code 2, nothing on standard output, and a message with each of the parts, the first of them in its first line:
-// help may follow.
-void check_refused(const Words &words, const Words &parts, const Words &variables = {}) {
-  CAPTURE(joined(words));
-  const Result result = run(words, variables);
-  CAPTURE(result.err);
-  CHECK(result.exit_code == 2);
-  CHECK(result.out.empty());
-  CHECK(result.err.starts_with("lanefold: "));
-  CHECK_FALSE(contains(result.err, "training on"));
-  CHECK(contains(result.err.substr(0, result.err.find('\n')), parts.at(0)));
-  for (const std::string &part : parts) {
-    CAPTURE(part);
-    CHECK(contains(result.err, part));
-  }
-}
-
-// 300 training and 100 test images of 6 x 6, in a folder of their own, and room for checkpoints in another.
-struct Place {
-  TemporaryFolder data, models;
-  std::string model = models / "model.safetensors";
-
-  explicit Place(int64_t side = 6) { write_idx(data, make_images(300, side, 1), make_images(100, side, 2)); }
-
-  // "train" with the options given, and with these where they are not given: an option may come once only.
-  Words train(const Words &given = {}) const {
-    Words words = {"train"};
-    words.insert(words.end(), given.begin(), given.end());
-    for (const auto &[option, value] : {std::pair<std::string, std::string>{"--data", data.path()},
-                                        {"--hidden", "20,15"},
-                                        {"--batch-size", "50"},
-                                        {"--learning-rate", "0.1"},
-                                        {"--epochs", "2"}})
-      if (std::find(given.begin(), given.end(), option) == given.end()) words.insert(words.end(), {option, value});
-    return words;
-  }
-  // A checkpoint at `model`; the SHA-256 that the command gave.
-  std::string make_model(const Words &more = {}) const {
-    Words options = {"--json", "--save", model};
-    options.insert(options.end(), more.begin(), more.end());
-    const Result result = run(train(options));
-    CAPTURE(result.err);
-    REQUIRE(result.exit_code == 0);
-    return result.lines().back()["parameters_sha256"];
-  }
-};
-
-Words keys(const Json &object) {
-  Words result;
-  for (const auto &[key, value] : object.items()) result.push_back(key);
-  return result;
-}
-
-} // namespace
 
 TEST_CASE("without a verb, or with one that is unknown, the verbs are listed") {
   for (const Words &words : {Words{}, Words{"trian"}, Words{"--epochs", "3"}})
-    check_refused(words, {"", "train", "eval", "predict", "fold", "info", "demo"});
+    check_refused(words, {"", "train", "eval", "predict", "fold", "study", "plot", "info", "verify", "demo"});
+  check_refused({"trian"}, {"'trian'", "did you mean train?"});
+  check_refused({"evaluate", "model"}, {"'evaluate'", "did you mean eval?"});
 }
 
 TEST_CASE("an unknown option is refused, and the options are listed") {
   check_refused({"train", "--epoch-count", "3"}, {"--epoch-count", "--epochs", "--batch-norm", "--optimizer"});
+  check_refused({"train", "--learing-rate=3"}, {"--learing-rate", "did you mean --learning-rate?"});
   check_refused({"eval", "model", "--fold"}, {"--fold", "--folded", "--json"});
   check_refused({"info", "surplus"}, {"surplus", "--json"});
   check_refused({"eval"}, {"model"});
@@ -183,9 +24,13 @@ TEST_CASE("an unknown option is refused, and the options are listed") {
 TEST_CASE("an unknown value is refused, and the valid ones are listed") {
   check_refused({"train", "--activation", "sine"},
                 {"sine", "identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic"});
-  check_refused({"train", "--init", "zeros"}, {"zeros", "he-normal", "he-uniform", "xavier-normal", "xavier-uniform"});
+  check_refused({"train", "--init", "zeros"}, {"zeros", "he-truncated", "he-normal", "he-uniform", "xavier-normal", "xavier-uniform", "xavier-tanh-normal",
+                 "xavier-tanh-uniform", "lecun-normal"});
+  check_refused({"train", "--fan", "inn"}, {"'inn'", "did you mean 'in'?", "avg", "out"});
+  check_refused({"train", "--schedule", "cosin"}, {"did you mean 'cosine'?", "constant", "step"});
+  check_refused({"train", "--activation", "leaky"}, {"did you mean 'leaky-relu'?"});
   check_refused({"train", "--optimizer", "lamb"}, {"lamb", "sgd", "momentum", "nesterov", "adam"});
-  check_refused({"train", "--batch-norm", "maybe"}, {"maybe", "on", "off"});
+  check_refused({"train", "--batch-norm", "maybe"}, {"maybe", "on", "off", "hidden"});
 }
 
 TEST_CASE("numbers out of range, or none at all, are refused by the name of their option") {
@@ -218,6 +63,19 @@ TEST_CASE("numbers out of range, or none at all, are refused by the name of thei
                               {"--bn-momentum", "nan"},
                               {"--momentum", "1"},
                               {"--momentum", "nan"},
+                              {"--beta2", "1"},
+                              {"--weight-decay", "-1"},
+                              {"--weight-decay", "nan"},
+                              {"--warm-up", "-1"},
+                              {"--warm-up", "0.5"},
+                              {"--step-every", "0"},
+                              {"--step-factor", "1.5"},
+                              {"--save-every", "0"},
+                              {"--keep", "-1"},
+                              {"--save", ""},
+                              {"--resume", ""},
+                              {"--log", ""},
+                              {"--network", ""},
                               {"--seed", "nan"},
                               {"--seed", "-1"},
                               {"--seed", "18446744073709551616"},
@@ -228,6 +86,12 @@ TEST_CASE("numbers out of range, or none at all, are refused by the name of thei
     check_refused({"train", "--data=/nowhere", option[0] + "=" + option[1]}, {option[0]});
   check_refused({"predict", "model", "--first=-1"}, {"--first"});
   check_refused({"predict", "model", "--count=0"}, {"--count"});
+}
+
+TEST_CASE("the version is that of the library") {
+  const Result result = run({"--version"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.out == "lanefold " + Json::parse(run({"info", "--json"}).out)["version"].get<std::string>() + "\n");
 }
 
 TEST_CASE("help is no error") {
@@ -317,7 +181,7 @@ TEST_CASE("train --json says each epoch, then the end, in the documented words, 
   const std::vector<Json> lines = result.lines();
   REQUIRE(lines.size() == 5);
   for (size_t i = 0; i < 4; ++i) {
-    CHECK(keys(lines[i]) == Words{"event", "epoch", "loss", "train_accuracy", "test_accuracy", "seconds"});
+    CHECK(keys(lines[i]) == Words{"event", "epoch", "loss", "train_accuracy", "test_loss", "test_accuracy", "seconds"});
     CHECK(lines[i]["event"] == "epoch");
     CHECK(lines[i]["epoch"] == i + 1);
     CHECK(lines[i]["loss"] > 0);
@@ -331,9 +195,9 @@ TEST_CASE("train --json says each epoch, then the end, in the documented words, 
   const std::string hash = lines[4]["parameters_sha256"];
   CHECK(hash.size() == 64);
   CHECK(hash.find_first_not_of("0123456789abcdef") == std::string::npos);
-  Network network = read_checkpoint(place.model);
+  Network network = read_checkpoint(place.model).network;
   CHECK(sha256(network) == hash);
-  CHECK(network.description.sizes == std::vector<int64_t>{36, 20, 15, 10});
+  CHECK(network.description.shape() == "36-20-15-10");
   CHECK(place.models.entries() == 1);
 }
 
@@ -349,24 +213,71 @@ TEST_CASE("the same seed gives the same parameters for any number of threads, an
   CHECK(result.lines().back()["parameters_sha256"] == hash);
 }
 
-TEST_CASE("options reach the network") {
+TEST_CASE("options reach the network and the training") {
   const Place place;
-  place.make_model({"--activation", "leaky-relu", "--alpha", "0.25", "--bn-eps", "0.01", "--bn-momentum", "0.5"});
-  const Description d = read_checkpoint(place.model).description;
-  CHECK(d.activation == LF_LEAKY_RELU);
-  CHECK(d.alpha == 0.25f);
-  CHECK(d.eps == 0.01f);
-  CHECK(d.momentum == 0.5f);
+  place.make_model({"--activation", "leaky-relu", "--alpha", "0.25", "--bn-eps", "0.01", "--bn-momentum", "0.5",
+                    "--batch-norm", "hidden", "--init", "xavier-uniform", "--fan", "out"});
+  const Description d = read_checkpoint(place.model).network.description;
+  CHECK(d.layers[0].activation == LF_LEAKY_RELU);
+  CHECK(d.layers[1].alpha == 0.25f);
+  CHECK(d.layers[0].bn_eps == 0.01f);
+  CHECK(d.layers[1].bn_momentum == 0.5f);
+  CHECK(d.layers[1].batch_norm);
+  CHECK_FALSE(d.layers[2].batch_norm);
+  CHECK(d.layers[2].init.name == "xavier-uniform");
+  CHECK(d.layers[2].init.fan == "out");
   place.make_model({"--batch-norm", "off", "--hidden", "7"});
-  CHECK_FALSE(read_checkpoint(place.model).description.batch_norm);
-  CHECK(read_checkpoint(place.model).description.sizes == std::vector<int64_t>{36, 7, 10});
+  CHECK_FALSE(read_checkpoint(place.model).network.description.batch_norm());
+  CHECK(read_checkpoint(place.model).network.description.shape() == "36-7-10");
+  place.make_model({"--optimizer", "adam", "--momentum", "0.8", "--beta2", "0.99", "--weight-decay", "0.1",
+                    "--schedule", "step", "--step-every", "1", "--step-factor", "0.5", "--warm-up", "3"});
+  const TrainOptions o = read_checkpoint(place.model).training.value().options;
+  CHECK(o.optimizer.kind == LF_ADAM);
+  CHECK(o.optimizer.momentum == 0.8f);
+  CHECK(o.optimizer.beta2 == 0.99f);
+  CHECK(o.optimizer.weight_decay == 0.1f);
+  CHECK(o.schedule.kind == "step");
+  CHECK(o.schedule.step_every == 1);
+  CHECK(o.schedule.step_factor == 0.5f);
+  CHECK(o.schedule.warm_up == 3);
   const std::string sgd = place.make_model();
   for (const Words &other :
        {Words{"--optimizer", "adam"}, Words{"--optimizer", "momentum"}, Words{"--optimizer", "nesterov"},
-        Words{"--init", "xavier-uniform"}, Words{"--batch-size", "60"}, Words{"--epochs", "3"}}) {
+        Words{"--init", "xavier-uniform"}, Words{"--fan", "out"}, Words{"--batch-size", "60"}, Words{"--epochs", "3"},
+        Words{"--weight-decay", "0.1"}, Words{"--schedule", "cosine"}, Words{"--warm-up", "4"},
+        Words{"--schedule", "step", "--step-every", "1"}, Words{"--batch-norm", "hidden"}}) {
     CAPTURE(joined(other));
     CHECK(place.make_model(other) != sgd);
   }
+}
+
+TEST_CASE("a network file gives the network that flags give, and does not go with them") {
+  const Place place;
+  const std::string file = place.models / "network.json";
+  const std::string by_flags = place.make_model({"--activation", "selu", "--init", "lecun-normal", "--batch-norm", "hidden"});
+  const std::string saved = read_file(place.model);
+  write_file(file, R"({"defaults": {"activation": "selu", "init": "lecun-normal", "batch_norm": "hidden"},
+                       "layers": [{"units": 20}, {"units": 15}, {"units": 10}]})");
+  const Words rest = {"--data", place.data.path(), "--batch-size", "50", "--learning-rate", "0.1", "--epochs", "2"};
+  const auto with_file = [&](Words more) {
+    more.insert(more.begin(), {"train", "--network", file});
+    more.insert(more.end(), rest.begin(), rest.end());
+    return more;
+  };
+  const Result result = run(with_file({"--json", "--save", place.model}));
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.lines().back()["parameters_sha256"] == by_flags);
+  CHECK(read_file(place.model) == saved);
+  check_refused(with_file({"--activation", "relu"}), {"--activation", "--network"});
+  write_file(file, R"({"features": 35, "layers": [{"units": 10}]})");
+  check_refused(with_file({}), {file, "35 features"});
+  write_file(file, R"({"layers": [{"units": 9}]})");
+  check_refused(with_file({}), {file, "9 units", "10 classes"});
+  write_file(file, R"({"layers": [{"units": 10, "activatoin": "relu"}]})");
+  check_refused(with_file({}), {file, "did you mean 'activation'"});
+  std::filesystem::remove(file);
+  check_refused(with_file({}), {file, "no such file"});
 }
 
 TEST_CASE("eval, eval --folded and fold agree on a saved network, and predict says its labels") {
@@ -389,10 +300,27 @@ TEST_CASE("eval, eval --folded and fold agree on a saved network, and predict sa
   CHECK(plain["test_accuracy"] > 0.9);
   CHECK(folded["test_accuracy"] == plain["test_accuracy"]);
   CHECK(folded["loss"].get<double>() == doctest::Approx(plain["loss"].get<double>()).epsilon(1e-4));
+  const Json more = on_data({"eval", place.model, "--top-k", "2", "--confusion"}).at(0);
+  CHECK(more["top_k"] == 2);
+  CHECK(more["top_k_accuracy"] >= plain["test_accuracy"]);
+  REQUIRE(more["confusion"].size() == 10);
+  int right_ones = 0, all = 0;
+  for (size_t i = 0; i < 10; ++i)
+    for (size_t j = 0; j < 10; ++j) {
+      const int count = more["confusion"][i][j].get<int>();
+      all += count, right_ones += i == j ? count : 0;
+    }
+  CHECK(all == 100);
+  CHECK(right_ones / 100.0 == plain["test_accuracy"]);
+  const Result text = run({"eval", place.model, "--data", place.data.path(), "--top-k", "10", "--confusion"});
+  CHECK(contains(text.out, "among the 10 best: 100.00%"));
+  CHECK(contains(text.out, "taken for"));
+  check_refused({"eval", place.model, "--data", place.data.path(), "--top-k", "11"}, {"--top-k 11", "10 classes"});
+  check_refused({"eval", place.model, "--top-k", "0"}, {"--top-k"});
 
   const std::string output = place.models / "folded.safetensors";
   REQUIRE(run({"fold", place.model, "-o", output}).exit_code == 0);
-  CHECK_FALSE(read_checkpoint(output).description.batch_norm);
+  CHECK_FALSE(read_checkpoint(output).network.description.batch_norm());
   CHECK(on_data({"eval", output}).at(0) == folded);
   check_refused({"fold", output, "-o", place.models / "again"}, {output, "no batch normalization"});
   CHECK(place.models.entries() == 2);
@@ -418,9 +346,7 @@ TEST_CASE("a checkpoint of another network, or none at all, is refused by name")
   const std::string bytes = read_file(place.model);
   for (const Words &verb : {Words{"eval", place.model}, Words{"predict", place.model}})
     check_refused({verb[0], verb[1], "--data", larger.data.path()}, {place.model, "36 features", "7 x 7"});
-  Description description;
-  description.sizes = {36, 5, 7};
-  Network seven(description);
+  Network seven(plain(36, {5}, 7));
   save(place.model, seven);
   check_refused({"eval", place.model, "--data", place.data.path()}, {place.model, "7 outputs", "10 classes"});
   for (const std::string &file :
@@ -433,28 +359,6 @@ TEST_CASE("a checkpoint of another network, or none at all, is refused by name")
   }
   check_refused({"eval", place.models / "none", "--data", place.data.path()}, {place.models / "none"});
   CHECK(place.models.entries() == 1);
-}
-
-TEST_CASE("Ctrl-C ends training with 130, and the last complete epoch is what the checkpoint holds") {
-  for (const int signal : {SIGINT, SIGTERM}) {
-    CAPTURE(signal);
-    const Place place;
-    Process process(place.train({"--epochs", "1000000", "--json", "--save", place.model}));
-    REQUIRE(process.wait_for("\"event\":\"epoch\"", 2));
-    process.interrupt(signal);
-    const Result result = process.wait();
-    CAPTURE(result.err);
-    CHECK(result.exit_code == 130);
-    CHECK(contains(result.err, "interrupted"));
-    CHECK(contains(result.err, place.model));
-    const std::vector<Json> lines = result.lines();
-    REQUIRE(lines.back()["event"] == "epoch");
-    CHECK(place.models.entries() == 1);
-    Network network = read_checkpoint(place.model);
-    const Result again = run(place.train({"--json", "--epochs", std::to_string(lines.back()["epoch"].get<int64_t>())}));
-    REQUIRE(again.exit_code == 0);
-    CHECK(sha256(network) == again.lines().back()["parameters_sha256"].get<std::string>());
-  }
 }
 
 TEST_CASE("verify proves the golden hash, and train ends with it") {

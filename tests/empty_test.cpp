@@ -43,6 +43,10 @@ TEST_CASE("empty problems are fine, need no pointers, and leave sums of nothing"
   CHECK(lf_dense_infer(context.get(), &infer, packed.get()) == LF_OK);
   for (int i = 0; i < 2; ++i) CHECK(out[i] == 1);
 
+  auto gather = lanefold::args<lf_gather_args>();
+  gather.divisor = 1, gather.n = 3;
+  CHECK(lf_gather(context.get(), &gather) == LF_OK);
+
   int64_t hits = -7;
   auto top = lanefold::args<lf_top_k_hits_args>();
   top.n = top.k = 1;

@@ -69,13 +69,13 @@ TEST_CASE("batches that lie anywhere give the golden hash") {
     if (offset > 1 && passed_over()) continue;
     const TrainOptions options = options_of(golden);
     Network network(description_of(golden, digits().train.features()));
-    initialize(network, golden.initializer, options.seed);
+    initialize(network, options.seed);
     TrainingStep step(context, network, options.optimizer, options.batch_size);
     const auto order =
         permutation(static_cast<uint32_t>(digits().train.count()), Stream(options.seed, Purpose::shuffle, 1));
     Batch batch;
     for (int64_t i = 0; i < golden_steps[0]; ++i) {
-      gather(digits().train, order.data(), i * options.batch_size, options.batch_size, batch);
+      gather(context, digits().train, order.data(), i * options.batch_size, options.batch_size, batch);
       std::vector<float> x(static_cast<size_t>(offset));
       x.insert(x.end(), batch.x.begin(), batch.x.end());
       step.run(x.data() + offset, batch.labels.data(), batch.rows);
@@ -102,8 +102,8 @@ TEST_CASE("print the list, as of digits and MNIST" * doctest::skip()) {
   const Context context = lanefold::test::context(0);
   const Dataset numbers = mnist();
   for (const GoldenCase &golden : golden_cases()) {
-    std::printf("{\"%s\", \"%s\", \"%s\", %s, {{", golden.activation.c_str(), golden.initializer.c_str(),
-                golden.optimizer.c_str(), golden.batch_norm ? "true" : "false");
+    std::printf("{\"%s\", \"%s\", \"%s\", \"%s\", {{", golden.activation.c_str(), golden.initializer.c_str(),
+                golden.optimizer.c_str(), golden.batch_norm.c_str());
     const auto on_digits = train_golden(context, digits(), golden, golden_steps.size());
     const auto on_mnist = train_golden(context, numbers, golden, golden_steps.size());
     for (size_t i = 0; i < golden_steps.size(); ++i)

@@ -181,44 +181,65 @@ TEST_CASE("each order of three is as likely as any other") {
     CHECK(std::abs(seen[code] - count / 6) < 5 * std::sqrt(count / 6.0));
 }
 
-TEST_CASE("initial weights have mean 0, the variance of their initializer, and its shape") {
+TEST_CASE("initial weights have mean 0, the variance of their initializer and fan within 1%, and its shape") {
   struct Case {
     const char *name;
-    bool he, uniform;
+    double scale; // variance = scale / fan
+    const char *usual_fan;
   };
-  for (const Case c : {Case{"he-normal", true, false}, Case{"he-uniform", true, true},
-                       Case{"xavier-normal", false, false}, Case{"xavier-uniform", false, true}}) {
-    CAPTURE(c.name);
-    Description description;
-    description.sizes = {784, 600, 500};
-    Network network(description);
-    initialize(network, c.name, 1);
-    for (const Layer &layer : network.layers) {
-      const double variance = 2.0 / static_cast<double>(c.he ? layer.k : layer.k + layer.n);
-      size_t next = 0;
-      const int count = static_cast<int>(layer.w.size());
-      const Moments m = moments(count, [&] { return double{layer.w[next++]}; });
-      CHECK(m.variance == doctest::Approx(variance).epsilon(0.01));
-      CHECK(std::fabs(m.mean) < 5 * std::sqrt(variance / count));
-      const double limit = std::sqrt(3 * variance);
-      if (c.uniform) {
-        CHECK(m.most <= limit * (1 + 1e-6));
-        CHECK(m.least >= -limit * (1 + 1e-6));
-        CHECK(m.most > 0.99 * limit);
-      } else {
-        CHECK(m.most > 2 * limit);
+  const Case cases[] = {{"he-truncated", 2 * 1.3 * 0.7737413, "in"}, {"he-normal", 2, "in"},
+                        {"he-uniform", 2, "in"},                     {"xavier-normal", 1, "avg"},
+                        {"xavier-uniform", 1, "avg"},                {"xavier-tanh-normal", 16, "avg"},
+                        {"xavier-tanh-uniform", 16, "avg"},          {"lecun-normal", 1, "in"}};
+  CHECK(std::size(cases) == initializer_names().size());
+  for (const Case &c : cases) {
+    const std::string name = c.name;
+    CHECK(usual(name).fan == c.usual_fan);
+    for (const std::string &fan : fan_names()) {
+      CAPTURE(name);
+      CAPTURE(fan);
+      LayerDescription layer;
+      layer.init = {name, fan};
+      Network network(plain(784, {600}, 500, layer));
+      initialize(network, 1);
+      for (const Layer &each : network.layers) {
+        const auto in = static_cast<double>(each.k), out = static_cast<double>(each.n);
+        const double variance = c.scale / (fan == "in" ? in : fan == "out" ? out : (in + out) / 2);
+        CHECK(layer.init.variance(each.k, each.n) == doctest::Approx(variance).epsilon(1e-6));
+        size_t next = 0;
+        const int count = static_cast<int>(each.w.size());
+        const Moments m = moments(count, [&] { return double{each.w[next++]}; });
+        CHECK(m.variance == doctest::Approx(variance).epsilon(0.01));
+        CHECK(std::fabs(m.mean) < 5 * std::sqrt(variance / count));
+        if (name.ends_with("uniform") || name == "he-truncated") {
+          // Cut at the ends of the interval, or at two deviations of the normal before it was cut.
+          const double limit = name == "he-truncated" ? 2 * std::sqrt(variance / 0.7737413) : std::sqrt(3 * variance);
+          CHECK(m.most <= limit * (1 + 1e-6));
+          CHECK(m.least >= -limit * (1 + 1e-6));
+          CHECK(m.most > 0.99 * limit);
+        } else {
+          CHECK(m.most > 4 * std::sqrt(variance));
+        }
       }
     }
   }
 }
 
+TEST_CASE("he-truncated is within 1% of He's variance, and a gain multiplies the deviation") {
+  Network network(plain(784, {}, 600)), large(network.description);
+  initialize(network, 3);
+  initialize(large, 3, 10);
+  CHECK(Initializer{}.variance(784, 600) == doctest::Approx(2.0 / 784).epsilon(0.01));
+  for (size_t i = 0; i < network.layers[0].w.size(); i += 1000)
+    CHECK(large.layers[0].w[i] == doctest::Approx(10 * network.layers[0].w[i]).epsilon(1e-6));
+}
+
 TEST_CASE("initial weights are the same for the same seed, others for another, and each layer has its own") {
-  Description description;
-  description.sizes = {50, 50, 50};
+  const Description description = plain(50, {50}, 50);
   Network first(description), second(description), third(description);
-  initialize(first, "he-normal", 1);
-  initialize(second, "he-normal", 1);
-  initialize(third, "he-normal", 2);
+  initialize(first, 1);
+  initialize(second, 1);
+  initialize(third, 2);
   CHECK(sha256(first) == sha256(second));
   CHECK(sha256(first) != sha256(third));
   CHECK(first.layers[0].w != first.layers[1].w);

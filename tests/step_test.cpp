@@ -43,7 +43,7 @@ struct Parameter {
 class Reference {
 public:
   explicit Reference(Network &network)
-      : description_(network.description), passes_(static_cast<size_t>(description_.layers())) {
+      : description_(network.description), passes_(description_.layers.size()) {
     network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &values) {
       Doubles start(shape.size() == 2 ? shape[0] : 1, shape.back());
       start.values.assign(values.begin(), values.end());
@@ -52,32 +52,34 @@ public:
   }
 
   Doubles forward(Doubles x, bool training) {
-    for (int64_t i = 0; i < description_.layers(); ++i) {
+    for (int64_t i = 0; i < static_cast<int64_t>(passes_.size()); ++i) {
+      const LayerDescription &layer = description_.layers[static_cast<size_t>(i)];
       Pass &pass = passes_[static_cast<size_t>(i)];
       pass.z = product(x, at(i, "w").value);
       pass.x = std::move(x);
       pass.u = pass.z;
       for (int64_t j = 0; j < pass.z.columns; ++j)
-        if (description_.batch_norm) normalize(i, j, training);
+        if (layer.batch_norm) normalize(i, j, training);
         else
           for (int64_t r = 0; r < pass.z.rows; ++r) pass.u(r, j) += at(i, "bias").value(0, j);
       x = pass.u;
-      for (double &value : x.values) value = activate(description_.activation_of(i), description_.alpha, value);
+      for (double &value : x.values) value = activate(layer.activation, layer.alpha, value);
     }
     return x;
   }
 
   void backward(Doubles dy) {
-    for (int64_t i = description_.layers(); i-- > 0;) {
+    for (int64_t i = static_cast<int64_t>(passes_.size()); i-- > 0;) {
+      const LayerDescription &layer = description_.layers[static_cast<size_t>(i)];
       const Pass &pass = passes_[static_cast<size_t>(i)];
       for (size_t e = 0; e < dy.values.size(); ++e)
-        dy.values[e] *= slope(description_.activation_of(i), description_.alpha, pass.u.values[e]);
-      const char *shift = description_.batch_norm ? "beta" : "bias";
+        dy.values[e] *= slope(layer.activation, layer.alpha, pass.u.values[e]);
+      const char *shift = layer.batch_norm ? "beta" : "bias";
       for (int64_t j = 0; j < dy.columns; ++j) {
         double sum = 0;
         for (int64_t r = 0; r < dy.rows; ++r) sum += dy(r, j);
         at(i, shift).gradient(0, j) = sum;
-        if (description_.batch_norm) normalize_backward(i, j, dy);
+        if (layer.batch_norm) normalize_backward(i, j, dy);
       }
       at(i, "w").gradient = product(transposed(pass.x), dy);
       dy = product(dy, transposed(at(i, "w").value));
@@ -89,6 +91,7 @@ public:
     const double rate = o.learning_rate, beta1 = o.momentum, beta2 = o.beta2;
     for (auto &[name, p] : parameters_)
       for (size_t e = 0; e < p.value.values.size() && !contains(name, "running"); ++e) {
+        if (name.ends_with(".w")) p.value.values[e] *= 1 - rate * o.weight_decay;
         double &w = p.value.values[e], &v = p.v.values[e], &s = p.s.values[e];
         const double g = p.gradient.values[e];
         v = beta1 * v + (o.kind == LF_ADAM ? 1 - beta1 : 1) * g;
@@ -123,10 +126,10 @@ private:
     Pass &pass = passes_[static_cast<size_t>(i)];
     double &mean = at(i, "running_mean").value(0, j), &variance = at(i, "running_var").value(0, j);
     const Moments used = training ? moments(pass.z, j) : Moments{mean, variance};
-    const double keep = description_.momentum, scale = at(i, "gamma").value(0, j);
+    const double keep = description_.layers[static_cast<size_t>(i)].bn_momentum, scale = at(i, "gamma").value(0, j);
     for (int64_t r = 0; r < pass.z.rows; ++r)
       pass.u(r, j) =
-          scale * (pass.z(r, j) - used.mean) / std::sqrt(used.variance + description_.eps) + at(i, "beta").value(0, j);
+          scale * (pass.z(r, j) - used.mean) / std::sqrt(used.variance + description_.layers[static_cast<size_t>(i)].bn_eps) + at(i, "beta").value(0, j);
     if (!training) return;
     mean = keep * mean + (1 - keep) * used.mean;
     variance = keep * variance + (1 - keep) * used.variance;
@@ -136,7 +139,7 @@ private:
   void normalize_backward(int64_t i, int64_t j, Doubles &dy) {
     const Doubles &z = passes_[static_cast<size_t>(i)].z;
     const Moments batch = moments(z, j);
-    const double deviation = std::sqrt(batch.variance + description_.eps), scale = at(i, "gamma").value(0, j);
+    const double deviation = std::sqrt(batch.variance + description_.layers[static_cast<size_t>(i)].bn_eps), scale = at(i, "gamma").value(0, j);
     const auto m = static_cast<double>(z.rows);
     double dgamma = 0, dvariance = 0, dmean = 0, centred = 0;
     for (int64_t r = 0; r < z.rows; ++r) {
@@ -204,15 +207,14 @@ Batch random_batch(Random &random, int64_t rows, int64_t features, int64_t outpu
   return batch;
 }
 
-Description description_of(std::vector<int64_t> sizes, bool batch_norm, int32_t activation = LF_ELU) {
-  Description description;
-  description.sizes = std::move(sizes);
-  description.batch_norm = batch_norm;
-  description.activation = activation;
-  description.alpha = activation == LF_ELU ? 0.7f : 0.2f;
-  description.eps = 0.01f;
-  description.momentum = 0.8f;
-  return description;
+Description description_of(const std::vector<int64_t> &sizes, const std::string &batch_norm,
+                           int32_t activation = LF_ELU) {
+  LayerDescription layer;
+  layer.activation = activation;
+  layer.alpha = activation == LF_ELU ? 0.7f : 0.2f;
+  layer.bn_eps = 0.01f;
+  layer.bn_momentum = 0.8f;
+  return plain(sizes.front(), {sizes.begin() + 1, sizes.end() - 1}, sizes.back(), layer, batch_norm);
 }
 
 // Three steps, the last on a smaller batch.
@@ -244,7 +246,7 @@ Epoch still_epoch(const Context &context, Network network, const Dataset &data, 
   options.optimizer.learning_rate = 1e-30f;
   Epoch figures;
   TrainWatch watch;
-  watch.step = [&](int64_t, int64_t all) { steps = all; };
+  watch.step = [&](const StepFigures &f) { steps = f.steps; };
   watch.epoch = [&](const Epoch &epoch) {
     figures = epoch;
     return true;
@@ -255,10 +257,10 @@ Epoch still_epoch(const Context &context, Network network, const Dataset &data, 
 
 } // namespace
 
-TEST_CASE("three training steps are those of the textbook, with each optimizer, with and without normalization") {
+TEST_CASE("three training steps are those of the textbook, with each optimizer, decay, and kind of normalization") {
   const Context context = lanefold::test::context();
   for (int32_t kind = 0; kind < LF_OPTIMIZER_COUNT; ++kind)
-    for (const bool batch_norm : {false, true})
+    for (const std::string &batch_norm : switch_names())
       for (const int32_t activation : {LF_ELU, LF_LEAKY_RELU}) {
         CAPTURE(optimizer_names()[static_cast<size_t>(kind)]);
         CAPTURE(batch_norm);
@@ -267,18 +269,32 @@ TEST_CASE("three training steps are those of the textbook, with each optimizer, 
         optimizer.kind = kind;
         optimizer.learning_rate = 0.1f;
         optimizer.beta2 = 0.9f, optimizer.momentum = 0.8f, optimizer.eps = 1e-4f;
-        compare_steps(context, description_of({6, 5, 4, 3}, batch_norm, activation), optimizer);
+        for (const float decay : {0.0f, 0.3f}) {
+          optimizer.weight_decay = decay;
+          compare_steps(context, description_of({6, 5, 4, 3}, batch_norm, activation), optimizer);
+        }
       }
+}
+
+TEST_CASE("each layer does what its own description says") {
+  const Context context = lanefold::test::context();
+  Description d = description_of({6, 5, 4, 3}, "on");
+  d.layers[0].activation = LF_LEAKY_RELU, d.layers[0].alpha = 0.3f;
+  d.layers[1].batch_norm = false, d.layers[1].alpha = 1.5f;
+  d.layers[2].bn_eps = 0.1f, d.layers[2].bn_momentum = 0.5f;
+  Optimizer optimizer;
+  optimizer.learning_rate = 0.1f;
+  compare_steps(context, d, optimizer);
 }
 
 TEST_CASE("evaluate counts the images whose largest logit is the label's, and means their losses") {
   const Context context = lanefold::test::context();
   const Images images = make_images(1203, 3, 21); // two batches of 500 and a smaller one
   Batch all;
-  gather(images, nullptr, 0, images.count(), all);
+  gather(context, images, nullptr, 0, images.count(), all);
   for (const bool batch_norm : {false, true}) {
     CAPTURE(batch_norm);
-    Network network = random_network(description_of({9, 7, 10}, batch_norm), 22);
+    Network network = random_network(description_of({9, 7, 10}, batch_norm ? "on" : "off"), 22);
     const Evaluation result = evaluate(context, network, images);
     Inference inference(context, network);
     const float *logits = inference.logits(all.x.data(), all.rows);
@@ -291,6 +307,21 @@ TEST_CASE("evaluate counts the images whose largest logit is the label's, and me
     const Doubles exact = Reference(network).forward(inputs(all), false);
     CHECK(right == count_hits(exact, all.labels));
     CHECK(std::fabs(result.loss - cross_entropy(exact, all.labels)) < 1e-5);
+    int64_t sum = 0, diagonal = 0;
+    for (int64_t i = 0; i < classes; ++i)
+      for (int64_t j = 0; j < classes; ++j) {
+        const int64_t count = result.confusion[static_cast<size_t>(i * classes + j)];
+        sum += count, diagonal += i == j ? count : 0;
+      }
+    CHECK(sum == all.rows);
+    CHECK(diagonal == right);
+    CHECK(result.confusion[3] == std::count_if(all.labels.begin(), all.labels.end(), [&, i = 0](int32_t label) mutable {
+            return largest(logits + 10 * i++, 10) == 3 && label == 0;
+          }));
+    CHECK(evaluate(context, network, images, 10).top_k_accuracy == 1);
+    const double among_three = evaluate(context, network, images, 3).top_k_accuracy;
+    CHECK(among_three > result.accuracy);
+    CHECK(among_three < 1);
   }
 }
 
@@ -302,18 +333,18 @@ TEST_CASE("the figures of an epoch are means over the images seen, not over one 
   const auto order = permutation(201, Stream(TrainOptions().seed, Purpose::shuffle, 1));
   for (const bool batch_norm : {false, true}) {
     CAPTURE(batch_norm);
-    Network network = random_network(description_of({9, 7, 10}, batch_norm), 33);
+    Network network = random_network(description_of({9, 7, 10}, batch_norm ? "on" : "off"), 33);
     int64_t steps = 0;
     const Epoch epoch = still_epoch(context, network, data, steps);
     Optimizer still;
     still.learning_rate = 1e-30f;
     TrainingStep step(context, network, still, 200);
     Batch batch;
-    gather(data.train, order.data(), 0, 200, batch);
+    gather(context, data.train, order.data(), 0, 200, batch);
     const TrainingStep::Result most = step.run(batch);
     double loss = most.loss, hit = static_cast<double>(most.hits) / 200;
     if (!batch_norm) {
-      gather(data.train, order.data(), 200, 1, batch);
+      gather(context, data.train, order.data(), 200, 1, batch);
       const TrainingStep::Result last = step.run(batch);
       loss = (200.0 * most.loss + last.loss) / 201;
       hit = static_cast<double>(most.hits + last.hits) / 201;

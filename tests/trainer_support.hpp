@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -83,12 +84,14 @@ inline trainer::Images make_images(int64_t count, int64_t side, uint64_t seed) {
   Random random(seed);
   trainer::Images images;
   images.rows = images.columns = side;
+  std::vector<uint8_t> pixels;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t label = i % trainer::classes;
     images.labels.push_back(static_cast<uint8_t>(label));
     for (int64_t j = 0; j < side * side; ++j)
-      images.pixels.push_back(static_cast<uint8_t>((j % trainer::classes == label ? 160 : 0) + random.below(90)));
+      pixels.push_back(static_cast<uint8_t>((j % trainer::classes == label ? 160 : 0) + random.below(90)));
   }
+  images.pixels = trainer::Pixels(std::move(pixels));
   return images;
 }
 
@@ -118,6 +121,10 @@ template <class Expected, class Call> std::string message_of(const Call &call) {
     return error.what();
   }
   return "nothing thrown";
+}
+
+inline bool equal(const trainer::Pixels &a, const trainer::Pixels &b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
 inline bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }

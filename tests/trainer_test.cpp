@@ -23,7 +23,7 @@ Dataset first_digits(int64_t count) {
   Dataset data = digits();
   const auto shorten = [](Images &images, int64_t to) {
     images.labels.resize(static_cast<size_t>(to));
-    images.pixels.resize(static_cast<size_t>(to * images.features()));
+    images.pixels = images.pixels.first(static_cast<size_t>(to * images.features()));
   };
   shorten(data.train, count);
   shorten(data.test, 200);
@@ -39,16 +39,17 @@ TrainOptions options(int64_t epochs, float learning_rate, int32_t optimizer = LF
 }
 
 // A smaller network, for what need not be large.
-Description small_network() {
-  Description description;
-  description.sizes = {784, 64, 32, 10};
-  return description;
+Description small_network(int32_t activation = LF_ELU, const std::string &batch_norm = "on") {
+  LayerDescription layer;
+  layer.activation = activation;
+  layer.alpha = activation == LF_LEAKY_RELU ? 0.1f : 1.0f;
+  return plain(784, {64, 32}, 10, layer, batch_norm);
 }
 
 Network trained(const Context &context, const Description &description, const Dataset &data, const TrainOptions &o,
                 std::vector<Epoch> *epochs = nullptr) {
   Network network(description);
-  initialize(network, "he-normal", o.seed);
+  initialize(network, o.seed);
   TrainWatch watch;
   watch.epoch = [&](const Epoch &epoch) {
     if (epochs) epochs->push_back(epoch);
@@ -72,7 +73,7 @@ void check_learns(const Description &description, TrainOptions o) {
   const Dataset data = first_digits(600);
   o.batch_size = 50;
   Network before(description);
-  initialize(before, "he-normal", o.seed);
+  initialize(before, o.seed);
   Network after = trained(context, description, data, o);
   const Evaluation first = evaluate(context, before, data.train), last = evaluate(context, after, data.train);
   CAPTURE(first.loss);
@@ -94,7 +95,7 @@ Difference compare(const Context &context, Network &a, Network &b, const Images 
   Batch batch;
   for (int64_t start = 0; start < images.count(); start += 300) {
     const int64_t rows = std::min<int64_t>(300, images.count() - start);
-    gather(images, nullptr, start, rows, batch);
+    gather(context, images, nullptr, start, rows, batch);
     const float *x = first.logits(batch.x.data(), rows), *y = second.logits(batch.x.data(), rows);
     for (int64_t i = 0; i < rows; ++i, x += n, y += n) {
       for (int64_t j = 0; j < n; ++j) {
@@ -116,7 +117,7 @@ TEST_CASE("three epochs on 4,000 built-in digits reach 90%, and folding changes 
   std::vector<Epoch> epochs;
   TrainOptions o = options(3, 0.1f);
   o.batch_size = 50; // 240 steps
-  Network network = trained(context, Description(), digits(), o, &epochs);
+  Network network = trained(context, reference_network(), digits(), o, &epochs);
   REQUIRE(epochs.size() == 3);
   CHECK(epochs.back().test_accuracy > 0.9);
   CHECK(epochs.back().train_accuracy > 0.8);
@@ -128,7 +129,7 @@ TEST_CASE("three epochs on 4,000 built-in digits reach 90%, and folding changes 
   CHECK(evaluate(context, network, digits().test).accuracy == epochs.back().test_accuracy);
 
   Network folded = fold(context, network);
-  CHECK_FALSE(folded.description.batch_norm);
+  CHECK_FALSE(folded.description.batch_norm());
   const Difference difference = compare(context, network, folded, digits().test, 1e-4f);
   CHECK(difference.largest <= 1e-4);
   CHECK(difference.largest > 0); // two ways of counting, not one compared with itself
@@ -141,7 +142,7 @@ TEST_CASE("training ends in the same bits for 1, 2, 3 and 7 threads, and in othe
   const Dataset data = first_digits(600);
   TrainOptions o = options(1, 0.1f);
   const auto hash = [&](int threads) {
-    Network network = trained(lanefold::test::context(threads), Description(), data, o);
+    Network network = trained(lanefold::test::context(threads), reference_network(), data, o);
     return sha256(network);
   };
   const std::string expected = hash(1);
@@ -160,21 +161,17 @@ TEST_CASE("each optimizer lowers the loss, with and without batch normalization"
       CAPTURE(name);
       CAPTURE(batch_norm);
       const int32_t kind = code_of(optimizer_names(), name);
-      Description description = small_network();
-      description.batch_norm = batch_norm;
+      const Description description = small_network(LF_ELU, batch_norm ? "on" : "off");
       check_learns(description, options(2, kind == LF_SGD ? 0.1f : kind == LF_ADAM ? 0.003f : 0.03f, kind));
     }
 }
 
 TEST_CASE("each activation lowers the loss, with and without batch normalization") {
   for (const std::string &name : activation_names())
-    for (const bool batch_norm : {true, false}) {
+    for (const std::string &batch_norm : switch_names()) {
       CAPTURE(name);
       CAPTURE(batch_norm);
-      Description description = small_network();
-      description.activation = code_of(activation_names(), name);
-      description.batch_norm = batch_norm;
-      if (description.activation == LF_LEAKY_RELU) description.alpha = 0.1f;
+      const Description description = small_network(code_of(activation_names(), name), batch_norm);
       check_learns(description, options(3, 0.005f, LF_ADAM));
     }
 }
@@ -184,8 +181,7 @@ TEST_CASE("folding agrees for each activation") {
   const Dataset data = first_digits(400);
   for (const std::string &name : activation_names()) {
     CAPTURE(name);
-    Description description = small_network();
-    description.activation = code_of(activation_names(), name);
+    const Description description = small_network(code_of(activation_names(), name), name == "elu" ? "hidden" : "on");
     Network network = trained(context, description, data, options(2, 0.1f));
     Network folded = fold(context, network);
     const Difference difference = compare(context, network, folded, data.test, 1e-4f);
@@ -197,15 +193,14 @@ TEST_CASE("folding agrees for each activation") {
 TEST_CASE("a last batch of one sample is left out under batch normalization, and only there") {
   const Context context = lanefold::test::context();
   const auto steps_of = [&](int64_t count, int64_t batch_size, bool batch_norm) {
-    Description description = small_network();
-    description.batch_norm = batch_norm;
+    const Description description = small_network(LF_ELU, batch_norm ? "on" : "off");
     Network network(description);
-    initialize(network, "he-normal", 1);
+    initialize(network, 1);
     TrainOptions o = options(1, 0.1f);
     o.batch_size = batch_size;
     std::vector<int64_t> steps, announced;
     TrainWatch watch;
-    watch.step = [&](int64_t step, int64_t of) { steps.push_back(step), announced.push_back(of); };
+    watch.step = [&](const StepFigures &f) { steps.push_back(f.step), announced.push_back(f.steps); };
     CHECK(train(context, network, first_digits(count), o, watch));
     CHECK(all_finite(network));
     for (size_t i = 0; i < steps.size(); ++i) {
@@ -225,8 +220,7 @@ TEST_CASE("a last batch of one sample is left out under batch normalization, and
 TEST_CASE("the figures of an epoch are means over the samples that were seen") {
   // A step too small to change anything: each batch sees the first network, and so the means are those of all samples.
   const Context context = lanefold::test::context();
-  Description description = small_network();
-  description.batch_norm = false;
+  const Description description = small_network(LF_ELU, "off");
   const Dataset data = first_digits(450);
   std::vector<Epoch> epochs;
   Network network = trained(context, description, data, options(1, 1e-12f), &epochs);
@@ -244,7 +238,7 @@ TEST_CASE("each epoch sees the samples in another order, which is the seed's") {
     TrainOptions o = options(3, 1e-12f);
     o.seed = seed;
     Network network(small_network());
-    initialize(network, "he-normal", 1);
+    initialize(network, 1);
     std::vector<double> result;
     TrainWatch watch;
     watch.epoch = [&](const Epoch &epoch) { return result.push_back(epoch.loss), true; };
@@ -262,10 +256,10 @@ TEST_CASE("training stops after the step, or after the epoch, that the watch say
   const Context context = lanefold::test::context();
   const Dataset data = first_digits(1000);
   Network network(small_network());
-  initialize(network, "he-normal", 1);
+  initialize(network, 1);
   int steps = 0, epochs = 0;
   TrainWatch watch;
-  watch.step = [&](int64_t, int64_t) { ++steps; };
+  watch.step = [&](const StepFigures &) { ++steps; };
   watch.stop = [&] { return steps == 7; };
   watch.epoch = [&](const Epoch &) { return ++epochs, true; };
   CHECK_FALSE(train(context, network, data, options(3, 0.1f), watch));
@@ -281,13 +275,13 @@ TEST_CASE("pixels become numbers from 0 to 1, in the order that is asked for") {
   const Images images = make_images(30, 4, 1);
   const uint32_t order[] = {7, 3, 29, 0, 3};
   Batch batch;
-  gather(images, order, 1, 4, batch);
+  gather(lanefold::test::context(), images, order, 1, 4, batch);
   CHECK(batch.rows == 4);
   CHECK(batch.labels == std::vector<int32_t>{3, 9, 0, 3});
   for (int64_t i = 0; i < 4; ++i)
     for (int64_t j = 0; j < 16; ++j)
       CHECK(batch.x[static_cast<size_t>(i * 16 + j)] == static_cast<float>(images.image(order[i + 1])[j]) / 255.0f);
-  gather(images, nullptr, 28, 2, batch);
+  gather(lanefold::test::context(), images, nullptr, 28, 2, batch);
   CHECK(batch.labels == std::vector<int32_t>{8, 9});
 }
 
@@ -295,7 +289,7 @@ TEST_CASE("two epochs on MNIST reach 95.5%") {
   const std::string folder = real_data();
   if (folder.empty()) return;
   std::vector<Epoch> epochs;
-  trained(lanefold::test::context(0), Description(), read_idx(folder + "/mnist"), options(2, 0.1f), &epochs);
+  trained(lanefold::test::context(0), reference_network(), read_idx(folder + "/mnist"), options(2, 0.1f), &epochs);
   MESSAGE("test accuracy " << epochs.back().test_accuracy);
   CHECK(epochs.back().test_accuracy >= 0.955);
 }

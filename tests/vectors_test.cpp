@@ -53,6 +53,7 @@ public:
   int64_t number(const std::string &name) const { return args_.at(name).get<int64_t>(); }
   float real(const std::string &name) const { return args_.contains(name) ? float_of(args_[name]) : 0.0f; }
   int32_t code(const std::string &name) const { return code_of(args_.at(name).get<std::string>()); }
+  std::vector<uint32_t> rows() const { return args_.at("rows").get<std::vector<uint32_t>>(); }
   std::vector<int32_t> labels() const { return args_.at("labels").get<std::vector<int32_t>>(); }
 
   lf_batch_norm batch_norm() {
@@ -200,9 +201,22 @@ void optimizer_step(const Context &context, Vector &v, const Json &) {
   auto a = args<lf_optimizer_step_args>();
   a.optimizer = v.code("optimizer"), a.n = v.at("w").columns(), a.step = v.number("step");
   a.learning_rate = v.real("learning_rate"), a.momentum = v.real("momentum");
-  a.beta2 = v.real("beta2"), a.eps = v.real("eps");
+  a.beta2 = v.real("beta2"), a.eps = v.real("eps"), a.weight_decay = v.real("weight_decay");
   a.w = v.data("w"), a.g = v.data("g"), a.v = v.data("v"), a.s = v.data("s");
   context.optimizer_step(a);
+}
+
+void gather(const Context &context, Vector &v, const Json &) {
+  Matrix &x = v.at("x"), &y = v.at("y");
+  std::vector<uint8_t> bytes(static_cast<size_t>(x.rows() * x.columns()));
+  for (int64_t i = 0; i < x.rows(); ++i)
+    for (int64_t j = 0; j < x.columns(); ++j)
+      bytes[static_cast<size_t>(i * x.columns() + j)] = static_cast<uint8_t>(x(i, j));
+  const std::vector<uint32_t> rows = v.rows();
+  auto a = args<lf_gather_args>();
+  a.m = y.rows(), a.n = y.columns(), a.count = x.rows(), a.x = bytes.data(), a.ldx = x.columns();
+  a.rows = rows.data(), a.divisor = v.real("divisor"), a.y = y.data(), a.ldy = y.stride();
+  context.gather(a);
 }
 
 const std::map<std::string, void (*)(const Context &, Vector &, const Json &)> operations = {
@@ -216,7 +230,8 @@ const std::map<std::string, void (*)(const Context &, Vector &, const Json &)> o
     {"dense_backward", dense_backward},
     {"softmax_cross_entropy", softmax_cross_entropy},
     {"top_k_hits", top_k_hits},
-    {"optimizer_step", optimizer_step}};
+    {"optimizer_step", optimizer_step},
+    {"gather", gather}};
 
 } // namespace
 

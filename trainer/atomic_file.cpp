@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,10 @@ void check(bool good, const std::string &what) {
   if (!good) throw std::system_error(errno, std::generic_category(), what);
 }
 
+// path.tmp-AbCdEf, locked for as long as somebody writes to it.
+constexpr const char *unfinished = ".tmp-";
+constexpr size_t random_letters = 6;
+
 // What is there must be a regular file: a device or a pipe would be lost.
 void require_replaceable(const std::string &path) {
   const auto status = std::filesystem::status(path);
@@ -31,8 +36,16 @@ void require_replaceable(const std::string &path) {
 // An open new file, removed again unless it is kept.
 class NewFile {
 public:
-  explicit NewFile(const std::string &path) : name_(path + ".XXXXXX"), descriptor_(mkstemp(name_.data())) {
-    check(descriptor_ >= 0, path);
+  explicit NewFile(const std::string &path) {
+    // Who removes what is left over has it locked for a moment; what it took in that moment is made again.
+    for (struct stat state {}; state.st_nlink == 0;) {
+      if (descriptor_ >= 0) close(descriptor_);
+      name_ = path + unfinished + std::string(random_letters, 'X');
+      descriptor_ = mkostemp(name_.data(), O_CLOEXEC);
+      check(descriptor_ >= 0, path);
+      while (flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {}
+      if (fstat(descriptor_, &state) != 0) state.st_nlink = 1; // a file system that cannot tell
+    }
     const mode_t mask = umask(0);
     umask(mask);
     fchmod(descriptor_, 0666 & ~mask);
@@ -64,16 +77,35 @@ public:
 
 private:
   std::string name_;
-  int descriptor_;
+  int descriptor_ = -1;
   bool kept_ = false;
 };
+
+// What a link points to is replaced, not the link.
+std::string target_of(const std::string &path) {
+  return std::filesystem::exists(path) ? std::filesystem::canonical(path).string() : path;
+}
+
+// Unlocked ones are nobody's any more.
+void remove_unfinished(const std::string &path) {
+  const std::string begin = std::filesystem::path(path).filename().string() + unfinished;
+  std::error_code error;
+  for (const auto &entry : std::filesystem::directory_iterator(folder_of(path), error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(begin) || name.size() != begin.size() + random_letters) continue;
+    const int file = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0) continue;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0) unlink(entry.path().c_str());
+    close(file);
+  }
+}
 
 } // namespace
 
 void replace_file(const std::string &path, const std::vector<std::string_view> &parts) {
   require_replaceable(path);
-  // What a link points to is replaced, not the link.
-  const std::string target = std::filesystem::exists(path) ? std::filesystem::canonical(path).string() : path;
+  const std::string target = target_of(path);
+  remove_unfinished(target);
   NewFile file(target);
   for (const std::string_view part : parts) file.write(part);
   file.keep_as(target);
@@ -88,7 +120,9 @@ void replace_file(const std::string &path, const std::vector<std::string_view> &
 
 void check_replaceable(const std::string &path) {
   require_replaceable(path);
-  const NewFile attempt(path);
+  const std::string target = target_of(path);
+  remove_unfinished(target);
+  const NewFile attempt(target);
 }
 
 } // namespace lanefold::trainer

@@ -7,6 +7,8 @@
 
 namespace lanefold::trainer {
 
+// Both remove new files that a killed process left beside path.
+
 // Throws std::system_error; then path is the old file or the new one, whole, and no other file is left.
 void replace_file(const std::string &path, const std::vector<std::string_view> &parts);
 

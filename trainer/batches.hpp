@@ -3,6 +3,8 @@
 
 #include "data/dataset.hpp"
 
+#include <lanefold/lanefold.hpp>
+
 namespace lanefold::trainer {
 
 struct Batch {
@@ -11,7 +13,8 @@ struct Batch {
   int64_t rows = 0;
 };
 
-// Images order[0..rows-1] of the set, or first.. in order where order is NULL.
-void gather(const Images &images, const uint32_t *order, int64_t first, int64_t rows, Batch &batch);
+// Images order[first..first+rows-1] of the set, or first.. in order where order is NULL.
+void gather(const Context &context, const Images &images, const uint32_t *order, int64_t first, int64_t rows,
+            Batch &batch);
 
 } // namespace lanefold::trainer

@@ -1,149 +1,136 @@
-// The safetensors format, written and read.
+// What a checkpoint says, and whether it can be true.
 #include "checkpoint.hpp"
 
 #include "atomic_file.hpp"
 #include "names.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <set>
 #include <system_error>
 
 namespace lanefold::trainer {
 namespace {
 
-using Json = nlohmann::ordered_json;
+constexpr const char *format = "lanefold-2", *generator_name = "philox4x32-10";
 
-constexpr uint64_t most_header = 100'000'000;
-constexpr const char *format = "lanefold-1";
-
-Json describe(const Description &d) {
-  return {{"sizes", d.sizes}, {"activation", activation_names()[static_cast<size_t>(d.activation)]},
-          {"alpha", d.alpha}, {"batch_norm", d.batch_norm},
-          {"eps", d.eps},     {"momentum", d.momentum}};
+Json describe(const TrainingState &state) {
+  const TrainOptions &o = state.options;
+  const Position &p = state.position;
+  return {{"epochs", o.epochs},
+          {"batch_size", o.batch_size},
+          {"optimizer",
+           {{"kind", optimizer_names()[static_cast<size_t>(o.optimizer.kind)]},
+            {"learning_rate", shortest(o.optimizer.learning_rate)},
+            {"momentum", shortest(o.optimizer.momentum)},
+            {"beta2", shortest(o.optimizer.beta2)},
+            {"eps", shortest(o.optimizer.eps)},
+            {"weight_decay", shortest(o.optimizer.weight_decay)}}},
+          {"schedule",
+           {{"kind", o.schedule.kind},
+            {"warm_up", o.schedule.warm_up},
+            {"step_every", o.schedule.step_every},
+            {"step_factor", shortest(o.schedule.step_factor)}}},
+          {"position",
+           {{"epoch", p.epoch}, {"step", p.step}, {"loss", p.loss}, {"hits", p.hits}, {"samples", p.samples}}},
+          // Counter-based: the order of an epoch's samples is a function of these.
+          {"generator",
+           {{"name", generator_name},
+            {"seed", o.seed},
+            {"purpose", static_cast<int64_t>(Purpose::shuffle)},
+            {"index", p.epoch}}},
+          {"data_sha256", state.data_sha256}};
 }
 
-// A file being read; whatever is wrong with it is said with its name.
-class Reader {
-public:
-  explicit Reader(const std::string &path) : path_(path) {
-    std::error_code error;
-    require(std::filesystem::exists(path, error), error ? error.message() : "no such file");
-    require(std::filesystem::is_regular_file(path, error), "is no regular file");
-    size_ = std::filesystem::file_size(path, error);
-    file_.open(path, std::ios::binary);
-    require(!error && file_, "cannot be opened");
-  }
+TrainingState read_training(const Json &json) {
+  constexpr int64_t most = 1'000'000'000'000;
+  TrainingState state;
+  TrainOptions &o = state.options;
+  Fields fields(json, "the description of the training");
+  o.epochs = fields.whole("epochs", 1, most);
+  o.batch_size = fields.whole("batch_size", 1, most);
+  Fields optimizer(fields.at("optimizer"), "the description of the optimizer");
+  o.optimizer.kind = code_of(optimizer_names(), optimizer.word("kind", optimizer_names()));
+  o.optimizer.learning_rate = optimizer.number("learning_rate", 0, 1e6);
+  o.optimizer.momentum = optimizer.number("momentum", 0, 0.99999);
+  o.optimizer.beta2 = optimizer.number("beta2", 0, 0.99999);
+  o.optimizer.eps = optimizer.number("eps", 1e-30, 1e6);
+  o.optimizer.weight_decay = optimizer.number("weight_decay", 0, 1e6);
+  optimizer.end();
+  Fields schedule(fields.at("schedule"), "the description of the schedule");
+  o.schedule.kind = schedule.word("kind", schedule_names());
+  o.schedule.warm_up = schedule.whole("warm_up", 0, most);
+  o.schedule.step_every = schedule.whole("step_every", 1, most);
+  o.schedule.step_factor = schedule.number("step_factor", 0, 1);
+  schedule.end();
+  Fields position(fields.at("position"), "the position of the training");
+  Position &p = state.position;
+  p.epoch = position.whole("epoch", 1, most);
+  p.step = position.whole("step", 0, most);
+  p.loss = position.real("loss");
+  p.hits = position.whole("hits", 0, most);
+  p.samples = position.whole("samples", p.hits, most);
+  position.end();
+  Fields generator(fields.at("generator"), "the generator");
+  generator.word("name", {generator_name});
+  o.seed = static_cast<uint64_t>(generator.whole("seed", 0, INT64_MAX));
+  generator.whole("purpose", static_cast<int64_t>(Purpose::shuffle), static_cast<int64_t>(Purpose::shuffle));
+  generator.whole("index", p.epoch, p.epoch);
+  generator.end();
+  state.data_sha256 = fields.text("data_sha256");
+  fields.end();
+  return state;
+}
 
-  [[noreturn]] void fail(const std::string &what) const { throw CheckpointError(path_ + ": " + what); }
-  void require(bool good, const std::string &what) const {
-    if (!good) fail(what);
-  }
-  uint64_t size() const { return size_; }
-
-  void read(void *to, uint64_t bytes) {
-    file_.read(static_cast<char *>(to), static_cast<std::streamsize>(bytes));
-    require(static_cast<bool>(file_), "cannot be read to its end");
-  }
-
-private:
-  std::string path_;
-  std::ifstream file_;
-  uint64_t size_ = 0;
-};
-
-// JSON in which no object names a key twice.
-Json parse(const Reader &reader, const std::string &text, const char *what) {
-  std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int, Json::parse_event_t event, Json &value) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
-      reader.fail(std::string(what) + " names " + value.dump() + " twice");
-    return true;
-  };
-  try {
-    return Json::parse(text, watch);
-  } catch (const Json::exception &) {
-    reader.fail(std::string(what) + " is not JSON");
+// Description and file must agree before memory is taken for what the description announces.
+void check_size(const SafetensorsReader &reader, const Description &d) {
+  int64_t floats = 0;
+  for (size_t i = 0; i < d.layers.size(); ++i) {
+    floats += d.inputs(i) * d.layers[i].units; // at most 2^48 each
+    reader.require(floats <= reader.elements(), "describes more weights than the file holds");
   }
 }
 
-// Runs read(), which takes values out of JSON, and turns a missing or mistyped one into an error of the file.
-template <class Read> auto extract(const Reader &reader, const char *what, const Read &read) {
-  try {
-    return read();
-  } catch (const Json::exception &) {
-    reader.fail(std::string(what) + " lacks a value, or has one of another kind");
-  }
+// Takes a tensor of finite values; those that sum up squares cannot be negative.
+std::vector<float> take(SafetensorsReader &reader, const std::string &name, const std::vector<int64_t> &shape) {
+  std::vector<float> values = reader.read(name, shape);
+  const bool squares = name.ends_with("running_var") || name.ends_with(".s");
+  for (const float v : values)
+    reader.require(std::isfinite(v) && !(squares && v < 0), name + (squares ? " holds a variance" : " holds a value") +
+                                                                " that no training gives: " + std::to_string(v));
+  return values;
 }
 
-// Whole numbers only: others would be cut, and beyond the range of a Number nobody knows to what.
-template <class Number> std::vector<Number> numbers(const Reader &reader, const Json &array, const std::string &what) {
-  for (const Json &number : array) reader.require(number.is_number_integer(), what + " has a number that is not whole");
-  return array.get<std::vector<Number>>();
+// Which memories an optimizer has of an array.
+std::vector<std::string> memories_of(const std::string &array, int32_t optimizer) {
+  if (optimizer == LF_SGD || array.find("running_") != std::string::npos) return {};
+  if (optimizer == LF_ADAM) return {array + ".v", array + ".s"};
+  return {array + ".v"};
 }
 
-Description read_description(const Reader &reader, const Json &header) {
-  return extract(reader, "the description of the network", [&] {
-    const Json &metadata = header.at("__metadata__");
-    reader.require(metadata.at("format") == format, "is a checkpoint of another kind (format is not lanefold-1)");
-    const Json network = parse(reader, metadata.at("network").get<std::string>(), "the description of the network");
-    Description d;
-    d.sizes = numbers<int64_t>(reader, network.at("sizes"), "the description of the network");
-    d.activation = code_of(activation_names(), network.at("activation").get<std::string>());
-    d.alpha = network.at("alpha").get<float>();
-    d.batch_norm = network.at("batch_norm").get<bool>();
-    d.eps = network.at("eps").get<float>();
-    d.momentum = network.at("momentum").get<float>();
-    reader.require(d.activation >= 0, "names an unknown activation");
-    reader.require(d.eps > 0 && std::isfinite(d.eps) && d.momentum >= 0 && d.momentum <= 1 && d.alpha >= 0 &&
-                       std::isfinite(d.alpha),
-                   "has eps, momentum or alpha out of range");
-    reader.require(d.sizes.size() >= 2 && d.sizes.size() <= 1000, "describes a network without layers, or of over 999");
-    uint64_t floats = 0;
-    for (size_t i = 0; i < d.sizes.size(); ++i) {
-      // The file must hold the weights, so sizes beyond it are wrong, and no product below can overflow.
-      reader.require(d.sizes[i] > 0 && static_cast<uint64_t>(d.sizes[i]) <= reader.size(),
-                     "describes impossible sizes");
-      if (i > 0) {
-        reader.require(static_cast<uint64_t>(d.sizes[i]) <= reader.size() / static_cast<uint64_t>(d.sizes[i - 1]),
-                       "describes more weights than the file holds");
-        floats += static_cast<uint64_t>(d.sizes[i]) * static_cast<uint64_t>(d.sizes[i - 1]);
-      }
-    }
-    reader.require(floats <= reader.size() / sizeof(float), "describes more weights than the file holds");
-    return d;
-  });
+std::filesystem::path folder_of(const std::string &path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder;
 }
 
 } // namespace
 
-void save(const std::string &path, Network &network) {
-  Json header;
-  header["__metadata__"] = {{"format", format}, {"network", describe(network.description).dump()}};
-  uint64_t offset = 0;
-  std::vector<std::string_view> parts(2);
+void save(const std::string &path, Network &network, const TrainingState *training) {
+  Metadata metadata = {{"format", format},
+                       {"numeric_version", numeric_version},
+                       {"network", trainer::describe(network.description).dump()}};
+  if (training) metadata["training"] = describe(*training).dump();
+  std::vector<Tensor> tensors;
   network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &values) {
-    const uint64_t bytes = values.size() * sizeof(float);
-    header[name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, offset + bytes}}};
-    parts.emplace_back(reinterpret_cast<const char *>(values.data()), bytes);
-    offset += bytes;
+    tensors.push_back({name, shape, &values});
   });
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const uint64_t length = text.size();
-  parts[0] = {reinterpret_cast<const char *>(&length), sizeof length};
-  parts[1] = text;
-  try {
-    replace_file(path, parts);
-  } catch (const std::system_error &error) {
-    throw CheckpointError(path + ": cannot be written: " + error.code().message());
-  }
+  if (training)
+    network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &) {
+      for (const std::string &memory : memories_of(name, training->options.optimizer.kind))
+        tensors.push_back({memory, shape, &training->memories.at(memory)});
+    });
+  write_safetensors(path, metadata, tensors);
 }
 
 void check_writable(const std::string &path) {
@@ -154,45 +141,63 @@ void check_writable(const std::string &path) {
   }
 }
 
-Network read_checkpoint(const std::string &path) {
-  Reader reader(path);
-  uint64_t length = 0;
-  reader.require(reader.size() > sizeof length, "is too short for a checkpoint");
-  reader.read(&length, sizeof length);
-  reader.require(length <= most_header && length <= reader.size() - sizeof length,
-                 "is not a safetensors file, or is cut off: its header is longer than it may be");
-  std::string text(length, ' ');
-  reader.read(text.data(), length);
-  const Json header = parse(reader, text, "the header");
-  Network network(read_description(reader, header));
-  uint64_t offset = 0, tensors = 1;
-  network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &values) {
-    const uint64_t bytes = values.size() * sizeof(float);
-    extract(reader, name.c_str(), [&] {
-      const Json &entry = header.at(name);
-      reader.require(entry.at("dtype") == "F32", name + " is not of type F32");
-      reader.require(numbers<int64_t>(reader, entry.at("shape"), name) == shape,
-                     name + " has another shape than the network's description");
-      const auto offsets = numbers<uint64_t>(reader, entry.at("data_offsets"), name);
-      reader.require(offsets.size() == 2 && offsets[0] == offset && offsets[1] == offset + bytes,
-                     name + " does not lie where it should: offsets must follow each other without holes");
-    });
-    offset += bytes;
-    ++tensors;
-  });
-  reader.require(header.size() == tensors, "holds tensors that the network does not have");
-  reader.require(reader.size() == sizeof length + length + offset, "is " + std::to_string(reader.size()) +
-                                                                       " bytes long, but should be " +
-                                                                       std::to_string(sizeof length + length + offset));
-  network.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
-    reader.read(values.data(), values.size() * sizeof(float));
-    const bool variance = name.ends_with("running_var");
-    for (const float v : values)
-      reader.require(std::isfinite(v) && !(variance && v < 0), name +
-                                                                   (variance ? " holds a variance" : " holds a value") +
-                                                                   " that no training gives: " + std::to_string(v));
-  });
-  return network;
+Checkpoint read_checkpoint(const std::string &path) {
+  SafetensorsReader reader(path);
+  reader.require(reader.metadata("format") == format,
+                 std::string("is a checkpoint of another kind (format is not ") + format + ")");
+  try {
+    const std::string &version = reader.metadata("numeric_version");
+    const char *what = "the description of the network";
+    const Description description = read_description(parse_strictly(reader.metadata("network"), what), what);
+    reader.require(description.features > 0, "describes a network without features");
+    check_size(reader, description);
+    Checkpoint checkpoint{Network(description), {}};
+    if (reader.metadata().contains("training")) {
+      checkpoint.training = read_training(parse_strictly(reader.metadata("training"), "the description of the training"));
+      reader.require(version == numeric_version, "is a training of numeric version " + version + ", not " +
+                                                     numeric_version + ": it would not go on bit for bit");
+    }
+    size_t tensors = 0;
+    checkpoint.network.visit(
+        [&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &values) {
+          values = take(reader, name, shape);
+          ++tensors;
+          if (!checkpoint.training) return;
+          for (const std::string &memory : memories_of(name, checkpoint.training->options.optimizer.kind)) {
+            checkpoint.training->memories[memory] = take(reader, memory, shape);
+            ++tensors;
+          }
+        });
+    reader.require(reader.names().size() == tensors, "holds tensors that the network does not have");
+    return checkpoint;
+  } catch (const JsonError &problem) {
+    reader.fail(problem.what());
+  }
+}
+
+std::string numbered(const std::string &path, int64_t epoch) {
+  const std::filesystem::path whole(path);
+  const std::string name = whole.stem().string() + ".epoch-" + std::to_string(epoch) + whole.extension().string();
+  return (whole.parent_path() / name).string();
+}
+
+void remove_older(const std::string &path, int64_t epoch, int64_t keep) {
+  const std::filesystem::path whole(path);
+  const std::string begin = whole.stem().string() + ".epoch-", end = whole.extension().string();
+  std::vector<int64_t> there;
+  std::error_code error;
+  for (const auto &entry : std::filesystem::directory_iterator(folder_of(path), error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(begin) || !name.ends_with(end) || name.size() <= begin.size() + end.size()) continue;
+    const char *first = name.data() + begin.size(), *last = name.data() + name.size() - end.size();
+    int64_t number = 0;
+    const auto [stopped, problem] = std::from_chars(first, last, number);
+    if (problem == std::errc() && stopped == last && number <= epoch && name == numbered(whole.filename(), number))
+      there.push_back(number);
+  }
+  std::sort(there.rbegin(), there.rend());
+  for (size_t i = static_cast<size_t>(keep); i < there.size(); ++i)
+    std::filesystem::remove(numbered(path, there[i]), error);
 }
 
 } // namespace lanefold::trainer

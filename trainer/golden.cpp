@@ -31,7 +31,7 @@ std::string GoldenCase::flags() const {
   add("activation", activation, reference.activation);
   add("init", initializer, reference.initializer);
   add("optimizer", optimizer, reference.optimizer);
-  add("batch-norm", batch_norm ? "on" : "off", "on");
+  add("batch-norm", batch_norm, reference.batch_norm);
   return text;
 }
 
@@ -57,12 +57,11 @@ std::string golden_fingerprint() {
 }
 
 Description description_of(const GoldenCase &golden, int64_t features) {
-  Description description;
-  description.sizes.front() = features;
-  description.activation = code_of(activation_names(), golden.activation);
-  description.alpha = default_alpha(description.activation);
-  description.batch_norm = golden.batch_norm;
-  return description;
+  LayerDescription layer;
+  layer.activation = code_of(activation_names(), golden.activation);
+  layer.alpha = default_alpha(layer.activation);
+  layer.init = usual(golden.initializer);
+  return plain(features, {300, 100}, classes, layer, golden.batch_norm);
 }
 
 TrainOptions options_of(const GoldenCase &golden) {
@@ -75,22 +74,24 @@ std::vector<std::string> train_golden(const Context &context, const Dataset &dat
                                       size_t count) {
   const TrainOptions options = options_of(golden);
   Network network(description_of(golden, data.train.features()));
-  initialize(network, golden.initializer, options.seed);
+  initialize(network, options.seed);
+  Training training(context, network, data, {options, {}, "", {}});
   std::vector<std::string> hashes;
   TrainWatch watch;
   int64_t step = 0;
-  watch.step = [&](int64_t, int64_t) {
-    if (++step == golden_steps[hashes.size()]) hashes.push_back(sha256(network));
+  watch.step = [&](const StepFigures &) {
+    if (++step != golden_steps[hashes.size()]) return;
+    hashes.push_back(sha256(network));
   };
   watch.stop = [&] { return hashes.size() == count; };
-  if (train(context, network, data, options, watch))
+  if (training.run(watch))
     throw DataError(data.name + ": has too few images for " + std::to_string(golden_steps[count - 1]) + " steps");
   return hashes;
 }
 
 std::string sha256(const Images &images) {
   Sha256 hash;
-  hash.add(images.pixels);
+  hash.add(images.pixels.data(), images.pixels.size());
   hash.add(images.labels);
   return hash.hex();
 }

@@ -17,8 +17,7 @@ namespace lanefold::trainer {
 inline constexpr std::array<int64_t, 3> golden_steps = {3, 100, 300};
 
 struct GoldenCase {
-  std::string activation = "elu", initializer = "he-normal", optimizer = "sgd";
-  bool batch_norm = true;
+  std::string activation = "elu", initializer = "he-truncated", optimizer = "sgd", batch_norm = "on";
   struct Hashes {
     std::string digits, mnist;
   };

@@ -7,14 +7,14 @@ namespace lanefold::trainer {
 
 Inference::Inference(const Context &context, Network &network)
     : context_(context), network_(network), outputs_(network.layers.size()) {
-  if (network.description.batch_norm) return;
+  if (network.description.batch_norm()) return;
   std::vector<lf_network_layer> layers;
   for (const Layer &layer : network.layers) {
     auto &a = layers.emplace_back(args<lf_network_layer>());
     a.n = layer.n, a.k = layer.k;
     a.w = layer.w.data(), a.ldw = layer.n, a.bias = layer.bias.data();
-    a.activation = network.description.activation_of(static_cast<int64_t>(layers.size()) - 1);
-    a.alpha = network.description.alpha;
+    const LayerDescription &description = network.description.layers[layers.size() - 1];
+    a.activation = description.activation, a.alpha = description.alpha;
   }
   auto a = args<lf_network_args>();
   a.count = static_cast<int64_t>(layers.size()), a.layers = layers.data();
@@ -35,15 +35,20 @@ const float *Inference::logits(const float *x, int64_t m) {
     context_.network_infer(a, *packed_);
     return a.y;
   }
-  const Description &description = network_.description;
   for (size_t i = 0; i < network_.layers.size(); ++i) {
     Layer &layer = network_.layers[i];
-    const lf_batch_norm bn = network_.batch_norm(layer);
+    const LayerDescription &description = network_.description.layers[i];
+    lf_batch_norm bn{};
     auto a = args<lf_dense_forward_args>();
     a.m = m, a.n = layer.n, a.k = layer.k;
     a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
-    a.batch_norm = &bn;
-    a.activation = description.activation_of(static_cast<int64_t>(i)), a.alpha = description.alpha;
+    if (description.batch_norm) {
+      bn = network_.batch_norm(i);
+      a.batch_norm = &bn;
+    } else {
+      a.bias = layer.bias.data();
+    }
+    a.activation = description.activation, a.alpha = description.alpha;
     a.y = output(i), a.ldy = layer.n;
     context_.dense_forward(a);
     x = a.y;
@@ -51,10 +56,11 @@ const float *Inference::logits(const float *x, int64_t m) {
   return x;
 }
 
-int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels) {
+int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,
+             int64_t k) {
   int64_t count = 0;
   auto a = args<lf_top_k_hits_args>();
-  a.m = m, a.n = n, a.k = 1;
+  a.m = m, a.n = n, a.k = k;
   a.x = logits, a.ldx = n, a.labels = labels, a.hits = &count;
   context.top_k_hits(a);
   return count;
@@ -71,22 +77,28 @@ float cross_entropy(const Context &context, const float *logits, int64_t m, int6
   return loss;
 }
 
-Evaluation evaluate(const Context &context, Network &network, const Images &images) {
-  constexpr int64_t most_rows = 500;
+Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k) {
+  const int64_t n = network.outputs();
   Inference inference(context, network);
   Batch batch;
   Evaluation result;
-  int64_t right = 0;
-  for (int64_t first = 0; first < images.count(); first += most_rows) {
-    const int64_t rows = std::min(most_rows, images.count() - first);
-    gather(images, nullptr, first, rows, batch);
+  result.confusion.resize(static_cast<size_t>(classes * n));
+  int64_t right = 0, among_k = 0;
+  for (int64_t first = 0; first < images.count(); first += evaluation_rows) {
+    const int64_t rows = std::min(evaluation_rows, images.count() - first);
+    gather(context, images, nullptr, first, rows, batch);
     const float *logits = inference.logits(batch.x.data(), rows);
-    right += hits(context, logits, rows, network.outputs(), batch.labels.data());
-    result.loss += cross_entropy(context, logits, rows, network.outputs(), batch.labels.data(), nullptr) *
-                   static_cast<double>(rows);
+    const int32_t *labels = batch.labels.data();
+    right += hits(context, logits, rows, n, labels, 1);
+    if (k > 1) among_k += hits(context, logits, rows, n, labels, k);
+    result.loss += cross_entropy(context, logits, rows, n, labels, nullptr) * static_cast<double>(rows);
+    for (int64_t i = 0; i < rows; ++i)
+      ++result.confusion[static_cast<size_t>(labels[i] * n + largest(logits + i * n, n))];
   }
-  result.loss /= static_cast<double>(images.count());
-  result.accuracy = static_cast<double>(right) / static_cast<double>(images.count());
+  const auto count = static_cast<double>(images.count());
+  result.loss /= count;
+  result.accuracy = static_cast<double>(right) / count;
+  result.top_k_accuracy = static_cast<double>(k > 1 ? among_k : right) / count;
   return result;
 }
 

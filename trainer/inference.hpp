@@ -9,6 +9,8 @@
 
 namespace lanefold::trainer {
 
+inline constexpr int64_t evaluation_rows = 500; // samples that are taken at once where there are many
+
 class Inference {
 public:
   // Keeps references: context and network outlive it.  What it packs are copies; make a new one after training.
@@ -25,13 +27,14 @@ private:
 };
 
 struct Evaluation {
-  double loss = 0, accuracy = 0;
+  double loss = 0, accuracy = 0, top_k_accuracy = 0;
+  std::vector<int64_t> confusion; // classes x outputs: images of the first that were taken for the second
 };
 
-Evaluation evaluate(const Context &context, Network &network, const Images &images);
+Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k = 1);
 
-// Top-1 hits of logits against labels.
-int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels);
+// Rows in which the label is among the k largest logits.
+int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k);
 
 // Mean softmax cross-entropy; the gradient goes to dx unless it is NULL.
 float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,

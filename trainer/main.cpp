@@ -2,45 +2,73 @@
 // 2.
 #include "checkpoint.hpp"
 #include "commands/commands.hpp"
+#include "commands/completion.hpp"
 #include "commands/options.hpp"
+#include "names.hpp"
 
 #include <CLI/CLI.hpp>
+
+using namespace lanefold::trainer;
 
 namespace {
 
 constexpr int error_exit_code = 2;
 
-// An error on the command line: what it was, and what would have been valid.
+// The nearest of the known words, as a line of its own; "" if none is near.
+std::string suggest(const std::string &word, const std::vector<std::string> &known) {
+  const std::string near = nearest(word, known);
+  return near.empty() ? "" : "did you mean " + near + "?\n";
+}
+
+// An error on the command line: what it was, what might have been meant, and what would have been valid.
 int explain(const CLI::App &app, const CLI::ParseError &error) {
   const auto verbs = app.get_subcommands();
   const CLI::App &at = verbs.empty() ? app : *verbs.front();
   const std::string help = verbs.empty() ? app.help() : at.help(app.get_name());
   if (error.get_exit_code() == 0) {
-    std::printf("%s", help.c_str());
+    const bool version = error.get_name() == "CallForVersion";
+    std::printf("%s", version ? (std::string(error.what()) + "\n").c_str() : help.c_str());
     return 0;
   }
   std::fprintf(stderr, "lanefold: %s\n", error.what());
   // A wrong value comes with the right ones; for a word that is not known, here are those that are.
-  if (error.get_name() != "ValidationError") std::fprintf(stderr, "\n%s", help.c_str());
+  if (error.get_name() == "ValidationError") return error_exit_code;
+  for (const std::string &word : at.remaining())
+    if (word.starts_with("-")) std::fputs(suggest(word.substr(0, word.find('=')), option_names(at)).c_str(), stderr);
+  std::fprintf(stderr, "\n%s", help.c_str());
   return error_exit_code;
 }
 
 // True if the first word is no verb; says so.
 bool unknown_verb(const CLI::App &app, int argc, char **argv) {
   if (argc < 2 || argv[1][0] == '-') return false;
-  for (const CLI::App *verb : app.get_subcommands([](const CLI::App *) { return true; }))
-    if (verb->get_name() == argv[1]) return false;
-  std::fprintf(stderr, "lanefold: there is no verb '%s'\n\n%s", argv[1], app.help().c_str());
+  const std::string word = argv[1];
+  if (code_of(verb_names(app), word) >= 0) return false;
+  std::fprintf(stderr, "lanefold: there is no verb '%s'\n%s\n%s", argv[1], suggest(word, verb_names(app)).c_str(),
+               app.help().c_str());
+  return true;
+}
+
+// For the shell (completion.bash): `lanefold complete -- WORDS...`.
+bool complete(const CLI::App &app, int argc, char **argv) {
+  if (argc < 3 || std::string(argv[1]) != "complete" || std::string(argv[2]) != "--") return false;
+  for (const std::string &word : completions(app, {argv + 3, argv + argc})) std::printf("%s\n", word.c_str());
   return true;
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-  using namespace lanefold::trainer;
   CLI::App app("Trains, folds and runs networks of dense layers, batch normalization and ELU.", "lanefold");
   Run run;
-  for (const auto add : {add_train, add_eval, add_predict, add_fold, add_info, add_verify, add_demo}) add(app, run);
+  for (const auto add : {add_train, add_eval, add_predict, add_fold, add_study, add_plot, add_info, add_verify, add_demo}) add(app, run);
+  app.footer("Examples:\n"
+             "  lanefold demo\n"
+             "  lanefold train --data mnist --save model.safetensors\n"
+             "  lanefold eval model.safetensors --data mnist\n"
+             "`lanefold VERB --help` has the options of a verb, `man lanefold` all.");
+  app.set_version_flag("--version", "lanefold " + version(), "print the version and exit");
+  if (complete(app, argc, argv)) return 0;
   if (unknown_verb(app, argc, argv)) return error_exit_code;
   try {
     app.parse(argc, argv);

@@ -2,20 +2,15 @@
 #include "network.hpp"
 
 #include "digest.hpp"
-#include "random.hpp"
-
-#include <cmath>
 
 namespace lanefold::trainer {
 
-float default_alpha(int32_t activation) { return activation == LF_LEAKY_RELU ? 0.01f : 1.0f; }
-
 Network::Network(const Description &d) : description(d) {
-  for (int64_t i = 0; i < d.layers(); ++i) {
-    Layer layer{d.sizes[static_cast<size_t>(i)], d.sizes[static_cast<size_t>(i + 1)], {}, {}, {}, {}, {}, {}};
+  for (size_t i = 0; i < d.layers.size(); ++i) {
+    Layer layer{d.inputs(i), d.layers[i].units, {}, {}, {}, {}, {}, {}};
     const auto n = static_cast<size_t>(layer.n);
     layer.w.resize(static_cast<size_t>(layer.k) * n);
-    if (d.batch_norm) {
+    if (d.layers[i].batch_norm) {
       layer.gamma.assign(n, 1.0f);
       layer.beta.assign(n, 0.0f);
       layer.running_mean.assign(n, 0.0f);
@@ -33,7 +28,7 @@ void Network::visit(const Visit &visit) {
     const std::string prefix = "layers." + std::to_string(i) + ".";
     visit(prefix + "w", {layer.k, layer.n}, layer.w);
     if (!layer.bias.empty()) visit(prefix + "bias", {layer.n}, layer.bias);
-    if (!description.batch_norm) continue;
+    if (layer.gamma.empty()) continue;
     visit(prefix + "gamma", {layer.n}, layer.gamma);
     visit(prefix + "beta", {layer.n}, layer.beta);
     visit(prefix + "running_mean", {layer.n}, layer.running_mean);
@@ -41,10 +36,11 @@ void Network::visit(const Visit &visit) {
   }
 }
 
-lf_batch_norm Network::batch_norm(Layer &layer, float *mean, float *inv_std) const {
+lf_batch_norm Network::batch_norm(size_t i, float *mean, float *inv_std) {
+  Layer &layer = layers[i];
   auto bn = args<lf_batch_norm>();
-  bn.eps = description.eps;
-  bn.momentum = description.momentum;
+  bn.eps = description.layers[i].bn_eps;
+  bn.momentum = description.layers[i].bn_momentum;
   bn.gamma = layer.gamma.data();
   bn.beta = layer.beta.data();
   bn.running_mean = layer.running_mean.data();
@@ -54,28 +50,25 @@ lf_batch_norm Network::batch_norm(Layer &layer, float *mean, float *inv_std) con
   return bn;
 }
 
-void initialize(Network &network, const std::string &initializer, uint64_t seed) {
-  const bool he = initializer.starts_with("he-"), normal = initializer.ends_with("-normal");
+void initialize(Network &network, uint64_t seed, double gain) {
   for (size_t i = 0; i < network.layers.size(); ++i) {
     Layer &layer = network.layers[i];
-    const double variance = 2.0 / static_cast<double>(he ? layer.k : layer.k + layer.n);
-    const double scale = std::sqrt(normal ? variance : 3 * variance);
     Stream random(seed, Purpose::weights, static_cast<uint32_t>(i));
-    for (float &w : layer.w) w = static_cast<float>(scale * (normal ? random.normal() : random.uniform(-1, 1)));
+    draw(network.description.layers[i].init, layer.k, layer.n, random, layer.w, gain);
   }
 }
 
 Network fold(const Context &context, Network &network) {
   Description description = network.description;
-  description.batch_norm = false;
+  for (LayerDescription &layer : description.layers) layer.batch_norm = false;
   Network folded(description);
   for (size_t i = 0; i < network.layers.size(); ++i) {
     Layer &from = network.layers[i], &to = folded.layers[i];
-    if (!network.description.batch_norm) {
+    if (!network.description.layers[i].batch_norm) {
       to = from;
       continue;
     }
-    const lf_batch_norm bn = network.batch_norm(from);
+    const lf_batch_norm bn = network.batch_norm(i);
     auto a = args<lf_fold_batch_norm_args>();
     a.k = from.k, a.n = from.n;
     a.w = from.w.data(), a.ldw = from.n;

@@ -14,7 +14,7 @@ using PhiloxBlock = std::array<uint32_t, 4>;
 PhiloxBlock philox(PhiloxBlock counter, std::array<uint32_t, 2> key);
 
 // What a stream of random numbers is for: streams of different purpose or index are independent.
-enum class Purpose : uint32_t { weights = 1, shuffle = 2, digits = 3 };
+enum class Purpose : uint32_t { weights = 1, shuffle = 2, digits = 3, study = 4 };
 
 // A stream, keyed by (seed, purpose, index); its n-th number depends on nothing else.
 class Stream {

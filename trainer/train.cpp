@@ -2,48 +2,93 @@
 #include "train.hpp"
 
 #include "inference.hpp"
-#include "random.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
 namespace lanefold::trainer {
+namespace {
 
-bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,
-           const TrainWatch &watch) {
-  const int64_t count = data.train.count();
-  const int64_t size = std::min(options.batch_size, count);
-  const bool drop_last = network.description.batch_norm && count % size == 1;
-  const int64_t steps = (count + size - 1) / size - (drop_last ? 1 : 0);
-  TrainingStep step(context, network, options.optimizer, size);
-  Batch batch;
-  for (int64_t epoch = 1; epoch <= options.epochs; ++epoch) {
-    const auto start = std::chrono::steady_clock::now();
-    const auto order =
-        permutation(static_cast<uint32_t>(count), Stream(options.seed, Purpose::shuffle, static_cast<uint32_t>(epoch)));
+int64_t batch_size(const Dataset &data, const TrainOptions &options) {
+  return std::min(options.batch_size, data.train.count());
+}
+
+int64_t steps_of(const Description &description, const Dataset &data, const TrainOptions &options) {
+  const int64_t count = data.train.count(), size = batch_size(data, options);
+  const bool drop_last = description.batch_norm() && count % size == 1;
+  return (count + size - 1) / size - (drop_last ? 1 : 0);
+}
+
+} // namespace
+
+Training::Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state)
+    : context_(context), network_(network), data_(data), options_(state.options), position_(state.position),
+      data_sha256_(state.data_sha256), batch_size_(batch_size(data, state.options)),
+      steps_(steps_of(network.description, data, state.options)),
+      step_(context, network, state.options.optimizer, batch_size_) {
+  step_.restart_after((position_.epoch - 1) * steps_ + position_.step);
+  step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
+    const auto kept = state.memories.find(name);
+    if (kept != state.memories.end()) values = kept->second;
+  });
+}
+
+TrainingState Training::state() {
+  TrainingState state{options_, position_, data_sha256_, {}};
+  step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
+    state.memories[name] = values;
+  });
+  return state;
+}
+
+bool Training::run(const TrainWatch &watch) {
+  while (position_.epoch <= options_.epochs) {
     Epoch figures;
-    figures.epoch = epoch;
-    int64_t right = 0, seen = 0;
-    for (int64_t i = 0; i < steps; ++i) {
-      const int64_t rows = std::min(size, count - i * size);
-      gather(data.train, order.data(), i * size, rows, batch);
-      const TrainingStep::Result result = step.run(batch);
-      figures.loss += static_cast<double>(result.loss) * static_cast<double>(rows);
-      right += result.hits;
-      seen += rows;
-      if (watch.step) watch.step(i + 1, steps);
-      if (watch.stop && watch.stop()) return false;
-    }
-    figures.loss /= static_cast<double>(seen);
-    figures.train_accuracy = static_cast<double>(right) / static_cast<double>(seen);
-    figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const Evaluation test = evaluate(context, network, data.test);
-    figures.test_accuracy = test.accuracy;
+    if (!run_epoch(watch, figures)) return false;
+    const Evaluation test = evaluate(context_, network_, data_.test);
+    figures.test_loss = test.loss, figures.test_accuracy = test.accuracy;
     figures.finite = std::isfinite(figures.loss) && std::isfinite(test.loss);
+    position_ = {position_.epoch + 1, 0, 0, 0, 0};
     if (watch.epoch && !watch.epoch(figures)) return true;
   }
   return true;
+}
+
+bool Training::run_epoch(const TrainWatch &watch, Epoch &figures) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto order = permutation(static_cast<uint32_t>(data_.train.count()),
+                                 Stream(options_.seed, Purpose::shuffle, static_cast<uint32_t>(position_.epoch)));
+  while (position_.step < steps_) {
+    run_step(order.data(), watch);
+    if (watch.stop && watch.stop()) return false;
+  }
+  figures.epoch = position_.epoch;
+  figures.loss = position_.loss / static_cast<double>(position_.samples);
+  figures.train_accuracy = static_cast<double>(position_.hits) / static_cast<double>(position_.samples);
+  figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return true;
+}
+
+void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
+  const int64_t first = position_.step * batch_size_;
+  const int64_t rows = std::min(batch_size_, data_.train.count() - first);
+  const double factor =
+      options_.schedule.factor((position_.epoch - 1) * steps_ + position_.step, options_.epochs * steps_, steps_);
+  const float rate = static_cast<float>(options_.optimizer.learning_rate * factor);
+  step_.set_learning_rate(rate);
+  gather(context_, data_.train, order, first, rows, batch_);
+  const TrainingStep::Result result = step_.run(batch_);
+  ++position_.step;
+  position_.loss += static_cast<double>(result.loss) * static_cast<double>(rows);
+  position_.hits += result.hits;
+  position_.samples += rows;
+  if (watch.step) watch.step({position_.epoch, position_.step, steps_, result.loss, rate, result.hits, rows});
+}
+
+bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,
+           const TrainWatch &watch) {
+  return Training(context, network, data, {options, {}, "", {}}).run(watch);
 }
 
 } // namespace lanefold::trainer

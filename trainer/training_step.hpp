@@ -9,6 +9,7 @@ namespace lanefold::trainer {
 struct Optimizer {
   int32_t kind = LF_SGD;
   float learning_rate = 0.01f, momentum = 0.9f, beta2 = 0.999f, eps = 1e-8f;
+  float weight_decay = 0.0f; // of the weights alone
 };
 
 class TrainingStep {
@@ -24,27 +25,40 @@ public:
   Result run(const float *x, const int32_t *labels, int64_t rows);
   Result run(const Batch &batch) { return run(batch.x.data(), batch.labels.data(), batch.rows); }
 
+  // The next steps take this rate.
+  void set_learning_rate(float rate) { optimizer_.learning_rate = rate; }
+
+  // What the optimizer remembers, as Network::visit has it: "layers.0.w.v".
+  void visit(const Network::Visit &visit);
+  // As if so many steps had been made; network and memories are then those after them.
+  void restart_after(int64_t steps) { steps_ = steps; }
+
+  // Of the last step: the layer's output, and the gradient that came to it; rows x units.
+  const std::vector<float> &output(size_t layer) const { return buffers_[layer].y; }
+  const std::vector<float> &output_gradient(size_t layer) const { return buffers_[layer].dy; }
+
 private:
   struct Buffers {
     std::vector<float> z, y, dy;                 // batch x n
     std::vector<float> mean, inv_std;            // n
     std::vector<float> dw, dbias, dgamma, dbeta; // dw: not where the weights descend with it
   };
-  struct State {
+  struct Memory {
     std::vector<float> v, s; // of one array of parameters
   };
 
-  bool descends() const { return optimizer_.kind == LF_SGD; }
+  // Plain descent of the weights is part of the backward call.
+  bool descends() const { return optimizer_.kind == LF_SGD && optimizer_.weight_decay == 0; }
   void forward(size_t layer, const float *x, int64_t m);
   void backward(size_t layer, const float *x, float *dx, int64_t m);
-  void update(std::vector<float> &parameters, const std::vector<float> &gradient, State &state);
+  void update(std::vector<float> &parameters, const std::vector<float> &gradient, Memory &memory, float weight_decay);
 
   const Context &context_;
   Network &network_;
   Optimizer optimizer_;
   std::vector<Buffers> buffers_;
-  std::vector<State> states_; // w, bias, gamma, beta of each layer
-  int64_t step_ = 0;
+  std::vector<Memory> memories_; // w, bias, gamma, beta of each layer
+  int64_t steps_ = 0;
 };
 
 } // namespace lanefold::trainer

@@ -111,7 +111,8 @@ LF_API lf_status lf_describe_cpu(char *text, uint64_t size, uint64_t *needed);
 #define LF_OP_SOFTMAX_CROSS_ENTROPY 10
 #define LF_OP_TOP_K_HITS 11
 #define LF_OP_OPTIMIZER_STEP 12
-#define LF_OP_COUNT 13
+#define LF_OP_GATHER 13
+#define LF_OP_COUNT 14
 
 /* Writes which plugin, kernel and tile a call with these arguments would use, how many tasks, and why, as one line of
  * text.  args: the operation's own struct; only sizes, flags and codes are read, pointers may be NULL.

@@ -3,6 +3,7 @@
 #define LANEFOLD_LANEFOLD_H
 
 #include <lanefold/activation.h>
+#include <lanefold/batch.h>
 #include <lanefold/context.h>
 #include <lanefold/dense.h>
 #include <lanefold/gemm.h>

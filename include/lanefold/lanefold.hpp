@@ -77,6 +77,7 @@ public:
     check(lf_softmax_cross_entropy(get(), &a));
   }
   void top_k_hits(const lf_top_k_hits_args &a) const { check(lf_top_k_hits(get(), &a)); }
+  void gather(const lf_gather_args &a) const { check(lf_gather(get(), &a)); }
   void optimizer_step(const lf_optimizer_step_args &a) const { check(lf_optimizer_step(get(), &a)); }
 
   PackedWeights pack_weights(const lf_pack_weights_args &a) const {

@@ -64,6 +64,7 @@ typedef struct lf_kernel_table {
   /* Writes one line (at most size - 1 characters and a 0) on kernel, tile, tasks and why, for LF_OP_*. */
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
   lf_status (*unpack_weights)(const lf_host *host, const lf_unpack_weights_args *args, const void *packed);
+  lf_status (*gather)(const lf_host *host, const lf_gather_args *args);
 } lf_kernel_table;
 
 /* What a plugin says of itself.  Constant-initialized: reading it runs no code of the plugin. */

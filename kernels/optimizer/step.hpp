@@ -15,10 +15,12 @@ inline double power(double base, int64_t exponent) {
   return result;
 }
 
-// Calls update(w, g, v, s) on vectors of all arrays; update changes w, v and s.  Absent arrays are not touched.
+// Calls update(w, g, v, s) on vectors of all arrays, with w decayed; update changes w, v and s.  Absent arrays are not
+// touched.
 template <class S, class Update>
 void for_parameters(const lf_host *host, const lf_optimizer_step_args *a, const Update &update) {
   using V = typename S::V;
+  const V keep(1.0f - a->learning_rate * a->weight_decay); // 1 changes no bit of w
   activation::for_rows(host, 1, a->n, true, [&](int64_t, int64_t first, int64_t end) {
     simd::for_columns<S, 2>(first, end, [&](const auto &column) {
       constexpr int count = std::remove_reference_t<decltype(column)>::count;
@@ -26,6 +28,7 @@ void for_parameters(const lf_host *host, const lf_optimizer_step_args *a, const 
         V w = column.load(a->w, i), v(0.0f), s(0.0f);
         if (a->v) v = column.load(a->v, i);
         if (a->s) s = column.load(a->s, i);
+        w = keep * w;
         update(w, column.load(a->g, i), v, s);
         column.store(a->w, i, w);
         if (a->v) column.store(a->v, i, v);

@@ -29,6 +29,9 @@ struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     }
     if (count & 1) _mm_store_ss(p, x);
   }
+  static V load_bytes(const uint8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i_u *>(p))));
+  }
   static V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
   static void stream(float *p, V v) { _mm256_stream_ps(p, v); }
   static void end_stream() { _mm_sfence(); }

@@ -22,6 +22,9 @@ struct Avx512 : XsimdBase<xsimd::avx512f> {
   static __mmask16 mask(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
   static V load_part(const float *p, int count) { return _mm512_maskz_loadu_ps(mask(count), p); }
   static void store_part(float *p, V v, int count) { _mm512_mask_storeu_ps(p, mask(count), v); }
+  static V load_bytes(const uint8_t *p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i_u *>(p))));
+  }
   static V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
   static void stream(float *p, V v) { _mm512_stream_ps(p, v); }
   static void end_stream() { _mm_sfence(); }

@@ -4,6 +4,7 @@
 #include <kernels/simd/xsimd_base.hpp>
 
 #include <arm_neon.h>
+#include <cstring>
 
 namespace lanefold::simd {
 
@@ -43,6 +44,11 @@ struct Neon : XsimdBase<xsimd::neon64> {
     if (count > 0) vst1q_lane_f32(p, v, 0);
     if (count > 1) vst1q_lane_f32(p + 1, v, 1);
     if (count > 2) vst1q_lane_f32(p + 2, v, 2);
+  }
+  static V load_bytes(const uint8_t *p) {
+    uint32_t bytes;
+    std::memcpy(&bytes, p, sizeof bytes);
+    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes)))));
   }
   static V fma(V a, V b, V c) { return vfmaq_f32(c, a, b); }
   static V at_least(V x, V low) { return vmaxq_f32(x, low); }

@@ -4,6 +4,7 @@
 #include <kernels/simd/xsimd_base.hpp>
 
 #include <cfloat>
+#include <cstring>
 #include <immintrin.h>
 
 namespace lanefold::simd {
@@ -35,6 +36,12 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
     case 3: store_pair(p, v); return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
     default: return store(p, v);
     }
+  }
+  static V load_bytes(const uint8_t *p) {
+    int32_t bytes;
+    std::memcpy(&bytes, p, sizeof bytes);
+    const __m128i zero = _mm_setzero_si128(), words = _mm_unpacklo_epi8(_mm_cvtsi32_si128(bytes), zero);
+    return _mm_cvtepi32_ps(_mm_unpacklo_epi16(words, zero));
   }
   static void stream(float *p, V v) { _mm_stream_ps(p, v); }
   static void end_stream() { _mm_sfence(); }

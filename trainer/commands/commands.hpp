@@ -20,5 +20,7 @@ void add_fold(CLI::App &app, Run &run);
 void add_info(CLI::App &app, Run &run);
 void add_verify(CLI::App &app, Run &run);
 void add_demo(CLI::App &app, Run &run);
+void add_plot(CLI::App &app, Run &run);
+void add_study(CLI::App &app, Run &run);
 
 } // namespace lanefold::trainer

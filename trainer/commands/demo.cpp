@@ -2,8 +2,8 @@
 // proves that nothing changed, and shows what batch normalization and ELU cost.
 #include "../checkpoint.hpp"
 #include "../inference.hpp"
+#include "../study/costs.hpp"
 #include "commands.hpp"
-#include "costs.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
 #include "progress.hpp"
@@ -32,18 +32,16 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
   TrainOptions train_options;
   train_options.epochs = o.epochs;
   train_options.optimizer.learning_rate = o.learning_rate;
-  Progress progress(o.epochs);
-  int64_t epoch = 1;
+  Progress progress(o.epochs, stdout);
   const auto start = std::chrono::steady_clock::now();
   TrainWatch watch;
   watch.stop = interrupted;
-  watch.step = [&](int64_t step, int64_t steps) { progress.step(epoch, step, steps); };
+  watch.step = [&](const StepFigures &figures) { progress.step(figures); };
   watch.epoch = [&](const Epoch &e) {
     check_finite(e);
     progress.epoch(e);
-    ++epoch;
     const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const bool another_fits = spent / static_cast<double>(e.epoch) * static_cast<double>(epoch) < seconds_for_training;
+    const bool another_fits = spent / static_cast<double>(e.epoch) * static_cast<double>(e.epoch + 1) < seconds_for_training;
     if (!another_fits && e.epoch < o.epochs)
       std::printf("This CPU is slow at it: the demo stops here, to keep to a minute.\n");
     return another_fits;
@@ -62,9 +60,9 @@ bool prove_folding(const Context &context, Network &network, const Images &image
   Batch batch;
   double largest_difference = 0;
   int64_t changed = 0, changed_clear = 0;
-  for (int64_t first = 0; first < images.count(); first += 500) {
-    const int64_t rows = std::min<int64_t>(500, images.count() - first);
-    gather(images, nullptr, first, rows, batch);
+  for (int64_t first = 0; first < images.count(); first += evaluation_rows) {
+    const int64_t rows = std::min(evaluation_rows, images.count() - first);
+    gather(context, images, nullptr, first, rows, batch);
     const float *a = before.logits(batch.x.data(), rows), *b = after.logits(batch.x.data(), rows);
     for (int64_t i = 0; i < rows; ++i, a += n, b += n) {
       for (int64_t j = 0; j < n; ++j) {
@@ -88,14 +86,16 @@ bool prove_folding(const Context &context, Network &network, const Images &image
 }
 
 void print_costs(const Context &context, int64_t batch_size) {
-  const std::vector<Costs> rows = measure_costs(context, batch_size);
+  const std::vector<Costs> rows =
+      measure_costs(context, batch_size,
+                    {{"dense", false, LF_IDENTITY}, {"+ELU", false, LF_ELU}, {"+BN", true, LF_IDENTITY}, {"+BN+ELU", true, LF_ELU}});
   std::printf("\nNanoseconds a sample, 784-300-100-10, batch %lld, %d threads; in brackets: times dense alone\n\n",
               static_cast<long long>(batch_size), context.threads());
   std::printf("           training forward               inference\n");
   std::printf("           unfused         fused          unfused         fused           folded\n");
   const Costs &dense = rows.front();
   for (const Costs &r : rows) {
-    std::printf("%-8s", r.network.c_str());
+    std::printf("%-8s", r.of.network.c_str());
     const auto cell = [](double seconds, double alone) {
       std::printf("  %6.0f (%4.2f)", 1e9 * seconds, seconds / alone);
     };
@@ -113,8 +113,8 @@ int run(const Options &o) {
   const Context context = make_context(o.context);
   check_writable(o.save);
   const Dataset data = load(o.data);
-  Description description;
-  if (data.train.features() != description.sizes[0])
+  const Description description = reference_network();
+  if (data.train.features() != description.features)
     throw UsageError(data.name + ": the demo's network takes images of 28 x 28");
   if (data.train.count() < 2) throw UsageError(data.name + ": the demo needs at least two training images");
   std::printf(
@@ -124,7 +124,7 @@ int run(const Options &o) {
       static_cast<long long>(data.train.count()), static_cast<long long>(data.test.count()), o.learning_rate);
   std::fflush(stdout);
   Network network(description);
-  initialize(network, "he-normal", 1);
+  initialize(network, 1);
   watch_interrupts();
   if (!train_network(o, context, data, network)) return interrupted_exit_code;
   save(o.save, network);
@@ -148,6 +148,7 @@ void add_demo(CLI::App &app, Run &run_verb) {
       ->capture_default_str();
   verb->add_option("--save", o->save, "checkpoint to write")->check(not_empty())->take_last()->capture_default_str();
   add_context_options(*verb, o->context);
+  verb->footer("Examples:\n  lanefold demo\n  lanefold demo --data mnist --epochs 5");
   verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
 }
 

@@ -5,7 +5,6 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <memory>
@@ -16,28 +15,58 @@ namespace {
 struct Options {
   ContextOptions context;
   std::string model, data;
-  bool folded = false, json = false;
+  int64_t top_k = 1;
+  bool folded = false, confusion = false, json = false;
 };
+
+// Labels down, predictions across.
+void print_confusion(const std::vector<int64_t> &confusion, int64_t outputs) {
+  std::printf("\nlabel  taken for\n      ");
+  for (int64_t j = 0; j < outputs; ++j) std::printf("%7lld", static_cast<long long>(j));
+  std::printf("\n");
+  for (int64_t i = 0; i < classes; ++i) {
+    std::printf("%5lld ", static_cast<long long>(i));
+    for (int64_t j = 0; j < outputs; ++j)
+      std::printf("%7lld", static_cast<long long>(confusion[static_cast<size_t>(i * outputs + j)]));
+    std::printf("\n");
+  }
+}
+
+Json rows(const std::vector<int64_t> &confusion, int64_t outputs) {
+  Json rows = Json::array();
+  for (auto row = confusion.begin(); row != confusion.end(); row += outputs)
+    rows.push_back(std::vector<int64_t>(row, row + outputs));
+  return rows;
+}
 
 int run(const Options &o) {
   const Context context = make_context(o.context);
-  Network network = read_checkpoint(o.model);
-  const Dataset data = load(o.data);
+  Network network = read_checkpoint(o.model).network;
+  const Dataset data = load(o.data, Needs::test);
   check_fits(o.model, network, data);
   if (o.folded) network = fold(context, network);
-  const Evaluation result = evaluate(context, network, data.test);
+  if (o.top_k > network.outputs())
+    throw UsageError("--top-k " + std::to_string(o.top_k) + ": there are " + std::to_string(network.outputs()) +
+                     " classes");
+  const Evaluation result = evaluate(context, network, data.test, o.top_k);
   if (!std::isfinite(result.loss)) throw CheckpointError(o.model + ": its loss on these images is not a number");
   if (o.json) {
-    const nlohmann::ordered_json object = {{"event", "eval"},
-                                           {"images", data.test.count()},
-                                           {"folded", !network.description.batch_norm},
-                                           {"loss", result.loss},
-                                           {"test_accuracy", result.accuracy}};
+    Json object = {{"event", "eval"},
+                   {"images", data.test.count()},
+                   {"folded", !network.description.batch_norm()},
+                   {"loss", result.loss},
+                   {"test_accuracy", result.accuracy}};
+    if (o.top_k > 1) object["top_k"] = o.top_k, object["top_k_accuracy"] = result.top_k_accuracy;
+    if (o.confusion) object["confusion"] = rows(result.confusion, network.outputs());
     std::printf("%s\n", object.dump().c_str());
-  } else {
-    std::printf("%s on %lld test images of %s: accuracy %.2f%%, loss %.4f\n", o.model.c_str(),
-                static_cast<long long>(data.test.count()), data.name.c_str(), 100 * result.accuracy, result.loss);
+    return 0;
   }
+  std::printf("%s on %lld test images of %s: accuracy %.2f%%, loss %.4f\n", o.model.c_str(),
+              static_cast<long long>(data.test.count()), data.name.c_str(), 100 * result.accuracy, result.loss);
+  if (o.top_k > 1)
+    std::printf("the label is among the %lld best: %.2f%%\n", static_cast<long long>(o.top_k),
+                100 * result.top_k_accuracy);
+  if (o.confusion) print_confusion(result.confusion, network.outputs());
   return 0;
 }
 
@@ -49,8 +78,15 @@ void add_eval(CLI::App &app, Run &run_verb) {
   verb->add_option("model", o->model, "checkpoint")->required();
   add_data_option(*verb, o->data);
   verb->add_flag("--folded", o->folded, "fold batch normalization into the weights first");
+  verb->add_option("--top-k", o->top_k, "also how often the label is among the K best")
+      ->check(whole_number_between(1, 1000000000))
+      ->capture_default_str();
+  verb->add_flag("--confusion", o->confusion, "also how many images of each class were taken for each other one");
   verb->add_flag("--json", o->json, "one JSON object on standard output");
   add_context_options(*verb, o->context);
+  verb->footer("Examples:\n"
+               "  lanefold eval model.safetensors --data mnist\n"
+               "  lanefold eval model.safetensors --data mnist --top-k 3 --confusion");
   verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
 }
 

@@ -19,15 +19,16 @@ void add_fold(CLI::App &app, Run &run_verb) {
   verb->add_option("model", o->model, "checkpoint")->required();
   verb->add_option("-o,--output", o->output, "folded checkpoint to write")->required();
   add_context_options(*verb, o->context);
+  verb->footer("Example:\n  lanefold fold model.safetensors -o folded.safetensors");
   verb->callback([=, &run_verb] {
     run_verb = [=] {
       const Context context = make_context(o->context);
-      Network network = read_checkpoint(o->model);
-      if (!network.description.batch_norm) throw CheckpointError(o->model + ": has no batch normalization to fold");
+      Network network = read_checkpoint(o->model).network;
+      if (!network.description.batch_norm()) throw CheckpointError(o->model + ": has no batch normalization to fold");
       Network folded = fold(context, network);
       save(o->output, folded);
       std::printf("%s: %lld layers, batch normalization folded\n", o->output.c_str(),
-                  static_cast<long long>(folded.description.layers()));
+                  static_cast<long long>(folded.layers.size()));
       return 0;
     };
   });

@@ -1,21 +1,14 @@
 // lanefold info: the CPU, each plugin that was considered, and which one answers the calls.
+#include "../strict_json.hpp"
 #include "commands.hpp"
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include <memory>
 
 namespace lanefold::trainer {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-std::string version() {
-  const int32_t v = lf_version();
-  return std::to_string(v / 10000) + "." + std::to_string(v / 100 % 100) + "." + std::to_string(v % 100);
-}
 
 void collect(void *self, const lf_plugin_candidate *c) {
   static_cast<Json *>(self)->push_back({{"name", c->name},
@@ -72,6 +65,7 @@ void add_info(CLI::App &app, Run &run_verb) {
   const auto o = std::make_shared<Options>();
   verb->add_flag("--json", o->json, "as JSON");
   add_context_options(*verb, o->context);
+  verb->footer("Examples:\n  lanefold info\n  lanefold info --isa avx2 --json");
   verb->callback([=, &run_verb] { run_verb = [=] { return run(o->context, o->json); }; });
 }
 

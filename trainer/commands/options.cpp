@@ -2,6 +2,7 @@
 #include "options.hpp"
 
 #include "../checkpoint.hpp"
+#include "../names.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -26,6 +27,13 @@ CLI::Validator number_between(double low, double high, bool above_low) {
 
 CLI::Validator not_empty() {
   return CLI::Validator([](std::string &given) { return given.empty() ? "must not be empty" : std::string(); }, "");
+}
+
+CLI::Validator one_of(const std::vector<std::string> &words) {
+  std::string all;
+  for (const std::string &word : words) all += (all.empty() ? "" : "|") + word;
+  return CLI::Validator(
+      [=](std::string &given) { return code_of(words, given) >= 0 ? std::string() : unknown_word(given, words); }, all);
 }
 
 CLI::Validator whole_number_between(int64_t low, int64_t high) {
@@ -73,6 +81,11 @@ void check_fits(const std::string &path, const Network &network, const Dataset &
   if (network.outputs() != classes)
     throw CheckpointError(path + ": has " + std::to_string(network.outputs()) + " outputs, but " + data.name + " has " +
                           std::to_string(classes) + " classes");
+}
+
+std::string version() {
+  const int32_t v = lf_version();
+  return std::to_string(v / 10000) + "." + std::to_string(v / 100 % 100) + "." + std::to_string(v % 100);
 }
 
 std::string describe_cpu() {

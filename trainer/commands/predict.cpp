@@ -5,7 +5,6 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -26,14 +25,14 @@ void print(const Options &o, int64_t index, int32_t predicted, int32_t label) {
                 predicted == label ? "" : ("  (is " + std::to_string(label) + ")").c_str());
     return;
   }
-  const nlohmann::ordered_json object = {{"index", index}, {"predicted", predicted}, {"label", label}};
+  const Json object = {{"index", index}, {"predicted", predicted}, {"label", label}};
   std::printf("%s\n", object.dump().c_str());
 }
 
 int run(const Options &o) {
   const Context context = make_context(o.context);
-  Network network = read_checkpoint(o.model);
-  const Dataset data = load(o.data);
+  Network network = read_checkpoint(o.model).network;
+  const Dataset data = load(o.data, Needs::test);
   check_fits(o.model, network, data);
   Network folded = fold(context, network);
   Inference inference(context, folded);
@@ -42,9 +41,9 @@ int run(const Options &o) {
     throw UsageError("--first " + std::to_string(o.first) + ": there are " + std::to_string(data.test.count()) +
                      " test images");
   Batch batch;
-  for (int64_t first = o.first; first < end; first += 500) {
-    const int64_t rows = std::min<int64_t>(500, end - first);
-    gather(data.test, nullptr, first, rows, batch);
+  for (int64_t first = o.first; first < end; first += evaluation_rows) {
+    const int64_t rows = std::min(evaluation_rows, end - first);
+    gather(context, data.test, nullptr, first, rows, batch);
     const float *logits = inference.logits(batch.x.data(), rows);
     for (int64_t i = 0; i < rows; ++i)
       print(o, first + i, largest(logits + i * folded.outputs(), folded.outputs()),
@@ -68,6 +67,9 @@ void add_predict(CLI::App &app, Run &run_verb) {
       ->capture_default_str();
   verb->add_flag("--json", o->json, "one JSON object a line");
   add_context_options(*verb, o->context);
+  verb->footer("Examples:\n"
+               "  lanefold predict model.safetensors --data mnist --first 100 --count 20\n"
+               "  lanefold predict model.safetensors --data mnist --count 10000 --json");
   verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
 }
 

@@ -1,156 +1,159 @@
-// lanefold train: trains a network, says how each epoch went, and saves it after each.
-#include "../checkpoint.hpp"
+// lanefold train: trains a network, shows how it goes, and saves it on the way.
 #include "../inference.hpp"
 #include "../names.hpp"
 #include "commands.hpp"
 #include "interrupt.hpp"
-#include "options.hpp"
 #include "progress.hpp"
+#include "train_options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <memory>
-#include <optional>
 
 namespace lanefold::trainer {
 namespace {
 
-struct Options {
-  ContextOptions context;
-  std::string data, activation = "elu", initializer = "he-normal", batch_norm = "on", optimizer = "sgd", save;
-  std::vector<int64_t> hidden = {300, 100};
-  std::optional<float> alpha;
-  Description network;
-  TrainOptions train;
-  bool json = false;
-};
-
-void print(const nlohmann::ordered_json &object) {
+void print(const Json &object) {
   std::printf("%s\n", object.dump().c_str());
   std::fflush(stdout);
 }
 
-void report(const Options &o, Progress &progress, const Epoch &e) {
-  if (!o.json) return progress.epoch(e);
-  print({{"event", "epoch"},
-         {"epoch", e.epoch},
-         {"loss", e.loss},
-         {"train_accuracy", e.train_accuracy},
-         {"test_accuracy", e.test_accuracy},
-         {"seconds", e.seconds}});
-}
+// One run of the command.
+class Session {
+public:
+  explicit Session(TrainCommand &command)
+      : c_(command), context_(make_context(command.context)), data_(load_data(command)),
+        checkpoint_(begin(command, data_)), options_(checkpoint_.training->options),
+        training_(context_, checkpoint_.network, data_, *checkpoint_.training),
+        progress_(options_.epochs, stderr, command.quiet) {
+    if (!c_.log.empty()) log_ = Log(c_.log, !c_.resume.empty());
+  }
 
-void check_together(const Options &o, const Dataset &data) {
-  if (!o.network.batch_norm) return;
-  if (o.train.batch_size < 2)
-    throw UsageError("--batch-size 1 does not go with --batch-norm on: one sample has no variance");
-  if (data.train.count() < 2) throw UsageError(data.name + ": one training image does not go with --batch-norm on");
-}
+  int run() {
+    start();
+    watch_interrupts();
+    TrainWatch watch;
+    watch.stop = interrupted;
+    watch.step = [&](const StepFigures &figures) {
+      progress_.step(figures);
+      log_.step(figures);
+    };
+    watch.epoch = [&](const Epoch &figures) {
+      finish_epoch(figures);
+      return !interrupted();
+    };
+    training_.run(watch);
+    progress_.clear();
+    return training_.position().epoch > options_.epochs ? finish() : stop();
+  }
 
-int run(Options &o) {
-  const Context context = make_context(o.context);
-  if (!o.save.empty()) check_writable(o.save);
-  const Dataset data = load(o.data);
-  o.network.activation = code_of(activation_names(), o.activation);
-  o.network.alpha = o.alpha.value_or(default_alpha(o.network.activation));
-  o.network.batch_norm = o.batch_norm == "on";
-  o.train.optimizer.kind = code_of(optimizer_names(), o.optimizer);
-  o.network.sizes = {data.train.features()};
-  o.network.sizes.insert(o.network.sizes.end(), o.hidden.begin(), o.hidden.end());
-  o.network.sizes.push_back(classes);
-  check_together(o, data);
+private:
+  static Dataset load_data(TrainCommand &c) {
+    if (c.save.empty()) c.save = c.resume;
+    if (!c.save.empty()) check_writable(c.save);
+    return load(c.data);
+  }
 
-  const auto start = std::chrono::steady_clock::now();
-  Network network(o.network);
-  initialize(network, o.initializer, o.train.seed);
-  std::fprintf(stderr, "training on %s: %lld images, plugin %s, %d threads\n", data.name.c_str(),
-               static_cast<long long>(data.train.count()), context.isa().c_str(), context.threads());
-  watch_interrupts();
-  Progress progress(o.train.epochs);
-  int64_t epoch = 1;
-  double accuracy = 0;
-  TrainWatch watch;
-  watch.stop = interrupted;
-  watch.step = [&](int64_t step, int64_t steps) { progress.step(epoch, step, steps); };
-  watch.epoch = [&](const Epoch &e) {
+  bool resumed() const { return !c_.resume.empty(); }
+
+  void start() {
+    const Description &d = checkpoint_.network.description;
+    const Position &p = training_.position();
+    log_.write({{"event", resumed() ? "resume" : "start"},
+                {"epoch", p.epoch},
+                {"step", p.step},
+                {"epochs", options_.epochs},
+                {"data", data_.name},
+                {"network", describe(d)},
+                {"plugin", context_.isa()},
+                {"threads", context_.threads()}});
+    if (c_.quiet) return;
+    std::fprintf(stderr, "training %s on %s: %lld images, plugin %s, %d threads\n", d.shape().c_str(),
+                 data_.name.c_str(), static_cast<long long>(data_.train.count()), context_.isa().c_str(),
+                 context_.threads());
+    if (resumed())
+      std::fprintf(stderr, "going on with %s: epoch %lld, behind step %lld of %lld\n", c_.resume.c_str(),
+                   static_cast<long long>(p.epoch), static_cast<long long>(p.step),
+                   static_cast<long long>(training_.steps_per_epoch()));
+  }
+
+  void finish_epoch(const Epoch &e) {
+    progress_.epoch(e); // what diverged is seen, too
+    log_.epoch(e);
     check_finite(e);
-    report(o, progress, e);
-    if (!o.save.empty()) save(o.save, network);
-    accuracy = e.test_accuracy;
-    ++epoch;
-    return true;
-  };
-  if (!train(context, network, data, o.train, watch)) {
-    progress.clear();
-    std::fprintf(stderr, "interrupted in epoch %lld; %s\n", static_cast<long long>(epoch),
-                 o.save.empty() || epoch == 1 ? "nothing was saved" : (o.save + " holds the epoch before").c_str());
+    if (c_.json) print(describe(e));
+    accuracy_ = e.test_accuracy;
+    if (c_.save.empty() || (e.epoch % c_.save_every != 0 && e.epoch != options_.epochs)) return;
+    const TrainingState state = training_.state();
+    if (c_.keep > 0) {
+      save(numbered(c_.save, e.epoch), checkpoint_.network, &state);
+      remove_older(c_.save, e.epoch, c_.keep);
+    }
+    save(c_.save, checkpoint_.network, &state);
+  }
+
+  int finish() {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    if (accuracy_ < 0) accuracy_ = evaluate(context_, checkpoint_.network, data_.test).accuracy; // there was none left
+    const Json done = {{"event", "done"},
+                       {"test_accuracy", accuracy_},
+                       {"seconds", seconds},
+                       {"parameters_sha256", sha256(checkpoint_.network)}};
+    log_.write(done);
+    if (c_.json) {
+      print(done);
+      return 0;
+    }
+    const std::string losses = progress_.losses(terminal(stdout).unicode);
+    if (!losses.empty()) std::printf("loss %s\n", losses.c_str());
+    std::printf("test accuracy %.2f%% after %.1f s; SHA-256 of the parameters %s\n", 100 * accuracy_, seconds,
+                done["parameters_sha256"].get<std::string>().c_str());
+    return 0;
+  }
+
+  int stop() {
+    const Position &p = training_.position();
+    const bool kept = !c_.save.empty() && std::isfinite(p.loss);
+    if (kept) {
+      const TrainingState state = training_.state();
+      save(c_.save, checkpoint_.network, &state);
+    }
+    const Json line = {{"event", "interrupted"}, {"epoch", p.epoch}, {"step", p.step}, {"saved", kept}};
+    log_.write(line);
+    if (c_.json) print(line);
+    std::fprintf(stderr, "interrupted in epoch %lld, behind step %lld of %lld; ", static_cast<long long>(p.epoch),
+                 static_cast<long long>(p.step), static_cast<long long>(training_.steps_per_epoch()));
+    if (kept) std::fprintf(stderr, "to go on: lanefold train --resume %s\n", c_.save.c_str());
+    else std::fprintf(stderr, "nothing was saved%s\n", c_.save.empty() ? " (--save FILE)" : ": training diverged");
     return interrupted_exit_code;
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const std::string hash = sha256(network);
-  if (o.json)
-    print({{"event", "done"}, {"test_accuracy", accuracy}, {"seconds", seconds}, {"parameters_sha256", hash}});
-  else
-    std::printf("test accuracy %.2f%% after %.1f s; SHA-256 of the parameters %s\n", 100 * accuracy, seconds,
-                hash.c_str());
-  return 0;
-}
 
-void add_options(CLI::App &app, Options &o) {
-  add_data_option(app, o.data);
-  app.add_option("--hidden", o.hidden, "widths of the hidden layers, commas between them")
-      ->delimiter(',')
-      ->check(whole_number_between(1, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--activation", o.activation, "of the hidden layers")
-      ->check(CLI::IsMember(activation_names()))
-      ->capture_default_str();
-  app.add_option("--alpha", o.alpha, "of elu (default: 1) and leaky-relu (default: 0.01)")
-      ->check(number_between(0, 1e6));
-  app.add_option("--init", o.initializer, "initial weights")
-      ->check(CLI::IsMember(initializer_names()))
-      ->capture_default_str();
-  app.add_option("--batch-norm", o.batch_norm, "batch normalization on every layer, before the activation")
-      ->check(CLI::IsMember(std::vector<std::string>{"on", "off"}))
-      ->capture_default_str();
-  app.add_option("--bn-momentum", o.network.momentum, "share of the running statistics that a step keeps")
-      ->check(number_between(0, 1))
-      ->capture_default_str();
-  app.add_option("--bn-eps", o.network.eps, "added to the variance")
-      ->check(number_between(1e-30, 1e6))
-      ->capture_default_str();
-  app.add_option("--epochs", o.train.epochs, "passes over the training set")
-      ->check(whole_number_between(1, 1000000000))
-      ->capture_default_str();
-  app.add_option("--batch-size", o.train.batch_size, "images a step")
-      ->check(whole_number_between(1, 1 << 24))
-      ->capture_default_str();
-  app.add_option("--learning-rate", o.train.optimizer.learning_rate, "step size")
-      ->check(number_between(0, 1e6, true))
-      ->capture_default_str();
-  app.add_option("--optimizer", o.optimizer, "update rule")
-      ->check(CLI::IsMember(optimizer_names()))
-      ->capture_default_str();
-  app.add_option("--momentum", o.train.optimizer.momentum, "of momentum and nesterov; beta1 of adam")
-      ->check(number_between(0, 0.99999))
-      ->capture_default_str();
-  app.add_option("--seed", o.train.seed, "of weights and shuffling")
-      ->check(whole_number_between(0, INT64_MAX))
-      ->capture_default_str();
-  app.add_option("--save", o.save, "checkpoint (safetensors), written after each epoch")->check(not_empty());
-  app.add_flag("--json", o.json, "one JSON object a line on standard output");
-  add_context_options(app, o.context);
-}
+  TrainCommand &c_;
+  const Context context_;
+  const Dataset data_;
+  Checkpoint checkpoint_;
+  const TrainOptions options_;
+  Training training_;
+  Progress progress_;
+  Log log_;
+  double accuracy_ = -1;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 } // namespace
 
 void add_train(CLI::App &app, Run &run_verb) {
   CLI::App *verb = app.add_subcommand("train", "train a network");
-  const auto options = std::make_shared<Options>();
-  add_options(*verb, *options);
-  verb->callback([=, &run_verb] { run_verb = [=] { return run(*options); }; });
+  const auto command = std::make_shared<TrainCommand>();
+  add_train_options(*verb, *command);
+  verb->footer("Examples:\n"
+               "  lanefold train --data mnist --save model.safetensors\n"
+               "  lanefold train --data mnist --resume model.safetensors --epochs 40\n"
+               "  lanefold train --hidden 100,100,100 --activation selu --init lecun-normal --batch-norm off\n"
+               "  lanefold train --data mnist --optimizer adam --learning-rate 0.001 --schedule cosine --log log.jsonl");
+  verb->callback([=, &run_verb] { run_verb = [=] { return Session(*command).run(); }; });
 }
 
 } // namespace lanefold::trainer

@@ -5,7 +5,6 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <memory>
@@ -56,7 +55,7 @@ int run(const Options &o) {
     std::printf("CPU   %s\ndata  %s\n\n%lld steps of the reference network:\n\n%-12s %7s %10s  %s\n",
                 describe_cpu().c_str(), data.name.c_str(), static_cast<long long>(steps), "plugin", "threads", "time",
                 "SHA-256 of the parameters");
-  auto runs = nlohmann::ordered_json::array();
+  auto runs = Json::array();
   std::set<std::string> hashes;
   for (const std::string &plugin : plugins)
     for (const int threads : o.threads) {
@@ -70,13 +69,13 @@ int run(const Options &o) {
     }
   const bool equal = hashes.size() == 1, as_promised = golden.empty() || (equal && *hashes.begin() == golden);
   if (o.json) {
-    const nlohmann::ordered_json result = {
+    const Json result = {
         {"data", data.name},
         {"steps", steps},
-        {"golden", golden.empty() ? nlohmann::json() : nlohmann::json(golden)},
+        {"golden", golden.empty() ? Json() : Json(golden)},
         {"runs", runs},
         {"equal", equal},
-        {"as_promised", golden.empty() ? nlohmann::json() : nlohmann::json(as_promised)}};
+        {"as_promised", golden.empty() ? Json() : Json(as_promised)}};
     std::printf("%s\n", result.dump(2).c_str());
   } else {
     std::printf("\n%zu runs: %s%s\n", runs.size(), equal ? "the same bits" : "NOT THE SAME BITS",
@@ -101,6 +100,7 @@ void add_verify(CLI::App &app, Run &run_verb) {
       ->check(whole_number_between(1, 4096))
       ->capture_default_str();
   verb->add_flag("--json", o->json, "as JSON");
+  verb->footer("Examples:\n  lanefold verify\n  lanefold verify --data mnist --isa avx2 --threads 1,2");
   verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
 }
 

@@ -128,15 +128,14 @@ void draw_digit(const Glyph &glyph, Stream &random, uint8_t *pixels) {
 }
 
 Images draw_images(const std::vector<std::vector<Glyph>> &glyphs, int64_t first, int64_t count) {
-  Images result{side, side, std::vector<uint8_t>(static_cast<size_t>(count * side * side)),
-                std::vector<uint8_t>(static_cast<size_t>(count))};
+  std::vector<uint8_t> pixels(static_cast<size_t>(count * side * side)), labels(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     Stream random(0, Purpose::digits, static_cast<uint32_t>(first + i));
     const uint32_t digit = random.below(classes);
-    result.labels[static_cast<size_t>(i)] = static_cast<uint8_t>(digit);
-    draw_digit(glyphs[digit][random.below(2)], random, result.pixels.data() + i * side * side);
+    labels[static_cast<size_t>(i)] = static_cast<uint8_t>(digit);
+    draw_digit(glyphs[digit][random.below(2)], random, pixels.data() + i * side * side);
   }
-  return result;
+  return {side, side, Pixels(std::move(pixels)), std::move(labels)};
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 // Reads IDX files (magic, sizes, bytes) and trusts nothing that they say: sizes are checked against what the file can
-// hold before memory is taken, and exactly as much must come out as the header announces.
+// hold before memory is taken, and exactly as much must come out as the header announces.  Pixels that are not
+// compressed are mapped.
 #include "data/dataset.hpp"
 
 #include <zlib.h>
@@ -8,12 +9,22 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <memory>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace lanefold::trainer {
+
+Pixels::Pixels(std::vector<uint8_t> bytes) {
+  const auto owned = std::make_shared<const std::vector<uint8_t>>(std::move(bytes));
+  data_ = owned->data(), size_ = owned->size(), owner_ = owned;
+}
+
 namespace {
 
 constexpr uint32_t labels_magic = 0x00000801, images_magic = 0x00000803;
+constexpr uint64_t header_bytes = 16; // of images
 constexpr uint64_t largest_ratio = 1032; // no deflate stream inflates to more than this many times its size
 
 // A file, inflated on the way if it is gzip-compressed.
@@ -32,6 +43,7 @@ public:
     if (size_ > 0 && named_gzip != (gzdirect(file_.get()) == 0))
       fail(named_gzip ? "is not gzip-compressed, as its name says"
                       : "is gzip-compressed, but its name does not end in .gz");
+    compressed_ = named_gzip;
     most_ = named_gzip ? size_ * largest_ratio : size_;
   }
 
@@ -54,6 +66,25 @@ public:
     fail("does not fit into memory");
   }
 
+  // All that is left, which must be so much; `read` bytes went before.
+  Pixels rest(uint64_t read_before, uint64_t bytes) {
+    if (compressed_) {
+      Pixels result = read(bytes);
+      expect_end();
+      return result;
+    }
+    if (size_ < read_before + bytes) fail_truncated();
+    if (size_ > read_before + bytes) fail_longer();
+    const size_t size = size_;
+    const int file = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    void *map = file < 0 ? MAP_FAILED : mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+    const int error = errno;
+    if (file >= 0) close(file);
+    if (map == MAP_FAILED) fail(std::string("cannot be mapped: ") + std::strerror(error));
+    const std::shared_ptr<const void> owner(map, [size](void *m) { munmap(m, size); });
+    return {owner, static_cast<const uint8_t *>(map) + read_before, bytes};
+  }
+
   uint32_t read_number() {
     const std::vector<uint8_t> b = read(4);
     return uint32_t{b[0]} << 24 | uint32_t{b[1]} << 16 | uint32_t{b[2]} << 8 | b[3];
@@ -63,7 +94,7 @@ public:
     uint8_t extra;
     const int got = gzread(file_.get(), &extra, 1);
     if (got < 0) fail_read();
-    if (got > 0) fail("holds more than its header announces");
+    if (got > 0) fail_longer();
     // zlib ends quietly where gzip's sum and size are cut off, and only remembers it.
     int code = Z_OK;
     gzerror(file_.get(), &code);
@@ -80,6 +111,7 @@ private:
     fail(std::string("broken: ") + (code == Z_ERRNO ? std::strerror(errno) : text));
   }
   [[noreturn]] void fail_truncated() const { fail("ends too early"); }
+  [[noreturn]] void fail_longer() const { fail("holds more than its header announces"); }
 
   struct Close {
     void operator()(gzFile file) const { gzclose(file); }
@@ -87,6 +119,7 @@ private:
   std::filesystem::path path_;
   std::unique_ptr<gzFile_s, Close> file_;
   uint64_t size_ = 0, most_ = 0;
+  bool compressed_ = false;
 };
 
 // folder/part-kind-idxN-ubyte, as published or with a dot, plain or .gz.
@@ -140,15 +173,15 @@ Images read_part(const std::filesystem::path &folder, const std::string &part) {
   result.labels = read_labels(labels, header.count, images_path.string());
   result.rows = static_cast<int64_t>(header.rows);
   result.columns = static_cast<int64_t>(header.columns);
-  result.pixels = images.read(header.count * header.rows * header.columns);
-  images.expect_end();
+  result.pixels = images.rest(header_bytes, header.count * header.rows * header.columns);
   return result;
 }
 
 } // namespace
 
-Dataset read_idx(const std::string &folder) {
+Dataset read_idx(const std::string &folder, Needs needs) {
   if (!std::filesystem::is_directory(folder)) throw DataError(folder + ": no such folder");
+  if (needs == Needs::test) return {folder, {}, read_part(folder, "t10k")};
   Dataset data{folder, read_part(folder, "train"), read_part(folder, "t10k")};
   if (data.train.rows != data.test.rows || data.train.columns != data.test.columns)
     throw DataError(folder + ": training images are " + std::to_string(data.train.rows) + " x " +
@@ -157,6 +190,9 @@ Dataset read_idx(const std::string &folder) {
   return data;
 }
 
-Dataset load(const std::string &folder) { return folder.empty() ? draw_digits() : read_idx(folder); }
+Dataset load(const std::string &folder, Needs needs) {
+  if (folder.empty()) return needs == Needs::test ? draw_digits(0) : draw_digits();
+  return read_idx(folder, needs);
+}
 
 } // namespace lanefold::trainer

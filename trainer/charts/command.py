@@ -1,0 +1,179 @@
+# Curves of a training, and the two commands.
+
+# ---------------------------------------------------------------------------------------------- curves of a training
+
+def number(value):
+    return NAN if value is None else float(value)
+
+
+def read_log(path):
+    """By name of a curve: y by x, in epochs.  Lines that come again, after a resumption, count as they last were."""
+    curves = {name: {} for name in ('step_loss', 'loss', 'test_loss', 'train_accuracy', 'test_accuracy')}
+    with open(path, encoding='utf-8', errors='replace') as file:
+        lines = file.read().split('\n')[:-1]  # what follows the last newline was cut off
+    for at, line in enumerate(lines, 1):
+        try:
+            take(json.loads(line), curves)
+        except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+            raise Problem('%s: line %d is none of a log of `lanefold train --log`' % (path, at)) from None
+    if not curves['step_loss'] and not curves['loss']:
+        raise Problem('%s: holds no step or epoch yet' % path)
+    return {name: sorted(points.items()) for name, points in curves.items()}
+
+
+def take(line, curves):
+    event = line['event']
+    if event == 'step':
+        curves['step_loss'][line['epoch'] - 1 + line['step'] / line['steps']] = number(line['loss'])
+    elif event == 'epoch':
+        for name in ('loss', 'test_loss', 'train_accuracy', 'test_accuracy'):
+            curves[name][line['epoch']] = number(line[name])
+
+
+def curve(axes, points, ink, dash, marker):
+    """What is not finite is a cross at the upper edge.  Answers the last finite point."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    every = max(1, len(xs) // 12)
+    axes.plot(xs, [y if math.isfinite(y) else NAN for y in ys], color=colour(ink), linestyle=DASHES[dash],
+              marker=marker if len(xs) < 400 else None, markersize=4, markevery=every, linewidth=1.5,
+              markeredgecolor=colour('paper'), markeredgewidth=0.5)
+    lost = [x for x, y in points if not math.isfinite(y)]
+    axes.plot(lost, [1] * len(lost), linestyle='none', marker='x', color=colour(ink), markersize=5, clip_on=False,
+              transform=axes.get_xaxis_transform())
+    finite = [(x, y) for x, y in points if math.isfinite(y)]
+    return finite[-1] if finite else None
+
+
+def loss_panel(axes, curves):
+    training = curves['step_loss'] or curves['loss']
+    values = [y for _, y in training + curves['test_loss'] if math.isfinite(y) and y > 0]
+    logarithmic = bool(values) and max(values) > 8 * min(values)
+    if logarithmic:
+        training, test = [[(x, log(y) if math.isfinite(y) else y) for x, y in points]
+                          for points in (training, curves['test_loss'])]
+        low, high = log(min(values)), log(max(values))
+        loss_scale(axes, low - 0.05 * (high - low), high + 0.05 * (high - low))
+    else:
+        test = curves['test_loss']
+        axes.set_ylim(0, 1.08 * max(values, default=1))
+    title(axes, 'Loss' + (', logarithmic' if logarithmic else ''))
+    ends = []
+    for name, points, ink, dash, marker in (('training', training, 'grey', 'solid', None),
+                                            ('test', test, 'blue', 'solid', 'o')):
+        end = curve(axes, points, ink, dash, marker)
+        if end:
+            ends.append(('%s %s' % (name, short(10 ** end[1] if logarithmic else end[1], 3)), ink, *end, False))
+    return ends
+
+
+def loss_scale(axes, low, high):
+    if high - low > 3:
+        power_ticks(axes, low, high)
+    else:
+        loss_ticks(axes, (low, high))
+
+
+def accuracy_panel(axes, curves):
+    axes.set_ylim(*accuracy_bounds([100 * y for name in ('train_accuracy', 'test_accuracy') for _, y in curves[name]]))
+    title(axes, 'Accuracy, %')
+    ends = []
+    for key, name, ink, dash, marker in (('train_accuracy', 'training', 'grey', 'dash', 's'),
+                                         ('test_accuracy', 'test', 'blue', 'solid', 'o')):
+        end = curve(axes, [(x, 100 * y) for x, y in curves[key]], ink, dash, marker)
+        if end:
+            ends.append(('%s %.2f' % (name, end[1]), ink, *end, False))
+    return ends
+
+
+def accuracy_bounds(values):
+    """All of 0 to 100, or the upper part of it where everything is."""
+    lowest = min([v for v in values if math.isfinite(v)] + [100])
+    below = 0 if lowest < 50 else 50 if lowest < 80 else 80 if lowest < 92 else 90
+    return (below if values else 0, 100 + 0.012 * (100 - below))
+
+
+def draw_curves(curves):
+    figure = new_figure(840, 310)
+    last = max(x for points in curves.values() for x, _ in points)
+    for at, panel in enumerate((loss_panel, accuracy_panel)):
+        axes = new_axes(figure, 46 + 418 * at, 42, 524 - 418 * at, 34)
+        axes.set_xlim(0, 1.015 * last)
+        ends = panel(axes, curves)
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=last >= 2))
+        name_x(axes, 'epoch')
+        name_crosses(axes, 'not finite')
+        label_ends(axes, ends)
+    return figure
+
+
+def picture(figure, kind):
+    metadata = {'svg': {'Date': None}, 'pdf': {'CreationDate': None}, 'png': {'Software': None}}[kind]
+    figure.patch.set_visible(True)
+    figure.patch.set_facecolor(colour('paper'))
+    stream = io.BytesIO()
+    figure.savefig(stream, format=kind, dpi=160 if kind == 'png' else 72, metadata=metadata)
+    return stream.getvalue()
+
+
+# ----------------------------------------------------------------------------------------------------- the command
+
+def read_study(path):
+    with open(path, encoding='utf-8') as file:
+        try:
+            report = json.load(file)
+        except ValueError as error:
+            raise Problem('%s: no JSON: %s' % (path, error)) from None
+    if not isinstance(report, dict) or report.get('format') != 'lanefold-study-1':
+        raise Problem('%s: not the JSON of a `lanefold study`' % path)
+    return report
+
+
+def replace(path, content):
+    """All of it or nothing, at once."""
+    target = os.path.realpath(path)
+    temporary = '%s.%d.tmp' % (target, os.getpid())
+    try:
+        with open(temporary, 'wb') as file:
+            file.write(content)
+        os.replace(temporary, target)
+    except BaseException as error:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise Problem('%s: %s' % (path, error.strerror)) from None
+        raise
+
+
+def study(source, target):
+    report = read_study(source)
+    try:
+        text = page(report)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise Problem('%s: not as `lanefold study` writes it: %s: %s' % (source, type(error).__name__, error)) from None
+    replace(target, text.encode('utf-8', 'replace'))
+
+
+def curves(source, target):
+    kind = os.path.splitext(target)[1][1:].lower()
+    if kind not in ('svg', 'png', 'pdf'):
+        raise Problem("%s: a picture's name ends in .svg, .png or .pdf" % target)
+    palette.update((name, light) for name, (light, _) in COLOURS.items())
+    replace(target, picture(draw_curves(read_log(source)), kind))
+
+
+def main(arguments):
+    verbs = {'study': study, 'curves': curves}
+    if len(arguments) != 3 or arguments[0] not in verbs:
+        raise Problem('usage: study STUDY.json STUDY.html | curves LOG PICTURE')
+    settings()
+    verbs[arguments[0]](*arguments[1:])
+
+
+try:
+    main(sys.argv[1:])
+except Problem as problem:
+    sys.exit('lanefold charts: %s' % problem)
+except OSError as error:
+    sys.exit('lanefold charts: %s: %s' % (error.filename, error.strerror))
+except KeyboardInterrupt:
+    sys.exit(130)

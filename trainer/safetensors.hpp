@@ -1,0 +1,66 @@
+// The safetensors format: 8 bytes of header length, a JSON header, the tensors.  Here all of them are of type F32.
+// Nothing in a file is trusted: the header must lie inside the file and be at most 100 MB of JSON that names no key
+// twice; tensors must follow each other in the order of the header, from the header to the end of the file, without hole
+// or overlap; shapes must give as many bytes as the offsets say, and no product may overflow.
+#pragma once
+
+#include <cstdint>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace lanefold::trainer {
+
+// What is wrong with a file of parameters; the message names it.
+class CheckpointError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Tensor {
+  std::string name;
+  std::vector<int64_t> shape;
+  const std::vector<float> *values;
+};
+using Metadata = std::map<std::string, std::string>;
+
+// Replaces the file as a whole or not at all (atomic_file.hpp).  Throws CheckpointError.
+void write_safetensors(const std::string &path, const Metadata &metadata, const std::vector<Tensor> &tensors);
+
+class SafetensorsReader {
+public:
+  // Reads and checks all but the values.  Throws CheckpointError.
+  explicit SafetensorsReader(const std::string &path);
+
+  const Metadata &metadata() const { return metadata_; }
+  const std::string &metadata(const std::string &key) const; // throws if it is not there
+  bool has(const std::string &name) const { return entries_.contains(name); }
+  std::vector<std::string> names() const; // in alphabetical order
+  int64_t elements() const { return elements_; } // of all tensors
+
+  // The values of a tensor that must be there, of this shape.
+  std::vector<float> read(const std::string &name, const std::vector<int64_t> &shape);
+
+  [[noreturn]] void fail(const std::string &what) const { throw CheckpointError(path_ + ": " + what); }
+  void require(bool good, const std::string &what) const {
+    if (!good) fail(what);
+  }
+
+private:
+  struct Entry {
+    std::vector<int64_t> shape;
+    uint64_t begin, end; // bytes from the end of the header
+  };
+  void read_header(const std::string &text);
+
+  std::string path_;
+  std::ifstream file_;
+  uint64_t size_ = 0, data_ = 0; // bytes of the file, and before the tensors
+  int64_t elements_ = 0;
+  Metadata metadata_;
+  std::map<std::string, Entry> entries_;
+};
+
+} // namespace lanefold::trainer
