@@ -68,9 +68,7 @@ public:
 
   void keep_as(const std::string &path) {
     check(fsync(descriptor_) == 0, name_);
-    const int descriptor = descriptor_;
-    descriptor_ = -1;
-    check(close(descriptor) == 0, name_);
+    // Open, and so locked, until it has its name.
     check(rename(name_.c_str(), path.c_str()) == 0, path);
     kept_ = true;
   }

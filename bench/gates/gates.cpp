@@ -49,6 +49,9 @@ int measure(const std::string &isa, const std::string &filter) {
   gemm_gates(gates);
   layer_gates(gates);
   price_gates(gates);
+#ifdef LANEFOLD_WITH_TRAINER
+  trainer_gates(gates);
+#endif
   return gates.printed() > 0 ? 0 : no_gate;
 }
 

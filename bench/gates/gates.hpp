@@ -40,5 +40,6 @@ private:
 void gemm_gates(Gates &gates);
 void layer_gates(Gates &gates);
 void price_gates(Gates &gates);
+void trainer_gates(Gates &gates);
 
 } // namespace lanefold::bench
