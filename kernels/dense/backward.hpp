@@ -64,31 +64,36 @@ inline gemm::Product input_gradient(const lf_dense_backward_args *args, Gradient
 
 // w - rate * dw for a panel of dw that is still in cache, to `updated` and to the packed weights.
 template <class S, int Panel> struct Descend {
-  const float *w, *dw;
+  const float *w;
   float *updated; // NULL: not wanted
   float *packed;  // b_panels[ceil(n/Panel)][k][Panel]; NULL: not wanted
-  int64_t k, ldw, lddw;
+  int64_t k, ldw;
   float rate;
+  bool alone; // nobody else wants dw
 
-  void operator()(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
-    if (updated) step(row, rows, {first, first + columns}, w, updated, ldw);
+  bool takes_c() const { return alone; }
+  // dw: that of rows `row`.. and columns `first`..
+  void operator()(int64_t row, int64_t rows, int64_t first, int64_t columns, const float *dw, int64_t lddw) const {
+    if (updated) step(row, rows, {first, first + columns}, w, updated, ldw, dw - first, lddw);
     if (!packed || k == 0) return;
     for (int64_t j = first, next; j < first + columns; j = next) {
       const int64_t panel = j / Panel * Panel;
       next = smaller(panel + Panel, first + columns);
       float *values = packed + panel * k - panel; // where column 0 of row 0 would lie, were the panel a matrix
-      step(row, rows, {j, next}, values, values, Panel);
+      step(row, rows, {j, next}, values, values, Panel, dw - first, lddw);
     }
   }
 
 private:
-  void step(int64_t row, int64_t rows, Range columns, const float *from, float *to, int64_t stride) const {
+  // dw: where column 0 of row `row` would lie.
+  void step(int64_t row, int64_t rows, Range columns, const float *from, float *to, int64_t stride, const float *dw,
+            int64_t lddw) const {
     using V = typename S::V;
     simd::for_columns<S, 2>(columns.begin, columns.end, [&](const auto &column) {
       for (int64_t i = row; i < row + rows; ++i)
         for (int v = 0; v < std::remove_cvref_t<decltype(column)>::count; ++v)
           column.store(to + i * stride, v,
-                       S::fma(V(-rate), column.load(dw + i * lddw, v), column.load(from + i * stride, v)));
+                       S::fma(V(-rate), column.load(dw + (i - row) * lddw, v), column.load(from + i * stride, v)));
     });
   }
 };
@@ -104,18 +109,18 @@ template <class Tile> lf_status backward(const lf_host *host, const lf_dense_bac
   using Step = Descend<S, Tile::columns>;
   float *packed = args->flags & LF_UPDATE_PACKED ? reinterpret_cast<float *>(args->packed) : nullptr;
   // Products and steps are described before their scratch memory is had: these are references.
-  Step descend{args->w, args->dw, args->updated_w, packed, args->k, args->ldw, dw.ldc, args->learning_rate};
-  gemm::Multiply<Tile, Step &> make_dw(host, dw, dw_plan, descend);
+  const Step descend{args->w, args->updated_w, packed, args->k, args->ldw, args->learning_rate, !args->dw};
+  gemm::Multiply<Tile, Step> make_dw(host, dw, dw_plan, descend);
   gemm::Multiply<Tile, gemm::Leave> make_dx(host, dx, dx_plan);
 
   const int64_t dz_floats = is_dy ? 0 : round_up(m * n, 16);
   const int64_t partial_floats = round_up(norm::Backward<S, activation::Identity>::scratch_floats(m, n), 16);
   const int64_t product_floats = larger(make_dw.scratch_floats(), args->dx ? make_dx.scratch_floats() : 0);
-  const int64_t dw_floats = args->dw ? 0 : round_up(args->k * n, 16);
+  const int64_t dw_floats = args->dw || !make_dw.needs_c() ? 0 : round_up(args->k * n, 16);
   const Scratch scratch(host, dz_floats + dw_floats + partial_floats + product_floats);
   if (!scratch.valid()) return scratch.failure();
   float *dz = scratch.data(), *partial = dz + dz_floats, *panels = partial + partial_floats;
-  if (dw_floats > 0) descend.dw = dw.c = panels + product_floats, dw.ldc = descend.lddw = n;
+  if (dw_floats > 0) dw.c = panels + product_floats, dw.ldc = n;
   activation::with(args->activation, args->alpha,
                    [&](const auto &act) { make_dz<Tile>(host, args, act, dz, partial); });
   if (!is_dy) dw.b.data = dx.a.data = dz;

@@ -12,7 +12,8 @@ struct Leave {
 };
 
 // A Finish is called as finish(row, rows, column, columns), once for each panel of a chunk of C when it is complete, in
-// the task that computed it.  One that only applies an activation names it as Finish::Ending, and has
+// the task that computed it.  One with takes_c() gets a pointer to the panel and its stride too; where takes_c() is true,
+// C is wanted for that alone, and need not be there: a task has memory for a panel of its own.  One that only applies an activation names it as Finish::Ending, and has
 // alpha() and in_place(): then tiles apply it themselves where they can.
 template <class Tile, class Finish>
 const KernelSet<Tile> *ending_kernels(const Finish &finish, Place place_b, const EvenParts &tiles) {
@@ -45,11 +46,22 @@ public:
     if (shares_b_) b_floats_ = round_up(pass_groups_ * plan.group_panels * Tile::columns * pass_depth_, 16);
     if (packs_own_b_ || plan.place_b == Place::in_passing)
       slot_floats_ = round_up(own_panels() * Tile::columns * plan.k_block, 16);
+    if constexpr (requires { finish.takes_c(); })
+      owns_c_ = finish.takes_c() && x_.k <= plan.k_block && !x_.c_by_columns;
+    own_c_ = slot_floats_;
+    if (owns_c_) {
+      const Flight &flight = columns_in_flight<Tile>(tiles_of(smaller(plan_.chunk_rows, larger(1, x_.m))));
+      c_columns_ = round_up(larger(flight.in_place, flight.panels), 16);
+      slot_floats_ += smaller(plan_.chunk_rows, x_.m) * c_columns_;
+    }
     slots_ = slot_floats_ > 0 ? smaller(larger(1, host->threads), pass_groups_ * pass_chunks_) : 0;
   }
 
   // Each part begins at a multiple of 16 floats, so that vector loads do not straddle cache lines.
   int64_t scratch_floats() const { return a_floats_ + b_floats_ + Slots::floats(slots_, slot_floats_); }
+
+  // Whether C must be there.
+  bool needs_c() const { return !owns_c_; }
 
   void run(float *scratch) {
     a_panels_ = scratch;
@@ -151,6 +163,7 @@ private:
     const int64_t at_once = packs_own_b_ ? own_panels() * Tile::columns : end - column;
     const KernelSet<Tile> *ending = ending_kernels<Tile>(finish_, plan_.place_b, tiles);
     const Slots::Slot own(slots);
+    Product mine = x_;
     for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.k_block) {
       const int64_t k = pass.k0 + p;
       const Block block{chunk, row, p, k, smaller(plan_.k_block, pass.depth - p)};
@@ -161,21 +174,36 @@ private:
         const Steps<Tile> steps(plan_.place_b, tiles, columns);
         for (int64_t step = 0, j = 0; step < steps.count(); ++step) {
           const int64_t next = steps.end(step, j);
-          run_step(pass, block, tiles, first + j, next - j,
+          const Product &x = place_c(row, first + j, own.data(), mine);
+          run_step(x, pass, block, tiles, first + j, next - j,
                    packs_own_b_ ? own.data() + in_panels(j, block.kc) : own.data(), completes ? ending : nullptr);
-          if (completes && !ending) finish_(row, rows, first + j, next - j);
+          if (completes && !ending) finish(x, row, rows, first + j, next - j);
           j = next;
         }
       }
     }
   }
 
+  // The product, with the task's own memory in the place of C where that is all that is wanted.
+  const Product &place_c(int64_t row, int64_t column, float *own, Product &mine) const {
+    if (!owns_c_) return x_;
+    mine.ldc = c_columns_;
+    mine.c = own + own_c_ - (row * mine.ldc + column);
+    return mine;
+  }
+
+  void finish(const Product &x, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
+    if constexpr (requires { finish_.takes_c(); })
+      finish_(row, rows, column, columns, x.c + row * x.ldc + column, x.ldc);
+    else finish_(row, rows, column, columns);
+  }
+
   // All tiles of the chunk over the columns of a step.  own: the task's panels of them, packed or to be copied to.
-  void run_step(const Pass &pass, const Block &block, const EvenParts &tiles, int64_t column, int64_t columns,
+  void run_step(const Product &x, const Pass &pass, const Block &block, const EvenParts &tiles, int64_t column, int64_t columns,
                 float *own, const KernelSet<Tile> *ending) const {
     TileArgs t;
     t.kc = block.kc;
-    t.ldc = x_.ldc;
+    t.ldc = x.ldc;
     t.beta = x_.beta;
     t.start = block.k == 0 ? x_.start : Start::carry;
     t.a_line = packs_a_ ? 1 : x_.a.line_stride();
@@ -185,7 +213,7 @@ private:
       t.column_sums = x_.column_sums + (pass.first_chunk + block.chunk) * x_.sums_line + column;
     if constexpr (requires { finish_.alpha(); }) t.alpha = finish_.alpha();
     const float *a_panels = packs_a_ ? a_panel(pass, block.chunk, 0) + block.p * Tile::rows : nullptr;
-    run_tiles<Tile>(x_, t, {tiles, block.row, block.k, a_panels, Tile::rows * pass.depth},
+    run_tiles<Tile>(x, t, {tiles, block.row, block.k, a_panels, Tile::rows * pass.depth},
                     {plan_.place_b, column, columns, copies(plan_.place_b, tiles) ? own : nullptr}, ending);
   }
 
@@ -222,7 +250,8 @@ private:
   const Finish finish_;
   bool packs_a_, shares_b_, packs_own_b_;
   int64_t pass_depth_, pass_groups_, pass_chunks_, chunk_panels_, a_floats_ = 0, b_floats_ = 0;
-  int64_t slots_, slot_floats_ = 0;
+  int64_t slots_, slot_floats_ = 0, own_c_ = 0, c_columns_ = 0; // own_c_: where a slot's part of C begins
+  bool owns_c_ = false;
   float *a_panels_ = nullptr, *b_panels_ = nullptr;
 };
 
