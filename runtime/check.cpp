@@ -111,8 +111,8 @@ void Check::rows(const uint32_t *rows, int64_t m, int64_t count) {
   if (!ok() || sizes_only_ || rows == nullptr) return;
   for (int64_t i = 0; i < m; ++i) {
     if (rows[i] < count) continue;
-    fail(LF_INVALID_ARGUMENT, "rows[%" PRId64 "] is %" PRIu32 ", but must be below count, which is %" PRId64, i, rows[i],
-         count);
+    fail(LF_INVALID_ARGUMENT, "rows[%" PRId64 "] is %" PRIu32 ", but must be below count, which is %" PRId64, i,
+         rows[i], count);
     return;
   }
 }

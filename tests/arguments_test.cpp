@@ -87,28 +87,27 @@ TEST_CASE("gathering finds bad arguments") {
     g.args.y = g.memory.operand(1), g.args.ldy = 4;
   };
   static const uint32_t far[] = {6, 7, 0};
-  check_faults<Args>(
-      lf_gather, prepare,
-      {
-          {"flags", LF_UNSUPPORTED, [](auto &g) { g.args.flags = 1; }},
-          {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 1; }},
-          {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
-          {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
-          {"count is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.count = -1; }},
-          {"divisor is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = 0; }},
-          {"divisor is 65537", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = 65537; }},
-          {"divisor", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = not_a_number; }},
-          {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
-          {"y is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = nullptr; }},
-          {"ldx is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldx = 3; }},
-          {"ldy is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldy = 3; }},
-          {"rows[1] is 7, but must be below count, which is 7", LF_INVALID_ARGUMENT,
-           [](auto &g) { g.args.rows = far; }},
-          {"rows[0] is 6", LF_INVALID_ARGUMENT, [](auto &g) { g.args.count = 0; }},
-          {"m is 8", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 8, g.args.rows = nullptr; }},
-          {"y overlaps x", LF_INVALID_ARGUMENT,
-           [](auto &g) { g.args.x = reinterpret_cast<const uint8_t *>(g.args.y) + 3; }},
-      });
+  check_faults<Args>(lf_gather, prepare,
+                     {
+                         {"flags", LF_UNSUPPORTED, [](auto &g) { g.args.flags = 1; }},
+                         {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 1; }},
+                         {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
+                         {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
+                         {"count is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.count = -1; }},
+                         {"divisor is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = 0; }},
+                         {"divisor is 65537", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = 65537; }},
+                         {"divisor", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = not_a_number; }},
+                         {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+                         {"y is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = nullptr; }},
+                         {"ldx is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldx = 3; }},
+                         {"ldy is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldy = 3; }},
+                         {"rows[1] is 7, but must be below count, which is 7", LF_INVALID_ARGUMENT,
+                          [](auto &g) { g.args.rows = far; }},
+                         {"rows[0] is 6", LF_INVALID_ARGUMENT, [](auto &g) { g.args.count = 0; }},
+                         {"m is 8", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 8, g.args.rows = nullptr; }},
+                         {"y overlaps x", LF_INVALID_ARGUMENT,
+                          [](auto &g) { g.args.x = reinterpret_cast<const uint8_t *>(g.args.y) + 3; }},
+                     });
 }
 
 TEST_CASE("contexts find bad options") {

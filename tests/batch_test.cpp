@@ -13,8 +13,17 @@ TEST_CASE("every byte over every kind of divisor is the correctly rounded quotie
   Random random(81);
   std::vector<uint8_t> bytes(256);
   std::iota(bytes.begin(), bytes.end(), uint8_t{0});
-  std::vector<float> divisors = {1, 2, 3, 254, 255, 256, 65535, 65536, std::nextafter(1.0f, 2.0f),
-                                 std::nextafter(2.0f, 1.0f), std::nextafter(65536.0f, 1.0f)};
+  std::vector<float> divisors = {1,
+                                 2,
+                                 3,
+                                 254,
+                                 255,
+                                 256,
+                                 65535,
+                                 65536,
+                                 std::nextafter(1.0f, 2.0f),
+                                 std::nextafter(2.0f, 1.0f),
+                                 std::nextafter(65536.0f, 1.0f)};
   for (int i = 0; i < 2000; ++i) divisors.push_back(std::exp2(random.uniform(0, 16)));
   std::vector<float> y(256);
   int64_t wrong = 0;

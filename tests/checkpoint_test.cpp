@@ -357,8 +357,7 @@ TEST_CASE("a description of the network that makes no sense is refused") {
     parts.check_layer_refused("bn_eps", eps);
   for (const Json &momentum : {Json(-0.1), Json(1.1), Json(1e60), Json("0.9"), Json(nullptr)})
     parts.check_layer_refused("bn_momentum", momentum);
-  for (const Json &alpha : {Json(-1), Json(1e60), Json("1"), Json(nullptr)})
-    parts.check_layer_refused("alpha", alpha);
+  for (const Json &alpha : {Json(-1), Json(1e60), Json("1"), Json(nullptr)}) parts.check_layer_refused("alpha", alpha);
   for (const Json &batch_norm : {Json("true"), Json("hidden"), Json(true), Json(1), Json(nullptr)})
     parts.check_layer_refused("batch_norm", batch_norm);
   for (const Json &init : {Json("zeros"), Json(1), Json(nullptr)}) parts.check_layer_refused("init", init);
@@ -372,8 +371,8 @@ TEST_CASE("shapes and offsets that are not whole numbers, or whose products over
     parts.check_change_refused([&](Json &h) { h["layers.1.w"]["shape"] = shape; }, "not whole");
   for (const Json &offsets : {Json{0.0, 80.0}, Json{0, 1e300}, Json{-1e300, 80}})
     parts.check_change_refused([&](Json &h) { h["layers.0.w"]["data_offsets"] = offsets; }, "not whole");
-  for (const Json &shape :
-       {Json{int64_t{1} << 31, int64_t{1} << 31}, Json{int64_t{1} << 62, 1}, Json{int64_t{1} << 32, int64_t{1} << 32, 3}})
+  for (const Json &shape : {Json{int64_t{1} << 31, int64_t{1} << 31}, Json{int64_t{1} << 62, 1},
+                            Json{int64_t{1} << 32, int64_t{1} << 32, 3}})
     parts.check_change_refused([&](Json &h) { h["layers.1.w"]["shape"] = shape; }, "layers.1.w");
 }
 

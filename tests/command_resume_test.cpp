@@ -20,7 +20,8 @@ Words resume(const Place &place, Words more = {}) {
 
 } // namespace
 
-TEST_CASE("Ctrl-C ends training with 130 after the step, saved, and resuming ends in the bits of one never interrupted") {
+TEST_CASE(
+    "Ctrl-C ends training with 130 after the step, saved, and resuming ends in the bits of one never interrupted") {
   for (const int signal : {SIGINT, SIGTERM}) {
     CAPTURE(signal);
     const Place place;
@@ -80,8 +81,8 @@ TEST_CASE("a second Ctrl-C ends the process at once, by the signal") {
 
 TEST_CASE("killed again and again and resumed each time, a training ends in the same bits") {
   const Place place;
-  const Words options = {"--epochs", "60", "--optimizer", "momentum", "--learning-rate", "0.02", "--weight-decay", "0.01",
-                         "--json", "--quiet"};
+  const Words options = {"--epochs",       "60",   "--optimizer", "momentum", "--learning-rate", "0.02",
+                         "--weight-decay", "0.01", "--json",      "--quiet"};
   const std::string expected = hash_of(run(place.train(options)));
   Words first = options;
   first.insert(first.end(), {"--save", place.model});
@@ -165,7 +166,8 @@ TEST_CASE("checkpoints are written every so many epochs and at the end, and so m
 
 TEST_CASE("training that diverges is an error, and the last good checkpoint stays") {
   const Place place;
-  const Result result = run(place.train({"--learning-rate", "1e6", "--batch-norm", "off", "--epochs", "5", "--save", place.model}));
+  const Result result =
+      run(place.train({"--learning-rate", "1e6", "--batch-norm", "off", "--epochs", "5", "--save", place.model}));
   CHECK(result.exit_code == 2);
   CHECK(contains(result.err, "diverged"));
   if (std::filesystem::exists(place.model)) read_checkpoint(place.model); // whole, if there was a good epoch

@@ -24,8 +24,9 @@ TEST_CASE("an unknown option is refused, and the options are listed") {
 TEST_CASE("an unknown value is refused, and the valid ones are listed") {
   check_refused({"train", "--activation", "sine"},
                 {"sine", "identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic"});
-  check_refused({"train", "--init", "zeros"}, {"zeros", "he-truncated", "he-normal", "he-uniform", "xavier-normal", "xavier-uniform", "xavier-tanh-normal",
-                 "xavier-tanh-uniform", "lecun-normal"});
+  check_refused({"train", "--init", "zeros"},
+                {"zeros", "he-truncated", "he-normal", "he-uniform", "xavier-normal", "xavier-uniform",
+                 "xavier-tanh-normal", "xavier-tanh-uniform", "lecun-normal"});
   check_refused({"train", "--fan", "inn"}, {"'inn'", "did you mean 'in'?", "avg", "out"});
   check_refused({"train", "--schedule", "cosin"}, {"did you mean 'cosine'?", "constant", "step"});
   check_refused({"train", "--activation", "leaky"}, {"did you mean 'leaky-relu'?"});
@@ -254,7 +255,8 @@ TEST_CASE("options reach the network and the training") {
 TEST_CASE("a network file gives the network that flags give, and does not go with them") {
   const Place place;
   const std::string file = place.models / "network.json";
-  const std::string by_flags = place.make_model({"--activation", "selu", "--init", "lecun-normal", "--batch-norm", "hidden"});
+  const std::string by_flags =
+      place.make_model({"--activation", "selu", "--init", "lecun-normal", "--batch-norm", "hidden"});
   const std::string saved = read_file(place.model);
   write_file(file, R"({"defaults": {"activation": "selu", "init": "lecun-normal", "batch_norm": "hidden"},
                        "layers": [{"units": 20}, {"units": 15}, {"units": 10}]})");

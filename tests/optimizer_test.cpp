@@ -4,7 +4,8 @@
 using namespace lanefold;
 using namespace lanefold::test;
 
-TEST_CASE("each optimizer follows its formula for ten steps, with and without decay, on any length and number of threads") {
+TEST_CASE(
+    "each optimizer follows its formula for ten steps, with and without decay, on any length and number of threads") {
   const Context one = context(1), three = context(3);
   Random random(51);
   for (int32_t optimizer = 0; optimizer < LF_OPTIMIZER_COUNT; ++optimizer)

@@ -187,10 +187,14 @@ TEST_CASE("initial weights have mean 0, the variance of their initializer and fa
     double scale; // variance = scale / fan
     const char *usual_fan;
   };
-  const Case cases[] = {{"he-truncated", 2 * 1.3 * 0.7737413, "in"}, {"he-normal", 2, "in"},
-                        {"he-uniform", 2, "in"},                     {"xavier-normal", 1, "avg"},
-                        {"xavier-uniform", 1, "avg"},                {"xavier-tanh-normal", 16, "avg"},
-                        {"xavier-tanh-uniform", 16, "avg"},          {"lecun-normal", 1, "in"}};
+  const Case cases[] = {{"he-truncated", 2 * 1.3 * 0.7737413, "in"},
+                        {"he-normal", 2, "in"},
+                        {"he-uniform", 2, "in"},
+                        {"xavier-normal", 1, "avg"},
+                        {"xavier-uniform", 1, "avg"},
+                        {"xavier-tanh-normal", 16, "avg"},
+                        {"xavier-tanh-uniform", 16, "avg"},
+                        {"lecun-normal", 1, "in"}};
   CHECK(std::size(cases) == initializer_names().size());
   for (const Case &c : cases) {
     const std::string name = c.name;

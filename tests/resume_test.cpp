@@ -183,11 +183,13 @@ TEST_CASE("numbered checkpoints are kept up to their number, and nothing else is
   CHECK(numbered(path, 3) == folder / "model.epoch-3.safetensors");
   CHECK(numbered("model", 12) == "model.epoch-12");
   for (const int64_t epoch : {1, 2, 3, 9, 10, 11, 12}) write_file(numbered(path, epoch), "x");
-  const std::vector<std::string> others = {"model.safetensors", "model.epoch-.safetensors", "model.epoch-1x.safetensors",
-                                           "model.epoch-01.safetensors", "other.epoch-1.safetensors", "model.epoch-1"};
+  const std::vector<std::string> others = {"model.safetensors",          "model.epoch-.safetensors",
+                                           "model.epoch-1x.safetensors", "model.epoch-01.safetensors",
+                                           "other.epoch-1.safetensors",  "model.epoch-1"};
   for (const std::string &name : others) write_file(folder / name, "x");
   remove_older(path, 11, 2);
   for (const std::string &name : others) CHECK(std::filesystem::exists(folder / name));
-  for (const int64_t epoch : {10, 11, 12}) CHECK(std::filesystem::exists(numbered(path, epoch))); // 12: of a later training
+  for (const int64_t epoch : {10, 11, 12})
+    CHECK(std::filesystem::exists(numbered(path, epoch))); // 12: of a later training
   for (const int64_t epoch : {1, 2, 3, 9}) CHECK_FALSE(std::filesystem::exists(numbered(path, epoch)));
 }

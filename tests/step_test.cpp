@@ -42,8 +42,7 @@ struct Parameter {
 // A network in double; it starts as a copy.
 class Reference {
 public:
-  explicit Reference(Network &network)
-      : description_(network.description), passes_(description_.layers.size()) {
+  explicit Reference(Network &network) : description_(network.description), passes_(description_.layers.size()) {
     network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &values) {
       Doubles start(shape.size() == 2 ? shape[0] : 1, shape.back());
       start.values.assign(values.begin(), values.end());
@@ -128,8 +127,9 @@ private:
     const Moments used = training ? moments(pass.z, j) : Moments{mean, variance};
     const double keep = description_.layers[static_cast<size_t>(i)].bn_momentum, scale = at(i, "gamma").value(0, j);
     for (int64_t r = 0; r < pass.z.rows; ++r)
-      pass.u(r, j) =
-          scale * (pass.z(r, j) - used.mean) / std::sqrt(used.variance + description_.layers[static_cast<size_t>(i)].bn_eps) + at(i, "beta").value(0, j);
+      pass.u(r, j) = scale * (pass.z(r, j) - used.mean) /
+                         std::sqrt(used.variance + description_.layers[static_cast<size_t>(i)].bn_eps) +
+                     at(i, "beta").value(0, j);
     if (!training) return;
     mean = keep * mean + (1 - keep) * used.mean;
     variance = keep * variance + (1 - keep) * used.variance;
@@ -139,7 +139,8 @@ private:
   void normalize_backward(int64_t i, int64_t j, Doubles &dy) {
     const Doubles &z = passes_[static_cast<size_t>(i)].z;
     const Moments batch = moments(z, j);
-    const double deviation = std::sqrt(batch.variance + description_.layers[static_cast<size_t>(i)].bn_eps), scale = at(i, "gamma").value(0, j);
+    const double deviation = std::sqrt(batch.variance + description_.layers[static_cast<size_t>(i)].bn_eps),
+                 scale = at(i, "gamma").value(0, j);
     const auto m = static_cast<double>(z.rows);
     double dgamma = 0, dvariance = 0, dmean = 0, centred = 0;
     for (int64_t r = 0; r < z.rows; ++r) {

@@ -25,7 +25,8 @@ public:
     slave_ = open(name_.c_str(), O_RDWR | O_NOCTTY); // so that the last writer's end is none for us
     reader_ = std::thread([this] {
       char bytes[4096];
-      for (ssize_t count; (count = read(master_, bytes, sizeof bytes)) > 0;) text_.append(bytes, static_cast<size_t>(count));
+      for (ssize_t count; (count = read(master_, bytes, sizeof bytes)) > 0;)
+        text_.append(bytes, static_cast<size_t>(count));
     });
   }
   ~Pseudoterminal() { text(); }
@@ -90,11 +91,13 @@ TEST_CASE("where standard error is no terminal, there is one line an epoch on it
 TEST_CASE("on a terminal a line with step, loss, accuracy, samples and time left is rewritten in place") {
   const Place place;
   Result result;
-  const std::string text = on_terminal(place.train({"--epochs", "2"}), {"TERM=xterm", "NO_COLOR=", "LC_ALL=C.UTF-8"}, result);
+  const std::string text =
+      on_terminal(place.train({"--epochs", "2"}), {"TERM=xterm", "NO_COLOR=", "LC_ALL=C.UTF-8"}, result);
   CAPTURE(text);
   CHECK(result.exit_code == 0);
   CHECK(count(text, "\r") > 2);
-  for (const char *part : {"epoch 1/2", "step 6/6", "loss ", "accuracy ", "samples/s", "s left", "\033[36m", "epoch   2 of 2"})
+  for (const char *part :
+       {"epoch 1/2", "step 6/6", "loss ", "accuracy ", "samples/s", "s left", "\033[36m", "epoch   2 of 2"})
     CHECK(contains(text, part));
 }
 
@@ -137,11 +140,14 @@ TEST_CASE("the log is JSON lines: the start, parts of epochs, epochs, the end; r
   }
   CHECK(sum / 6 == doctest::Approx(log[7]["loss"].get<double>()));
   CHECK(log[1]["learning_rate"] == 0.1);
-  REQUIRE(run({"train", "--data", place.data.path(), "--resume", place.model, "--epochs", "4", "--log", path}).exit_code == 0);
+  REQUIRE(
+      run({"train", "--data", place.data.path(), "--resume", place.model, "--epochs", "4", "--log", path}).exit_code ==
+      0);
   log = lines();
   CHECK(log.size() == 1 + 4 * 7 + 3);
   CHECK(log[1 + 3 * 7 + 1]["event"] == "resume");
-  check_refused(place.train({"--log", place.models / "no/such/log"}), {place.models / "no/such/log", "cannot be written"});
+  check_refused(place.train({"--log", place.models / "no/such/log"}),
+                {place.models / "no/such/log", "cannot be written"});
 }
 
 TEST_CASE("plot draws a log in characters, and says what is wrong with one") {
@@ -164,7 +170,8 @@ TEST_CASE("plot draws a log in characters, and says what is wrong with one") {
   check_refused({"plot", path}, {path, "no step or epoch"});
   check_refused({"plot", place.models / "none"}, {place.models / "none", "no such file"});
   check_refused({"plot", path, "-o", "picture.jpeg"}, {"picture.jpeg", ".svg"});
-  write_file(path, "{\"event\":\"epoch\",\"epoch\":1,\"loss\":null,\"train_accuracy\":0.1,\"test_loss\":null,\"test_accuracy\":0.1}\n");
+  write_file(path, "{\"event\":\"epoch\",\"epoch\":1,\"loss\":null,\"train_accuracy\":0.1,\"test_loss\":null,\"test_"
+                   "accuracy\":0.1}\n");
   CHECK(run({"plot", path}).exit_code == 0); // it diverged
 }
 
@@ -224,8 +231,8 @@ TEST_CASE("completion offers verbs, options, words, and files where a file may s
 TEST_CASE("bash completes by the script that is installed") {
   const std::string command = std::getenv("LANEFOLD_COMMAND");
   const TemporaryFolder folder;
-  const std::string script = "source " + std::string(LANEFOLD_SOURCE) + "/trainer/completion.bash\n" +
-                             "COMP_WORDS=('" + command + "' train --optimizer n); COMP_CWORD=3; _lanefold\n" +
+  const std::string script = "source " + std::string(LANEFOLD_SOURCE) + "/trainer/completion.bash\n" + "COMP_WORDS=('" +
+                             command + "' train --optimizer n); COMP_CWORD=3; _lanefold\n" +
                              "printf '%s.' \"${COMPREPLY[@]}\" > '" + (folder / "out") + "'\n";
   write_file(folder / "script", script);
   REQUIRE(std::system(("bash '" + (folder / "script") + "'").c_str()) == 0);
@@ -236,7 +243,8 @@ TEST_CASE("the study measures, judges every claim, and tells how to get the char
   if (std::string(std::getenv("LANEFOLD_ISA")) == "portable") return; // minutes of software fma
   const Place place;
   write_idx(place.data, make_images(1000, 6, 1), make_images(100, 6, 2));
-  const Result result = run({"study", "--data", place.data.path(), "-o", place.models.path(), "--epochs", "1"}, {"LANEFOLD_PYTHON=/nowhere/python"});
+  const Result result = run({"study", "--data", place.data.path(), "-o", place.models.path(), "--epochs", "1"},
+                            {"LANEFOLD_PYTHON=/nowhere/python"});
   CAPTURE(result.err);
   REQUIRE(result.exit_code == 0);
   const Json report = Json::parse(read_file(place.models / "study.json"));
@@ -255,7 +263,8 @@ TEST_CASE("the study measures, judges every claim, and tells how to get the char
   CHECK(contains(result.err, "apt install python3-matplotlib"));
   CHECK(contains(result.err, "lanefold study --charts " + (place.models / "study.json")));
   CHECK_FALSE(std::filesystem::exists(place.models / "study.html"));
-  check_refused({"study", "--data", place.data.path(), "-o", place.models / "none"}, {"none/study.json", "cannot be written"});
+  check_refused({"study", "--data", place.data.path(), "-o", place.models / "none"},
+                {"none/study.json", "cannot be written"});
   check_refused({"study", "--charts", place.models / "none.json"}, {"no such file"});
   write_idx(place.data, make_images(100, 6, 1), make_images(100, 6, 2));
   check_refused({"study", "--data", place.data.path(), "-o", place.models.path()}, {"1000 training images"});

@@ -38,12 +38,13 @@ class NewFile {
 public:
   explicit NewFile(const std::string &path) {
     // Who removes what is left over has it locked for a moment; what it took in that moment is made again.
-    for (struct stat state {}; state.st_nlink == 0;) {
+    for (struct stat state{}; state.st_nlink == 0;) {
       if (descriptor_ >= 0) close(descriptor_);
       name_ = path + unfinished + std::string(random_letters, 'X');
       descriptor_ = mkostemp(name_.data(), O_CLOEXEC);
       check(descriptor_ >= 0, path);
-      while (flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {}
+      while (flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+      }
       if (fstat(descriptor_, &state) != 0) state.st_nlink = 1; // a file system that cannot tell
     }
     const mode_t mask = umask(0);

@@ -18,29 +18,29 @@ constexpr const char *format = "lanefold-2", *generator_name = "philox4x32-10";
 Json describe(const TrainingState &state) {
   const TrainOptions &o = state.options;
   const Position &p = state.position;
-  return {{"epochs", o.epochs},
-          {"batch_size", o.batch_size},
-          {"optimizer",
-           {{"kind", optimizer_names()[static_cast<size_t>(o.optimizer.kind)]},
-            {"learning_rate", shortest(o.optimizer.learning_rate)},
-            {"momentum", shortest(o.optimizer.momentum)},
-            {"beta2", shortest(o.optimizer.beta2)},
-            {"eps", shortest(o.optimizer.eps)},
-            {"weight_decay", shortest(o.optimizer.weight_decay)}}},
-          {"schedule",
-           {{"kind", o.schedule.kind},
-            {"warm_up", o.schedule.warm_up},
-            {"step_every", o.schedule.step_every},
-            {"step_factor", shortest(o.schedule.step_factor)}}},
-          {"position",
-           {{"epoch", p.epoch}, {"step", p.step}, {"loss", p.loss}, {"hits", p.hits}, {"samples", p.samples}}},
-          // Counter-based: the order of an epoch's samples is a function of these.
-          {"generator",
-           {{"name", generator_name},
-            {"seed", o.seed},
-            {"purpose", static_cast<int64_t>(Purpose::shuffle)},
-            {"index", p.epoch}}},
-          {"data_sha256", state.data_sha256}};
+  return {
+      {"epochs", o.epochs},
+      {"batch_size", o.batch_size},
+      {"optimizer",
+       {{"kind", optimizer_names()[static_cast<size_t>(o.optimizer.kind)]},
+        {"learning_rate", shortest(o.optimizer.learning_rate)},
+        {"momentum", shortest(o.optimizer.momentum)},
+        {"beta2", shortest(o.optimizer.beta2)},
+        {"eps", shortest(o.optimizer.eps)},
+        {"weight_decay", shortest(o.optimizer.weight_decay)}}},
+      {"schedule",
+       {{"kind", o.schedule.kind},
+        {"warm_up", o.schedule.warm_up},
+        {"step_every", o.schedule.step_every},
+        {"step_factor", shortest(o.schedule.step_factor)}}},
+      {"position", {{"epoch", p.epoch}, {"step", p.step}, {"loss", p.loss}, {"hits", p.hits}, {"samples", p.samples}}},
+      // Counter-based: the order of an epoch's samples is a function of these.
+      {"generator",
+       {{"name", generator_name},
+        {"seed", o.seed},
+        {"purpose", static_cast<int64_t>(Purpose::shuffle)},
+        {"index", p.epoch}}},
+      {"data_sha256", state.data_sha256}};
 }
 
 TrainingState read_training(const Json &json) {
@@ -153,7 +153,8 @@ Checkpoint read_checkpoint(const std::string &path) {
     check_size(reader, description);
     Checkpoint checkpoint{Network(description), {}};
     if (reader.metadata().contains("training")) {
-      checkpoint.training = read_training(parse_strictly(reader.metadata("training"), "the description of the training"));
+      checkpoint.training =
+          read_training(parse_strictly(reader.metadata("training"), "the description of the training"));
       reader.require(version == numeric_version, "is a training of numeric version " + version + ", not " +
                                                      numeric_version + ": it would not go on bit for bit");
     }

@@ -26,7 +26,7 @@ struct Description {
 
   int64_t outputs() const { return layers.back().units; }
   int64_t inputs(size_t layer) const { return layer == 0 ? features : layers[layer - 1].units; }
-  bool batch_norm() const; // on any layer
+  bool batch_norm() const;   // on any layer
   std::string shape() const; // "784-300-100-10"
 };
 

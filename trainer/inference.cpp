@@ -56,8 +56,7 @@ const float *Inference::logits(const float *x, int64_t m) {
   return x;
 }
 
-int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,
-             int64_t k) {
+int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k) {
   int64_t count = 0;
   auto a = args<lf_top_k_hits_args>();
   a.m = m, a.n = n, a.k = k;

@@ -16,10 +16,14 @@ struct Kind {
   Shape shape;
 };
 constexpr Kind kinds[] = {
-    {"he-truncated", 2, "in", Shape::truncated},      {"he-normal", 2, "in", Shape::normal},
-    {"he-uniform", 2, "in", Shape::uniform},          {"xavier-normal", 1, "avg", Shape::normal},
-    {"xavier-uniform", 1, "avg", Shape::uniform},     {"xavier-tanh-normal", 16, "avg", Shape::normal},
-    {"xavier-tanh-uniform", 16, "avg", Shape::uniform}, {"lecun-normal", 1, "in", Shape::normal},
+    {"he-truncated", 2, "in", Shape::truncated},
+    {"he-normal", 2, "in", Shape::normal},
+    {"he-uniform", 2, "in", Shape::uniform},
+    {"xavier-normal", 1, "avg", Shape::normal},
+    {"xavier-uniform", 1, "avg", Shape::uniform},
+    {"xavier-tanh-normal", 16, "avg", Shape::normal},
+    {"xavier-tanh-uniform", 16, "avg", Shape::uniform},
+    {"lecun-normal", 1, "in", Shape::normal},
 };
 
 constexpr double widened = 1.3; // the variance before it is cut, as TensorFlow's variance_scaling_initializer has it

@@ -14,7 +14,8 @@ size_t mistakes(const std::string &a, const std::string &b) {
   for (size_t i = 1; i <= a.size(); ++i)
     for (size_t j = 1; j <= b.size(); ++j) {
       d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   return d[a.size()][b.size()];
 }
@@ -48,8 +49,8 @@ std::string nearest(const std::string &word, const std::vector<std::string> &kno
   if (word.size() > longest) return best;
   for (const std::string &candidate : known) {
     // A beginning is near, however much is missing or too much.
-    const bool begun = std::min(word.size(), candidate.size()) >= 2 &&
-                       (candidate.starts_with(word) || word.starts_with(candidate));
+    const bool begun =
+        std::min(word.size(), candidate.size()) >= 2 && (candidate.starts_with(word) || word.starts_with(candidate));
     const size_t count = begun ? 1 : mistakes(word, candidate);
     if (count < std::min(least, candidate.size())) least = count, best = candidate;
   }

@@ -99,8 +99,8 @@ void SafetensorsReader::read_header(const std::string &text) {
     entries_[name] = {shape, offset - bytes, offset};
   }
   elements_ = static_cast<int64_t>(offset / sizeof(float));
-  require(size_ == data_ + offset, "is " + std::to_string(size_) + " bytes long, but should be " +
-                                       std::to_string(data_ + offset));
+  require(size_ == data_ + offset,
+          "is " + std::to_string(size_) + " bytes long, but should be " + std::to_string(data_ + offset));
 }
 
 const std::string &SafetensorsReader::metadata(const std::string &key) const {

@@ -37,7 +37,7 @@ public:
   const Metadata &metadata() const { return metadata_; }
   const std::string &metadata(const std::string &key) const; // throws if it is not there
   bool has(const std::string &name) const { return entries_.contains(name); }
-  std::vector<std::string> names() const; // in alphabetical order
+  std::vector<std::string> names() const;        // in alphabetical order
   int64_t elements() const { return elements_; } // of all tensors
 
   // The values of a tensor that must be there, of this shape.

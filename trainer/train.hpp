@@ -28,7 +28,7 @@ struct Position {
 struct TrainingState {
   TrainOptions options;
   Position position;
-  std::string data_sha256;                           // of the training images; "" if nobody asked
+  std::string data_sha256;                            // of the training images; "" if nobody asked
   std::map<std::string, std::vector<float>> memories; // of the optimizer, as TrainingStep::visit names them
 };
 
@@ -46,9 +46,9 @@ struct Epoch {
 };
 
 struct TrainWatch {
-  std::function<bool()> stop;                // asked after each step; true ends the training
+  std::function<bool()> stop; // asked after each step; true ends the training
   std::function<void(const StepFigures &)> step;
-  std::function<bool(const Epoch &)> epoch;  // after each whole epoch; false ends it
+  std::function<bool(const Epoch &)> epoch; // after each whole epoch; false ends it
 };
 
 class Training {

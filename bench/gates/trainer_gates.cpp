@@ -103,7 +103,8 @@ private:
     gzFile file = gzopen(path.c_str(), compressed_ ? "wb6" : "wbT");
     bool good = file != nullptr;
     for (const uint32_t number : header)
-      for (int shift = 24; good && shift >= 0; shift -= 8) good = gzputc(file, static_cast<int>(number >> shift & 255)) >= 0;
+      for (int shift = 24; good && shift >= 0; shift -= 8)
+        good = gzputc(file, static_cast<int>(number >> shift & 255)) >= 0;
     good = good && gzwrite(file, bytes, static_cast<unsigned>(size)) == static_cast<int>(size);
     if (file) good = gzclose(file) == Z_OK && good;
     if (!good) throw std::runtime_error(path + ": cannot be written");
@@ -125,9 +126,10 @@ void loading_gates(Gates &gates, const Dataset &data) {
 } // namespace
 
 void trainer_gates(Gates &gates) {
-  const bool wanted = gates.wanted("trainer/epoch-over-peak/threads:1") || gates.wanted("trainer/epoch-over-peak/threads:2") ||
-                      gates.wanted("trainer/evaluation-seconds/threads:1") || gates.wanted("trainer/load-gzip-seconds") ||
-                      gates.wanted("trainer/load-mapped-seconds");
+  const bool wanted = gates.wanted("trainer/epoch-over-peak/threads:1") ||
+                      gates.wanted("trainer/epoch-over-peak/threads:2") ||
+                      gates.wanted("trainer/evaluation-seconds/threads:1") ||
+                      gates.wanted("trainer/load-gzip-seconds") || gates.wanted("trainer/load-mapped-seconds");
   if (!wanted) return;
   const char *folder = std::getenv("LANEFOLD_DATA");
   const Dataset data = load(folder ? folder : "");

@@ -20,7 +20,8 @@ typedef struct lf_optimizer_step_args {
   uint32_t struct_size;
   uint32_t flags;    /* 0 */
   int32_t optimizer; /* LF_SGD and so on */
-  float weight_decay; /* >= 0, finite: each step begins with w *= 1 - rate * weight_decay (Loshchilov and Hutter 2019) */
+  float
+      weight_decay; /* >= 0, finite: each step begins with w *= 1 - rate * weight_decay (Loshchilov and Hutter 2019) */
   int64_t n;
   float *w;            /* n, updated */
   const float *g;      /* n: the gradient */

@@ -40,8 +40,7 @@ template <class S> void convert(const uint8_t *x, float *y, int64_t n, float div
 template <class S> lf_status gather(const lf_host *host, const lf_gather_args *args) {
   const lf_gather_args &a = *args;
   const auto row = [&](int64_t i) { return a.x + (a.rows ? static_cast<int64_t>(a.rows[i]) : i) * a.ldx; };
-  const int64_t pieces =
-      larger(1, smaller(smaller(most_tasks(host->threads), a.m), a.m * a.n / least_elements));
+  const int64_t pieces = larger(1, smaller(smaller(most_tasks(host->threads), a.m), a.m * a.n / least_elements));
   for_each_task(host, pieces, [&](int64_t index) {
     const Range rows = piece(a.m, 1, pieces, index);
     for (int64_t i = rows.begin; i < smaller(rows.end, rows.begin + rows_ahead); ++i) prefetch(row(i), a.n);

@@ -199,8 +199,8 @@ private:
   }
 
   // All tiles of the chunk over the columns of a step.  own: the task's panels of them, packed or to be copied to.
-  void run_step(const Product &x, const Pass &pass, const Block &block, const EvenParts &tiles, int64_t column, int64_t columns,
-                float *own, const KernelSet<Tile> *ending) const {
+  void run_step(const Product &x, const Pass &pass, const Block &block, const EvenParts &tiles, int64_t column,
+                int64_t columns, float *own, const KernelSet<Tile> *ending) const {
     TileArgs t;
     t.kc = block.kc;
     t.ldc = x.ldc;

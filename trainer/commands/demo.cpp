@@ -41,7 +41,8 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
     check_finite(e);
     progress.epoch(e);
     const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const bool another_fits = spent / static_cast<double>(e.epoch) * static_cast<double>(e.epoch + 1) < seconds_for_training;
+    const bool another_fits =
+        spent / static_cast<double>(e.epoch) * static_cast<double>(e.epoch + 1) < seconds_for_training;
     if (!another_fits && e.epoch < o.epochs)
       std::printf("This CPU is slow at it: the demo stops here, to keep to a minute.\n");
     return another_fits;
@@ -86,9 +87,9 @@ bool prove_folding(const Context &context, Network &network, const Images &image
 }
 
 void print_costs(const Context &context, int64_t batch_size) {
-  const std::vector<Costs> rows =
-      measure_costs(context, batch_size,
-                    {{"dense", false, LF_IDENTITY}, {"+ELU", false, LF_ELU}, {"+BN", true, LF_IDENTITY}, {"+BN+ELU", true, LF_ELU}});
+  const std::vector<Costs> rows = measure_costs(
+      context, batch_size,
+      {{"dense", false, LF_IDENTITY}, {"+ELU", false, LF_ELU}, {"+BN", true, LF_IDENTITY}, {"+BN+ELU", true, LF_ELU}});
   std::printf("\nNanoseconds a sample, 784-300-100-10, batch %lld, %d threads; in brackets: times dense alone\n\n",
               static_cast<long long>(batch_size), context.threads());
   std::printf("           training forward               inference\n");

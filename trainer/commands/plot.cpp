@@ -109,7 +109,9 @@ void add_plot(CLI::App &app, Run &run_verb) {
   verb->add_option("--width", o->width, "characters; 0: as the terminal has, at most 100")
       ->check(whole_number_between(0, 1000))
       ->capture_default_str();
-  verb->add_option("--height", o->height, "lines of a chart")->check(whole_number_between(2, 200))->capture_default_str();
+  verb->add_option("--height", o->height, "lines of a chart")
+      ->check(whole_number_between(2, 200))
+      ->capture_default_str();
   verb->footer("Examples:\n"
                "  lanefold train --data mnist --log log.jsonl\n"
                "  lanefold plot log.jsonl\n"

@@ -16,8 +16,9 @@ std::string text_of(const char *format, double value) {
 }
 
 std::string rate_of(double samples) {
-  return samples >= 1e6 ? text_of("%.2fM", samples / 1e6) : samples >= 1e4 ? text_of("%.0fk", samples / 1e3)
-                                                                           : text_of("%.0f", samples);
+  return samples >= 1e6   ? text_of("%.2fM", samples / 1e6)
+         : samples >= 1e4 ? text_of("%.0fk", samples / 1e3)
+                          : text_of("%.0f", samples);
 }
 
 std::string duration(double seconds) {
@@ -63,14 +64,14 @@ void Progress::step(const StepFigures &f) {
 
 // Cut to the terminal's width: a longer one could not be rewritten.
 std::string Progress::line(const StepFigures &f, double seconds) const {
-  const double left = seconds / static_cast<double>(done_) *
-                      static_cast<double>((epochs_ - f.epoch) * f.steps + f.steps - f.step);
+  const double left =
+      seconds / static_cast<double>(done_) * static_cast<double>((epochs_ - f.epoch) * f.steps + f.steps - f.step);
   const auto part = static_cast<double>(part_samples_);
   char text[256];
   std::snprintf(text, sizeof text, "  step %*lld/%lld  loss %.4f  accuracy %.2f%%  %s samples/s  %s left",
                 static_cast<int>(std::to_string(f.steps).size()), wide(f.step), wide(f.steps), loss_ / part,
-                100 * static_cast<double>(part_hits_) / part,
-                rate_of(static_cast<double>(samples_) / seconds).c_str(), duration(left).c_str());
+                100 * static_cast<double>(part_hits_) / part, rate_of(static_cast<double>(samples_) / seconds).c_str(),
+                duration(left).c_str());
   const std::string head = "epoch " + std::to_string(f.epoch) + "/" + std::to_string(epochs_) + " ";
   const int room = terminal_.width - 1, bar_width = 12;
   const double share = static_cast<double>(f.step) / static_cast<double>(f.steps);
@@ -129,12 +130,9 @@ void Log::step(const StepFigures &f) {
 void Log::epoch(const Epoch &figures) { write(describe(figures)); }
 
 Json describe(const Epoch &e) {
-  return {{"event", "epoch"},
-          {"epoch", e.epoch},
-          {"loss", e.loss},
-          {"train_accuracy", e.train_accuracy},
-          {"test_loss", e.test_loss},
-          {"test_accuracy", e.test_accuracy},
+  return {{"event", "epoch"},         {"epoch", e.epoch},
+          {"loss", e.loss},           {"train_accuracy", e.train_accuracy},
+          {"test_loss", e.test_loss}, {"test_accuracy", e.test_accuracy},
           {"seconds", e.seconds}};
 }
 

@@ -61,7 +61,9 @@ private:
   std::string title_;
 };
 
-std::string join(const std::string &folder, const char *name) { return (std::filesystem::path(folder) / name).string(); }
+std::string join(const std::string &folder, const char *name) {
+  return (std::filesystem::path(folder) / name).string();
+}
 
 void write(const std::string &path, const std::string &text) {
   try {
@@ -102,7 +104,8 @@ void print_signals(const Json &report) {
 
 void print_learning(const Json &report) {
   std::printf("\nTest accuracy after %lld epochs at learning rate 0.01\n%-12s %10s %10s %10s %10s\n",
-              static_cast<long long>(report["learning"]["epochs"].get<int64_t>()), "", "2 hidden", "+BN", "10 hidden", "+BN");
+              static_cast<long long>(report["learning"]["epochs"].get<int64_t>()), "", "2 hidden", "+BN", "10 hidden",
+              "+BN");
   for (const study::Subject &s : study::subjects()) {
     std::string row;
     for (const Json &one : report["learning"]["cases"]) {
@@ -147,8 +150,8 @@ void print_costs(const Json &report) {
 void print_claims(const Json &report) {
   std::printf("\nThe claims of the notes, on %s\n", report["data"].get<std::string>().c_str());
   for (const Json &claim : report["claims"])
-    std::printf("%-15s%s\n%15s%s\n", claim["verdict"].get<std::string>().c_str(), claim["claim"].get<std::string>().c_str(),
-                "", claim["measured"].get<std::string>().c_str());
+    std::printf("%-15s%s\n%15s%s\n", claim["verdict"].get<std::string>().c_str(),
+                claim["claim"].get<std::string>().c_str(), "", claim["measured"].get<std::string>().c_str());
 }
 
 Json measure(const Options &o) {
@@ -160,14 +163,12 @@ Json measure(const Options &o) {
     std::fprintf(stderr, "studying %s: plugin %s, %d threads; this takes minutes\n", data.name.c_str(),
                  context.isa().c_str(), context.threads());
   watch_interrupts();
-  const study::Setting setting{context, data, o.seed, o.epochs, interrupted, [&](const std::string &text) { notes.note(text); }};
+  const study::Setting setting{context,  data,        o.seed,
+                               o.epochs, interrupted, [&](const std::string &text) { notes.note(text); }};
   const auto start = std::chrono::steady_clock::now();
-  Json report = {{"format", "lanefold-study-1"},
-                 {"data", data.name},
-                 {"cpu", describe_cpu()},
-                 {"plugin", context.isa()},
-                 {"threads", context.threads()},
-                 {"seed", o.seed}};
+  Json report = {{"format", "lanefold-study-1"}, {"data", data.name},
+                 {"cpu", describe_cpu()},        {"plugin", context.isa()},
+                 {"threads", context.threads()}, {"seed", o.seed}};
   int number = 0;
   for (const Part &part : parts) {
     notes.title(std::to_string(++number) + " of " + std::to_string(std::size(parts)) + "  " + part.title);
@@ -176,7 +177,9 @@ Json measure(const Options &o) {
   }
   report["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Json claims = study::claims(report);
-  for (Json &claim : claims) claim["data"] = claim["study"] == "signals_at_start" || claim["study"] == "costs" ? Json("random samples") : report["data"];
+  for (Json &claim : claims)
+    claim["data"] =
+        claim["study"] == "signals_at_start" || claim["study"] == "costs" ? Json("random samples") : report["data"];
   report["claims"] = claims;
   return report;
 }
@@ -216,8 +219,11 @@ void add_study(CLI::App &app, Run &run_verb) {
   CLI::App *verb = app.add_subcommand("study", "the claims about vanishing gradients, measured: a report");
   const auto o = std::make_shared<Options>();
   add_data_option(*verb, o->data);
-  verb->add_option("-o,--output", o->output, "folder for study.json and study.html")->check(not_empty())->capture_default_str();
-  verb->add_option("--charts", o->charts, "only draw study.html beside this study.json, which is there")->check(not_empty());
+  verb->add_option("-o,--output", o->output, "folder for study.json and study.html")
+      ->check(not_empty())
+      ->capture_default_str();
+  verb->add_option("--charts", o->charts, "only draw study.html beside this study.json, which is there")
+      ->check(not_empty());
   verb->add_option("--epochs", o->epochs, "of each training of the third study")
       ->check(whole_number_between(1, 1000))
       ->capture_default_str();

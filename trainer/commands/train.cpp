@@ -148,11 +148,12 @@ void add_train(CLI::App &app, Run &run_verb) {
   CLI::App *verb = app.add_subcommand("train", "train a network");
   const auto command = std::make_shared<TrainCommand>();
   add_train_options(*verb, *command);
-  verb->footer("Examples:\n"
-               "  lanefold train --data mnist --save model.safetensors\n"
-               "  lanefold train --data mnist --resume model.safetensors --epochs 40\n"
-               "  lanefold train --hidden 100,100,100 --activation selu --init lecun-normal --batch-norm off\n"
-               "  lanefold train --data mnist --optimizer adam --learning-rate 0.001 --schedule cosine --log log.jsonl");
+  verb->footer(
+      "Examples:\n"
+      "  lanefold train --data mnist --save model.safetensors\n"
+      "  lanefold train --data mnist --resume model.safetensors --epochs 40\n"
+      "  lanefold train --hidden 100,100,100 --activation selu --init lecun-normal --batch-norm off\n"
+      "  lanefold train --data mnist --optimizer adam --learning-rate 0.001 --schedule cosine --log log.jsonl");
   verb->callback([=, &run_verb] { run_verb = [=] { return Session(*command).run(); }; });
 }
 

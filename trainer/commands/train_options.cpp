@@ -13,7 +13,7 @@
 namespace lanefold::trainer {
 namespace {
 
-constexpr const char *network_flags[] = {"--hidden", "--activation",  "--alpha", "--init",
+constexpr const char *network_flags[] = {"--hidden", "--activation", "--alpha",       "--init",
                                          "--fan",    "--batch-norm", "--bn-momentum", "--bn-eps"};
 
 bool given(const TrainCommand &command, const char *option) { return command.verb->count(option) > 0; }
@@ -36,7 +36,8 @@ void add_network_options(CLI::App &app, TrainCommand &c) {
                  "inputs, outputs or their mean: what the variance of initial weights is divided by; "
                  "default: avg for xavier, in for the others")
       ->check(one_of(fan_names()));
-  app.add_option("--batch-norm", c.batch_norm, "batch normalization before the activation: on every layer, or hidden ones")
+  app.add_option("--batch-norm", c.batch_norm,
+                 "batch normalization before the activation: on every layer, or hidden ones")
       ->check(one_of(switch_names()))
       ->capture_default_str();
   app.add_option("--bn-momentum", c.layer.bn_momentum, "share of the running statistics that a step keeps")
@@ -67,8 +68,7 @@ void add_optimizer_options(CLI::App &app, TrainCommand &c) {
       ->check(number_between(0, 0.99999))
       ->capture_default_str();
   app.add_option("--beta2", o.beta2, "of adam")->check(number_between(0, 0.99999))->capture_default_str();
-  app.add_option("--weight-decay", o.weight_decay,
-                 "each step first multiplies the weights by 1 - learning rate x this")
+  app.add_option("--weight-decay", o.weight_decay, "each step first multiplies the weights by 1 - learning rate x this")
       ->check(number_between(0, 1e6))
       ->capture_default_str();
   app.add_option("--schedule", s.kind, "of the learning rate over the epochs")
@@ -124,8 +124,8 @@ Checkpoint resume(TrainCommand &c, const Dataset &data) {
     throw UsageError(data.name + ": these are not the training images of " + c.resume);
   if (given(c, "--epochs")) state.options.epochs = c.train.epochs;
   if (!c.quiet && state.position.epoch > state.options.epochs)
-    std::fprintf(stderr, "%s has %lld epochs behind it: there is nothing left to train (--epochs N)\n", c.resume.c_str(),
-                 static_cast<long long>(state.position.epoch - 1));
+    std::fprintf(stderr, "%s has %lld epochs behind it: there is nothing left to train (--epochs N)\n",
+                 c.resume.c_str(), static_cast<long long>(state.position.epoch - 1));
   return checkpoint;
 }
 
@@ -136,17 +136,20 @@ void add_train_options(CLI::App &app, TrainCommand &c) {
   add_data_option(app, c.data);
   add_network_options(app, c);
   add_optimizer_options(app, c);
-  app.add_option("--save", c.save, "checkpoint (safetensors), written as training goes on; default with --resume: that file")
+  app.add_option("--save", c.save,
+                 "checkpoint (safetensors), written as training goes on; default with --resume: that file")
       ->check(not_empty());
   app.add_option("--save-every", c.save_every, "epochs from one checkpoint to the next; the last epoch has one anyway")
       ->check(whole_number_between(1, 1000000000))
       ->capture_default_str();
-  app.add_option("--keep", c.keep,
-                 "so many checkpoints of past epochs are kept beside it, as NAME.epoch-N.safetensors; older ones are removed")
+  app.add_option(
+         "--keep", c.keep,
+         "so many checkpoints of past epochs are kept beside it, as NAME.epoch-N.safetensors; older ones are removed")
       ->check(whole_number_between(0, 1000000000))
       ->capture_default_str();
-  app.add_option("--resume", c.resume, "go on with the training that this checkpoint holds, bit for bit; network and "
-                                       "training options are its own, data is given again")
+  app.add_option("--resume", c.resume,
+                 "go on with the training that this checkpoint holds, bit for bit; network and "
+                 "training options are its own, data is given again")
       ->check(not_empty());
   app.add_option("--log", c.log, "file of JSON lines, for `lanefold plot`; with --resume it is continued")
       ->check(not_empty());

@@ -70,12 +70,8 @@ int run(const Options &o) {
   const bool equal = hashes.size() == 1, as_promised = golden.empty() || (equal && *hashes.begin() == golden);
   if (o.json) {
     const Json result = {
-        {"data", data.name},
-        {"steps", steps},
-        {"golden", golden.empty() ? Json() : Json(golden)},
-        {"runs", runs},
-        {"equal", equal},
-        {"as_promised", golden.empty() ? Json() : Json(as_promised)}};
+        {"data", data.name}, {"steps", steps}, {"golden", golden.empty() ? Json() : Json(golden)},
+        {"runs", runs},      {"equal", equal}, {"as_promised", golden.empty() ? Json() : Json(as_promised)}};
     std::printf("%s\n", result.dump(2).c_str());
   } else {
     std::printf("\n%zu runs: %s%s\n", runs.size(), equal ? "the same bits" : "NOT THE SAME BITS",

@@ -24,7 +24,7 @@ Pixels::Pixels(std::vector<uint8_t> bytes) {
 namespace {
 
 constexpr uint32_t labels_magic = 0x00000801, images_magic = 0x00000803;
-constexpr uint64_t header_bytes = 16; // of images
+constexpr uint64_t header_bytes = 16;    // of images
 constexpr uint64_t largest_ratio = 1032; // no deflate stream inflates to more than this many times its size
 
 // A file, inflated on the way if it is gzip-compressed.

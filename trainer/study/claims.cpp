@@ -59,10 +59,13 @@ Finding variances_agree(const Json &studies) {
     const Json &one = start(studies, s.initializer.c_str(), s.activation.c_str());
     const bool stays = one.at("outputs") == "stay" && one.at("gradients") == "stay";
     (stays ? good : bad)
-        .push_back(s.activation + (stays ? "" : " (outputs x " + power(number(one.at("output_change"))) + ", gradients x " +
+        .push_back(s.activation + (stays ? ""
+                                         : " (outputs x " + power(number(one.at("output_change"))) + ", gradients x " +
                                                power(number(one.at("gradient_change"))) + ")"));
   }
-  return {bad.empty() ? holds : good.empty() ? does_not_hold : in_part,
+  return {bad.empty()    ? holds
+          : good.empty() ? does_not_hold
+                         : in_part,
           "20 layers, each activation with the initializer meant for it: within a factor of 100 for " + list(good) +
               (bad.empty() ? "" : "; not for " + list(bad))};
 }
@@ -91,13 +94,16 @@ Finding comes_back(const Json &studies) {
                  after = number(one.at("at").back().at("gradient_change"));
     const double change = std::max(before / after, after / before);
     if (one.at("at").back().at("gradients") != "stay" || !(change < 10))
-      moved.push_back(one.at("activation").get<std::string>() + " (x " + power(before) + " became x " + power(after) + ")");
+      moved.push_back(one.at("activation").get<std::string>() + " (x " + power(before) + " became x " + power(after) +
+                      ")");
     if (change > most) most = change;
   }
   return {moved.empty() ? does_not_hold : holds,
-          moved.empty() ? "in one epoch without normalization no activation whose gradients began well moved by a factor of 10 "
-                          "(at most " + text("%.1f", most) + ")"
-                        : "without normalization, after one epoch: " + list(moved)};
+          moved.empty()
+              ? "in one epoch without normalization no activation whose gradients began well moved by a factor of 10 "
+                "(at most " +
+                    text("%.1f", most) + ")"
+              : "without normalization, after one epoch: " + list(moved)};
 }
 
 Finding saturating_usable(const Json &studies) {
@@ -106,7 +112,8 @@ Finding saturating_usable(const Json &studies) {
   for (const char *activation : {"tanh", "logistic"}) {
     const double off = accuracy(studies, "deep", activation, false), on = accuracy(studies, "deep", activation, true);
     better += on > off + 0.005;
-    numbers += (numbers.empty() ? "" : "; ") + std::string(activation) + " " + percent(off) + " without, " + percent(on) + " with";
+    numbers += (numbers.empty() ? "" : "; ") + std::string(activation) + " " + percent(off) + " without, " +
+               percent(on) + " with";
   }
   return {better == 2 ? holds : better == 1 ? in_part : does_not_hold, "10 hidden layers, test accuracy: " + numbers};
 }
@@ -134,9 +141,9 @@ std::string numbers(const std::vector<double> &values) {
 Finding insensitive(const Json &studies) {
   const Json &sweep = studies.at("sensitivity").at("gains");
   const auto off = usable(sweep, "gain", false), on = usable(sweep, "gain", true);
-  return {on.size() > off.size() ? holds : does_not_hold,
-          "initial weights times " + numbers(on) + " learn within 2 points of the best with it, times " + numbers(off) +
-              " without"};
+  return {on.size() > off.size() ? holds : does_not_hold, "initial weights times " + numbers(on) +
+                                                              " learn within 2 points of the best with it, times " +
+                                                              numbers(off) + " without"};
 }
 
 Finding larger_rates(const Json &studies) {
@@ -158,11 +165,14 @@ Finding order(const Json &studies) {
   };
   const auto words = [&](const char *shape) {
     std::vector<std::string> parts;
-    for (const std::string &name : sorted(shape)) parts.push_back(name + " " + percent(accuracy(studies, shape, name, false)));
+    for (const std::string &name : sorted(shape))
+      parts.push_back(name + " " + percent(accuracy(studies, shape, name, false)));
     return std::string(shape) + ": " + list(parts);
   };
   const int right = (sorted("shallow") == claimed) + (sorted("deep") == claimed);
-  return {right == 2 ? holds : right == 1 ? in_part : does_not_hold,
+  return {right == 2   ? holds
+          : right == 1 ? in_part
+                       : does_not_hold,
           "test accuracy without normalization, " + words("shallow") + "; " + words("deep")};
 }
 
@@ -180,7 +190,10 @@ Finding elu_faster(const Json &studies) {
     parts += (parts.empty() ? "" : "; ") + std::string(bn ? "with" : "without") + " normalization ELU " +
              text("%.3f", first_loss("elu", bn)) + ", ReLU " + text("%.3f", first_loss("relu", bn));
   }
-  return {faster == 2 ? holds : faster == 1 ? in_part : does_not_hold, "10 hidden layers, loss of the first epoch: " + parts};
+  return {faster == 2   ? holds
+          : faster == 1 ? in_part
+                        : does_not_hold,
+          "10 hidden layers, loss of the first epoch: " + parts};
 }
 
 // A cost that is claimed: it "holds" beyond 5%, which is more than two runs differ by.
@@ -203,10 +216,10 @@ Finding bn_slows_steps(const Json &studies) {
 Finding bn_slows_prediction(const Json &studies) {
   const double unfused = cost(studies, "+BN+ELU", "prediction_unfused_nanoseconds") /
                          cost(studies, "+ELU", "prediction_unfused_nanoseconds");
-  return cost_claim(cost(studies, "+BN+ELU", "prediction_folded_nanoseconds") /
-                        cost(studies, "+ELU", "prediction_folded_nanoseconds"),
-                    "prediction with normalization against without, folded (as calls of their own: " +
-                        text("%.2f", unfused) + ")");
+  return cost_claim(
+      cost(studies, "+BN+ELU", "prediction_folded_nanoseconds") /
+          cost(studies, "+ELU", "prediction_folded_nanoseconds"),
+      "prediction with normalization against without, folded (as calls of their own: " + text("%.2f", unfused) + ")");
 }
 
 Finding little_when_shallow(const Json &studies) {
@@ -225,10 +238,13 @@ struct Claim {
   Finding (*judge)(const Json &studies);
 };
 constexpr Claim all[] = {
-    {"Weights drawn so that variance in and out agree keep signals and gradients alive.", "signals_at_start", variances_agree},
-    {"For tanh, the deviation of the weights is 4 times that for the logistic function.", "signals_at_start", tanh_form},
+    {"Weights drawn so that variance in and out agree keep signals and gradients alive.", "signals_at_start",
+     variances_agree},
+    {"For tanh, the deviation of the weights is 4 times that for the logistic function.", "signals_at_start",
+     tanh_form},
     {"Behind a logistic function gradients vanish.", "signals_at_start", logistic_vanishes},
-    {"Good initial weights do not keep gradients from vanishing or exploding later in training.", "signals_in_training", comes_back},
+    {"Good initial weights do not keep gradients from vanishing or exploding later in training.", "signals_in_training",
+     comes_back},
     {"Batch normalization makes even saturating activations usable.", "learning", saturating_usable},
     {"ELU > leaky ReLU > ReLU > tanh > logistic.", "learning", order},
     {"ELU learns faster than ReLU.", "learning", elu_faster},
@@ -246,7 +262,8 @@ Json claims(const Json &studies) {
   Json result = Json::array();
   for (const Claim &claim : all) {
     const Finding finding = claim.judge(studies);
-    result.push_back({{"claim", claim.text}, {"verdict", finding.verdict}, {"measured", finding.measured}, {"study", claim.study}});
+    result.push_back(
+        {{"claim", claim.text}, {"verdict", finding.verdict}, {"measured", finding.measured}, {"study", claim.study}});
   }
   return result;
 }

@@ -15,10 +15,19 @@ namespace lanefold::trainer {
 namespace {
 
 constexpr int64_t features = 784;
-enum Way { training_unfused, training_fused, inference_unfused, inference_fused, inference_folded, whole_step, single, ways };
+enum Way {
+  training_unfused,
+  training_fused,
+  inference_unfused,
+  inference_fused,
+  inference_folded,
+  whole_step,
+  single,
+  ways
+};
 constexpr int most_rounds = 101, least_rounds = 3;
 constexpr double seconds_for_rounds = 8; // a slow CPU takes fewer
-constexpr int64_t single_samples = 100; // one after the other, in a round
+constexpr int64_t single_samples = 100;  // one after the other, in a round
 
 // One network and its buffers.
 class Subject {

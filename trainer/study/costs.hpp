@@ -19,7 +19,7 @@ struct CostCase {
 // Lower quartiles over interleaved rounds.
 struct Costs {
   CostCase of;
-  double training_unfused, training_fused;                    // forward passes, seconds a sample
+  double training_unfused, training_fused;                     // forward passes, seconds a sample
   double inference_unfused, inference_fused, inference_folded; // seconds a sample
   double step;                                                 // a whole training step, seconds
   double single;                                               // one sample, folded, seconds

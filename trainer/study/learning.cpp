@@ -25,16 +25,15 @@ Json curves(const std::vector<Epoch> &epochs) {
 // Where a training ended.
 Json outcome(const std::vector<Epoch> &epochs) {
   const Epoch &last = epochs.back();
-  return {{"diverged", !last.finite},
-          {"loss", number(last.loss)},
-          {"test_accuracy", last.test_accuracy}};
+  return {{"diverged", !last.finite}, {"loss", number(last.loss)}, {"test_accuracy", last.test_accuracy}};
 }
 
 } // namespace
 
 const std::vector<Subject> &subjects() {
-  static const std::vector<Subject> all = {{"elu", "he-truncated"},  {"selu", "lecun-normal"}, {"leaky-relu", "he-truncated"},
-                                           {"relu", "he-truncated"}, {"tanh", "xavier-normal"}, {"logistic", "xavier-normal"}};
+  static const std::vector<Subject> all = {{"elu", "he-truncated"},        {"selu", "lecun-normal"},
+                                           {"leaky-relu", "he-truncated"}, {"relu", "he-truncated"},
+                                           {"tanh", "xavier-normal"},      {"logistic", "xavier-normal"}};
   return all;
 }
 
@@ -88,8 +87,11 @@ Json learning(const Setting &setting) {
         setting.note(std::string(shape.name) + ", " + subject.activation + (batch_norm ? ", batch normalization" : ""));
         const Description d =
             network_of(subject, setting.data.train.features(), shape.hidden, batch_norm ? "on" : "off");
-        Json one = {{"shape", shape.name}, {"network", d.shape()}, {"activation", subject.activation},
-                    {"init", subject.initializer}, {"batch_norm", batch_norm}};
+        Json one = {{"shape", shape.name},
+                    {"network", d.shape()},
+                    {"activation", subject.activation},
+                    {"init", subject.initializer},
+                    {"batch_norm", batch_norm}};
         one.update(curves(epochs_of(setting, d, usual_rate, setting.epochs)));
         cases.push_back(one);
       }
@@ -100,7 +102,8 @@ Json learning(const Setting &setting) {
 Json sensitivity(const Setting &setting) {
   Json rates = Json::array(), gains = Json::array();
   for (const bool batch_norm : {false, true}) {
-    const Description d = network_of(subjects().front(), setting.data.train.features(), {300, 100}, batch_norm ? "on" : "off");
+    const Description d =
+        network_of(subjects().front(), setting.data.train.features(), {300, 100}, batch_norm ? "on" : "off");
     for (const float rate : {0.001f, 0.01f, 0.1f, 1.0f, 10.0f}) {
       setting.note("learning rate " + Json(shortest(rate)).dump() + (batch_norm ? ", batch normalization" : ""));
       Json one = {{"learning_rate", shortest(rate)}, {"batch_norm", batch_norm}};
@@ -114,8 +117,9 @@ Json sensitivity(const Setting &setting) {
       gains.push_back(one);
     }
   }
-  return {{"network", "784-300-100-10"}, {"activation", "elu"}, {"epochs", sensitivity_epochs},
-          {"gain_learning_rate", shortest(10 * usual_rate)}, {"learning_rates", rates}, {"gains", gains}};
+  return {{"network", "784-300-100-10"},  {"activation", "elu"},
+          {"epochs", sensitivity_epochs}, {"gain_learning_rate", shortest(10 * usual_rate)},
+          {"learning_rates", rates},      {"gains", gains}};
 }
 
 } // namespace lanefold::trainer::study

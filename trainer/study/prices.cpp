@@ -26,7 +26,10 @@ Json costs(const Setting &setting) {
                      {"prediction_fused_nanoseconds", 1e9 * c.inference_fused},
                      {"prediction_folded_nanoseconds", 1e9 * c.inference_folded},
                      {"single_prediction_folded_microseconds", 1e6 * c.single}});
-  return {{"network", "784-300-100-10"}, {"batch_size", batch_size}, {"threads", setting.context.threads()}, {"cases", cases}};
+  return {{"network", "784-300-100-10"},
+          {"batch_size", batch_size},
+          {"threads", setting.context.threads()},
+          {"cases", cases}};
 }
 
 } // namespace lanefold::trainer::study

@@ -41,12 +41,9 @@ Json finite(const std::vector<double> &values) {
 // Outputs change from the first layer to the last one, gradients on the way back.
 Json describe(const Variances &v) {
   const double outputs = v.outputs.back() / v.outputs.front(), gradients = v.gradients.front() / v.gradients.back();
-  return {{"output_variance", finite(v.outputs)},
-          {"gradient_variance", finite(v.gradients)},
-          {"output_change", finite({outputs})[0]},
-          {"gradient_change", finite({gradients})[0]},
-          {"outputs", verdict(outputs)},
-          {"gradients", verdict(gradients)}};
+  return {{"output_variance", finite(v.outputs)},  {"gradient_variance", finite(v.gradients)},
+          {"output_change", finite({outputs})[0]}, {"gradient_change", finite({gradients})[0]},
+          {"outputs", verdict(outputs)},           {"gradients", verdict(gradients)}};
 }
 
 // One backward pass from random samples and labels, whose step changes nothing.
@@ -80,8 +77,8 @@ double dead_share(const std::vector<float> &y, int64_t samples) {
 constexpr int64_t marks[] = {1, 10, 100, 300}; // steps after which variances are taken
 
 Json in_training(const Setting &setting, const Subject &subject, bool batch_norm) {
-  const Description description = network_of(subject, setting.data.train.features(),
-                                             std::vector<int64_t>(depth, width), batch_norm ? "on" : "off");
+  const Description description =
+      network_of(subject, setting.data.train.features(), std::vector<int64_t>(depth, width), batch_norm ? "on" : "off");
   TrainOptions options;
   options.epochs = 1;
   options.seed = setting.seed;
@@ -119,12 +116,14 @@ Json signals_at_start(const Setting &setting) {
       Variances mean;
       for (int64_t draw = 0; draw < draws; ++draw) {
         if (setting.interrupted()) throw Interrupted();
-        const Description d = network_of({subject.activation, initializer}, width, std::vector<int64_t>(depth, width), "off");
+        const Description d =
+            network_of({subject.activation, initializer}, width, std::vector<int64_t>(depth, width), "off");
         const Variances v = at_start(setting, d, setting.seed + static_cast<uint64_t>(draw));
         for (size_t i = 0; i < depth; ++i)
           mean.outputs[i] += v.outputs[i] / draws, mean.gradients[i] += v.gradients[i] / draws;
       }
-      Json one = {{"init", initializer}, {"activation", subject.activation}, {"meant", initializer == subject.initializer}};
+      Json one = {
+          {"init", initializer}, {"activation", subject.activation}, {"meant", initializer == subject.initializer}};
       one.update(describe(mean));
       cases.push_back(one);
     }
