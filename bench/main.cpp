@@ -18,6 +18,7 @@ int main(int argc, char **argv) {
     add_dense(subjects);
     add_activation(subjects);
     add_norm(subjects);
+    add_batch(subjects);
     add_step(subjects);
   } catch (const lanefold::Error &error) {
     std::fprintf(stderr, "lanefold-bench: %s\n", error.what());

@@ -64,6 +64,7 @@ void add_gemm(const std::vector<Subject> &subjects);
 void add_dense(const std::vector<Subject> &subjects);
 void add_activation(const std::vector<Subject> &subjects);
 void add_norm(const std::vector<Subject> &subjects);
+void add_batch(const std::vector<Subject> &subjects);
 void add_step(const std::vector<Subject> &subjects);
 
 } // namespace lanefold::bench
