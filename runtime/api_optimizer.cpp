@@ -14,8 +14,9 @@ bool check_arguments(Check &check, lf_optimizer_step_args &args) {
   check.sizes({{"n", args.n}});
   check.value("learning_rate", args.learning_rate, args.learning_rate >= 0 && std::isfinite(args.learning_rate),
               "at least 0 and finite");
-  check.value("weight_decay", args.weight_decay, args.weight_decay >= 0 && std::isfinite(args.weight_decay),
-              "at least 0 and finite");
+  check.value("weight_decay", args.weight_decay,
+              args.weight_decay >= 0 && std::isfinite(args.learning_rate * args.weight_decay),
+              "at least 0 and finite, times learning_rate too");
   if (has_v) check.value("momentum", args.momentum, args.momentum >= 0 && args.momentum < 1, "at least 0 and below 1");
   if (adam) {
     check.value("beta2", args.beta2, args.beta2 >= 0 && args.beta2 < 1, "at least 0 and below 1");

@@ -61,6 +61,7 @@ TEST_CASE("optimizers find bad arguments") {
           {"optimizer is 4, which is none of: LF_SGD", LF_UNSUPPORTED, [](auto &g) { g.args.optimizer = 4; }},
           {"weight_decay is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weight_decay = -1; }},
           {"weight_decay", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weight_decay = not_a_number; }},
+          {"weight_decay", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = g.args.weight_decay = 1e30f; }},
           {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
           {"learning_rate is -0.1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = -0.1f; }},
           {"learning_rate", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = not_a_number; }},

@@ -8,6 +8,7 @@
 
 #include <bit>
 #include <csignal>
+#include <cstring>
 #include <functional>
 
 #include <sys/resource.h>
@@ -143,18 +144,62 @@ TEST_CASE("a network comes back bit for bit, with and without batch normalizatio
 }
 
 TEST_CASE("values that no training gives are refused, and the tensor is named") {
-  const TemporaryFolder folder;
-  const auto refused = [&](Network &network, const std::string &tensor) {
-    save(folder / "model", network);
-    CHECK_THROWS_WITH_AS(read_checkpoint(folder / "model"), doctest::Contains(tensor.c_str()), CheckpointError);
+  const Parts parts;
+  const auto refused = [&](const std::string &tensor, float value) {
+    std::string data = parts.data;
+    const auto at = parts.header[tensor]["data_offsets"][0].get<size_t>();
+    std::memcpy(data.data() + at, &value, sizeof value);
+    const std::string text = parts.header.dump();
+    parts.check_refused(with_length(text.size(), text + data), tensor);
   };
-  Network not_a_number = make_network(true), infinite = make_network(true), negative = make_network(true);
-  not_a_number.layers[0].w[3] = NAN;
-  infinite.layers[1].beta[0] = INFINITY;
+  refused("layers.0.w", NAN);
+  refused("layers.1.beta", INFINITY);
+  refused("layers.1.running_var", -5);
+}
+
+TEST_CASE("values that no reader would take are not saved, and the old file stays") {
+  const TemporaryFolder folder;
+  Network good = make_network(true);
+  save(folder / "model", good);
+  const std::string old = read_file(folder / "model");
+  const auto refused = [&](Network network, const std::string &tensor) {
+    CHECK(contains(message_of<CheckpointError>([&] { save(folder / "model", network); }), tensor));
+    CHECK(read_file(folder / "model") == old);
+    CHECK(folder.entries() == 1);
+  };
+  Network infinite = good, negative = good;
+  infinite.layers[0].running_var[1] = INFINITY;
   negative.layers[1].running_var[2] = -5;
-  refused(not_a_number, "layers.0.w");
-  refused(infinite, "layers.1.beta");
+  refused(infinite, "layers.0.running_var");
   refused(negative, "layers.1.running_var");
+}
+
+TEST_CASE("a header that is too deep, or holds too much, is refused at once") {
+  const Parts parts;
+  std::string keys = "{", more = "{\"__metadata__\":{", numbers = "{\"a\":[1";
+  for (int i = 0; i < 300000; ++i) {
+    const std::string key = std::to_string(i);
+    keys += (i ? ",\"" : "\"") + key + "\":1";
+    more += (i ? ",\"" : "\"") + key + "\":\"\"";
+    numbers += ",1,1,1,1";
+  }
+  for (const std::string &text : {keys + "}", more + "}}", numbers + "]}"})
+    parts.check_header_refused(text, "more than it could mean");
+}
+
+TEST_CASE("the mode of the old file is kept, and a link that points nowhere yet is followed") {
+  const TemporaryFolder folder;
+  Network network = make_network(true);
+  save(folder / "model", network);
+  REQUIRE(chmod((folder / "model").c_str(), 0600) == 0);
+  save(folder / "model", network);
+  struct stat model {};
+  REQUIRE(stat((folder / "model").c_str(), &model) == 0);
+  CHECK((model.st_mode & 0777) == 0600);
+  std::filesystem::create_symlink("target", folder / "link");
+  save(folder / "link", network);
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+  CHECK(std::filesystem::is_regular_file(std::filesystem::symlink_status(folder / "target")));
 }
 
 TEST_CASE("each activation comes back") {

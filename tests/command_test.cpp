@@ -95,6 +95,20 @@ TEST_CASE("the version is that of the library") {
   CHECK(result.out == "lanefold " + Json::parse(run({"info", "--json"}).out)["version"].get<std::string>() + "\n");
 }
 
+TEST_CASE("options that would mean nothing are refused") {
+  const Place place;
+  check_refused(place.train({"--keep", "2"}), {"--keep", "--save"});
+  check_refused(place.train({"--save-every", "2"}), {"--save-every", "--save"});
+  check_refused(place.train({"--activation", "selu", "--alpha", "3"}), {"--alpha", "selu"});
+  check_refused(place.train({"--hidden", "8,,8"}), {"--hidden", "8,,8"});
+  check_refused(place.train({"--hidden", "8,"}), {"--hidden"});
+  check_refused(place.train({"--save", place.model, "--log", place.models / "./model.safetensors"}), {"--log"});
+  std::string many = "1";
+  for (int i = 0; i < 999; ++i) many += ",1";
+  check_refused(place.train({"--hidden", many}), {"--hidden", "1000 layers"});
+  CHECK(place.models.entries() == 0);
+}
+
 TEST_CASE("help is no error") {
   const Result result = run({"train", "--help"});
   CHECK(result.exit_code == 0);

@@ -2,6 +2,9 @@
 #include "dense_support.hpp"
 #include "reference.hpp"
 
+#include <cstdlib>
+#include <cstring>
+
 using namespace lanefold;
 using namespace lanefold::test;
 
@@ -304,4 +307,48 @@ TEST_CASE("weights that live packed train with the bits of those that do not, an
         CHECK(differing(layer.w, plain.w) == 0);
         CHECK(layer.w.gaps_untouched());
       }
+}
+
+namespace {
+
+// Rows that a task of dw takes, as lf_explain says.
+int64_t rows_of_a_task(const Context &context, lf_dense_backward_args a) {
+  char text[400];
+  REQUIRE(lf_explain(context.get(), LF_OP_DENSE_BACKWARD, &a, text, sizeof text, nullptr) == LF_OK);
+  const char *at = std::strstr(text, "tasks of ");
+  REQUIRE(at != nullptr);
+  return std::strtoll(at + 9, nullptr, 10);
+}
+
+} // namespace
+
+TEST_CASE("weights that descend alone are those that dw gives, however few rows the last task has") {
+  Random random(91);
+  for (const int threads : {1, 2}) {
+    const Context context = lanefold::test::context(threads);
+    for (const int64_t m : {64, 200, 256, 512})
+      for (const int64_t n : {10, 128, 300}) {
+        if (passed_over()) continue;
+        auto a = args<lf_dense_backward_args>();
+        a.m = m, a.n = n, a.ldw = a.lddy = a.lddw = n, a.learning_rate = 0.3f;
+        a.k = a.ldx = 4000;
+        const int64_t rows = rows_of_a_task(context, a);
+        for (int64_t rest = 0; rest <= 16; ++rest) {
+          a.k = a.ldx = rows + rest;
+          Matrix x(m, a.k), dy(m, n), w(a.k, n), dw(a.k, n), updated(a.k, n), alone(a.k, n);
+          x.random(random), dy.random(random), w.random(random);
+          a.x = x.data(), a.dy = dy.data(), a.w = w.data();
+          a.dw = dw.data(), a.updated_w = updated.data();
+          context.dense_backward(a);
+          a.dw = nullptr, a.updated_w = alone.data();
+          context.dense_backward(a);
+          CAPTURE(threads);
+          CAPTURE(m);
+          CAPTURE(n);
+          CAPTURE(a.k);
+          CHECK(differing(alone, updated) == 0);
+          a.updated_w = nullptr;
+        }
+      }
+  }
 }

@@ -166,15 +166,32 @@ TEST_CASE("a training that cannot be one is refused") {
   refused("\\\"index\\\":1", "\\\"index\\\":2", "index");
   refused("philox4x32-10", "philox4x32-12", "generator");
   refused("\\\"momentum\\\",", "\\\"momentun\\\",", "did you mean 'momentum'");
-  refused("numeric_version\":\"1\"", "numeric_version\":\"2\"", "numeric version");
   refused("layers.0.w.v", "layers.0.w.x", "layers.0.w.v");
   refused("batch_size", "batch-size", "batch_size");
-  // A network whose numbers are another version's is still a network.
-  save(folder / "plain", network);
-  std::string other = read_file(folder / "plain");
+  // Of another version it can still be used; only not gone on with.
+  std::string other = good;
   other.replace(other.find("numeric_version\":\"1\""), 20, "numeric_version\":\"2\"");
-  write_file(folder / "plain", other);
-  CHECK_FALSE(read_checkpoint(folder / "plain").training);
+  write_file(folder / "other", other);
+  CHECK(read_checkpoint(folder / "other").training.value().version == "2");
+}
+
+TEST_CASE("a position that no training has is told from one that it can have") {
+  const Images images = make_images(230, 5, 41); // batches of 50: five steps
+  const Description normalized = plain(25, {9}, 10), plain_one = plain(25, {9}, 10, {}, "off");
+  TrainingState state = begin(LF_SGD);
+  CHECK(impossible(state, normalized, images).empty());
+  state.position = {2, 5, 3.5, 100, 230};
+  CHECK(impossible(state, normalized, images).empty());
+  for (const Position &position :
+       {Position{2, 6, 3.5, 100, 230}, Position{2, 4, 3.5, 100, 230}, Position{2, 5, 3.5, 240, 230},
+        Position{2, 5, -1, 100, 230}, Position{2, 0, 1, 0, 0}, Position{2, 0, 0, 1, 0}}) {
+    state.position = position;
+    CHECK_FALSE(impossible(state, normalized, images).empty());
+  }
+  state = begin(LF_SGD);
+  state.options.batch_size = 1;
+  CHECK_FALSE(impossible(state, normalized, images).empty());
+  CHECK(impossible(state, plain_one, images).empty());
 }
 
 TEST_CASE("numbered checkpoints are kept up to their number, and nothing else is removed") {

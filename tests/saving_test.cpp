@@ -100,15 +100,25 @@ TEST_CASE("killed at any moment, hundreds of times, a process leaves a whole che
   std::set<std::string> seen;
   int unfinished = 0;
   for (int round = 0; round < 300; ++round) {
+    int started[2];
+    REQUIRE(pipe(started) == 0);
     const pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
       try {
-        for (size_t i = 0;; ++i) save(path, networks[(i + static_cast<size_t>(round)) % networks.size()]);
+        for (size_t i = 0;; ++i) {
+          save(path, networks[(i + static_cast<size_t>(round)) % networks.size()]);
+          if (i == 0 && write(started[1], "x", 1) != 1) break;
+        }
       } catch (...) {
       }
       _exit(1);
     }
+    // It has saved once, and is killed somewhere in the next times.
+    char byte;
+    close(started[1]);
+    REQUIRE(read(started[0], &byte, 1) == 1);
+    close(started[0]);
     usleep(static_cast<useconds_t>(random.below(4000)));
     kill(child, SIGKILL);
     int status = 0;

@@ -146,6 +146,13 @@ TEST_CASE("the log is JSON lines: the start, parts of epochs, epochs, the end; r
   log = lines();
   CHECK(log.size() == 1 + 4 * 7 + 3);
   CHECK(log[1 + 3 * 7 + 1]["event"] == "resume");
+  // A process that was killed may leave half a line.
+  write_file(path, read_file(path) + "{\"event\":\"st");
+  REQUIRE(
+      run({"train", "--data", place.data.path(), "--resume", place.model, "--epochs", "5", "--log", path}).exit_code ==
+      0);
+  CHECK(lines().size() == 1 + 5 * 7 + 5);
+  CHECK(run({"plot", path}).exit_code == 0);
   check_refused(place.train({"--log", place.models / "no/such/log"}),
                 {place.models / "no/such/log", "cannot be written"});
 }

@@ -47,9 +47,11 @@ public:
       }
       if (fstat(descriptor_, &state) != 0) state.st_nlink = 1; // a file system that cannot tell
     }
+    // The mode of the file that it replaces, or of any new file.
     const mode_t mask = umask(0);
     umask(mask);
-    fchmod(descriptor_, 0666 & ~mask);
+    struct stat old {};
+    fchmod(descriptor_, stat(path.c_str(), &old) == 0 ? old.st_mode & 0777 : 0666 & ~mask);
   }
   ~NewFile() {
     if (descriptor_ >= 0) close(descriptor_);
@@ -80,9 +82,13 @@ private:
   bool kept_ = false;
 };
 
-// What a link points to is replaced, not the link.
+// What a link points to is replaced, not the link; that may not be there yet.
 std::string target_of(const std::string &path) {
-  return std::filesystem::exists(path) ? std::filesystem::canonical(path).string() : path;
+  std::filesystem::path target = path;
+  std::error_code error;
+  for (int links = 0; links < 40 && std::filesystem::is_symlink(target, error); ++links)
+    target = target.parent_path() / std::filesystem::read_symlink(target, error);
+  return target.string();
 }
 
 // Unlocked ones are nobody's any more.

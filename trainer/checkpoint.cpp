@@ -44,12 +44,12 @@ Json describe(const TrainingState &state) {
 }
 
 TrainingState read_training(const Json &json) {
-  constexpr int64_t most = 1'000'000'000'000;
+  constexpr int64_t most = 1'000'000'000;
   TrainingState state;
   TrainOptions &o = state.options;
   Fields fields(json, "the description of the training");
   o.epochs = fields.whole("epochs", 1, most);
-  o.batch_size = fields.whole("batch_size", 1, most);
+  o.batch_size = fields.whole("batch_size", 1, 1 << 24);
   Fields optimizer(fields.at("optimizer"), "the description of the optimizer");
   o.optimizer.kind = code_of(optimizer_names(), optimizer.word("kind", optimizer_names()));
   o.optimizer.learning_rate = optimizer.number("learning_rate", 0, 1e6);
@@ -66,7 +66,7 @@ TrainingState read_training(const Json &json) {
   schedule.end();
   Fields position(fields.at("position"), "the position of the training");
   Position &p = state.position;
-  p.epoch = position.whole("epoch", 1, most);
+  p.epoch = position.whole("epoch", 1, most + 1);
   p.step = position.whole("step", 0, most);
   p.loss = position.real("loss");
   p.hits = position.whole("hits", 0, most);
@@ -92,13 +92,20 @@ void check_size(const SafetensorsReader &reader, const Description &d) {
   }
 }
 
-// Takes a tensor of finite values; those that sum up squares cannot be negative.
-std::vector<float> take(SafetensorsReader &reader, const std::string &name, const std::vector<int64_t> &shape) {
-  std::vector<float> values = reader.read(name, shape);
+// "" if training can give these values: finite ones; those that sum up squares are not negative.
+std::string fault(const std::string &name, const std::vector<float> &values) {
   const bool squares = name.ends_with("running_var") || name.ends_with(".s");
   for (const float v : values)
-    reader.require(std::isfinite(v) && !(squares && v < 0), name + (squares ? " holds a variance" : " holds a value") +
-                                                                " that no training gives: " + std::to_string(v));
+    if (!std::isfinite(v) || (squares && v < 0))
+      return name + (squares ? " holds a variance" : " holds a value") +
+             " that no training gives: " + std::to_string(v);
+  return "";
+}
+
+std::vector<float> take(SafetensorsReader &reader, const std::string &name, const std::vector<int64_t> &shape) {
+  std::vector<float> values = reader.read(name, shape);
+  const std::string problem = fault(name, values);
+  reader.require(problem.empty(), problem);
   return values;
 }
 
@@ -130,6 +137,10 @@ void save(const std::string &path, Network &network, const TrainingState *traini
       for (const std::string &memory : memories_of(name, training->options.optimizer.kind))
         tensors.push_back({memory, shape, &training->memories.at(memory)});
     });
+  // What could not be read again must not take the place of what can.
+  for (const Tensor &tensor : tensors)
+    if (const std::string problem = fault(tensor.name, *tensor.values); !problem.empty())
+      throw CheckpointError(path + ": is not written: " + problem + " (training diverged)");
   write_safetensors(path, metadata, tensors);
 }
 
@@ -155,8 +166,7 @@ Checkpoint read_checkpoint(const std::string &path) {
     if (reader.metadata().contains("training")) {
       checkpoint.training =
           read_training(parse_strictly(reader.metadata("training"), "the description of the training"));
-      reader.require(version == numeric_version, "is a training of numeric version " + version + ", not " +
-                                                     numeric_version + ": it would not go on bit for bit");
+      checkpoint.training->version = version;
     }
     size_t tensors = 0;
     checkpoint.network.visit(

@@ -9,16 +9,13 @@
 
 namespace lanefold::trainer {
 
-// Of docs/numerics.md: where it differs, a training cannot go on bit for bit.
-inline constexpr const char *numeric_version = "1";
-
 struct Checkpoint {
   Network network;
   std::optional<TrainingState> training; // absent: a network to be used, such as a folded one
 };
 
 // Writes to a new file in the same folder and renames it, so that at any moment `path` is the old one or the new one,
-// whole.  Throws CheckpointError; the old file is then untouched, and no other is left behind.
+// whole.  Throws CheckpointError, where values are not finite too; the old file is then untouched, and no other is left behind.
 void save(const std::string &path, Network &network, const TrainingState *training = nullptr);
 
 // Throws CheckpointError if save would, as far as one can tell without writing `path`.  Removes what saving to it has

@@ -32,8 +32,12 @@ bool Description::batch_norm() const {
 }
 
 std::string Description::shape() const {
+  constexpr size_t most_shown = 12;
+  if (layers.size() > most_shown)
+    return std::to_string(features) + "-...-" + std::to_string(outputs()) + " (" + std::to_string(layers.size()) +
+           " layers)";
   std::string text = std::to_string(features);
-  for (const LayerDescription &layer : layers) text += "-" + std::to_string(layer.units);
+  for (const LayerDescription &layer : layers) text.append("-").append(std::to_string(layer.units));
   return text;
 }
 

@@ -75,7 +75,7 @@ std::vector<std::string> train_golden(const Context &context, const Dataset &dat
   const TrainOptions options = options_of(golden);
   Network network(description_of(golden, data.train.features()));
   initialize(network, options.seed);
-  Training training(context, network, data, {options, {}, "", {}});
+  Training training(context, network, data, {options, {}, "", {}, numeric_version});
   std::vector<std::string> hashes;
   TrainWatch watch;
   int64_t step = 0;

@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
+
 using namespace lanefold::trainer;
 
 namespace {
@@ -28,7 +30,9 @@ int explain(const CLI::App &app, const CLI::ParseError &error) {
   if (error.get_exit_code() == 0) {
     const bool version = error.get_name() == "CallForVersion";
     std::printf("%s", version ? (std::string(error.what()) + "\n").c_str() : help.c_str());
-    return 0;
+    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return 0;
+    std::fprintf(stderr, "lanefold: standard output cannot be written\n");
+    return error_exit_code;
   }
   std::fprintf(stderr, "lanefold: %s\n", error.what());
   // A wrong value comes with the right ones; for a word that is not known, here are those that are.
@@ -59,6 +63,7 @@ bool complete(const CLI::App &app, int argc, char **argv) {
 } // namespace
 
 int main(int argc, char **argv) {
+  std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is an error like others
   CLI::App app("Trains, folds and runs networks of dense layers, batch normalization and ELU.", "lanefold");
   Run run;
   for (const auto add :

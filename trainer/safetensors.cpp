@@ -78,11 +78,15 @@ void SafetensorsReader::read_header(const std::string &text) {
   if (!header.is_object()) fail("the header is no JSON object");
   uint64_t offset = 0;
   for (const auto &[name, value] : header.items()) {
-    Fields fields(value, name);
     if (name == metadata_key) {
-      for (const auto &[key, entry] : value.items()) metadata_[key] = fields.text(key);
+      require(value.is_object(), "__metadata__ is no JSON object");
+      for (const auto &[key, entry] : value.items()) {
+        require(entry.is_string(), "__metadata__ has a \"" + key + "\" that is no string");
+        metadata_[key] = entry.get<std::string>();
+      }
       continue;
     }
+    Fields fields(value, name);
     if (fields.text("dtype") != "F32") fields.fail("is not of type F32");
     const std::vector<int64_t> shape = whole_numbers(fields, fields.at("shape"), "a shape");
     const std::vector<int64_t> offsets = whole_numbers(fields, fields.at("data_offsets"), "data_offsets");

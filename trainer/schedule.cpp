@@ -13,8 +13,9 @@ const std::vector<std::string> &schedule_names() {
 double Schedule::factor(int64_t step, int64_t steps, int64_t epoch_steps) const {
   if (step < warm_up) return static_cast<double>(step + 1) / static_cast<double>(warm_up);
   if (kind == "step") {
-    double factor = 1;
-    for (int64_t i = step / epoch_steps / step_every; i > 0 && factor > 0; --i) factor *= step_factor;
+    double factor = 1, power = step_factor;
+    for (int64_t i = step / epoch_steps / step_every; i > 0; i >>= 1, power *= power)
+      if (i & 1) factor *= power;
     return factor;
   }
   if (kind == "cosine") {

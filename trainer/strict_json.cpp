@@ -8,6 +8,14 @@
 #include <set>
 
 namespace lanefold::trainer {
+namespace {
+
+// Beyond what any network of ours has, and what still is read in a second.
+constexpr int most_depth = 16;
+constexpr size_t most_keys = 25000; // of one object, which seeks them one after the other
+constexpr int64_t most_values = 1'000'000;
+
+} // namespace
 
 double shortest(float x) {
   char text[40];
@@ -19,11 +27,15 @@ double shortest(float x) {
 
 Json parse_strictly(const std::string &text, const std::string &what) {
   std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int, Json::parse_event_t event, Json &value) {
+  int64_t values = 0;
+  const auto watch = [&](int depth, Json::parse_event_t event, Json &value) {
+    if (++values > most_values || depth > most_depth) throw JsonError(what + " holds more than it could mean");
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
+    if (event != Json::parse_event_t::key) return true;
+    if (!keys.back().insert(value.get<std::string>()).second)
       throw JsonError(what + " names " + value.dump() + " twice");
+    if (keys.back().size() > most_keys) throw JsonError(what + " holds more than it could mean");
     return true;
   };
   try {

@@ -19,7 +19,7 @@ class JsonError : public std::runtime_error {
 // The shortest number that is this float: 0.01 where a double would be 0.009999999776482582.
 double shortest(float x);
 
-// Throws JsonError: "what is not JSON", "what names KEY twice".
+// Throws JsonError: "what is not JSON", "what names KEY twice", and for text that is too deep or too long for a network.
 Json parse_strictly(const std::string &text, const std::string &what);
 
 // An object being read: each key is taken once, by its kind, and at the end none may be left.

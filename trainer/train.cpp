@@ -10,22 +10,35 @@
 namespace lanefold::trainer {
 namespace {
 
-int64_t batch_size(const Dataset &data, const TrainOptions &options) {
-  return std::min(options.batch_size, data.train.count());
+int64_t batch_size(const Images &images, const TrainOptions &options) {
+  return std::min(options.batch_size, images.count());
 }
 
-int64_t steps_of(const Description &description, const Dataset &data, const TrainOptions &options) {
-  const int64_t count = data.train.count(), size = batch_size(data, options);
+int64_t steps_of(const Description &description, const Images &images, const TrainOptions &options) {
+  const int64_t count = images.count(), size = batch_size(images, options);
   const bool drop_last = description.batch_norm() && count % size == 1;
   return (count + size - 1) / size - (drop_last ? 1 : 0);
 }
 
 } // namespace
 
+std::string impossible(const TrainingState &state, const Description &description, const Images &images) {
+  const TrainOptions &options = state.options;
+  const Position &p = state.position;
+  const int64_t size = batch_size(images, options);
+  if (description.batch_norm() && size < 2) return "batches of one sample under batch normalization";
+  const int64_t steps = steps_of(description, images, options);
+  if (p.step > steps) return "step " + std::to_string(p.step) + " of an epoch that has " + std::to_string(steps);
+  const int64_t samples = std::min(p.step * size, images.count());
+  if (p.samples != samples || p.hits > samples || !(p.loss >= 0) || (p.step == 0 && p.loss != 0))
+    return "sums that " + std::to_string(p.step) + " steps do not give";
+  return "";
+}
+
 Training::Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state)
     : context_(context), network_(network), data_(data), options_(state.options), position_(state.position),
-      data_sha256_(state.data_sha256), batch_size_(batch_size(data, state.options)),
-      steps_(steps_of(network.description, data, state.options)),
+      data_sha256_(state.data_sha256), batch_size_(batch_size(data.train, state.options)),
+      steps_(steps_of(network.description, data.train, state.options)),
       step_(context, network, state.options.optimizer, batch_size_) {
   step_.restart_after((position_.epoch - 1) * steps_ + position_.step);
   step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
@@ -35,7 +48,7 @@ Training::Training(const Context &context, Network &network, const Dataset &data
 }
 
 TrainingState Training::state() {
-  TrainingState state{options_, position_, data_sha256_, {}};
+  TrainingState state{options_, position_, data_sha256_, {}, numeric_version};
   step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
     state.memories[name] = values;
   });
@@ -88,7 +101,7 @@ void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
 
 bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,
            const TrainWatch &watch) {
-  return Training(context, network, data, {options, {}, "", {}}).run(watch);
+  return Training(context, network, data, {options, {}, "", {}, numeric_version}).run(watch);
 }
 
 } // namespace lanefold::trainer

@@ -24,13 +24,20 @@ struct Position {
   int64_t hits = 0, samples = 0;
 };
 
+// Of docs/numerics.md: where it differs, a training cannot go on bit for bit.
+inline constexpr const char *numeric_version = "1";
+
 // All that a training is beside its network and its data: with these it goes on as if it had never stopped.
 struct TrainingState {
   TrainOptions options;
   Position position;
   std::string data_sha256;                            // of the training images; "" if nobody asked
   std::map<std::string, std::vector<float>> memories; // of the optimizer, as TrainingStep::visit names them
+  std::string version = numeric_version;
 };
+
+// What keeps a training of this network on these images from being where the state says; "" if nothing does.
+std::string impossible(const TrainingState &state, const Description &description, const Images &images);
 
 struct StepFigures {
   int64_t epoch = 0, step = 0, steps = 0; // step of the epoch's steps, from 1

@@ -31,7 +31,8 @@ public:
     initialize(network_, 1);
     TrainOptions options;
     options.epochs = 1'000'000;
-    training_ = std::make_unique<Training>(context, network_, data_, TrainingState{options, {}, "", {}});
+    training_ =
+        std::make_unique<Training>(context, network_, data_, TrainingState{options, {}, "", {}, numeric_version});
     watch_.epoch = [](const Epoch &) { return false; };
   }
   void run() { training_->run(watch_); }

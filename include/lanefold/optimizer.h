@@ -8,7 +8,8 @@
 extern "C" {
 #endif
 
-/* LF_ADAM:  v = beta1 * v + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2;
+/* Each step begins with w *= 1 - rate * weight_decay (Loshchilov and Hutter 2019).
+ * LF_ADAM:  v = beta1 * v + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2;
  *           w -= rate * (v / (1 - beta1^step)) / (sqrt(s / (1 - beta2^step)) + eps)    (Kingma and Ba 2014) */
 #define LF_SGD 0      /* w -= rate * g */
 #define LF_MOMENTUM 1 /* v = momentum * v + g;  w -= rate * v */
@@ -18,10 +19,9 @@ extern "C" {
 
 typedef struct lf_optimizer_step_args {
   uint32_t struct_size;
-  uint32_t flags;    /* 0 */
-  int32_t optimizer; /* LF_SGD and so on */
-  float
-      weight_decay; /* >= 0, finite: each step begins with w *= 1 - rate * weight_decay (Loshchilov and Hutter 2019) */
+  uint32_t flags;     /* 0 */
+  int32_t optimizer;  /* LF_SGD and so on */
+  float weight_decay; /* >= 0; finite, times learning_rate too */
   int64_t n;
   float *w;            /* n, updated */
   const float *g;      /* n: the gradient */

@@ -13,8 +13,8 @@ struct Leave {
 
 // A Finish is called as finish(row, rows, column, columns), once for each panel of a chunk of C when it is complete, in
 // the task that computed it.  One with takes_c() gets a pointer to the panel and its stride too; where takes_c() is true,
-// C is wanted for that alone, and need not be there: a task has memory for a panel of its own.  One that only applies an activation names it as Finish::Ending, and has
-// alpha() and in_place(): then tiles apply it themselves where they can.
+// C is wanted for that alone, and need not be there: a task has memory for a panel of its own.  One that only applies an
+// activation names it as Finish::Ending, and has alpha() and in_place(): then tiles apply it themselves where they can.
 template <class Tile, class Finish>
 const KernelSet<Tile> *ending_kernels(const Finish &finish, Place place_b, const EvenParts &tiles) {
   if constexpr (requires { typename Finish::Ending; }) {
@@ -50,8 +50,9 @@ public:
       owns_c_ = finish.takes_c() && x_.k <= plan.k_block && !x_.c_by_columns;
     own_c_ = slot_floats_;
     if (owns_c_) {
-      const Flight &flight = columns_in_flight<Tile>(tiles_of(smaller(plan_.chunk_rows, larger(1, x_.m))));
-      c_columns_ = round_up(larger(flight.in_place, flight.panels), 16);
+      // The last chunk may have lower tiles, and so more columns in flight.
+      const int64_t last = x_.m - (plan_.chunks - 1) * plan_.chunk_rows;
+      c_columns_ = round_up(larger(widest_step(smaller(plan_.chunk_rows, x_.m)), widest_step(last)), 16);
       slot_floats_ += smaller(plan_.chunk_rows, x_.m) * c_columns_;
     }
     slots_ = slot_floats_ > 0 ? smaller(larger(1, host->threads), pass_groups_ * pass_chunks_) : 0;
@@ -84,6 +85,12 @@ private:
 
   // A chunk has even tiles; panels of A of one chunk lie as if all had Tile::rows.
   EvenParts tiles_of(int64_t rows) const { return gemm::tiles_of<Tile>(rows, x_.n, plan_.place_a); }
+
+  // Columns that a chunk of so many rows has in flight, at most.
+  int64_t widest_step(int64_t rows) const {
+    const Flight &flight = columns_in_flight<Tile>(tiles_of(larger(1, rows)));
+    return larger(flight.in_place, flight.panels);
+  }
 
   // Where column j of panels of depth rows lies, counted from the first column of the first of them.
   static int64_t in_panels(int64_t j, int64_t depth) {

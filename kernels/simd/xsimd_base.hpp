@@ -1,7 +1,7 @@
 // What every instruction set's vocabulary shares: xsimd's batch of floats, and the few words built on it.
 // A vocabulary is a struct of static functions; kernels are templates over it.  Each adds the number of its
-// registers, and what xsimd has no portable word for: fma, load_part, store_part, load_bytes (as floats), bits, from_bits, transpose, and if
-// it has more than four lanes, load_transposed.
+// registers, and what xsimd has no portable word for: fma, load_part, store_part, load_bytes (as floats), bits,
+// from_bits, transpose, and if it has more than four lanes, load_transposed.
 #pragma once
 
 #include <kernels/simd/lines.hpp>

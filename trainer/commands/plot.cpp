@@ -106,9 +106,8 @@ void add_plot(CLI::App &app, Run &run_verb) {
   verb->add_option("log", o->log, "JSON lines that `lanefold train --log` wrote")->required();
   verb->add_option("-o,--output", o->output, "picture to write (.svg, .png, .pdf): needs Python with matplotlib")
       ->check(not_empty());
-  verb->add_option("--width", o->width, "characters; 0: as the terminal has, at most 100")
-      ->check(whole_number_between(0, 1000))
-      ->capture_default_str();
+  verb->add_option("--width", o->width, "characters; default: as the terminal has, at most 100")
+      ->check(whole_number_between(30, 1000));
   verb->add_option("--height", o->height, "lines of a chart")
       ->check(whole_number_between(2, 200))
       ->capture_default_str();

@@ -2,6 +2,8 @@
 #include "progress.hpp"
 
 #include <cmath>
+#include <filesystem>
+#include <iterator>
 #include <stdexcept>
 
 namespace lanefold::trainer {
@@ -28,6 +30,16 @@ std::string duration(double seconds) {
   return std::to_string(s / 3600) + " h " + std::to_string(s / 60 % 60) + " min";
 }
 
+// A process that was killed may have left half a line.
+void cut_unfinished_line(const std::string &path) {
+  std::error_code error;
+  std::ifstream file(path, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const size_t end = text.rfind('\n') + 1; // 0 where there is none
+  if (std::filesystem::is_regular_file(path, error) && end < text.size())
+    std::filesystem::resize_file(path, end, error);
+}
+
 } // namespace
 
 void check_finite(const Epoch &figures) {
@@ -52,6 +64,7 @@ void Progress::step(const StepFigures &f) {
   const auto now = Clock::now();
   if (!quiet_ && terminal_.interactive && (f.step == f.steps || now - shown_ > std::chrono::milliseconds(100))) {
     shown_ = now;
+    terminal_.width = terminal(stderr).width; // it may have been changed
     const std::string text = line(f, std::chrono::duration<double>(now - start_).count());
     std::fprintf(stderr, "\r%s\033[K", text.c_str());
     std::fflush(stderr);
@@ -100,6 +113,7 @@ std::string Progress::losses(bool unicode) const {
 }
 
 Log::Log(const std::string &path, bool append) : path_(path) {
+  if (append) cut_unfinished_line(path);
   file_.open(path, append ? std::ios::app : std::ios::trunc);
   if (!file_) throw std::runtime_error(path + ": the log cannot be written");
 }

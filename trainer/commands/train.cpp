@@ -33,10 +33,10 @@ public:
 
   int run() {
     start();
-    watch_interrupts();
     TrainWatch watch;
     watch.stop = interrupted;
     watch.step = [&](const StepFigures &figures) {
+      stepped_ = true;
       progress_.step(figures);
       log_.step(figures);
     };
@@ -44,15 +44,14 @@ public:
       finish_epoch(figures);
       return !interrupted();
     };
-    training_.run(watch);
+    if (!interrupted()) training_.run(watch);
     progress_.clear();
     return training_.position().epoch > options_.epochs ? finish() : stop();
   }
 
 private:
   static Dataset load_data(TrainCommand &c) {
-    if (c.save.empty()) c.save = c.resume;
-    if (!c.save.empty()) check_writable(c.save);
+    check_files(c);
     return load(c.data);
   }
 
@@ -87,16 +86,19 @@ private:
     accuracy_ = e.test_accuracy;
     if (c_.save.empty() || (e.epoch % c_.save_every != 0 && e.epoch != options_.epochs)) return;
     const TrainingState state = training_.state();
-    if (c_.keep > 0) {
-      save(numbered(c_.save, e.epoch), checkpoint_.network, &state);
-      remove_older(c_.save, e.epoch, c_.keep);
-    }
     save(c_.save, checkpoint_.network, &state);
+    if (c_.keep == 0) return;
+    save(numbered(c_.save, e.epoch), checkpoint_.network, &state);
+    remove_older(c_.save, e.epoch, c_.keep);
   }
 
   int finish() {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    if (accuracy_ < 0) accuracy_ = evaluate(context_, checkpoint_.network, data_.test).accuracy; // there was none left
+    if (accuracy_ < 0) { // there was no epoch left
+      accuracy_ = evaluate(context_, checkpoint_.network, data_.test).accuracy;
+      const TrainingState state = training_.state();
+      if (c_.save != c_.resume) save(c_.save, checkpoint_.network, &state);
+    }
     const Json done = {{"event", "done"},
                        {"test_accuracy", accuracy_},
                        {"seconds", seconds},
@@ -115,7 +117,7 @@ private:
 
   int stop() {
     const Position &p = training_.position();
-    const bool kept = !c_.save.empty() && std::isfinite(p.loss);
+    const bool kept = !c_.save.empty() && stepped_ && std::isfinite(p.loss); // what did not begin replaces nothing
     if (kept) {
       const TrainingState state = training_.state();
       save(c_.save, checkpoint_.network, &state);
@@ -126,7 +128,11 @@ private:
     std::fprintf(stderr, "interrupted in epoch %lld, behind step %lld of %lld; ", static_cast<long long>(p.epoch),
                  static_cast<long long>(p.step), static_cast<long long>(training_.steps_per_epoch()));
     if (kept) std::fprintf(stderr, "to go on: lanefold train --resume %s\n", c_.save.c_str());
-    else std::fprintf(stderr, "nothing was saved%s\n", c_.save.empty() ? " (--save FILE)" : ": training diverged");
+    else
+      std::fprintf(stderr, "nothing was saved%s\n",
+                   c_.save.empty() ? " (--save FILE)"
+                   : stepped_      ? ": training diverged"
+                                   : ": no step was made");
     return interrupted_exit_code;
   }
 
@@ -139,6 +145,7 @@ private:
   Progress progress_;
   Log log_;
   double accuracy_ = -1;
+  bool stepped_ = false; // at least once, here
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
@@ -154,7 +161,12 @@ void add_train(CLI::App &app, Run &run_verb) {
       "  lanefold train --data mnist --resume model.safetensors --epochs 40\n"
       "  lanefold train --hidden 100,100,100 --activation selu --init lecun-normal --batch-norm off\n"
       "  lanefold train --data mnist --optimizer adam --learning-rate 0.001 --schedule cosine --log log.jsonl");
-  verb->callback([=, &run_verb] { run_verb = [=] { return Session(*command).run(); }; });
+  verb->callback([=, &run_verb] {
+    run_verb = [=] {
+      watch_interrupts(); // from the beginning: loading takes a while
+      return Session(*command).run();
+    };
+  });
 }
 
 } // namespace lanefold::trainer

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -18,13 +19,26 @@ constexpr const char *network_flags[] = {"--hidden", "--activation", "--alpha", 
 
 bool given(const TrainCommand &command, const char *option) { return command.verb->count(option) > 0; }
 
+// "300,100": what is wrong with it, "" if nothing; the numbers go to `widths`, if it is there.
+std::string widths_of(const std::string &text, std::vector<int64_t> *widths) {
+  const char *at = text.data(), *end = at + text.size();
+  for (;;) {
+    int64_t width = 0;
+    const auto [next, error] = std::from_chars(at, end, width);
+    if (error != std::errc() || width < 1 || width > most_units || (next != end && *next != ','))
+      return "'" + text + "' is no list of whole numbers in 1.." + std::to_string(most_units) + ", commas between them";
+    if (widths) widths->push_back(width);
+    if (next == end) return "";
+    at = next + 1;
+  }
+}
+
 void add_network_options(CLI::App &app, TrainCommand &c) {
   app.add_option("--network", c.network_file,
                  "JSON file that describes the network (man page), in place of the options below, up to --bn-eps")
       ->check(not_empty());
   app.add_option("--hidden", c.hidden, "widths of the hidden layers, commas between them")
-      ->delimiter(',')
-      ->check(whole_number_between(1, most_units))
+      ->check(CLI::Validator([](std::string &given) { return widths_of(given, nullptr); }, "1..16777216,..."))
       ->capture_default_str();
   app.add_option("--activation", c.activation, "of the hidden layers")
       ->check(one_of(activation_names()))
@@ -120,8 +134,13 @@ Checkpoint resume(TrainCommand &c, const Dataset &data) {
   check_fits(c.resume, checkpoint.network, data);
   check_same(c, checkpoint, data);
   TrainingState &state = *checkpoint.training;
+  if (state.version != numeric_version)
+    throw CheckpointError(c.resume + ": is a training of numeric version " + state.version + ", not " +
+                          numeric_version + ": it would not go on bit for bit");
   if (state.data_sha256 != sha256(data.train))
     throw UsageError(data.name + ": these are not the training images of " + c.resume);
+  if (const std::string problem = impossible(state, checkpoint.network.description, data.train); !problem.empty())
+    throw CheckpointError(c.resume + ": is no training that could be: " + problem);
   if (given(c, "--epochs")) state.options.epochs = c.train.epochs;
   if (!c.quiet && state.position.epoch > state.options.epochs)
     std::fprintf(stderr, "%s has %lld epochs behind it: there is nothing left to train (--epochs N)\n",
@@ -129,7 +148,24 @@ Checkpoint resume(TrainCommand &c, const Dataset &data) {
   return checkpoint;
 }
 
+std::filesystem::path resolved(const std::string &path) {
+  std::error_code error;
+  return std::filesystem::weakly_canonical(path, error);
+}
+
 } // namespace
+
+void check_files(TrainCommand &c) {
+  if (c.save.empty()) c.save = c.resume;
+  for (const char *option : {"--save-every", "--keep"})
+    if (c.save.empty() && given(c, option)) throw UsageError(std::string(option) + " needs --save");
+  if (!c.log.empty() && !c.save.empty() &&
+      (resolved(c.log) == resolved(c.save) || resolved(c.log) == resolved(c.resume)))
+    throw UsageError("--log " + c.log + ": is the checkpoint's file");
+  if (c.save.empty()) return;
+  check_writable(c.save);
+  if (c.keep > 0) check_writable(numbered(c.save, c.train.epochs));
+}
 
 void add_train_options(CLI::App &app, TrainCommand &c) {
   c.verb = &app;
@@ -188,10 +224,16 @@ Description describe_network(const TrainCommand &c, const Images &images, const 
   } else {
     LayerDescription layer = c.layer;
     layer.activation = code_of(activation_names(), c.activation);
+    if (c.alpha && layer.activation != LF_ELU && layer.activation != LF_LEAKY_RELU)
+      throw UsageError("--alpha does not go with --activation " + c.activation + ", which has none");
     layer.alpha = c.alpha.value_or(default_alpha(layer.activation));
     layer.init = usual(c.initializer);
     if (!c.fan.empty()) layer.init.fan = c.fan;
-    d = plain(images.features(), c.hidden, classes, layer, c.batch_norm);
+    std::vector<int64_t> hidden;
+    widths_of(c.hidden, &hidden);
+    if (hidden.size() + 1 > static_cast<size_t>(most_layers))
+      throw UsageError("--hidden: a network has at most " + std::to_string(most_layers) + " layers");
+    d = plain(images.features(), hidden, classes, layer, c.batch_norm);
   }
   if (d.batch_norm() && c.train.batch_size < 2)
     throw UsageError("--batch-size 1 does not go with --batch-norm: one sample has no variance");

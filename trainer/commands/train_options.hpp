@@ -13,7 +13,7 @@ struct TrainCommand {
   std::string data;
   // The network, by a file or by flags.
   std::string network_file, activation = "elu", initializer = "he-truncated", fan, batch_norm = "on";
-  std::vector<int64_t> hidden = {300, 100};
+  std::string hidden = "300,100";
   std::optional<float> alpha;
   LayerDescription layer;
   // The training.
@@ -28,6 +28,10 @@ struct TrainCommand {
 };
 
 void add_train_options(CLI::App &app, TrainCommand &command);
+
+// Where files are to be written, and whether they can; --save is set where --resume stands for it.  Throws UsageError or
+// CheckpointError.
+void check_files(TrainCommand &command);
 
 // A network file.  Throws UsageError, which names it.
 Description read_network_file(const std::string &path);

@@ -84,7 +84,7 @@ Json in_training(const Setting &setting, const Subject &subject, bool batch_norm
   options.seed = setting.seed;
   Network network(description);
   initialize(network, setting.seed);
-  Training training(setting.context, network, setting.data, {options, {}, "", {}});
+  Training training(setting.context, network, setting.data, {options, {}, "", {}, numeric_version});
   Json taken = Json::array();
   Json result = {{"activation", subject.activation}, {"init", subject.initializer}, {"batch_norm", batch_norm}};
   TrainWatch watch;
