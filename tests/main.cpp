@@ -1,6 +1,6 @@
 // Runs the tests on the plugin that LANEFOLD_ISA names.  Exit code 77 (Meson's "skipped") where the CPU cannot run it,
-// or where LANEFOLD_NEEDS_DATA is set and LANEFOLD_TEST_DATA names no data; a plugin refused for another reason is a
-// failure.
+// or where LANEFOLD_NEEDS_DATA is set and LANEFOLD_TEST_DATA names no data, or LANEFOLD_NEEDS_TERMINAL and there are no
+// pseudoterminals; a plugin refused for another reason is a failure.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+
+#include <unistd.h>
 
 int main(int argc, char **argv) {
   lf_context *context = nullptr;
@@ -26,6 +28,10 @@ int main(int argc, char **argv) {
   }
   if (std::getenv("LANEFOLD_NEEDS_DATA") && !std::getenv("LANEFOLD_TEST_DATA")) {
     std::printf("SKIPPED: LANEFOLD_TEST_DATA names no folder with mnist and fashion-mnist\n");
+    return 77;
+  }
+  if (std::getenv("LANEFOLD_NEEDS_TERMINAL") && access("/dev/ptmx", R_OK | W_OK) != 0) {
+    std::printf("SKIPPED: there is no /dev/ptmx, so no terminal can be made\n");
     return 77;
   }
   std::printf("plugin: %s\n", lf_context_isa(context));

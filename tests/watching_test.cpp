@@ -88,7 +88,7 @@ TEST_CASE("where standard error is no terminal, there is one line an epoch on it
   CHECK_FALSE(contains(run(place.train(), {"LC_ALL=C"}).out, "\u2588"));
 }
 
-TEST_CASE("on a terminal a line with step, loss, accuracy, samples and time left is rewritten in place") {
+TEST_CASE("[terminal] a line with step, loss, accuracy, samples and time left is rewritten in place") {
   const Place place;
   Result result;
   const std::string text =
@@ -101,7 +101,7 @@ TEST_CASE("on a terminal a line with step, loss, accuracy, samples and time left
     CHECK(contains(text, part));
 }
 
-TEST_CASE("NO_COLOR takes the colours away, a dumb terminal all that is rewritten, and --quiet everything") {
+TEST_CASE("[terminal] NO_COLOR takes the colours away, a dumb terminal all that is rewritten, and --quiet everything") {
   const Place place;
   Result result;
   const std::string plain = on_terminal(place.train(), {"TERM=xterm", "NO_COLOR=1"}, result);
@@ -252,11 +252,12 @@ TEST_CASE("the study measures, judges every claim, and tells how to get the char
     if (plugin["taken"] && plugin["name"] != std::getenv("LANEFOLD_ISA")) return;
   const Place place;
   write_idx(place.data, make_images(1000, 6, 1), make_images(100, 6, 2));
-  const Result result = run({"study", "--data", place.data.path(), "-o", place.models.path(), "--epochs", "1"},
+  const std::string folder = place.models / "new/report";
+  const Result result = run({"study", "--data", place.data.path(), "-o", folder, "--epochs", "1"},
                             {"LANEFOLD_PYTHON=/nowhere/python"});
   CAPTURE(result.err);
   REQUIRE(result.exit_code == 0);
-  const Json report = Json::parse(read_file(place.models / "study.json"));
+  const Json report = Json::parse(read_file(folder + "/study.json"));
   CHECK(report["signals_at_start"]["cases"].size() == 8 * 6);
   CHECK(report["signals_in_training"]["cases"].size() == 6 * 2);
   CHECK(report["learning"]["cases"].size() == 2 * 5 * 2);
@@ -270,9 +271,9 @@ TEST_CASE("the study measures, judges every claim, and tells how to get the char
     CHECK(contains(result.out, claim["claim"].get<std::string>()));
   }
   CHECK(contains(result.err, "apt install python3-matplotlib"));
-  CHECK(contains(result.err, "lanefold study --charts " + (place.models / "study.json")));
-  CHECK_FALSE(std::filesystem::exists(place.models / "study.html"));
-  check_refused({"study", "--data", place.data.path(), "-o", place.models / "none"},
+  CHECK(contains(result.err, "lanefold study --charts " + (folder + "/study.json")));
+  CHECK_FALSE(std::filesystem::exists(folder + "/study.html"));
+  check_refused({"study", "--data", place.data.path(), "-o", place.data / "train-images-idx3-ubyte/none"},
                 {"none/study.json", "cannot be written"});
   check_refused({"study", "--charts", place.models / "none.json"}, {"no such file"});
   write_idx(place.data, make_images(100, 6, 1), make_images(100, 6, 2));

@@ -191,6 +191,8 @@ int run(const Options &o) {
     draw({"study", o.charts, std::filesystem::path(o.charts).replace_extension(".html").string()});
     return 0;
   }
+  std::error_code error;
+  std::filesystem::create_directories(o.output, error); // where that fails, the files cannot be written
   const std::string json = join(o.output, "study.json"), html = join(o.output, "study.html");
   check_writable_file(json);
   check_writable_file(html);
@@ -219,7 +221,7 @@ void add_study(CLI::App &app, Run &run_verb) {
   CLI::App *verb = app.add_subcommand("study", "the claims about vanishing gradients, measured: a report");
   const auto o = std::make_shared<Options>();
   add_data_option(*verb, o->data);
-  verb->add_option("-o,--output", o->output, "folder for study.json and study.html")
+  verb->add_option("-o,--output", o->output, "folder for study.json and study.html, made if it is not there")
       ->check(not_empty())
       ->capture_default_str();
   verb->add_option("--charts", o->charts, "only draw study.html beside this study.json, which is there")
