@@ -253,8 +253,8 @@ TEST_CASE("the study measures, judges every claim, and tells how to get the char
   const Place place;
   write_idx(place.data, make_images(1000, 6, 1), make_images(100, 6, 2));
   const std::string folder = place.models / "new/report";
-  const Result result = run({"study", "--data", place.data.path(), "-o", folder, "--epochs", "1"},
-                            {"LANEFOLD_PYTHON=/nowhere/python"});
+  const Result result =
+      run({"study", "--data", place.data.path(), "-o", folder, "--epochs", "1"}, {"LANEFOLD_PYTHON=/nowhere/python"});
   CAPTURE(result.err);
   REQUIRE(result.exit_code == 0);
   const Json report = Json::parse(read_file(folder + "/study.json"));
