@@ -75,12 +75,6 @@ std::string Fields::word(const std::string &key, const std::vector<std::string> 
   return word;
 }
 
-bool Fields::truth(const std::string &key) {
-  const Json &value = at(key);
-  if (!value.is_boolean()) fail("has a \"" + key + "\" that is neither true nor false");
-  return value.get<bool>();
-}
-
 int64_t Fields::whole(const std::string &key, int64_t low, int64_t high) {
   const Json &value = at(key);
   const bool fits = value.is_number_integer() &&

@@ -32,7 +32,6 @@ public:
   const Json &at(const std::string &key); // throws if it is not there
   std::string text(const std::string &key);
   std::string word(const std::string &key, const std::vector<std::string> &valid);
-  bool truth(const std::string &key);
   int64_t whole(const std::string &key, int64_t low, int64_t high);
   // As a float, if `value` fits one: finite, from low to high.
   float number(const std::string &key, double low, double high);

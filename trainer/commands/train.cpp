@@ -1,6 +1,5 @@
 // lanefold train: trains a network, shows how it goes, and saves it on the way.
 #include "../inference.hpp"
-#include "../names.hpp"
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "progress.hpp"

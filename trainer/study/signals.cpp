@@ -1,8 +1,6 @@
 // Studies 1 and 2: how far signals and gradients come.
 #include "study.hpp"
 
-#include "names.hpp"
-
 #include <algorithm>
 #include <cmath>
 
