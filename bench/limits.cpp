@@ -28,31 +28,59 @@ constexpr int64_t chains = 12;
     return sum;                                                                                                        \
   }
 
-// Eight vectors at a time, each mixed into a register of its own: reads are all that it waits for.
-#define LANEFOLD_READ_ALL(name, attributes, lanes)                                                                     \
-  attributes int32_t name(const float *data, int64_t count) {                                                          \
-    constexpr int width = lanes, vectors = 8;                                                                          \
-    typedef int32_t Vector __attribute__((vector_size(width * sizeof(int32_t)), aligned(4), may_alias));               \
-    Vector mix[vectors] = {};                                                                                          \
-    for (const float *end = data + count; data != end; data += vectors * width) {                                      \
-      _Pragma("GCC unroll 8") for (int v = 0; v < vectors; ++v) mix[v] |=                                              \
-          *reinterpret_cast<const Vector *>(data + v * width);                                                         \
+// Eight vectors at a time.  Reads are mixed into a register of each: they are all that it waits for.
+#define LANEFOLD_MEMORY_LOOPS(isa, attributes, lanes)                                                                  \
+  typedef float Floats_##isa __attribute__((vector_size(lanes * sizeof(float)), aligned(4), may_alias));               \
+  typedef int32_t Bits_##isa __attribute__((vector_size(lanes * sizeof(int32_t)), aligned(4), may_alias));             \
+  attributes int32_t read_##isa(const float *data, int64_t count) {                                                    \
+    Bits_##isa mix[8] = {};                                                                                            \
+    for (const float *end = data + count; data != end; data += 8 * lanes) {                                            \
+      _Pragma("GCC unroll 8") for (int v = 0; v < 8; ++v) mix[v] |=                                                    \
+          *reinterpret_cast<const Bits_##isa *>(data + v * lanes);                                                     \
     }                                                                                                                  \
     int32_t all = 0;                                                                                                   \
-    for (int v = 0; v < vectors; ++v)                                                                                  \
-      for (int lane = 0; lane < width; ++lane) all |= mix[v][lane];                                                    \
+    for (int v = 0; v < 8; ++v)                                                                                        \
+      for (int lane = 0; lane < lanes; ++lane) all |= mix[v][lane];                                                    \
     return all;                                                                                                        \
+  }                                                                                                                    \
+  attributes void write_##isa(float *data, int64_t count, float value) {                                               \
+    const Floats_##isa all = Floats_##isa{} + value;                                                                   \
+    for (const float *end = data + count; data != end; data += 8 * lanes) {                                            \
+      _Pragma("GCC unroll 8") for (int v = 0; v < 8; ++v) * reinterpret_cast<Floats_##isa *>(data + v * lanes) = all;  \
+      asm volatile("" : : : "memory"); /* or it becomes a call of memset */                                            \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  attributes void copy_##isa(const float *from, float *to, int64_t count) {                                            \
+    for (const float *end = from + count; from != end; from += 8 * lanes, to += 8 * lanes) {                           \
+      _Pragma("GCC unroll 8") for (int v = 0; v < 8; ++v) * reinterpret_cast<Floats_##isa *>(to + v * lanes) =         \
+          *reinterpret_cast<const Floats_##isa *>(from + v * lanes);                                                   \
+      asm volatile("" : : : "memory"); /* or of memcpy */                                                              \
+    }                                                                                                                  \
+  }
+// By a function of the compiler: the vector types above know no such store.
+#define LANEFOLD_STREAMING_COPY(isa, attributes, lanes, Vector, store)                                                 \
+  attributes void stream_##isa(const float *from, float *to, int64_t count) {                                          \
+    for (const float *end = from + count; from != end; from += 8 * lanes, to += 8 * lanes) {                           \
+      _Pragma("GCC unroll 8") for (int v = 0; v < 8; ++v)                                                              \
+          store(to + v * lanes, (Vector) * reinterpret_cast<const Floats_##isa *>(from + v * lanes));                  \
+    }                                                                                                                  \
+    __builtin_ia32_sfence();                                                                                           \
   }
 
 #if defined(__x86_64__)
-LANEFOLD_FMA_PEAK(peak_avx512, __attribute__((target("avx512f,fma"))), 16)
-LANEFOLD_FMA_PEAK(peak_avx2, __attribute__((target("avx2,fma"))), 8)
-LANEFOLD_READ_ALL(read_avx512, __attribute__((target("avx512f"))), 16)
-LANEFOLD_READ_ALL(read_avx2, __attribute__((target("avx2"))), 8)
-#elif defined(__aarch64__)
-LANEFOLD_FMA_PEAK(peak_neon, , 4)
-LANEFOLD_READ_ALL(read_neon, , 4)
+#define LANEFOLD_AVX512 __attribute__((target("avx512f,fma")))
+#define LANEFOLD_AVX2 __attribute__((target("avx2,fma")))
+typedef float Aligned16 __attribute__((vector_size(64)));
+typedef float Aligned8 __attribute__((vector_size(32)));
+LANEFOLD_FMA_PEAK(peak_avx512, LANEFOLD_AVX512, 16)
+LANEFOLD_FMA_PEAK(peak_avx2, LANEFOLD_AVX2, 8)
+LANEFOLD_MEMORY_LOOPS(avx512, LANEFOLD_AVX512, 16)
+LANEFOLD_MEMORY_LOOPS(avx2, LANEFOLD_AVX2, 8)
+LANEFOLD_STREAMING_COPY(avx512, LANEFOLD_AVX512, 16, Aligned16, __builtin_ia32_movntps512)
+LANEFOLD_STREAMING_COPY(avx2, LANEFOLD_AVX2, 8, Aligned8, __builtin_ia32_movntps256)
 #endif
+LANEFOLD_FMA_PEAK(peak_baseline, , 4)
+LANEFOLD_MEMORY_LOOPS(baseline, , 4)
 
 } // namespace
 
@@ -60,20 +88,16 @@ FmaLoop fma_loop(const std::string &isa) {
 #if defined(__x86_64__)
   if (isa == "avx512") return {peak_avx512, 16 * chains};
   if (isa == "avx2") return {peak_avx2, 8 * chains};
-#elif defined(__aarch64__)
-  if (isa == "neon") return {peak_neon, 4 * chains};
 #endif
-  return {nullptr, 0};
+  return {peak_baseline, 4 * chains};
 }
 
-ReadLoop read_loop(const std::string &isa) {
+MemoryLoops memory_loops(const std::string &isa) {
 #if defined(__x86_64__)
-  if (isa == "avx512") return read_avx512;
-  if (isa == "avx2") return read_avx2;
-#elif defined(__aarch64__)
-  if (isa == "neon") return read_neon;
+  if (isa == "avx512") return {read_avx512, write_avx512, copy_avx512, stream_avx512};
+  if (isa == "avx2") return {read_avx2, write_avx2, copy_avx2, stream_avx2};
 #endif
-  return nullptr;
+  return {read_baseline, write_baseline, copy_baseline, nullptr};
 }
 
 } // namespace lanefold::bench

@@ -1,32 +1,368 @@
-// The benchmarks of Lanefold, on Google Benchmark and with its flags: every suite on every plugin that can run here,
-// with one thread and with all.  Answers 1 if a case was skipped because its result was wrong.
-#include "suites.hpp"
+// lanefold-bench, which is `lanefold bench`: reads the command line and prints what a session finds.
+#include "scaling/scaling.hpp"
+#include "session/compare.hpp"
+#include "session/record.hpp"
 
+#include "atomic_file.hpp"
+#include "commands/charts.hpp"
+#include "commands/interrupt.hpp"
+#include "commands/terminal.hpp"
+#include "method/clock.hpp"
+#include "names.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <regex>
+
+extern const char lanefold_report[]; // report/*.py, one after the other
+
+namespace lanefold::bench {
+namespace {
+
+constexpr int error_exit_code = 2;
+
+struct CommandLine {
+  Options options;
+  std::string output = ".", threads;
+  bool quick = false, full = false, report = true, list = false;
+  std::vector<std::string> peers;
+};
+
+// What is being done, in place on a terminal.
+class Status {
+public:
+  void show(const std::string &text) {
+    if (!terminal_.interactive) return;
+    std::fprintf(stderr, "\r%s\033[K", text.substr(0, static_cast<size_t>(std::max(terminal_.width - 1, 1))).c_str());
+    shown_ = true;
+  }
+  void clear() {
+    if (shown_) std::fprintf(stderr, "\r\033[K");
+    shown_ = false;
+  }
+
+private:
+  trainer::Terminal terminal_ = trainer::terminal(stderr);
+  bool shown_ = false;
+};
+
+// "1,2" as numbers; without any: one, and as many as there are CPUs.
+std::vector<int> threads_of(const std::string &text) {
+  const int all = static_cast<int>(usable_cpus().size());
+  if (text.empty()) return all > 1 ? std::vector<int>{1, all} : std::vector<int>{1};
+  std::vector<int> threads;
+  std::stringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) {
+    if (word.empty() || word.size() > 4 || word.find_first_not_of("0123456789") != std::string::npos ||
+        std::stoi(word) < 1)
+      throw Refused("--threads: '" + word + "' is no number of threads, such as 1,2");
+    threads.push_back(std::stoi(word));
+    if (threads.back() > all)
+      throw Refused("--threads: this process may use " + std::to_string(all) + " CPUs, not " + word);
+  }
+  if (threads.empty()) throw Refused("--threads: no number of threads");
+  return threads;
+}
+
+void check_isas(std::vector<std::string> &isas, Extent extent) {
+  for (const std::string &isa : isas) usable_isas(isa);
+  if (!isas.empty()) return;
+  isas = usable_isas("");
+  if (extent == Extent::quick) return;
+  for (const std::string &isa : usable_plugins())
+    if (isa != isas.front() && (isa != "portable" || extent == Extent::full)) isas.push_back(isa);
+}
+
+void settle(CommandLine &line) {
+  Options &o = line.options;
+  if (line.full) o.extent = Extent::full;
+  check_isas(o.isas, o.extent);
+  o.threads = threads_of(line.threads);
+  o.peers_asked = !line.peers.empty() && line.peers != std::vector<std::string>{"none"};
+  for (const std::string &name : line.peers) {
+    if (name == "none" && line.peers.size() == 1) break;
+    if (trainer::code_of(peer_names(), name) < 0)
+      throw Refused("--peers: " + trainer::unknown_word(name, peer_names()));
+    o.peers.push_back(name);
+  }
+  if (line.peers.empty()) o.peers = peer_names();
+  if (!o.onnxruntime.empty() && !std::filesystem::exists(o.onnxruntime))
+    throw Refused("--onnxruntime: " + o.onnxruntime + ": no such file");
+  try {
+    const std::regex checked(o.filter);
+  } catch (const std::regex_error &) {
+    throw Refused("'" + o.filter + "' is no regular expression");
+  }
+  size_t races = 0;
+  for (const std::string &isa : o.isas)
+    for (const int threads : o.threads) races += chosen(list_of(isa, threads), o, isa, threads).size();
+  if (races == 0)
+    throw Refused("nothing that is measured matches '" + o.filter + "'; `lanefold bench --list` has all names");
+}
+
+int list(const CommandLine &line) {
+  for (const std::string &isa : line.options.isas)
+    for (const int threads : line.options.threads)
+      for (const Race &race : chosen(list_of(isa, threads), line.options, isa, threads)) {
+        std::printf("%s/isa:%s%s%s%s\n", race.operation.c_str(), isa.c_str(), race.sizes.empty() ? "" : "/",
+                    race.sizes.c_str(), suffix(threads).c_str());
+        for (const Ratio &ratio : race.ratios) std::printf("  %s/isa:%s\n", ratio.name.c_str(), isa.c_str());
+      }
+  return 0;
+}
+
+// Throws where a peer that was asked for by name is missing.
+void check_peers(const Options &options, const Json &finding) {
+  if (!options.peers_asked || !finding.contains("missing")) return;
+  for (const Json &peer : finding["missing"])
+    throw Refused("--peers: " + peer["name"].get<std::string>() + " is missing: " + peer["why"].get<std::string>());
+}
+
+void print_doubts(const Record &record) {
+  for (const Json &doubt : record.all()["lanefold"]["doubts"])
+    std::fprintf(stderr, "warning: %s\n", doubt.get<std::string>().c_str());
+}
+
+void print_missing(const Json &finding) {
+  for (const Json &peer : finding["missing"])
+    std::fprintf(stderr, "%s: missing: %s\n", peer["name"].get<std::string>().c_str(),
+                 peer["why"].get<std::string>().c_str());
+}
+
+std::string status_of(const Json &finding) {
+  return std::to_string(finding["number"].get<int>()) + " of " + std::to_string(finding["of"].get<int>()) + "  " +
+         finding["begins"].get<std::string>();
+}
+
+// How far the figures of this run can be trusted.
+Json trust(const Record &record) {
+  int batches = 0, spoiled = 0, races = 0, settled = 0;
+  for (const Json &race : record.all()["lanefold"]["races"]) {
+    batches += race["batches"].get<int>(), spoiled += race["spoiled"].get<int>();
+    ++races, settled += race["settled"].get<bool>();
+  }
+  return {{"races", races}, {"settled", settled}, {"batches", batches}, {"spoiled", spoiled}};
+}
+
+void print_failures(const Record &record) {
+  for (const Json &failure : record.all()["lanefold"]["failures"])
+    std::fprintf(stderr, "lanefold bench: %s: %s\n", failure["failed"].get<std::string>().c_str(),
+                 failure["why"].get<std::string>().c_str());
+}
+
+void print_summary(const Record &record) {
+  int ok = 0, all = 0;
+  for (const Json &ratio : record.ratios()) {
+    std::printf("%s\n", line_of(ratio).c_str());
+    if (!ratio.contains("verdict")) continue;
+    ++all, ok += ratio["verdict"] == "ok";
+  }
+  const Json trusted = trust(record);
+  std::printf(
+      "\n%d of %d gates ok; %d of %d races settled within 2%%; %d of %d batches were disturbed and measured again\n",
+      ok, all, trusted["settled"].get<int>(), trusted["races"].get<int>(), trusted["spoiled"].get<int>(),
+      trusted["spoiled"].get<int>() + trusted["batches"].get<int>());
+}
+
+int run(CommandLine &line) {
+  const Clock::time_point begin = Clock::now();
+  settle(line);
+  if (line.list) return list(line);
+  std::error_code ignored;
+  std::filesystem::create_directories(line.output, ignored); // where that fails, the files cannot be written
+  const std::string json = (std::filesystem::path(line.output) / "results.json").string();
+  const std::string html = (std::filesystem::path(line.output) / "report.html").string();
+  for (const std::string &path : {json, html}) {
+    try {
+      trainer::check_replaceable(path);
+    } catch (const std::system_error &error) {
+      throw Refused(path + ": cannot be written: " + error.code().message());
+    }
+  }
+  if (line.report) trainer::draw(lanefold_report, {"check"});
+  Record record(line.options, line.full ? "lanefold bench --full" : "lanefold bench --quick");
+  print_doubts(record);
+  trainer::watch_interrupts();
+  Status status;
+  Clock::time_point saved = Clock::now();
+  const bool whole = measure_apart(line.options, [&](const Json &finding) {
+    check_peers(line.options, finding);
+    if (finding.contains("missing")) status.clear(), print_missing(finding);
+    if (finding.contains("begins")) return status.show(status_of(finding));
+    record.add(finding);
+    if (seconds_since(saved) < 5) return;
+    record.save(json);
+    saved = Clock::now();
+  });
+  status.clear();
+  // Of the whole machine, so not for a part of the list; portable takes minutes.
+  if (whole && line.options.filter.empty() && line.options.isas.front() != "portable") {
+    status.show("tasks alone, for scaling on paper");
+    record.set("scaling", scaling_apart(line.options));
+    status.clear();
+  }
+  record.set("interrupted", !whole);
+  record.set("trust", trust(record));
+  record.set("seconds", seconds_since(begin));
+  record.save(json);
+  print_summary(record);
+  print_failures(record);
+  std::printf("%s: all figures\n", json.c_str());
+  std::fflush(stdout);
+  if (!whole) {
+    std::fprintf(stderr, "interrupted; what was measured so far is kept\n");
+    return trainer::interrupted_exit_code;
+  }
+  if (line.report) {
+    trainer::draw(lanefold_report, {"bench", json, html});
+    std::printf("%s: the report\n", html.c_str());
+  }
+  return record.failures() > 0 ? 1 : 0;
+}
+
+int gates(CommandLine &line) {
+  line.options.extent = Extent::gates;
+  settle(line);
+  if (line.list) return list(line);
+  Record record(line.options, "lanefold bench gates");
+  trainer::watch_interrupts();
+  const bool whole = measure_apart(line.options, [&](const Json &finding) {
+    check_peers(line.options, finding);
+    record.add(finding);
+    const auto print = [](const Json &ratio) {
+      std::printf("%s%s\n", ratio.contains("verdict") ? "" : "# ", line_of(ratio).c_str());
+    };
+    if (finding.contains("missing"))
+      for (const Json &peer : finding["missing"])
+        std::printf("# isa:%s peer %s is missing: %s\n", finding["isa"].get<std::string>().c_str(),
+                    peer["name"].get<std::string>().c_str(), peer["why"].get<std::string>().c_str());
+    if (finding.contains("race")) {
+      std::printf("# %s:", finding["race"].get<std::string>().c_str());
+      for (const Json &lane : finding["lanes"])
+        std::printf(" %s %.4g us", lane["label"].get<std::string>().c_str(), 1e6 * lane["seconds"][0].get<double>());
+      std::printf("\n");
+      for (const Json &ratio : finding["ratios"]) print(ratio);
+    }
+    if (finding.contains("ratio")) print(finding["ratio"]);
+    std::fflush(stdout);
+  });
+  print_failures(record);
+  if (!whole) return trainer::interrupted_exit_code;
+  if (record.failures() > 0) return 1;
+  if (record.gates() == 0)
+    throw Refused("no gate matches '" + line.options.filter +
+                  "' (with no peer installed there are none against peers)");
+  return 0;
+}
+
+void add_options(CLI::App &app, CommandLine &line) {
+  Options &o = line.options;
+  app.add_option("--isa", o.isas,
+                 "an instruction set, several times for several (without: the best; --full, gates: all)")
+      ->allow_extra_args(false);
+  app.add_option("--threads", line.threads, "numbers of threads, such as 1,2 (without: one and all)");
+  app.add_option("--peers", line.peers,
+                 "of openblas, blis, onednn, eigen, pytorch, onnxruntime; or none (without: all that are there)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--onnxruntime", o.onnxruntime, "the library of ONNX Runtime, libonnxruntime.so.1")
+      ->envname("LANEFOLD_ONNXRUNTIME");
+  app.add_flag("--list", line.list, "only list the names of what would be measured");
+}
+
+using Verb = std::function<int()>;
+
+void add_run(CLI::App &app, CommandLine &line) {
+  auto *extent = app.add_option_group("extent");
+  extent->add_flag("--quick", line.quick, "the most important figures, in two minutes (the default)");
+  extent->add_flag("--full", line.full, "everything, on all instruction sets: an hour");
+  extent->require_option(0, 1);
+  app.add_option("--filter", line.options.filter, "a regular expression for names, such as gemm/nn or m:200");
+  app.add_option("-o,--output", line.output, "folder for results.json and report.html, made if it is not there")
+      ->capture_default_str();
+  app.add_flag("!--no-report", line.report, "results.json alone, which needs no Python");
+  add_options(app, line);
+}
+
+void add_gates(CLI::App &app, CommandLine &line, Verb &verb) {
+  CLI::App *gates_verb = app.add_subcommand(
+      "gates", "what is promised of speed: one line for each gate, name value target ok|short interval");
+  gates_verb->add_option("filter", line.options.filter, "a regular expression for names, such as gemm/nn or isa:avx2");
+  add_options(*gates_verb, line);
+  gates_verb->callback([&] { verb = [&] { return gates(line); }; });
+}
+
+void add_compare(CLI::App &app, Verb &verb) {
+  struct Files {
+    std::string before, after, filter;
+    double agree = 0;
+  };
+  const auto files = std::make_shared<Files>();
+  CLI::App *compare_verb =
+      app.add_subcommand("compare", "two results.json: ratios of times, and whether a difference is real");
+  compare_verb->add_option("before", files->before, "results.json, or JSON of Google Benchmark")->required();
+  compare_verb->add_option("after", files->after, "the same, later")->required();
+  compare_verb->add_option("--filter", files->filter, "a regular expression for names");
+  compare_verb
+      ->add_option("--agree", files->agree,
+                   "percent: exit code 1 unless 95% of the figures of both are that near to each other")
+      ->check(CLI::PositiveNumber);
+  compare_verb->callback(
+      [&, files] { verb = [files] { return compare(files->before, files->after, files->filter, files->agree); }; });
+}
+
+void add_report(CLI::App &app, Verb &verb) {
+  const auto json = std::make_shared<std::string>();
+  CLI::App *report = app.add_subcommand("report", "only draw report.html beside this results.json, which is there");
+  report->add_option("results", *json, "results.json")->required()->check(CLI::ExistingFile);
+  report->callback([&, json] {
+    verb = [json] {
+      const std::string html = (std::filesystem::path(*json).parent_path() / "report.html").string();
+      trainer::draw(lanefold_report, {"bench", *json, html});
+      std::printf("%s: the report\n", html.c_str());
+      return 0;
+    };
+  });
+}
+
+int explain(const CLI::App &app, const CLI::ParseError &error) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  std::fprintf(stderr, "lanefold bench: %s\n", error.what());
+  if (error.get_name() != "ValidationError") std::fprintf(stderr, "\n%s", app.help().c_str());
+  return error_exit_code;
+}
+
+} // namespace
+} // namespace lanefold::bench
 
 int main(int argc, char **argv) {
   using namespace lanefold::bench;
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  CLI::App app("Measures Lanefold beside other libraries and the limits of this machine.", "lanefold bench");
+  CommandLine line;
+  Verb verb = [&] { return run(line); };
+  add_run(app, line);
+  add_gates(app, line, verb);
+  add_compare(app, verb);
+  add_report(app, verb);
+  add_scaling(app, verb);
+  app.footer("Examples:\n"
+             "  lanefold bench -o results\n"
+             "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
+             "  lanefold bench gates gemm/nn\n"
+             "  lanefold bench compare before/results.json after/results.json");
   try {
-    char cpu[256];
-    if (lf_describe_cpu(cpu, sizeof cpu, nullptr) == LF_OK) benchmark::AddCustomContext("cpu", cpu);
-    benchmark::AddCustomContext("lanefold", std::to_string(lf_version()));
-    const std::vector<Subject> subjects = make_subjects();
-    add_peak(subjects);
-    add_gemm(subjects);
-    add_dense(subjects);
-    add_activation(subjects);
-    add_norm(subjects);
-    add_batch(subjects);
-    add_step(subjects);
-  } catch (const lanefold::Error &error) {
-    std::fprintf(stderr, "lanefold-bench: %s\n", error.what());
-    return 2;
+    app.parse(argc, argv);
+    const int code = verb();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw std::runtime_error("standard output cannot be written");
+    return code;
+  } catch (const CLI::ParseError &error) {
+    return explain(app, error);
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "lanefold bench: %s\n", error.what());
+    return error_exit_code;
   }
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  if (failures() == 0) return 0;
-  std::fprintf(stderr, "lanefold-bench: %d runs failed their verification\n", failures());
-  return 1;
 }

@@ -1,6 +1,8 @@
 // The calls of one training step and of folded inference, and the same forward pass in double.
 #include "network.hpp"
 
+#include "suites/suites.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -134,6 +136,13 @@ std::vector<Dense> Network::folded_layers() const {
     a.folded_w = to.w.data(), a.ldf = from.n, a.folded_bias = to.bias.data();
     context_.fold_batch_norm(a);
   }
+  return all;
+}
+
+TrainingProblem Network::problem() const {
+  TrainingProblem all{kind_.batch_norm, layers_[0].norm.eps, learning_rate, {}, batch, x_.data(), labels_.data()};
+  for (const Layer &layer : layers_)
+    all.layers.push_back({layer.n, layer.k, layer.activation, weights(layer), layer.bias});
   return all;
 }
 

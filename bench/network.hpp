@@ -1,8 +1,10 @@
 // 784-300-100-10 as an application would drive it through the C functions: a training step, and folded inference.
 #pragma once
 
+#include "peers/peer.hpp"
 #include "reference.hpp"
-#include "suites.hpp"
+
+#include <lanefold/lanefold.hpp>
 
 namespace lanefold::bench {
 
@@ -10,13 +12,6 @@ namespace lanefold::bench {
 struct Kind {
   bool batch_norm;
   int32_t activation; // of the hidden layers
-};
-
-// A layer after folding: y = activation(x w + bias).
-struct Dense {
-  int64_t n, k;
-  int32_t activation;
-  Floats w, bias; // w[k][n]
 };
 
 class Network {
@@ -36,6 +31,8 @@ public:
 
   // Folds BN into packed weights, for infer: logits of the first samples.
   void fold();
+  // For a peer: layers as they are before the first step.
+  TrainingProblem problem() const;
   std::vector<Dense> folded_layers() const;
   void infer(int64_t samples);
   Floats logits(int64_t samples) const;

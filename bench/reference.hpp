@@ -1,13 +1,36 @@
 // Data to compute from, and plain loops in double that say what a kernel should have made of it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <vector>
 
 namespace lanefold::bench {
 
-using Floats = std::vector<float>;
+// How many bytes behind a cache line the memory of all Floats begins that are made now: 0, 16, 32 or 48, as far apart
+// as malloc lets memory be.  Speed depends on it, so each problem is measured at all four.
+inline size_t placement = 0;
+
+template <class T> struct PlacedAllocator {
+  using value_type = T;
+  PlacedAllocator() = default;
+  template <class U> PlacedAllocator(const PlacedAllocator<U> &) {}
+  T *allocate(size_t count) {
+    return reinterpret_cast<T *>(static_cast<char *>(::operator new(count * sizeof(T) + 64, line)) + placement);
+  }
+  // Back to the line on which the memory began.
+  void deallocate(T *memory, size_t) {
+    ::operator delete(reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(memory) / 64 * 64), line);
+  }
+  bool operator==(const PlacedAllocator &) const { return true; }
+
+private:
+  static constexpr std::align_val_t line{64};
+};
+
+using Floats = std::vector<float, PlacedAllocator<float>>;
 using Doubles = std::vector<double>;
 
 // Evenly spread over low..high; the same seed gives the same numbers everywhere.

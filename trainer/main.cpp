@@ -67,7 +67,7 @@ int main(int argc, char **argv) {
   CLI::App app("Trains, folds and runs networks of dense layers, batch normalization and ELU.", "lanefold");
   Run run;
   for (const auto add :
-       {add_train, add_eval, add_predict, add_fold, add_study, add_plot, add_info, add_verify, add_demo})
+       {add_train, add_eval, add_predict, add_fold, add_study, add_plot, add_bench, add_info, add_verify, add_demo})
     add(app, run);
   app.footer("Examples:\n"
              "  lanefold demo\n"

@@ -1,4 +1,6 @@
-# Curves of a training, and the two commands.
+# Curves of a training, and the two commands:
+# study STUDY.json STUDY.html: the report of `lanefold study`, one HTML file without scripts.
+# curves LOG PICTURE: loss and accuracy from a log of `lanefold train --log`, as .svg, .png or .pdf.
 
 # ---------------------------------------------------------------------------------------------- curves of a training
 
@@ -126,22 +128,6 @@ def read_study(path):
     if not isinstance(report, dict) or report.get('format') != 'lanefold-study-1':
         raise Problem('%s: not the JSON of a `lanefold study`' % path)
     return report
-
-
-def replace(path, content):
-    """All of it or nothing, at once."""
-    target = os.path.realpath(path)
-    temporary = '%s.%d.tmp' % (target, os.getpid())
-    try:
-        with open(temporary, 'wb') as file:
-            file.write(content)
-        os.replace(temporary, target)
-    except BaseException as error:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise Problem('%s: %s' % (path, error.strerror)) from None
-        raise
 
 
 def study(source, target):

@@ -1,6 +1,4 @@
-"""Charts of lanefold, drawn with matplotlib.
-study STUDY.json STUDY.html: the report of `lanefold study`, one HTML file without scripts.
-curves LOG PICTURE: loss and accuracy from a log of `lanefold train --log`, as .svg, .png or .pdf.
+"""Charts of lanefold, drawn with matplotlib: what all of its programs share, at the head of each of them.
 Exit code 1: an error, told in one line; 3: matplotlib is missing.
 """
 import sys
@@ -35,6 +33,22 @@ NAN = float('nan')
 
 class Problem(Exception):
     """What a person can do something about."""
+
+
+def replace(path, content):
+    """All of it or nothing, at once."""
+    target = os.path.realpath(path)
+    temporary = '%s.%d.tmp' % (target, os.getpid())
+    try:
+        with open(temporary, 'wb') as file:
+            file.write(content)
+        os.replace(temporary, target)
+    except BaseException as error:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise Problem('%s: %s' % (path, error.strerror)) from None
+        raise
 
 
 # ---------------------------------------------------------------------------------------------------------- colours

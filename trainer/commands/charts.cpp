@@ -1,4 +1,4 @@
-// The program is part of the command, and reaches Python through a file in memory.
+// Programs are part of the command, and reach Python through a file in memory.
 #include "charts.hpp"
 
 #include <cerrno>
@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern const char lanefold_charts[]; // charts/*.py, one after the other
 extern char **environ;
 
 namespace lanefold::trainer {
@@ -22,9 +21,8 @@ constexpr const char *advice = "charts are drawn by Python 3 with matplotlib, wh
                                "apt install python3-matplotlib)";
 
 // A file in memory that holds the program, from its beginning.
-int program_file() {
+int program_file(std::string_view left) {
   const int file = memfd_create("charts.py", MFD_CLOEXEC);
-  std::string_view left(lanefold_charts);
   while (file >= 0 && !left.empty()) {
     const ssize_t written = write(file, left.data(), left.size());
     if (written <= 0) break;
@@ -36,13 +34,13 @@ int program_file() {
 }
 
 // Its exit code; no_matplotlib_exit_code if there is no such Python.
-int run(const std::string &python, const std::vector<std::string> &arguments) {
+int run(const char *text, const std::string &python, const std::vector<std::string> &arguments) {
   std::vector<std::string> words = {python, "-"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char *> pointers;
   for (std::string &word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  const int program = program_file();
+  const int program = program_file(text);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, program, STDIN_FILENO);
@@ -60,12 +58,12 @@ int run(const std::string &python, const std::vector<std::string> &arguments) {
 
 } // namespace
 
-void draw(const std::vector<std::string> &arguments) {
+void draw(const char *program, const std::vector<std::string> &arguments) {
   // The user's own Python, then that of the distribution, whose matplotlib is for it alone.
   std::vector<std::string> pythons = {"python3", "/usr/bin/python3"};
   if (const char *named = std::getenv("LANEFOLD_PYTHON"); named && *named) pythons = {named};
   for (const std::string &python : pythons) {
-    const int code = run(python, arguments);
+    const int code = run(program, python, arguments);
     if (code == 0) return;
     if (code != no_matplotlib_exit_code && code != 127) throw std::runtime_error("the charts could not be drawn");
   }

@@ -12,8 +12,11 @@ class NoCharts : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Runs trainer/charts/ with these arguments: ("study", json, html) or ("curves", log, picture).
-// Throws NoCharts, or std::runtime_error if drawing failed; what went wrong stands on standard error then.
-void draw(const std::vector<std::string> &arguments);
+// Runs a program in Python with these arguments.
+// Throws NoCharts, or std::runtime_error if it failed; what went wrong stands on standard error then.
+void draw(const char *program, const std::vector<std::string> &arguments);
+
+// trainer/charts/: ("study", json, html) or ("curves", log, picture).
+void draw_charts(const std::vector<std::string> &arguments);
 
 } // namespace lanefold::trainer

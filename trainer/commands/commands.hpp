@@ -22,5 +22,6 @@ void add_verify(CLI::App &app, Run &run);
 void add_demo(CLI::App &app, Run &run);
 void add_plot(CLI::App &app, Run &run);
 void add_study(CLI::App &app, Run &run);
+void add_bench(CLI::App &app, Run &run);
 
 } // namespace lanefold::trainer

@@ -54,19 +54,17 @@ int run(const Options &o) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!std::isfinite(result.loss)) throw CheckpointError(o.model + ": its loss on these images is not a number");
   if (o.json) {
-    Json object = {{"event", "eval"},
-                   {"images", data.test.count()},
-                   {"folded", !network.description.batch_norm()},
-                   {"loss", result.loss},
-                   {"test_accuracy", result.accuracy},
-                   {"seconds", seconds}};
+    Json object = {
+        {"event", "eval"},     {"images", data.test.count()},      {"folded", !network.description.batch_norm()},
+        {"loss", result.loss}, {"test_accuracy", result.accuracy}, {"seconds", seconds}};
     if (o.top_k > 1) object["top_k"] = o.top_k, object["top_k_accuracy"] = result.top_k_accuracy;
     if (o.confusion) object["confusion"] = rows(result.confusion, network.outputs());
     std::printf("%s\n", object.dump().c_str());
     return 0;
   }
   std::printf("%s on %lld test images of %s: accuracy %.2f%%, loss %.4f, in %.3f s\n", o.model.c_str(),
-              static_cast<long long>(data.test.count()), data.name.c_str(), 100 * result.accuracy, result.loss, seconds);
+              static_cast<long long>(data.test.count()), data.name.c_str(), 100 * result.accuracy, result.loss,
+              seconds);
   if (o.top_k > 1)
     std::printf("the label is among the %lld best: %.2f%%\n", static_cast<long long>(o.top_k),
                 100 * result.top_k_accuracy);

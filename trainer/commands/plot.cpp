@@ -80,7 +80,7 @@ int run(const Options &o) {
   if (!o.output.empty()) check_output(o.output);
   const Curves curves = read_log(o.log);
   if (!o.output.empty()) {
-    draw({"curves", o.log, o.output});
+    draw_charts({"curves", o.log, o.output});
     return 0;
   }
   const Terminal t = terminal(stdout);

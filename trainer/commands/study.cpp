@@ -81,7 +81,7 @@ void check_writable_file(const std::string &path) {
 
 void draw_report(const std::string &json, const std::string &html) {
   try {
-    draw({"study", json, html});
+    draw_charts({"study", json, html});
     std::printf("%s: the report, with charts\n", html.c_str());
   } catch (const NoCharts &problem) {
     std::fprintf(stderr, "lanefold: %s; then: lanefold study --charts %s\n", problem.what(), json.c_str());
@@ -186,7 +186,7 @@ int run(const Options &o) {
   if (!o.charts.empty()) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(o.charts, error)) throw UsageError(o.charts + ": no such file");
-    draw({"study", o.charts, std::filesystem::path(o.charts).replace_extension(".html").string()});
+    draw_charts({"study", o.charts, std::filesystem::path(o.charts).replace_extension(".html").string()});
     return 0;
   }
   std::error_code error;

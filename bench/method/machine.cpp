@@ -1,0 +1,164 @@
+// What Linux tells in files and by sysconf; a file that is not there says nothing.
+#include "machine.hpp"
+
+#include "revision.hpp"
+
+#include <lanefold/lanefold.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <stdexcept>
+
+#include <sched.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace lanefold::bench {
+namespace {
+
+const std::string cpu_folder = "/sys/devices/system/cpu/";
+
+// The first line, "" if it cannot be read.
+std::string line_of(const std::string &path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// "model name" of /proc/cpuinfo, say.
+std::string cpu_field(const std::string &name) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(name)) continue;
+    const size_t colon = line.find(": ");
+    return colon == std::string::npos ? "" : line.substr(colon + 2);
+  }
+  return "";
+}
+
+bool virtualized() { return (" " + cpu_field("flags") + " ").find(" hypervisor ") != std::string::npos; }
+
+// "on", "off", or "" where nobody knows.
+std::string turbo() {
+  const std::string none = line_of(cpu_folder + "intel_pstate/no_turbo"), boost = line_of(cpu_folder + "cpufreq/boost");
+  if (!none.empty()) return none == "0" ? "on" : "off";
+  if (!boost.empty()) return boost == "1" ? "on" : "off";
+  return "";
+}
+
+std::string governor() { return line_of(cpu_folder + "cpu0/cpufreq/scaling_governor"); }
+
+double load() {
+  double average = 0;
+  return getloadavg(&average, 1) == 1 ? average : 0;
+}
+
+int64_t system_bytes(int name, int64_t otherwise) {
+  const long bytes = sysconf(name);
+  return bytes > 0 ? static_cast<int64_t>(bytes) : otherwise;
+}
+
+} // namespace
+
+const std::vector<Level> &levels() {
+  static const std::vector<Level> all = [] {
+    const int64_t l1 = system_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10),
+                  l2 = system_bytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
+    // Guests are told the third level of all sockets together, or none.
+    const int64_t l3 = std::max(system_bytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20), 4 * l2);
+    const int64_t memory = system_bytes(_SC_PHYS_PAGES, 1 << 20) * system_bytes(_SC_PAGESIZE, 4096);
+    const int64_t beyond = std::min({4 * l3, int64_t{256} << 20, memory / 16});
+    return std::vector<Level>{{"L1", l1 / 2}, {"L2", l2 / 2}, {"L3", std::min(4 * l2, l3 / 2)}, {"memory", beyond}};
+  }();
+  return all;
+}
+
+Json environment() {
+  char cpu[512] = "";
+  lf_describe_cpu(cpu, sizeof cpu, nullptr);
+  utsname kernel{};
+  uname(&kernel);
+  Json caches = Json::object();
+  for (const auto &[name, key] :
+       {std::pair{"L1d", _SC_LEVEL1_DCACHE_SIZE}, {"L2", _SC_LEVEL2_CACHE_SIZE}, {"L3", _SC_LEVEL3_CACHE_SIZE}})
+    if (const int64_t bytes = system_bytes(key, 0)) caches[name] = bytes;
+  Json sizes = Json::object();
+  for (const Level &level : levels()) sizes[level.name] = level.bytes;
+  const int version = lf_version();
+  char libc[64] = "";
+  confstr(_CS_GNU_LIBC_VERSION, libc, sizeof libc);
+  return {{"cpu", cpu},
+          {"caches", caches},
+          {"level_bytes", sizes},
+          {"cpus", usable_cpus().size()},
+          {"kernel", std::string(kernel.sysname) + " " + kernel.release},
+          {"libc", libc},
+          {"compiler", LANEFOLD_COMPILER},
+          {"flags", LANEFOLD_FLAGS},
+          {"lanefold", std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+                           std::to_string(version % 100)},
+          {"revision", LANEFOLD_REVISION},
+          {"governor", governor()},
+          {"turbo", turbo()},
+          {"smt", line_of(cpu_folder + "smt/active") == "1" ? "on" : "off"},
+          {"virtual", virtualized()},
+          {"load", load()}};
+}
+
+std::vector<std::string> doubts() {
+  std::vector<std::string> all;
+  if (virtualized()) all.push_back("a virtual machine: its host may run others on the same cores");
+  if (const std::string name = governor(); !name.empty() && name != "performance")
+    all.push_back("the frequency governor is '" + name + "', not 'performance'");
+  if (turbo() == "on") all.push_back("turbo is on: frequency depends on temperature and on the other cores");
+  if (line_of(cpu_folder + "smt/active") == "1") all.push_back("SMT is on: a neighbour may use half of a core");
+  if (load() > 0.5) all.push_back("the machine is not idle: load " + std::to_string(load()).substr(0, 4));
+  return all;
+}
+
+std::vector<int> usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> first, siblings;
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &set)) continue;
+    const std::string core = line_of(cpu_folder + "cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    const bool fresh = core.empty() || cores.insert(core).second;
+    (fresh ? first : siblings).push_back(cpu);
+  }
+  first.insert(first.end(), siblings.begin(), siblings.end());
+  return first;
+}
+
+void pin_to(int threads) {
+  const std::vector<int> cpus = usable_cpus();
+  if (static_cast<size_t>(threads) > cpus.size())
+    throw std::runtime_error(std::to_string(threads) + " threads need as many CPUs, and there are " +
+                             std::to_string(cpus.size()));
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int i = 0; i < threads; ++i) CPU_SET(cpus[static_cast<size_t>(i)], &set);
+  if (sched_setaffinity(0, sizeof set, &set) != 0) throw std::runtime_error("the process could not be pinned to CPUs");
+}
+
+void evict() {
+  static std::vector<int64_t> other(static_cast<size_t>(std::min(levels().back().bytes, int64_t{128} << 20)) / 8, 1);
+  int64_t sum = 0;
+  for (size_t i = 0; i < other.size(); i += 8) sum += other[i];
+  asm volatile("" : : "r"(sum));
+}
+
+std::string module_folder(const std::string &part) {
+  std::error_code error;
+  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const std::filesystem::path &folder : {own / part, own.parent_path() / "bench" / part})
+    if (std::filesystem::is_directory(folder, error)) return folder.string();
+  return own.string();
+}
+
+} // namespace lanefold::bench

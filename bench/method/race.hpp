@@ -1,0 +1,90 @@
+// Several ways to do one thing, measured in one go: by turns in random order, so that drift and noisy neighbours meet
+// all alike.
+#pragma once
+
+#include "../peers/peer.hpp"
+#include "calibration.hpp"
+#include "statistics.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lanefold::bench {
+
+// What one run does; 0: not counted.
+struct Work {
+  double flops = 0, bytes = 0, elements = 0;
+};
+
+struct Entrant {
+  std::string label; // in its race: "fused"
+  std::string name;  // everywhere: "dense/forward_fused_bn_elu/isa:avx512/m:200/n:300/k:784/threads:1"
+  Work work;
+  Operation operation;
+  std::function<std::string()> fault; // after a run: what is wrong with its result, "" if nothing is
+  std::string group;                  // that it may stand for, where it is the fastest: "peers"
+};
+
+// All entrants of one race, on memory of their own.
+struct Field {
+  std::vector<Entrant> entrants;
+  std::shared_ptr<void> memory;
+
+  const Entrant *find(const std::string &label) const;
+};
+
+enum class Sense { none, at_least, at_most };
+
+// A figure that a race gives, and what it should be.
+struct Ratio {
+  enum Kind {
+    times,       // over's time / under's
+    flops_share, // over's FLOP/s / (threads * under's)
+    bytes_share, // over's bytes/s / under's
+    time         // over's, times scale
+  };
+  std::string name;
+  Kind kind = times;
+  std::string over, under; // labels, or groups: the fastest of them
+  Sense sense = Sense::none;
+  double target = 0, scale = 1;
+};
+
+struct Effort {
+  double seconds;       // at most, the first batches not counted
+  double width = 0.02;  // of every interval: enough is known
+  double turn = 100e-6; // seconds of one entrant, at least
+  int least = 9, most = 60;
+};
+
+struct RaceSetting {
+  int threads;
+  bool cold; // nothing in any cache before a run, which is then a turn
+  std::vector<Ratio> ratios;
+  Effort effort;
+};
+
+struct Measured {
+  Ratio ratio;
+  Interval interval;
+  std::string over, under; // names of the entrants that it compares
+};
+
+struct Outcome {
+  struct Lane {
+    Entrant entrant; // of the first field
+    int64_t runs = 0;
+    std::vector<double> seconds, cpu_seconds; // of one run, by batch
+  };
+  std::vector<Lane> lanes;
+  std::vector<Measured> ratios; // those whose entrants are there
+  int batches = 0, spoiled = 0; // spoiled: measured again
+  bool settled = false;         // every interval is as narrow as was asked
+};
+
+// One field for each placement of memory, alike otherwise.  Throws std::runtime_error if a result is wrong.
+Outcome race(std::vector<Field> &fields, const RaceSetting &setting, Calibration &calibration);
+
+} // namespace lanefold::bench

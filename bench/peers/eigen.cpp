@@ -1,0 +1,41 @@
+// Eigen, which is headers alone, by way of the module that was built from them for the instruction set.
+#include "factories.hpp"
+#include "library.hpp"
+
+namespace lanefold::bench {
+namespace {
+
+using EigenProduct = void(int transposed_a, int transposed_b, int64_t m, int64_t n, int64_t k, const float *a,
+                          const float *b, float *c);
+
+class EigenPeer : public Peer {
+public:
+  EigenPeer(std::string version, EigenProduct *product) : version_(std::move(version)), product_(product) {}
+  std::string name() const override { return "eigen"; }
+  std::string version() const override { return version_; }
+
+  Operation product(const Product &product, const float *a, const float *b, float *c) override {
+    const bool ta = product.flags & LF_TRANSPOSE_A, tb = product.flags & LF_TRANSPOSE_B;
+    const Shape s = product.shape;
+    return {[=, call = product_] { call(ta, tb, s.m, s.n, s.k, a, b, c); }, {}};
+  }
+
+private:
+  const std::string version_;
+  EigenProduct *const product_;
+};
+
+} // namespace
+
+std::unique_ptr<Peer> open_eigen(const PeerOptions &options) {
+#ifdef LANEFOLD_PEERS_WITH_EIGEN
+  const Library module({std::string(LANEFOLD_PEERS_FOLDER) + "/eigen-" + options.isa + ".so"});
+  module.find<void(int)>("lanefold_eigen_set_threads")(options.threads);
+  return std::make_unique<EigenPeer>(module.find<const char *()>("lanefold_eigen_version")(),
+                                     module.find<EigenProduct>("lanefold_eigen_product"));
+#else
+  throw std::runtime_error("this program was built where Eigen's headers (libeigen3-dev) were not installed");
+#endif
+}
+
+} // namespace lanefold::bench

@@ -1,0 +1,31 @@
+// Eigen's products, compiled once for each instruction set: a module that eigen.cpp opens.
+#include <Eigen/Core>
+
+#include <cstdint>
+
+#define LANEFOLD_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Operand = Eigen::Map<const Matrix>;
+
+} // namespace
+
+LANEFOLD_EXPORT const char *lanefold_eigen_version() {
+#define LANEFOLD_TEXT(x) #x
+#define LANEFOLD_VERSION(world, major, minor) LANEFOLD_TEXT(world) "." LANEFOLD_TEXT(major) "." LANEFOLD_TEXT(minor)
+  return LANEFOLD_VERSION(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
+}
+
+LANEFOLD_EXPORT void lanefold_eigen_set_threads(int threads) { Eigen::setNbThreads(threads); }
+
+// c = op(a) op(b), row-major, without gaps; a transposed operand is stored k x m, or n x k.
+LANEFOLD_EXPORT void lanefold_eigen_product(int transposed_a, int transposed_b, int64_t m, int64_t n, int64_t k,
+                                            const float *a, const float *b, float *c) {
+  Eigen::Map<Matrix> to(c, m, n);
+  if (transposed_a && transposed_b) to.noalias() = Operand(a, k, m).transpose() * Operand(b, n, k).transpose();
+  else if (transposed_a) to.noalias() = Operand(a, k, m).transpose() * Operand(b, k, n);
+  else if (transposed_b) to.noalias() = Operand(a, m, k) * Operand(b, n, k).transpose();
+  else to.noalias() = Operand(a, m, k) * Operand(b, k, n);
+}

@@ -1,0 +1,19 @@
+// One function for each peer: opens it, or throws what is missing.
+#pragma once
+
+#include "peer.hpp"
+
+namespace lanefold::bench {
+
+std::unique_ptr<Peer> open_openblas(const PeerOptions &options);
+std::unique_ptr<Peer> open_blis(const PeerOptions &options);
+std::unique_ptr<Peer> open_onednn(const PeerOptions &options);
+std::unique_ptr<Peer> open_eigen(const PeerOptions &options);
+std::unique_ptr<Peer> open_pytorch(const PeerOptions &options);
+std::unique_ptr<Peer> open_onnxruntime(const PeerOptions &options);
+
+// Row strides of a product's operands, as they are stored.
+inline int64_t stride_of_a(const Product &p) { return p.flags & LF_TRANSPOSE_A ? p.shape.m : p.shape.k; }
+inline int64_t stride_of_b(const Product &p) { return p.flags & LF_TRANSPOSE_B ? p.shape.k : p.shape.n; }
+
+} // namespace lanefold::bench

@@ -1,0 +1,164 @@
+// oneDNN: its products and primitives, each on the layouts that it likes best.
+#include "factories.hpp"
+#include "onednn_training.hpp"
+
+#include <lanefold/activation.h>
+
+namespace lanefold::bench {
+namespace {
+
+using namespace onednn;
+
+// Row-major, unlike the Fortran function whose arguments it has.
+using Sgemm = int(char ta, char tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                  const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+
+class OneDnn : public Peer {
+public:
+  explicit OneDnn(std::shared_ptr<const Engine> engine)
+      : engine_(std::move(engine)), sgemm_(engine_->library().find<Sgemm>("dnnl_sgemm")) {}
+  std::string name() const override { return "onednn"; }
+  std::string version() const override { return engine_->version(); }
+
+  Operation product(const Product &p, const float *a, const float *b, float *c) override {
+    const char ta = p.flags & LF_TRANSPOSE_A ? 'T' : 'N', tb = p.flags & LF_TRANSPOSE_B ? 'T' : 'N';
+    const int64_t lda = stride_of_a(p), ldb = stride_of_b(p);
+    return {[=, s = p.shape, call = sgemm_] { call(ta, tb, s.m, s.n, s.k, 1.0f, a, lda, b, ldb, 0.0f, c, s.n); }, {}};
+  }
+
+  Operation packed_product(const Shape &shape, const float *x, const float *w, float *y) override {
+    const Layer layer{shape, LF_IDENTITY, w, nullptr};
+    return network({layer}, shape.m, x, y);
+  }
+
+  Operation folded_network(const std::vector<Dense> &layers, int64_t m, const float *x, float *logits) override {
+    std::vector<Layer> all;
+    for (const Dense &layer : layers)
+      all.push_back({{m, layer.n, layer.k}, layer.activation, layer.w.data(), layer.bias.data()});
+    return network(all, m, x, logits);
+  }
+
+  Operation elu_forward(int64_t count, const float *x, float *y) override {
+    const Layout layout = engine_->vector(count);
+    const Primitive elu = engine_->activation(Pass::inference, LF_ELU, layout);
+    return once({engine_->call(elu, {{src, engine_->array(layout, x)}, {dst, engine_->array(layout, y)}})});
+  }
+
+  Operation elu_backward(int64_t count, const float *y, const float *dy, float *dx) override {
+    const Layout layout = engine_->vector(count);
+    const Primitive forward = engine_->activation(Pass::training, LF_ELU, layout);
+    return once({engine_->call(engine_->activation_gradient(LF_ELU, layout, forward),
+                               {{dst, engine_->array(layout, y)},
+                                {diff_dst, engine_->array(layout, dy)},
+                                {diff_src, engine_->array(layout, dx)}})});
+  }
+
+  Operation batch_norm_training(const BatchNorm &norm, float *y) override {
+    return once({training_norm(norm, engine_->array(engine_->pixels(norm.m, norm.n), y)).call});
+  }
+
+  Operation batch_norm_inference(const BatchNorm &norm, const float *means, const float *variances, float *y) override {
+    const Layout pixels = engine_->pixels(norm.m, norm.n), columns = engine_->vector(norm.n);
+    return once({engine_->call(engine_->batch_norm(Pass::inference, pixels, norm.eps),
+                               {{src, engine_->array(pixels, norm.x)},
+                                {mean, engine_->array(columns, means)},
+                                {variance, engine_->array(columns, variances)},
+                                {scale, engine_->array(columns, norm.gamma)},
+                                {shift, engine_->array(columns, norm.beta)},
+                                {dst, engine_->array(pixels, y)}})});
+  }
+
+  // The statistics are those of x when the operation is made.
+  Operation batch_norm_backward(const BatchNorm &norm, const float *dy, float *dx, float *dgamma,
+                                float *dbeta) override {
+    const Layout pixels = engine_->pixels(norm.m, norm.n), columns = engine_->vector(norm.n);
+    const TrainingNorm forward = training_norm(norm, engine_->array(pixels));
+    engine_->run({forward.call});
+    return once({engine_->call(engine_->batch_norm_gradient(pixels, norm.eps, forward.call.primitive),
+                               {{src, engine_->array(pixels, norm.x)},
+                                {mean, forward.mean},
+                                {variance, forward.variance},
+                                {scale, engine_->array(columns, norm.gamma)},
+                                {shift, engine_->read_by_gradient(engine_->array(columns, norm.beta))},
+                                {diff_dst, engine_->array(pixels, dy)},
+                                {diff_src, engine_->array(pixels, dx)},
+                                {diff_scale, engine_->array(columns, dgamma)},
+                                {diff_shift, engine_->array(columns, dbeta)}})});
+  }
+
+  Operation training_step(const TrainingProblem &problem, float *loss) override {
+    const std::shared_ptr<TrainingStep> step = fastest_training_step(engine_, problem);
+    return {[=] { *loss = step->run(); }, {}};
+  }
+
+private:
+  struct Layer {
+    Shape shape;
+    int32_t activation;
+    const float *w, *bias; // bias: NULL where there is none
+  };
+  struct TrainingNorm {
+    Call call;
+    Array mean, variance;
+  };
+
+  Operation once(std::vector<Call> calls) const {
+    return {[engine = engine_, calls = std::move(calls)] { engine->run(calls); }, {}};
+  }
+
+  TrainingNorm training_norm(const BatchNorm &norm, const Array &y) const {
+    const Layout pixels = engine_->pixels(norm.m, norm.n), columns = engine_->vector(norm.n);
+    TrainingNorm made{{}, engine_->array(columns), engine_->array(columns)};
+    made.call = engine_->call(engine_->batch_norm(Pass::training, pixels, norm.eps),
+                              {{src, engine_->array(pixels, norm.x)},
+                               {mean, made.mean},
+                               {variance, made.variance},
+                               {scale, engine_->array(columns, norm.gamma)},
+                               {shift, engine_->array(columns, norm.beta)},
+                               {dst, y}});
+    return made;
+  }
+
+  // Weights are copied, in the layout that the primitive chooses; so are biases.  So lie the arrays between layers.
+  Operation network(const std::vector<Layer> &layers, int64_t m, const float *x, float *y) const {
+    std::vector<Call> calls;
+    Array from = engine_->array(engine_->rows(m, layers.front().shape.k), x);
+    for (const Layer &layer : layers) {
+      const auto [rows, n, k] = layer.shape;
+      const bool last = &layer == &layers.back();
+      const Layout to = last ? engine_->rows(rows, n) : engine_->any(rows, n);
+      const Layout columns = layer.bias ? engine_->vector(n) : Layout{};
+      const Primitive product =
+          engine_->inner_product(Pass::inference, from.layout, engine_->any(n, k), columns, to, layer.activation);
+      const Array result = last ? engine_->array(to, y) : engine_->array(engine_->chosen(product, dst_layout));
+      const Array packed =
+          copied(engine_->array(engine_->columns(n, k), layer.w), engine_->chosen(product, weights_layout));
+      const Array biases = layer.bias ? copied(engine_->array(columns, layer.bias), columns) : Array{};
+      calls.push_back(engine_->call(product, {{src, from}, {weights, packed}, {bias, biases}, {dst, result}}));
+      from = result;
+    }
+    return once(calls);
+  }
+
+  Array copied(const Array &array, const Layout &layout) const {
+    const Array copy = engine_->array(layout);
+    engine_->run({engine_->call(engine_->reorder(array.layout, layout), {{src, array}, {dst, copy}})});
+    return copy;
+  }
+
+  const std::shared_ptr<const Engine> engine_;
+  Sgemm *const sgemm_;
+};
+
+} // namespace
+
+std::unique_ptr<Peer> open_onednn(const PeerOptions &options) {
+  // Debian's version 3 has another name with each release, so the development package's comes first.
+  const Library library({"libdnnl.so", "libdnnl.so.3", "libdnnl.so.3.6", "libdnnl.so.2"});
+  const auto set_threads = library.find_linked<void(int)>("omp_set_num_threads");
+  if (!set_threads) throw std::runtime_error("oneDNN was built without OpenMP, so its threads cannot be set");
+  set_threads(options.threads);
+  return std::make_unique<OneDnn>(std::make_shared<const Engine>(library));
+}
+
+} // namespace lanefold::bench

@@ -1,0 +1,197 @@
+// Of ONNX Runtime's C interface, which never changes the place of a function, and of ONNX's protocol buffers, which
+// never change the number of a field: as much as one network needs.
+#include "factories.hpp"
+#include "library.hpp"
+
+#include <lanefold/activation.h>
+
+namespace lanefold::bench {
+namespace {
+
+// A message in the wire format of protocol buffers.
+class Message {
+public:
+  Message &number(int field, uint64_t value) { return key(field, 0).varint(value); }
+  Message &bytes(int field, const void *data, size_t size) {
+    key(field, 2).varint(size);
+    wire_.append(static_cast<const char *>(data), size);
+    return *this;
+  }
+  Message &text(int field, const std::string &value) { return bytes(field, value.data(), value.size()); }
+  Message &message(int field, const Message &value) { return text(field, value.wire_); }
+  const std::string &wire() const { return wire_; }
+
+private:
+  Message &key(int field, int type) { return varint(static_cast<uint64_t>(field) << 3 | static_cast<uint64_t>(type)); }
+  Message &varint(uint64_t value) {
+    for (; value >= 0x80; value >>= 7) wire_ += static_cast<char>(value | 0x80);
+    wire_ += static_cast<char>(value);
+    return *this;
+  }
+  std::string wire_;
+};
+
+constexpr int float_type = 1; // TensorProto.FLOAT
+
+Message tensor(const std::string &name, std::initializer_list<int64_t> sizes, const Floats &values) {
+  Message m;
+  for (const int64_t size : sizes) m.number(1, static_cast<uint64_t>(size));
+  return m.number(2, float_type).text(8, name).bytes(9, values.data(), values.size() * sizeof(float));
+}
+
+Message value_info(const std::string &name, int64_t rows, int64_t columns) {
+  Message shape;
+  for (const int64_t size : {rows, columns}) shape.message(1, Message().number(1, static_cast<uint64_t>(size)));
+  return Message().text(1, name).message(2, Message().message(1, Message().number(1, float_type).message(2, shape)));
+}
+
+// x -> Gemm -> Elu or Relu -> Gemm ... -> y
+std::string model(const std::vector<Dense> &layers, int64_t samples) {
+  Message graph;
+  graph.text(2, "network");
+  std::string from = "x";
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Dense &layer = layers[i];
+    const std::string id = std::to_string(i), to = i + 1 == layers.size() ? "y" : "y" + id;
+    const bool activated = layer.activation != LF_IDENTITY;
+    const std::string sum = activated ? "z" + id : to;
+    graph.message(1, Message().text(1, from).text(1, "w" + id).text(1, "b" + id).text(2, sum).text(4, "Gemm"));
+    const char *function = layer.activation == LF_ELU ? "Elu" : "Relu";
+    if (activated) graph.message(1, Message().text(1, sum).text(2, to).text(4, function));
+    graph.message(5, tensor("w" + id, {layer.k, layer.n}, layer.w));
+    graph.message(5, tensor("b" + id, {layer.n}, layer.bias));
+    from = to;
+  }
+  graph.message(11, value_info("x", samples, layers.front().k)).message(12, value_info("y", samples, layers.back().n));
+  constexpr int ir_version = 8, operators = 13;
+  return Message().number(1, ir_version).message(7, graph).message(8, Message().number(2, operators)).wire();
+}
+
+// The places of OrtApi's functions.
+enum Place {
+  get_error_message = 2,
+  create_env = 3,
+  create_session_from_array = 8,
+  run = 9,
+  create_session_options = 10,
+  set_graph_optimization_level = 23,
+  set_intra_op_num_threads = 24,
+  create_tensor_with_data = 49,
+  create_cpu_memory_info = 69,
+  release_memory_info = 94,
+  release_session = 95,
+  release_value = 96,
+  release_session_options = 100,
+  add_session_config_entry = 130,
+};
+
+struct ApiBase {
+  const void *const *(*get_api)(uint32_t version);
+  const char *(*get_version)();
+};
+
+using Object = std::shared_ptr<void>;
+
+class Api {
+public:
+  explicit Api(const void *const *functions) : functions_(functions) {}
+
+  // Every function called here answers NULL, or what went wrong.
+  template <class... Args> void operator()(Place place, Args... arguments) const {
+    using Function = void *(Args...);
+    if (const void *status = reinterpret_cast<Function *>(functions_[place])(arguments...)) {
+      using Text = const char *(const void *);
+      throw std::runtime_error(std::string("ONNX Runtime: ") +
+                               reinterpret_cast<Text *>(functions_[get_error_message])(status));
+    }
+  }
+  // What such a function makes, as its last argument.
+  template <class... Args> Object make(Place creator, Place releaser, Args... arguments) const {
+    void *object = nullptr;
+    (*this)(creator, arguments..., &object);
+    return Object(object, reinterpret_cast<void (*)(void *)>(functions_[releaser]));
+  }
+
+private:
+  const void *const *functions_;
+};
+
+// A network of one batch size, with the memory that it reads and writes.
+class Session {
+public:
+  Session(const Api &api, void *environment, int threads, const std::vector<Dense> &layers, int64_t m, const float *x,
+          float *logits)
+      : api_(api) {
+    constexpr int all_optimizations = 99, arena = 1, default_memory = 0;
+    const Object options = api.make(create_session_options, release_session_options);
+    api(set_intra_op_num_threads, options.get(), threads);
+    api(set_graph_optimization_level, options.get(), all_optimizations);
+    // Its threads would spin on after a run, and slow down whoever is measured next.
+    api(add_session_config_entry, options.get(), "session.force_spinning_stop", "1");
+    const std::string network = model(layers, m);
+    const void *bytes = network.data();
+    const void *settings = options.get();
+    session_ = api.make(create_session_from_array, release_session, environment, bytes, network.size(), settings);
+    const Object memory = api.make(create_cpu_memory_info, release_memory_info, arena, default_memory);
+    const auto tensor_on = [&](const float *data, int64_t columns) {
+      const int64_t sizes[] = {m, columns};
+      const int64_t *shape = sizes;
+      return api.make(create_tensor_with_data, release_value, memory.get(),
+                      const_cast<void *>(static_cast<const void *>(data)),
+                      static_cast<size_t>(m * columns) * sizeof(float), shape, size_t{2}, float_type);
+    };
+    input_ = tensor_on(x, layers.front().k);
+    output_ = tensor_on(logits, layers.back().n);
+  }
+
+  void run_once() const {
+    const char *const names[] = {"x", "y"};
+    const char *const *first = names;
+    const void *inputs[] = {input_.get()};
+    void *outputs[] = {output_.get()};
+    const void *const *in = inputs;
+    void **out = outputs;
+    api_(run, session_.get(), static_cast<const void *>(nullptr), first, in, size_t{1}, first + 1, size_t{1}, out);
+  }
+
+private:
+  const Api api_;
+  Object session_, input_, output_;
+};
+
+class OnnxRuntime : public Peer {
+public:
+  OnnxRuntime(const ApiBase &base, const Api &api, int threads)
+      : version_(base.get_version()), api_(api), threads_(threads) {
+    constexpr int errors = 3;
+    api_(create_env, errors, "lanefold-bench", &environment_);
+  }
+  std::string name() const override { return "onnxruntime"; }
+  std::string version() const override { return version_; }
+
+  Operation folded_network(const std::vector<Dense> &layers, int64_t m, const float *x, float *logits) override {
+    const auto session = std::make_shared<const Session>(api_, environment_, threads_, layers, m, x, logits);
+    return {[=] { session->run_once(); }, {}};
+  }
+
+private:
+  const std::string version_;
+  const Api api_;
+  const int threads_;
+  void *environment_ = nullptr; // kept to the end: there is one in a process, and sessions may outlive the peer
+};
+
+} // namespace
+
+std::unique_ptr<Peer> open_onnxruntime(const PeerOptions &options) {
+  constexpr uint32_t version = 10; // of the interface: any that has the functions above
+  std::vector<std::string> names = {"libonnxruntime.so.1", "libonnxruntime.so", "libonnxruntime.so.1.21"}; // Debian 13
+  if (!options.onnxruntime.empty()) names = {options.onnxruntime};
+  const Library library(names);
+  const ApiBase *base = library.find<const ApiBase *()>("OrtGetApiBase")();
+  const void *const *functions = base ? base->get_api(version) : nullptr;
+  if (!functions) throw std::runtime_error(names.front() + " is older than ONNX Runtime 1.10");
+  return std::make_unique<OnnxRuntime>(*base, Api(functions), options.threads);
+}
+
+} // namespace lanefold::bench

@@ -1,0 +1,189 @@
+# Dots with intervals in rows, and the key to them: the chart of most of the report's sections.
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+# -------------------------------------------------------------------------------------------------------- the looks
+
+BREADTH = 356  # of charts of which two stand side by side
+
+# Colour, dashes, marker, and whether it is hollow: any of the first three tells it from the others.
+Look = namedtuple('Look', 'ink dash marker hollow', defaults=(False,))
+OURS = Look('blue', 'solid', 'o')
+PACKED = Look('blue', 'dash', 'o', True)
+PEERS = {'openblas': Look('red', 'dot', '^'), 'blis': Look('gold', 'dash', 's'),
+         'onednn': Look('green', 'dashdot', 'D'), 'eigen': Look('pink', 'long', 'v'),
+         'pytorch': Look('grey', 'long', 'X'), 'onnxruntime': Look('last', 'dot', 'P')}
+COPY = Look('muted', 'dot', '*')
+INTERVALS = 'Logarithmic; medians with 95% intervals; a triangle at the edge: the interval goes on.'
+
+# In a box of 16, the markers as matplotlib has them.
+SHAPES = {'o': 'M8 4a4 4 0 1 0 .01 0z', 's': 'M4.5 4.5h7v7h-7z', '^': 'M8 3.5l4.5 8.5h-9z', 'v': 'M8 12.5l4.5-8.5h-9z',
+          'D': 'M8 3.2l4.8 4.8-4.8 4.8-4.8-4.8z', 'X': 'M4 6l2-2 2 2 2-2 2 2-2 2 2 2-2 2-2-2-2 2-2-2 2-2z',
+          'x': 'M5 5l6 6m0-6l-6 6', 'P': 'M6.6 3.8h2.8v2.8h2.8v2.8h-2.8v2.8h-2.8v-2.8h-2.8v-2.8h2.8z',
+          '*': 'M8 2.6l1.3 3.7 3.9.1-3.1 2.4 1.1 3.8-3.2-2.2-3.2 2.2 1.1-3.8-3.1-2.4 3.9-.1z'}
+STROKES = {'solid': '', 'dash': '5 2', 'dot': '1.5 2', 'dashdot': '6 2 1.5 2', 'long': '9 2'}
+
+# values: by row, an Interval.
+Series = namedtuple('Series', 'name look values')
+# marks: (value, text) of lines across all rows; whole: the value that a second scale above counts in percent.
+Axis = namedtuple('Axis', 'name logarithmic marks whole', defaults=(False, (), None))
+
+
+def packed_look(look):
+    return look._replace(hollow=True)
+
+
+def swatch(look):
+    fill = 'var(--paper)' if look.hollow else 'var(--%s)' % look.ink
+    return ('<svg viewBox="0 0 34 16" aria-hidden="true" style="stroke: var(--%s)">'
+            '<path d="M0 8h34" stroke-width="1.6" stroke-dasharray="%s"/>'
+            '<path transform="translate(9 0)" d="%s" stroke-width="%s" style="fill: %s"/></svg>' % (
+                look.ink, STROKES[look.dash], SHAPES[look.marker], '1.4' if look.hollow else '0.4', fill))
+
+
+def key(entries):
+    """entries: names and looks."""
+    return '<ul class="key">%s</ul>' % ''.join('<li>%s%s</li>' % (swatch(look), escape(name)) for name, look in entries)
+
+
+def key_of(charts):
+    """Of all series in lists of them, each name once, in the order of the longest list."""
+    named = {}
+    for series in sorted(charts, key=len, reverse=True):
+        for one in series:
+            if one.values:
+                named.setdefault(one.name, one.look)
+    return key(named.items())
+
+
+def keyed(heading, key_text, charts, caption, columns=2):
+    """A figure with its key above the charts.  caption is HTML."""
+    grid = '<div class="grid of%d">%s</div>' % (columns, ''.join('<div>%s</div>' % chart for chart in charts))
+    return '<figure><h3>%s</h3>%s%s<figcaption>%s</figcaption></figure>' % (escape(heading), key_text, grid, caption)
+
+
+# --------------------------------------------------------------------------------------------------------- the scale
+
+def bounds(intervals, marks, logarithmic):
+    """Around all values; an interval that is much wider than they lie apart goes on beyond the edge."""
+    values = [one.value for one in intervals] + list(marks)
+    low, high = min(values), max(values)
+    if logarithmic:
+        low, high = (max(min([one.low for one in intervals if one.low > 0] + [low]), low / 1.7),
+                     min(max([one.high for one in intervals] + [high]), high * 1.7))
+        room = max((high / low) ** 0.04, 1.05)
+        return low / room, high * room
+    reach = max(0.6 * (high - low), 0.03 * abs(high))
+    low, high = (max(min([one.low for one in intervals] + [low]), low - reach),
+                 min(max([one.high for one in intervals] + [high]), high + reach))
+    room = 0.04 * max(high - low, 1e-12)
+    return low - room, high + room
+
+
+def plain(value):
+    """Of a scale."""
+    if value == 0 or 1e-4 < abs(value) < 1e6:
+        return minus('%.12g' % value)
+    return short(value, 1)
+
+
+def logarithmic_places(low, high, most=6):
+    """1, 2, 5 of each decade, or fewer; finer, where the scale is less than a decade."""
+    for steps in ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        places = [step * 10.0 ** e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+                  for step in steps if low <= step * 10.0 ** e <= high]
+        if len(places) <= most:
+            return places
+    return evenly(places, most)
+
+
+def set_scale(axes, axis, low, high):
+    axes.set_xlim(low, high)
+    axes.grid(axis='y', visible=False)
+    axes.grid(axis='x', color=colour('grid'), linewidth=0.8)
+    if axis.logarithmic:
+        axes.set_xscale('log')
+        axes.set_xlim(low, high)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_locator(FixedLocator(logarithmic_places(low, high)))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    name_x(axes, axis.name)
+    if axis.whole:
+        set_shares(axes, axis.whole, low, high)
+
+
+def set_shares(axes, whole, low, high):
+    """Percents of the peak, above."""
+    shares = [s for s in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1) if low <= s * whole <= high]
+    for share in shares:
+        axes.annotate('%g%%' % (100 * share), (share * whole, 1), (0, 3), xycoords=('data', 'axes fraction'),
+                      textcoords='offset points', ha='center', fontsize=8.5, color=colour('muted'))
+
+
+# --------------------------------------------------------------------------------------------------------- the chart
+
+def row_heights(rows, series):
+    return [max(17, 6.2 * sum(row in one.values for one in series) + 8) for row in rows]
+
+
+def edge_of(look):
+    """Hollow ones are drawn by their edge; of full ones the edge parts them from what is below."""
+    face, edge = (colour('paper'), colour(look.ink)) if look.hollow else (colour(look.ink), colour('paper'))
+    return {'markerfacecolor': face, 'markeredgecolor': edge, 'markeredgewidth': 1.2 if look.hollow else 0.5}
+
+
+def dot(axes, y, one, value, low, high):
+    """The interval's ends stay within the scale; a triangle tells that it goes on."""
+    ends = max(value.low, low), min(value.high, high)
+    ink = colour(one.look.ink)
+    axes.plot(ends, (y, y), color=ink, linestyle=DASHES[one.look.dash], linewidth=1.3, solid_capstyle='butt')
+    for cut, sign, edge in ((value.low < low, '<', low), (value.high > high, '>', high)):
+        if cut:
+            axes.plot([edge], [y], marker=sign, markersize=3.6, color=ink, clip_on=False, linestyle='none')
+    axes.plot([value.value], [y], marker=one.look.marker, linestyle='none', clip_on=False,
+              markersize=6.4 if one.look.marker == '*' else 4.8, **edge_of(one.look))
+
+
+def draw_rows(axes, rows, series, heights, low, high):
+    """From above; in each row its series in their order.  Answers the middles of the rows."""
+    middles, top = [], 0
+    for at, (row, height) in enumerate(zip(rows, heights)):
+        if at % 2 == 0:
+            axes.axhspan(top, top + height, color=colour('band'), linewidth=0, zorder=0)
+        there = [one for one in series if row in one.values]
+        for place, one in enumerate(there):
+            y = top + height / 2 + 6.2 * (place - (len(there) - 1) / 2)
+            dot(axes, y, one, one.values[row], low, high)
+        middles.append(top + height / 2)
+        top += height
+    return middles
+
+
+def dot_chart(heading, rows, series, axis, within=()):
+    """rows: what stands beside them; within: further Intervals that the scale holds.  None, where there is nothing to
+    draw."""
+    series = [one._replace(values={row: value for row, value in one.values.items() if math.isfinite(value.value)
+                                   and (value.value > 0 or not axis.logarithmic)}) for one in series]
+    rows = [row for row in rows if any(row in one.values for one in series)]
+    if not rows:
+        return None
+    marks = [mark for mark in axis.marks if math.isfinite(mark[0])]
+    heights = row_heights(rows, series)
+    left = min(10 + 5.8 * max(len(row) for row in rows), 190)
+    above = 40 if axis.whole or marks else 26
+    figure = new_figure(BREADTH, sum(heights) + above + 38)
+    axes = new_axes(figure, left, 38, 10, above)
+    intervals = [value for one in series for value in one.values.values()] + list(within)
+    low, high = bounds(intervals, [mark[0] for mark in marks], axis.logarithmic)
+    set_scale(axes, axis, low, high)
+    axes.set_ylim(sum(heights), 0)
+    ticks(axes.yaxis, draw_rows(axes, rows, series, heights, low, high), rows)
+    axes.tick_params(axis='y', length=0, labelcolor=colour('ink'))
+    for value, text in marks:
+        axes.axvline(value, color=colour('axis'), linewidth=1.1, zorder=1)
+        axes.annotate(text, (value, 1), (0, 3), xycoords=('data', 'axes fraction'), textcoords='offset points',
+                      ha='right' if value > low + 0.8 * (high - low) else 'center', fontsize=8.5, color=colour('muted'))
+    height = figure.get_size_inches()[1] * 72
+    figure.text(2 / BREADTH, 1 - 11 / height, heading, color=colour('ink'), fontsize=11, fontweight='bold')
+    return figure

@@ -1,0 +1,172 @@
+# Scaling by threads and batch, as measured; and on paper, for more cores than this machine has.
+
+# ------------------------------------------------------------------------------------------------------- as measured
+
+SCALED = (('gemm/nn', 'product'), ('gemm/tn', 'product tn'), ('gemm/nt', 'product nt'), ('gemm/tt', 'product tt'),
+          ('dense/forward_fused_bn_elu', 'BN + ELU forward'), ('dense/backward_fused_bn_elu', 'BN + ELU backward'),
+          ('dense/infer_folded_bn_elu', 'BN + ELU folded'), ('norm/forward_training', 'BN training'),
+          ('step/bn_elu_sgd', 'training step'), ('network/infer_folded', 'folded network'))
+THREAD_LOOKS = (Look('blue', 'solid', 'o'), Look('red', 'dot', '^'), Look('green', 'dashdot', 'D'),
+                Look('pink', 'long', 'v'))
+
+
+def look_of(results, threads):
+    return THREAD_LOOKS[results.threads.index(threads) % len(THREAD_LOOKS)]
+
+
+def speedups(results, isa):
+    """By threads, of rows: how many times as fast as on one."""
+    names = dict(SCALED)
+    own = {}
+    for lane in results.lanes:
+        if lane.isa == isa and not lane.peer and lane.operation in names:
+            whole = lane.operation.split('/')[0] in ('step', 'network')
+            row = names[lane.operation] + (', ' + batch_row(lane) if whole else ' ' + shape_of(lane.keys))
+            own.setdefault(row, {}).setdefault(lane.threads, lane.time)
+    found = {}
+    for row, times in own.items():
+        for threads, time in times.items():
+            if threads > 1 and 1 in times and min(time.low, time.value) > 0:
+                one = times[1]
+                found.setdefault(threads, {})[row] = Interval(
+                    one.value / time.value, one.low / time.high, one.high / time.low)
+    return found
+
+
+def threads_figure(results, inline):
+    charts = []
+    for isa in results.isas:
+        found = speedups(results, isa)
+        series = [Series(on_threads(threads), look_of(results, threads), found[threads]) for threads in sorted(found)]
+        rows = unique(row for values in found.values() for row in values)
+        rows.sort(key=lambda row: [row.startswith(name) for _, name in SCALED].index(True))
+        marks = [(1, '1')] + [(threads, str(threads)) for threads in sorted(found)]
+        charts.append((dot_chart(isa, rows, series, Axis('times as fast as on one thread', marks=marks)), series))
+    return figure_of('By threads, measured', charts,
+                     'Times on one thread divided by those on several: the widest interval that both allow. The two '
+                     'were measured minutes apart. Lines: no gain, and as many times as there are threads.', inline,
+                     'No operation was measured on one thread and on several.')
+
+
+def batch_chart(results, isa):
+    series = []
+    for threads in results.threads:
+        lanes = [lane for lane in infer_lanes(results, isa, threads) if not lane.peer and samples_in(lane) > 0]
+        series.append(Series(on_threads(threads), look_of(results, threads),
+                             {batch_row(lane): scaled(lane.time, 1e6 / samples_in(lane)) for lane in lanes}))
+    rows = unique(batch_row(lane) for lane in sorted(results.lanes, key=samples_in)
+                  if lane.operation == 'network/infer_folded')
+    return dot_chart(isa, rows, series, Axis('\u00b5s for each sample', True)), series
+
+
+# ---------------------------------------------------------------------------------------------------------- on paper
+
+# Of a run's time: name, colour, hatching.  Words for the key.
+PARTS = (('work', 'sky', '', 'work, shared evenly'), ('imbalance', 'explode3', '///', 'waiting for the last task'),
+         ('overhead', 'pale', 'xxx', 'waking threads'), ('transfer', 'mint', '...', 'data of other cores'),
+         ('serial', 'vanish3', '\\\\\\', 'outside of tasks'), ('bandwidth', 'explode1', '|||', 'shared memory'))
+PAPER, MEASURED, IDEAL = Look('blue', 'solid', 'o'), Look('red', 'dot', 'D'), Look('muted', 'dot', '*')
+
+
+def core_ticks(axes, cores):
+    ticks(axes.xaxis, list(range(len(cores))), [str(core) for core in cores])
+    axes.set_xlim(-0.5, len(cores) - 0.5)
+
+
+def speedup_axes(axes, points, measured):
+    cores = [as_count(point.get('cores')) for point in points]
+    values = [as_number(point.get('speedup')) for point in points]
+    top = max([v for v in values if math.isfinite(v)] + [2])
+    axes.set_yscale('log', base=2)
+    axes.set_ylim(min([v for v in values if v > 0] + [0.9]) / 1.15, 1.5 * top)
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    core_ticks(axes, cores)
+    axes.plot(range(len(cores)), cores, color=colour('axis'), linestyle=DASHES['dot'], linewidth=1.2)
+    axes.plot(range(len(cores)), values, color=colour('blue'), marker='o', markersize=5, linewidth=1.6,
+              markeredgecolor=colour('paper'), markeredgewidth=0.6)
+    one = as_number(points[0].get('seconds'))
+    for entry in measured:
+        threads, seconds = as_count(entry.get('threads')), as_number(entry.get('seconds'))
+        if threads in cores and seconds > 0:
+            axes.plot([cores.index(threads)], [one / seconds], marker='D', markersize=6, color=colour('red'),
+                      clip_on=False, markerfacecolor='none', markeredgewidth=1.4, linestyle='none', zorder=5)
+    for x, value in enumerate(values):
+        if math.isfinite(value) and x in (len(values) - 1, len(values) - 3):
+            lower = value < math.prod(axes.get_ylim()) ** 0.5
+            axes.annotate('\u00d7' + short(value), (x, value), (0, 7 if lower else -13),
+                          textcoords='offset points', ha='center', fontsize=8.5, color=colour('blue'))
+
+
+def parts_axes(axes, points):
+    core_ticks(axes, [as_count(point.get('cores')) for point in points])
+    axes.set_ylim(0, 100)
+    for x, point in enumerate(points):
+        bottom, seconds = 0, as_number(point.get('seconds'))
+        for name, ink, hatch, _ in PARTS:
+            share = 100 * as_number(point.get(name)) / seconds if seconds > 0 else UNKNOWN_NUMBER
+            if share > 0:
+                axes.bar([x], [share], width=0.78, bottom=bottom, color=colour(ink), hatch=hatch, linewidth=0.6,
+                         edgecolor=colour('axis'))
+                bottom += share
+    name_x(axes, 'cores')
+
+
+def paper_chart(operation):
+    points = [point for point in dictionaries(operation, 'points') if as_number(point.get('seconds')) > 0]
+    if not points:
+        return None
+    figure = new_figure(BREADTH, 330)
+    upper = new_axes(figure, 40, 178, 10, 44)
+    lower = new_axes(figure, 40, 38, 10, 194)
+    speedup_axes(upper, points, dictionaries(operation, 'measured'))
+    parts_axes(lower, points)
+    figure.text(2 / BREADTH, 1 - 11 / 330, str(operation.get('name', '')), color=colour('ink'), fontsize=11,
+                fontweight='bold')
+    for axes, text in ((upper, 'times as fast as one core'), (lower, '% of the time')):
+        axes.annotate(text, (0, 1), (0, 6), xycoords='axes fraction', textcoords='offset points', fontsize=9,
+                      color=colour('muted'))
+    return figure
+
+
+def hatch_swatch(ink, hatch):
+    """A small square, hatched as the bars are."""
+    lines = {'///': 'M0 16L16 0M-4 8L8-4M8 20L20 8', '\\\\\\': 'M0 0L16 16M8-4L20 8M-4 8L8 20',
+             '|||': 'M4 0v16M8 0v16M12 0v16', 'xxx': 'M0 16L16 0M0 0L16 16M8 0L16 8M0 8L8 16M8 16L16 8M0 8L8 0',
+             '...': 'M4 4h.1M12 4h.1M8 8h.1M4 12h.1M12 12h.1'}
+    return ('<svg class="square" viewBox="0 0 16 16" aria-hidden="true">'
+            '<rect width="16" height="16" style="fill: var(--%s)"/><path d="%s" fill="none" stroke-linecap="round" '
+            'stroke-width="%s" style="stroke: var(--axis)"/></svg>' % (
+                ink, lines.get(hatch, ''), '2' if hatch == '...' else '1'))
+
+
+def paper_key(operations):
+    there = {name for operation in operations for point in dictionaries(operation, 'points') for name, *_ in PARTS
+             if as_number(point.get(name)) > 0}
+    lines = ''.join('<li>%s%s</li>' % (swatch(look), name) for name, look in (
+        ('on paper', PAPER), ('measured', MEASURED._replace(hollow=True)), ('as many times as cores', IDEAL)))
+    return '<ul class="key">%s%s</ul>' % (lines, ''.join('<li>%s%s</li>' % (hatch_swatch(ink, hatch), text)
+                                                         for name, ink, hatch, text in PARTS if name in there))
+
+
+def paper_figure(scaling, inline):
+    operations = dictionaries(scaling, 'operations')
+    charts = [(paper_chart(operation), str(operation.get('name', ''))) for operation in operations]
+    drawn = [inline(chart, 'Scaling on paper: ' + name) for chart, name in charts if chart]
+    if not drawn:
+        return missing('Scaling on paper was not worked out.')
+    heading = 'On paper: the library\u2019s own cuts of the work, %s' % scaling.get('isa', '')
+    caption = ('Above: how many times as fast as on one core; below: of what the time consists. The times of the tasks '
+               'were measured one after the other on one core, then dealt out as follows. On one core the library does '
+               'not cut all of its work: that is outside of tasks.')
+    assumptions = ''.join('<li>%s</li>' % escape(line) for line in texts_of(scaling, 'assumptions'))
+    return keyed(heading, paper_key(operations), drawn, caption) + (
+        '<h4>Assumptions</h4><ul class="assumptions">%s</ul>' % assumptions if assumptions else '')
+
+
+def scaling_section(results, inline):
+    by_batch = figure_of('By batch, measured: the folded network',
+                         [batch_chart(results, isa) for isa in results.isas],
+                         'Of larger batches each sample takes less, until the product is as fast as it gets. ' +
+                         INTERVALS, inline, 'No batch of the whole network was measured.')
+    return threads_figure(results, inline) + by_batch + paper_figure(inner(results.report, 'scaling'), inline)

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""table.py [--check] RESULTS.json... README.md: rewrites what stands in README.md between the lines `<!-- results -->`
+and `<!-- /results -->`: a table made of nothing but these results, one column for each file and instruction set.
+--check: changes nothing, and ends with exit code 1 if that is not what would be written."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from results import *  # noqa: F403  the report has it in one program, too
+
+BEGIN, END = '<!-- results -->', '<!-- /results -->'
+NOTHING = '\u2013'
+
+
+class Column:
+    """One file and instruction set."""
+
+    def __init__(self, report, isa):
+        races = [race for race in races_of(report) if race.isa == isa]
+        self.report, self.isa = report, isa
+        self.threads = sorted({race.threads for race in races})
+        self.lanes = lanes_of(races)
+        self.ratios = [one for one in ratios_of(report) if one.isa == isa]
+
+    def by_threads(self, cell):
+        cells = [cell(threads) or NOTHING for threads in self.threads]
+        return NOTHING if all(text == NOTHING for text in cells) else ' / '.join(cells)
+
+    def found(self, operation, **keys):
+        """Lanes by threads."""
+        return [lane for lane in self.lanes if lane.operation == operation
+                and all(lane.keys.get(key) == value for key, value in keys.items())]
+
+
+# -------------------------------------------------------------------------------------------------------------- rows
+
+def ours(operation, factor=1e6, **keys):
+    """Time of Lanefold, in microseconds by default."""
+    def cell(column):
+        lanes = {lane.threads: lane for lane in column.found(operation, **keys) if not lane.peer}
+        return column.by_threads(lambda threads: threads in lanes and rounded(scaled(lanes[threads].time, factor)))
+    return cell
+
+
+def best_peer(operation, factor=1e6, **keys):
+    """Time and name of the fastest other library, for each number of threads."""
+    def cell(column):
+        def one(threads):
+            lanes = [lane for lane in column.found(operation, **keys) if lane.peer and lane.threads == threads]
+            if not lanes:
+                return None
+            best = min(lanes, key=lambda lane: lane.time.value)
+            return '%s %s' % (rounded(scaled(best.time, factor)), peer_name(best.peer))
+        return column.by_threads(one)
+    return cell
+
+
+def cost(name):
+    def cell(column):
+        own = {one.threads: one.interval for one in column.ratios if one.operation == name + '/bn_elu/200x300x784'}
+        return column.by_threads(lambda threads: threads in own and rounded(own[threads]))
+    return cell
+
+
+LARGE, SMALL = dict(m='200', n='300', k='784'), dict(m='16', n='16', k='16')
+ROWS = (('Training step, batch 200, BN + ELU, \u00b5s', ours('step/bn_elu_sgd', m='200')),
+        ('\u2026 its best peer', best_peer('step/bn_elu_sgd', m='200')),
+        ('Training step, batch 200, ReLU without BN, \u00b5s', ours('step/relu_sgd', m='200')),
+        ('Folded network, 1 sample, \u00b5s', ours('network/infer_folded', m='1')),
+        ('Folded network, 200 samples, \u00b5s', ours('network/infer_folded', m='200')),
+        ('Product 200\u00d7300\u00d7784, \u00b5s', ours('gemm/nn', **LARGE)),
+        ('\u2026 its best peer', best_peer('gemm/nn', **LARGE)),
+        ('Product 16\u00d716\u00d716, ns', ours('gemm/nn', 1e9, **SMALL)),
+        ('\u2026 its best peer', best_peer('gemm/nn', 1e9, **SMALL)),
+        ('ELU of 4096 floats, ns each', ours('activation/elu_forward', 1e9 / 4096, n='4096', level='L1')),
+        ('BN + ELU over the bare product, forward', cost('cost/training/fused')),
+        ('\u2026 backward', cost('cost/backward/fused')),
+        ('\u2026 inference, folded', cost('cost/inference/folded')))
+
+
+# ------------------------------------------------------------------------------------------------------------- table
+
+def columns_of(report):
+    isas = in_order([race.isa for race in races_of(report)], texts_of(report, 'isas'))
+    return [Column(report, isa) for isa in isas]
+
+
+def head(column):
+    threads = ' / '.join(map(str, column.threads))
+    return '%s, %s, %s thread%s' % (short_cpu(column.report), column.isa, threads, '' if threads == '1' else 's')
+
+
+def line(cells):
+    return '| %s |' % ' | '.join(cell.replace('|', '\\|') for cell in cells)
+
+
+def measured_by(report):
+    environment = inner(report, 'environment')
+    doubts = texts_of(report, 'doubts')
+    if report.get('interrupted') is True or dictionaries(report, 'failures'):
+        doubts.append('not complete')
+    return '`%s` on %s, revision %s, %s%s' % (report.get('command', ''), short_cpu(report),
+                                              environment.get('revision', 'unknown'), report['date'][:10],
+                                              ' (' + '; '.join(doubts) + ')' if doubts else '')
+
+
+def table(reports):
+    columns = [column for report in reports for column in columns_of(report)]
+    if not columns:
+        raise ValueError('these results hold no race')
+    rows = [(name, [cell(column) for column in columns]) for name, cell in ROWS]
+    rows = [(name, cells) for name, cells in rows if any(cell != NOTHING for cell in cells)]
+    text = [line([''] + [head(column) for column in columns]), '|---' * (len(columns) + 1) + '|']
+    text += [line([name] + cells) for name, cells in rows]
+    return '\n'.join(text + ['', 'Medians, with no more digits than their 95%% intervals support; measured by %s.' %
+                             ', and '.join(measured_by(report) for report in reports)])
+
+
+def with_table(readme, text):
+    lines = readme.split('\n')
+    if lines.count(BEGIN) != 1 or lines.count(END) != 1 or lines.index(END) < lines.index(BEGIN):
+        raise ValueError('there have to be the lines %s and %s, once each' % (BEGIN, END))
+    return '\n'.join(lines[:lines.index(BEGIN) + 1] + text.split('\n') + lines[lines.index(END):])
+
+
+def main(arguments):
+    check = '--check' in arguments
+    *sources, target = [argument for argument in arguments if argument != '--check'] or ['']
+    if not sources:
+        sys.exit(__doc__)
+    text = table([read_report(source) for source in sources])
+    with open(target, encoding='utf-8') as file:
+        before = file.read()
+    after = with_table(before, text)
+    if check:
+        if before != after:
+            sys.exit('%s: not what these results give: run %s without --check' % (target, sys.argv[0]))
+        return
+    with open(target, 'w', encoding='utf-8') as file:
+        file.write(after)
+
+
+try:
+    main(sys.argv[1:])
+except (OSError, ValueError) as error:
+    sys.exit('table.py: %s' % error)

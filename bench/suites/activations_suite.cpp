@@ -1,0 +1,137 @@
+// Every activation alone, forward and backward, on data in each level of memory.
+#include "suites.hpp"
+
+#include "../method/machine.hpp"
+
+#include <cstring>
+
+namespace lanefold::bench {
+namespace {
+
+constexpr const char *names[LF_ACTIVATION_COUNT] = {"identity", "relu", "leaky_relu", "elu",
+                                                    "selu",     "tanh", "logistic"};
+// Worst case of docs/numerics.md is 2 ulp of a result up to the largest one.
+constexpr int64_t roundings = 4;
+
+float alpha_of(int32_t activation) { return activation == LF_LEAKY_RELU ? 0.01f : 1.0f; }
+
+struct Arrays {
+  Arrays(int64_t n, bool backward)
+      : x(random_floats(n, 1, backward ? -1 : -4, backward ? 1 : 4)), dy(backward ? random_floats(n, 2) : Floats()),
+        y(x.size()), peer_y(x.size()) {}
+  Floats x, dy, y, peer_y; // backward: x is the activation's output, y the gradient
+};
+using Memory = std::shared_ptr<Arrays>;
+
+// Of values evenly over the array: what they should be, in double.
+template <class Function> std::string check(const Floats &values, int64_t terms, Function expected) {
+  const size_t step = std::max<size_t>(1, values.size() / 100'000);
+  Floats found;
+  Doubles wanted;
+  for (size_t i = 0; i < values.size(); i += step) found.push_back(values[i]), wanted.push_back(expected(i));
+  return compare("y", found, wanted, terms);
+}
+
+std::function<std::string()> check_forward(const Memory &memory, const Floats &values, int32_t activation,
+                                           int64_t terms = roundings) {
+  return [=, &values] {
+    return check(values, terms, [&](size_t i) { return activate(activation, alpha_of(activation), memory->x[i]); });
+  };
+}
+
+std::function<std::string()> check_backward(const Memory &memory, const Floats &values, int32_t activation) {
+  return [=, &values] {
+    return check(values, roundings,
+                 [&](size_t i) { return memory->dy[i] * slope(activation, alpha_of(activation), memory->x[i]); });
+  };
+}
+
+std::function<void()> forward(const Setting &setting, const Memory &memory, int32_t activation) {
+  auto call = args<lf_activation_forward_args>();
+  call.m = 1, call.n = static_cast<int64_t>(memory->x.size());
+  call.activation = activation, call.alpha = alpha_of(activation);
+  call.x = memory->x.data(), call.ldx = call.n, call.y = memory->y.data(), call.ldy = call.n;
+  return [=, context = setting.context] { context->activation_forward(call); };
+}
+
+std::function<void()> backward(const Setting &setting, const Memory &memory, int32_t activation) {
+  auto call = args<lf_activation_backward_args>();
+  call.m = 1, call.n = static_cast<int64_t>(memory->x.size());
+  call.activation = activation, call.alpha = alpha_of(activation);
+  call.y = memory->x.data(), call.ldy = call.n, call.dy = memory->dy.data(), call.lddy = call.n;
+  call.dx = memory->y.data(), call.lddx = call.n;
+  return [=, context = setting.context] { context->activation_backward(call); };
+}
+
+// Oneself that others are compared with: a copy of the data, and relu.
+Field make(const Setting &setting, int32_t activation, int64_t n, const std::string &size, bool is_backward) {
+  const auto memory = std::make_shared<Arrays>(n, is_backward);
+  Entrants entrants(setting, memory);
+  const double count = static_cast<double>(n);
+  const Work work{0, (is_backward ? 12 : 8) * count, count};
+  const auto operation = [&](int32_t of) {
+    return std::string("activation/") + names[of] + (is_backward ? "_backward" : "_forward");
+  };
+  const auto add = [&](const char *label, int32_t of) {
+    entrants.add(label, operation(of), size, work,
+                 is_backward ? backward(setting, memory, of) : forward(setting, memory, of),
+                 is_backward ? check_backward(memory, memory->y, of) : check_forward(memory, memory->y, of));
+  };
+  add("lanefold", activation);
+  if (activation != LF_RELU) add("relu", LF_RELU);
+  if (activation == LF_ELU)
+    for (const auto &peer : setting.peers) {
+      float *const to = memory->peer_y.data();
+      // exp(x) - 1 loses digits near 0, which is the others' choice: their results may be 2^-20 of the largest away.
+      entrants.add_peer(*peer, operation(activation), size, work,
+                        is_backward ? peer->elu_backward(n, memory->x.data(), memory->dy.data(), to)
+                                    : peer->elu_forward(n, memory->x.data(), to),
+                        is_backward ? check_backward(memory, memory->peer_y, activation)
+                                    : check_forward(memory, memory->peer_y, activation, 16));
+    }
+  if (!is_backward) entrants.add_copies(n);
+  return entrants.take();
+}
+
+int64_t count_in(const Level &level, bool backward) { return level.bytes / 4 / (backward ? 3 : 2) / 4096 * 4096; }
+
+void add(List &list, int threads, int32_t activation, const Level &level, bool is_backward) {
+  const bool first = std::strcmp(level.name, "L1") == 0, elu = activation == LF_ELU;
+  const bool memory = std::strcmp(level.name, "memory") == 0;
+  const int64_t n = first ? 4096 : count_in(level, is_backward);
+  const std::string name = names[activation], tail = std::string("/") + level.name + suffix(threads);
+  const char *way = is_backward ? "backward" : "forward";
+  std::vector<Ratio> ratios;
+  if (activation != LF_RELU)
+    ratios.push_back({"activation/" + name + "-over-relu/" + way + tail, Ratio::times, "lanefold", "relu"});
+  if (!is_backward)
+    ratios.push_back({"activation/" + name + "-over-copy/" + way + tail, Ratio::times, "lanefold", "copies"});
+  if (elu) {
+    ratios.push_back({std::string("activation/elu-against-peers/") + way + tail, Ratio::times, "peers", "lanefold"});
+    if (threads == 1 && !is_backward && first) {
+      ratios.push_back({"activation/elu-ns/n:4096", Ratio::time, "lanefold", "", Sense::at_most, 0.42, 1e9 / 4096});
+      ratios.push_back({"activation/elu-over-relu/n:4096", Ratio::times, "lanefold", "relu", Sense::at_most, 1.6});
+    }
+    if (threads == 1 && !is_backward && memory)
+      ratios.push_back({"activation/copy-over-elu/n:" + std::to_string(n), Ratio::times, "copies", "lanefold",
+                        Sense::at_least, 0.95});
+  }
+  const Part part = threads == 1 && (first || (elu && !is_backward)) ? Part::quick : Part::full;
+  const std::string size = "n:" + std::to_string(n) + "/level:" + level.name;
+  list.races.push_back({"activation/" + name + "_" + way, size, part, ratios,
+                        [=](const Setting &setting) { return make(setting, activation, n, size, is_backward); }, false,
+                        memory ? 1 : 4});
+}
+
+} // namespace
+
+void add_activations(List &list, int threads) {
+  for (const Level &level : levels()) {
+    // Too little for several threads.
+    if (threads > 1 && std::strcmp(level.name, "L1") == 0) continue;
+    for (int32_t activation = LF_RELU; activation < LF_ACTIVATION_COUNT; ++activation)
+      for (const bool backward : {false, true}) add(list, threads, activation, level, backward);
+  }
+}
+
+} // namespace lanefold::bench

@@ -1,0 +1,181 @@
+// 784-300-100-10 whole: training steps, and inference with BN folded.  Results must be those of the portable plugin on
+// one thread, bit for bit, and those of plain loops in double, nearly.
+#include "suites.hpp"
+
+#include "../network.hpp"
+
+#include <cmath>
+#include <map>
+
+namespace lanefold::bench {
+namespace {
+
+// The roundings one after the other in a forward pass: a chain over k in each layer, and one over the batch in its BN.
+constexpr int64_t chain = 784 + 300 + 100, statistics = 3 * Network::batch;
+constexpr Kind bn_elu{true, LF_ELU}, relu{false, LF_RELU};
+
+std::shared_ptr<const Context> portable() {
+  static const std::shared_ptr<const Context> context = make_context("portable", 1);
+  return context;
+}
+
+// A network and what a peer makes of it.
+struct Pair {
+  Pair(const Setting &setting, Kind kind) : context(setting.context), network(*context, kind) {}
+  std::shared_ptr<const Context> context;
+  Network network;
+  Floats theirs;
+  std::map<std::string, float> losses;
+};
+
+std::string fault_of_step(const Network &network, Kind kind) {
+  static std::map<std::pair<bool, int32_t>, Floats> known; // the portable plugin takes long
+  Floats &expected = known[{kind.batch_norm, kind.activation}];
+  if (expected.empty()) {
+    Network other(*portable(), kind);
+    const double loss = other.expected_loss();
+    other.step();
+    const std::string fault = compare("portable loss", {other.loss()}, {loss}, chain + statistics);
+    if (!fault.empty()) return fault;
+    expected = other.state();
+  }
+  return compare_bits("state", network.state(), expected);
+}
+
+// The loss of the second step shows whether the first one updated everything.
+double second_loss(Kind kind) {
+  static std::map<std::pair<bool, int32_t>, double> known;
+  const auto [at, fresh] = known.try_emplace({kind.batch_norm, kind.activation}, 0);
+  if (fresh) {
+    Network network(*portable(), kind);
+    network.step();
+    at->second = network.expected_loss();
+  }
+  return at->second;
+}
+
+void add_step(Entrants &entrants, const Setting &setting, const std::shared_ptr<Pair> &pair, Kind kind,
+              const std::string &label) {
+  const std::string operation = "step/" + label + "_sgd", size = "m:" + std::to_string(Network::batch);
+  const Work work{2 * pair->network.step_products(), 0, static_cast<double>(Network::batch)};
+  const auto runs = std::make_shared<int>(0);
+  // Placements begin alike, so that each first run can be verified.
+  entrants.add(
+      label, operation, size, work, [=] { pair->network.step(); }, [=] { return fault_of_step(pair->network, kind); });
+  for (const auto &peer : setting.peers) {
+    float &loss = pair->losses[peer->name()];
+    Operation run = peer->training_step(pair->network.problem(), &loss);
+    const auto fault = [=, &loss] {
+      run.run();
+      // Sums in another order, and a step of theirs between: twice the roundings of one pass.
+      return compare("second loss", {loss}, {second_loss(kind)}, 2 * (chain + statistics));
+    };
+    entrants.add_peer(*peer, operation, size, work, run, fault, label + "-peers");
+  }
+}
+
+Field make_steps(const Setting &setting) {
+  using Pairs = std::pair<std::shared_ptr<Pair>, std::shared_ptr<Pair>>;
+  const auto both =
+      std::make_shared<Pairs>(std::make_shared<Pair>(setting, bn_elu), std::make_shared<Pair>(setting, relu));
+  Entrants entrants(setting, both);
+  add_step(entrants, setting, both->first, bn_elu, "bn_elu");
+  add_step(entrants, setting, both->second, relu, "relu");
+  entrants.add_peak();
+  return entrants.take();
+}
+
+// In double, made once for all placements: a row's result does not depend on the others.
+std::string fault_of_logits(const Network &network, const Floats &logits, int64_t samples, bool ours) {
+  static Doubles plain;
+  static Floats exact;
+  if (plain.empty()) {
+    Network other(*portable(), bn_elu);
+    other.step();
+    other.fold();
+    plain = other.expected_logits(Network::batch, false);
+    other.infer(Network::batch);
+    exact = other.logits(Network::batch);
+  }
+  const auto count = static_cast<size_t>(std::min(samples, Network::batch) * Network::classes);
+  const Floats first(logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(count));
+  const std::string fault =
+      compare("logits", first, Doubles(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(count)), chain);
+  if (!fault.empty() || !ours) return fault;
+  static_cast<void>(network);
+  return compare_bits("logits", first, Floats(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(count)));
+}
+
+Field make_inference(const Setting &setting, int64_t samples, bool cold) {
+  const auto pair = std::make_shared<Pair>(setting, bn_elu);
+  Network &network = pair->network;
+  network.step(); // running statistics other than those of a new network
+  network.fold();
+  Entrants entrants(setting, pair);
+  const std::string operation = cold ? "network/infer_folded_cold" : "network/infer_folded",
+                    size = "m:" + std::to_string(samples);
+  const Work work{2 * network.products() * static_cast<double>(samples), 4 * network.products(),
+                  static_cast<double>(samples)};
+  entrants.add(
+      "lanefold", operation, size, work, [=] { pair->network.infer(samples); },
+      [=] { return fault_of_logits(pair->network, pair->network.logits(samples), samples, true); });
+  pair->theirs.resize(static_cast<size_t>(samples * Network::classes));
+  for (const auto &peer : setting.peers) {
+    Operation run =
+        peer->folded_network(network.folded_layers(), samples, network.samples().data(), pair->theirs.data());
+    if (cold && run.seconds) continue; // another process keeps its caches
+    entrants.add_peer(*peer, operation, size, work, std::move(run),
+                      [=] { return fault_of_logits(pair->network, pair->theirs, samples, false); });
+    if (peer->name() == "onnxruntime") entrants.regroup("onnxruntime");
+  }
+  if (!cold) entrants.add_peak();
+  return entrants.take();
+}
+
+void add_steps(List &list, int threads) {
+  const std::string tail = suffix(threads);
+  list.races.push_back({"step/bn_elu_sgd",
+                        "m:200",
+                        Part::quick,
+                        {{"step/bn_elu_sgd-over-peak" + tail, Ratio::flops_share, "bn_elu", "peak", Sense::at_least,
+                          threads == 1 ? 0.88 : 0.82},
+                         {"step/bn_elu_sgd-over-relu_sgd" + tail, Ratio::times, "bn_elu", "relu", Sense::at_most, 1.04},
+                         {"step/bn_elu_sgd-against-peers" + tail, Ratio::times, "bn_elu-peers", "bn_elu"},
+                         {"step/relu_sgd-against-peers" + tail, Ratio::times, "relu-peers", "relu"}},
+                        make_steps,
+                        false,
+                        4,
+                        3});
+}
+
+void add_inference(List &list, int threads, int64_t samples, bool cold) {
+  const std::string tail = "/m:" + std::to_string(samples) + suffix(threads);
+  std::vector<Ratio> ratios{
+      {std::string("network/") + (cold ? "cold-" : "") + "against-peers" + tail, Ratio::times, "peers", "lanefold"}};
+  if (!cold) {
+    const bool gated = samples == Network::batch;
+    ratios.push_back({"network/folded-over-peak" + tail, Ratio::flops_share, "lanefold", "peak",
+                      gated ? Sense::at_least : Sense::none, 0.93});
+    if (samples == 1 && threads == 1) {
+      ratios.push_back({"network/folded-us" + tail, Ratio::time, "lanefold", "", Sense::at_most, 13, 1e6});
+      ratios.push_back(
+          {"network/folded-over-onnxruntime" + tail, Ratio::times, "lanefold", "onnxruntime", Sense::at_most, 0.5});
+    }
+  }
+  const bool quick = !cold && (samples == 1 || samples == Network::batch || (threads == 1 && samples < 100));
+  Race race{cold ? "network/infer_folded_cold" : "network/infer_folded", "m:" + std::to_string(samples),
+            quick ? Part::quick : Part::full, ratios,
+            [=](const Setting &setting) { return make_inference(setting, samples, cold); }};
+  race.cold = cold;
+  list.races.push_back(race);
+}
+
+} // namespace
+
+void add_networks(List &list, int threads) {
+  add_steps(list, threads);
+  for (const int64_t samples : {1, 4, 16, 64, 200}) add_inference(list, threads, samples, false);
+  if (threads == 1) add_inference(list, threads, 1, true);
+}
+
+} // namespace lanefold::bench

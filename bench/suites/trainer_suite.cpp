@@ -1,0 +1,142 @@
+// What the trainer takes for an epoch, an evaluation, and the loading of data: 60,000 images of 28 x 28, batches of 200,
+// BN + ELU, SGD.  The images are those of $LANEFOLD_DATA, or the built-in digits.
+#include "suites.hpp"
+
+#include "data/dataset.hpp"
+#include "inference.hpp"
+#include "train.hpp"
+
+#include <zlib.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace lanefold::bench {
+namespace {
+
+using namespace lanefold::trainer;
+
+// Multiply-adds of a sample: forward and weight gradients of all layers, input gradients of all but the first.
+constexpr double products_of_a_sample = 2 * 784 * 300 + 3 * 300 * 100 + 3 * 100 * 10;
+
+const Dataset &dataset() {
+  static const Dataset data = [] {
+    const char *folder = std::getenv("LANEFOLD_DATA");
+    return load(folder ? folder : "");
+  }();
+  return data;
+}
+
+// A training that goes on epoch by epoch: shuffling, gathering and conversion included, evaluation not.
+class Epochs {
+public:
+  explicit Epochs(const Context &context) : network_(reference_network()) {
+    data_.train = dataset().train;
+    initialize(network_, 1);
+    TrainOptions options;
+    options.epochs = 1'000'000;
+    training_ =
+        std::make_unique<Training>(context, network_, data_, TrainingState{options, {}, "", {}, numeric_version});
+    watch_.epoch = [](const Epoch &) { return false; };
+  }
+  void run() { training_->run(watch_); }
+
+private:
+  trainer::Network network_;
+  Dataset data_;
+  std::unique_ptr<Training> training_;
+  TrainWatch watch_;
+};
+
+// A copy of the data as IDX files, compressed as published, or plain.
+class IdxFolder {
+public:
+  IdxFolder(const Dataset &data, bool compressed) : compressed_(compressed) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "lanefold-gates-XXXXXX").string();
+    if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder could be made");
+    path_ = pattern;
+    write("train", data.train);
+    write("t10k", data.test);
+  }
+  ~IdxFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  IdxFolder(const IdxFolder &) = delete;
+  IdxFolder &operator=(const IdxFolder &) = delete;
+  const std::string &path() const { return path_; }
+
+private:
+  void write(const std::string &part, const Images &images) {
+    const auto count = static_cast<uint32_t>(images.count());
+    write(part + "-images-idx3-ubyte",
+          {0x803, count, static_cast<uint32_t>(images.rows), static_cast<uint32_t>(images.columns)},
+          images.pixels.data(), images.pixels.size());
+    write(part + "-labels-idx1-ubyte", {0x801, count}, images.labels.data(), images.labels.size());
+  }
+  void write(const std::string &name, const std::vector<uint32_t> &header, const uint8_t *bytes, size_t size) {
+    const std::string path = path_ + "/" + name + (compressed_ ? ".gz" : "");
+    gzFile file = gzopen(path.c_str(), compressed_ ? "wb6" : "wbT");
+    bool good = file != nullptr;
+    for (const uint32_t number : header)
+      for (int shift = 24; good && shift >= 0; shift -= 8)
+        good = gzputc(file, static_cast<int>(number >> shift & 255)) >= 0;
+    good = good && gzwrite(file, bytes, static_cast<unsigned>(size)) == static_cast<int>(size);
+    if (file) good = gzclose(file) == Z_OK && good;
+    if (!good) throw std::runtime_error(path + ": cannot be written");
+  }
+
+  std::string path_;
+  bool compressed_;
+};
+
+Field make_epochs(const Setting &setting) {
+  const auto epochs = std::make_shared<Epochs>(*setting.context);
+  Entrants entrants(setting, epochs);
+  const double flops = 2 * products_of_a_sample * static_cast<double>(dataset().train.count());
+  entrants.add("epoch", "trainer/epoch", "", {flops, 0, static_cast<double>(dataset().train.count())},
+               [=] { epochs->run(); });
+  entrants.add_peak();
+  return entrants.take();
+}
+
+Field make_evaluation(const Setting &setting) {
+  const auto network = std::make_shared<trainer::Network>(reference_network());
+  initialize(*network, 1);
+  Entrants entrants(setting, network);
+  entrants.add("evaluation", "trainer/evaluation", "", {0, 0, static_cast<double>(dataset().test.count())},
+               [=, context = setting.context] { evaluate(*context, *network, dataset().test); });
+  return entrants.take();
+}
+
+Field make_loading(const Setting &setting, bool compressed) {
+  const auto folder = std::make_shared<IdxFolder>(dataset(), compressed);
+  Entrants entrants(setting, folder);
+  entrants.add("load", compressed ? "trainer/load_gzip" : "trainer/load_mapped", "", {},
+               [=] { read_idx(folder->path()); });
+  return entrants.take();
+}
+
+void add(List &list, const std::string &operation, const Ratio &gate, std::function<Field(const Setting &)> make) {
+  list.races.push_back({operation, "", Part::gates, {gate}, std::move(make), false, 1, 2});
+}
+
+} // namespace
+
+void add_trainer(List &list, int threads) {
+  add(list, "trainer/epoch",
+      {"trainer/epoch-over-peak" + suffix(threads), Ratio::flops_share, "epoch", "peak", Sense::at_least,
+       threads == 1 ? 0.85 : 0.78},
+      make_epochs);
+  if (threads > 1) return;
+  add(list, "trainer/evaluation",
+      {"trainer/evaluation-seconds" + suffix(1), Ratio::time, "evaluation", "", Sense::at_most, 0.15}, make_evaluation);
+  for (const bool compressed : {true, false}) {
+    const std::string name = compressed ? "load-gzip" : "load-mapped";
+    add(list, compressed ? "trainer/load_gzip" : "trainer/load_mapped",
+        {"trainer/" + name + "-seconds", Ratio::time, "load", "", Sense::at_most, compressed ? 0.6 : 0.05},
+        [=](const Setting &setting) { return make_loading(setting, compressed); });
+  }
+}
+
+} // namespace lanefold::bench
