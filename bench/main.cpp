@@ -5,6 +5,7 @@
 
 #include "atomic_file.hpp"
 #include "commands/charts.hpp"
+#include "commands/completion.hpp"
 #include "commands/interrupt.hpp"
 #include "commands/terminal.hpp"
 #include "method/clock.hpp"
@@ -122,7 +123,7 @@ void check_peers(const Options &options, const Json &finding) {
 }
 
 void print_doubts(const Record &record) {
-  for (const Json &doubt : record.all()["lanefold"]["doubts"])
+  for (const Json &doubt : record.own()["doubts"])
     std::fprintf(stderr, "warning: %s\n", doubt.get<std::string>().c_str());
 }
 
@@ -140,7 +141,7 @@ std::string status_of(const Json &finding) {
 // How far the figures of this run can be trusted.
 Json trust(const Record &record) {
   int batches = 0, spoiled = 0, races = 0, settled = 0;
-  for (const Json &race : record.all()["lanefold"]["races"]) {
+  for (const Json &race : record.races()) {
     batches += race["batches"].get<int>(), spoiled += race["spoiled"].get<int>();
     ++races, settled += race["settled"].get<bool>();
   }
@@ -148,7 +149,7 @@ Json trust(const Record &record) {
 }
 
 void print_failures(const Record &record) {
-  for (const Json &failure : record.all()["lanefold"]["failures"])
+  for (const Json &failure : record.own()["failures"])
     std::fprintf(stderr, "lanefold bench: %s: %s\n", failure["failed"].get<std::string>().c_str(),
                  failure["why"].get<std::string>().c_str());
 }
@@ -328,6 +329,19 @@ void add_report(CLI::App &app, Verb &verb) {
   });
 }
 
+// For the shell, by way of `lanefold complete`.
+void complete(const CLI::App &app, const std::vector<std::string> &words) {
+  const std::string last = words.empty() ? "" : words.back();
+  std::vector<std::string> offered = trainer::verb_names(app);
+  if (words.size() > 1 && trainer::code_of(offered, words[0]) >= 0) {
+    offered = trainer::completions(app, words);
+  } else if (last.starts_with("-")) {
+    offered = trainer::option_names(app);
+  }
+  for (const std::string &word : offered)
+    if (word.starts_with(last)) std::printf("%s\n", word.c_str());
+}
+
 int explain(const CLI::App &app, const CLI::ParseError &error) {
   if (error.get_exit_code() == 0) return app.exit(error);
   std::fprintf(stderr, "lanefold bench: %s\n", error.what());
@@ -353,6 +367,8 @@ int main(int argc, char **argv) {
              "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
              "  lanefold bench gates gemm/nn\n"
              "  lanefold bench compare before/results.json after/results.json");
+  if (argc > 2 && std::string(argv[1]) == "complete" && std::string(argv[2]) == "--")
+    return complete(app, {argv + 3, argv + argc}), 0;
   try {
     app.parse(argc, argv);
     const int code = verb();

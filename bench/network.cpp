@@ -179,6 +179,12 @@ double Network::products() const {
   return sum;
 }
 
+double Network::bytes(int64_t samples) const {
+  double floats = products() + static_cast<double>(samples * inputs);
+  for (const Layer &layer : layers_) floats += static_cast<double>(samples * layer.n);
+  return 4 * floats;
+}
+
 // Forward, dw, and dx of all layers but the first.
 double Network::step_products() const {
   return static_cast<double>(batch) * (3 * products() - static_cast<double>(layers_[0].n * layers_[0].k));

@@ -42,6 +42,7 @@ public:
   float loss() const { return loss_; }
   double products() const; // multiply-adds of all layers for one sample, forward
   double step_products() const;
+  double bytes(int64_t samples) const; // of weights, inputs and what the layers put out
 
 private:
   struct Layer {

@@ -151,3 +151,10 @@ TEST_CASE("help has the benchmarks' own options, and the man page knows them") {
     }
   }
 }
+
+TEST_CASE("completion offers the benchmarks' verbs and options") {
+  CHECK(contains(run({"complete", "--", "bench", ""}).out, "compare\n"));
+  CHECK(contains(run({"complete", "--", "bench", "--o"}).out, "--output\n"));
+  CHECK(contains(run({"complete", "--", "bench", "-o", "x", "--fi"}).out, "--filter\n"));
+  CHECK(run({"complete", "--", "bench", "compare", "--ag"}).out == "--agree\n");
+}

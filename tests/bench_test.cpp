@@ -14,6 +14,7 @@
 #include <fstream>
 #include <random>
 #include <regex>
+#include <set>
 
 using namespace lanefold::bench;
 
@@ -33,12 +34,13 @@ Entrant timed(const std::string &label, double seconds, const std::string &group
   return entrant;
 }
 
-Outcome run(std::vector<Entrant> entrants, std::vector<Ratio> ratios, size_t placements = 4) {
-  std::vector<Field> fields(placements, Field{std::move(entrants), nullptr});
-  RaceSetting setting{1, false, std::move(ratios), {}};
-  setting.effort.seconds = 0.2;
+Outcome run(std::vector<Entrant> entrants, std::vector<Ratio> ratios, int sittings = 1) {
+  std::vector<Field> fields(4, Field{std::move(entrants), nullptr});
+  const Effort effort{0.2};
   Calibration calibration("portable", 1);
-  return race(fields, setting, calibration);
+  Contest contest({1, false, std::move(ratios)});
+  for (int i = 0; i < sittings; ++i) contest.sit(fields, effort, calibration);
+  return contest.outcome(effort);
 }
 
 std::string temporary(const std::string &name, const Json &content) {
@@ -120,8 +122,26 @@ TEST_CASE("a race gives the ratios of its entrants, against the fastest of a gro
   CHECK(outcome.ratios[2].interval.value == doctest::Approx(0.8));
   CHECK(outcome.ratios[3].interval.value == doctest::Approx(200));
   CHECK(outcome.settled);
-  CHECK(outcome.batches >= 9);
-  for (const Outcome::Lane &lane : outcome.lanes) CHECK(lane.seconds.size() == static_cast<size_t>(outcome.batches));
+  CHECK(outcome.batches.size() >= 9);
+  CHECK(outcome.seconds(1).value == doctest::Approx(5e-4));
+}
+
+TEST_CASE("sittings add up, and intervals hold the median of each") {
+  double seconds = 1e-4;
+  Entrant changing = timed("changing", 0);
+  changing.operation.seconds = [&](int64_t runs) { return seconds * static_cast<double>(runs); };
+  std::vector<Field> fields(2, Field{{changing, timed("steady", 1e-4)}, nullptr});
+  Calibration calibration("portable", 1);
+  Contest contest({1, false, {{"ratio", Ratio::times, "changing", "steady"}}});
+  const Effort effort{0.1};
+  for (const double factor : {1.0, 1.3, 1.0}) {
+    seconds = factor * 1e-4;
+    contest.sit(fields, effort, calibration);
+  }
+  const Interval interval = contest.outcome(effort).ratios[0].interval;
+  CHECK(interval.low == doctest::Approx(1));
+  CHECK(interval.high == doctest::Approx(1.3)); // how often each sat depends on the machine
+  CHECK_FALSE(contest.outcome(effort).settled);
 }
 
 TEST_CASE("entrants take turns in random order, each as often as the others") {
@@ -135,7 +155,7 @@ TEST_CASE("entrants take turns in random order, each as often as the others") {
     changes += i > 0 && calls[i] != calls[i - 1];
   }
   CHECK(count["a"] == count["b"]);
-  CHECK(count["a"] >= 4 * outcome.batches);
+  CHECK(count["a"] >= 4 * static_cast<int>(outcome.batches.size()));
   // Neither blocks of one, nor by strict turns.
   CHECK(changes > static_cast<int>(calls.size()) / 4);
   CHECK(changes < static_cast<int>(calls.size()) * 3 / 4);
@@ -199,13 +219,14 @@ TEST_CASE("a filter chooses races by their names and by those of their figures")
 
 TEST_CASE("rows are Google Benchmark's: repetitions, then the median and the ends of its interval, each name once") {
   const Outcome outcome = run({timed("lanefold", 2e-4), timed("peak", 1e-4)}, {});
-  std::set<std::string> known = {"test/peak/threads:1"};
-  const Json rows = rows_of(outcome, 1, known);
-  REQUIRE(rows.size() == static_cast<size_t>(outcome.batches) + 3);
+  std::map<std::string, std::string> owners = {{"test/peak/threads:1", "limit/fma"}};
+  const Json rows = rows_of(outcome, "test", 1, owners);
+  const size_t batches = outcome.batches.size();
+  REQUIRE(rows.size() == batches + 3);
   for (const Json &row : rows) CHECK(row["run_name"] == "test/lanefold/threads:1");
   CHECK(rows[0]["run_type"] == "iteration");
   CHECK(rows[0]["name"] == "test/lanefold/threads:1");
-  CHECK(rows[0]["repetitions"] == outcome.batches);
+  CHECK(rows[0]["repetitions"] == batches);
   CHECK(rows[1]["repetition_index"] == 1);
   CHECK(rows[0]["real_time"].get<double>() == doctest::Approx(2e5));
   CHECK(rows[0]["time_unit"] == "ns");
@@ -213,11 +234,12 @@ TEST_CASE("rows are Google Benchmark's: repetitions, then the median and the end
   CHECK(rows[0]["bytes/s"].get<double>() == doctest::Approx(40 / 2e-4));
   CHECK(rows[0]["ns/element"].get<double>() == doctest::Approx(2e4));
   CHECK(rows[0]["share_of_limit"].get<double>() == doctest::Approx(0.5));
-  const Json &median = rows[static_cast<size_t>(outcome.batches)];
+  const Json &median = rows[batches];
   CHECK(median["run_type"] == "aggregate");
   CHECK(median["aggregate_name"] == "median");
   CHECK(median["name"] == "test/lanefold/threads:1_median");
-  CHECK(rows_of(outcome, 1, known).empty());
+  CHECK(rows_of(outcome, "test", 1, owners).size() == rows.size()); // after another sitting
+  CHECK(rows_of(outcome, "another", 1, owners).empty());
 }
 
 TEST_CASE("a gate's verdict follows its target") {

@@ -344,6 +344,7 @@ TEST_CASE("a Python that ends between two requests is reported with what it said
 int main(int argc, char **argv) {
   const char *isa = std::getenv("LANEFOLD_ISA"), *onnxruntime = std::getenv("LANEFOLD_ONNXRUNTIME");
   options.names = peer_names();
+  options.folder = LANEFOLD_PEERS_FOLDER;
   options.onnxruntime = onnxruntime ? onnxruntime : "";
   options.isa = isa ? isa : "portable";
 #ifdef __x86_64__

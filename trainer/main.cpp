@@ -1,6 +1,7 @@
 // The lanefold command: reads the command line, runs a verb, and turns whatever went wrong into one line and exit code
 // 2.
 #include "checkpoint.hpp"
+#include "commands/bench.hpp"
 #include "commands/commands.hpp"
 #include "commands/completion.hpp"
 #include "commands/options.hpp"
@@ -56,6 +57,11 @@ bool unknown_verb(const CLI::App &app, int argc, char **argv) {
 // For the shell (completion.bash): `lanefold complete -- WORDS...`.
 bool complete(const CLI::App &app, int argc, char **argv) {
   if (argc < 3 || std::string(argv[1]) != "complete" || std::string(argv[2]) != "--") return false;
+  if (argc > 4 && std::string(argv[3]) == "bench") {
+    std::vector<std::string> words(argv + 4, argv + argc);
+    words.insert(words.begin(), {"complete", "--"});
+    become_bench(words);
+  }
   for (const std::string &word : completions(app, {argv + 3, argv + argc})) std::printf("%s\n", word.c_str());
   return true;
 }

@@ -4,6 +4,7 @@
 
 #include "../limits.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -14,17 +15,19 @@ public:
   // On as many threads at once as the measurements use.
   Calibration(const std::string &isa, int threads);
 
-  // Runs it; 1: as fast as ever, 1.1: a tenth slower.
+  // Runs it; 1: as fast as ever, 1.1: a tenth slower, in arithmetic or in traffic with the first two levels of cache.
   double drift();
 
   static constexpr double tolerated = 1.04;
 
 private:
-  double seconds() const;
+  // Each kernel's seconds, of the slowest thread.
+  std::array<double, 3> seconds() const;
 
   FmaLoop loop_;
+  MemoryLoops memory_;
   int threads_;
-  std::vector<double> history_; // of the last runs, in their order
+  std::array<std::vector<double>, 3> history_; // sorted
 };
 
 } // namespace lanefold::bench

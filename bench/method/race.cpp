@@ -1,6 +1,7 @@
-// A batch is one turn of every entrant on every placement, which Google Benchmark times in random order.  The threads
-// of some libraries wait for more work without sleeping, for as long as 30 ms, and would slow down whoever comes next:
-// with several threads each turn begins when the process rests.
+// A block is one turn of every entrant on one placement, which Google Benchmark times in random order: they follow each
+// other closely, for a machine's speed wanders within milliseconds.  A batch is a block of every placement.
+// The threads of some libraries wait for more work without sleeping, and would slow down whoever comes next: with
+// several threads each turn begins when the process rests.
 #include "race.hpp"
 
 #include "clock.hpp"
@@ -9,6 +10,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <stdexcept>
 #include <thread>
@@ -17,6 +19,9 @@
 
 namespace lanefold::bench {
 namespace {
+
+// With several threads a turn is longer, and what wakes them another: a core that has slept takes its time.
+constexpr double shared_turn = 5e-3;
 
 double processor_seconds() {
   rusage usage;
@@ -51,34 +56,30 @@ int64_t runs_of_a_turn(const Operation &operation, double turn) {
   return runs;
 }
 
-// Of one entrant in one batch.
-struct Sum {
-  double seconds = 0, cpu_seconds = 0;
-  int64_t runs = 0;
-};
+using Block = std::vector<Turn>; // by entrant
 
-// Adds up what Google Benchmark hands over after a batch.
+// Takes what Google Benchmark hands over after a block.
 class Collector : public benchmark::BenchmarkReporter {
 public:
-  explicit Collector(std::vector<Sum> &sums) : sums_(sums) {}
+  explicit Collector(Block &block) : block_(block) {}
   bool ReportContext(const Context &) override { return true; }
   void ReportRuns(const std::vector<Run> &runs) override {
     for (const Run &run : runs) {
-      if (run.run_type != Run::RT_Iteration) continue;
-      Sum &sum = sums_[std::stoul(run.run_name.function_name)];
-      sum.seconds += run.real_accumulated_time;
-      sum.cpu_seconds += run.cpu_accumulated_time;
-      sum.runs += run.iterations;
+      const double count = static_cast<double>(run.iterations);
+      block_[std::stoul(run.run_name.function_name)] = {run.real_accumulated_time / count,
+                                                        run.cpu_accumulated_time / count, run.iterations};
     }
   }
 
 private:
-  std::vector<Sum> &sums_;
+  Block &block_;
 };
 
-class Batches {
+// The entrants of a sitting, registered with Google Benchmark.
+class Sitting {
 public:
-  Batches(std::vector<Field> &fields, const RaceSetting &setting) : fields_(fields), setting_(setting) {
+  Sitting(std::vector<Field> &fields, const RaceSetting &setting, const Effort &effort)
+      : fields_(fields), setting_(setting) {
     static const bool shuffled = [] {
       char program[] = "lanefold-bench", flag[] = "--benchmark_enable_random_interleaving=true";
       char *arguments[] = {program, flag, nullptr};
@@ -88,34 +89,37 @@ public:
     }();
     static_cast<void>(shuffled);
     benchmark::ClearRegisteredBenchmarks();
-    turns_.resize(fields[0].entrants.size());
-    for (size_t e = 0; e < turns_.size(); ++e) {
+    for (size_t e = 0; e < fields[0].entrants.size(); ++e) {
       const Operation &operation = fields[0].entrants[e].operation;
-      const int64_t runs = setting.cold ? 1 : runs_of_a_turn(operation, setting.effort.turn);
+      const double long_enough = setting.threads > 1 ? shared_turn : effort.turn;
+      const int64_t runs = setting.cold ? 1 : runs_of_a_turn(operation, long_enough);
       auto *registered = benchmark::RegisterBenchmark(std::to_string(e).c_str(),
                                                       [this, e](benchmark::State &state) { turn(e, state); });
-      registered->Iterations(runs)->Repetitions(static_cast<int>(fields.size()));
+      registered->Iterations(runs)->Repetitions(1);
       if (operation.seconds) registered->UseManualTime();
       else registered->UseRealTime();
     }
   }
-  ~Batches() { benchmark::ClearRegisteredBenchmarks(); }
-  Batches(const Batches &) = delete;
+  ~Sitting() { benchmark::ClearRegisteredBenchmarks(); }
+  Sitting(const Sitting &) = delete;
 
-  // By entrant.
-  std::vector<Sum> run() {
-    std::vector<Sum> sums(turns_.size());
-    Collector collector(sums);
-    benchmark::RunSpecifiedBenchmarks(&collector, nullptr, ".");
-    return sums;
+  std::vector<Block> batch() {
+    std::vector<Block> blocks;
+    for (field_ = 0; field_ < fields_.size(); ++field_) {
+      Collector collector(blocks.emplace_back(fields_[0].entrants.size()));
+      benchmark::RunSpecifiedBenchmarks(&collector, nullptr, ".");
+    }
+    return blocks;
   }
 
 private:
   void turn(size_t e, benchmark::State &state) {
-    const Operation &operation = fields_[turns_[e]++ % fields_.size()].entrants[e].operation;
+    const Operation &operation = fields_[field_].entrants[e].operation;
     if (setting_.threads > 1) rest();
+    // Its memory, its code and its threads are there.
     if (setting_.cold) evict();
-    else operation.run(); // its memory, its code and its threads are there
+    else if (setting_.threads > 1) time_of(operation, static_cast<int64_t>(state.max_iterations));
+    else operation.run();
     if (!operation.seconds) {
       for (auto _ : state) operation.run();
       return;
@@ -127,82 +131,86 @@ private:
 
   std::vector<Field> &fields_;
   const RaceSetting &setting_;
-  std::vector<size_t> turns_; // so far, by entrant
+  size_t field_ = 0; // of the block that runs
 };
 
-// The batches that were measured while nothing disturbed; if they are too few, with the least disturbed of the others.
-struct Kept {
-  struct Batch {
-    double drift;
-    std::vector<Sum> sums;
-  };
-  std::vector<Batch> batches;
-  int undisturbed = 0;
+bool undisturbed(const Batch &batch) { return batch.drift <= Calibration::tolerated; }
 
-  void add(double drift, std::vector<Sum> sums) {
-    undisturbed += drift <= Calibration::tolerated;
-    batches.push_back({drift, std::move(sums)});
-  }
-  void choose(int least) {
-    std::stable_sort(batches.begin(), batches.end(), [](const Batch &a, const Batch &b) {
-      return std::max(a.drift, Calibration::tolerated) < std::max(b.drift, Calibration::tolerated);
-    });
-    batches.resize(std::min(batches.size(), static_cast<size_t>(std::max(undisturbed, least))));
-  }
-};
-
-void fill(Outcome &outcome, const std::vector<Kept::Batch> &batches) {
-  for (size_t e = 0; e < outcome.lanes.size(); ++e) {
-    Outcome::Lane &lane = outcome.lanes[e];
-    lane.seconds.clear(), lane.cpu_seconds.clear();
-    for (const Kept::Batch &batch : batches) {
-      const Sum &sum = batch.sums[e];
-      const double runs = static_cast<double>(sum.runs);
-      lane.runs = sum.runs;
-      lane.seconds.push_back(sum.seconds / runs);
-      lane.cpu_seconds.push_back(sum.cpu_seconds / runs);
-    }
-  }
+int count_undisturbed(const std::vector<Batch> &batches, int sitting) {
+  return static_cast<int>(std::count_if(batches.begin(), batches.end(), [=](const Batch &batch) {
+    return batch.sitting == sitting && undisturbed(batch);
+  }));
 }
 
-double median(const std::vector<double> &values) { return median_of(values).value; }
+// The batches that were measured while nothing disturbed; where they are too few, with the least disturbed others.
+std::vector<Batch> choose(std::vector<Batch> batches, int least) {
+  std::stable_sort(batches.begin(), batches.end(), [](const Batch &a, const Batch &b) {
+    return std::max(a.drift, Calibration::tolerated) < std::max(b.drift, Calibration::tolerated);
+  });
+  const auto good = std::count_if(batches.begin(), batches.end(), undisturbed);
+  batches.resize(std::min(batches.size(), static_cast<size_t>(std::max<std::ptrdiff_t>(good, least))));
+  return batches;
+}
 
-// The lane that a label or a group means; NULL if there is none.
-const Outcome::Lane *find(const std::vector<Outcome::Lane> &lanes, const std::string &label) {
-  const Outcome::Lane *best = nullptr;
-  for (const Outcome::Lane &lane : lanes) {
-    const bool meant = lane.entrant.label == label || lane.entrant.group == label;
-    if (meant && (!best || median(lane.seconds) < median(best->seconds))) best = &lane;
+// The median of all batches, with an interval that also holds the median of each sitting.
+Interval interval_over(const std::vector<Batch> &batches, const std::function<double(const Batch &)> &value) {
+  std::vector<double> all;
+  std::map<int, std::vector<double>> by_sitting;
+  for (const Batch &batch : batches) {
+    all.push_back(value(batch));
+    by_sitting[batch.sitting].push_back(all.back());
+  }
+  Interval interval = median_of(all);
+  for (const auto &[sitting, values] : by_sitting) {
+    if (values.size() < 3) continue; // of a sitting that was disturbed
+    const double own = median_of(values).value;
+    interval.low = std::min(interval.low, own), interval.high = std::max(interval.high, own);
+  }
+  return interval;
+}
+
+// Of turns that followed each other; of a batch, the geometric mean over its placements.
+double value_of(const Ratio &ratio, const Batch &batch, const std::vector<Entrant> &entrants, size_t over, size_t under,
+                int threads) {
+  double logs = 0;
+  for (const Block &block : batch.turns) {
+    const double a = block[over].seconds, b = block[under].seconds;
+    const Work &mine = entrants[over].work, &other = entrants[under].work;
+    switch (ratio.kind) {
+    case Ratio::times: logs += std::log(a / b); break;
+    case Ratio::flops_share: logs += std::log(mine.flops / a / (threads * other.flops / b)); break;
+    case Ratio::bytes_share: logs += std::log(mine.bytes / a / (other.bytes / b)); break;
+    case Ratio::time: logs += std::log(a * ratio.scale); break;
+    }
+  }
+  return std::exp(logs / static_cast<double>(batch.turns.size()));
+}
+
+constexpr size_t nobody = SIZE_MAX;
+
+// The entrant that a label or a group means.
+size_t find(const Outcome &outcome, const std::string &label) {
+  size_t best = nobody;
+  for (size_t e = 0; e < outcome.entrants.size(); ++e) {
+    const Entrant &entrant = outcome.entrants[e];
+    if (entrant.label != label && entrant.group != label) continue;
+    if (best == nobody || outcome.seconds(e).value < outcome.seconds(best).value) best = e;
   }
   return best;
 }
 
-Interval interval_of(const Ratio &ratio, const Outcome::Lane &over, const Outcome::Lane *under, int threads) {
-  std::vector<double> values;
-  for (size_t i = 0; i < over.seconds.size(); ++i) {
-    const double a = over.seconds[i], b = under ? under->seconds[i] : 1;
-    switch (ratio.kind) {
-    case Ratio::times: values.push_back(a / b); break;
-    case Ratio::flops_share:
-      values.push_back(over.entrant.work.flops / a / (threads * under->entrant.work.flops / b));
-      break;
-    case Ratio::bytes_share: values.push_back(over.entrant.work.bytes / a / (under->entrant.work.bytes / b)); break;
-    case Ratio::time: values.push_back(a * ratio.scale); break;
-    }
-  }
-  return median_of(values);
-}
-
-void measure_ratios(Outcome &outcome, const RaceSetting &setting) {
-  outcome.ratios.clear();
+void measure_ratios(Outcome &outcome, const RaceSetting &setting, double width) {
   outcome.settled = true;
   for (const Ratio &ratio : setting.ratios) {
-    const Outcome::Lane *over = find(outcome.lanes, ratio.over);
-    const Outcome::Lane *under = ratio.kind == Ratio::time ? nullptr : find(outcome.lanes, ratio.under);
-    if (!over || (ratio.kind != Ratio::time && !under)) continue;
-    const Interval interval = interval_of(ratio, *over, under, setting.threads);
-    outcome.ratios.push_back({ratio, interval, over->entrant.name, under ? under->entrant.name : ""});
-    outcome.settled = outcome.settled && interval.width() < setting.effort.width;
+    const size_t over = find(outcome, ratio.over);
+    const size_t under = ratio.kind == Ratio::time ? over : find(outcome, ratio.under);
+    if (over == nobody || under == nobody) continue;
+    const Interval interval = interval_over(outcome.batches, [&](const Batch &batch) {
+      return value_of(ratio, batch, outcome.entrants, over, under, setting.threads);
+    });
+    outcome.ratios.push_back(
+        {ratio, interval, outcome.entrants[over].name, ratio.kind == Ratio::time ? "" : outcome.entrants[under].name});
+    outcome.settled = outcome.settled && interval.width() < width;
   }
 }
 
@@ -217,38 +225,46 @@ void verify(const std::vector<Field> &fields) {
 
 } // namespace
 
-const Entrant *Field::find(const std::string &label) const {
-  for (const Entrant &entrant : entrants)
-    if (entrant.label == label) return &entrant;
-  return nullptr;
+Interval Outcome::seconds(size_t entrant) const {
+  return interval_over(batches, [=](const Batch &batch) { return run_of(batch, entrant).seconds; });
 }
 
-Outcome race(std::vector<Field> &fields, const RaceSetting &setting, Calibration &calibration) {
-  verify(fields);
+Turn run_of(const Batch &batch, size_t entrant) {
+  Turn all;
+  for (const std::vector<Turn> &block : batch.turns) {
+    const double share = 1 / static_cast<double>(batch.turns.size());
+    all.seconds += block[entrant].seconds * share, all.cpu_seconds += block[entrant].cpu_seconds * share;
+    all.runs += block[entrant].runs;
+  }
+  return all;
+}
+
+Outcome Contest::outcome(const Effort &effort) const {
   Outcome outcome;
-  for (const Entrant &entrant : fields[0].entrants) outcome.lanes.push_back({entrant, 0, {}, {}});
-  Batches batches(fields, setting);
-  Kept kept;
-  const Effort &effort = setting.effort;
+  outcome.entrants = entrants_;
+  outcome.batches = choose(batches_, effort.least * sittings_);
+  outcome.spoiled = static_cast<int>(batches_.size() - outcome.batches.size());
+  measure_ratios(outcome, setting_, effort.width);
+  return outcome;
+}
+
+void Contest::sit(std::vector<Field> &fields, const Effort &effort, Calibration &calibration) {
+  verify(fields);
+  entrants_ = fields[0].entrants;
+  for (Entrant &entrant : entrants_) entrant.operation = {}, entrant.fault = {};
+  const int sitting = sittings_++;
+  Sitting turns(fields, setting_, effort);
   const Clock::time_point begin = Clock::now();
   double before = calibration.drift();
-  for (;;) {
-    std::vector<Sum> sums = batches.run();
+  for (int count = 1;; ++count) {
+    std::vector<Block> blocks = turns.batch();
     const double after = calibration.drift();
-    kept.add(std::max(before, after), std::move(sums));
+    batches_.push_back({std::max(before, after), sitting, std::move(blocks)});
     before = after;
-    if (static_cast<int>(kept.batches.size()) < effort.least) continue;
+    const int good = count_undisturbed(batches_, sitting);
     const bool late = seconds_since(begin) > effort.seconds;
-    if (kept.undisturbed < effort.least && !late) continue;
-    Kept chosen = kept;
-    chosen.choose(effort.least);
-    fill(outcome, chosen.batches);
-    measure_ratios(outcome, setting);
-    if (outcome.settled || late || kept.undisturbed >= effort.most) {
-      outcome.batches = static_cast<int>(chosen.batches.size());
-      outcome.spoiled = static_cast<int>(kept.batches.size()) - outcome.batches;
-      return outcome;
-    }
+    if (count < effort.least || (good < effort.least && !late)) continue;
+    if (late || good >= effort.most || outcome(effort).settled) return;
   }
 }
 

@@ -31,8 +31,6 @@ struct Entrant {
 struct Field {
   std::vector<Entrant> entrants;
   std::shared_ptr<void> memory;
-
-  const Entrant *find(const std::string &label) const;
 };
 
 enum class Sense { none, at_least, at_most };
@@ -56,14 +54,13 @@ struct Effort {
   double seconds;       // at most, the first batches not counted
   double width = 0.02;  // of every interval: enough is known
   double turn = 100e-6; // seconds of one entrant, at least
-  int least = 9, most = 60;
+  int least = 9, most = 120;
 };
 
 struct RaceSetting {
   int threads;
   bool cold; // nothing in any cache before a run, which is then a turn
   std::vector<Ratio> ratios;
-  Effort effort;
 };
 
 struct Measured {
@@ -72,19 +69,48 @@ struct Measured {
   std::string over, under; // names of the entrants that it compares
 };
 
-struct Outcome {
-  struct Lane {
-    Entrant entrant; // of the first field
-    int64_t runs = 0;
-    std::vector<double> seconds, cpu_seconds; // of one run, by batch
-  };
-  std::vector<Lane> lanes;
-  std::vector<Measured> ratios; // those whose entrants are there
-  int batches = 0, spoiled = 0; // spoiled: measured again
-  bool settled = false;         // every interval is as narrow as was asked
+// Of an entrant in one turn.
+struct Turn {
+  double seconds = 0, cpu_seconds = 0; // of one run
+  int64_t runs = 0;
 };
 
-// One field for each placement of memory, alike otherwise.  Throws std::runtime_error if a result is wrong.
-Outcome race(std::vector<Field> &fields, const RaceSetting &setting, Calibration &calibration);
+// One turn of every entrant on every placement.
+struct Batch {
+  double drift;                         // of the calibration before and after, the larger
+  int sitting;                          // in which it was measured
+  std::vector<std::vector<Turn>> turns; // by placement and entrant
+};
+
+// Of an entrant in a batch: the mean over its placements.
+Turn run_of(const Batch &batch, size_t entrant);
+
+struct Outcome {
+  std::vector<Entrant> entrants;          // without their operations
+  std::vector<Batch> batches;             // that count
+  std::vector<Measured> ratios;           // those whose entrants are there
+  int spoiled = 0;                        // batches that do not count: disturbed
+  bool settled = false;                   // every interval is as narrow as was asked
+  Interval seconds(size_t entrant) const; // of one run
+};
+
+// A race, in one sitting or several: other memory, another minute.  What speed depends on without being seen, such as
+// which physical pages lie in a cache together, changes from sitting to sitting, and intervals cover it.
+class Contest {
+public:
+  explicit Contest(RaceSetting setting) : setting_(std::move(setting)) {}
+
+  // Takes a sitting; one field for each placement of memory, alike otherwise.  Throws std::runtime_error if a result is
+  // wrong.
+  void sit(std::vector<Field> &fields, const Effort &effort, Calibration &calibration);
+  // From all sittings so far.
+  Outcome outcome(const Effort &effort) const;
+
+private:
+  RaceSetting setting_;
+  std::vector<Entrant> entrants_; // without operations, which hold memory
+  std::vector<Batch> batches_;    // all, disturbed ones too
+  int sittings_ = 0;
+};
 
 } // namespace lanefold::bench

@@ -26,10 +26,10 @@ Json written(const std::vector<std::vector<Run>> &all) {
 
 // Of the limit that entered the same race: fused multiply-adds, or copying.
 double limit_of(const Outcome &outcome, const Work &work, int threads) {
-  for (const Outcome::Lane &lane : outcome.lanes) {
-    const double seconds = median_of(lane.seconds).value;
-    if (lane.entrant.label == "peak" && work.flops > 0) return threads * lane.entrant.work.flops / seconds;
-    if (lane.entrant.label == "copy" && work.flops == 0) return lane.entrant.work.bytes / seconds;
+  for (size_t e = 0; e < outcome.entrants.size(); ++e) {
+    const Entrant &entrant = outcome.entrants[e];
+    if (entrant.label == "peak" && work.flops > 0) return threads * entrant.work.flops / outcome.seconds(e).value;
+    if (entrant.label == "copy" && work.flops == 0) return entrant.work.bytes / outcome.seconds(e).value;
   }
   return 0;
 }
@@ -43,26 +43,33 @@ void count(Run &run, const Work &work, double seconds, double limit) {
   if (limit > 0) add("share_of_limit", (work.flops > 0 ? work.flops : work.bytes) / seconds / limit);
 }
 
-std::vector<Run> runs_of(const Outcome::Lane &lane, int family, double limit) {
+std::vector<Run> runs_of(const Outcome &outcome, size_t entrant, int family, int threads) {
+  const Entrant &of = outcome.entrants[entrant];
+  const double limit = of.name.starts_with("limit/") ? 0 : limit_of(outcome, of.work, threads);
+  const auto n = static_cast<int64_t>(outcome.batches.size());
   std::vector<Run> all;
-  const size_t n = lane.seconds.size();
   const auto add = [&](double seconds, double cpu_seconds, int64_t iterations) -> Run & {
     Run &run = all.emplace_back();
-    run.run_name.function_name = lane.entrant.name;
+    run.run_name.function_name = of.name;
     run.family_index = family, run.per_family_instance_index = 0;
-    run.threads = 1, run.repetitions = static_cast<int64_t>(n);
+    run.threads = 1, run.repetitions = n;
     run.iterations = iterations;
     run.real_accumulated_time = seconds * static_cast<double>(iterations);
     run.cpu_accumulated_time = cpu_seconds * static_cast<double>(iterations);
-    count(run, lane.entrant.work, seconds, limit);
+    count(run, of.work, seconds, limit);
     return run;
   };
-  for (size_t i = 0; i < n; ++i)
-    add(lane.seconds[i], lane.cpu_seconds[i], lane.runs).repetition_index = static_cast<int64_t>(i);
-  const Interval real = median_of(lane.seconds), cpu = median_of(lane.cpu_seconds);
-  for (const auto &[name, seconds, cpu_seconds] :
-       {std::tuple{"median", real.value, cpu.value}, {"low", real.low, cpu.low}, {"high", real.high, cpu.high}}) {
-    Run &run = add(seconds, cpu_seconds, static_cast<int64_t>(n));
+  std::vector<double> cpu;
+  for (int64_t i = 0; i < n; ++i) {
+    const Turn turn = run_of(outcome.batches[static_cast<size_t>(i)], entrant);
+    add(turn.seconds, turn.cpu_seconds, turn.runs).repetition_index = i;
+    cpu.push_back(turn.cpu_seconds);
+  }
+  const Interval real = outcome.seconds(entrant), of_cpu = median_of(cpu);
+  for (const auto &[name, seconds, cpu_seconds] : {std::tuple{"median", real.value, of_cpu.value},
+                                                   {"low", real.low, of_cpu.low},
+                                                   {"high", real.high, of_cpu.high}}) {
+    Run &run = add(seconds, cpu_seconds, n);
     run.run_type = Run::RT_Aggregate, run.aggregate_name = name, run.repetition_index = Run::no_repetition_index;
   }
   return all;
@@ -70,12 +77,12 @@ std::vector<Run> runs_of(const Outcome::Lane &lane, int family, double limit) {
 
 } // namespace
 
-Json rows_of(const Outcome &outcome, int threads, std::set<std::string> &known) {
+Json rows_of(const Outcome &outcome, const std::string &race, int threads, std::map<std::string, std::string> &owners) {
   std::vector<std::vector<Run>> all;
-  for (const Outcome::Lane &lane : outcome.lanes) {
-    if (!known.insert(lane.entrant.name).second) continue;
-    const double limit = lane.entrant.name.starts_with("limit/") ? 0 : limit_of(outcome, lane.entrant.work, threads);
-    all.push_back(runs_of(lane, static_cast<int>(known.size()) - 1, limit));
+  for (size_t e = 0; e < outcome.entrants.size(); ++e) {
+    const auto [owner, fresh] = owners.try_emplace(outcome.entrants[e].name, race);
+    if (owner->second == race)
+      all.push_back(runs_of(outcome, e, static_cast<int>(std::distance(owners.begin(), owner)), threads));
   }
   return written(all)["benchmarks"];
 }
@@ -100,17 +107,20 @@ Json ratio_of(const Measured &measured, const std::string &isa) {
 
 Json lanes_of(const Outcome &outcome) {
   Json lanes = Json::array();
-  for (const Outcome::Lane &lane : outcome.lanes) {
-    const Interval i = median_of(lane.seconds);
-    const Work &work = lane.entrant.work;
-    lanes.push_back({{"name", lane.entrant.name},
-                     {"label", lane.entrant.label},
+  for (size_t e = 0; e < outcome.entrants.size(); ++e) {
+    const Entrant &entrant = outcome.entrants[e];
+    const Interval i = outcome.seconds(e);
+    lanes.push_back({{"name", entrant.name},
+                     {"label", entrant.label},
                      {"seconds", {i.value, i.low, i.high}},
-                     {"flops", work.flops},
-                     {"bytes", work.bytes},
-                     {"elements", work.elements}});
+                     {"flops", entrant.work.flops},
+                     {"bytes", entrant.work.bytes},
+                     {"elements", entrant.work.elements}});
   }
-  return {{"lanes", lanes}, {"batches", outcome.batches}, {"spoiled", outcome.spoiled}, {"settled", outcome.settled}};
+  return {{"lanes", lanes},
+          {"batches", outcome.batches.size()},
+          {"spoiled", outcome.spoiled},
+          {"settled", outcome.settled}};
 }
 
 Json benchmark_context() { return written({})["context"]; }

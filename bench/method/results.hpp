@@ -4,14 +4,14 @@
 #include "machine.hpp"
 #include "race.hpp"
 
-#include <set>
+#include <map>
 #include <string>
 
 namespace lanefold::bench {
 
-// Rows of Google Benchmark's JSON: one for each batch of a lane, then its median and the ends of its interval.  Lanes
-// whose name stands in `known` are left out; the others' are added to it.
-Json rows_of(const Outcome &outcome, int threads, std::set<std::string> &known);
+// Rows of Google Benchmark's JSON: one for each batch of an entrant, then its median and the ends of its interval.
+// Of names that come in several races the first race has the rows: `owners` has it by name, and gets the new ones.
+Json rows_of(const Outcome &outcome, const std::string &race, int threads, std::map<std::string, std::string> &owners);
 
 // {"name", "value", "low", "high", "over", "under"} and with a target also "sense", "target", "verdict".
 Json ratio_of(const Measured &measured, const std::string &isa);

@@ -29,7 +29,7 @@ private:
 
 std::unique_ptr<Peer> open_eigen(const PeerOptions &options) {
 #ifdef LANEFOLD_PEERS_WITH_EIGEN
-  const Library module({std::string(LANEFOLD_PEERS_FOLDER) + "/eigen-" + options.isa + ".so"});
+  const Library module({options.folder + "/eigen-" + options.isa + ".so"});
   module.find<void(int)>("lanefold_eigen_set_threads")(options.threads);
   return std::make_unique<EigenPeer>(module.find<const char *()>("lanefold_eigen_version")(),
                                      module.find<EigenProduct>("lanefold_eigen_product"));

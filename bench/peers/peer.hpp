@@ -89,6 +89,7 @@ struct PeerOptions {
   int threads = 1;
   std::vector<std::string> names; // of those that are wanted
   std::string onnxruntime;        // its library, or ""
+  std::string folder;             // where the modules lie that were built for peers
 };
 
 struct MissingPeer {

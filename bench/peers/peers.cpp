@@ -33,6 +33,10 @@ void hold_to(const std::string &isa) {
 void hold_to(int threads) {
   for (const char *name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "MKL_NUM_THREADS"})
     set(name, std::to_string(threads));
+  // Threads that wait for more work spin for up to 30 ms, and would slow down whoever comes next.  Half a millisecond
+  // is enough from one call to the next.  pytorch.py knows this number.
+  set("GOMP_SPINCOUNT", "20000");
+  set("OPENBLAS_THREAD_TIMEOUT", "20");
 }
 
 Factory *factory_of(const std::string &name) {

@@ -21,6 +21,10 @@ def reply(*words):
     print(*' '.join(str(word) for word in words).split(), file=replies, flush=True)
 
 
+# Forward and backward have threads of their own, which get in each other's way where they spin (peers.cpp's number).
+if os.environ.get('GOMP_SPINCOUNT') == '20000':
+    os.environ['GOMP_SPINCOUNT'] = '0'
+
 try:
     import torch
     from torch import nn

@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <random>
 #include <regex>
+#include <set>
 
 namespace lanefold::bench {
 namespace {
@@ -36,35 +39,113 @@ bool in_extent(const Race &race, Extent extent) {
   }
 }
 
-// Seconds that the next race may take.
-double share(const std::vector<Race> &races, size_t next, const Options &options, double left) {
-  const double patience = races[next].patience;
-  if (options.extent != Extent::quick) return (options.extent == Extent::full ? 6 : 3) * patience;
-  double all = 0;
-  for (size_t i = next; i < races.size(); ++i) all += races[i].patience;
-  return std::clamp(left * patience / all, 0.1, 4.0 * patience);
+// How often the list is gone through: each time other memory and another minute.
+int sittings_of(Extent extent, int threads) { return extent == Extent::gates ? 1 : threads > 1 ? 2 : 4; }
+
+// What is too large for several placements has one sitting.
+bool sits(const Race &race, int sitting) { return sitting == 0 || race.placements > 1; }
+
+Effort effort_of(Extent extent, int threads, double seconds) {
+  Effort effort{seconds};
+  const int sittings = sittings_of(extent, threads);
+  effort.least = sittings == 1 ? 9 : 12 / sittings;
+  effort.most /= sittings;
+  return effort;
 }
 
-Json run(const Race &race, const Setting &setting, Calibration &calibration, double seconds,
-         std::set<std::string> &known) {
-  const Clock::time_point begin = Clock::now();
-  std::vector<Field> fields;
-  for (int i = 0; i < race.placements; ++i) {
-    placement = static_cast<size_t>(16 * i);
-    fields.push_back(race.make(setting));
+// One process's races and what came of them.
+class Races {
+public:
+  Races(const Options &options, Setting setting, std::vector<Race> races, double seconds)
+      : options_(options), setting_(std::move(setting)), races_(std::move(races)), end_(seconds),
+        calibration_(setting_.isa, setting_.threads) {
+    for (const Race &race : races_) contests_.emplace_back(RaceSetting{setting_.threads, race.cold, race.ratios});
   }
-  placement = 0;
-  RaceSetting how{setting.threads, race.cold, race.ratios, {}};
-  how.effort.seconds = std::max(seconds - seconds_since(begin), 0.05);
-  const Outcome outcome = bench::race(fields, how, calibration);
-  Json all = lanes_of(outcome);
-  all["race"] = name_of(race, setting.isa, setting.threads);
-  all["isa"] = setting.isa, all["threads"] = setting.threads;
-  all["benchmarks"] = rows_of(outcome, setting.threads, known);
-  all["ratios"] = Json::array();
-  for (const Measured &measured : outcome.ratios) all["ratios"].push_back(ratio_of(measured, setting.isa));
-  return all;
-}
+
+  void run(const Emit &found) {
+    std::vector<size_t> order(races_.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::mt19937 random(1);
+    int number = 0;
+    for (int sitting = 0; sitting < sittings_of(options_.extent, setting_.threads); ++sitting) {
+      for (const size_t i : order) {
+        const Race &race = races_[i];
+        if (!sits(race, sitting) || failed_.contains(i)) continue;
+        const std::string name = name_of(race, setting_.isa, setting_.threads);
+        found({{"begins", name}, {"number", ++number}, {"of", count()}});
+        try {
+          found(sit(race, contests_[i], name));
+        } catch (const std::exception &error) {
+          failed_.insert(i);
+          found({{"failed", name}, {"why", error.what()}});
+        }
+      }
+      std::shuffle(order.begin(), order.end(), random);
+    }
+  }
+  const std::map<std::string, Interval> &ratios() const { return ratios_; }
+
+private:
+  int count() const {
+    int all = 0;
+    for (int sitting = 0; sitting < sittings_of(options_.extent, setting_.threads); ++sitting)
+      all += static_cast<int>(
+          std::count_if(races_.begin(), races_.end(), [=](const Race &r) { return sits(r, sitting); }));
+    return all;
+  }
+
+  // Seconds that this sitting of a race may take, what it takes to make it included.
+  double share(const Race &race) {
+    if (options_.extent != Extent::quick)
+      return (options_.extent == Extent::full ? 6 : 3) * race.patience / sittings_of(options_.extent, setting_.threads);
+    if (left_ == 0)
+      for (const Race &each : races_)
+        for (int sitting = 0; sitting < sittings_of(options_.extent, setting_.threads); ++sitting)
+          left_ += sits(each, sitting) * each.patience;
+    const double part = std::max(0.0, end_ - seconds_since(begin_)) * race.patience / left_;
+    left_ = std::max(left_ - race.patience, 1e-9);
+    return std::clamp(part, 0.02, 2.0 * race.patience);
+  }
+
+  Json sit(const Race &race, Contest &contest, const std::string &name) {
+    const double seconds = share(race);
+    const Clock::time_point begin = Clock::now();
+    std::vector<Field> fields;
+    // Several threads take their time at each turn.
+    const int placements = setting_.threads > 1 ? std::min(race.placements, 2) : race.placements;
+    for (int i = 0; i < placements; ++i) {
+      placement = static_cast<size_t>(16 * i);
+      fields.push_back(race.make(setting_));
+    }
+    placement = 0;
+    const Effort effort = effort_of(options_.extent, setting_.threads, seconds);
+    contest.sit(fields, effort, calibration_);
+    const Outcome outcome = contest.outcome(effort);
+    Json all = lanes_of(outcome);
+    all["race"] = name, all["isa"] = setting_.isa, all["threads"] = setting_.threads;
+    all["took"] = took_[name] += seconds_since(begin);
+    all["benchmarks"] = rows_of(outcome, name, setting_.threads, owners_);
+    all["ratios"] = Json::array();
+    for (const Measured &measured : outcome.ratios) {
+      all["ratios"].push_back(ratio_of(measured, setting_.isa));
+      ratios_[all["ratios"].back()["name"]] = measured.interval;
+    }
+    return all;
+  }
+
+  const Options &options_;
+  const Setting setting_;
+  const std::vector<Race> races_;
+  const Clock::time_point begin_ = Clock::now();
+  const double end_;
+  double left_ = 0; // patience of all sittings that are to come
+  Calibration calibration_;
+  std::vector<Contest> contests_;
+  std::set<size_t> failed_;
+  std::map<std::string, double> took_;
+  std::map<std::string, std::string> owners_;
+  std::map<std::string, Interval> ratios_;
+};
 
 void summarize(const Summary &summary, const std::map<std::string, Interval> &known, const std::string &isa,
                const Emit &found) {
@@ -123,30 +204,17 @@ void measure(const Options &options, const std::string &isa, int threads, double
   Setting setting{isa, threads, make_context(isa, threads), {}};
   std::vector<MissingPeer> missing;
   // Nothing that others have is made for a CPU without AVX2.
-  if (isa != "portable") setting.peers = open_peers({isa, threads, options.peers, options.onnxruntime}, missing);
+  if (isa != "portable")
+    setting.peers = open_peers({isa, threads, options.peers, options.onnxruntime, module_folder("peers")}, missing);
   Json peers = {{"isa", isa}, {"threads", threads}, {"peers", Json::array()}, {"missing", Json::array()}};
   for (const auto &peer : setting.peers)
     peers["peers"].push_back({{"name", peer->name()}, {"version", peer->version()}});
   for (const MissingPeer &peer : missing) peers["missing"].push_back({{"name", peer.name}, {"why", peer.why}});
   found(peers);
   const List list = list_of(isa, threads);
-  const std::vector<Race> races = chosen(list, options, isa, threads);
-  Calibration calibration(isa, threads);
-  std::set<std::string> names;
-  std::map<std::string, Interval> ratios;
-  for (size_t i = 0; i < races.size(); ++i) {
-    const std::string name = name_of(races[i], isa, threads);
-    found({{"begins", name}, {"number", i + 1}, {"of", races.size()}});
-    try {
-      const Json all =
-          run(races[i], setting, calibration, share(races, i, options, seconds - seconds_since(begin)), names);
-      for (const Json &ratio : all["ratios"]) ratios[ratio["name"]] = {ratio["value"], ratio["low"], ratio["high"]};
-      found(all);
-    } catch (const std::exception &error) {
-      found({{"failed", name}, {"why", error.what()}});
-    }
-  }
-  for (const Summary &summary : list.summaries) summarize(summary, ratios, isa, found);
+  Races races(options, std::move(setting), chosen(list, options, isa, threads), seconds - seconds_since(begin));
+  races.run(found);
+  for (const Summary &summary : list.summaries) summarize(summary, races.ratios(), isa, found);
 }
 
 } // namespace lanefold::bench

@@ -3,44 +3,67 @@
 
 #include "atomic_file.hpp"
 
+#include <algorithm>
 #include <system_error>
 
 namespace lanefold::bench {
 
-Record::Record(const Options &options, const std::string &command) {
-  all_["context"] = benchmark_context();
-  all_["benchmarks"] = Json::array();
-  all_["lanefold"] = {{"format", "lanefold-bench-1"}, {"command", command},         {"environment", environment()},
-                      {"doubts", doubts()},           {"isas", options.isas},       {"threads", options.threads},
-                      {"filter", options.filter},     {"processes", Json::array()}, {"races", Json::array()},
-                      {"ratios", Json::array()},      {"failures", Json::array()},  {"interrupted", false}};
-}
+Record::Record(const Options &options, const std::string &command)
+    : own_({{"format", "lanefold-bench-1"},
+            {"command", command},
+            {"environment", environment()},
+            {"doubts", doubts()},
+            {"isas", options.isas},
+            {"threads", options.threads},
+            {"filter", options.filter},
+            {"processes", Json::array()},
+            {"failures", Json::array()},
+            {"interrupted", false}}) {}
 
 void Record::add(const Json &finding) {
-  Json &own = all_["lanefold"];
-  const auto take = [&](const Json &ratio) {
-    own["ratios"].push_back(ratio);
-    gates_ += ratio.contains("verdict");
-  };
   if (finding.contains("race")) {
-    for (const Json &row : finding["benchmarks"]) all_["benchmarks"].push_back(row);
-    for (const Json &ratio : finding["ratios"]) take(ratio);
-    Json race = finding;
-    race.erase("benchmarks");
-    race.erase("ratios");
-    own["races"].push_back(race);
+    for (Json &race : races_)
+      if (race["race"] == finding["race"]) return void(race = finding);
+    races_.push_back(finding);
   } else if (finding.contains("ratio")) {
-    take(finding["ratio"]);
+    summary_.push_back(finding["ratio"]);
   } else if (finding.contains("peers")) {
-    own["processes"].push_back(finding);
+    own_["processes"].push_back(finding);
   } else if (finding.contains("failed")) {
-    own["failures"].push_back(finding);
+    own_["failures"].push_back(finding);
   }
 }
 
+Json Record::ratios() const {
+  Json all = Json::array();
+  for (const Json &race : races_) all.insert(all.end(), race["ratios"].begin(), race["ratios"].end());
+  for (const Json &ratio : summary_) all.push_back(ratio);
+  return all;
+}
+
+int Record::gates() const {
+  const Json all = ratios();
+  return static_cast<int>(std::count_if(all.begin(), all.end(), [](const Json &r) { return r.contains("verdict"); }));
+}
+
+Json Record::races() const {
+  Json all = Json::array();
+  for (Json race : races_) {
+    race.erase("benchmarks");
+    race.erase("ratios");
+    all.push_back(std::move(race));
+  }
+  return all;
+}
+
 void Record::save(const std::string &path) const {
+  Json all = {{"context", benchmark_context()}, {"benchmarks", Json::array()}, {"lanefold", own_}};
+  for (const Json &race : races_)
+    all["benchmarks"].insert(all["benchmarks"].end(), race["benchmarks"].begin(), race["benchmarks"].end());
+  all["lanefold"]["races"] = races();
+  all["lanefold"]["ratios"] = ratios();
   try {
-    trainer::replace_file(path, {all_.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"});
+    trainer::replace_file(path, {all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"});
   } catch (const std::system_error &error) {
     throw std::runtime_error(path + ": cannot be written: " + error.code().message());
   }

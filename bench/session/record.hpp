@@ -9,20 +9,22 @@ class Record {
 public:
   Record(const Options &options, const std::string &command);
 
-  // What measure() finds.
+  // What measure() finds.  A race that is found again, after another sitting, takes its own place.
   void add(const Json &finding);
-  void set(const std::string &key, Json value) { all_["lanefold"][key] = std::move(value); }
-  const Json &all() const { return all_; }
-  int failures() const { return static_cast<int>(all_["lanefold"]["failures"].size()); }
-  int gates() const { return gates_; }
-  const Json &ratios() const { return all_["lanefold"]["ratios"]; }
+  void set(const std::string &key, Json value) { own_[key] = std::move(value); }
+  const Json &own() const { return own_; }
+  Json races() const; // without their rows and ratios
+  Json ratios() const;
+  int failures() const { return static_cast<int>(own_["failures"].size()); }
+  int gates() const; // how many verdicts there are
 
   // Replaces the file as a whole.  Throws std::runtime_error.
   void save(const std::string &path) const;
 
 private:
-  Json all_;
-  int gates_ = 0;
+  std::vector<Json> races_;   // as they are found, in order
+  std::vector<Json> summary_; // ratios of many races
+  Json own_;                  // "lanefold" without these
 };
 
 // A ratio or gate as a line: "name value [>=target ok|short] low..high".

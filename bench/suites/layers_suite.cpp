@@ -41,7 +41,7 @@ struct Layer {
   float range() const { return std::sqrt(6 / static_cast<float>(s.k)); } // He et al. 2015
   float alpha() const { return extra.activation == LF_LEAKY_RELU ? 0.01f : 1.0f; }
   Work work(double products) const {
-    return {2 * products * product_of(s), 4 * static_cast<double>(s.m * s.k + s.k * s.n + s.m * s.n),
+    return {2 * products * product_of(s), 4 * products * static_cast<double>(s.m * s.k + s.k * s.n + s.m * s.n),
             static_cast<double>(s.m * s.n)};
   }
 

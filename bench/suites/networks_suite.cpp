@@ -57,7 +57,8 @@ double second_loss(Kind kind) {
 void add_step(Entrants &entrants, const Setting &setting, const std::shared_ptr<Pair> &pair, Kind kind,
               const std::string &label) {
   const std::string operation = "step/" + label + "_sgd", size = "m:" + std::to_string(Network::batch);
-  const Work work{2 * pair->network.step_products(), 0, static_cast<double>(Network::batch)};
+  const Work work{2 * pair->network.step_products(), 2 * pair->network.bytes(Network::batch),
+                  static_cast<double>(Network::batch)};
   const auto runs = std::make_shared<int>(0);
   // Placements begin alike, so that each first run can be verified.
   entrants.add(
@@ -114,7 +115,7 @@ Field make_inference(const Setting &setting, int64_t samples, bool cold) {
   Entrants entrants(setting, pair);
   const std::string operation = cold ? "network/infer_folded_cold" : "network/infer_folded",
                     size = "m:" + std::to_string(samples);
-  const Work work{2 * network.products() * static_cast<double>(samples), 4 * network.products(),
+  const Work work{2 * network.products() * static_cast<double>(samples), network.bytes(samples),
                   static_cast<double>(samples)};
   entrants.add(
       "lanefold", operation, size, work, [=] { pair->network.infer(samples); },

@@ -1,4 +1,5 @@
 // lanefold bench: hands the rest of the command line to lanefold-bench, which alone needs Google Benchmark.
+#include "bench.hpp"
 #include "commands.hpp"
 #include "options.hpp"
 
@@ -25,7 +26,9 @@ std::string program() {
       "lanefold-bench is not there: the benchmarks were not built (meson -Dbench=enabled, Google Benchmark)");
 }
 
-int run(const std::vector<std::string> &words) {
+} // namespace
+
+int become_bench(const std::vector<std::string> &words) {
   std::vector<std::string> all = {program()};
   all.insert(all.end(), words.begin(), words.end());
   std::vector<char *> pointers;
@@ -35,8 +38,6 @@ int run(const std::vector<std::string> &words) {
   throw UsageError(all[0] + " could not be started: " + std::strerror(errno));
 }
 
-} // namespace
-
 void add_bench(CLI::App &app, Run &run_verb) {
   CLI::App *verb =
       app.add_subcommand("bench", "speed, beside other libraries and the limits of this machine: a report");
@@ -44,7 +45,7 @@ void add_bench(CLI::App &app, Run &run_verb) {
   verb->set_help_flag(); // the benchmarks' own
   verb->callback([=, &run_verb] {
     const std::vector<std::string> words = verb->remaining();
-    run_verb = [=] { return run(words); };
+    run_verb = [=] { return become_bench(words); };
   });
 }
 

@@ -1,0 +1,12 @@
+// The benchmarks' program, which `lanefold bench` hands over to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lanefold::trainer {
+
+// Becomes lanefold-bench with these words.  Throws UsageError if it is not there.
+int become_bench(const std::vector<std::string> &words);
+
+} // namespace lanefold::trainer
