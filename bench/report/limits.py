@@ -6,8 +6,6 @@ ROOFS = (('L1', 'solid'), ('L2', 'dash'), ('L3', 'dashdot'), ('memory', 'dot'))
 # Operations that an element counts for where results.json has none.  How far a point is below a roof of memory does not
 # depend on them: both axes count the same.
 ELEMENT_OPERATIONS = {'norm/forward_training': 6, 'norm/forward_inference': 2, 'norm/backward': 9}
-# Of a training step, once each and there and back: parameters, activations and gradients of 784-300-100-10, batch 200.
-STEP_BYTES = 2 * 4.0 * (266200 + 200 * (784 + 3 * 410))
 
 Spot = namedtuple('Spot', 'x y kind text')
 KINDS = {'product': ('product', OURS), 'layer': ('layer with BN + ELU', Look('pink', 'solid', 'D')),
@@ -48,7 +46,7 @@ def spot_of(lane):
     if family == 'network' and 'cold' not in what:
         return counted(lane, lane.flops, lane.bytes, 'network', 'network, %s' % lane.keys.get('m', ''))
     if family == 'step':
-        return counted(lane, lane.flops, lane.bytes or STEP_BYTES, 'step', 'step')
+        return counted(lane, lane.flops, lane.bytes, 'step', 'step')
     return None
 
 
