@@ -156,9 +156,10 @@ TEST_CASE("entrants take turns in random order, each as often as the others") {
   }
   CHECK(count["a"] == count["b"]);
   CHECK(count["a"] >= 4 * static_cast<int>(outcome.batches.size()));
-  // Neither blocks of one, nor by strict turns.
-  CHECK(changes > static_cast<int>(calls.size()) / 4);
-  CHECK(changes < static_cast<int>(calls.size()) * 3 / 4);
+  // In each block either may be first: every other pair of neighbours differs by chance, the others always do.
+  const double share = changes / static_cast<double>(calls.size());
+  CHECK(share > 0.6);
+  CHECK(share < 0.9);
 }
 
 TEST_CASE("a result that is wrong stops the race before anything is timed") {
