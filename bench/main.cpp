@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <regex>
 
 extern const char lanefold_report[]; // report/*.py, one after the other
@@ -27,7 +28,8 @@ constexpr int error_exit_code = 2;
 
 struct CommandLine {
   Options options;
-  std::string output = ".", threads;
+  std::string output = ".";
+  std::optional<std::string> threads;
   bool quick = false, full = false, report = true, list = false;
   std::vector<std::string> peers;
 };
@@ -50,38 +52,54 @@ private:
   bool shown_ = false;
 };
 
-// "1,2" as numbers; without any: one, and as many as there are CPUs.
-std::vector<int> threads_of(const std::string &text) {
+// "1,2" as numbers; without any: one, and as many as there are cores (gates: at most two).
+std::vector<int> threads_of(const std::optional<std::string> &text, Extent extent) {
+  const int most = extent == Extent::gates ? std::min(2, cores()) : cores();
+  if (!text) return most > 1 ? std::vector<int>{1, most} : std::vector<int>{1};
   const int all = static_cast<int>(usable_cpus().size());
-  if (text.empty()) return all > 1 ? std::vector<int>{1, all} : std::vector<int>{1};
   std::vector<int> threads;
-  std::stringstream words(text);
-  for (std::string word; std::getline(words, word, ',');) {
+  for (size_t begin = 0; begin <= text->size();) {
+    const size_t end = std::min(text->find(',', begin), text->size());
+    const std::string word = text->substr(begin, end - begin);
+    begin = end + 1;
     if (word.empty() || word.size() > 4 || word.find_first_not_of("0123456789") != std::string::npos ||
         std::stoi(word) < 1)
       throw Refused("--threads: '" + word + "' is no number of threads, such as 1,2");
-    threads.push_back(std::stoi(word));
-    if (threads.back() > all)
+    if (std::stoi(word) > all)
       throw Refused("--threads: this process may use " + std::to_string(all) + " CPUs, not " + word);
+    threads.push_back(std::stoi(word));
   }
-  if (threads.empty()) throw Refused("--threads: no number of threads");
+  std::sort(threads.begin(), threads.end());
+  threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
   return threads;
 }
 
-void check_isas(std::vector<std::string> &isas, Extent extent) {
-  for (const std::string &isa : isas) usable_isas(isa);
-  if (!isas.empty()) return;
-  isas = usable_isas("");
-  if (extent == Extent::quick) return;
+std::vector<std::string> isas_of(const std::vector<std::string> &asked, Extent extent) {
+  std::vector<std::string> isas;
+  for (const std::string &isa : asked) {
+    check_isa(isa);
+    if (std::find(isas.begin(), isas.end(), isa) == isas.end()) isas.push_back(isa);
+  }
+  if (!isas.empty()) return isas;
+  isas = {best_isa()};
+  if (extent == Extent::quick) return isas;
   for (const std::string &isa : usable_plugins())
     if (isa != isas.front() && (isa != "portable" || extent == Extent::full)) isas.push_back(isa);
+  return isas;
+}
+
+size_t count_races(const Options &o) {
+  size_t races = 0;
+  for (const std::string &isa : o.isas)
+    for (const int threads : o.threads) races += chosen(list_of(isa, threads), o, isa, threads).size();
+  return races;
 }
 
 void settle(CommandLine &line) {
   Options &o = line.options;
   if (line.full) o.extent = Extent::full;
-  check_isas(o.isas, o.extent);
-  o.threads = threads_of(line.threads);
+  o.isas = isas_of(o.isas, o.extent);
+  o.threads = threads_of(line.threads, o.extent);
   o.peers_asked = !line.peers.empty() && line.peers != std::vector<std::string>{"none"};
   for (const std::string &name : line.peers) {
     if (name == "none" && line.peers.size() == 1) break;
@@ -97,11 +115,13 @@ void settle(CommandLine &line) {
   } catch (const std::regex_error &) {
     throw Refused("'" + o.filter + "' is no regular expression");
   }
-  size_t races = 0;
-  for (const std::string &isa : o.isas)
-    for (const int threads : o.threads) races += chosen(list_of(isa, threads), o, isa, threads).size();
-  if (races == 0)
-    throw Refused("nothing that is measured matches '" + o.filter + "'; `lanefold bench --list` has all names");
+  if (count_races(o) > 0) return;
+  Options full = o;
+  full.extent = Extent::full;
+  throw Refused("nothing that is measured matches '" + o.filter + "'" +
+                (o.extent == Extent::quick && count_races(full) > 0
+                     ? "; with --full there is"
+                     : "; `lanefold bench --list --full` has all names"));
 }
 
 int list(const CommandLine &line) {
@@ -140,12 +160,13 @@ std::string status_of(const Json &finding) {
 
 // How far the figures of this run can be trusted.
 Json trust(const Record &record) {
-  int batches = 0, spoiled = 0, races = 0, settled = 0;
+  int batches = 0, spoiled = 0, disturbed = 0, races = 0, settled = 0;
   for (const Json &race : record.races()) {
     batches += race["batches"].get<int>(), spoiled += race["spoiled"].get<int>();
+    disturbed += race["disturbed"].get<int>();
     ++races, settled += race["settled"].get<bool>();
   }
-  return {{"races", races}, {"settled", settled}, {"batches", batches}, {"spoiled", spoiled}};
+  return {{"races", races}, {"settled", settled}, {"batches", batches}, {"spoiled", spoiled}, {"disturbed", disturbed}};
 }
 
 void print_failures(const Record &record) {
@@ -162,10 +183,11 @@ void print_summary(const Record &record) {
     ++all, ok += ratio["verdict"] == "ok";
   }
   const Json trusted = trust(record);
-  std::printf(
-      "\n%d of %d gates ok; %d of %d races settled within 2%%; %d of %d batches were disturbed and measured again\n",
-      ok, all, trusted["settled"].get<int>(), trusted["races"].get<int>(), trusted["spoiled"].get<int>(),
-      trusted["spoiled"].get<int>() + trusted["batches"].get<int>());
+  const int batches = trusted["batches"].get<int>(), spoiled = trusted["spoiled"].get<int>();
+  std::printf("\n%d of %d gates ok; %d of %d races settled within 2%%\n"
+              "%d of %d batches were disturbed: %d of them were left out, %d had to count\n",
+              ok, all, trusted["settled"].get<int>(), trusted["races"].get<int>(),
+              spoiled + trusted["disturbed"].get<int>(), spoiled + batches, spoiled, trusted["disturbed"].get<int>());
 }
 
 int run(CommandLine &line) {
@@ -189,28 +211,35 @@ int run(CommandLine &line) {
   trainer::watch_interrupts();
   Status status;
   Clock::time_point saved = Clock::now();
-  const bool whole = measure_apart(line.options, [&](const Json &finding) {
+  bool whole = measure_apart(line.options, [&](const Json &finding) {
     check_peers(line.options, finding);
     if (finding.contains("missing")) status.clear(), print_missing(finding);
     if (finding.contains("begins")) return status.show(status_of(finding));
     record.add(finding);
     if (seconds_since(saved) < 5) return;
-    record.save(json);
+    try {
+      record.save(json);
+    } catch (const std::runtime_error &) {
+      // There will be another time; the last one tells.
+    }
     saved = Clock::now();
   });
   status.clear();
   // Of the whole machine, so not for a part of the list; portable takes minutes.
   if (whole && line.options.filter.empty() && line.options.isas.front() != "portable") {
     status.show("tasks alone, for scaling on paper");
-    record.set("scaling", scaling_apart(line.options));
+    const Json scaling = scaling_apart(line.options);
+    if (scaling.contains("failed")) record.add(scaling);
+    else record.set("scaling", scaling);
     status.clear();
+    whole = !trainer::interrupted();
   }
   record.set("interrupted", !whole);
   record.set("trust", trust(record));
   record.set("seconds", seconds_since(begin));
-  record.save(json);
   print_summary(record);
   print_failures(record);
+  record.save(json);
   std::printf("%s: all figures\n", json.c_str());
   std::fflush(stdout);
   if (!whole) {
@@ -349,6 +378,17 @@ int explain(const CLI::App &app, const CLI::ParseError &error) {
   return error_exit_code;
 }
 
+// Options of the run itself mean nothing to other verbs.
+void check_verb_first(const CLI::App &app, const CommandLine &line) {
+  if (app.get_subcommands().empty()) return;
+  const auto refuse = [](const std::string &option) {
+    throw Refused(option + " stands before the verb, which does not know it");
+  };
+  if (line.quick || line.full) refuse(line.full ? "--full" : "--quick");
+  for (const CLI::Option *option : app.get_options())
+    if (option->count() > 0) refuse(option->get_name());
+}
+
 } // namespace
 } // namespace lanefold::bench
 
@@ -371,6 +411,7 @@ int main(int argc, char **argv) {
     return complete(app, {argv + 3, argv + argc}), 0;
   try {
     app.parse(argc, argv);
+    check_verb_first(app, line);
     const int code = verb();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw std::runtime_error("standard output cannot be written");

@@ -173,6 +173,8 @@ Floats Network::logits(int64_t samples) const {
   return Floats(y.begin(), y.begin() + samples * classes);
 }
 
+void Network::spoil() { std::fill(layers_.back().y.begin(), layers_.back().y.end(), NAN); }
+
 double Network::products() const {
   double sum = 0;
   for (const Layer &layer : layers_) sum += static_cast<double>(layer.n * layer.k);

@@ -36,6 +36,7 @@ public:
   std::vector<Dense> folded_layers() const;
   void infer(int64_t samples);
   Floats logits(int64_t samples) const;
+  void spoil(); // fills them with NaN
   const Floats &samples() const { return x_; }
   Doubles expected_logits(int64_t samples, bool training) const;
 

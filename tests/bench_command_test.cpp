@@ -61,6 +61,13 @@ TEST_CASE("the benchmarks refuse what they cannot do, and say why") {
   refused({"--isa", "avx3", "-o", path}, {"avx3", "portable"});
   refused({"--threads", "0", "-o", path}, {"'0'"});
   refused({"--threads", "1,,2", "-o", path}, {"''"});
+  refused({"--threads", "1,", "-o", path}, {"''"});
+  refused({"--threads", "", "-o", path}, {"''"});
+  refused({"--isa", "", "-o", path}, {"--isa"});
+  refused({"--isa", "portable", "--peers", "openblas", "--no-report", "-o", path}, {"openblas", "portable"});
+  refused({"--filter", "m:65536", "-o", path}, {"--full"});
+  refused({"--filter", "limit", "gates"}, {"--filter", "verb"});
+  refused({"--full", "compare", "a", "b"}, {"--full", "verb"});
   refused({"--threads", "9999", "-o", path}, {"9999"});
   refused({"--peers", "openbals", "-o", path}, {"openbals", "openblas"});
   refused({"--peers", "onnxruntime", "--onnxruntime", path + "/none.so", "-o", path}, {"none.so"});
@@ -117,6 +124,8 @@ TEST_CASE("a file compared with itself differs nowhere") {
   TemporaryFolder folder;
   REQUIRE(run(quick(folder.path())).exit_code == 0);
   const Result result = run({"bench", "compare", folder / "results.json", folder / "results.json"});
+  CHECK(run({"bench", "compare", "--filter", "nothing", folder / "results.json", folder / "results.json"}).exit_code ==
+        2);
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out, "limit/fma/isa:portable/threads:1"));
   CHECK(contains(result.out, "1 times: 1 ")); // the same, or not sure on a busy machine

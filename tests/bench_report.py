@@ -44,7 +44,7 @@ def lane(label, name, seconds, flops=0, elements=0, moved=0):
 
 def race(name, lanes, threads=1):
     return {'race': '%s/threads:%d' % (name, threads), 'isa': 'avx2', 'threads': threads, 'lanes': lanes, 'batches': 20,
-            'spoiled': 3, 'settled': True}
+            'spoiled': 3, 'disturbed': 1, 'settled': True}
 
 
 def raced(operation, sizes, seconds, flops=0, elements=0, threads=1, peers=('onednn', 'pytorch'), ours='lanefold'):
@@ -108,7 +108,7 @@ def some_results():
            'processes': [{'isa': 'avx2', 'threads': 1, 'peers': [{'name': 'onednn', 'version': '2.6.3'}],
                           'missing': [{'name': 'eigen', 'why': 'eigen.so is not installed'}]}],
            'races': some_races(), 'ratios': some_ratios(), 'failures': [{'failed': 'gemm/xx', 'why': 'wrong result'}],
-           'interrupted': False, 'trust': {'races': 31, 'settled': 17, 'batches': 700, 'spoiled': 60},
+           'interrupted': False, 'trust': {'races': 31, 'settled': 17, 'batches': 700, 'spoiled': 60, 'disturbed': 9},
            'scaling': some_scaling(), 'seconds': 100.0}
     return {'context': {'date': '2026-01-02T03:04:05+00:00'}, 'benchmarks': [], 'lanefold': own}
 
@@ -181,7 +181,7 @@ def check_whole(drawer):
     text = drawer.page(some_results())
     for wanted in HEADINGS + ('A <b>CPU</b>', 'abc1234', '2026-01-02 03:04', 'The machine is not idle',
                               '17 of 31 races',
-                              '60 of 760 batches', 'oneDNN 2.6.3', 'Eigen, since eigen.so is not installed',
+                              '69 of 760 batches', 'oneDNN 2.6.3', 'Eigen, since eigen.so is not installed',
                               'gemm/xx: wrong result', 'free cores take tasks <in> their order', 'no NUMA',
                               '3 of 4 gates are ok',
                               'ok, undecided', 'short', '1 thread in 2 of 2 shapes'):

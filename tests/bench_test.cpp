@@ -166,9 +166,32 @@ TEST_CASE("a result that is wrong stops the race before anything is timed") {
   Entrant wrong = timed("wrong", 1e-4);
   bool timing = false;
   wrong.operation.seconds = [&](int64_t) { return timing = true, 1e-4; };
-  wrong.fault = [] { return "c[3] is 2, not 1"; };
+  wrong.check.fault = [] { return "c[3] is 2, not 1"; };
   CHECK_THROWS_WITH(run({timed("right", 1e-4), wrong}, {}), "test/wrong/threads:1: c[3] is 2, not 1");
   CHECK_FALSE(timing);
+}
+
+TEST_CASE("who writes nothing does not pass with the result of the one before") {
+  Floats c(4);
+  const auto writes = [&](const std::string &label, bool really) {
+    Entrant entrant = timed(label, 1e-4);
+    entrant.operation.run = [&c, really] {
+      if (really) std::fill(c.begin(), c.end(), 1.0f);
+    };
+    entrant.check = check({&c}, [&c] { return compare("c", c, Doubles(4, 1.0), 1); });
+    return entrant;
+  };
+  CHECK_NOTHROW(run({writes("first", true), writes("second", true)}, {}));
+  CHECK_THROWS_WITH(run({writes("first", true), writes("idle", false)}, {}), "test/idle/threads:1: c[0] is nan, not 1");
+}
+
+TEST_CASE("targets are those of one thread and of two") {
+  for (const int threads : {1, 2, 3}) {
+    int gates = 0;
+    for (const Race &race : list_of("avx2", threads).races)
+      for (const Ratio &ratio : race.ratios) gates += ratio.sense != Sense::none;
+    CHECK((gates > 0) == (threads < 3));
+  }
 }
 
 TEST_CASE("memory is measured at four distances from a cache line") {
@@ -213,6 +236,9 @@ TEST_CASE("a filter chooses races by their names and by those of their figures")
   CHECK(count("gemm/nn/isa:avx2/m:16/n:16/k:16/", Extent::quick) == 1);
   CHECK(count("step/bn_elu_sgd-over-relu_sgd", Extent::quick) == 1);
   CHECK(count("isa:avx512", Extent::full) == 0);
+  CHECK(count("gemm/packed_nn/isa:avx2/m:16/n:16/k:16/", Extent::quick) == 1);
+  CHECK(count("dense/forward_fused_bn_elu/isa:avx2/m:200/n:300/", Extent::quick) == 1);
+  CHECK(count("step/relu_sgd.*peer:onednn", Extent::quick) == 1);
   CHECK(count("", Extent::quick) < count("", Extent::full));
   CHECK(count("gemm/random/threads:1", Extent::gates) == 200);
   CHECK(count("gemm/geometric-mean", Extent::gates) == std::size(products));
@@ -261,6 +287,16 @@ TEST_CASE("a comparison says which differences are real") {
   CHECK(text.find("3 times: 1 faster, 1 same, 1 slower") != std::string::npos);
   CHECK_THROWS(compared(file_of({{"a", 1}}), file_of({{"b", 1}})));
   CHECK_THROWS(compared(Json::array(), file_of({{"b", 1}})));
+  CHECK_THROWS(compared({{"benchmarks", {3}}}, file_of({{"b", 1}})));
+  CHECK_THROWS(
+      compared({{"benchmarks", Json::array()}, {"lanefold", {{"ratios", {Json::object()}}}}}, file_of({{"b", 1}})));
+}
+
+TEST_CASE("a comparison of nothing is none") {
+  const Json times = file_of({{"a", 1}}), figures = file_of({{"a", 1}}, {{"r", 1}});
+  CHECK_NOTHROW(compared(times, times));
+  CHECK_THROWS(compared(times, times, 3));
+  CHECK_THROWS(compared(figures, file_of({{"a", 1}}, {{"s", 1}}), 3));
 }
 
 TEST_CASE("two runs agree where 95 of 100 figures are near each other") {

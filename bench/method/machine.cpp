@@ -57,6 +57,22 @@ double load() {
   return getloadavg(&average, 1) == 1 ? average : 0;
 }
 
+// Of each core the first CPU that the process may use, and the others.
+std::pair<std::vector<int>, std::vector<int>> cpus_by_core() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> first, siblings;
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &set)) continue;
+    const std::string core = line_of(cpu_folder + "cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    const bool fresh = core.empty() || cores.insert(core).second;
+    (fresh ? first : siblings).push_back(cpu);
+  }
+  return {first, siblings};
+}
+
 int64_t system_bytes(int name, int64_t otherwise) {
   const long bytes = sysconf(name);
   return bytes > 0 ? static_cast<int64_t>(bytes) : otherwise;
@@ -88,6 +104,7 @@ Json environment() {
     if (const int64_t bytes = system_bytes(key, 0)) caches[name] = bytes;
   Json sizes = Json::object();
   for (const Level &level : levels()) sizes[level.name] = level.bytes;
+  const std::string smt = line_of(cpu_folder + "smt/active");
   const int version = lf_version();
   char libc[64] = "";
   confstr(_CS_GNU_LIBC_VERSION, libc, sizeof libc);
@@ -104,7 +121,9 @@ Json environment() {
           {"revision", LANEFOLD_REVISION},
           {"governor", governor()},
           {"turbo", turbo()},
-          {"smt", line_of(cpu_folder + "smt/active") == "1" ? "on" : "off"},
+          {"smt", smt == "1"   ? "on"
+                  : smt == "0" ? "off"
+                               : ""},
           {"virtual", virtualized()},
           {"load", load()}};
 }
@@ -122,25 +141,22 @@ std::vector<std::string> doubts() {
     if (const char *value = std::getenv(name))
       all.push_back(std::string(name) + "=" + value + " is set: the libraries that know it obey it");
   if (load() > 0.5) all.push_back("the machine is not idle: load " + std::to_string(load()).substr(0, 4));
+  if (const std::string quota = line_of("/sys/fs/cgroup/cpu.max"); !quota.empty() && !quota.starts_with("max"))
+    all.push_back("the processor time of this group is limited: cpu.max " + quota);
+  const int64_t l3 = system_bytes(_SC_LEVEL3_CACHE_SIZE, 0);
+  if (levels().back().bytes < 2 * l3)
+    all.push_back("a third-level cache of " + std::to_string(l3 >> 20) + " MB is reported; memory is measured on " +
+                  std::to_string(levels().back().bytes >> 20) + " MB");
   return all;
 }
 
+int cores() { return static_cast<int>(cpus_by_core().first.size()); }
+
 std::vector<int> usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof set, &set);
-  std::vector<int> first, siblings;
-  std::set<std::string> cores;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &set)) continue;
-    const std::string core = line_of(cpu_folder + "cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
-    const bool fresh = core.empty() || cores.insert(core).second;
-    (fresh ? first : siblings).push_back(cpu);
-  }
+  auto [first, siblings] = cpus_by_core();
   first.insert(first.end(), siblings.begin(), siblings.end());
   return first;
 }
-
 void pin_to(int threads) {
   const std::vector<int> cpus = usable_cpus();
   if (static_cast<size_t>(threads) > cpus.size())

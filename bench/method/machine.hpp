@@ -26,7 +26,10 @@ Json environment();
 // What makes this run's figures less certain, in sentences; none on a machine that was made ready.
 std::vector<std::string> doubts();
 
-// The CPUs that the process may use, one of each core first: with SMT the siblings follow.
+// How many cores the process may use; of each one CPU at least.
+int cores();
+
+// The CPUs that it may use, one of each core first: with SMT the siblings follow.
 std::vector<int> usable_cpus();
 
 // Keeps this process, and what it starts, on the first so many of them.  Throws std::runtime_error.
@@ -35,8 +38,8 @@ void pin_to(int threads);
 // Reads so much memory that nothing else is left in any cache.
 void evict();
 
-// Where the modules of the benchmarks lie: "price", "scaling" or "peers" beside this program where it was built, its own
-// folder where it was installed.
+// Where the modules of the benchmarks lie: "price", "scaling" or "peers" beside this program where it was built, its
+// own folder where it was installed.
 std::string module_folder(const std::string &part);
 
 } // namespace lanefold::bench

@@ -61,18 +61,22 @@ using Block = std::vector<Turn>; // by entrant
 // Takes what Google Benchmark hands over after a block.
 class Collector : public benchmark::BenchmarkReporter {
 public:
-  explicit Collector(Block &block) : block_(block) {}
+  Collector(Block &block, const std::vector<Entrant> &entrants) : block_(block), entrants_(entrants) {}
   bool ReportContext(const Context &) override { return true; }
   void ReportRuns(const std::vector<Run> &runs) override {
     for (const Run &run : runs) {
       const double count = static_cast<double>(run.iterations);
-      block_[std::stoul(run.run_name.function_name)] = {run.real_accumulated_time / count,
-                                                        run.cpu_accumulated_time / count, run.iterations};
+      const auto entrant = std::stoul(run.run_name.function_name);
+      // What runs in another process takes its processor's time there.
+      const bool elsewhere = static_cast<bool>(entrants_[entrant].operation.seconds);
+      const double cpu_seconds = elsewhere ? run.real_accumulated_time : run.cpu_accumulated_time;
+      block_[entrant] = {run.real_accumulated_time / count, cpu_seconds / count, run.iterations};
     }
   }
 
 private:
   Block &block_;
+  const std::vector<Entrant> &entrants_;
 };
 
 // The entrants of a sitting, registered with Google Benchmark.
@@ -98,6 +102,7 @@ public:
       registered->Iterations(runs)->Repetitions(1);
       if (operation.seconds) registered->UseManualTime();
       else registered->UseRealTime();
+      if (setting.threads > 1) registered->MeasureProcessCPUTime();
     }
   }
   ~Sitting() { benchmark::ClearRegisteredBenchmarks(); }
@@ -106,7 +111,7 @@ public:
   std::vector<Block> batch() {
     std::vector<Block> blocks;
     for (field_ = 0; field_ < fields_.size(); ++field_) {
-      Collector collector(blocks.emplace_back(fields_[0].entrants.size()));
+      Collector collector(blocks.emplace_back(fields_[0].entrants.size()), fields_[0].entrants);
       benchmark::RunSpecifiedBenchmarks(&collector, nullptr, ".");
     }
     return blocks;
@@ -142,13 +147,17 @@ int count_undisturbed(const std::vector<Batch> &batches, int sitting) {
   }));
 }
 
+size_t count_undisturbed(const std::vector<Batch> &batches) {
+  return static_cast<size_t>(std::count_if(batches.begin(), batches.end(), undisturbed));
+}
+
 // The batches that were measured while nothing disturbed; where they are too few, with the least disturbed others.
 std::vector<Batch> choose(std::vector<Batch> batches, int least) {
   std::stable_sort(batches.begin(), batches.end(), [](const Batch &a, const Batch &b) {
     return std::max(a.drift, Calibration::tolerated) < std::max(b.drift, Calibration::tolerated);
   });
-  const auto good = std::count_if(batches.begin(), batches.end(), undisturbed);
-  batches.resize(std::min(batches.size(), static_cast<size_t>(std::max<std::ptrdiff_t>(good, least))));
+  const size_t good = count_undisturbed(batches);
+  batches.resize(std::min(batches.size(), std::max(good, static_cast<size_t>(least))));
   return batches;
 }
 
@@ -186,6 +195,7 @@ double value_of(const Ratio &ratio, const Batch &batch, const std::vector<Entran
   return std::exp(logs / static_cast<double>(batch.turns.size()));
 }
 
+constexpr size_t least_known = 6; // batches without which a median's interval is none
 constexpr size_t nobody = SIZE_MAX;
 
 // The entrant that a label or a group means.
@@ -199,8 +209,7 @@ size_t find(const Outcome &outcome, const std::string &label) {
   return best;
 }
 
-void measure_ratios(Outcome &outcome, const RaceSetting &setting, double width) {
-  outcome.settled = true;
+void measure_ratios(Outcome &outcome, const RaceSetting &setting) {
   for (const Ratio &ratio : setting.ratios) {
     const size_t over = find(outcome, ratio.over);
     const size_t under = ratio.kind == Ratio::time ? over : find(outcome, ratio.under);
@@ -210,15 +219,15 @@ void measure_ratios(Outcome &outcome, const RaceSetting &setting, double width) 
     });
     outcome.ratios.push_back(
         {ratio, interval, outcome.entrants[over].name, ratio.kind == Ratio::time ? "" : outcome.entrants[under].name});
-    outcome.settled = outcome.settled && interval.width() < width;
   }
 }
 
 void verify(const std::vector<Field> &fields) {
   for (const Field &field : fields)
     for (const Entrant &entrant : field.entrants) {
+      if (entrant.check.spoil) entrant.check.spoil();
       entrant.operation.run();
-      const std::string fault = entrant.fault ? entrant.fault() : "";
+      const std::string fault = entrant.check.fault ? entrant.check.fault() : "";
       if (!fault.empty()) throw std::runtime_error(entrant.name + ": " + fault);
     }
 }
@@ -244,14 +253,21 @@ Outcome Contest::outcome(const Effort &effort) const {
   outcome.entrants = entrants_;
   outcome.batches = choose(batches_, effort.least * sittings_);
   outcome.spoiled = static_cast<int>(batches_.size() - outcome.batches.size());
-  measure_ratios(outcome, setting_, effort.width);
+  outcome.disturbed = static_cast<int>(outcome.batches.size() - count_undisturbed(outcome.batches));
+  measure_ratios(outcome, setting_);
+  const auto narrow = [&](const Interval &interval) { return interval.width() < effort.width; };
+  outcome.settled = outcome.disturbed == 0 && outcome.batches.size() >= least_known;
+  for (const Measured &measured : outcome.ratios) outcome.settled = outcome.settled && narrow(measured.interval);
+  // Where nothing is compared, times are what is asked for.
+  for (size_t e = 0; e < outcome.entrants.size() && outcome.ratios.empty(); ++e)
+    outcome.settled = outcome.settled && narrow(outcome.seconds(e));
   return outcome;
 }
 
 void Contest::sit(std::vector<Field> &fields, const Effort &effort, Calibration &calibration) {
   verify(fields);
   entrants_ = fields[0].entrants;
-  for (Entrant &entrant : entrants_) entrant.operation = {}, entrant.fault = {};
+  for (Entrant &entrant : entrants_) entrant.operation = {}, entrant.check = {};
   const int sitting = sittings_++;
   Sitting turns(fields, setting_, effort);
   const Clock::time_point begin = Clock::now();

@@ -18,13 +18,19 @@ struct Work {
   double flops = 0, bytes = 0, elements = 0;
 };
 
+// How a run's result is verified.
+struct Check {
+  std::function<void()> spoil; // fills with NaN what the run is to write: nobody is to pass with another's result
+  std::function<std::string()> fault; // after a run: what is wrong, "" if nothing is
+};
+
 struct Entrant {
   std::string label; // in its race: "fused"
   std::string name;  // everywhere: "dense/forward_fused_bn_elu/isa:avx512/m:200/n:300/k:784/threads:1"
   Work work;
   Operation operation;
-  std::function<std::string()> fault; // after a run: what is wrong with its result, "" if nothing is
-  std::string group;                  // that it may stand for, where it is the fastest: "peers"
+  Check check;
+  std::string group; // that it may stand for, where it is the fastest: "peers"
 };
 
 // All entrants of one race, on memory of their own.
@@ -89,8 +95,9 @@ struct Outcome {
   std::vector<Entrant> entrants;          // without their operations
   std::vector<Batch> batches;             // that count
   std::vector<Measured> ratios;           // those whose entrants are there
+  int disturbed = 0;                      // of those: there were too few others
   int spoiled = 0;                        // batches that do not count: disturbed
-  bool settled = false;                   // every interval is as narrow as was asked
+  bool settled = false;                   // undisturbed, and every interval is as narrow as was asked
   Interval seconds(size_t entrant) const; // of one run
 };
 

@@ -3,6 +3,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -119,6 +121,7 @@ Json lanes_of(const Outcome &outcome) {
   }
   return {{"lanes", lanes},
           {"batches", outcome.batches.size()},
+          {"disturbed", outcome.disturbed},
           {"spoiled", outcome.spoiled},
           {"settled", outcome.settled}};
 }
@@ -127,10 +130,20 @@ Json benchmark_context() { return written({})["context"]; }
 
 Json read_results(const std::string &path) {
   std::ifstream file(path);
-  if (!file) throw std::runtime_error(path + ": cannot be read");
+  std::error_code error;
+  if (!file || std::filesystem::is_directory(path, error)) throw std::runtime_error(path + ": cannot be read");
   const Json all = Json::parse(file, nullptr, false);
-  if (!all.is_object() || !all.contains("benchmarks") || !all["benchmarks"].is_array())
-    throw std::runtime_error(path + ": holds no results of `lanefold bench` or Google Benchmark");
+  const auto array_of_objects = [](const Json &array, std::initializer_list<const char *> keys) {
+    return array.is_array() && std::all_of(array.begin(), array.end(), [&](const Json &one) {
+             return one.is_object() &&
+                    std::all_of(keys.begin(), keys.end(), [&](const char *key) { return one.contains(key); });
+           });
+  };
+  bool good = all.is_object() && all.contains("benchmarks") && array_of_objects(all["benchmarks"], {"name"});
+  if (good && all.contains("lanefold"))
+    good = all["lanefold"].is_object() &&
+           array_of_objects(all["lanefold"].value("ratios", Json::array()), {"name", "value", "low", "high"});
+  if (!good) throw std::runtime_error(path + ": holds no results of `lanefold bench` or Google Benchmark");
   return all;
 }
 

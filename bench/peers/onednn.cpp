@@ -23,7 +23,11 @@ public:
   Operation product(const Product &p, const float *a, const float *b, float *c) override {
     const char ta = p.flags & LF_TRANSPOSE_A ? 'T' : 'N', tb = p.flags & LF_TRANSPOSE_B ? 'T' : 'N';
     const int64_t lda = stride_of_a(p), ldb = stride_of_b(p);
-    return {[=, s = p.shape, call = sgemm_] { call(ta, tb, s.m, s.n, s.k, 1.0f, a, lda, b, ldb, 0.0f, c, s.n); }, {}};
+    return {[=, s = p.shape, call = sgemm_] {
+              if (call(ta, tb, s.m, s.n, s.k, 1.0f, a, lda, b, ldb, 0.0f, c, s.n) != 0)
+                throw std::runtime_error("dnnl_sgemm failed");
+            },
+            {}};
   }
 
   Operation packed_product(const Shape &shape, const float *x, const float *w, float *y) override {

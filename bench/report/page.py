@@ -48,17 +48,18 @@ def trust_of(results):
     """Counts of races and batches; of a run that was cut off they are made up for."""
     known = inner(results.report, 'trust')
     if known:
-        return {name: as_count(known.get(name)) for name in ('races', 'settled', 'batches', 'spoiled')}
+        return {name: as_count(known.get(name)) for name in ('races', 'settled', 'batches', 'spoiled', 'disturbed')}
     return {'races': len(results.races), 'settled': sum(race.settled for race in results.races),
             'batches': sum(race.batches for race in results.races),
-            'spoiled': sum(race.spoiled for race in results.races)}
+            'spoiled': sum(race.spoiled for race in results.races),
+            'disturbed': sum(race.disturbed for race in results.races)}
 
 
 def answer(results, counts):
     report = results.report
     if not counts['races']:
         return 'There is nothing to trust: no race was finished.'
-    disturbed = counts['spoiled'] / max(1, counts['spoiled'] + counts['batches'])
+    disturbed = (counts['spoiled'] + counts['disturbed']) / max(1, counts['spoiled'] + counts['batches'])
     settled = counts['settled'] / counts['races']
     if report.get('interrupted') is True or dictionaries(report, 'failures'):
         return 'Not as a whole: parts of it are missing, as told below.'
@@ -93,8 +94,9 @@ def trust_box(results):
     lines = ['%s.' % (doubt[:1].upper() + doubt[1:]) for doubt in texts_of(report, 'doubts')]
     lines.append('%d of %d races settled: each of their intervals is at most 2%% wide.' % (counts['settled'],
                                                                                            counts['races']))
-    lines.append('%d of %d batches were disturbed and measured again.' % (counts['spoiled'],
-                                                                          counts['spoiled'] + counts['batches']))
+    lines.append('%d of %d batches were disturbed: %d of them were left out, %d had to count.' % (
+        counts['spoiled'] + counts['disturbed'], counts['spoiled'] + counts['batches'], counts['spoiled'],
+        counts['disturbed']))
     lines += peers_said(results)
     lines += ['Failed: %s: %s.' % (failure.get('failed', ''), failure.get('why', ''))
               for failure in dictionaries(report, 'failures')]

@@ -10,7 +10,7 @@ from collections import namedtuple
 Interval = namedtuple('Interval', 'value low high')
 Lane = namedtuple('Lane', 'name label operation keys isa threads peer time flops bytes elements race')
 Ratio = namedtuple('Ratio', 'name operation isa threads interval sense target verdict')
-Race = namedtuple('Race', 'name operation isa threads lanes batches spoiled settled')
+Race = namedtuple('Race', 'name operation isa threads lanes batches spoiled disturbed settled')
 
 UNKNOWN_NUMBER = float('nan')
 PEER_NAMES = {'openblas': 'OpenBLAS', 'blis': 'BLIS', 'onednn': 'oneDNN', 'eigen': 'Eigen', 'pytorch': 'PyTorch',
@@ -88,7 +88,8 @@ def races_of(report):
         name = str(entry.get('race', ''))
         found.append(Race(name, parted(name)[0], str(entry.get('isa', '')), as_count(entry.get('threads')),
                           [lane for lane in lanes if lane.time.value > 0 and math.isfinite(lane.time.value)],
-                          as_count(entry.get('batches')), as_count(entry.get('spoiled')), entry.get('settled') is True))
+                          as_count(entry.get('batches')), as_count(entry.get('spoiled')),
+                          as_count(entry.get('disturbed')), entry.get('settled') is True))
     return found
 
 

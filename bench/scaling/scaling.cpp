@@ -5,6 +5,7 @@
 #include "../limits.hpp"
 #include "../method/clock.hpp"
 #include "../network.hpp"
+#include "commands/interrupt.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -18,7 +19,7 @@
 namespace lanefold::bench {
 namespace {
 
-constexpr int cores[] = {1, 2, 4, 8, 16, 32, 64, 128};
+constexpr int paper_cores[] = {1, 2, 4, 8, 16, 32, 64, 128};
 constexpr int most_repetitions = 15, least_repetitions = 3;
 constexpr double patience = 0.15; // seconds for the repetitions of one thing
 
@@ -213,7 +214,7 @@ Json point_json(const Point &p, double one) {
 Json simulate_job(const Job &job, const std::string &isa, const Costs &costs, int threads) {
   Json all = {{"name", job.name}, {"points", Json::array()}, {"measured", Json::array()}};
   double one = 0;
-  for (const int n : cores) {
+  for (const int n : paper_cores) {
     const TaskTimes times = tasks_of(job, isa, n);
     const Point point = simulate(times, costs, n);
     if (n == 1) one = point.seconds;
@@ -292,7 +293,7 @@ Point simulate(const TaskTimes &times, const Costs &costs, int cores) {
 
 Json scaling_apart(const Options &options) {
   const std::string isa = options.isas.front();
-  const int threads = std::min<int>(2, static_cast<int>(usable_cpus().size()));
+  const int threads = std::min(2, cores());
   Json result = Json::object();
   in_child(
       "scaling", [&](const Emit &emit) { emit(scaling(isa, threads)); }, [&](const Json &json) { result = json; });
@@ -317,15 +318,21 @@ void print_scaling(const Json &scaling) {
 }
 
 void add_scaling(CLI::App &app, std::function<int()> &verb) {
-  const auto isa = std::make_shared<std::string>();
+  const auto isa = std::make_shared<std::string>(best_isa());
   CLI::App *scaling_verb =
       app.add_subcommand("scaling", "on paper: the library's own cuts of the work on 1 to 128 cores");
   scaling_verb->add_option("--isa", *isa, "an instruction set (without: the best)");
   scaling_verb->callback([&verb, isa] {
     verb = [isa] {
       Options options;
-      options.isas = usable_isas(*isa);
-      print_scaling(scaling_apart(options));
+      check_isa(*isa);
+      options.isas = {*isa};
+      trainer::watch_interrupts();
+      const Json all = scaling_apart(options);
+      if (trainer::interrupted()) return trainer::interrupted_exit_code;
+      if (!all.contains("operations"))
+        throw std::runtime_error("scaling: " + (all.contains("why") ? all["why"].get<std::string>() : "nothing came"));
+      print_scaling(all);
       return 0;
     };
   });

@@ -109,15 +109,13 @@ int compare(const std::string &before, const std::string &after, const std::stri
   const Json a = read_results(before), b = read_results(after);
   const std::regex chosen(filter);
   const double tolerance = agree > 0 ? agree : 100 * alike;
-  std::fprintf(out, "%-64s %12s %12s  ratio  interval (95%%)\n", "time", "before", "after");
+  std::fprintf(out, "%-64s %12s %12s  ratio  interval (about 95%%)\n", "time", "before", "after");
   const Comparison times = print(times_of(a), times_of(b), chosen, tolerance, "slower", "faster", seconds_text, out);
-  if (times.compared == 0 && ratios_of(a).order.empty())
-    throw Refused("the files have no benchmark in common" + (filter.empty() ? "" : " that matches '" + filter + "'"));
-  Comparison ratios;
-  if (!ratios_of(a).order.empty() && !ratios_of(b).order.empty()) {
-    std::fprintf(out, "\n%-64s %12s %12s  ratio  interval (95%%)\n", "figure", "before", "after");
-    ratios = print(ratios_of(a), ratios_of(b), chosen, tolerance, "more", "less", figure_text, out);
-  }
+  std::fprintf(out, "\n%-64s %12s %12s  ratio  interval (about 95%%)\n", "figure", "before", "after");
+  const Comparison ratios = print(ratios_of(a), ratios_of(b), chosen, tolerance, "more", "less", figure_text, out);
+  const std::string which = filter.empty() ? "" : " that matches '" + filter + "'";
+  if (times.compared + ratios.compared == 0) throw Refused("the files have no benchmark in common" + which);
+  if (agree > 0 && ratios.compared == 0) throw Refused("the files have no figure in common" + which);
   std::fprintf(out, "\n");
   print_counts("times", times, out);
   if (ratios.compared == 0) return 0;

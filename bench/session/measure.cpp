@@ -15,15 +15,27 @@
 namespace lanefold::bench {
 namespace {
 
+std::string name_of(const std::string &operation, const std::string &sizes, const std::string &isa, int threads) {
+  return operation + "/isa:" + isa + (sizes.empty() ? "" : "/" + sizes) + suffix(threads);
+}
+
 std::string name_of(const Race &race, const std::string &isa, int threads) {
-  return race.operation + "/isa:" + isa + (race.sizes.empty() ? "" : "/" + race.sizes) + suffix(threads);
+  return name_of(race.operation, race.sizes, isa, threads);
 }
 
 // Races know their peers only when they run: these stand for all that might come.
 bool matches(const std::regex &filter, const Race &race, const std::string &isa, int threads) {
-  if (std::regex_search(name_of(race, isa, threads), filter)) return true;
+  const auto found = [&](const std::string &name) { return std::regex_search(name, filter); };
+  std::vector<std::string> operations = race.others;
+  operations.push_back(race.operation);
+  for (const std::string &operation : operations) {
+    const std::string name = name_of(operation, race.sizes, isa, threads);
+    if (found(name)) return true;
+    for (const std::string &peer : peer_names())
+      if (race.with_peers && found(name + "/peer:" + peer)) return true;
+  }
   return std::any_of(race.ratios.begin(), race.ratios.end(),
-                     [&](const Ratio &ratio) { return std::regex_search(ratio.name + "/isa:" + isa, filter); });
+                     [&](const Ratio &ratio) { return found(ratio.name + "/isa:" + isa); });
 }
 
 bool has_gate(const Race &race) {
@@ -43,11 +55,12 @@ bool in_extent(const Race &race, Extent extent) {
 int sittings_of(Extent extent, int threads) { return extent == Extent::gates ? 1 : threads > 1 ? 2 : 4; }
 
 // What is too large for several placements has one sitting.
-bool sits(const Race &race, int sitting) { return sitting == 0 || race.placements > 1; }
+int sittings_of(const Race &race, Extent extent, int threads) {
+  return race.placements == 1 ? 1 : sittings_of(extent, threads);
+}
 
-Effort effort_of(Extent extent, int threads, double seconds) {
+Effort effort_of(double seconds, int sittings) {
   Effort effort{seconds};
-  const int sittings = sittings_of(extent, threads);
   effort.least = sittings == 1 ? 9 : 12 / sittings;
   effort.most /= sittings;
   return effort;
@@ -67,10 +80,10 @@ public:
     std::iota(order.begin(), order.end(), size_t{0});
     std::mt19937 random(1);
     int number = 0;
-    for (int sitting = 0; sitting < sittings_of(options_.extent, setting_.threads); ++sitting) {
+    for (int sitting = 0; sitting < bench::sittings_of(options_.extent, setting_.threads); ++sitting) {
       for (const size_t i : order) {
         const Race &race = races_[i];
-        if (!sits(race, sitting) || failed_.contains(i)) continue;
+        if (sitting >= sittings_of(race) || failed_.contains(i)) continue;
         const std::string name = name_of(race, setting_.isa, setting_.threads);
         found({{"begins", name}, {"number", ++number}, {"of", count()}});
         try {
@@ -86,22 +99,19 @@ public:
   const std::map<std::string, Interval> &ratios() const { return ratios_; }
 
 private:
+  int sittings_of(const Race &race) const { return bench::sittings_of(race, options_.extent, setting_.threads); }
   int count() const {
     int all = 0;
-    for (int sitting = 0; sitting < sittings_of(options_.extent, setting_.threads); ++sitting)
-      all += static_cast<int>(
-          std::count_if(races_.begin(), races_.end(), [=](const Race &r) { return sits(r, sitting); }));
+    for (const Race &race : races_) all += sittings_of(race);
     return all;
   }
 
   // Seconds that this sitting of a race may take, what it takes to make it included.
   double share(const Race &race) {
     if (options_.extent != Extent::quick)
-      return (options_.extent == Extent::full ? 6 : 3) * race.patience / sittings_of(options_.extent, setting_.threads);
+      return (options_.extent == Extent::full ? 6 : 3) * race.patience / sittings_of(race);
     if (left_ == 0)
-      for (const Race &each : races_)
-        for (int sitting = 0; sitting < sittings_of(options_.extent, setting_.threads); ++sitting)
-          left_ += sits(each, sitting) * each.patience;
+      for (const Race &each : races_) left_ += sittings_of(each) * each.patience;
     const double part = std::max(0.0, end_ - seconds_since(begin_)) * race.patience / left_;
     left_ = std::max(left_ - race.patience, 1e-9);
     return std::clamp(part, 0.02, 2.0 * race.patience);
@@ -118,7 +128,7 @@ private:
       fields.push_back(race.make(setting_));
     }
     placement = 0;
-    const Effort effort = effort_of(options_.extent, setting_.threads, seconds);
+    const Effort effort = effort_of(seconds, sittings_of(race));
     contest.sit(fields, effort, calibration_);
     const Outcome outcome = contest.outcome(effort);
     Json all = lanes_of(outcome);
@@ -173,12 +183,12 @@ void summarize(const Summary &summary, const std::map<std::string, Interval> &kn
 
 } // namespace
 
-std::vector<std::string> usable_isas(const std::string &name) {
+std::string best_isa() { return usable_plugins().front(); }
+
+void check_isa(const std::string &name) {
   const std::vector<std::string> usable = usable_plugins();
-  if (name.empty()) return {usable.front()};
   if (std::find(usable.begin(), usable.end(), name) == usable.end())
     throw Refused("--isa: " + trainer::unknown_word(name, usable));
-  return {name};
 }
 
 std::vector<Race> chosen(const List &list, const Options &options, const std::string &isa, int threads) {
@@ -203,9 +213,11 @@ void measure(const Options &options, const std::string &isa, int threads, double
   pin_to(threads);
   Setting setting{isa, threads, make_context(isa, threads), {}};
   std::vector<MissingPeer> missing;
-  // Nothing that others have is made for a CPU without AVX2.
-  if (isa != "portable")
-    setting.peers = open_peers({isa, threads, options.peers, options.onnxruntime, module_folder("peers")}, missing);
+  if (isa == "portable")
+    // What others have takes the best instructions that there are.
+    for (const std::string &name : options.peers)
+      missing.push_back({name, "it cannot be held to what portable may use"});
+  else setting.peers = open_peers({isa, threads, options.peers, options.onnxruntime, module_folder("peers")}, missing);
   Json peers = {{"isa", isa}, {"threads", threads}, {"peers", Json::array()}, {"missing", Json::array()}};
   for (const auto &peer : setting.peers)
     peers["peers"].push_back({{"name", peer->name()}, {"version", peer->version()}});

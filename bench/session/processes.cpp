@@ -7,13 +7,33 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace lanefold::bench {
 namespace {
+
+// A folder for the files of all processes, which may be killed.
+class Scratch {
+public:
+  Scratch() {
+    if (!mkdtemp(path_.data())) throw std::runtime_error(path_ + ": no such folder could be made");
+    setenv("LANEFOLD_BENCH_FOLDER", path_.c_str(), 1);
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Scratch(const Scratch &) = delete;
+
+private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "lanefold-bench-XXXXXX").string();
+};
 
 struct Child {
   std::string isa;
@@ -31,7 +51,9 @@ void write_line(int file, const Json &json) {
 }
 
 [[noreturn]] void be_child(const std::string &what, const std::function<void(const Emit &)> &work, int file) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_DFL);
+  prctl(PR_SET_PDEATHSIG, SIGKILL); // not without who asked
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN); // as a job in the background has it
   std::signal(SIGPIPE, SIG_IGN);
   const Emit emit = [=](const Json &json) { write_line(file, json); };
   try {
@@ -94,6 +116,7 @@ void in_child(const std::string &what, const std::function<void(const Emit &)> &
 
 bool measure_apart(const Options &options, const Emit &found) {
   const Clock::time_point begin = Clock::now();
+  const Scratch scratch;
   std::vector<Child> children;
   double weights = 0;
   for (const std::string &isa : options.isas)

@@ -4,6 +4,7 @@
 #include "atomic_file.hpp"
 
 #include <algorithm>
+#include <map>
 #include <system_error>
 
 namespace lanefold::bench {
@@ -30,6 +31,7 @@ void Record::add(const Json &finding) {
   } else if (finding.contains("peers")) {
     own_["processes"].push_back(finding);
   } else if (finding.contains("failed")) {
+    std::erase_if(races_, [&](const Json &race) { return race["race"] == finding["failed"]; }); // of earlier sittings
     own_["failures"].push_back(finding);
   }
 }
@@ -58,8 +60,16 @@ Json Record::races() const {
 
 void Record::save(const std::string &path) const {
   Json all = {{"context", benchmark_context()}, {"benchmarks", Json::array()}, {"lanefold", own_}};
+  // A name has the rows of the first race that has it, and a number of its own.
+  std::map<std::string, std::pair<std::string, size_t>> owners;
   for (const Json &race : races_)
-    all["benchmarks"].insert(all["benchmarks"].end(), race["benchmarks"].begin(), race["benchmarks"].end());
+    for (Json row : race["benchmarks"]) {
+      const std::pair<std::string, size_t> mine{race["race"], owners.size()};
+      const auto &[owner, number] = owners.try_emplace(row["run_name"], mine).first->second;
+      if (owner != mine.first) continue;
+      row["family_index"] = number;
+      all["benchmarks"].push_back(std::move(row));
+    }
   all["lanefold"]["races"] = races();
   all["lanefold"]["ratios"] = ratios();
   try {

@@ -41,8 +41,10 @@ void measure(const Options &options, const std::string &isa, int threads, double
 // as {"failed": what or the race that ran, "why"}.
 void in_child(const std::string &what, const std::function<void(const Emit &)> &work, const Emit &found);
 
-// The plugin of this name, or the best one that can run here.  Throws Refused.
-std::vector<std::string> usable_isas(const std::string &name);
+// The best plugin that can run here.
+std::string best_isa();
+// Throws Refused unless the plugin of this name can run here.
+void check_isa(const std::string &name);
 
 // measure() in processes of their own, one for each instruction set and number of threads, one after the other.
 // Answers false if interrupted.  What a process found before it died is found all the same.

@@ -24,7 +24,7 @@ struct Arrays {
 using Memory = std::shared_ptr<Arrays>;
 
 // Of values evenly over the array: what they should be, in double.
-template <class Function> std::string check(const Floats &values, int64_t terms, Function expected) {
+template <class Function> std::string fault_of(const Floats &values, int64_t terms, Function expected) {
   const size_t step = std::max<size_t>(1, values.size() / 100'000);
   Floats found;
   Doubles wanted;
@@ -32,18 +32,17 @@ template <class Function> std::string check(const Floats &values, int64_t terms,
   return compare("y", found, wanted, terms);
 }
 
-std::function<std::string()> check_forward(const Memory &memory, const Floats &values, int32_t activation,
-                                           int64_t terms = roundings) {
-  return [=, &values] {
-    return check(values, terms, [&](size_t i) { return activate(activation, alpha_of(activation), memory->x[i]); });
-  };
+Check check_forward(const Memory &memory, Floats &values, int32_t activation, int64_t terms = roundings) {
+  return check({&values}, [=, &values] {
+    return fault_of(values, terms, [&](size_t i) { return activate(activation, alpha_of(activation), memory->x[i]); });
+  });
 }
 
-std::function<std::string()> check_backward(const Memory &memory, const Floats &values, int32_t activation) {
-  return [=, &values] {
-    return check(values, roundings,
-                 [&](size_t i) { return memory->dy[i] * slope(activation, alpha_of(activation), memory->x[i]); });
-  };
+Check check_backward(const Memory &memory, Floats &values, int32_t activation) {
+  return check({&values}, [=, &values] {
+    return fault_of(values, roundings,
+                    [&](size_t i) { return memory->dy[i] * slope(activation, alpha_of(activation), memory->x[i]); });
+  });
 }
 
 std::function<void()> forward(const Setting &setting, const Memory &memory, int32_t activation) {
@@ -93,12 +92,27 @@ Field make(const Setting &setting, int32_t activation, int64_t n, const std::str
   return entrants.take();
 }
 
-int64_t count_in(const Level &level, bool backward) { return level.bytes / 4 / (backward ? 3 : 2) / 4096 * 4096; }
+int64_t count_in(const Level &level, bool backward) { return level.bytes / 4 / (backward ? 3 : 2) / 1024 * 1024; }
 
-void add(List &list, int threads, int32_t activation, const Level &level, bool is_backward) {
-  const bool first = std::strcmp(level.name, "L1") == 0, elu = activation == LF_ELU;
-  const bool memory = std::strcmp(level.name, "memory") == 0;
-  const int64_t n = first ? 4096 : count_in(level, is_backward);
+// A race of its own name, with what its gates ask for.
+void add(List &list, int32_t activation, int64_t n, const std::string &size, bool is_backward, Part part,
+         const std::vector<Ratio> &ratios, int placements) {
+  const std::string name = std::string("activation/") + names[activation] + (is_backward ? "_backward" : "_forward");
+  list.races.push_back({name,
+                        size,
+                        part,
+                        ratios,
+                        [=](const Setting &setting) { return make(setting, activation, n, size, is_backward); },
+                        false,
+                        placements,
+                        1,
+                        {},
+                        activation == LF_ELU});
+}
+
+void add_level(List &list, int threads, int32_t activation, const Level &level, bool is_backward) {
+  const bool elu = activation == LF_ELU, memory = std::strcmp(level.name, "memory") == 0;
+  const int64_t n = count_in(level, is_backward);
   const std::string name = names[activation], tail = std::string("/") + level.name + suffix(threads);
   const char *way = is_backward ? "backward" : "forward";
   std::vector<Ratio> ratios;
@@ -106,31 +120,30 @@ void add(List &list, int threads, int32_t activation, const Level &level, bool i
     ratios.push_back({"activation/" + name + "-over-relu/" + way + tail, Ratio::times, "lanefold", "relu"});
   if (!is_backward)
     ratios.push_back({"activation/" + name + "-over-copy/" + way + tail, Ratio::times, "lanefold", "copies"});
-  if (elu) {
+  if (elu)
     ratios.push_back({std::string("activation/elu-against-peers/") + way + tail, Ratio::times, "peers", "lanefold"});
-    if (threads == 1 && !is_backward && first) {
-      ratios.push_back({"activation/elu-ns/n:4096", Ratio::time, "lanefold", "", Sense::at_most, 0.42, 1e9 / 4096});
-      ratios.push_back({"activation/elu-over-relu/n:4096", Ratio::times, "lanefold", "relu", Sense::at_most, 1.6});
-    }
-    if (threads == 1 && !is_backward && memory)
-      ratios.push_back({"activation/copy-over-elu/n:" + std::to_string(n), Ratio::times, "copies", "lanefold",
-                        Sense::at_least, 0.95});
-  }
+  if (elu && threads == 1 && !is_backward && memory)
+    ratios.push_back(
+        {"activation/elu-over-copy/n:" + std::to_string(n), Ratio::times, "copies", "lanefold", Sense::at_least, 0.95});
+  const bool first = std::strcmp(level.name, "L1") == 0;
   const Part part = threads == 1 && (first || (elu && !is_backward)) ? Part::quick : Part::full;
-  const std::string size = "n:" + std::to_string(n) + "/level:" + level.name;
-  list.races.push_back({"activation/" + name + "_" + way, size, part, ratios,
-                        [=](const Setting &setting) { return make(setting, activation, n, size, is_backward); }, false,
-                        memory ? 1 : 4});
+  add(list, activation, n, "n:" + std::to_string(n) + "/level:" + level.name, is_backward, part, ratios,
+      memory ? 1 : 4);
 }
 
 } // namespace
 
 void add_activations(List &list, int threads) {
+  if (threads == 1)
+    add(list, LF_ELU, 4096, "n:4096", false, Part::quick,
+        {{"activation/elu-ns/n:4096", Ratio::time, "lanefold", "", Sense::at_most, 0.42, 1e9 / 4096},
+         {"activation/elu-over-relu/n:4096", Ratio::times, "lanefold", "relu", Sense::at_most, 1.6}},
+        4);
   for (const Level &level : levels()) {
     // Too little for several threads.
     if (threads > 1 && std::strcmp(level.name, "L1") == 0) continue;
     for (int32_t activation = LF_RELU; activation < LF_ACTIVATION_COUNT; ++activation)
-      for (const bool backward : {false, true}) add(list, threads, activation, level, backward);
+      for (const bool backward : {false, true}) add_level(list, threads, activation, level, backward);
   }
 }
 

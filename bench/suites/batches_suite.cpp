@@ -48,7 +48,8 @@ void add_batches(List &list) {
                           const double count = batch * pixels;
                           entrants.add(
                               "lanefold", "batch/gather", sizes(batch, pixels), {0, 5 * count, count},
-                              [=, context = setting.context] { all->gather(*context); }, [=] { return all->fault(); });
+                              [=, context = setting.context] { all->gather(*context); },
+                              check({&all->y}, [=] { return all->fault(); }));
                           entrants.add_copies(batch * pixels / 128 * 128);
                           return entrants.take();
                         }});

@@ -176,6 +176,11 @@ struct Layer {
       if (fault.empty()) fault = compare("dbeta", dbeta, expected_dbeta, terms);
       if (!fault.empty()) return fault;
     }
+    return fault_of_gradients(dt);
+  }
+  // dw and dx from the gradient of the product.
+  std::string fault_of_gradients(const Doubles &dt) const {
+    const int64_t terms = 2 * s.m + s.n + 8;
     const std::string fault = compare("dw", dw, product(widened(x), true, dt, false, s.k, s.n, s.m), terms);
     return fault.empty() ? compare("dx", dx, product(dt, false, widened(w), true, s.m, s.k, s.n), terms) : fault;
   }
@@ -199,35 +204,37 @@ Field make_layer(const Setting &setting, const Shape &shape, const Extra &extra,
   if (way == Way::backward) {
     layer->fused(true);
     if (!extra.batch_norm) layer->unfused(true); // the product, for the slopes
-    entrants.add("gemms", base + "bare", size, layer->work(2), [=] { layer->backward_products(layer->dy); });
+    const Check check_backward =
+        check({&layer->dw, &layer->dx, &layer->dgamma, &layer->dbeta}, [=] { return layer->fault_backward(); });
+    entrants.add(
+        "gemms", base + "bare", size, layer->work(2), [=] { layer->backward_products(layer->dy); },
+        check({&layer->dw, &layer->dx}, [=] { return layer->fault_of_gradients(widened(layer->dy)); }));
     if (with_unfused)
       entrants.add(
-          "unfused", base + "unfused" + name, size, layer->work(2), [=] { layer->backward_unfused(); },
-          [=] { return layer->fault_backward(); });
+          "unfused", base + "unfused" + name, size, layer->work(2), [=] { layer->backward_unfused(); }, check_backward);
     entrants.add(
-        "fused", base + "fused" + name, size, layer->work(2), [=] { layer->backward_fused(); },
-        [=] { return layer->fault_backward(); });
+        "fused", base + "fused" + name, size, layer->work(2), [=] { layer->backward_fused(); }, check_backward);
     return entrants.take();
   }
   const bool training = way == Way::training;
+  const Check check_bare = check({&layer->bare}, [=] { return layer->fault_of_product(layer->bare); });
   entrants.add(
       "gemm", base + "bare", size, layer->work(1),
-      [=] { layer->multiply(0, shape, layer->x, shape.k, layer->w, shape.n, layer->bare); },
-      [=] { return layer->fault_of_product(layer->bare); });
-  const auto fault = [=] { return layer->fault_forward(training); };
+      [=] { layer->multiply(0, shape, layer->x, shape.k, layer->w, shape.n, layer->bare); }, check_bare);
+  const Check check_forward = check({&layer->y}, [=] { return layer->fault_forward(training); });
   if (with_unfused)
     entrants.add(
-        "unfused", base + "unfused" + name, size, layer->work(1), [=] { layer->unfused(training); }, fault);
+        "unfused", base + "unfused" + name, size, layer->work(1), [=] { layer->unfused(training); }, check_forward);
   entrants.add(
-      "fused", base + "fused" + name, size, layer->work(1), [=] { layer->fused(training); }, fault);
+      "fused", base + "fused" + name, size, layer->work(1), [=] { layer->fused(training); }, check_forward);
   if (training) return entrants.take();
   layer->pack();
   entrants.add(
       "packed", base + "packed", size, layer->work(1), [=] { layer->infer(layer->plain_packed, false, layer->bare); },
-      [=] { return layer->fault_of_product(layer->bare); });
+      check_bare);
   entrants.add(
       "folded", base + "folded" + name, size, layer->work(1), [=] { layer->infer(layer->packed, true, layer->y); },
-      [=] { return layer->fault_folded(); });
+      check({&layer->y}, [=] { return layer->fault_folded(); }));
   return entrants.take();
 }
 
@@ -261,6 +268,8 @@ void add(List &list, int threads, const Shape &shape, const Extra &extra, Way wa
   Race race{std::string("dense/") + way_names[static_cast<int>(way)] + "_" + name_of(extra), sizes(shape), part, ratios,
             [=](const Setting &setting) { return make_layer(setting, shape, extra, way, with_costs); }};
   if (shape.m > 5000) race.placements = 1;
+  for (const char *how : {"unfused_", "fused_", "folded_"})
+    race.others.push_back(std::string("dense/") + way_names[static_cast<int>(way)] + "_" + how + name_of(extra));
   list.races.push_back(race);
 }
 

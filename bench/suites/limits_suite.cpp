@@ -4,6 +4,7 @@
 #include "../limits.hpp"
 #include "../method/machine.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace lanefold::bench {
@@ -17,24 +18,44 @@ std::string level_sizes(const Level &level, int64_t floats) {
   return std::string("n:") + std::to_string(floats) + "/level:" + level.name;
 }
 
+// That the first floats have this value.
+Check check_all(const std::shared_ptr<Floats> &data, int64_t floats, float value) {
+  return check({data.get()}, [=]() -> std::string {
+    for (int64_t i = 0; i < floats; ++i)
+      if ((*data)[static_cast<size_t>(i)] != value) return "float " + std::to_string(i) + " was left out";
+    return "";
+  });
+}
+
 Field make_level(const Setting &setting, const Level &level) {
   const MemoryLoops loops = memory_loops(setting.isa);
   const int64_t one = floats_of(level, 1), two = floats_of(level, 2);
+  // Of a small level several passes: a run is to be longer than its call.
+  const int64_t passes = std::max<int64_t>(1, (256 << 10) / level.bytes);
   const auto data = std::make_shared<Floats>(static_cast<size_t>(one), 1.0f);
   Entrants entrants(setting, data);
-  const double bytes = 4 * static_cast<double>(one);
   float *const at = data->data();
-  entrants.add("read", "limit/read", level_sizes(level, one), {0, bytes, 0}, [=] {
-    int32_t mix = loops.read(at, one);
-    asm volatile("" : "+r"(mix));
-  });
-  entrants.add("write", "limit/write", level_sizes(level, one), {0, bytes, 0}, [=] { loops.write(at, one, 1); });
+  const auto add = [&](const std::string &label, int64_t floats, double bytes, auto pass, Check check) {
+    const auto run = [=] {
+      for (int64_t i = 0; i < passes; ++i) pass();
+    };
+    entrants.add(label, "limit/" + label, level_sizes(level, floats), {0, static_cast<double>(passes) * bytes, 0}, run,
+                 std::move(check));
+  };
+  const auto mix = std::make_shared<int32_t>(0);
+  add("read", one, 4 * static_cast<double>(one), [=] { *mix = loops.read(at, one); },
+      {[=] { *mix = 0, std::fill(data->begin(), data->end(), 1.0f); },
+       [=]() -> std::string { return *mix == 0x3f800000 ? "" : "not everything was read"; }});
+  add(
+      "write", one, 4 * static_cast<double>(one), [=] { loops.write(at, one, 2); }, check_all(data, one, 2));
   // Both halves: what is read and what is written.
-  entrants.add("copy", "limit/copy", level_sizes(level, two), {0, 8 * static_cast<double>(two), 0},
-               [=] { loops.copy(at, at + two, two); });
+  Check copied = check_all(data, 2 * two, 2);
+  copied.spoil = [=] { std::fill(at + two, at + 2 * two, NAN); };
+  add(
+      "copy", two, 8 * static_cast<double>(two), [=] { loops.copy(at, at + two, two); }, copied);
   if (loops.copy_streaming && std::strcmp(level.name, "memory") == 0)
-    entrants.add("copy_streaming", "limit/copy_streaming", level_sizes(level, two),
-                 {0, 8 * static_cast<double>(two), 0}, [=] { loops.copy_streaming(at, at + two, two); });
+    add(
+        "copy_streaming", two, 8 * static_cast<double>(two), [=] { loops.copy_streaming(at, at + two, two); }, copied);
   return entrants.take();
 }
 
@@ -52,7 +73,7 @@ void Entrants::add_peak() {
                              "limit/fma/isa:" + setting_.isa + "/threads:1",
                              {2.0 * static_cast<double>(peak_steps * loop.lanes), 0, 0},
                              {run, {}},
-                             fault,
+                             {[=] { *sum = NAN; }, fault},
                              ""});
 }
 
@@ -80,7 +101,7 @@ void Entrants::add_read(int64_t floats) {
   });
 }
 
-void add_limits(List &list, const std::string &, int) {
+void add_limits(List &list) {
   list.races.push_back({"limit/fma", "", Part::quick, {}, [](const Setting &setting) {
                           Entrants entrants(setting, nullptr);
                           entrants.add_peak();
@@ -93,7 +114,9 @@ void add_limits(List &list, const std::string &, int) {
                           {},
                           [&level](const Setting &setting) { return make_level(setting, level); },
                           false,
-                          1});
+                          1,
+                          1,
+                          {"limit/read", "limit/write", "limit/copy"}});
 }
 
 } // namespace lanefold::bench

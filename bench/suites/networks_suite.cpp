@@ -59,19 +59,19 @@ void add_step(Entrants &entrants, const Setting &setting, const std::shared_ptr<
   const std::string operation = "step/" + label + "_sgd", size = "m:" + std::to_string(Network::batch);
   const Work work{2 * pair->network.step_products(), 2 * pair->network.bytes(Network::batch),
                   static_cast<double>(Network::batch)};
-  const auto runs = std::make_shared<int>(0);
   // Placements begin alike, so that each first run can be verified.
-  entrants.add(
-      label, operation, size, work, [=] { pair->network.step(); }, [=] { return fault_of_step(pair->network, kind); });
+  entrants.add(label, operation, size, work, [=] { pair->network.step(); },
+               {{}, [=] { return fault_of_step(pair->network, kind); }});
   for (const auto &peer : setting.peers) {
     float &loss = pair->losses[peer->name()];
     Operation run = peer->training_step(pair->network.problem(), &loss);
     const auto fault = [=, &loss] {
+      loss = NAN;
       run.run();
       // Sums in another order, and a step of theirs between: twice the roundings of one pass.
       return compare("second loss", {loss}, {second_loss(kind)}, 2 * (chain + statistics));
     };
-    entrants.add_peer(*peer, operation, size, work, run, fault, label + "-peers");
+    entrants.add_peer(*peer, operation, size, work, run, {[&loss] { loss = NAN; }, fault}, label + "-peers");
   }
 }
 
@@ -87,7 +87,7 @@ Field make_steps(const Setting &setting) {
 }
 
 // In double, made once for all placements: a row's result does not depend on the others.
-std::string fault_of_logits(const Network &network, const Floats &logits, int64_t samples, bool ours) {
+std::string fault_of_logits(const Floats &logits, int64_t samples, bool ours) {
   static Doubles plain;
   static Floats exact;
   if (plain.empty()) {
@@ -103,7 +103,6 @@ std::string fault_of_logits(const Network &network, const Floats &logits, int64_
   const std::string fault =
       compare("logits", first, Doubles(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(count)), chain);
   if (!fault.empty() || !ours) return fault;
-  static_cast<void>(network);
   return compare_bits("logits", first, Floats(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(count)));
 }
 
@@ -119,15 +118,14 @@ Field make_inference(const Setting &setting, int64_t samples, bool cold) {
                   static_cast<double>(samples)};
   entrants.add(
       "lanefold", operation, size, work, [=] { pair->network.infer(samples); },
-      [=] { return fault_of_logits(pair->network, pair->network.logits(samples), samples, true); });
+      {[=] { pair->network.spoil(); }, [=] { return fault_of_logits(pair->network.logits(samples), samples, true); }});
   pair->theirs.resize(static_cast<size_t>(samples * Network::classes));
   for (const auto &peer : setting.peers) {
     Operation run =
         peer->folded_network(network.folded_layers(), samples, network.samples().data(), pair->theirs.data());
     if (cold && run.seconds) continue; // another process keeps its caches
     entrants.add_peer(*peer, operation, size, work, std::move(run),
-                      [=] { return fault_of_logits(pair->network, pair->theirs, samples, false); });
-    if (peer->name() == "onnxruntime") entrants.regroup("onnxruntime");
+                      check({&pair->theirs}, [=] { return fault_of_logits(pair->theirs, samples, false); }));
   }
   if (!cold) entrants.add_peak();
   return entrants.take();
@@ -146,7 +144,9 @@ void add_steps(List &list, int threads) {
                         make_steps,
                         false,
                         4,
-                        3});
+                        3,
+                        {"step/relu_sgd"},
+                        true});
 }
 
 void add_inference(List &list, int threads, int64_t samples, bool cold) {
@@ -159,8 +159,8 @@ void add_inference(List &list, int threads, int64_t samples, bool cold) {
                       gated ? Sense::at_least : Sense::none, 0.93});
     if (samples == 1 && threads == 1) {
       ratios.push_back({"network/folded-us" + tail, Ratio::time, "lanefold", "", Sense::at_most, 13, 1e6});
-      ratios.push_back(
-          {"network/folded-over-onnxruntime" + tail, Ratio::times, "lanefold", "onnxruntime", Sense::at_most, 0.5});
+      ratios.push_back({"network/folded-over-onnxruntime" + tail, Ratio::times, "lanefold", "peers:onnxruntime",
+                        Sense::at_most, 0.5});
     }
   }
   const bool quick = !cold && (samples == 1 || samples == Network::batch || (threads == 1 && samples < 100));
@@ -168,6 +168,7 @@ void add_inference(List &list, int threads, int64_t samples, bool cold) {
             quick ? Part::quick : Part::full, ratios,
             [=](const Setting &setting) { return make_inference(setting, samples, cold); }};
   race.cold = cold;
+  race.with_peers = true;
   list.races.push_back(race);
 }
 

@@ -79,18 +79,19 @@ Field make(const Setting &setting, int64_t m, int64_t n, Way way) {
     d->forward(*context, LF_TRAINING);
     entrants.add(
         "lanefold", operation, size, work, [=] { d->backward(*context); },
-        [=] { return d->fault_backward(d->y, d->dgamma, d->dbeta); });
+        check({&d->y, &d->dgamma, &d->dbeta}, [=] { return d->fault_backward(d->y, d->dgamma, d->dbeta); }));
   } else {
     const bool training = way == Way::training;
     entrants.add(
         "lanefold", operation, size, work, [=] { d->forward(*context, training ? LF_TRAINING : 0); },
-        [=] { return d->fault_forward(d->y, training); });
+        check({&d->y}, [=] { return d->fault_forward(d->y, training); }));
   }
   for (const auto &peer : setting.peers)
-    entrants.add_peer(*peer, operation, size, work, of_peer(*peer, d, way), [=] {
-      if (way == Way::backward) return d->fault_backward(d->peer_y, d->peer_dgamma, d->peer_dbeta);
-      return d->fault_forward(d->peer_y, way == Way::training);
-    });
+    entrants.add_peer(*peer, operation, size, work, of_peer(*peer, d, way),
+                      check({&d->peer_y, &d->peer_dgamma, &d->peer_dbeta}, [=] {
+                        if (way == Way::backward) return d->fault_backward(d->peer_y, d->peer_dgamma, d->peer_dbeta);
+                        return d->fault_forward(d->peer_y, way == Way::training);
+                      }));
   entrants.add_copies(m * n / 128 * 128);
   return entrants.take();
 }
@@ -107,7 +108,12 @@ void add_norms(List &list, int threads) {
                             threads == 1 && m == 200 ? Part::quick : Part::full,
                             {{"norm/over-copy/" + tail, Ratio::times, "lanefold", "copies"},
                              {"norm/against-peers/" + tail, Ratio::times, "peers", "lanefold"}},
-                            [=, m = m, n = n](const Setting &setting) { return make(setting, m, n, way); }});
+                            [=, m = m, n = n](const Setting &setting) { return make(setting, m, n, way); },
+                            false,
+                            4,
+                            1,
+                            {},
+                            true});
     }
 }
 

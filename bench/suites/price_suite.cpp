@@ -9,8 +9,8 @@
 namespace lanefold::bench {
 namespace {
 
-struct Contest {
-  explicit Contest(const Product &p)
+struct Operands {
+  explicit Operands(const Product &p)
       : a(random_floats(p.shape.m * p.shape.k, 1)), b(random_floats(p.shape.k * p.shape.n, 2)),
         c(static_cast<size_t>(p.shape.m * p.shape.n)), unchained_c(c) {
     const auto [m, n, k] = p.shape;
@@ -21,8 +21,11 @@ struct Contest {
     unchained = chained;
     unchained.c = unchained_c.data();
   }
-  // Cut sums are rounded elsewhere.
-  std::string fault() const { return compare("unchained c", unchained_c, widened(c), 16 + 2 * chained.k); }
+  std::string fault(const Floats &values) const {
+    const bool ta = chained.flags & LF_TRANSPOSE_A, tb = chained.flags & LF_TRANSPOSE_B;
+    return compare("c", values, product(widened(a), ta, widened(b), tb, chained.m, chained.n, chained.k),
+                   chained.k + 1);
+  }
 
   Floats a, b, c, unchained_c;
   lf_sgemm_args chained = args<lf_sgemm_args>(), unchained = args<lf_sgemm_args>();
@@ -37,15 +40,17 @@ std::shared_ptr<const Context> unchained_context(const std::string &isa) {
 
 Field make(const Setting &setting, const Product &product) {
   static const std::shared_ptr<const Context> other = unchained_context(setting.isa);
-  const auto contest = std::make_shared<Contest>(product);
-  Entrants entrants(setting, contest);
+  const auto operands = std::make_shared<Operands>(product);
+  Entrants entrants(setting, operands);
   const Work work{2 * product_of(product.shape), 0, 0};
   const std::string size = sizes(product.shape), which = transposes[product.flags];
-  entrants.add("chain", "price/chain_" + which, size, work,
-               [=, context = setting.context] { context->sgemm(contest->chained); });
   entrants.add(
-      "unchained", "price/unchained_" + which, size, work, [=] { other->sgemm(contest->unchained); },
-      [=] { return contest->fault(); });
+      "chain", "price/chain_" + which, size, work,
+      [=, context = setting.context] { context->sgemm(operands->chained); },
+      check({&operands->c}, [=] { return operands->fault(operands->c); }));
+  entrants.add(
+      "unchained", "price/unchained_" + which, size, work, [=] { other->sgemm(operands->unchained); },
+      check({&operands->unchained_c}, [=] { return operands->fault(operands->unchained_c); }));
   return entrants.take();
 }
 
@@ -62,7 +67,7 @@ void add(List &list, const Product &product, const std::string &name, double pat
 
 } // namespace
 
-void add_price(List &list, int) {
+void add_price(List &list) {
   constexpr Product one_sample[] = {{{1, 100, 300}, nn}, {{1, 10, 100}, nn}};
   Summary all{"price/products", Summary::geometric_mean, {}, 0, Sense::at_most, 1.03, 1}, random = all;
   for (const Product &product : products) add(list, product, "price/" + name_of(product), 0.3, all);

@@ -36,14 +36,14 @@ struct Operands {
 // Made once for all placements and entrants.
 using Expected = std::shared_ptr<Doubles>;
 
-std::function<std::string()> check(const std::shared_ptr<Operands> &o, const Floats &c, const Expected &expected) {
-  return [=, &c] {
+Check check_product(const std::shared_ptr<Operands> &o, Floats &c, const Expected &expected) {
+  return check({&c}, [=, &c] {
     const auto [m, n, k] = o->product.shape;
     if (expected->empty())
       *expected = product(widened(o->a), o->product.flags & LF_TRANSPOSE_A, widened(o->b),
                           o->product.flags & LF_TRANSPOSE_B, m, n, k);
     return compare("c", c, *expected, k + 1);
-  };
+  });
 }
 
 enum Who { packed = 1, with_peers = 2, peak = 4, reads = 8 };
@@ -54,7 +54,7 @@ Field make_product(const Setting &setting, const Product &product, int who, cons
   const std::string op = std::string("gemm/") + transposes[product.flags], size = sizes(product.shape);
   entrants.add(
       "lanefold", op, size, o->work(), [o, call = o->call(), context = setting.context] { context->sgemm(call); },
-      check(o, o->c, expected));
+      check_product(o, o->c, expected));
   if (who & packed) {
     auto pack = args<lf_pack_weights_args>();
     pack.flags = product.flags, pack.n = product.shape.n, pack.k = product.shape.k;
@@ -65,16 +65,17 @@ Field make_product(const Setting &setting, const Product &product, int who, cons
     infer.x = o->a.data(), infer.ldx = infer.k, infer.y = o->packed_c.data(), infer.ldy = infer.n;
     entrants.add(
         "packed", std::string("gemm/packed_") + transposes[product.flags], size, o->work(),
-        [=, context = setting.context] { context->dense_infer(infer, o->packed); }, check(o, o->packed_c, expected));
+        [=, context = setting.context] { context->dense_infer(infer, o->packed); },
+        check_product(o, o->packed_c, expected));
   }
   if (who & with_peers)
     for (const auto &peer : setting.peers) {
       entrants.add_peer(*peer, op, size, o->work(), peer->product(product, o->a.data(), o->b.data(), o->peer_c.data()),
-                        check(o, o->peer_c, expected));
+                        check_product(o, o->peer_c, expected));
       if (who & packed && product.flags == nn)
         entrants.add_peer(*peer, "gemm/packed_nn", size, o->work(),
                           peer->packed_product(product.shape, o->a.data(), o->b.data(), o->peer_c.data()),
-                          check(o, o->peer_c, expected), "packed-peers");
+                          check_product(o, o->peer_c, expected), "packed-peers");
     }
   if (who & peak) entrants.add_peak();
   if (who & reads) entrants.add_read(product.shape.n * product.shape.k / 128 * 128);
@@ -103,8 +104,16 @@ bool is_large(const Product &product) {
 
 Race race_of(const Product &product, Part part, int who, std::vector<Ratio> ratios) {
   const auto expected = std::make_shared<Doubles>();
-  return {std::string("gemm/") + transposes[product.flags], sizes(product.shape), part, std::move(ratios),
-          [=](const Setting &setting) { return make_product(setting, product, who, expected); }};
+  return {std::string("gemm/") + transposes[product.flags],
+          sizes(product.shape),
+          part,
+          std::move(ratios),
+          [=](const Setting &setting) { return make_product(setting, product, who, expected); },
+          false,
+          4,
+          1,
+          {std::string("gemm/packed_") + transposes[product.flags]},
+          (who & with_peers) != 0};
 }
 
 void add_anchors(List &list, int threads) {

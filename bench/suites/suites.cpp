@@ -17,17 +17,29 @@ std::string brief(const Shape &shape) {
   return std::to_string(shape.m) + "x" + std::to_string(shape.n) + "x" + std::to_string(shape.k);
 }
 
+namespace {
+
+// What is promised is promised for one thread and for two.
+void forget_targets(List &list) {
+  for (Race &race : list.races)
+    for (Ratio &ratio : race.ratios) ratio.sense = Sense::none;
+  for (Summary &summary : list.summaries) summary.sense = Sense::none;
+}
+
+} // namespace
+
 List list_of(const std::string &isa, int threads) {
   List list;
-  if (threads == 1) add_limits(list, isa, threads);
+  if (threads == 1) add_limits(list);
   add_products(list, threads);
   add_layers(list, threads);
   add_activations(list, threads);
   add_norms(list, threads);
   add_networks(list, threads);
   if (threads == 1) add_batches(list);
-  if (threads == 1 && isa != "portable") add_price(list, threads);
+  if (threads == 1 && isa != "portable") add_price(list);
   add_trainer(list, threads);
+  if (threads > 2) forget_targets(list);
   return list;
 }
 

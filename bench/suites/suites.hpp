@@ -7,6 +7,8 @@
 
 #include <lanefold/lanefold.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
@@ -42,8 +44,10 @@ struct Race {
   // A race is made once for each placement of memory.
   std::function<Field(const Setting &)> make;
   bool cold = false;
-  int placements = 4;  // 1 where memory is too large to have it four times
-  double patience = 1; // times the seconds that a race may take
+  int placements = 4;                   // 1 where memory is too large to have it four times
+  double patience = 1;                  // times the seconds that a race may take
+  std::vector<std::string> others = {}; // operations of its other entrants
+  bool with_peers = false;
 };
 
 // A figure from the ratios of many races.
@@ -66,14 +70,14 @@ struct List {
 List list_of(const std::string &isa, int threads);
 
 // Its parts; each adds to the list.
-void add_limits(List &list, const std::string &isa, int threads);
+void add_limits(List &list);
 void add_products(List &list, int threads);
 void add_layers(List &list, int threads);
 void add_activations(List &list, int threads);
 void add_norms(List &list, int threads);
 void add_networks(List &list, int threads);
 void add_batches(List &list);
-void add_price(List &list, int threads);
+void add_price(List &list);
 void add_trainer(List &list, int threads);
 
 // 200 products with sizes spread evenly over the logarithms of 1 to 512.
@@ -88,6 +92,14 @@ inline double product_of(const Shape &s) { return static_cast<double>(s.m * s.n 
 // The layers of 784-300-100-10 at batch 200.
 inline constexpr Shape reference_layers[] = {{200, 300, 784}, {200, 100, 300}, {200, 10, 100}};
 
+// Of a result that is written to these arrays.
+inline Check check(std::vector<Floats *> outputs, std::function<std::string()> fault) {
+  return {[=] {
+            for (Floats *output : outputs) std::fill(output->begin(), output->end(), NAN);
+          },
+          std::move(fault)};
+}
+
 // Collects the entrants of a race.
 class Entrants {
 public:
@@ -96,16 +108,16 @@ public:
   }
   // Of Lanefold, or a limit.
   void add(const std::string &label, const std::string &operation, const std::string &sizes, Work work,
-           std::function<void()> run, std::function<std::string()> fault = {}) {
+           std::function<void()> run, Check check = {}) {
     field_.entrants.push_back(
-        {label, setting_.name(operation, sizes), work, {std::move(run), {}}, std::move(fault), ""});
+        {label, setting_.name(operation, sizes), work, {std::move(run), {}}, std::move(check), ""});
   }
   // Nothing, where the peer does not have the operation.  group: "peers", unless peers do it in several ways.
   void add_peer(const Peer &peer, const std::string &operation, const std::string &sizes, Work work, Operation run,
-                std::function<std::string()> fault, const std::string &group = "peers") {
+                Check check, const std::string &group = "peers") {
     if (!run) return;
     field_.entrants.push_back({group + ":" + peer.name(), setting_.name(operation, sizes) + "/peer:" + peer.name(),
-                               work, std::move(run), std::move(fault), group});
+                               work, std::move(run), std::move(check), group});
   }
   // The last one added stands for another group.
   void regroup(const std::string &group) { field_.entrants.back().group = group; }

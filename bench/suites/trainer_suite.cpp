@@ -1,5 +1,5 @@
-// What the trainer takes for an epoch, an evaluation, and the loading of data: 60,000 images of 28 x 28, batches of 200,
-// BN + ELU, SGD.  The images are those of $LANEFOLD_DATA, or the built-in digits.
+// What the trainer takes for an epoch, an evaluation, and the loading of data: 60,000 images of 28 x 28, batches of
+// 200, BN + ELU, SGD.  The images are those of $LANEFOLD_DATA, or the built-in digits.
 #include "suites.hpp"
 
 #include "data/dataset.hpp"
@@ -52,7 +52,7 @@ private:
 class IdxFolder {
 public:
   IdxFolder(const Dataset &data, bool compressed) : compressed_(compressed) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "lanefold-gates-XXXXXX").string();
+    std::string pattern = std::string(std::getenv("LANEFOLD_BENCH_FOLDER")) + "/idx-XXXXXX";
     if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder could be made");
     path_ = pattern;
     write("train", data.train);
