@@ -1,4 +1,4 @@
-// Runs the tests on the plugin that LANEFOLD_ISA names.  Exit code 77 (Meson's "skipped") where the CPU cannot run it,
+// Runs the tests on the plugin that LANEFOLD_ISA names, which is the best one if it names none.  Exit code 77 (Meson's "skipped") where the CPU cannot run it,
 // or where LANEFOLD_NEEDS_DATA is set and LANEFOLD_TEST_DATA names no data, or LANEFOLD_NEEDS_TERMINAL and there are no
 // pseudoterminals; a plugin refused for another reason is a failure.
 #define DOCTEST_CONFIG_IMPLEMENT
@@ -39,6 +39,7 @@ int main(int argc, char **argv) {
     }
     close(terminal);
   }
+  setenv("LANEFOLD_ISA", lf_context_isa(context), 1);
   std::printf("plugin: %s\n", lf_context_isa(context));
   lf_context_destroy(context);
   doctest::Context doctest(argc, argv);

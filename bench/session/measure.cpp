@@ -183,7 +183,7 @@ void summarize(const Summary &summary, const std::map<std::string, Interval> &kn
 
 } // namespace
 
-std::string best_isa() { return usable_plugins().front(); }
+std::string best_isa() { return Context().isa(); }
 
 void check_isa(const std::string &name) {
   const std::vector<std::string> usable = usable_plugins();

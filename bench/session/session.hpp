@@ -41,7 +41,7 @@ void measure(const Options &options, const std::string &isa, int threads, double
 // as {"failed": what or the race that ran, "why"}.
 void in_child(const std::string &what, const std::function<void(const Emit &)> &work, const Emit &found);
 
-// The best plugin that can run here.
+// The plugin that $LANEFOLD_ISA names, or the best one that can run here.
 std::string best_isa();
 // Throws Refused unless the plugin of this name can run here.
 void check_isa(const std::string &name);
