@@ -64,6 +64,8 @@ TEST_CASE("the benchmarks refuse what they cannot do, and say why") {
   refused({"--threads", "1,", "-o", path}, {"''"});
   refused({"--threads", "", "-o", path}, {"''"});
   refused({"--isa", "", "-o", path}, {"--isa"});
+  refused({"--list"}, {"mmx"}, {"LANEFOLD_ISA=mmx"});
+  refused({"scaling", "--isa", "mmx"}, {"mmx"});
   refused({"--isa", "portable", "--peers", "openblas", "--no-report", "-o", path}, {"openblas", "portable"});
   refused({"--filter", "m:65536", "-o", path}, {"--full"});
   refused({"--filter", "limit", "gates"}, {"--filter", "verb"});

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
+#include <optional>
 #include <queue>
 #include <sstream>
 
@@ -318,15 +319,15 @@ void print_scaling(const Json &scaling) {
 }
 
 void add_scaling(CLI::App &app, std::function<int()> &verb) {
-  const auto isa = std::make_shared<std::string>(best_isa());
+  const auto isa = std::make_shared<std::optional<std::string>>();
   CLI::App *scaling_verb =
       app.add_subcommand("scaling", "on paper: the library's own cuts of the work on 1 to 128 cores");
   scaling_verb->add_option("--isa", *isa, "an instruction set (without: the best)");
   scaling_verb->callback([&verb, isa] {
     verb = [isa] {
       Options options;
-      check_isa(*isa);
-      options.isas = {*isa};
+      if (*isa) check_isa(**isa);
+      options.isas = {*isa ? **isa : best_isa()};
       trainer::watch_interrupts();
       const Json all = scaling_apart(options);
       if (trainer::interrupted()) return trainer::interrupted_exit_code;
