@@ -63,6 +63,7 @@ def some_races():
         races.append(race('limit/memory/isa:avx2/level:' + level, [lane('read', name, 1e-7 * 2**at, 0, 0, 2e4)]))
         for way in 'forward', 'backward':
             races.append(raced('activation/elu_' + way, 'n:4096/level:' + level, 1.2e-6 * 2**at, 0, 4096))
+    races.append(raced('activation/elu_forward', 'n:4096', 1.2e-6, 0, 4096))
     for way in 'forward_training', 'forward_inference', 'backward':
         races.append(raced('norm/' + way, 'm:200/n:300', 1e-5, 0, 60000))
     for threads in 1, 2:
