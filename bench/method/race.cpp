@@ -112,7 +112,7 @@ public:
     std::vector<Block> blocks;
     for (field_ = 0; field_ < fields_.size(); ++field_) {
       Collector collector(blocks.emplace_back(fields_[0].entrants.size()), fields_[0].entrants);
-      benchmark::RunSpecifiedBenchmarks(&collector, nullptr, ".");
+      benchmark::RunSpecifiedBenchmarks(&collector);
     }
     return blocks;
   }
