@@ -35,7 +35,7 @@ std::vector<int> usable_cpus();
 // Keeps this process, and what it starts, on the first so many of them.  Throws std::runtime_error.
 void pin_to(int threads);
 
-// Reads so much memory that nothing else is left in any cache.
+// Reads 128 MB, or four times the third level of cache where that is less: little else is left in any.
 void evict();
 
 // Where the modules of the benchmarks lie: "price", "scaling" or "peers" beside this program where it was built, its

@@ -1,7 +1,6 @@
 // The work of one process.
 #include "session.hpp"
 
-#include "../limits.hpp"
 #include "../method/clock.hpp"
 #include "names.hpp"
 
@@ -90,6 +89,7 @@ public:
           found(sit(race, contests_[i], name));
         } catch (const std::exception &error) {
           failed_.insert(i);
+          for (const Ratio &ratio : race.ratios) ratios_.erase(ratio.name + "/isa:" + setting_.isa);
           found({{"failed", name}, {"why", error.what()}});
         }
       }

@@ -8,8 +8,6 @@
 namespace lanefold::bench {
 namespace {
 
-constexpr const char *names[LF_ACTIVATION_COUNT] = {"identity", "relu", "leaky_relu", "elu",
-                                                    "selu",     "tanh", "logistic"};
 // Worst case of docs/numerics.md is 2 ulp of a result up to the largest one.
 constexpr int64_t roundings = 4;
 
@@ -62,14 +60,14 @@ std::function<void()> backward(const Setting &setting, const Memory &memory, int
   return [=, context = setting.context] { context->activation_backward(call); };
 }
 
-// Oneself that others are compared with: a copy of the data, and relu.
+// The activation, and what it is compared with: relu, peers, and a copy of the data.
 Field make(const Setting &setting, int32_t activation, int64_t n, const std::string &size, bool is_backward) {
   const auto memory = std::make_shared<Arrays>(n, is_backward);
   Entrants entrants(setting, memory);
   const double count = static_cast<double>(n);
   const Work work{0, (is_backward ? 12 : 8) * count, count};
   const auto operation = [&](int32_t of) {
-    return std::string("activation/") + names[of] + (is_backward ? "_backward" : "_forward");
+    return std::string("activation/") + activation_names[of] + (is_backward ? "_backward" : "_forward");
   };
   const auto add = [&](const char *label, int32_t of) {
     entrants.add(label, operation(of), size, work,
@@ -97,7 +95,8 @@ int64_t count_in(const Level &level, bool backward) { return level.bytes / 4 / (
 // A race of its own name, with what its gates ask for.
 void add(List &list, int32_t activation, int64_t n, const std::string &size, bool is_backward, Part part,
          const std::vector<Ratio> &ratios, int placements) {
-  const std::string name = std::string("activation/") + names[activation] + (is_backward ? "_backward" : "_forward");
+  const std::string name =
+      std::string("activation/") + activation_names[activation] + (is_backward ? "_backward" : "_forward");
   list.races.push_back({name,
                         size,
                         part,
@@ -113,7 +112,7 @@ void add(List &list, int32_t activation, int64_t n, const std::string &size, boo
 void add_level(List &list, int threads, int32_t activation, const Level &level, bool is_backward) {
   const bool elu = activation == LF_ELU, memory = std::strcmp(level.name, "memory") == 0;
   const int64_t n = count_in(level, is_backward);
-  const std::string name = names[activation], tail = std::string("/") + level.name + suffix(threads);
+  const std::string name = activation_names[activation], tail = std::string("/") + level.name + suffix(threads);
   const char *way = is_backward ? "backward" : "forward";
   std::vector<Ratio> ratios;
   if (activation != LF_RELU)

@@ -13,8 +13,6 @@ struct Extra {
   bool batch_norm;
   int32_t activation;
 };
-constexpr const char *activation_names[LF_ACTIVATION_COUNT] = {"identity", "relu", "leaky_relu", "elu",
-                                                               "selu",     "tanh", "logistic"};
 
 std::string name_of(const Extra &extra) {
   const std::string activation = extra.activation == LF_IDENTITY ? "" : activation_names[extra.activation];

@@ -1,8 +1,6 @@
 // Matrix products, plain and with packed weights, against other libraries and against the limits of the machine.
 #include "suites.hpp"
 
-#include "../method/machine.hpp"
-
 #include <cmath>
 #include <random>
 

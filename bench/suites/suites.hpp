@@ -89,6 +89,9 @@ std::string sizes(const Shape &shape);   // "m:200/n:300/k:784"
 std::string brief(const Shape &shape);   // "200x300x784"
 inline double product_of(const Shape &s) { return static_cast<double>(s.m * s.n * s.k); }
 
+inline constexpr const char *activation_names[LF_ACTIVATION_COUNT] = {"identity", "relu", "leaky_relu", "elu",
+                                                                      "selu",     "tanh", "logistic"}; // by code
+
 // The layers of 784-300-100-10 at batch 200.
 inline constexpr Shape reference_layers[] = {{200, 300, 784}, {200, 100, 300}, {200, 10, 100}};
 

@@ -52,7 +52,8 @@ private:
 class IdxFolder {
 public:
   IdxFolder(const Dataset &data, bool compressed) : compressed_(compressed) {
-    std::string pattern = std::string(std::getenv("LANEFOLD_BENCH_FOLDER")) + "/idx-XXXXXX";
+    const char *folder = std::getenv("LANEFOLD_BENCH_FOLDER");
+    std::string pattern = std::string(folder ? folder : "/nowhere") + "/idx-XXXXXX";
     if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder could be made");
     path_ = pattern;
     write("train", data.train);
