@@ -95,12 +95,18 @@ def line(cells):
     return '| %s |' % ' | '.join(cell.replace('|', '\\|') for cell in cells)
 
 
+def command_of(report):
+    """With the instruction sets, which a quick run has one of if it is not told."""
+    isas = [isa for isa in report.get('isas', []) if isinstance(isa, str)]
+    return str(report.get('command', '')) + ''.join(' --isa ' + isa for isa in (isas if len(isas) > 1 else []))
+
+
 def measured_by(report):
     environment = inner(report, 'environment')
     doubts = texts_of(report, 'doubts')
     if report.get('interrupted') is True or dictionaries(report, 'failures'):
         doubts.append('not complete')
-    return '`%s` on %s, revision %s, %s%s' % (report.get('command', ''), short_cpu(report),
+    return '`%s` on %s, revision %s, %s%s' % (command_of(report), short_cpu(report),
                                               environment.get('revision', 'unknown'), report['date'][:10],
                                               ' (' + '; '.join(doubts) + ')' if doubts else '')
 
