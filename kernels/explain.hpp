@@ -71,12 +71,13 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
     return explain_product<Tile>("dz by columns, dx, then dw and what it updates; dw", x,
                                  gemm::make_plan<Tile>(x, threads), threads, text, size);
   }
-  case LF_OP_PACK_WEIGHTS: return plain("panels of columns");
+  case LF_OP_PACK_WEIGHTS:
+  case LF_OP_UNPACK_WEIGHTS: return plain("panels of columns");
   case LF_OP_BATCH_NORM_FORWARD:
   case LF_OP_BATCH_NORM_BACKWARD: return plain("columns in blocks of 256 rows");
   case LF_OP_GATHER:
   case LF_OP_SOFTMAX_CROSS_ENTROPY:
-  case LF_OP_TOP_K_HITS: return plain("row by row");
+  case LF_OP_TOP_K_CORRECT: return plain("row by row");
   default: return plain("element by element");
   }
 }

@@ -56,6 +56,7 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       gemm::sgemm<Tile>,
       gemm::packed_weights_size<Tile>,
       gemm::pack_weights<Tile>,
+      gemm::unpack_weights<Tile>,
       dense::infer<Tile>,
       dense::forward<Tile>,
       dense::backward<Tile>,
@@ -65,11 +66,10 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       activation::forward<S>,
       activation::backward<S>,
       loss::softmax_cross_entropy<S>,
-      loss::top_k_hits<S>,
+      loss::top_k_correct<S>,
       optimizer::step<S>,
-      explain<Tile>,
-      gemm::unpack_weights<Tile>,
       batch::gather<S>,
+      explain<Tile>,
   };
   std::memcpy(table, &all, room);
   return LF_OK;
