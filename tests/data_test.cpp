@@ -13,6 +13,7 @@
 #include <set>
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

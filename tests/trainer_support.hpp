@@ -1,7 +1,7 @@
 // What the trainer's tests share: temporary folders, files of given bytes, IDX data made to measure.
 #pragma once
 
-#include "data/dataset.hpp"
+#include "trainer/data/dataset.hpp"
 #include "support.hpp"
 
 #include <doctest/doctest.h>
