@@ -2,6 +2,7 @@
 #include "support/command.hpp"
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

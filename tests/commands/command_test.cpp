@@ -1,8 +1,9 @@
 // The lanefold command as its user meets it: exit codes, what stands on which stream, the files it writes or does not.
-#include "golden.hpp"
 #include "support/command.hpp"
+#include "trainer/training/golden.hpp"
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 TEST_CASE("without a verb, or with one that is unknown, the verbs are listed") {

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

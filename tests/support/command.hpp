@@ -2,7 +2,7 @@
 // LANEFOLD_COMMAND names the program.
 #pragma once
 
-#include "checkpoint.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
 #include "images.hpp"
 
 #include <chrono>
@@ -19,6 +19,7 @@ extern char **environ;
 
 namespace lanefold::test {
 
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 using Words = std::vector<std::string>;
 

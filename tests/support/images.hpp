@@ -1,9 +1,9 @@
 // Images that tests make, the files of MNIST's format that hold them, and the folder of the real ones.
 #pragma once
 
-#include "data/dataset.hpp"
 #include "files.hpp"
 #include "matrix.hpp"
+#include "trainer/data/dataset.hpp"
 
 #include <algorithm>
 #include <cstdlib>

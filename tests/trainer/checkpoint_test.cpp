@@ -1,7 +1,7 @@
 // Checkpoints: written as safetensors that anyone can read, read back bit for bit, replaced as a whole or not at all,
 // and refused by name whatever is wrong with them.
-#include "checkpoint.hpp"
-#include "names.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "cli/words.hpp"
 #include "support/images.hpp"
 
 #include <limits>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

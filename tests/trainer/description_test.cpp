@@ -1,13 +1,14 @@
 // Descriptions of networks: defaults, what layers change, JSON and back, and what is said of mistakes; the words that
 // are near a mistyped one; and the learning rates of schedules.
-#include "description.hpp"
-#include "names.hpp"
-#include "schedule.hpp"
+#include "trainer/network/description.hpp"
+#include "cli/words.hpp"
+#include "trainer/training/schedule.hpp"
 #include "support/images.hpp"
 
 #include <cmath>
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

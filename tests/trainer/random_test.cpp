@@ -1,7 +1,7 @@
 // The trainer's random numbers: Philox against its published vectors, distributions against their moments, and initial
 // weights against the formulas of their initializers.
-#include "network.hpp"
-#include "random.hpp"
+#include "trainer/network/network.hpp"
+#include "trainer/data/random.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

@@ -1,12 +1,13 @@
 // A training that stops anywhere, goes through a file and goes on, ends in the bits of one that never stopped.
-#include "checkpoint.hpp"
-#include "golden.hpp"
-#include "names.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/training/golden.hpp"
+#include "cli/words.hpp"
 #include "support/images.hpp"
 
 #include <cmath>
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 using lanefold::Context;
 

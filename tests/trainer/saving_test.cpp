@@ -1,6 +1,6 @@
 // Whatever happens while a checkpoint is saved, its file is the old one or the new one, whole: a call of the system that
 // fails, or SIGKILL at any moment.
-#include "checkpoint.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
 #include "failing_calls.hpp"
 #include "support/images.hpp"
 
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

@@ -1,16 +1,17 @@
 // The training step against the textbook: forward, loss, backward and update once more, in double; and what evaluate
 // and train make of such steps.
-#include "inference.hpp"
-#include "names.hpp"
-#include "random.hpp"
-#include "support/images.hpp"
+#include "trainer/network/inference.hpp"
+#include "cli/words.hpp"
+#include "trainer/data/random.hpp"
 #include "support/reference.hpp"
-#include "train.hpp"
+#include "trainer/training/training.hpp"
+#include "support/images.hpp"
 
 #include <cmath>
 #include <map>
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 using lanefold::Context;
 

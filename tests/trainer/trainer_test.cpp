@@ -1,13 +1,14 @@
 // Training as a whole: it learns, in the same bits however many threads work, with each optimizer and each activation,
 // and folding batch normalization changes nothing.
-#include "inference.hpp"
-#include "names.hpp"
+#include "trainer/network/inference.hpp"
+#include "cli/words.hpp"
+#include "trainer/training/training.hpp"
 #include "support/images.hpp"
-#include "train.hpp"
 
 #include <cmath>
 
 using namespace lanefold::test;
+using namespace lanefold::cli;
 using namespace lanefold::trainer;
 using lanefold::Context;
 
