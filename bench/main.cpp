@@ -3,13 +3,13 @@
 #include "session/compare.hpp"
 #include "session/record.hpp"
 
-#include "atomic_file.hpp"
-#include "commands/charts.hpp"
-#include "commands/completion.hpp"
-#include "commands/interrupt.hpp"
-#include "commands/terminal.hpp"
+#include "cli/atomic_file.hpp"
+#include "cli/completion.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/python.hpp"
+#include "cli/terminal.hpp"
+#include "cli/words.hpp"
 #include "method/clock.hpp"
-#include "names.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -49,7 +49,7 @@ public:
   }
 
 private:
-  trainer::Terminal terminal_ = trainer::terminal(stderr);
+  cli::Terminal terminal_ = cli::terminal(stderr);
   bool shown_ = false;
 };
 
@@ -93,7 +93,7 @@ std::vector<std::string> isas_of(const std::vector<std::string> &named, Extent e
 size_t count_cases(const Options &o) {
   size_t cases = 0;
   for (const std::string &isa : o.isas)
-    for (const int threads : o.threads) cases += select_cases(list_of(isa, threads), o, isa, threads).size();
+    for (const int threads : o.threads) cases += select_cases(list_for(o, isa, threads), o, isa, threads).size();
   return cases;
 }
 
@@ -105,8 +105,7 @@ void complete_options(CommandLine &line) {
   o.peers_required = !line.peers.empty() && line.peers != std::vector<std::string>{"none"};
   for (const std::string &name : line.peers) {
     if (name == "none" && line.peers.size() == 1) break;
-    if (trainer::code_of(peer_names(), name) < 0)
-      throw UsageError("--peers: " + trainer::unknown_word(name, peer_names()));
+    if (cli::code_of(peer_names(), name) < 0) throw UsageError("--peers: " + cli::unknown_word(name, peer_names()));
     o.peers.push_back(name);
   }
   if (line.peers.empty()) o.peers = peer_names();
@@ -129,7 +128,7 @@ void complete_options(CommandLine &line) {
 int list(const CommandLine &line) {
   for (const std::string &isa : line.options.isas)
     for (const int threads : line.options.threads)
-      for (const Case &bench_case : select_cases(list_of(isa, threads), line.options, isa, threads)) {
+      for (const Case &bench_case : select_cases(list_for(line.options, isa, threads), line.options, isa, threads)) {
         std::printf("%s/isa:%s%s%s%s\n", bench_case.operation.c_str(), isa.c_str(), bench_case.sizes.empty() ? "" : "/",
                     bench_case.sizes.c_str(), suffix(threads).c_str());
         for (const Ratio &ratio : bench_case.ratios) std::printf("  %s/isa:%s\n", ratio.name.c_str(), isa.c_str());
@@ -204,15 +203,15 @@ int run(CommandLine &line) {
   const std::string html = (std::filesystem::path(line.output) / "report.html").string();
   for (const std::string &path : {json, html}) {
     try {
-      trainer::check_replaceable(path);
+      cli::check_replaceable(path);
     } catch (const std::system_error &error) {
       throw UsageError(path + ": cannot write the file: " + error.code().message());
     }
   }
-  if (line.report) trainer::draw(lanefold_report, {"check"});
+  if (line.report) cli::run_python(lanefold_report, {"check"});
   Record record(line.options, line.full ? "lanefold bench --full" : "lanefold bench --quick");
   print_warnings(record);
-  trainer::watch_interrupts();
+  cli::watch_interrupts();
   Status status;
   Clock::time_point saved = Clock::now();
   bool complete = measure_in_processes(line.options, [&](const Json &event) {
@@ -236,7 +235,7 @@ int run(CommandLine &line) {
     if (scaling.contains("failed")) record.add(scaling);
     else record.set("scaling", scaling);
     status.clear();
-    complete = !trainer::interrupted();
+    complete = !cli::interrupted();
   }
   record.set("interrupted", !complete);
   record.set("trust", trust(record));
@@ -248,10 +247,10 @@ int run(CommandLine &line) {
   std::fflush(stdout);
   if (!complete) {
     std::fprintf(stderr, "interrupted; the results so far are kept\n");
-    return trainer::interrupted_exit_code;
+    return cli::interrupted_exit_code;
   }
   if (line.report) {
-    trainer::draw(lanefold_report, {"bench", json, html});
+    cli::run_python(lanefold_report, {"bench", json, html});
     std::printf("%s: the report\n", html.c_str());
   }
   return record.failures() > 0 ? 1 : 0;
@@ -262,7 +261,7 @@ int gates(CommandLine &line) {
   complete_options(line);
   if (line.list) return list(line);
   Record record(line.options, "lanefold bench gates");
-  trainer::watch_interrupts();
+  cli::watch_interrupts();
   const bool complete = measure_in_processes(line.options, [&](const Json &event) {
     check_peers(line.options, event);
     record.add(event);
@@ -285,7 +284,7 @@ int gates(CommandLine &line) {
     std::fflush(stdout);
   });
   print_failures(record);
-  if (!complete) return trainer::interrupted_exit_code;
+  if (!complete) return cli::interrupted_exit_code;
   if (record.failures() > 0) return 1;
   if (record.gates() == 0)
     throw UsageError("no gate matches the filter '" + line.options.filter +
@@ -293,19 +292,50 @@ int gates(CommandLine &line) {
   return 0;
 }
 
-void add_options(CLI::App &app, CommandLine &line) {
-  Options &o = line.options;
-  app.add_option("--isa", o.isas,
-                 "an instruction set; repeat it for several (default: the best one; with --full and gates: all)")
+// Each microkernel alone: name, multiply-adds per second, share of the peak, and its interval.
+int kernels(CommandLine &line) {
+  line.options.extent = Extent::kernels;
+  line.threads = "1", line.peers = {"none"};
+  complete_options(line);
+  if (line.list) return list(line);
+  Record record(line.options, "lanefold bench kernels");
+  cli::watch_interrupts();
+  const bool complete = measure_in_processes(line.options, [&](const Json &event) {
+    record.add(event);
+    if (!event.contains("case")) return;
+    const Json &microkernel = event["variants"][0], &share = event["ratios"][0];
+    const double seconds = microkernel["seconds"][0], flops = microkernel["flops"];
+    std::printf("%-80s %7.2f G/s  %.3f of the peak  %.3f..%.3f\n", microkernel["name"].get<std::string>().c_str(),
+                flops / 2 / seconds * 1e-9, share["value"].get<double>(), share["low"].get<double>(),
+                share["high"].get<double>());
+    std::fflush(stdout);
+  });
+  print_failures(record);
+  if (!complete) return cli::interrupted_exit_code;
+  return record.failures() > 0 ? 1 : 0;
+}
+
+void add_isa(CLI::App &app, CommandLine &line) {
+  app.add_option("--isa", line.options.isas,
+                 "an instruction set; repeat it for several (default: the best one; with --full, gates, kernels: all)")
       ->allow_extra_args(false);
+}
+
+void add_list(CLI::App &app, CommandLine &line) {
+  app.add_flag("--list", line.list, "print the names of the benchmarks and measure nothing");
+}
+
+void add_options(CLI::App &app, CommandLine &line) {
+  add_isa(app, line);
   app.add_option("--threads", line.threads, "numbers of threads, such as 1,2 (default: one, and one per core)");
   app.add_option(
          "--peers", line.peers,
          "some of openblas, blis, onednn, eigen, pytorch, onnxruntime; or none (default: all that are installed)")
       ->delimiter(',')
       ->allow_extra_args(false);
-  app.add_option("--onnxruntime", o.onnxruntime, "path of libonnxruntime.so.1")->envname("LANEFOLD_ONNXRUNTIME");
-  app.add_flag("--list", line.list, "print the names of the benchmarks and measure nothing");
+  app.add_option("--onnxruntime", line.options.onnxruntime, "path of libonnxruntime.so.1")
+      ->envname("LANEFOLD_ONNXRUNTIME");
+  add_list(app, line);
 }
 
 using Verb = std::function<int()>;
@@ -330,6 +360,17 @@ void add_gates(CLI::App &app, CommandLine &line, Verb &verb) {
                          "check only names that match this regular expression, such as gemm/nn or isa:avx2");
   add_options(*gates_verb, line);
   gates_verb->callback([&] { verb = [&] { return gates(line); }; });
+}
+
+void add_kernels(CLI::App &app, CommandLine &line, Verb &verb) {
+  CLI::App *kernels_verb = app.add_subcommand(
+      "kernels",
+      "time each microkernel alone; prints a line for each: name, multiply-adds per second, share of the peak");
+  kernels_verb->add_option("filter", line.options.filter,
+                           "time only names that match this regular expression, such as packing or rows:6/");
+  add_isa(*kernels_verb, line);
+  add_list(*kernels_verb, line);
+  kernels_verb->callback([&] { verb = [&] { return kernels(line); }; });
 }
 
 void add_compare(CLI::App &app, Verb &verb) {
@@ -357,7 +398,7 @@ void add_report(CLI::App &app, Verb &verb) {
   report->callback([&, json] {
     verb = [json] {
       const std::string html = (std::filesystem::path(*json).parent_path() / "report.html").string();
-      trainer::draw(lanefold_report, {"bench", *json, html});
+      cli::run_python(lanefold_report, {"bench", *json, html});
       std::printf("%s: the report\n", html.c_str());
       return 0;
     };
@@ -367,11 +408,11 @@ void add_report(CLI::App &app, Verb &verb) {
 // Prints completions for the shell.  `lanefold complete` calls this.
 void complete(const CLI::App &app, const std::vector<std::string> &words) {
   const std::string last = words.empty() ? "" : words.back();
-  std::vector<std::string> offered = trainer::verb_names(app);
-  if (words.size() > 1 && trainer::code_of(offered, words[0]) >= 0) {
-    offered = trainer::completions(app, words);
+  std::vector<std::string> offered = cli::verb_names(app);
+  if (words.size() > 1 && cli::code_of(offered, words[0]) >= 0) {
+    offered = cli::completions(app, words);
   } else if (last.starts_with("-")) {
-    offered = trainer::option_names(app);
+    offered = cli::option_names(app);
   }
   for (const std::string &word : offered)
     if (word.starts_with(last)) std::printf("%s\n", word.c_str());
@@ -406,6 +447,7 @@ int main(int argc, char **argv) {
   Verb verb = [&] { return run(line); };
   add_run(app, line);
   add_gates(app, line, verb);
+  add_kernels(app, line, verb);
   add_compare(app, verb);
   add_report(app, verb);
   add_scaling(app, verb);

@@ -3,7 +3,7 @@
 #include "session.hpp"
 
 #include "../method/clock.hpp"
-#include "commands/interrupt.hpp"
+#include "cli/interrupt.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -70,7 +70,7 @@ void write_line(int file, const Json &json) {
 void read_lines(int file, const Emit &emit) {
   std::string text;
   char buffer[1 << 16];
-  while (!trainer::interrupted()) {
+  while (!cli::interrupted()) {
     const ssize_t count = read(file, buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;
@@ -111,8 +111,8 @@ void run_in_process(const std::string &what, const std::function<void(const Emit
     end_child(true);
     throw;
   }
-  const int status = end_child(trainer::interrupted());
-  if (!trainer::interrupted() && WIFSIGNALED(status))
+  const int status = end_child(cli::interrupted());
+  if (!cli::interrupted() && WIFSIGNALED(status))
     emit({{"failed", current},
           {"reason", std::string("the process was killed by signal: ") + strsignal(WTERMSIG(status))}});
 }
@@ -125,7 +125,7 @@ bool measure_in_processes(const Options &options, const Emit &emit) {
   for (const std::string &isa : options.isas)
     for (const int threads : options.threads) {
       double weight = 0;
-      for (const Case &bench_case : select_cases(list_of(isa, threads), options, isa, threads))
+      for (const Case &bench_case : select_cases(list_for(options, isa, threads), options, isa, threads))
         weight += bench_case.time_weight;
       if (weight == 0) continue;
       if (threads > 1) weight *= 2.5; // repetitions wait for idle threads
@@ -133,7 +133,7 @@ bool measure_in_processes(const Options &options, const Emit &emit) {
       weights += weight;
     }
   for (const Child &child : children) {
-    if (trainer::interrupted()) break;
+    if (cli::interrupted()) break;
     const double left = options.seconds - seconds_since(begin);
     const double seconds = left * child.weight / weights;
     run_in_process(
@@ -141,7 +141,7 @@ bool measure_in_processes(const Options &options, const Emit &emit) {
         [&](const Emit &send) { measure(options, child.isa, child.threads, seconds, send); }, emit);
     weights -= child.weight;
   }
-  return !trainer::interrupted();
+  return !cli::interrupted();
 }
 
 } // namespace lanefold::bench

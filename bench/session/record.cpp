@@ -1,7 +1,7 @@
 // results.json has the "context" and "benchmarks" of Google Benchmark, and "lanefold", which its tools ignore.
 #include "record.hpp"
 
-#include "atomic_file.hpp"
+#include "cli/atomic_file.hpp"
 
 #include <algorithm>
 #include <map>
@@ -74,7 +74,7 @@ void Record::save(const std::string &path) const {
   all["lanefold"]["cases"] = cases();
   all["lanefold"]["ratios"] = ratios();
   try {
-    trainer::replace_file(path, {all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"});
+    cli::replace_file(path, {all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"});
   } catch (const std::system_error &error) {
     throw std::runtime_error(path + ": cannot write the file: " + error.code().message());
   }

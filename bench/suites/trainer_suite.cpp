@@ -2,9 +2,9 @@
 // from $LANEFOLD_DATA or the built-in digits.  Training uses batches of 200, BN + ELU and SGD.
 #include "suites.hpp"
 
-#include "data/dataset.hpp"
-#include "inference.hpp"
-#include "train.hpp"
+#include "trainer/data/dataset.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/training/training.hpp"
 
 #include <zlib.h>
 
