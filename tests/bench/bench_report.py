@@ -13,13 +13,19 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 VOID = {'meta', 'path', 'use', 'rect', 'circle', 'br', 'wbr', 'line', 'image'}
 
 
+def files_of(folder, pattern):
+    """The names in a list of FOLDER/meson.build, as paths."""
+    with open('%s/%s/meson.build' % (ROOT, folder), encoding='utf-8') as file:
+        names = re.search(pattern, file.read(), re.S).group(1)
+    return ['%s/%s/%s' % (ROOT, folder, name) for name in re.findall("'([^']*)'", names)]
+
+
 def program():
     """The sources, concatenated as in bench/meson.build."""
-    with open(ROOT + '/bench/meson.build') as file:
-        inputs = re.search(r"custom_target\('report'.*?input: \[(.*?)\]", file.read(), re.S).group(1)
     text = ''
-    for name in re.findall("'([^']*)'", inputs):
-        with open(os.path.join(ROOT, 'bench', name), encoding='utf-8') as file:
+    for path in (files_of('cli', r"drawing = files\((.*?)\)") +
+                 files_of('bench', r"custom_target\('report'.*?input: \[drawing,(.*?)\]")):
+        with open(path, encoding='utf-8') as file:
             text += file.read() + '\n'
     return text
 
