@@ -1,7 +1,7 @@
 // Folds batch normalization into the dense layer before it: w' = w * s, b' = beta + (b - mean) * s.
 #pragma once
 
-#include <kernels/norm/forward.hpp>
+#include <kernels/norm/normalize.hpp>
 
 namespace lanefold::norm {
 
