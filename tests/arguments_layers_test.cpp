@@ -110,7 +110,7 @@ TEST_CASE("batch normalization finds bad arguments") {
     g.args.k = 2, g.args.n = 3;
     g.args.w = g.memory.operand(0), g.args.ldw = 3;
     g.args.bias = g.memory.operand(1);
-    g.args.folded_w = g.memory.operand(2), g.args.ldf = 3;
+    g.args.folded_w = g.memory.operand(2), g.args.ldfolded_w = 3;
     g.args.folded_bias = g.memory.operand(3);
     prepare_norm(g.norm, g.memory);
     g.args.batch_norm = &g.norm;
@@ -128,7 +128,7 @@ TEST_CASE("batch normalization finds bad arguments") {
              g.args.largest_x = -1;
            }},
           {"error_bound overlaps", LF_INVALID_ARGUMENT, [](auto &g) { g.args.error_bound = g.args.folded_bias + 1; }},
-          {"ldf is 2, but folded_w has 3 columns", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldf = 2; }},
+          {"ldfolded_w is 2, but folded_w has 3 columns", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldfolded_w = 2; }},
           {"batch_norm.running_mean", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.running_mean = nullptr; }},
           {"folded_bias overlaps folded_w", LF_INVALID_ARGUMENT,
            [](auto &g) { g.args.folded_bias = g.args.folded_w + 4; }},

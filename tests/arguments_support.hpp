@@ -26,7 +26,7 @@ struct Memory {
   float *operand(int i) { return floats + 16 * i; }
   float floats[16 * 16];
   int32_t labels[4] = {0, 1, 2, 0};
-  int64_t hits = -7;
+  int64_t correct = -7;
 };
 
 // A good call with m = 4, n = 3, k = 2, and its nested struct.
@@ -96,7 +96,7 @@ inline void prepare_norm(lf_batch_norm &norm, Memory &memory) {
 template <class Args> std::vector<Fault<Args>> with_norm_faults(std::vector<Fault<Args>> faults) {
   const std::vector<Fault<Args>> more = {
       {"batch_norm.struct_size", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.struct_size = 0; }},
-      {"batch_norm.flags", LF_UNSUPPORTED, [](auto &g) { g.norm.flags = 2; }},
+      {"batch_norm.flags", LF_UNSUPPORTED, [](auto &g) { g.norm.flags = LF_TRANSPOSE_B; }},
       {"batch_norm.eps is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = 0; }},
       {"batch_norm.eps is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = -1; }},
       {"batch_norm.eps", LF_INVALID_ARGUMENT, [](auto &g) { g.norm.eps = not_a_number; }},

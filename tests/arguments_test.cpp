@@ -27,20 +27,20 @@ TEST_CASE("losses find bad arguments") {
                             {"loss overlaps labels", LF_INVALID_ARGUMENT,
                              [](auto &g) { g.args.loss = reinterpret_cast<float *>(g.memory.labels + 1); }},
                         });
-  using TopK = lf_top_k_hits_args;
+  using TopK = lf_top_k_correct_args;
   const auto prepare_top_k = [](Good<TopK> &g) {
     g.args.m = 4, g.args.n = 3, g.args.k = 2;
     g.args.x = g.memory.operand(0), g.args.ldx = 3;
     g.args.labels = g.memory.labels;
-    g.args.hits = &g.memory.hits;
+    g.args.correct = &g.memory.correct;
   };
-  check_faults<TopK>(lf_top_k_hits, prepare_top_k,
+  check_faults<TopK>(lf_top_k_correct, prepare_top_k,
                      {
                          {"k is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = 0; }},
                          {"k is 4, but must be in 1..n", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = 4; }},
-                         {"hits is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.hits = nullptr; }},
-                         {"hits is not aligned to 8", LF_INVALID_ARGUMENT,
-                          [](auto &g) { g.args.hits = reinterpret_cast<int64_t *>(g.memory.labels + 1); }},
+                         {"correct is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.correct = nullptr; }},
+                         {"correct is not aligned to 8", LF_INVALID_ARGUMENT,
+                          [](auto &g) { g.args.correct = reinterpret_cast<int64_t *>(g.memory.labels + 1); }},
                          {"labels[0] is 9", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[0] = 9; }},
                      });
 }
@@ -51,7 +51,7 @@ TEST_CASE("optimizers find bad arguments") {
     g.args.n = 5;
     g.args.optimizer = LF_ADAM;
     g.args.w = g.memory.operand(0), g.args.g = g.memory.operand(1);
-    g.args.v = g.memory.operand(2), g.args.s = g.memory.operand(3);
+    g.args.m = g.memory.operand(2), g.args.v = g.memory.operand(3);
     g.args.learning_rate = 0.1f, g.args.momentum = 0.9f, g.args.beta2 = 0.999f, g.args.eps = 1e-8f;
     g.args.step = 1;
   };
@@ -71,9 +71,9 @@ TEST_CASE("optimizers find bad arguments") {
           {"step is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.step = 0; }},
           {"w is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.w = nullptr; }},
           {"g is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.g = nullptr; }},
+          {"m is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = nullptr; }},
           {"v is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.v = nullptr; }},
-          {"s is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.s = nullptr; }},
-          {"s overlaps v", LF_INVALID_ARGUMENT, [](auto &g) { g.args.s = g.args.v + 4; }},
+          {"v overlaps m", LF_INVALID_ARGUMENT, [](auto &g) { g.args.v = g.args.m + 4; }},
           {"w overlaps g", LF_INVALID_ARGUMENT, [](auto &g) { g.args.g = g.args.w; }},
       });
 }

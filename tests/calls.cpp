@@ -190,7 +190,8 @@ Call fold_batch_norm(Random &random) {
     auto a = args<lf_fold_batch_norm_args>();
     a.k = k, a.n = n, a.batch_norm = &bn, a.largest_x = largest_x;
     a.w = in[0].data(), a.ldw = in[0].stride(), a.bias = bias ? in[1].data() : nullptr;
-    a.folded_w = out[0].data(), a.ldf = out[0].stride(), a.folded_bias = out[1].data(), a.error_bound = out[2].data();
+    a.folded_w = out[0].data(), a.ldfolded_w = out[0].stride(), a.folded_bias = out[1].data(),
+    a.error_bound = out[2].data();
     context.fold_batch_norm(a);
   };
   return call;
@@ -340,19 +341,20 @@ Call softmax_cross_entropy(Random &random) {
   return call;
 }
 
-Call top_k_hits(Random &random) {
+Call top_k_correct(Random &random) {
   const int64_t m = some_size(random), n = some_size(random), k = random.between(1, n);
   const auto labels = some_labels(m, n, random);
   Call call;
-  call.text = "top_k_hits" + shape({m, n, k});
+  call.text = "top_k_correct" + shape({m, n, k});
   call.reads = {values(m, n, random)};
   call.writes = {unwritten(1, 1)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    auto a = args<lf_top_k_hits_args>();
-    int64_t hits = -1;
-    a.m = m, a.n = n, a.k = k, a.x = in[0].data(), a.ldx = in[0].stride(), a.labels = labels.data(), a.hits = &hits;
-    context.top_k_hits(a);
-    out[0](0, 0) = static_cast<float>(hits);
+    auto a = args<lf_top_k_correct_args>();
+    int64_t correct = -1;
+    a.m = m, a.n = n, a.k = k, a.x = in[0].data(), a.ldx = in[0].stride(), a.labels = labels.data(),
+    a.correct = &correct;
+    context.top_k_correct(a);
+    out[0](0, 0) = static_cast<float>(correct);
   };
   return call;
 }
@@ -370,7 +372,7 @@ Call optimizer_step(Random &random) {
     auto a = args<lf_optimizer_step_args>();
     a.optimizer = optimizer, a.n = n, a.step = step;
     a.learning_rate = rate, a.momentum = momentum, a.beta2 = beta2, a.eps = 1e-8f, a.weight_decay = decay;
-    a.w = out[0].data(), a.g = in[0].data(), a.v = out[1].data(), a.s = out[2].data();
+    a.w = out[0].data(), a.g = in[0].data(), a.m = out[1].data(), a.v = out[2].data();
     context.optimizer_step(a);
   };
   return call;
@@ -438,7 +440,7 @@ constexpr Call (*operations[])(Random &) = {sgemm,
                                             batch_norm_backward,
                                             fold_batch_norm,
                                             softmax_cross_entropy,
-                                            top_k_hits,
+                                            top_k_correct,
                                             optimizer_step,
                                             gather,
                                             network_infer};

@@ -223,7 +223,7 @@ TEST_CASE("the file is what the safetensors format says, byte for byte") {
   const auto arrays = bits_of(network);
   CHECK(parts.header.size() == arrays.size() + 1);
   for (const auto &[key, value] : parts.header["__metadata__"].items()) CHECK(value.is_string());
-  CHECK(parts.header["__metadata__"]["format"] == "lanefold-2");
+  CHECK(parts.header["__metadata__"]["format"] == "lanefold-3");
   uint64_t offset = 0;
   for (const auto &[name, bits] : arrays) {
     CAPTURE(name);
@@ -328,7 +328,7 @@ TEST_CASE("tensors that are missing, unknown, or of the other kind of network ar
     CAPTURE(name);
     parts.check_change_refused([&, key = name](Json &h) { h.erase(key); });
   }
-  for (const char *name : {"layers.2.w", "layers.0.bias", "layers.0.w.v"}) {
+  for (const char *name : {"layers.2.w", "layers.0.bias", "layers.0.w.m"}) {
     Json more = parts.header;
     more[name] = {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {parts.data.size(), parts.data.size() + 8}}};
     const std::string text = more.dump();
@@ -453,7 +453,7 @@ TEST_CASE("tensors in another order are read, as long as they lie in the order o
 
 TEST_CASE("a safetensors file of another kind is refused as such") {
   const Parts parts;
-  for (const Json &format : {Json("pt"), Json("lanefold-1"), Json("lanefold-2 "), Json("")})
+  for (const Json &format : {Json("pt"), Json("lanefold-2"), Json("lanefold-3 "), Json("")})
     parts.check_change_refused([&](Json &h) { h["__metadata__"]["format"] = format; }, "another kind");
   for (const Json &format : {Json(1), Json(nullptr)})
     parts.check_change_refused([&](Json &h) { h["__metadata__"]["format"] = format; }, "format");

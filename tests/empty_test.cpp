@@ -47,12 +47,12 @@ TEST_CASE("empty problems are fine, need no pointers, and leave sums of nothing"
   gather.divisor = 1, gather.n = 3;
   CHECK(lf_gather(context.get(), &gather) == LF_OK);
 
-  int64_t hits = -7;
-  auto top = lanefold::args<lf_top_k_hits_args>();
+  int64_t correct = -7;
+  auto top = lanefold::args<lf_top_k_correct_args>();
   top.n = top.k = 1;
-  top.hits = &hits;
-  CHECK(lf_top_k_hits(context.get(), &top) == LF_OK);
-  CHECK(hits == 0);
+  top.correct = &correct;
+  CHECK(lf_top_k_correct(context.get(), &top) == LF_OK);
+  CHECK(correct == 0);
 }
 
 TEST_CASE("training on no rows leaves the running statistics alone") {

@@ -1,5 +1,5 @@
-// Every way in which a product may be cut and its operands placed gives the documented chain, also those that the cost
-// model would not choose; and none touches scratch memory that it did not ask for.
+// Every way to cut a product and to read its operands gives the documented chain, also the ways that the cost model would
+// not choose.  None touches scratch memory that it did not ask for.
 #include "gemm_plans.hpp"
 #include "gemm_support.hpp"
 #include "guarded.hpp"
@@ -58,9 +58,9 @@ void check_plan(FencedHost &host, const Case &p, const Knobs &knobs, Random &ran
   Matrix expected = c;
   expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
   const lf_sgemm_args x = arguments(p, a, b, c);
-  INFO(p << ", turned " << knobs.turned << ", packs " << knobs.packs_a << knobs.packs_b << ", copies " << knobs.copies_b
-         << ", k_block " << knobs.k_block << ", chunk_rows " << knobs.chunk_rows << ", group_panels "
-         << knobs.group_panels);
+  INFO(p << ", transposes the problem " << knobs.transposes_problem << ", packs " << knobs.packs_a << knobs.packs_b
+         << ", on the fly " << knobs.packs_b_on_the_fly << ", kc " << knobs.kc << ", mc " << knobs.mc << ", nc_panels "
+         << knobs.nc_panels);
   REQUIRE(multiply_as(&host.host, &x, knobs) == LF_OK);
   REQUIRE(differing(c, expected) == 0);
   REQUIRE(c.gaps_untouched());

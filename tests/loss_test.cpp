@@ -1,4 +1,4 @@
-// Softmax cross-entropy and top-k hits: against the formulas in double, on any width of row.
+// Softmax cross-entropy and top-k accuracy: against the formulas in double, on any width of row.
 #include "reference.hpp"
 
 using namespace lanefold;
@@ -75,10 +75,10 @@ TEST_CASE("a hit is a row in which fewer than k scores beat the label's") {
       for (int64_t j = 0; j < n; ++j) larger += x(i, j) > score;
       expected += !std::isnan(score) && larger < k;
     }
-    int64_t hits = -1;
-    auto a = args<lf_top_k_hits_args>();
-    a.m = m, a.n = n, a.k = k, a.x = x.data(), a.ldx = x.stride(), a.labels = labels.data(), a.hits = &hits;
-    one.top_k_hits(a);
-    CHECK(hits == expected);
+    int64_t correct = -1;
+    auto a = args<lf_top_k_correct_args>();
+    a.m = m, a.n = n, a.k = k, a.x = x.data(), a.ldx = x.stride(), a.labels = labels.data(), a.correct = &correct;
+    one.top_k_correct(a);
+    CHECK(correct == expected);
   }
 }

@@ -54,7 +54,7 @@ public:
         fold.w = layer->w.data(), fold.ldw = layer->w.stride();
         fold.bias = layer->with_bias ? layer->bias.data() : nullptr;
         fold.batch_norm = layer->norm();
-        fold.folded_w = folded.w.data(), fold.ldf = folded.w.stride(), fold.folded_bias = folded.bias.data();
+        fold.folded_w = folded.w.data(), fold.ldfolded_w = folded.w.stride(), fold.folded_bias = folded.bias.data();
         context.fold_batch_norm(fold);
         folded.with_bias = true;
       }

@@ -174,7 +174,7 @@ TEST_CASE("inference normalizes by the running statistics and changes nothing; f
   auto fold = args<lf_fold_batch_norm_args>();
   fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.bias = bias.data();
   fold.batch_norm = norm.get();
-  fold.folded_w = folded.data(), fold.ldf = folded.stride(), fold.folded_bias = folded_bias.data();
+  fold.folded_w = folded.data(), fold.ldfolded_w = folded.stride(), fold.folded_bias = folded_bias.data();
   one.fold_batch_norm(fold);
   CHECK(folded.gaps_untouched());
   dense.w = folded.data(), dense.ldw = folded.stride(), dense.bias = folded_bias.data();
@@ -261,7 +261,7 @@ TEST_CASE("folding stays within the error that it reports, which is small") {
     auto fold = args<lf_fold_batch_norm_args>();
     fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.bias = bias.data();
     fold.batch_norm = norm.get();
-    fold.folded_w = folded.data(), fold.ldf = folded.stride(), fold.folded_bias = folded_bias.data();
+    fold.folded_w = folded.data(), fold.ldfolded_w = folded.stride(), fold.folded_bias = folded_bias.data();
     fold.error_bound = bound.data(), fold.largest_x = largest;
     one.fold_batch_norm(fold);
     auto dense = args<lf_dense_forward_args>();
@@ -297,7 +297,7 @@ TEST_CASE("a channel whose variance is small beside its mean is refused by name,
   norm.running_mean(0, 6) = 0.5f; // 5000 deviations
   auto fold = args<lf_fold_batch_norm_args>();
   fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.batch_norm = norm.get();
-  fold.folded_w = folded.data(), fold.ldf = folded.stride(), fold.folded_bias = folded_bias.data();
+  fold.folded_w = folded.data(), fold.ldfolded_w = folded.stride(), fold.folded_bias = folded_bias.data();
   CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_INVALID_ARGUMENT);
   CHECK(std::string(lf_last_error(one.get())).find("channel 6") != std::string::npos);
   for (int64_t j = 0; j < n; ++j) {
@@ -334,7 +334,7 @@ TEST_CASE("the error that folding reports holds below the smallest normal number
     norm.gamma(0, 0) = t.gamma, norm.beta(0, 0) = norm.running_mean(0, 0) = 0, norm.running_var(0, 0) = 1;
     auto fold = args<lf_fold_batch_norm_args>();
     fold.k = t.k, fold.n = 1, fold.w = w.data(), fold.ldw = 1, fold.batch_norm = norm.get();
-    fold.folded_w = folded.data(), fold.ldf = 1, fold.folded_bias = folded_bias.data();
+    fold.folded_w = folded.data(), fold.ldfolded_w = 1, fold.folded_bias = folded_bias.data();
     fold.error_bound = bound.data(), fold.largest_x = t.x;
     one.fold_batch_norm(fold);
     auto pack = args<lf_pack_weights_args>();

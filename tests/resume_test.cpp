@@ -134,10 +134,10 @@ TEST_CASE("what a training is comes back from its file, to the last bit") {
   CHECK(back.position.samples == 150);
   CHECK(back.data_sha256 == "of the data");
   CHECK(back.memories == state.memories);
-  CHECK(back.memories.size() == 2 * 8); // v and s of w, gamma and beta of two layers, and of w and bias of the last
-  CHECK(back.memories.contains("layers.2.bias.s"));
+  CHECK(back.memories.size() == 2 * 8); // m and v of w, gamma and beta of two layers, and of w and bias of the last
+  CHECK(back.memories.contains("layers.2.bias.v"));
   const std::string bytes = read_file(folder / "model");
-  for (const char *part : {"philox4x32-10", "numeric_version", "layers.0.w.v", "layers.1.gamma.s"})
+  for (const char *part : {"philox4x32-10", "numeric_version", "layers.0.w.m", "layers.1.gamma.v"})
     CHECK(contains(bytes, part));
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("a training that cannot be one is refused") {
   refused("\\\"index\\\":1", "\\\"index\\\":2", "index");
   refused("philox4x32-10", "philox4x32-12", "generator");
   refused("\\\"momentum\\\",", "\\\"momentun\\\",", "did you mean 'momentum'");
-  refused("layers.0.w.v", "layers.0.w.x", "layers.0.w.v");
+  refused("layers.0.w.m", "layers.0.w.x", "layers.0.w.m");
   refused("batch_size", "batch-size", "batch_size");
   // Of another version it can still be used; only not gone on with.
   std::string other = good;

@@ -13,34 +13,34 @@
 namespace lanefold::trainer {
 namespace {
 
-constexpr const char *format = "lanefold-2", *generator_name = "philox4x32-10";
+constexpr const char *format = "lanefold-3", *generator_name = "philox4x32-10";
 
 Json describe(const TrainingState &state) {
   const TrainOptions &o = state.options;
   const Position &p = state.position;
-  return {
-      {"epochs", o.epochs},
-      {"batch_size", o.batch_size},
-      {"optimizer",
-       {{"kind", optimizer_names()[static_cast<size_t>(o.optimizer.kind)]},
-        {"learning_rate", shortest(o.optimizer.learning_rate)},
-        {"momentum", shortest(o.optimizer.momentum)},
-        {"beta2", shortest(o.optimizer.beta2)},
-        {"eps", shortest(o.optimizer.eps)},
-        {"weight_decay", shortest(o.optimizer.weight_decay)}}},
-      {"schedule",
-       {{"kind", o.schedule.kind},
-        {"warm_up", o.schedule.warm_up},
-        {"step_every", o.schedule.step_every},
-        {"step_factor", shortest(o.schedule.step_factor)}}},
-      {"position", {{"epoch", p.epoch}, {"step", p.step}, {"loss", p.loss}, {"hits", p.hits}, {"samples", p.samples}}},
-      // Counter-based: the order of an epoch's samples is a function of these.
-      {"generator",
-       {{"name", generator_name},
-        {"seed", o.seed},
-        {"purpose", static_cast<int64_t>(Purpose::shuffle)},
-        {"index", p.epoch}}},
-      {"data_sha256", state.data_sha256}};
+  return {{"epochs", o.epochs},
+          {"batch_size", o.batch_size},
+          {"optimizer",
+           {{"kind", optimizer_names()[static_cast<size_t>(o.optimizer.kind)]},
+            {"learning_rate", shortest(o.optimizer.learning_rate)},
+            {"momentum", shortest(o.optimizer.momentum)},
+            {"beta2", shortest(o.optimizer.beta2)},
+            {"eps", shortest(o.optimizer.eps)},
+            {"weight_decay", shortest(o.optimizer.weight_decay)}}},
+          {"schedule",
+           {{"kind", o.schedule.kind},
+            {"warm_up", o.schedule.warm_up},
+            {"step_every", o.schedule.step_every},
+            {"step_factor", shortest(o.schedule.step_factor)}}},
+          {"position",
+           {{"epoch", p.epoch}, {"step", p.step}, {"loss", p.loss}, {"correct", p.hits}, {"samples", p.samples}}},
+          // Counter-based: the order of an epoch's samples is a function of these.
+          {"generator",
+           {{"name", generator_name},
+            {"seed", o.seed},
+            {"purpose", static_cast<int64_t>(Purpose::shuffle)},
+            {"index", p.epoch}}},
+          {"data_sha256", state.data_sha256}};
 }
 
 TrainingState read_training(const Json &json) {
@@ -69,7 +69,7 @@ TrainingState read_training(const Json &json) {
   p.epoch = position.whole("epoch", 1, most + 1);
   p.step = position.whole("step", 0, most);
   p.loss = position.real("loss");
-  p.hits = position.whole("hits", 0, most);
+  p.hits = position.whole("correct", 0, most);
   p.samples = position.whole("samples", p.hits, most);
   position.end();
   Fields generator(fields.at("generator"), "the generator");
@@ -94,7 +94,7 @@ void check_size(const SafetensorsReader &reader, const Description &d) {
 
 // "" if training can give these values: finite ones; those that sum up squares are not negative.
 std::string fault(const std::string &name, const std::vector<float> &values) {
-  const bool squares = name.ends_with("running_var") || name.ends_with(".s");
+  const bool squares = name.ends_with("running_var") || name.ends_with(".v");
   for (const float v : values)
     if (!std::isfinite(v) || (squares && v < 0))
       return name + (squares ? " holds a variance" : " holds a value") +
@@ -112,8 +112,8 @@ std::vector<float> take(SafetensorsReader &reader, const std::string &name, cons
 // Which memories an optimizer has of an array.
 std::vector<std::string> memories_of(const std::string &array, int32_t optimizer) {
   if (optimizer == LF_SGD || array.find("running_") != std::string::npos) return {};
-  if (optimizer == LF_ADAM) return {array + ".v", array + ".s"};
-  return {array + ".v"};
+  if (optimizer == LF_ADAM) return {array + ".m", array + ".v"};
+  return {array + ".m"};
 }
 
 std::filesystem::path folder_of(const std::string &path) {
@@ -155,7 +155,8 @@ void check_writable(const std::string &path) {
 Checkpoint read_checkpoint(const std::string &path) {
   SafetensorsReader reader(path);
   reader.require(reader.metadata("format") == format,
-                 std::string("is a checkpoint of another kind (format is not ") + format + ")");
+                 std::string("is a checkpoint of another kind (its format is not ") + format +
+                     ", which this version reads)");
   try {
     const std::string &version = reader.metadata("numeric_version");
     const char *what = "the description of the network";

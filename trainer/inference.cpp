@@ -58,10 +58,10 @@ const float *Inference::logits(const float *x, int64_t m) {
 
 int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k) {
   int64_t count = 0;
-  auto a = args<lf_top_k_hits_args>();
+  auto a = args<lf_top_k_correct_args>();
   a.m = m, a.n = n, a.k = k;
-  a.x = logits, a.ldx = n, a.labels = labels, a.hits = &count;
-  context.top_k_hits(a);
+  a.x = logits, a.ldx = n, a.labels = labels, a.correct = &count;
+  context.top_k_correct(a);
   return count;
 }
 

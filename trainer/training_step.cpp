@@ -19,8 +19,8 @@ TrainingStep::TrainingStep(const Context &context, Network &network, const Optim
     const std::vector<float> *arrays[] = {&layer.w, &layer.bias, &layer.gamma, &layer.beta};
     for (size_t j = 0; j < 4; ++j) {
       Memory &memory = memories_[4 * i + j];
-      if (optimizer.kind != LF_SGD) memory.v.resize(arrays[j]->size());
-      if (optimizer.kind == LF_ADAM) memory.s.resize(arrays[j]->size());
+      if (optimizer.kind != LF_SGD) memory.m.resize(arrays[j]->size());
+      if (optimizer.kind == LF_ADAM) memory.v.resize(arrays[j]->size());
     }
   }
 }
@@ -60,8 +60,8 @@ void TrainingStep::visit(const Network::Visit &visit) {
         const bool matrix = array == std::string_view("w");
         visit(name + kind, matrix ? std::vector<int64_t>{layer.k, layer.n} : std::vector<int64_t>{layer.n}, values);
       };
+      offer(".m", memory->m);
       offer(".v", memory->v);
-      offer(".s", memory->s);
       ++memory;
     }
 }
@@ -117,8 +117,8 @@ void TrainingStep::update(std::vector<float> &parameters, const std::vector<floa
   a.optimizer = optimizer_.kind, a.weight_decay = weight_decay;
   a.n = static_cast<int64_t>(parameters.size());
   a.w = parameters.data(), a.g = gradient.data();
+  a.m = memory.m.empty() ? nullptr : memory.m.data();
   a.v = memory.v.empty() ? nullptr : memory.v.data();
-  a.s = memory.s.empty() ? nullptr : memory.s.data();
   a.learning_rate = optimizer_.learning_rate, a.momentum = optimizer_.momentum;
   a.beta2 = optimizer_.beta2, a.eps = optimizer_.eps, a.step = steps_;
   context_.optimizer_step(a);

@@ -28,7 +28,7 @@ public:
   // The next steps take this rate.
   void set_learning_rate(float rate) { optimizer_.learning_rate = rate; }
 
-  // What the optimizer remembers, as Network::visit has it: "layers.0.w.v".
+  // What the optimizer remembers, as Network::visit has it: "layers.0.w.m".
   void visit(const Network::Visit &visit);
   // As if so many steps had been made; network and memories are then those after them.
   void restart_after(int64_t steps) { steps_ = steps; }
@@ -44,7 +44,7 @@ private:
     std::vector<float> dw, dbias, dgamma, dbeta; // dw: not where the weights descend with it
   };
   struct Memory {
-    std::vector<float> v, s; // of one array of parameters
+    std::vector<float> m, v; // of one array of parameters
   };
 
   // Plain descent of the weights is part of the backward call.

@@ -1,11 +1,11 @@
-// Cutting evenly: 13 rows in parts of at most 6 are 5, 4 and 4, not 6, 6 and 1, for a tile of one row is slow.
+// Even cuts: 13 rows in parts of at most 6 are 5, 4 and 4, not 6, 6 and 1, because a tile of one row is slow.
 #pragma once
 
 #include <cstdint>
 
 namespace lanefold::gemm {
 
-// total in parts of at most `most` that differ by 1 at most, the larger ones first.
+// Cuts `total` into the fewest parts of at most `most`.  Sizes differ by at most 1, and the larger parts come first.
 class EvenParts {
 public:
   EvenParts(int64_t total, int64_t most) : count_(total > 0), size_(total), larger_(0) {
@@ -17,8 +17,8 @@ public:
   int64_t count() const { return count_; }
   int64_t size(int64_t index) const { return size_ + (index < larger_); }
   int64_t begin(int64_t index) const { return index * size_ + (index < larger_ ? index : larger_); }
-  // Parts of one size from this on.
-  int64_t alike(int64_t index) const { return (index < larger_ ? larger_ : count_) - index; }
+  // The number of parts from `index` on that have the size of that part.
+  int64_t equal_from(int64_t index) const { return (index < larger_ ? larger_ : count_) - index; }
 
 private:
   int64_t count_, size_, larger_;
