@@ -34,7 +34,7 @@ template <class S> lf_status backward(const lf_host *, const lf_activation_backw
 
 namespace loss {
 template <class S> lf_status softmax_cross_entropy(const lf_host *, const lf_softmax_cross_entropy_args *);
-template <class S> lf_status top_k_hits(const lf_host *, const lf_top_k_hits_args *);
+template <class S> lf_status top_k_correct(const lf_host *, const lf_top_k_correct_args *);
 } // namespace loss
 
 namespace optimizer {
