@@ -11,8 +11,11 @@
 namespace lanefold::trainer {
 
 struct TrainOptions {
-  int64_t epochs = 20, batch_size = 200;
-  uint64_t seed = 1;
+#define TRAINING_FIELD(type, member, initial, ...) type member = initial;
+#define GENERATOR_FIELD TRAINING_FIELD
+#include "trainer/option_table.inc"
+#undef TRAINING_FIELD
+#undef GENERATOR_FIELD
   Optimizer optimizer;
   Schedule schedule;
 };
