@@ -11,7 +11,7 @@
 namespace lanefold::trainer {
 namespace {
 
-constexpr const char *format = "lanefold-2", *generator_name = "philox4x32-10";
+constexpr const char *format = "lanefold-3", *generator_name = "philox4x32-10";
 
 cli::Json describe(const TrainingState &state) {
   TrainOptions o = state.options;
@@ -23,7 +23,7 @@ cli::Json describe(const TrainingState &state) {
   training["optimizer"] = optimizer;
   training["schedule"] = schedule;
   training["position"] = {
-      {"epoch", p.epoch}, {"step", p.step}, {"loss", p.loss}, {"hits", p.hits}, {"samples", p.samples}};
+      {"epoch", p.epoch}, {"step", p.step}, {"loss", p.loss}, {"correct", p.correct}, {"samples", p.samples}};
   // The generator is counter-based: the order of an epoch's samples is a function of these.
   generator["name"] = generator_name;
   write(generator, generator_entries(o));
@@ -51,8 +51,8 @@ TrainingState read_training(const cli::Json &json) {
   p.epoch = position.whole("epoch", 1, most + 1);
   p.step = position.whole("step", 0, most);
   p.loss = position.real("loss");
-  p.hits = position.whole("hits", 0, most);
-  p.samples = position.whole("samples", p.hits, most);
+  p.correct = position.whole("correct", 0, most);
+  p.samples = position.whole("samples", p.correct, most);
   position.end();
   cli::ObjectReader generator(training.at("generator"), "the generator");
   generator.word("name", {generator_name});
@@ -76,7 +76,7 @@ void check_size(const SafetensorsReader &reader, const Description &d) {
 
 // "" if training can give these values: finite ones; those that sum up squares are not negative.
 std::string fault(const std::string &name, const std::vector<float> &values) {
-  const bool squares = name.ends_with("running_var") || name.ends_with(".s");
+  const bool squares = name.ends_with("running_var") || name.ends_with(".v");
   for (const float v : values)
     if (!std::isfinite(v) || (squares && v < 0))
       return name + (squares ? " holds a variance" : " holds a value") +
@@ -91,11 +91,11 @@ std::vector<float> take(SafetensorsReader &reader, const std::string &name, cons
   return values;
 }
 
-// Which memories an optimizer has of an array.
-std::vector<std::string> memories_of(const std::string &array, int32_t optimizer) {
+// Which optimizer state an optimizer has of an array.
+std::vector<std::string> state_of(const std::string &array, int32_t optimizer) {
   if (optimizer == LF_SGD || array.find("running_") != std::string::npos) return {};
-  if (optimizer == LF_ADAM) return {array + ".v", array + ".s"};
-  return {array + ".v"};
+  if (optimizer == LF_ADAM) return {array + ".m", array + ".v"};
+  return {array + ".m"};
 }
 
 } // namespace
@@ -111,8 +111,8 @@ void save(const std::string &path, Network &network, const TrainingState *traini
   });
   if (training)
     network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &) {
-      for (const std::string &memory : memories_of(name, training->options.optimizer.kind))
-        tensors.push_back({memory, shape, &training->memories.at(memory)});
+      for (const std::string &state : state_of(name, training->options.optimizer.kind))
+        tensors.push_back({state, shape, &training->optimizer_state.at(state)});
     });
   // What could not be read again must not take the place of what can.
   for (const Tensor &tensor : tensors)
@@ -132,7 +132,8 @@ void check_writable(const std::string &path) {
 Checkpoint read_checkpoint(const std::string &path) {
   SafetensorsReader reader(path);
   reader.require(reader.metadata("format") == format,
-                 std::string("is a checkpoint of another kind (format is not ") + format + ")");
+                 std::string("is a checkpoint of another kind (its format is not ") + format +
+                     ", which this version reads)");
   try {
     const std::string &version = reader.metadata("numeric_version");
     const char *what = "the description of the network";
@@ -151,8 +152,8 @@ Checkpoint read_checkpoint(const std::string &path) {
           values = take(reader, name, shape);
           ++tensors;
           if (!checkpoint.training) return;
-          for (const std::string &memory : memories_of(name, checkpoint.training->options.optimizer.kind)) {
-            checkpoint.training->memories[memory] = take(reader, memory, shape);
+          for (const std::string &state : state_of(name, checkpoint.training->options.optimizer.kind)) {
+            checkpoint.training->optimizer_state[state] = take(reader, state, shape);
             ++tensors;
           }
         });

@@ -73,7 +73,7 @@ Network fold(const Context &context, Network &network) {
     a.k = from.k, a.n = from.n;
     a.w = from.w.data(), a.ldw = from.n;
     a.batch_norm = &bn;
-    a.folded_w = to.w.data(), a.ldf = to.n, a.folded_bias = to.bias.data();
+    a.folded_w = to.w.data(), a.ldfolded_w = to.n, a.folded_bias = to.bias.data();
     context.fold_batch_norm(a);
   }
   return folded;

@@ -15,7 +15,7 @@ constexpr const char *mnist_sha256 = "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d1
 
 const std::vector<GoldenCase> &golden_cases() {
   // A change of a hash changes what every user's training gives: CHANGELOG.md says why, beside the list's fingerprint.
-  // tests/golden_test.cpp makes the rows.
+  // tests/trainer/golden_test.cpp makes the rows.
   static const std::vector<GoldenCase> cases = {
 #include "trainer/training/golden_hashes.inc"
   };
