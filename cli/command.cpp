@@ -1,6 +1,8 @@
 // Questions about a command, and what a shell may offer while a command line is typed.
 #include "cli/command.hpp"
 
+#include <cstdio>
+
 namespace lanefold::cli {
 
 bool Command::given(const std::string &option) const {
@@ -66,6 +68,19 @@ std::vector<std::string> completions(const Command &program, const std::vector<s
   for (const std::string &word : offered)
     if (word.starts_with(last)) fitting.push_back(word);
   return fitting;
+}
+
+Command complete_command(const Command &program) {
+  return {.name = "complete",
+          .run =
+              [&program](const Command &command) {
+                std::vector<std::string> words = command.words;
+                if (!words.empty() && words.front() == "--") words.erase(words.begin());
+                for (const std::string &word : completions(program, words)) std::printf("%s\n", word.c_str());
+                return 0;
+              },
+          .hidden = true,
+          .passes_all = true};
 }
 
 } // namespace lanefold::cli

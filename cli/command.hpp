@@ -44,4 +44,7 @@ int run_command_line(Command &program, int argc, char **argv, const std::string 
 // "" stands for a file.  The words do not hold the program's own name.
 std::vector<std::string> completions(const Command &program, const std::vector<std::string> &words);
 
+// The hidden verb `complete -- WORD...` of a program, which prints its completions.  Keeps a reference to the program.
+Command complete_command(const Command &program);
+
 } // namespace lanefold::cli

@@ -12,16 +12,14 @@
 namespace lanefold::trainer {
 namespace {
 
-// For the shell (completion.bash): `lanefold complete -- WORD...`.
-int complete(const cli::Command &program, std::vector<std::string> words) {
-  if (!words.empty() && words.front() == "--") words.erase(words.begin());
-  if (words.size() > 1 && words.front() == "bench") {
-    words.front() = "--";
-    words.insert(words.begin(), "complete");
+// `lanefold bench` completes its own words.
+int complete(const cli::Command &program, const cli::Command &command) {
+  std::vector<std::string> words = command.words;
+  if (words.size() > 2 && words[0] == "--" && words[1] == "bench") {
+    words[1] = "--", words[0] = "complete";
     become_bench(words);
   }
-  for (const std::string &word : cli::completions(program, words)) std::printf("%s\n", word.c_str());
-  return 0;
+  return cli::complete_command(program).run(command);
 }
 
 // For docs/lanefold.1: `lanefold manual TEMPLATE` prints the manual page.
@@ -58,7 +56,7 @@ int main(int argc, char **argv) {
   std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is then an error like any other
   cli::Command program = trainer::lanefold_program();
   program.verbs.push_back({.name = "complete",
-                           .run = [&program](const cli::Command &c) { return trainer::complete(program, c.words); },
+                           .run = [&program](const cli::Command &c) { return trainer::complete(program, c); },
                            .hidden = true,
                            .passes_all = true});
   program.verbs.push_back({.name = "manual",
