@@ -4,19 +4,19 @@
 #include "session/record.hpp"
 
 #include "cli/atomic_file.hpp"
-#include "cli/completion.hpp"
+#include "cli/command.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/python.hpp"
-#include "cli/terminal.hpp"
+#include "cli/status_line.hpp"
 #include "cli/words.hpp"
 #include "method/clock.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <regex>
 
@@ -25,32 +25,12 @@ extern const char lanefold_report[]; // the concatenated report/*.py
 namespace lanefold::bench {
 namespace {
 
-constexpr int error_exit_code = 2;
-
 struct CommandLine {
   Options options;
   std::string output = ".";
   std::optional<std::string> threads;
-  bool quick = false, full = false, report = true, list = false;
+  bool quick = false, full = false, no_report = false, list = false;
   std::vector<std::string> peers;
-};
-
-// A line on the terminal that shows the current case.
-class Status {
-public:
-  void show(const std::string &text) {
-    if (!terminal_.interactive) return;
-    std::fprintf(stderr, "\r%s\033[K", text.substr(0, static_cast<size_t>(std::max(terminal_.width - 1, 1))).c_str());
-    shown_ = true;
-  }
-  void clear() {
-    if (shown_) std::fprintf(stderr, "\r\033[K");
-    shown_ = false;
-  }
-
-private:
-  cli::Terminal terminal_ = cli::terminal(stderr);
-  bool shown_ = false;
 };
 
 // Parses "1,2".  The default is one thread and one per core, but at most two for gates.
@@ -208,11 +188,11 @@ int run(CommandLine &line) {
       throw UsageError(path + ": cannot write the file: " + error.code().message());
     }
   }
-  if (line.report) cli::run_python(lanefold_report, {"check"});
+  if (!line.no_report) cli::run_python(lanefold_report, {"check"});
   Record record(line.options, line.full ? "lanefold bench --full" : "lanefold bench --quick");
   print_warnings(record);
   cli::watch_interrupts();
-  Status status;
+  cli::StatusLine status;
   Clock::time_point saved = Clock::now();
   bool complete = measure_in_processes(line.options, [&](const Json &event) {
     check_peers(line.options, event);
@@ -249,7 +229,7 @@ int run(CommandLine &line) {
     std::fprintf(stderr, "interrupted; the results so far are kept\n");
     return cli::interrupted_exit_code;
   }
-  if (line.report) {
+  if (!line.no_report) {
     cli::run_python(lanefold_report, {"bench", json, html});
     std::printf("%s: the report\n", html.c_str());
   }
@@ -292,7 +272,7 @@ int gates(CommandLine &line) {
   return 0;
 }
 
-// Each microkernel alone: name, multiply-adds per second, share of the peak, and its interval.
+// Prints a line for each microkernel: name, multiply-adds per second, share of the peak and its interval.
 int kernels(CommandLine &line) {
   line.options.extent = Extent::kernels;
   line.threads = "1", line.peers = {"none"};
@@ -315,159 +295,160 @@ int kernels(CommandLine &line) {
   return record.failures() > 0 ? 1 : 0;
 }
 
-void add_isa(CLI::App &app, CommandLine &line) {
-  app.add_option("--isa", line.options.isas,
-                 "an instruction set; repeat it for several (default: the best one; with --full, gates, kernels: all)")
-      ->allow_extra_args(false);
+cli::Option isa_option(CommandLine &line) {
+  return {.names = "--isa",
+          .value = "NAME",
+          .target = &line.options.isas,
+          .help = "Measure this instruction set. Repeat the option for several.",
+          .fallback = "the best one; with --full, gates and kernels, all",
+          .repeated = cli::Option::all};
 }
 
-void add_list(CLI::App &app, CommandLine &line) {
-  app.add_flag("--list", line.list, "print the names of the benchmarks and measure nothing");
+cli::Option list_option(CommandLine &line) {
+  return {.names = "--list", .target = &line.list, .help = "Print the names of the benchmarks and measure nothing."};
 }
 
-void add_options(CLI::App &app, CommandLine &line) {
-  add_isa(app, line);
-  app.add_option("--threads", line.threads, "numbers of threads, such as 1,2 (default: one, and one per core)");
-  app.add_option(
-         "--peers", line.peers,
-         "some of openblas, blis, onednn, eigen, pytorch, onnxruntime; or none (default: all that are installed)")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--onnxruntime", line.options.onnxruntime, "path of libonnxruntime.so.1")
-      ->envname("LANEFOLD_ONNXRUNTIME");
-  add_list(app, line);
+// The options that `gates` shares with a run.
+std::vector<cli::Option> shared_options(CommandLine &line) {
+  Options &o = line.options;
+  return {isa_option(line),
+          {.names = "--threads",
+           .value = "K[,K]...",
+           .target = &line.threads,
+           .help = "Numbers of threads, such as 1,2.",
+           .fallback = "one, and one for each core"},
+          {.names = "--peers",
+           .value = "NAME[,NAME]...",
+           .target = &line.peers,
+           .help = "Some of openblas, blis, onednn, eigen, pytorch and onnxruntime, or none.",
+           .fallback = "all that are installed",
+           .repeated = cli::Option::commas},
+          {.names = "--onnxruntime",
+           .value = "FILE",
+           .target = &o.onnxruntime,
+           .help = "The path of libonnxruntime.so.1.",
+           .fallback = "$LANEFOLD_ONNXRUNTIME, else where the system has it",
+           .environment = "LANEFOLD_ONNXRUNTIME"},
+          list_option(line)};
 }
 
-using Verb = std::function<int()>;
-
-void add_run(CLI::App &app, CommandLine &line) {
-  auto *extent = app.add_option_group("extent");
-  extent->add_flag("--quick", line.quick, "measure the most important benchmarks in two minutes (the default)");
-  extent->add_flag("--full", line.full, "measure everything on all instruction sets, in an hour");
-  extent->require_option(0, 1);
-  app.add_option("--filter", line.options.filter,
-                 "measure only names that match this regular expression, such as gemm/nn or m:200");
-  app.add_option("-o,--output", line.output, "folder for results.json and report.html; created if it does not exist")
-      ->capture_default_str();
-  app.add_flag("!--no-report", line.report, "write results.json alone, which needs no Python");
-  add_options(app, line);
+std::vector<cli::Option> run_options(CommandLine &line) {
+  std::vector<cli::Option> options = {
+      {.names = "--quick",
+       .target = &line.quick,
+       .help = "Measure the most important benchmarks in two minutes. This is the default."},
+      {.names = "--full",
+       .target = &line.full,
+       .help = "Measure everything on all instruction sets, in an hour.",
+       .excludes = "--quick"},
+      {.names = "--filter",
+       .value = "REGEX",
+       .target = &line.options.filter,
+       .help = "Measure only names that match this regular expression, such as gemm/nn or m:200."},
+      {.names = "-o,--output",
+       .value = "FOLDER",
+       .target = &line.output,
+       .help = "The folder for results.json and report.html. It is made if it is not there."},
+      {.names = "--no-report", .target = &line.no_report, .help = "Write results.json alone, which needs no Python."}};
+  for (const cli::Option &option : shared_options(line)) options.push_back(option);
+  return options;
 }
 
-void add_gates(CLI::App &app, CommandLine &line, Verb &verb) {
-  CLI::App *gates_verb = app.add_subcommand(
-      "gates", "check the promised speed; prints a line for each gate: name value target ok|short interval");
-  gates_verb->add_option("filter", line.options.filter,
-                         "check only names that match this regular expression, such as gemm/nn or isa:avx2");
-  add_options(*gates_verb, line);
-  gates_verb->callback([&] { verb = [&] { return gates(line); }; });
+cli::Command gates_command(CommandLine &line) {
+  cli::Command command{.name = "gates",
+                       .description = "Check the promised speed, and print a line for each gate: name value target "
+                                      "ok|short interval.",
+                       .options = shared_options(line),
+                       .run = [&line](const cli::Command &) { return gates(line); }};
+  command.options.push_back({.names = "filter",
+                             .value = "REGEX",
+                             .target = &line.options.filter,
+                             .help = "Check only names that match this regular expression, such as gemm/nn."});
+  return command;
 }
 
-void add_kernels(CLI::App &app, CommandLine &line, Verb &verb) {
-  CLI::App *kernels_verb = app.add_subcommand(
-      "kernels",
-      "time each microkernel alone; prints a line for each: name, multiply-adds per second, share of the peak");
-  kernels_verb->add_option("filter", line.options.filter,
-                           "time only names that match this regular expression, such as packing or rows:6/");
-  add_isa(*kernels_verb, line);
-  add_list(*kernels_verb, line);
-  kernels_verb->callback([&] { verb = [&] { return kernels(line); }; });
+cli::Command kernels_command(CommandLine &line) {
+  return {.name = "kernels",
+          .description =
+              "Time each microkernel alone, and print a line for each: name, multiply-adds per second, share "
+              "of the peak.",
+          .options = {isa_option(line),
+                      list_option(line),
+                      {.names = "filter",
+                       .value = "REGEX",
+                       .target = &line.options.filter,
+                       .help = "Time only names that match this regular expression, such as packing or rows:6/."}},
+          .run = [&line](const cli::Command &) { return kernels(line); }};
 }
 
-void add_compare(CLI::App &app, Verb &verb) {
+cli::Command compare_command() {
   struct Files {
     std::string before, after, filter;
     double agree = 0;
   };
   const auto files = std::make_shared<Files>();
-  CLI::App *compare_verb =
-      app.add_subcommand("compare", "compare two results.json: ratios of times, and whether each difference is real");
-  compare_verb->add_option("before", files->before, "results.json, or a JSON file of Google Benchmark")->required();
-  compare_verb->add_option("after", files->after, "such a file of a later run")->required();
-  compare_verb->add_option("--filter", files->filter, "compare only names that match this regular expression");
-  compare_verb->add_option("--agree", files->agree, "percent; exit code 1 unless 95% of the ratios agree within it")
-      ->check(CLI::PositiveNumber);
-  compare_verb->callback([&, files] {
-    verb = [files] { return compare_files(files->before, files->after, files->filter, files->agree); };
-  });
+  return {.name = "compare",
+          .description = "Compare two results.json: ratios of times, and whether each difference is real.",
+          .options = {{.names = "before",
+                       .value = "FILE",
+                       .target = &files->before,
+                       .help = "A results.json, or a JSON file of Google Benchmark.",
+                       .need = cli::Option::required},
+                      {.names = "after",
+                       .value = "FILE",
+                       .target = &files->after,
+                       .help = "Such a file of a later run.",
+                       .need = cli::Option::required},
+                      {.names = "--filter",
+                       .value = "REGEX",
+                       .target = &files->filter,
+                       .help = "Compare only names that match this regular expression."},
+                      {.names = "--agree",
+                       .value = "PERCENT",
+                       .target = &files->agree,
+                       .range = cli::above(0, 1e6),
+                       .help = "Exit with code 1 unless 95% of the ratios agree within this many percent.",
+                       .fallback = "none"}},
+          .run = [files](const cli::Command &) {
+            return compare_files(files->before, files->after, files->filter, files->agree);
+          }};
 }
 
-void add_report(CLI::App &app, Verb &verb) {
+cli::Command report_command() {
   const auto json = std::make_shared<std::string>();
-  CLI::App *report = app.add_subcommand("report", "draw report.html beside an existing results.json");
-  report->add_option("results", *json, "results.json")->required()->check(CLI::ExistingFile);
-  report->callback([&, json] {
-    verb = [json] {
-      const std::string html = (std::filesystem::path(*json).parent_path() / "report.html").string();
-      cli::run_python(lanefold_report, {"bench", *json, html});
-      std::printf("%s: the report\n", html.c_str());
-      return 0;
-    };
-  });
-}
-
-// Prints completions for the shell.  `lanefold complete` calls this.
-void complete(const CLI::App &app, const std::vector<std::string> &words) {
-  const std::string last = words.empty() ? "" : words.back();
-  std::vector<std::string> offered = cli::verb_names(app);
-  if (words.size() > 1 && cli::code_of(offered, words[0]) >= 0) {
-    offered = cli::completions(app, words);
-  } else if (last.starts_with("-")) {
-    offered = cli::option_names(app);
-  }
-  for (const std::string &word : offered)
-    if (word.starts_with(last)) std::printf("%s\n", word.c_str());
-}
-
-int explain(const CLI::App &app, const CLI::ParseError &error) {
-  if (error.get_exit_code() == 0) return app.exit(error);
-  std::fprintf(stderr, "lanefold bench: %s\n", error.what());
-  if (error.get_name() != "ValidationError") std::fprintf(stderr, "\n%s", app.help().c_str());
-  return error_exit_code;
-}
-
-// Other verbs ignore the options of a run, so refuse these before a verb.
-void check_verb_first(const CLI::App &app, const CommandLine &line) {
-  if (app.get_subcommands().empty()) return;
-  const auto refuse = [](const std::string &option) {
-    throw UsageError(option + " comes before the verb, which does not have this option");
-  };
-  if (line.quick || line.full) refuse(line.full ? "--full" : "--quick");
-  for (const CLI::Option *option : app.get_options())
-    if (option->count() > 0) refuse(option->get_name());
+  return {.name = "report",
+          .description = "Draw report.html beside an existing results.json.",
+          .options = {{.names = "results",
+                       .value = "FILE",
+                       .target = json.get(),
+                       .help = "The results.json.",
+                       .need = cli::Option::required}},
+          .run = [json](const cli::Command &) {
+            if (!std::filesystem::exists(*json)) throw UsageError(*json + ": no such file");
+            const std::string html = (std::filesystem::path(*json).parent_path() / "report.html").string();
+            cli::run_python(lanefold_report, {"bench", *json, html});
+            std::printf("%s: the report\n", html.c_str());
+            return 0;
+          }};
 }
 
 } // namespace
 } // namespace lanefold::bench
 
 int main(int argc, char **argv) {
-  using namespace lanefold::bench;
-  CLI::App app("Measures Lanefold, and compares it with other libraries and the limits of this machine.",
-               "lanefold bench");
-  CommandLine line;
-  Verb verb = [&] { return run(line); };
-  add_run(app, line);
-  add_gates(app, line, verb);
-  add_kernels(app, line, verb);
-  add_compare(app, verb);
-  add_report(app, verb);
-  add_scaling(app, verb);
-  app.footer("Examples:\n"
-             "  lanefold bench -o results\n"
-             "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
-             "  lanefold bench gates gemm/nn\n"
-             "  lanefold bench compare before/results.json after/results.json");
-  if (argc > 2 && std::string(argv[1]) == "complete" && std::string(argv[2]) == "--")
-    return complete(app, {argv + 3, argv + argc}), 0;
-  try {
-    app.parse(argc, argv);
-    check_verb_first(app, line);
-    const int code = verb();
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw std::runtime_error("cannot write standard output");
-    return code;
-  } catch (const CLI::ParseError &error) {
-    return explain(app, error);
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "lanefold bench: %s\n", error.what());
-    return error_exit_code;
-  }
+  using namespace lanefold;
+  bench::CommandLine line;
+  cli::Command program{.name = "lanefold bench",
+                       .description =
+                           "Measures Lanefold, and compares it with other libraries and the limits of this machine.",
+                       .examples = "Examples:\n"
+                                   "  lanefold bench -o results\n"
+                                   "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
+                                   "  lanefold bench gates gemm/nn\n"
+                                   "  lanefold bench compare before/results.json after/results.json",
+                       .options = bench::run_options(line),
+                       .run = [&line](const cli::Command &) { return bench::run(line); }};
+  program.verbs = {bench::gates_command(line), bench::kernels_command(line), bench::compare_command(),
+                   bench::report_command(),    bench::scaling_command(),     cli::complete_command(program)};
+  return cli::run_command_line(program, argc, argv);
 }

@@ -7,7 +7,6 @@
 #include "../network.hpp"
 #include "cli/interrupt.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -325,25 +324,28 @@ void print_scaling(const Json &scaling) {
   }
 }
 
-void add_scaling(CLI::App &app, std::function<int()> &verb) {
+cli::Command scaling_command() {
   const auto isa = std::make_shared<std::optional<std::string>>();
-  CLI::App *scaling_verb = app.add_subcommand("scaling", "simulate the tasks of the library on 1 to 128 cores");
-  scaling_verb->add_option("--isa", *isa, "the instruction set (default: the best one)");
-  scaling_verb->callback([&verb, isa] {
-    verb = [isa] {
-      Options options;
-      if (*isa) check_isa(**isa);
-      options.isas = {*isa ? **isa : best_isa()};
-      cli::watch_interrupts();
-      const Json all = simulate_in_process(options);
-      if (cli::interrupted()) return cli::interrupted_exit_code;
-      if (!all.contains("operations"))
-        throw std::runtime_error(
-            "scaling: " + (all.contains("reason") ? all["reason"].get<std::string>() : "the process returned nothing"));
-      print_scaling(all);
-      return 0;
-    };
-  });
+  return {.name = "scaling",
+          .description = "Simulate the library's division of work on 1 to 128 cores.",
+          .options = {{.names = "--isa",
+                       .value = "NAME",
+                       .target = isa.get(),
+                       .help = "The instruction set.",
+                       .fallback = "the best one"}},
+          .run = [isa](const cli::Command &) {
+            Options options;
+            if (*isa) check_isa(**isa);
+            options.isas = {*isa ? **isa : best_isa()};
+            cli::watch_interrupts();
+            const Json all = simulate_in_process(options);
+            if (cli::interrupted()) return cli::interrupted_exit_code;
+            if (!all.contains("operations"))
+              throw std::runtime_error("scaling: " + (all.contains("reason") ? all["reason"].get<std::string>()
+                                                                             : "the process returned nothing"));
+            print_scaling(all);
+            return 0;
+          }};
 }
 
 } // namespace lanefold::bench

@@ -3,13 +3,9 @@
 #pragma once
 
 #include "../session/session.hpp"
+#include "cli/command.hpp"
 
-#include <functional>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace lanefold::bench {
 
@@ -42,6 +38,6 @@ Json simulate_in_process(const Options &options);
 
 void print_scaling(const Json &scaling);
 
-void add_scaling(CLI::App &app, std::function<int()> &verb);
+cli::Command scaling_command(); // the verb `scaling`
 
 } // namespace lanefold::bench

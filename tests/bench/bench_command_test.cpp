@@ -79,7 +79,7 @@ TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") 
     refused({"--peers", "pytorch", "--no-report", "--filter", "limit/fma", "-o", path}, {"pytorch", "missing"},
             {"LANEFOLD_PYTHON=" + path + "/no-python"});
   refused({"--filter", "limit/fma", "-o", path}, {"matplotlib"}, {"LANEFOLD_PYTHON=" + path + "/no-python"});
-  refused({"--quick", "--full", "-o", path}, {"extent"});
+  refused({"--quick", "--full", "-o", path}, {"--quick", "--full"});
   refused({"--unknown"}, {"--unknown", "--filter"});
   refused({"compare", path + "/a.json", path + "/b.json"}, {"a.json"});
   write_file(folder / "file", "no JSON");
