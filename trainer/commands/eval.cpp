@@ -20,7 +20,7 @@ struct Options {
 
 // Labels down, predictions across.
 void print_confusion(const std::vector<int64_t> &confusion, int64_t outputs) {
-  std::printf("\nlabel  taken for\n      ");
+  std::printf("\nlabel  predicted as\n      ");
   for (int64_t j = 0; j < outputs; ++j) std::printf("%7lld", static_cast<long long>(j));
   std::printf("\n");
   for (int64_t i = 0; i < classes; ++i) {

@@ -1,4 +1,4 @@
-// lanefold predict: what a checkpoint takes each test image for.
+// lanefold predict: the class that a checkpoint predicts for each test image.
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/commands/commands.hpp"

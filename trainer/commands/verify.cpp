@@ -1,5 +1,5 @@
-// lanefold verify: a user's proof on his own machine that every plugin, on any number of threads, trains to the same
-// bits, and to those that this release promises.
+// lanefold verify: proves on the user's machine that every plugin, on any number of threads, trains to the same bits, and
+// that they are those of the golden list.
 #include "trainer/training/golden.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
@@ -41,7 +41,7 @@ void print(const Proof &p, const std::string &golden) {
 }
 
 int run(const Options &o) {
-  if (!o.isa.empty()) make_context({1, o.isa}); // or an error, before anything is printed
+  if (!o.isa.empty()) make_context({1, o.isa}); // throws before anything is printed
   const Dataset data = load(o.data);
   constexpr int64_t steps = golden_steps[checked - 1];
   if (data.train.count() < steps * TrainOptions().batch_size)

@@ -1,4 +1,4 @@
-// Pixels are gathered by the library, labels here.
+// The library gathers and converts the pixels.  Labels are copied here.
 #include "trainer/data/batches.hpp"
 
 namespace lanefold::trainer {

@@ -1,4 +1,4 @@
-// Folded networks are one call, others one for each layer.
+// A folded network takes one call of the library.  Other networks take one for each layer.
 #include "trainer/network/inference.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Parameters: making, drawing, folding and hashing them.
+// Makes, draws, folds and hashes parameters.
 #include "trainer/network/network.hpp"
 
 #include "trainer/data/digest.hpp"

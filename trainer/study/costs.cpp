@@ -1,5 +1,5 @@
-// Times each way of running each network in turn, round after round, so that whatever disturbs the machine disturbs all
-// alike.
+// Times each way of running each network in turn, round after round, so that disturbances of the machine affect all of
+// them alike.
 #include "trainer/study/costs.hpp"
 
 #include "trainer/network/inference.hpp"
@@ -26,8 +26,8 @@ enum Way {
   ways
 };
 constexpr int most_rounds = 101, least_rounds = 3;
-constexpr double seconds_for_rounds = 8; // a slow CPU takes fewer
-constexpr int64_t single_samples = 100;  // one after the other, in a round
+constexpr double seconds_for_rounds = 8; // a slow CPU runs fewer rounds
+constexpr int64_t single_samples = 100;  // predicted one by one in a round
 
 // One network and its buffers.
 class Subject {
@@ -81,7 +81,7 @@ private:
 
   lf_batch_norm norm(size_t i) { return network_.batch_norm(i, mean_[i].data(), inv_std_[i].data()); }
 
-  // Product, normalization and activation, each a call of its own.
+  // The product, the normalization and the activation are separate calls.
   void unfused(size_t i, const float *x, uint32_t flags) {
     const Layer &layer = network_.layers[i];
     const LayerDescription &d = network_.description.layers[i];
@@ -138,7 +138,7 @@ private:
   std::optional<TrainingStep> step_;
 };
 
-// The lower quartile: whatever disturbs a machine makes it slower.
+// The lower quartile, because disturbances only make a sample slower.
 double typical(std::vector<double> times) {
   const size_t quarter = times.size() / 4;
   std::nth_element(times.begin(), times.begin() + static_cast<int64_t>(quarter), times.end());
@@ -158,12 +158,12 @@ std::vector<Costs> measure_costs(const Context &context, int64_t batch_size, con
   for (const CostCase &of : cases) subjects.push_back(std::make_unique<Subject>(context, of, x, labels, batch_size));
   std::vector<std::array<std::vector<double>, ways>> times(subjects.size());
   const auto begin = std::chrono::steady_clock::now();
-  for (int round = -1; round < most_rounds; ++round) { // the first one warms up
+  for (int round = -1; round < most_rounds; ++round) { // round -1 warms up
     const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - begin;
     if (round >= least_rounds && (gone.count() > seconds_for_rounds || (stop && stop()))) break;
     for (size_t turn = 0; turn < subjects.size(); ++turn)
       for (int way = 0; way < ways; ++way) {
-        const size_t i = (turn + static_cast<size_t>(round + 1)) % subjects.size(); // nobody always comes first
+        const size_t i = (turn + static_cast<size_t>(round + 1)) % subjects.size(); // another one begins each round
         const auto start = std::chrono::steady_clock::now();
         subjects[i]->run(way);
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;

@@ -82,7 +82,7 @@ cli::Json learning(const Setting &setting) {
   cli::Json cases = cli::Json::array();
   for (const Shape &shape : shapes)
     for (const Subject &subject : subjects()) {
-      if (subject.activation == "selu") continue; // not among the notes' five
+      if (subject.activation == "selu") continue; // none of the five that the claim orders
       for (const bool batch_norm : {false, true}) {
         setting.note(std::string(shape.name) + ", " + subject.activation + (batch_norm ? ", batch normalization" : ""));
         const Description d =

@@ -1,5 +1,5 @@
-// Each layer is one call forward and one backward; each array of parameters one call of the optimizer, but that plain
-// descent of the weights is part of the backward call.
+// Each layer takes one forward call and one backward call of the library.  Each array of parameters takes one call of the
+// optimizer, except that plain SGD updates the weights within the backward call.
 #include "trainer/training/training_step.hpp"
 
 #include "trainer/network/inference.hpp"
@@ -15,7 +15,7 @@ TrainingStep::TrainingStep(const Context &context, Network &network, const Optim
     const auto n = static_cast<size_t>(layer.n);
     for (auto *matrix : {&b.z, &b.y, &b.dy}) matrix->resize(static_cast<size_t>(batch_size) * n);
     for (auto *vector : {&b.mean, &b.inv_std, &b.dbias, &b.dgamma, &b.dbeta}) vector->resize(n);
-    if (!descends()) b.dw.resize(layer.w.size());
+    if (!updates_in_backward()) b.dw.resize(layer.w.size());
     const std::vector<float> *arrays[] = {&layer.w, &layer.bias, &layer.gamma, &layer.beta};
     for (size_t j = 0; j < 4; ++j) {
       State &state = state_[4 * i + j];
@@ -40,7 +40,7 @@ TrainingStep::Result TrainingStep::run(const float *x, const int32_t *labels, in
     Layer &layer = network_.layers[i];
     Buffers &b = buffers_[i];
     State *state = state_.data() + 4 * i;
-    if (!descends()) update(layer.w, b.dw, state[0], optimizer_.weight_decay);
+    if (!updates_in_backward()) update(layer.w, b.dw, state[0], optimizer_.weight_decay);
     if (!layer.bias.empty()) update(layer.bias, b.dbias, state[1], 0);
     if (layer.gamma.empty()) continue;
     update(layer.gamma, b.dgamma, state[2], 0);
@@ -105,7 +105,7 @@ void TrainingStep::backward(size_t i, const float *x, float *dx, int64_t m) {
   }
   a.activation = description.activation, a.alpha = description.alpha;
   a.y = b.y.data(), a.ldy = layer.n, a.dy = b.dy.data(), a.lddy = layer.n;
-  if (descends()) a.updated_w = layer.w.data(), a.learning_rate = optimizer_.learning_rate;
+  if (updates_in_backward()) a.updated_w = layer.w.data(), a.learning_rate = optimizer_.learning_rate;
   else a.dw = b.dw.data(), a.lddw = layer.n;
   a.dx = dx, a.lddx = layer.k;
   context_.dense_backward(a);
