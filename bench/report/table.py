@@ -149,7 +149,8 @@ def main(arguments):
         file.write(after)
 
 
-try:
-    main(sys.argv[1:])
-except (OSError, ValueError) as error:
-    sys.exit('table.py: %s' % error)
+if __name__ == '__main__':
+    try:
+        main(sys.argv[1:])
+    except (OSError, ValueError) as error:
+        sys.exit('table.py: %s' % error)

@@ -84,14 +84,14 @@ template <class S, int Count, class Activation, class Load, class Store>
 [[gnu::always_inline]] inline void map(const Activation &act, const Load &load, const Store &store) {
   constexpr int together = Count < S::in_lockstep ? Count : S::in_lockstep;
   static_assert(Count % together == 0);
-#pragma GCC unroll 4
+  LANEFOLD_UNROLL
   for (int first = 0; first < Count; first += together) {
     if constexpr (together == 1) {
       store(first, act.template value<S>(load(first)));
     } else {
       using Group = simd::Lockstep<S, together>;
       const auto y = act.template value<Group>(Group::V::each([&](int i) { return load(first + i); }));
-#pragma GCC unroll 4
+      LANEFOLD_UNROLL
       for (int i = 0; i < together; ++i) store(first + i, y.parts[i]);
     }
   }

@@ -32,7 +32,7 @@ template <class S, int Count>
 [[gnu::always_inline]] inline typename S::V expm1_reduced(typename S::V r, const simd::Addend (&coefficients)[Count]) {
   using V = typename S::V;
   V q = V(coefficients[0].lanes[0]);
-#pragma GCC unroll 8
+  LANEFOLD_UNROLL
   for (int i = 1; i < Count; ++i) q = S::fma(q, r, S::addend(coefficients[i]));
   return S::fma(r * r, q, r);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <kernels/simd/lines.hpp>
+#include <kernels/simd/unroll.hpp>
 
 #include <xsimd/xsimd.hpp>
 

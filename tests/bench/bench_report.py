@@ -233,8 +233,8 @@ def check_errors(drawer):
 
 # ----------------------------------------------------------------------------------------------------------- the table
 
-def write_table(*arguments, code=0):
-    done = subprocess.run([sys.executable, ROOT + '/bench/report/table.py', *arguments], capture_output=True, text=True)
+def run_script(name, *arguments, code=0):
+    done = subprocess.run([sys.executable, ROOT + '/bench/report/' + name, *arguments], capture_output=True, text=True)
     assert done.returncode == code, (done.returncode, done.stderr)
     return done.stderr
 
@@ -245,9 +245,9 @@ def check_table(folder):
         json.dump(some_results(), file)
     with open(readme, 'w') as file:
         file.write('before\n<!-- results -->\nold\n<!-- /results -->\nafter\n')
-    assert 'README.md' in write_table('--check', source, readme, code=1)
-    write_table(source, readme)
-    write_table('--check', source, readme)
+    assert 'README.md' in run_script('table.py', '--check', source, readme, code=1)
+    run_script('table.py', source, readme)
+    run_script('table.py', '--check', source, readme)
     with open(readme, encoding='utf-8') as file:
         text = file.read()
     for wanted in ('avx2, 1 / 2 threads', 'BN + ELU, \u00b5s | 3000 / 1500 |',
@@ -256,10 +256,29 @@ def check_table(folder):
                    'forward | 1.08 / \u2013 |', 'revision abc1234, 2026-01-02', 'load 3.03; incomplete'):
         assert wanted in text, (wanted, text)
     assert text.startswith('before\n<!-- results -->\n|') and text.endswith('\n<!-- /results -->\nafter\n')
-    write_table('--check', source, source, readme, code=1)
+    run_script('table.py', '--check', source, source, readme, code=1)
     with open(readme, 'w') as file:
         file.write('no markers\n')
-    write_table(source, readme, code=1)
+    run_script('table.py', source, readme, code=1)
+
+
+def check_machine_page(folder):
+    source, target = folder + '/machine.json', folder + '/machine.md'
+    with open(source, 'w') as file:
+        json.dump(some_results(), file)
+    run_script('machine_page.py', source)
+    run_script('machine_page.py', '--check', source)
+    with open(target, encoding='utf-8') as file:
+        text = file.read()
+    for wanted in ('revision abc1234', '| nn | 200\u00d7300\u00d7784 | avx2 | 1 | 1000 |', '1100 oneDNN'):
+        assert wanted in text, (wanted, text)
+    with open(target, 'a') as file:
+        file.write('by hand\n')
+    assert 'machine.md' in run_script('machine_page.py', '--check', source, code=1)
+    with open(source, 'w') as file:
+        file.write('{}')
+    assert 'machine.json' in run_script('machine_page.py', source, code=1)
+    run_script('machine_page.py', folder + '/none.json', code=1)
 
 
 python = python_with_matplotlib()
@@ -269,3 +288,4 @@ with tempfile.TemporaryDirectory() as place:
     check_poor(checked)
     check_errors(checked)
     check_table(place)
+    check_machine_page(place)
