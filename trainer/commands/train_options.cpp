@@ -125,7 +125,7 @@ Description network_of_file(const std::string &path, const Images &images, const
 
 Description network_of_options(const TrainCommand &c, const Images &images) {
   LayerDescription layer = c.layer;
-  const Activation &activation = activation_of(layer.activation);
+  const ActivationKind &activation = activation_of(layer.activation);
   if (!c.given->given("--alpha")) layer.alpha = activation.usual_alpha;
   else if (!activation.has_alpha)
     throw cli::UsageError(std::string("--alpha does not go with --activation ") + activation.name + ", which has none");

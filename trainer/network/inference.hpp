@@ -33,13 +33,6 @@ struct Evaluation {
 
 Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k = 1);
 
-// Counts the rows in which fewer than k classes rank above the label (lanefold/loss.h).
-int64_t correct_predictions(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k);
-
-// Returns the mean softmax cross-entropy.  Writes its gradient to dx unless dx is NULL.
-float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,
-                    float *dx);
-
 // The index of the largest of n logits; the lowest one if several are equal.
 int32_t largest(const float *logits, int64_t n);
 

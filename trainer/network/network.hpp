@@ -9,16 +9,9 @@
 
 namespace lanefold::trainer {
 
-struct Layer {
-  int64_t k, n;
-  std::vector<float> w;                                      // k x n
-  std::vector<float> bias;                                   // n; empty under batch normalization
-  std::vector<float> gamma, beta, running_mean, running_var; // n; empty without it
-};
-
 struct Network {
   Description description;
-  std::vector<Layer> layers;
+  std::vector<DenseLayer> layers;
 
   // gamma and running_var begin as 1, all other parameters as 0.
   explicit Network(const Description &description);
@@ -29,9 +22,6 @@ struct Network {
   // Calls `visit` for each array with its name ("layers.0.w"), shape and values, in a fixed order.
   using Visit = std::function<void(const std::string &, const std::vector<int64_t> &, std::vector<float> &)>;
   void visit(const Visit &visit);
-
-  // The batch normalization of a layer that has one.  mean and inv_std are the caller's, or NULL.
-  lf_batch_norm batch_norm(size_t layer, float *mean = nullptr, float *inv_std = nullptr);
 };
 
 // Draws the weights of each layer as its description says, and multiplies them by `gain`.

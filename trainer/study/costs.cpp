@@ -35,14 +35,11 @@ public:
   Subject(const Context &context, const CostCase &of, const std::vector<float> &x, const std::vector<int32_t> &labels,
           int64_t m)
       : context_(context), network_(description(of)), trained_(network_.description), x_(x), labels_(labels), m_(m),
-        outputs_(network_.layers.size()), z_(outputs_.size()), mean_(outputs_.size()), inv_std_(outputs_.size()) {
+        outputs_(network_.layers.size()), z_(outputs_.size()) {
     initialize(network_, 1);
     for (size_t i = 0; i < outputs_.size(); ++i) {
-      const auto n = static_cast<size_t>(network_.layers[i].n);
-      outputs_[i].resize(static_cast<size_t>(m) * n);
+      outputs_[i].resize(static_cast<size_t>(m * network_.layers[i].outputs));
       z_[i] = outputs_[i];
-      mean_[i].resize(n);
-      inv_std_[i].resize(n);
     }
     folded_.emplace(fold(context, network_));
     inference_.emplace(context, *folded_);
@@ -79,52 +76,22 @@ private:
     return plain(features, {300, 100}, classes, layer, of.batch_norm ? "on" : "off");
   }
 
-  lf_batch_norm norm(size_t i) { return network_.batch_norm(i, mean_[i].data(), inv_std_[i].data()); }
-
   // The product, the normalization and the activation are separate calls.
-  void unfused(size_t i, const float *x, uint32_t flags) {
-    const Layer &layer = network_.layers[i];
-    const LayerDescription &d = network_.description.layers[i];
-    float *y = outputs_[i].data();
-    float *z = d.batch_norm ? z_[i].data() : y;
-    auto product = args<lf_sgemm_args>();
-    product.m = m_, product.n = layer.n, product.k = layer.k, product.alpha = 1.0f;
-    product.a = x, product.lda = layer.k, product.b = layer.w.data(), product.ldb = layer.n;
-    product.c = z, product.ldc = layer.n;
-    context_.sgemm(product);
-    if (d.batch_norm) {
-      const lf_batch_norm bn = norm(i);
-      auto a = args<lf_batch_norm_forward_args>();
-      a.flags = flags;
-      a.m = m_, a.n = layer.n;
-      a.x = z, a.ldx = layer.n, a.y = y, a.ldy = layer.n;
-      a.batch_norm = &bn;
-      context_.batch_norm_forward(a);
-    }
-    if (d.activation == LF_IDENTITY) return;
-    auto a = args<lf_activation_forward_args>();
-    a.m = m_, a.n = layer.n, a.activation = d.activation, a.alpha = d.alpha;
-    a.x = y, a.ldx = layer.n, a.y = y, a.ldy = layer.n;
-    context_.activation_forward(a);
+  void unfused(size_t i, const float *input, uint32_t flags) {
+    DenseLayer &layer = network_.layers[i];
+    const ConstMatrix x(input, m_, layer.inputs);
+    const Matrix y(outputs_[i].data(), m_, layer.outputs), z(z_[i].data(), m_, layer.outputs);
+    context_.sgemm(x, layer.weights(), layer.batch_norm ? z : y);
+    if (layer.batch_norm) context_.batch_norm_forward(z, layer.batch_norm->view(), y, flags);
+    if (layer.activation.code != LF_IDENTITY) context_.activation_forward(layer.activation, y, y);
   }
 
-  void fused(size_t i, const float *x, uint32_t flags) {
-    const Layer &layer = network_.layers[i];
-    const LayerDescription &d = network_.description.layers[i];
-    lf_batch_norm bn{};
-    if (d.batch_norm) bn = norm(i);
-    auto a = args<lf_dense_forward_args>();
-    a.flags = flags;
-    a.m = m_, a.n = layer.n, a.k = layer.k;
-    a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
-    if (d.batch_norm) {
-      a.batch_norm = &bn;
-      // Training keeps z for the backward pass.
-      if (flags & LF_TRAINING) a.z = z_[i].data(), a.ldz = layer.n;
-    }
-    a.activation = d.activation, a.alpha = d.alpha;
-    a.y = outputs_[i].data(), a.ldy = layer.n;
-    context_.dense_forward(a);
+  // Training keeps z for the backward pass.
+  void fused(size_t i, const float *input, uint32_t flags) {
+    DenseLayer &layer = network_.layers[i];
+    const Matrix y(outputs_[i].data(), m_, layer.outputs), z(z_[i].data(), m_, layer.outputs);
+    const bool keeps_z = layer.batch_norm && (flags & LF_TRAINING);
+    context_.dense_forward({input, m_, layer.inputs}, layer.view(), y, keeps_z ? z : Matrix(), flags);
   }
 
   const Context &context_;
@@ -132,7 +99,7 @@ private:
   const std::vector<float> &x_;
   const std::vector<int32_t> &labels_;
   int64_t m_;
-  std::vector<std::vector<float>> outputs_, z_, mean_, inv_std_;
+  std::vector<std::vector<float>> outputs_, z_;
   std::optional<Network> folded_;
   std::optional<Inference> inference_;
   std::optional<TrainingStep> step_;

@@ -35,7 +35,6 @@ public:
 private:
   struct Buffers {
     std::vector<float> z, y, dy;                 // batch x n
-    std::vector<float> mean, inv_std;            // n
     std::vector<float> dw, dbias, dgamma, dbeta; // dw is empty if the backward call updates the weights
   };
   struct State {
@@ -44,8 +43,8 @@ private:
 
   // The backward call also updates the weights, by SGD without weight decay.
   bool updates_in_backward() const { return optimizer_.kind == LF_SGD && optimizer_.weight_decay == 0; }
-  void forward(size_t layer, const float *x, int64_t m);
-  void backward(size_t layer, const float *x, float *dx, int64_t m);
+  void forward(size_t layer, ConstMatrix x);
+  void backward(size_t layer, ConstMatrix x, Matrix dx); // without dx, it is not computed
   void update(std::vector<float> &parameters, const std::vector<float> &gradient, State &state, float weight_decay);
 
   const Context &context_;
