@@ -85,8 +85,7 @@ void complete_options(CommandLine &line) {
   o.peers_required = !line.peers.empty() && line.peers != std::vector<std::string>{"none"};
   for (const std::string &name : line.peers) {
     if (name == "none" && line.peers.size() == 1) break;
-    if (cli::code_of(peer_names(), name) < 0)
-      throw UsageError("--peers: " + cli::unknown_word(name, peer_names()));
+    if (cli::code_of(peer_names(), name) < 0) throw UsageError("--peers: " + cli::unknown_word(name, peer_names()));
     o.peers.push_back(name);
   }
   if (line.peers.empty()) o.peers = peer_names();
@@ -299,9 +298,7 @@ std::vector<cli::Option> shared_options(CommandLine &line) {
            .help = "The path of libonnxruntime.so.1.",
            .fallback = "$LANEFOLD_ONNXRUNTIME, else where the system has it",
            .environment = "LANEFOLD_ONNXRUNTIME"},
-          {.names = "--list",
-           .target = &line.list,
-           .help = "Print the names of the benchmarks and measure nothing."}};
+          {.names = "--list", .target = &line.list, .help = "Print the names of the benchmarks and measure nothing."}};
 }
 
 std::vector<cli::Option> run_options(CommandLine &line) {
@@ -396,16 +393,16 @@ cli::Command report_command() {
 int main(int argc, char **argv) {
   using namespace lanefold;
   bench::CommandLine line;
-  cli::Command program{
-      .name = "lanefold bench",
-      .description = "Measures Lanefold, and compares it with other libraries and the limits of this machine.",
-      .examples = "Examples:\n"
-                  "  lanefold bench -o results\n"
-                  "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
-                  "  lanefold bench gates gemm/nn\n"
-                  "  lanefold bench compare before/results.json after/results.json",
-      .options = bench::run_options(line),
-      .run = [&line](const cli::Command &) { return bench::run(line); }};
+  cli::Command program{.name = "lanefold bench",
+                       .description =
+                           "Measures Lanefold, and compares it with other libraries and the limits of this machine.",
+                       .examples = "Examples:\n"
+                                   "  lanefold bench -o results\n"
+                                   "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
+                                   "  lanefold bench gates gemm/nn\n"
+                                   "  lanefold bench compare before/results.json after/results.json",
+                       .options = bench::run_options(line),
+                       .run = [&line](const cli::Command &) { return bench::run(line); }};
   program.verbs = {bench::gates_command(line), bench::compare_command(), bench::report_command(),
                    bench::scaling_command(), cli::complete_command(program)};
   return cli::run_command_line(program, argc, argv);

@@ -37,7 +37,8 @@ void require_replaceable(const std::string &path) {
 class NewFile {
 public:
   explicit NewFile(const std::string &path) {
-    // Another process that removes unfinished files may lock and remove this one before it is locked here.  Then try again.
+    // Another process that removes unfinished files may lock and remove this one before it is locked here.  Then try
+    // again.
     for (struct stat state{}; state.st_nlink == 0;) {
       if (descriptor_ >= 0) close(descriptor_);
       name_ = path + unfinished + std::string(random_letters, 'X');

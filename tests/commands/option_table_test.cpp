@@ -20,7 +20,9 @@ std::string other_value(const Option &option) {
   switch (option.range.kind) {
   case Range::Kind::word: candidates = *option.range.words; break;
   case Range::Kind::number: candidates = {"0.5", "0.25"}; break;
-  case Range::Kind::whole: candidates = {std::to_string(option.range.least + 2), std::to_string(option.range.most)}; break;
+  case Range::Kind::whole:
+    candidates = {std::to_string(option.range.least + 2), std::to_string(option.range.most)};
+    break;
   case Range::Kind::wholes: candidates = {"7,5", "3"}; break;
   default: candidates = {"something", "else"};
   }

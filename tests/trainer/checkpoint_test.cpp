@@ -1,8 +1,8 @@
 // Checkpoints: written as safetensors that anyone can read, read back bit for bit, replaced as a whole or not at all,
 // and refused by name whatever is wrong with them.
-#include "trainer/checkpoint/checkpoint.hpp"
 #include "cli/words.hpp"
 #include "support/images.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
 
 #include <nlohmann/json.hpp>
 

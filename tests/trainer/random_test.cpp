@@ -1,7 +1,7 @@
 // The trainer's random numbers: Philox against its published vectors, distributions against their moments, and initial
 // weights against the formulas of their initializers.
-#include "trainer/network/network.hpp"
 #include "trainer/data/random.hpp"
+#include "trainer/network/network.hpp"
 
 #include <doctest/doctest.h>
 
@@ -247,6 +247,8 @@ TEST_CASE("initial weights are the same for the same seed, others for another, a
   CHECK(sha256(first) == sha256(second));
   CHECK(sha256(first) != sha256(third));
   CHECK(first.layers[0].w != first.layers[1].w);
-  CHECK(std::all_of(first.layers[0].batch_norm->gamma.begin(), first.layers[0].batch_norm->gamma.end(), [](float g) { return g == 1; }));
-  CHECK(std::all_of(first.layers[0].batch_norm->beta.begin(), first.layers[0].batch_norm->beta.end(), [](float b) { return b == 0; }));
+  CHECK(std::all_of(first.layers[0].batch_norm->gamma.begin(), first.layers[0].batch_norm->gamma.end(),
+                    [](float g) { return g == 1; }));
+  CHECK(std::all_of(first.layers[0].batch_norm->beta.begin(), first.layers[0].batch_norm->beta.end(),
+                    [](float b) { return b == 0; }));
 }

@@ -74,8 +74,8 @@ void check_size(const SafetensorsReader &reader, const Description &d) {
   }
 }
 
-// What is wrong with the values of a tensor; "" if training can give them.  They must be finite, and averages of squares
-// must not be negative.
+// What is wrong with the values of a tensor; "" if training can give them.  They must be finite, and averages of
+// squares must not be negative.
 std::string fault(const std::string &name, const std::vector<float> &values) {
   const bool squares = name.ends_with("running_var") || name.ends_with(".v");
   for (const float v : values)

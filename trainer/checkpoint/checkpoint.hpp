@@ -15,7 +15,8 @@ struct Checkpoint {
 };
 
 // Writes a new file in the same folder and renames it, so that `path` always names a complete file, the old or the new
-// one.  Throws CheckpointError, also if a value is not finite.  The old file then stays as it was, and no other is left.
+// one.  Throws CheckpointError, also if a value is not finite.  The old file then stays as it was, and no other is
+// left.
 void save(const std::string &path, Network &network, const TrainingState *training = nullptr);
 
 // Throws CheckpointError if save would, as far as that is known without writing `path`.  Removes unfinished files that

@@ -1,7 +1,7 @@
-// The safetensors format: 8 bytes with the length of the header, a JSON header, and the tensors.  Here all tensors have the
-// type F32.  The reader trusts nothing in a file.  The header must lie inside the file, be at most 100 MB long and name no
-// key twice.  Tensors must follow each other in the order of the header, from its end to the end of the file, without
-// holes or overlap.  Shapes must give as many bytes as the offsets say, and no product may overflow.
+// The safetensors format: 8 bytes with the length of the header, a JSON header, and the tensors.  Here all tensors have
+// the type F32.  The reader trusts nothing in a file.  The header must lie inside the file, be at most 100 MB long and
+// name no key twice.  Tensors must follow each other in the order of the header, from its end to the end of the file,
+// without holes or overlap.  Shapes must give as many bytes as the offsets say, and no product may overflow.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
 // lanefold demo: trains the reference network, folds batch normalization into the weights, checks that the predictions
 // stay the same, and shows what batch normalization and ELU cost.
+#include "cli/interrupt.hpp"
 #include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/study/costs.hpp"
-#include "trainer/commands/commands.hpp"
-#include "cli/interrupt.hpp"
-#include "trainer/commands/shared_options.hpp"
 #include "trainer/training/progress.hpp"
 
 #include <algorithm>
@@ -42,8 +42,8 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
     const bool another_fits =
         spent / static_cast<double>(e.epoch) * static_cast<double>(e.epoch + 1) < seconds_for_training;
     if (!another_fits && e.epoch < o.epochs)
-      std::printf("This CPU is slow, so training stops here after %lld of %lld epochs.\n", static_cast<long long>(e.epoch),
-                  static_cast<long long>(o.epochs));
+      std::printf("This CPU is slow, so training stops here after %lld of %lld epochs.\n",
+                  static_cast<long long>(e.epoch), static_cast<long long>(o.epochs));
     return another_fits;
   };
   if (train(context, network, data, train_options, watch)) return true;

@@ -1,10 +1,10 @@
 // lanefold train: trains a network, shows its progress, and saves it along the way.
-#include "trainer/network/inference.hpp"
-#include "trainer/commands/commands.hpp"
 #include "cli/interrupt.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/train_options.hpp"
+#include "trainer/network/inference.hpp"
 #include "trainer/training/log.hpp"
 #include "trainer/training/progress.hpp"
-#include "trainer/commands/train_options.hpp"
 
 #include <chrono>
 #include <cmath>
@@ -98,9 +98,9 @@ private:
       if (c_.run.save != c_.run.resume) save(c_.run.save, checkpoint_.network, &state);
     }
     const cli::Json done = {{"event", "done"},
-                       {"test_accuracy", accuracy_},
-                       {"seconds", seconds},
-                       {"parameters_sha256", sha256(checkpoint_.network)}};
+                            {"test_accuracy", accuracy_},
+                            {"seconds", seconds},
+                            {"parameters_sha256", sha256(checkpoint_.network)}};
     log_.write(done);
     if (c_.run.json) {
       print(done);
@@ -115,7 +115,8 @@ private:
 
   int stop() {
     const Position &p = training_.position();
-    const bool kept = !c_.run.save.empty() && stepped_ && std::isfinite(p.loss); // a training without a step replaces no file
+    const bool kept =
+        !c_.run.save.empty() && stepped_ && std::isfinite(p.loss); // a training without a step replaces no file
     if (kept) {
       const TrainingState state = training_.state();
       save(c_.run.save, checkpoint_.network, &state);
@@ -129,8 +130,8 @@ private:
     else
       std::fprintf(stderr, "nothing was saved%s\n",
                    c_.run.save.empty() ? " (--save FILE)"
-                   : stepped_      ? ": training diverged"
-                                   : ": no step was made");
+                   : stepped_          ? ": training diverged"
+                                       : ": no step was made");
     return cli::interrupted_exit_code;
   }
 

@@ -170,8 +170,7 @@ Description describe_network(TrainCommand &c, const Images &images, const std::s
   const bool from_file = !c.network.file.empty();
   if (const std::string other = network_option_given(c); from_file && !other.empty())
     throw cli::UsageError(other + " does not go with --network, whose file describes the whole network");
-  const Description d =
-      from_file ? network_of_file(c.network.file, images, data_name) : network_of_options(c, images);
+  const Description d = from_file ? network_of_file(c.network.file, images, data_name) : network_of_options(c, images);
   if (d.batch_norm() && c.train.batch_size < 2)
     throw cli::UsageError("--batch-size 1 does not go with --batch-norm: one sample has no variance");
   if (d.batch_norm() && images.count() < 2)

@@ -13,7 +13,8 @@ struct Batch {
   int64_t rows = 0;
 };
 
-// Makes a batch of the images order[first], ..., order[first + rows - 1].  If order is NULL, image i stands for order[i].
+// Makes a batch of the images order[first], ..., order[first + rows - 1].  If order is NULL, image i stands for
+// order[i].
 void gather(const Context &context, const Images &images, const uint32_t *order, int64_t first, int64_t rows,
             Batch &batch);
 

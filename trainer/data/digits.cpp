@@ -1,6 +1,6 @@
-// Draws digits from strokes.  Each digit is a few polylines, which are slanted, rotated, stretched and shifted at random,
-// drawn with a pen of random width, and covered with noise.  All operations are IEEE operations on doubles, so the bytes
-// are the same on every machine.
+// Draws digits from strokes.  Each digit is a few polylines, which are slanted, rotated, stretched and shifted at
+// random, drawn with a pen of random width, and covered with noise.  All operations are IEEE operations on doubles, so
+// the bytes are the same on every machine.
 #include "trainer/data/dataset.hpp"
 #include "trainer/data/random.hpp"
 

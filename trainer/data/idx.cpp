@@ -1,5 +1,5 @@
-// Reads IDX files (magic number, sizes, bytes) and trusts nothing in them.  It checks the sizes against what the file can
-// hold before it allocates memory, and the file must hold exactly what its header announces.  Pixels that are not
+// Reads IDX files (magic number, sizes, bytes) and trusts nothing in them.  It checks the sizes against what the file
+// can hold before it allocates memory, and the file must hold exactly what its header announces.  Pixels that are not
 // compressed are mapped into memory.
 #include "trainer/data/dataset.hpp"
 

@@ -1,5 +1,5 @@
-// Predictions of a network.  Batch normalization uses its running statistics.  A network without it (a folded one) runs in
-// one call on packed weights.
+// Predictions of a network.  Batch normalization uses its running statistics.  A network without it (a folded one) runs
+// in one call on packed weights.
 #pragma once
 
 #include "trainer/data/batches.hpp"

@@ -93,8 +93,7 @@ Finding comes_back(const cli::Json &studies) {
                  after = one.at("at").elements().back().at("gradient_change").number();
     const double change = std::max(before / after, after / before);
     if (one.at("at").elements().back().at("gradients") != "stay" || !(change < 10))
-      moved.push_back(one.at("activation").text() + " (x " + power(before) + " became x " + power(after) +
-                      ")");
+      moved.push_back(one.at("activation").text() + " (x " + power(before) + " became x " + power(after) + ")");
     if (change > most) most = change;
   }
   return {moved.empty() ? does_not_hold : holds,

@@ -1,5 +1,5 @@
-// What batch normalization and activations cost: times of the reference network with and without each, unfused, fused and
-// folded.
+// What batch normalization and activations cost: times of the reference network with and without each, unfused, fused
+// and folded.
 #pragma once
 
 #include <lanefold/lanefold.hpp>

@@ -39,9 +39,12 @@ cli::Json finite(const std::vector<double> &values) {
 // The change of outputs is from the first layer to the last one, that of gradients from the last to the first.
 cli::Json describe(const Variances &v) {
   const double outputs = v.outputs.back() / v.outputs.front(), gradients = v.gradients.front() / v.gradients.back();
-  return {{"output_variance", finite(v.outputs)},  {"gradient_variance", finite(v.gradients)},
-          {"output_change", finite({outputs}).elements()[0]}, {"gradient_change", finite({gradients}).elements()[0]},
-          {"outputs", verdict(outputs)},           {"gradients", verdict(gradients)}};
+  return {{"output_variance", finite(v.outputs)},
+          {"gradient_variance", finite(v.gradients)},
+          {"output_change", finite({outputs}).elements()[0]},
+          {"gradient_change", finite({gradients}).elements()[0]},
+          {"outputs", verdict(outputs)},
+          {"gradients", verdict(gradients)}};
 }
 
 // Runs one step on random samples and labels, with learning rate 0.

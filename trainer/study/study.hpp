@@ -1,9 +1,9 @@
-// The five studies of `lanefold study`, which measure common claims about BN and ELU.  Each returns JSON.  The Python files
-// of this folder draw it, and claims.cpp judges it.
+// The five studies of `lanefold study`, which measure common claims about BN and ELU.  Each returns JSON.  The Python
+// files of this folder draw it, and claims.cpp judges it.
 #pragma once
 
-#include "trainer/data/dataset.hpp"
 #include "cli/json.hpp"
+#include "trainer/data/dataset.hpp"
 #include "trainer/training/training.hpp"
 
 #include <functional>
@@ -51,8 +51,8 @@ Description network_of(const Subject &subject, int64_t features, std::vector<int
 // The variance of all values.
 double variance(const float *values, size_t count);
 
-// Trains a new network and returns the figures of each epoch.  A training that diverges ends with an epoch whose loss is
-// not finite.
+// Trains a new network and returns the figures of each epoch.  A training that diverges ends with an epoch whose loss
+// is not finite.
 std::vector<Epoch> epochs_of(const Setting &setting, const Description &description, float learning_rate,
                              int64_t epochs, double gain = 1.0);
 

@@ -1,8 +1,8 @@
 // The list, and the trainings that it describes.
 #include "trainer/training/golden.hpp"
 
-#include "trainer/data/digest.hpp"
 #include "cli/words.hpp"
+#include "trainer/data/digest.hpp"
 
 namespace lanefold::trainer {
 namespace {

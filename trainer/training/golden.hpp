@@ -12,8 +12,8 @@
 
 namespace lanefold::trainer {
 
-// The numbers of steps after which the list has a hash, with batches of 200 at the default rate.  An epoch of 60,000 images
-// has 300 steps, so `lanefold train --epochs 1 FLAGS` prints the last hash.
+// The numbers of steps after which the list has a hash, with batches of 200 at the default rate.  An epoch of 60,000
+// images has 300 steps, so `lanefold train --epochs 1 FLAGS` prints the last hash.
 inline constexpr std::array<int64_t, 3> golden_steps = {3, 100, 300};
 
 struct GoldenCase {
@@ -40,8 +40,8 @@ std::string golden_fingerprint();
 Description description_of(const GoldenCase &golden, int64_t features);
 TrainOptions options_of(const GoldenCase &golden);
 
-// Trains for the first `count` of golden_steps, and returns the hash after each.  Throws DataError if 20 epochs have fewer
-// steps.
+// Trains for the first `count` of golden_steps, and returns the hash after each.  Throws DataError if 20 epochs have
+// fewer steps.
 std::vector<std::string> train_golden(const Context &context, const Dataset &data, const GoldenCase &golden,
                                       size_t count);
 

@@ -1,5 +1,5 @@
-// Training over epochs in shuffled batches.  It reports each step and epoch.  It can stop between two steps and go on from
-// there later, bit for bit.
+// Training over epochs in shuffled batches.  It reports each step and epoch.  It can stop between two steps and go on
+// from there later, bit for bit.
 #pragma once
 
 #include "trainer/training/schedule.hpp"
@@ -34,7 +34,7 @@ inline constexpr const char *numeric_version = "1";
 struct TrainingState {
   TrainOptions options;
   Position position;
-  std::string data_sha256;                            // of the training images; "" if it is not needed
+  std::string data_sha256;                                   // of the training images; "" if it is not needed
   std::map<std::string, std::vector<float>> optimizer_state; // as TrainingStep::visit names it
   std::string version = numeric_version;
 };

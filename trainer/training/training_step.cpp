@@ -1,5 +1,5 @@
-// Each layer takes one forward call and one backward call of the library.  Each array of parameters takes one call of the
-// optimizer, except that plain SGD updates the weights within the backward call.
+// Each layer takes one forward call and one backward call of the library.  Each array of parameters takes one call of
+// the optimizer, except that plain SGD updates the weights within the backward call.
 #include "trainer/training/training_step.hpp"
 
 #include "trainer/network/inference.hpp"
@@ -40,8 +40,7 @@ TrainingStep::Result TrainingStep::run(const float *x, const int32_t *labels, in
   Result result{};
   result.correct = context_.top_k_correct(logits, labels);
   result.loss = context_.softmax_cross_entropy(logits, labels, matrix(buffers_.back().dy, layers - 1));
-  for (size_t i = layers; i-- > 0;)
-    backward(i, input(i), i == 0 ? Matrix() : matrix(buffers_[i - 1].dy, i - 1));
+  for (size_t i = layers; i-- > 0;) backward(i, input(i), i == 0 ? Matrix() : matrix(buffers_[i - 1].dy, i - 1));
   ++steps_;
   for (size_t i = 0; i < layers; ++i) {
     DenseLayer &layer = network_.layers[i];
