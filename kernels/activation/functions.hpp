@@ -1,4 +1,4 @@
-// The activations: value from x, derivative from y.  One list, which every kernel that takes an activation runs through.
+// The activations: the value from x, and the derivative from y.  Every kernel that takes an activation uses this list.
 #pragma once
 
 #include <kernels/math/sigmoid.hpp>
@@ -15,7 +15,7 @@ struct Identity {
   template <class S> typename S::V derivative(typename S::V) const { return typename S::V(1.0f); }
 };
 
-// 0 or `low` on the left, `high` on the right, NaN where y is NaN.
+// `high` for y > 0, `low` for y <= 0, NaN where y is NaN.
 template <class S> typename S::V step(typename S::V y, float low, float high) {
   using V = typename S::V;
   return S::select(y > V(0.0f), V(high), S::select(y <= V(0.0f), V(low), y));
@@ -79,7 +79,7 @@ template <class Activation> Activation make([[maybe_unused]] float alpha) {
   else return {alpha};
 }
 
-// store(i, activation's value of load(i)) for i below Count.
+// store(i, act(load(i))) for each i below Count.
 template <class S, int Count, class Activation, class Load, class Store>
 [[gnu::always_inline]] inline void map(const Activation &act, const Load &load, const Store &store) {
   constexpr int together = Count < S::in_lockstep ? Count : S::in_lockstep;
@@ -97,7 +97,7 @@ template <class S, int Count, class Activation, class Load, class Store>
   }
 }
 
-// Calls body with the activation that the code names; the library has checked the code.
+// Calls body with the activation that the code names.  The library has checked the code.
 template <class Body> auto with(int32_t code, float alpha, const Body &body) {
   switch (code) {
   case LF_RELU: return body(Relu{});

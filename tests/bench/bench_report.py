@@ -287,11 +287,10 @@ def check_machine_page(folder):
     run_script('machine_page.py', folder + '/none.json', code=1)
 
 
-python = python_with_matplotlib()
 with tempfile.TemporaryDirectory() as place:
-    checked = Drawer(python, place)
+    check_table(place)
+    check_machine_page(place)
+    checked = Drawer(python_with_matplotlib(), place)
     check_whole(checked)
     check_poor(checked)
     check_errors(checked)
-    check_table(place)
-    check_machine_page(place)
