@@ -5,6 +5,7 @@
 #include "runtime/float_state.hpp"
 
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
@@ -52,16 +53,25 @@ int32_t available_cpus() noexcept {
   return std::max(static_cast<int32_t>(std::thread::hardware_concurrency()), 1); // more than 1024 CPUs
 }
 
+// Making an arena starts no thread; the first call that uses it does.
+struct Executor::Arena {
+  explicit Arena(int threads) : arena(threads) {}
+  tbb::task_arena arena;
+};
+
 // oneTBB has no more workers than CPUs, and prints a warning when asked for more.
 Executor::Executor(int32_t threads, const lf_executor &own)
-    : threads_(threads), own_(own), arena_(std::min(threads, available_cpus())) {}
+    : threads_(threads), own_(own),
+      arena_(own.parallel_for != nullptr ? nullptr : std::make_unique<Arena>(std::min(threads, available_cpus()))) {}
+
+Executor::~Executor() = default;
 
 void Executor::parallel_for(int64_t count, lf_task task, void *arg) noexcept {
   Job job{count, task, arg};
   const int64_t runners = std::min<int64_t>(count, threads_);
   if (runners > 1) {
     if (own_.parallel_for != nullptr) own_.parallel_for(own_.self, runners, run_job, &job);
-    else run_on_tbb(arena_, job, runners);
+    else run_on_tbb(arena_->arena, job, runners);
   }
   job.run();
 }
