@@ -8,18 +8,18 @@
 
 namespace lanefold::runtime {
 
-// Number of CPUs that this process may use, at least 1.
+// The number of CPUs that this process may use, at least 1.
 int32_t available_cpus() noexcept;
 
 class Executor {
 public:
-  // own.parallel_for NULL: oneTBB.
+  // If own.parallel_for is NULL, tasks run on oneTBB.
   Executor(int32_t threads, const lf_executor &own);
   ~Executor();
 
   int32_t threads() const { return threads_; }
 
-  // As lf_parallel_for; each task runs with the floating-point state that results are promised for. [thread-safe]
+  // Like lf_parallel_for. Each task runs with the floating-point state that the results need. [thread-safe]
   void parallel_for(int64_t count, lf_task task, void *arg) noexcept;
 
 private:

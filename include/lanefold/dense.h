@@ -15,8 +15,8 @@ extern "C" {
 
 /*
  * Weights in the layout that a plugin reads fastest.  They are a copy, so the source may change or go away afterwards.
- * They can also be the only copy: training takes them in place of w and updates them in place, and they can be unpacked at
- * any time.  Every context of the process can use them, whatever plugin it has.
+ * They can also be the only copy: training takes them in place of w and updates them in place, and they can be unpacked
+ * at any time.  Every context of the process can use them, whatever plugin it has.
  */
 typedef struct lf_packed_weights lf_packed_weights;
 
@@ -78,8 +78,8 @@ typedef struct lf_dense_forward_args {
 /*
  * Computes z = x w + bias, and y = act(bn(z)) or, without a normalization, y = act(z).
  *
- * Each element of z is one chain of fused multiply-adds over k in ascending order, which begins with the bias.  The result
- * has the bits that lf_sgemm(), lf_batch_norm_forward() and lf_activation_forward() give one after the other.
+ * Each element of z is one chain of fused multiply-adds over k in ascending order, which begins with the bias.  The
+ * result has the bits that lf_sgemm(), lf_batch_norm_forward() and lf_activation_forward() give one after the other.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe, if no other call uses the same
  * running statistics while this one updates them]
@@ -113,20 +113,20 @@ typedef struct lf_dense_backward_args {
   int64_t lddx;
   float *dgamma; /* n; NULL without a normalization */
   float *dbeta;  /* n; NULL without a normalization */
-  /* k x n, with the stride ldw: gets w - learning_rate * dw, as LF_SGD has it, after dx was computed.  It may be w itself,
-   * and mostly is.  NULL: not wanted. */
+  /* k x n, with the stride ldw: gets w - learning_rate * dw, as LF_SGD has it, after dx was computed.  It may be w
+   * itself, and mostly is.  NULL: not wanted. */
   float *updated_w;
   float learning_rate; /* finite and at least 0; only read with updated_w or LF_UPDATE_PACKED */
   uint32_t reserved;
 } lf_dense_backward_args;
 
 /*
- * Computes the gradients of a layer.  dt = dy * act'(y).  With a normalization, dgamma, dbeta and dz follow from dt and z
- * as in lf_batch_norm_backward(); without one, dz = dt.  Then
+ * Computes the gradients of a layer.  dt = dy * act'(y).  With a normalization, dgamma, dbeta and dz follow from dt and
+ * z as in lf_batch_norm_backward(); without one, dz = dt.  Then
  *   dw = x^T dz;  dx = dz w^T;  dbias = sum over the rows of dz
  *
- * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe, if no other call uses the weights
- * that this one updates]
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe, if no other call uses the
+ * weights that this one updates]
  */
 LF_API lf_status lf_dense_backward(lf_context *context, const lf_dense_backward_args *args);
 

@@ -2,8 +2,8 @@
  * The flags of all calls.
  *
  * Each flag has one bit of its own in the whole interface.  A flag that belongs to another call is therefore unknown to
- * this one, which then returns the status "unsupported" and writes nothing.  Each struct with a field `flags` says which
- * flags it takes.
+ * this one, which then returns the status "unsupported" and writes nothing.  Each struct with a field `flags` says
+ * which flags it takes.
  */
 #ifndef LANEFOLD_FLAGS_H
 #define LANEFOLD_FLAGS_H
@@ -21,8 +21,8 @@
 #define LF_TRAINING 0x4u
 
 /*
- * Update the running variance with the unbiased variance of the batch, sum / (m - 1), as PyTorch does.  The batch itself
- * is still normalized by its biased variance, sum / m.  Only a forward pass with LF_TRAINING reads this flag.
+ * Update the running variance with the unbiased variance of the batch, sum / (m - 1), as PyTorch does.  The batch
+ * itself is still normalized by its biased variance, sum / m.  Only a forward pass with LF_TRAINING reads this flag.
  */
 #define LF_UNBIASED_RUNNING_VAR 0x8u
 

@@ -24,9 +24,9 @@ typedef struct lf_sgemm_args {
 /*
  * Computes C = alpha * op(A) * op(B) + beta * C, where op(A) is m x k, op(B) is k x n, and C is m x n.
  *
- * Each element of C is one chain of fused multiply-adds over k in ascending order.  The chain begins with beta * C, rounded
- * once, and adds the products of alpha * A, rounded once, and B.  If beta is 0, the call writes C without reading it.  If
- * alpha or k is 0, it reads neither A nor B.  C overlaps neither A nor B; A and B may overlap.
+ * Each element of C is one chain of fused multiply-adds over k in ascending order.  The chain begins with beta * C,
+ * rounded once, and adds the products of alpha * A, rounded once, and B.  If beta is 0, the call writes C without
+ * reading it.  If alpha or k is 0, it reads neither A nor B.  C overlaps neither A nor B; A and B may overlap.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
  */

@@ -41,12 +41,13 @@ typedef struct lf_top_k_correct_args {
 
 /*
  * Counts the rows whose prediction is correct.  A row is correct if fewer than k classes rank above its label.  A class
- * ranks above the label if its output is larger, or if its output is equal and its index is lower.  A NaN ranks below every
- * number, and a row is never correct if the output of its label is NaN.
+ * ranks above the label if its output is larger, or if its output is equal and its index is lower.  A NaN ranks below
+ * every number, and a row is never correct if the output of its label is NaN.
  *
  * With k = 1 this is the accuracy of the prediction "the first of the largest outputs".
  *
- * Returns LF_OK, LF_UNSUPPORTED, or LF_INVALID_ARGUMENT, whose message names a label that is out of range.  [thread-safe]
+ * Returns LF_OK, LF_UNSUPPORTED, or LF_INVALID_ARGUMENT, whose message names a label that is out of range.
+ * [thread-safe]
  */
 LF_API lf_status lf_top_k_correct(lf_context *context, const lf_top_k_correct_args *args);
 

@@ -1,6 +1,6 @@
 /*
- * Inference by a whole network of dense layers in one call.  The network has its normalizations folded into the weights,
- * and its weights packed.
+ * Inference by a whole network of dense layers in one call.  The network has its normalizations folded into the
+ * weights, and its weights packed.
  */
 #ifndef LANEFOLD_NETWORK_H
 #define LANEFOLD_NETWORK_H
@@ -29,8 +29,8 @@ typedef struct lf_network_args {
   uint32_t struct_size;
   uint32_t flags; /* Must be 0. */
   int64_t count;  /* the number of layers, at least 1 */
-  /* The layers from the first to the last.  Their struct_size is the same, and is also the distance in bytes from one to
-   * the next. */
+  /* The layers from the first to the last.  Their struct_size is the same, and is also the distance in bytes from one
+   * to the next. */
   const lf_network_layer *layers;
 } lf_network_args;
 
@@ -38,8 +38,8 @@ typedef struct lf_network_args {
 typedef struct lf_network lf_network;
 
 /*
- * Folds and packs the layers for the plugin of this context, and stores the network in *network.  On an error *network is
- * NULL, and the message names the layer.
+ * Folds and packs the layers for the plugin of this context, and stores the network in *network.  On an error *network
+ * is NULL, and the message names the layer.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT (also for a column that lf_fold_batch_norm() refuses), LF_UNSUPPORTED or
  * LF_OUT_OF_MEMORY.  [thread-safe]
@@ -60,8 +60,8 @@ typedef struct lf_network_infer_args {
 } lf_network_infer_args;
 
 /*
- * Passes x through all layers and stores the output of the last one in y.  The result has the bits that lf_dense_infer()
- * gives layer by layer.  Every context of the process can use the network.
+ * Passes x through all layers and stores the output of the last one in y.  The result has the bits that
+ * lf_dense_infer() gives layer by layer.  Every context of the process can use the network.
  *
  * A few rows at a time go through all layers, so that what lies between two layers stays in cache.  Each thread needs
  * scratch memory for its rows.

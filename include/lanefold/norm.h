@@ -1,6 +1,6 @@
 /*
- * Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): alone, and folded into the weights before it.  dense.h
- * has it fused with the product.
+ * Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): alone, and folded into the weights before it.
+ * dense.h has it fused with the product.
  */
 #ifndef LANEFOLD_NORM_H
 #define LANEFOLD_NORM_H
@@ -20,9 +20,9 @@ extern "C" {
  *   backward               read   -      -             -            read     read
  *   fold                   read   read   read          read         -        -
  *
- * An array that a call does not use may be NULL.  In training, running_mean and running_var may both be NULL, and then no
- * running statistics are kept.  mean and inv_std may both be NULL if no backward pass follows.  An empty batch, m = 0,
- * changes nothing.
+ * An array that a call does not use may be NULL.  In training, running_mean and running_var may both be NULL, and then
+ * no running statistics are kept.  mean and inv_std may both be NULL if no backward pass follows.  An empty batch, m =
+ * 0, changes nothing.
  */
 typedef struct lf_batch_norm {
   uint32_t struct_size;
@@ -49,8 +49,8 @@ typedef struct lf_batch_norm_forward_args {
 } lf_batch_norm_forward_args;
 
 /*
- * Computes y = (x - mu) * (gamma * (1 / sqrt(var + eps))) + beta in each column.  With LF_TRAINING, mu is the mean of the
- * column and var = mean((x - mu)^2) is its biased variance.  Otherwise both are the running statistics.
+ * Computes y = (x - mu) * (gamma * (1 / sqrt(var + eps))) + beta in each column.  With LF_TRAINING, mu is the mean of
+ * the column and var = mean((x - mu)^2) is its biased variance.  Otherwise both are the running statistics.
  *
  * Sums run over blocks of 256 rows, which are merged in ascending order (docs/numerics.md).
  *
@@ -103,13 +103,13 @@ typedef struct lf_fold_batch_norm_args {
  * Folds a normalization into the layer before it, so that inference needs no normalization.  In each column,
  *   s = gamma * (1 / sqrt(running_var + eps));  folded_w = w * s;  folded_bias = beta + (bias - running_mean) * s
  *
- * error_bound[j] says how far column j of x folded_w + folded_bias, as inference computes it, lies at most from the exact
- * value of the layer and its normalization.  It holds for every x whose elements are at most largest_x in size, and is
- * infinite for k above 2^20.
+ * error_bound[j] says how far column j of x folded_w + folded_bias, as inference computes it, lies at most from the
+ * exact value of the layer and its normalization.  It holds for every x whose elements are at most largest_x in size,
+ * and is infinite for k above 2^20.
  *
- * The call refuses two kinds of columns, and its message names the column.  In the first, running_var is negative or NaN.
- * In the second, |bias - running_mean| >= 4096 * sqrt(running_var + eps), and gamma is not 0: the folded bias would be so
- * large that fewer than 12 bits were left for what varies.
+ * The call refuses two kinds of columns, and its message names the column.  In the first, running_var is negative or
+ * NaN. In the second, |bias - running_mean| >= 4096 * sqrt(running_var + eps), and gamma is not 0: the folded bias
+ * would be so large that fewer than 12 bits were left for what varies.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
  */

@@ -32,16 +32,16 @@ extern "C" {
 #define LF_CPU_NEON (UINT64_C(1) << 32)
 
 /*
- * What the library lends a plugin for the duration of one call.  A function with the tag [calling thread] may only be called
- * by the thread in which the plugin was called, and not by a task.
+ * What the library lends a plugin for the duration of one call.  A function with the tag [calling thread] may only be
+ * called by the thread in which the plugin was called, and not by a task.
  */
 typedef struct lf_host {
   uint32_t struct_size;
   int32_t threads;       /* the most tasks that run at once */
   uint64_t cpu_features; /* of this machine */
   void *self;            /* the first argument of each function below */
-  /* Runs tasks, as lf_parallel_for says.  Each task runs with the floating-point state that Lanefold's results need: round
-   * to nearest, denormals kept.  [calling thread] */
+  /* Runs tasks, as lf_parallel_for says.  Each task runs with the floating-point state that Lanefold's results need:
+   * round to nearest, denormals kept.  [calling thread] */
   lf_parallel_for parallel_for;
   /* Returns scratch memory, aligned to 64 bytes and not cleared, or NULL if there is none.  It is valid until release.
    * [thread-safe] */
@@ -60,8 +60,8 @@ typedef struct lf_host {
  * The library has checked the arguments.  Each struct has at least the size that the plugin's own header gives it.  No
  * matrix is empty, unless the call gives an empty one a meaning.
  *
- * An operation may be NULL, or may return LF_UNSUPPORTED before it writes anything, also for a field that it cannot serve.
- * The library then asks the next plugin.  All operations are [thread-safe].
+ * An operation may be NULL, or may return LF_UNSUPPORTED before it writes anything, also for a field that it cannot
+ * serve.  The library then asks the next plugin.  All operations are [thread-safe].
  */
 typedef struct lf_kernel_table {
   uint32_t struct_size;
@@ -72,8 +72,8 @@ typedef struct lf_kernel_table {
   lf_status (*pack_weights)(const lf_host *host, const lf_pack_weights_args *args, void *packed);
   lf_status (*unpack_weights)(const lf_host *host, const lf_unpack_weights_args *args, const void *packed);
   lf_status (*dense_infer)(const lf_host *host, const lf_dense_infer_args *args, const void *packed);
-  /* args->packed, unless it is NULL, points to what pack_weights of this plugin wrote.  For explain it only says that the
-   * weights are packed, and points to nothing. */
+  /* args->packed, unless it is NULL, points to what pack_weights of this plugin wrote.  For explain it only says that
+   * the weights are packed, and points to nothing. */
   lf_status (*dense_forward)(const lf_host *host, const lf_dense_forward_args *args);
   lf_status (*dense_backward)(const lf_host *host, const lf_dense_backward_args *args);
   lf_status (*batch_norm_forward)(const lf_host *host, const lf_batch_norm_forward_args *args);
@@ -85,8 +85,8 @@ typedef struct lf_kernel_table {
   lf_status (*top_k_correct)(const lf_host *host, const lf_top_k_correct_args *args);
   lf_status (*optimizer_step)(const lf_host *host, const lf_optimizer_step_args *args);
   lf_status (*gather)(const lf_host *host, const lf_gather_args *args);
-  /* Writes one line on the kernel, its tile, the tasks and why to text[size]; it is cut if it does not fit, and ends with 0.
-   * op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct of that operation. */
+  /* Writes one line on the kernel, its tile, the tasks and why to text[size]; it is cut if it does not fit, and ends
+   * with 0. op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct of that operation. */
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
 } lf_kernel_table;
 

@@ -53,7 +53,8 @@ def assertions_on_struct(name, size, fields, appended):
         text += assertion(same_type('((%s *)0)->%s' % (name, field), kind), '%s has the type %s' % (place, kind))
     for _, field in appended:
         # Old callers leave anything in what was padding for them.
-        text += assertion('offsetof(%s, %s) >= %d' % (name, field, size), '%s.%s lies behind the old end' % (name, field))
+        text += assertion('offsetof(%s, %s) >= %d' % (name, field, size),
+                          '%s.%s lies behind the old end' % (name, field))
     return text
 
 

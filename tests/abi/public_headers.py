@@ -50,6 +50,7 @@ class Headers:
 STRUCT = re.compile(r'typedef struct (\w+) \{(.*?)\} \1;', re.S)
 FUNCTION = re.compile(r'LF_API ([\w *]+?)(\blf_\w+)\(([^)]*)\);', re.S)
 CONSTANT = re.compile(r'^#define (LF_\w+)[ \t]+(\S.*)$', re.M)
+ALLOWED = re.compile(r'typedef struct (\w+) \1;|extern LF_API const lf_plugin_entry |#define LF_API')
 POINTER_TO_FUNCTION = re.compile(r'^(.+?)\(\*(\w+)\)\((.*)\)$', re.S)
 
 
@@ -88,14 +89,14 @@ def check_all_understood(header, plain):
     rest = CONSTANT.sub('', FUNCTION.sub('', STRUCT.sub('', plain)))
     for word in ('LF_API ', 'struct '):
         for line in rest.splitlines():
-            allowed = re.match(r'typedef struct (\w+) \1;|extern LF_API const lf_plugin_entry |#define LF_API', line.strip())
-            if word in line and not allowed:
+            if word in line and not ALLOWED.match(line.strip()):
                 sys.exit('%s: the line "%s" is not understood' % (header, line.strip()))
 
 
 def compile_text(compiler, language, standard, source, *include):
     """Compiles a source without keeping the object. Returns the compiler's messages; "" if there are none."""
-    command = compiler + ['-x', language, '-std=' + standard, '-fsyntax-only', '-Wall', '-Wextra', '-pedantic', '-Werror']
+    command = compiler + ['-x', language, '-std=' + standard, '-fsyntax-only']
+    command += ['-Wall', '-Wextra', '-pedantic', '-Werror']
     command += [argument for folder in include for argument in ('-I', str(folder))] + ['-']
     done = subprocess.run(command, input=source, text=True, capture_output=True)
     if done.returncode == 0:

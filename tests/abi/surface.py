@@ -52,8 +52,9 @@ def describe(library, output):
 
 
 def compare(baseline, library):
-    """(whether they are the same, the report). Without --harmless, abidiff passes over what only a variable reaches, which
-    is the interface of plugins. A suppression of appended fields would also suppress swapped ones (libabigail 2.2)."""
+    """(whether they are the same, the report). Without --harmless, abidiff passes over what only a variable reaches,
+    which is the interface of plugins. A suppression of appended fields would also suppress swapped ones, at least in
+    libabigail 2.2."""
     done = run('abidiff', '--no-show-locs', '--no-architecture', '--no-corpus-path', '--harmless', baseline, library)
     return done.returncode == 0, done.stdout + done.stderr
 
@@ -70,13 +71,13 @@ def check(baseline, library, folder, compiler, place):
     surface = build(headers, headers.texts, compiler, place, 'surface')
     declared, there = exported(surface), {name for name in exported(library) if not name.startswith('_')}
     if declared != there:
-        sys.exit('the library exports other functions than the headers declare: only the library has %s, only the headers '
-                 'have %s' % (sorted(there - declared), sorted(declared - there)))
+        sys.exit('the library exports other functions than the headers declare: only the library has %s, only the '
+                 'headers have %s' % (sorted(there - declared), sorted(declared - there)))
     same, report = compare(baseline, surface)
     print(report, end='')
     if not same:
-        sys.exit('abidiff finds that the ABI has changed. If all that is new was appended, and has its lines in frozen.txt, '
-                 'write the baseline anew: tests/abi/surface.py write ' + str(baseline) + ' include cc')
+        sys.exit('abidiff finds that the ABI has changed. If all that is new was appended, and has its lines in '
+                 'frozen.txt, write the baseline anew: tests/abi/surface.py write %s include cc' % baseline)
     print('%d functions and all types that they reach are as in the baseline' % len(declared))
 
 

@@ -1,11 +1,11 @@
 // The lanefold command: reads the command line, runs a verb, and turns whatever went wrong into one line and exit code
 // 2.
+#include "cli/completion.hpp"
+#include "cli/words.hpp"
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/bench.hpp"
 #include "trainer/commands/commands.hpp"
-#include "cli/completion.hpp"
 #include "trainer/commands/shared_options.hpp"
-#include "cli/words.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -39,7 +39,8 @@ int explain(const CLI::App &app, const CLI::ParseError &error) {
   // A wrong value comes with the right ones; for a word that is not known, here are those that are.
   if (error.get_name() == "ValidationError") return error_exit_code;
   for (const std::string &word : at.remaining())
-    if (word.starts_with("-")) std::fputs(suggest(word.substr(0, word.find('=')), cli::option_names(at)).c_str(), stderr);
+    if (word.starts_with("-"))
+      std::fputs(suggest(word.substr(0, word.find('=')), cli::option_names(at)).c_str(), stderr);
   std::fprintf(stderr, "\n%s", help.c_str());
   return error_exit_code;
 }
@@ -99,6 +100,9 @@ int main(int argc, char **argv) {
     return code;
   } catch (const std::bad_alloc &) {
     std::fprintf(stderr, "lanefold: out of memory\n");
+    return error_exit_code;
+  } catch (const Error &error) {
+    std::fprintf(stderr, "lanefold: %s\n", in_words_of_options(error.what()).c_str());
     return error_exit_code;
   } catch (const std::exception &error) {
     std::fprintf(stderr, "lanefold: %s\n", error.what());

@@ -1,8 +1,8 @@
 // Shared options.
 #include "trainer/commands/shared_options.hpp"
 
-#include "trainer/checkpoint/checkpoint.hpp"
 #include "cli/words.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -33,7 +33,10 @@ CLI::Validator one_of(const std::vector<std::string> &words) {
   std::string all;
   for (const std::string &word : words) all += (all.empty() ? "" : "|") + word;
   return CLI::Validator(
-      [=](std::string &given) { return cli::code_of(words, given) >= 0 ? std::string() : cli::unknown_word(given, words); }, all);
+      [=](std::string &given) {
+        return cli::code_of(words, given) >= 0 ? std::string() : cli::unknown_word(given, words);
+      },
+      all);
 }
 
 CLI::Validator whole_number_between(int64_t low, int64_t high) {
@@ -64,6 +67,13 @@ Context make_context(const ContextOptions &options) {
     if (level == LF_LOG_WARNING) std::fprintf(stderr, "lanefold: %s\n", message);
   };
   return Context(o);
+}
+
+std::string in_words_of_options(const std::string &message) {
+  const size_t end = message.find(": ");
+  if (!message.starts_with("lf_") || end == std::string::npos) return message;
+  const std::string words = message.substr(end + 2);
+  return words.starts_with("isa is ") || words.starts_with("threads is ") ? "--" + words : words;
 }
 
 void add_data_option(CLI::App &app, std::string &folder) {

@@ -26,6 +26,10 @@ struct ContextOptions {
 void add_context_options(CLI::App &app, ContextOptions &options);
 Context make_context(const ContextOptions &options);
 
+// A message of the library as the user of a command knows things: without the name of the C function, and with the
+// option's name where the argument is that of an option.
+std::string in_words_of_options(const std::string &message);
+
 void add_data_option(CLI::App &app, std::string &folder);
 
 // A finite number from low to high, both included; above_low: low itself excluded.
