@@ -28,7 +28,8 @@ private:
 
 struct Evaluation {
   double loss = 0, accuracy = 0, top_k_accuracy = 0;
-  std::vector<int64_t> confusion; // classes x outputs: images of the first that were taken for the second
+  std::vector<int64_t> confusion; // classes x outputs: images of the first that were taken for the second;
+                                  // those whose outputs are all NaN were taken for none
 };
 
 Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k = 1);
@@ -40,7 +41,8 @@ int64_t correct_predictions(const Context &context, const float *logits, int64_t
 float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,
                     float *dx);
 
-// Index of the largest of n.
+// The class that ranks highest, which is the prediction: the first of the largest outputs.  A NaN ranks below every
+// number; -1 if all outputs are NaN.  A row is correct for lf_top_k_correct with k = 1 if this is its label.
 int32_t largest(const float *logits, int64_t n);
 
 } // namespace lanefold::trainer
