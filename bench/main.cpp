@@ -3,13 +3,13 @@
 #include "session/compare.hpp"
 #include "session/record.hpp"
 
-#include "atomic_file.hpp"
-#include "commands/charts.hpp"
-#include "commands/completion.hpp"
-#include "commands/interrupt.hpp"
-#include "commands/terminal.hpp"
+#include "cli/atomic_file.hpp"
+#include "cli/python.hpp"
+#include "cli/completion.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/terminal.hpp"
 #include "method/clock.hpp"
-#include "names.hpp"
+#include "cli/words.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -48,7 +48,7 @@ public:
   }
 
 private:
-  trainer::Terminal terminal_ = trainer::terminal(stderr);
+  cli::Terminal terminal_ = cli::terminal(stderr);
   bool shown_ = false;
 };
 
@@ -103,8 +103,8 @@ void settle(CommandLine &line) {
   o.peers_asked = !line.peers.empty() && line.peers != std::vector<std::string>{"none"};
   for (const std::string &name : line.peers) {
     if (name == "none" && line.peers.size() == 1) break;
-    if (trainer::code_of(peer_names(), name) < 0)
-      throw Refused("--peers: " + trainer::unknown_word(name, peer_names()));
+    if (cli::code_of(peer_names(), name) < 0)
+      throw Refused("--peers: " + cli::unknown_word(name, peer_names()));
     o.peers.push_back(name);
   }
   if (line.peers.empty()) o.peers = peer_names();
@@ -200,15 +200,15 @@ int run(CommandLine &line) {
   const std::string html = (std::filesystem::path(line.output) / "report.html").string();
   for (const std::string &path : {json, html}) {
     try {
-      trainer::check_replaceable(path);
+      cli::check_replaceable(path);
     } catch (const std::system_error &error) {
       throw Refused(path + ": cannot be written: " + error.code().message());
     }
   }
-  if (line.report) trainer::draw(lanefold_report, {"check"});
+  if (line.report) cli::run_python(lanefold_report, {"check"});
   Record record(line.options, line.full ? "lanefold bench --full" : "lanefold bench --quick");
   print_doubts(record);
-  trainer::watch_interrupts();
+  cli::watch_interrupts();
   Status status;
   Clock::time_point saved = Clock::now();
   bool whole = measure_apart(line.options, [&](const Json &finding) {
@@ -232,7 +232,7 @@ int run(CommandLine &line) {
     if (scaling.contains("failed")) record.add(scaling);
     else record.set("scaling", scaling);
     status.clear();
-    whole = !trainer::interrupted();
+    whole = !cli::interrupted();
   }
   record.set("interrupted", !whole);
   record.set("trust", trust(record));
@@ -244,10 +244,10 @@ int run(CommandLine &line) {
   std::fflush(stdout);
   if (!whole) {
     std::fprintf(stderr, "interrupted; what was measured so far is kept\n");
-    return trainer::interrupted_exit_code;
+    return cli::interrupted_exit_code;
   }
   if (line.report) {
-    trainer::draw(lanefold_report, {"bench", json, html});
+    cli::run_python(lanefold_report, {"bench", json, html});
     std::printf("%s: the report\n", html.c_str());
   }
   return record.failures() > 0 ? 1 : 0;
@@ -258,7 +258,7 @@ int gates(CommandLine &line) {
   settle(line);
   if (line.list) return list(line);
   Record record(line.options, "lanefold bench gates");
-  trainer::watch_interrupts();
+  cli::watch_interrupts();
   const bool whole = measure_apart(line.options, [&](const Json &finding) {
     check_peers(line.options, finding);
     record.add(finding);
@@ -280,7 +280,7 @@ int gates(CommandLine &line) {
     std::fflush(stdout);
   });
   print_failures(record);
-  if (!whole) return trainer::interrupted_exit_code;
+  if (!whole) return cli::interrupted_exit_code;
   if (record.failures() > 0) return 1;
   if (record.gates() == 0)
     throw Refused("no gate matches '" + line.options.filter +
@@ -351,7 +351,7 @@ void add_report(CLI::App &app, Verb &verb) {
   report->callback([&, json] {
     verb = [json] {
       const std::string html = (std::filesystem::path(*json).parent_path() / "report.html").string();
-      trainer::draw(lanefold_report, {"bench", *json, html});
+      cli::run_python(lanefold_report, {"bench", *json, html});
       std::printf("%s: the report\n", html.c_str());
       return 0;
     };
@@ -361,11 +361,11 @@ void add_report(CLI::App &app, Verb &verb) {
 // For the shell, by way of `lanefold complete`.
 void complete(const CLI::App &app, const std::vector<std::string> &words) {
   const std::string last = words.empty() ? "" : words.back();
-  std::vector<std::string> offered = trainer::verb_names(app);
-  if (words.size() > 1 && trainer::code_of(offered, words[0]) >= 0) {
-    offered = trainer::completions(app, words);
+  std::vector<std::string> offered = cli::verb_names(app);
+  if (words.size() > 1 && cli::code_of(offered, words[0]) >= 0) {
+    offered = cli::completions(app, words);
   } else if (last.starts_with("-")) {
-    offered = trainer::option_names(app);
+    offered = cli::option_names(app);
   }
   for (const std::string &word : offered)
     if (word.starts_with(last)) std::printf("%s\n", word.c_str());

@@ -133,7 +133,7 @@ std::vector<Dense> Network::folded_layers() const {
     const Floats w = to.w, bias = to.bias;
     auto a = args<lf_fold_batch_norm_args>();
     a.n = from.n, a.k = from.k, a.w = w.data(), a.ldw = from.n, a.bias = bias.data(), a.batch_norm = &from.norm;
-    a.folded_w = to.w.data(), a.ldf = from.n, a.folded_bias = to.bias.data();
+    a.folded_w = to.w.data(), a.ldfolded_w = from.n, a.folded_bias = to.bias.data();
     context_.fold_batch_norm(a);
   }
   return all;

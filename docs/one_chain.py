@@ -198,8 +198,8 @@ def softmax_cross_entropy(labels, x):
         dx.append([v / m for v in p])
     return {'loss': [block_sum(losses) / m], 'dx': dx}
 
-def top_k_hits(labels, k, x):
-    return {'hits': sum(not isnan(row[j]) and sum(v > row[j] for v in row) < k for row, j in zip(x, labels))}
+def top_k_correct(labels, k, x):
+    return {'correct': sum(not isnan(row[j]) and sum(v > row[j] for v in row) < k for row, j in zip(x, labels))}
 
 def power(b, p, result=1.0):
     while p:
@@ -209,19 +209,19 @@ def power(b, p, result=1.0):
 def gather(divisor, rows, x):
     return {'y': [[v / divisor for v in x[row]] for row in rows]}
 
-def optimizer_step(optimizer, learning_rate, momentum, beta2, eps, weight_decay, step, w, g, v, s):
+def optimizer_step(optimizer, learning_rate, momentum, beta2, eps, weight_decay, step, w, g, m, v):
     rate, mu, beta1 = learning_rate, momentum, momentum
     w = [(1 - rate * weight_decay) * w_i for w_i in w]
     if optimizer == 'adam':
         adam_rate = F(-float(rate) / (1 - power(float(beta1), step)))
         c = F(1 / (1 - power(float(beta2), step)))
-        v = [fma(beta1, v_i, (1 - beta1) * g_i) for v_i, g_i in zip(v, g)]
-        s = [fma(beta2, s_i, ((1 - beta2) * g_i) * g_i) for s_i, g_i in zip(s, g)]
-        w = [w_i + (adam_rate * v_i) / (sqrt(s_i * c) + eps) for w_i, v_i, s_i in zip(w, v, s)]
-        return {'w': w, 'v': v, 's': s}
-    v = v if optimizer == 'sgd' else [fma(mu, v_i, g_i) for v_i, g_i in zip(v, g)]
-    d = g if optimizer == 'sgd' else v if optimizer == 'momentum' else [fma(mu, v_i, g_i) for v_i, g_i in zip(v, g)]
-    return {'w': [fma(-rate, d_i, w_i) for d_i, w_i in zip(d, w)], 'v': v, 's': s}
+        m = [fma(beta1, m_i, (1 - beta1) * g_i) for m_i, g_i in zip(m, g)]
+        v = [fma(beta2, v_i, ((1 - beta2) * g_i) * g_i) for v_i, g_i in zip(v, g)]
+        w = [w_i + (adam_rate * m_i) / (sqrt(v_i * c) + eps) for w_i, m_i, v_i in zip(w, m, v)]
+        return {'w': w, 'm': m, 'v': v}
+    m = m if optimizer == 'sgd' else [fma(mu, m_i, g_i) for m_i, g_i in zip(m, g)]
+    d = g if optimizer == 'sgd' else m if optimizer == 'momentum' else [fma(mu, m_i, g_i) for m_i, g_i in zip(m, g)]
+    return {'w': [fma(-rate, d_i, w_i) for d_i, w_i in zip(d, w)], 'm': m, 'v': v}
 
 # ---- inputs ----
 def linear_congruential(state):
@@ -317,7 +317,7 @@ def loss_cases():
         yield softmax_cross_entropy, {'labels': [next(WORDS) % n for _ in x]}, {'x': x}
         if i < 41 and n in (2, 3, 5, 17, 33):
             x = matrix(7, n, lambda: pick([F(v) for v in (0, 1, 2, 3, 4, inf, nan, -inf)]))
-            yield top_k_hits, {'labels': [next(WORDS) % n for _ in x], 'k': 1 + i % n}, {'x': x}
+            yield top_k_correct, {'labels': [next(WORDS) % n for _ in x], 'k': 1 + i % n}, {'x': x}
 
 def optimizer_cases():
     steps = ('sgd', 1), ('momentum', 1), ('nesterov', 1), ('adam', 1), ('adam', 2), ('adam', 1000)
@@ -325,8 +325,8 @@ def optimizer_cases():
         for i, (name, step) in enumerate(steps):
             args = {'optimizer': name, 'learning_rate': F((0.1, 1e-3, 1)[i % 3]), 'momentum': F((0.9, 0.5)[i % 2]),
                     'beta2': F(0.999), 'eps': F(1e-8), 'weight_decay': F((0, 0.01, 0.3)[i * 5 % 7 % 3]), 'step': step}
-            w, g, v, s = matrix(4, pick((33, 17, 5, 1, 7)), draw)
-            yield optimizer_step, args, {'w': w, 'g': g, 'v': v, 's': list(map(abs, s))}
+            w, g, m, v = matrix(4, pick((33, 17, 5, 1, 7)), draw)
+            yield optimizer_step, args, {'w': w, 'g': g, 'm': m, 'v': list(map(abs, v))}
 
 def gather_cases():
     for divisor in F(255), F(1), F(3), F(127.3), F(65536):
@@ -350,7 +350,7 @@ def main():
     groups = activation_cases, sgemm_cases, batch_norm_cases, fold_cases, dense_cases, loss_cases, optimizer_cases, \
         gather_cases
     lines = [line(*case) for group in groups for case in group()]
-    text = '{"format": "lanefold-vectors-1", "cases": [\n' + ',\n'.join(lines) + '\n]}\n'
+    text = '{"format": "lanefold-vectors-2", "cases": [\n' + ',\n'.join(lines) + '\n]}\n'
     if sys.argv[1:] == ['write']:
         path.write_text(text)
     if path.read_text() != text:

@@ -1,21 +1,51 @@
-// The one list of kernels: fills a table from the templates, for the tile of the plugin that asks.
+// The one list of operations.  Each is a template over the plugin's tile or its backend; plugins/ops/ compiles one source
+// for each family of them, and fill_table puts them into the table that the library reads.
 #pragma once
-
-#include <kernels/activation/elementwise.hpp>
-#include <kernels/batch/gather.hpp>
-#include <kernels/dense/backward.hpp>
-#include <kernels/dense/infer.hpp>
-#include <kernels/explain.hpp>
-#include <kernels/gemm/sgemm.hpp>
-#include <kernels/loss/softmax_cross_entropy.hpp>
-#include <kernels/norm/fold.hpp>
-#include <kernels/optimizer/step.hpp>
 
 #include <lanefold/plugin.h>
 
 #include <cstring>
 
 namespace lanefold {
+
+namespace gemm {
+template <class Tile> lf_status sgemm(const lf_host *, const lf_sgemm_args *);
+template <class Tile> uint64_t packed_weights_size(const lf_pack_weights_args *);
+template <class Tile> lf_status pack_weights(const lf_host *, const lf_pack_weights_args *, void *packed);
+template <class Tile> lf_status unpack_weights(const lf_host *, const lf_unpack_weights_args *, const void *packed);
+} // namespace gemm
+
+namespace dense {
+template <class Tile> lf_status infer(const lf_host *, const lf_dense_infer_args *, const void *packed);
+template <class Tile> lf_status forward(const lf_host *, const lf_dense_forward_args *);
+template <class Tile> lf_status backward(const lf_host *, const lf_dense_backward_args *);
+} // namespace dense
+
+namespace norm {
+template <class S> lf_status batch_norm_forward(const lf_host *, const lf_batch_norm_forward_args *);
+template <class S> lf_status batch_norm_backward(const lf_host *, const lf_batch_norm_backward_args *);
+template <class S> lf_status fold_batch_norm(const lf_host *, const lf_fold_batch_norm_args *);
+} // namespace norm
+
+namespace activation {
+template <class S> lf_status forward(const lf_host *, const lf_activation_forward_args *);
+template <class S> lf_status backward(const lf_host *, const lf_activation_backward_args *);
+} // namespace activation
+
+namespace loss {
+template <class S> lf_status softmax_cross_entropy(const lf_host *, const lf_softmax_cross_entropy_args *);
+template <class S> lf_status top_k_correct(const lf_host *, const lf_top_k_correct_args *);
+} // namespace loss
+
+namespace optimizer {
+template <class S> lf_status step(const lf_host *, const lf_optimizer_step_args *);
+}
+
+namespace batch {
+template <class S> lf_status gather(const lf_host *, const lf_gather_args *);
+}
+
+template <class Tile> lf_status explain(const lf_host *, int32_t op, const void *args, char *text, uint64_t size);
 
 template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *table) {
   using S = typename Tile::Simd;
@@ -26,6 +56,7 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       gemm::sgemm<Tile>,
       gemm::packed_weights_size<Tile>,
       gemm::pack_weights<Tile>,
+      gemm::unpack_weights<Tile>,
       dense::infer<Tile>,
       dense::forward<Tile>,
       dense::backward<Tile>,
@@ -35,11 +66,10 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       activation::forward<S>,
       activation::backward<S>,
       loss::softmax_cross_entropy<S>,
-      loss::top_k_hits<S>,
+      loss::top_k_correct<S>,
       optimizer::step<S>,
-      explain<Tile>,
-      gemm::unpack_weights<Tile>,
       batch::gather<S>,
+      explain<Tile>,
   };
   std::memcpy(table, &all, room);
   return LF_OK;

@@ -85,6 +85,13 @@ bool check_arguments(Check &check, lf_pack_weights_args &args) {
   return true;
 }
 
+bool check_arguments(Check &check, lf_unpack_weights_args &args) {
+  check.flags("flags", args.flags, 0, "none");
+  check.sizes({{"n", args.n}, {"k", args.k}});
+  check.writes("w", args.w, {args.k, args.n, args.ldw, "ldw"});
+  return args.n > 0 && args.k > 0;
+}
+
 bool check_arguments(Check &check, lf_dense_infer_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
@@ -151,12 +158,10 @@ lf_status lf_dense_backward(lf_context *context, const lf_dense_backward_args *a
 
 lf_status lf_unpack_weights(lf_context *context, const lf_unpack_weights_args *given, const lf_packed_weights *packed) {
   return guarded(context, "lf_unpack_weights", [=](Check &check) {
-    const lf_unpack_weights_args args = check.read("args", given);
-    check.flags("flags", args.flags, 0, "none");
-    check.sizes({{"n", args.n}, {"k", args.k}});
+    lf_unpack_weights_args args = check.read("args", given);
+    const bool has_work = check_arguments(check, args);
     check_packed(check, args.n, args.k, packed);
-    check.writes("w", args.w, {args.k, args.n, args.ldw, "ldw"});
-    if (!check.ok() || args.n == 0 || args.k == 0) return check.status();
+    if (!check.ok() || !has_work) return check.status();
     Call call(*context, "lf_unpack_weights");
     return call.finish(packed->plugin.table.unpack_weights(call.host(), &args, packed->data.get()), packed->plugin);
   });

@@ -1,4 +1,4 @@
-// lf_softmax_cross_entropy and lf_top_k_hits.
+// lf_softmax_cross_entropy and lf_top_k_correct.
 #include "runtime/call.hpp"
 #include "runtime/operations.hpp"
 
@@ -16,8 +16,8 @@ bool check_arguments(Check &check, lf_softmax_cross_entropy_args &args) {
   return true;
 }
 
-// Of no rows, none is a hit: the kernel writes 0.
-bool check_arguments(Check &check, lf_top_k_hits_args &args) {
+// Of no rows, none is correct, and the kernel writes 0.
+bool check_arguments(Check &check, lf_top_k_correct_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}});
   if (args.k < 1 || args.k > args.n)
@@ -25,7 +25,7 @@ bool check_arguments(Check &check, lf_top_k_hits_args &args) {
                static_cast<long long>(args.n));
   check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
   check.reads("labels", args.labels, vector(args.m));
-  check.writes("hits", args.hits, vector(1));
+  check.writes("correct", args.correct, vector(1));
   check.overlaps();
   check.labels(args.labels, args.m, args.n);
   return true;
@@ -37,6 +37,6 @@ lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_cross_e
   return lanefold::runtime::run(context, "lf_softmax_cross_entropy", &lf_kernel_table::softmax_cross_entropy, args);
 }
 
-lf_status lf_top_k_hits(lf_context *context, const lf_top_k_hits_args *args) {
-  return lanefold::runtime::run(context, "lf_top_k_hits", &lf_kernel_table::top_k_hits, args);
+lf_status lf_top_k_correct(lf_context *context, const lf_top_k_correct_args *args) {
+  return lanefold::runtime::run(context, "lf_top_k_correct", &lf_kernel_table::top_k_correct, args);
 }

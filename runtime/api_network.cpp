@@ -66,7 +66,7 @@ lf_status fold(lf_context &context, Check &check, const char *call, lf_network_l
   lf_fold_batch_norm_args args{};
   args.struct_size = sizeof args;
   args.k = layer.k, args.n = layer.n;
-  args.w = w.data(), args.folded_w = w.data(), args.ldw = args.ldf = layer.n;
+  args.w = w.data(), args.folded_w = w.data(), args.ldw = args.ldfolded_w = layer.n;
   args.bias = layer.bias, args.folded_bias = bias.data();
   args.batch_norm = layer.batch_norm;
   check_arguments(check, args);

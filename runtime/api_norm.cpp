@@ -108,7 +108,7 @@ bool check_arguments(Check &check, lf_fold_batch_norm_args &args) {
   args.batch_norm = check_batch_norm(check, args.batch_norm, BatchNormUse::fold, 0, args.n);
   check.reads("w", args.w, {args.k, args.n, args.ldw, "ldw"});
   if (args.bias != nullptr) check.reads("bias", args.bias, vector(args.n));
-  check.writes("folded_w", args.folded_w, {args.k, args.n, args.ldf, "ldf"}, "w");
+  check.writes("folded_w", args.folded_w, {args.k, args.n, args.ldfolded_w, "ldfolded_w"}, "w");
   check.writes("folded_bias", args.folded_bias, vector(args.n), "bias");
   if (args.error_bound != nullptr) {
     check.value("largest_x", args.largest_x, args.largest_x >= 0 && std::isfinite(args.largest_x),

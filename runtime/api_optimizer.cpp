@@ -8,7 +8,7 @@ namespace lanefold::runtime {
 
 bool check_arguments(Check &check, lf_optimizer_step_args &args) {
   const bool adam = args.optimizer == LF_ADAM;
-  const bool has_v = args.optimizer != LF_SGD;
+  const bool has_m = args.optimizer != LF_SGD;
   check.flags("flags", args.flags, 0, "none");
   check.code("optimizer", args.optimizer, LF_OPTIMIZER_COUNT, "LF_SGD 0, LF_MOMENTUM 1, LF_NESTEROV 2, LF_ADAM 3");
   check.sizes({{"n", args.n}});
@@ -17,7 +17,7 @@ bool check_arguments(Check &check, lf_optimizer_step_args &args) {
   check.value("weight_decay", args.weight_decay,
               args.weight_decay >= 0 && std::isfinite(args.learning_rate * args.weight_decay),
               "at least 0 and finite, times learning_rate too");
-  if (has_v) check.value("momentum", args.momentum, args.momentum >= 0 && args.momentum < 1, "at least 0 and below 1");
+  if (has_m) check.value("momentum", args.momentum, args.momentum >= 0 && args.momentum < 1, "at least 0 and below 1");
   if (adam) {
     check.value("beta2", args.beta2, args.beta2 >= 0 && args.beta2 < 1, "at least 0 and below 1");
     check.value("eps", args.eps, args.eps > 0 && std::isfinite(args.eps), "above 0 and finite");
@@ -25,8 +25,8 @@ bool check_arguments(Check &check, lf_optimizer_step_args &args) {
   }
   check.writes("w", args.w, vector(args.n));
   check.reads("g", args.g, vector(args.n));
-  if (has_v) check.writes("v", args.v, vector(args.n));
-  if (adam) check.writes("s", args.s, vector(args.n));
+  if (has_m) check.writes("m", args.m, vector(args.n));
+  if (adam) check.writes("v", args.v, vector(args.n));
   check.overlaps();
   return args.n > 0;
 }

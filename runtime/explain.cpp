@@ -46,6 +46,7 @@ lf_status answer(const Question &question) {
   switch (question.op) {
   case LF_OP_SGEMM: return explain(question, &Table::sgemm);
   case LF_OP_PACK_WEIGHTS: return explain(question, &Table::pack_weights);
+  case LF_OP_UNPACK_WEIGHTS: return explain(question, &Table::unpack_weights);
   case LF_OP_DENSE_INFER: return explain(question, &Table::dense_infer);
   case LF_OP_DENSE_FORWARD: return explain(question, &Table::dense_forward);
   case LF_OP_DENSE_BACKWARD: return explain(question, &Table::dense_backward);
@@ -55,11 +56,11 @@ lf_status answer(const Question &question) {
   case LF_OP_ACTIVATION_FORWARD: return explain(question, &Table::activation_forward);
   case LF_OP_ACTIVATION_BACKWARD: return explain(question, &Table::activation_backward);
   case LF_OP_SOFTMAX_CROSS_ENTROPY: return explain(question, &Table::softmax_cross_entropy);
-  case LF_OP_TOP_K_HITS: return explain(question, &Table::top_k_hits);
+  case LF_OP_TOP_K_CORRECT: return explain(question, &Table::top_k_correct);
   case LF_OP_OPTIMIZER_STEP: return explain(question, &Table::optimizer_step);
   case LF_OP_GATHER: return explain(question, &Table::gather);
   default:
-    return question.check.fail(LF_UNSUPPORTED, "op is %d, which is none of LF_OP_SGEMM 0 to LF_OP_GATHER 13",
+    return question.check.fail(LF_UNSUPPORTED, "op is %d, which is none of LF_OP_SGEMM 0 to LF_OP_GATHER 14",
                                question.op);
   }
 }

@@ -11,6 +11,7 @@ namespace lanefold::runtime {
 // to do.
 bool check_arguments(Check &check, lf_sgemm_args &args);
 bool check_arguments(Check &check, lf_pack_weights_args &args);
+bool check_arguments(Check &check, lf_unpack_weights_args &args);
 bool check_arguments(Check &check, lf_dense_infer_args &args);
 bool check_arguments(Check &check, lf_dense_forward_args &args);
 bool check_arguments(Check &check, lf_dense_backward_args &args);
@@ -20,7 +21,7 @@ bool check_arguments(Check &check, lf_fold_batch_norm_args &args);
 bool check_arguments(Check &check, lf_activation_forward_args &args);
 bool check_arguments(Check &check, lf_activation_backward_args &args);
 bool check_arguments(Check &check, lf_softmax_cross_entropy_args &args);
-bool check_arguments(Check &check, lf_top_k_hits_args &args);
+bool check_arguments(Check &check, lf_top_k_correct_args &args);
 bool check_arguments(Check &check, lf_optimizer_step_args &args);
 bool check_arguments(Check &check, lf_gather_args &args);
 

@@ -6,7 +6,6 @@
 
 #include <kernels/gemm/product.hpp>
 #include <kernels/gemm/sgemm.hpp>
-#include <kernels/gemm/unrolled.hpp>
 
 #include <cstring>
 
@@ -42,7 +41,7 @@ template <int Rows, int Columns> void dots(const gemm::Product &x, int64_t i0, i
   };
   int64_t p = 0;
   for (; p + chains * S::width <= x.k; p += chains * S::width)
-    gemm::unrolled<chains>([&](auto c) __attribute__((always_inline)) { add(c, p + c * S::width, S::width); });
+    LANEFOLD_UNROLL for (int c = 0; c < chains; ++c) add(c, p + c * S::width, S::width);
   for (; p < x.k; p += S::width) add(0, p, static_cast<int>(smaller(S::width, x.k - p)));
   for (int i = 0; i < Rows; ++i)
     for (int j = 0; j < Columns; ++j) {

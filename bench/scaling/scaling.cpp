@@ -5,7 +5,7 @@
 #include "../limits.hpp"
 #include "../method/clock.hpp"
 #include "../network.hpp"
-#include "commands/interrupt.hpp"
+#include "cli/interrupt.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -328,9 +328,9 @@ void add_scaling(CLI::App &app, std::function<int()> &verb) {
       Options options;
       if (*isa) check_isa(**isa);
       options.isas = {*isa ? **isa : best_isa()};
-      trainer::watch_interrupts();
+      cli::watch_interrupts();
       const Json all = scaling_apart(options);
-      if (trainer::interrupted()) return trainer::interrupted_exit_code;
+      if (cli::interrupted()) return cli::interrupted_exit_code;
       if (!all.contains("operations"))
         throw std::runtime_error("scaling: " + (all.contains("why") ? all["why"].get<std::string>() : "nothing came"));
       print_scaling(all);

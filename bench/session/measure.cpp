@@ -2,7 +2,7 @@
 #include "session.hpp"
 
 #include "../method/clock.hpp"
-#include "names.hpp"
+#include "cli/words.hpp"
 
 #include <algorithm>
 #include <map>
@@ -188,7 +188,7 @@ std::string best_isa() { return Context().isa(); }
 void check_isa(const std::string &name) {
   const std::vector<std::string> usable = usable_plugins();
   if (std::find(usable.begin(), usable.end(), name) == usable.end())
-    throw Refused("--isa: " + trainer::unknown_word(name, usable));
+    throw Refused("--isa: " + cli::unknown_word(name, usable));
 }
 
 std::vector<Race> chosen(const List &list, const Options &options, const std::string &isa, int threads) {

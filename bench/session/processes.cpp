@@ -3,7 +3,7 @@
 #include "session.hpp"
 
 #include "../method/clock.hpp"
-#include "commands/interrupt.hpp"
+#include "cli/interrupt.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -68,7 +68,7 @@ void write_line(int file, const Json &json) {
 void read_lines(int file, const Emit &found) {
   std::string text;
   char buffer[1 << 16];
-  while (!trainer::interrupted()) {
+  while (!cli::interrupted()) {
     const ssize_t count = read(file, buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;
@@ -109,8 +109,8 @@ void in_child(const std::string &what, const std::function<void(const Emit &)> &
     end(true);
     throw;
   }
-  const int status = end(trainer::interrupted());
-  if (!trainer::interrupted() && WIFSIGNALED(status))
+  const int status = end(cli::interrupted());
+  if (!cli::interrupted() && WIFSIGNALED(status))
     found({{"failed", last}, {"why", std::string("the process ended: ") + strsignal(WTERMSIG(status))}});
 }
 
@@ -129,7 +129,7 @@ bool measure_apart(const Options &options, const Emit &found) {
       weights += weight;
     }
   for (const Child &child : children) {
-    if (trainer::interrupted()) break;
+    if (cli::interrupted()) break;
     const double left = options.seconds - seconds_since(begin);
     const double seconds = left * child.weight / weights;
     in_child(
@@ -137,7 +137,7 @@ bool measure_apart(const Options &options, const Emit &found) {
         [&](const Emit &emit) { measure(options, child.isa, child.threads, seconds, emit); }, found);
     weights -= child.weight;
   }
-  return !trainer::interrupted();
+  return !cli::interrupted();
 }
 
 } // namespace lanefold::bench

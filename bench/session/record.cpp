@@ -1,7 +1,7 @@
 // Beside Google Benchmark's "context" and "benchmarks" stands "lanefold", which its own tools pass over.
 #include "record.hpp"
 
-#include "atomic_file.hpp"
+#include "cli/atomic_file.hpp"
 
 #include <algorithm>
 #include <map>
@@ -73,7 +73,7 @@ void Record::save(const std::string &path) const {
   all["lanefold"]["races"] = races();
   all["lanefold"]["ratios"] = ratios();
   try {
-    trainer::replace_file(path, {all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"});
+    cli::replace_file(path, {all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"});
   } catch (const std::system_error &error) {
     throw std::runtime_error(path + ": cannot be written: " + error.code().message());
   }

@@ -112,7 +112,7 @@ struct Layer {
     if (extra.batch_norm) {
       auto fold = args<lf_fold_batch_norm_args>();
       fold.k = s.k, fold.n = s.n, fold.batch_norm = &norm, fold.w = w.data(), fold.ldw = s.n;
-      fold.folded_w = folded.data(), fold.ldf = s.n, fold.folded_bias = bias.data();
+      fold.folded_w = folded.data(), fold.ldfolded_w = s.n, fold.folded_bias = bias.data();
       context->fold_batch_norm(fold);
     }
     const auto packing = [&](const Floats &from) {

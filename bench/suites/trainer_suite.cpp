@@ -2,9 +2,9 @@
 // 200, BN + ELU, SGD.  The images are those of $LANEFOLD_DATA, or the built-in digits.
 #include "suites.hpp"
 
-#include "data/dataset.hpp"
-#include "inference.hpp"
-#include "train.hpp"
+#include "trainer/data/dataset.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/training/training.hpp"
 
 #include <zlib.h>
 

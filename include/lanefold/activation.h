@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/* code              y = f(x)                                         slope, from y                  alpha        */
+/* code              y = f(x)                                         derivative, from y             alpha        */
 #define LF_IDENTITY 0   /* x                                          1                              not used     */
 #define LF_RELU 1       /* x > 0 ? x : 0                              y > 0 ? 1 : 0                  not used     */
 #define LF_LEAKY_RELU 2 /* x > 0 ? x : alpha x                        y > 0 ? 1 : alpha              0 <= alpha   */
@@ -49,7 +49,7 @@ typedef struct lf_activation_backward_args {
   int64_t lddx;
 } lf_activation_backward_args;
 
-/* dx = dy * slope(y).  Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED.  [thread-safe] */
+/* dx = dy * f'(x), which follows from y.  Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED.  [thread-safe] */
 LF_API lf_status lf_activation_backward(lf_context *context, const lf_activation_backward_args *args);
 
 #ifdef __cplusplus

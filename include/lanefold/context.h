@@ -3,6 +3,7 @@
 #ifndef LANEFOLD_CONTEXT_H
 #define LANEFOLD_CONTEXT_H
 
+#include <lanefold/flags.h>
 #include <lanefold/status.h>
 
 #ifdef __cplusplus
@@ -100,19 +101,20 @@ LF_API lf_status lf_describe_cpu(char *text, uint64_t size, uint64_t *needed);
 /* Operations, for lf_explain. */
 #define LF_OP_SGEMM 0
 #define LF_OP_PACK_WEIGHTS 1
-#define LF_OP_DENSE_INFER 2
-#define LF_OP_DENSE_FORWARD 3
-#define LF_OP_DENSE_BACKWARD 4
-#define LF_OP_BATCH_NORM_FORWARD 5
-#define LF_OP_BATCH_NORM_BACKWARD 6
-#define LF_OP_FOLD_BATCH_NORM 7
-#define LF_OP_ACTIVATION_FORWARD 8
-#define LF_OP_ACTIVATION_BACKWARD 9
-#define LF_OP_SOFTMAX_CROSS_ENTROPY 10
-#define LF_OP_TOP_K_HITS 11
-#define LF_OP_OPTIMIZER_STEP 12
-#define LF_OP_GATHER 13
-#define LF_OP_COUNT 14
+#define LF_OP_UNPACK_WEIGHTS 2
+#define LF_OP_DENSE_INFER 3
+#define LF_OP_DENSE_FORWARD 4
+#define LF_OP_DENSE_BACKWARD 5
+#define LF_OP_BATCH_NORM_FORWARD 6
+#define LF_OP_BATCH_NORM_BACKWARD 7
+#define LF_OP_FOLD_BATCH_NORM 8
+#define LF_OP_ACTIVATION_FORWARD 9
+#define LF_OP_ACTIVATION_BACKWARD 10
+#define LF_OP_SOFTMAX_CROSS_ENTROPY 11
+#define LF_OP_TOP_K_CORRECT 12
+#define LF_OP_OPTIMIZER_STEP 13
+#define LF_OP_GATHER 14
+#define LF_OP_COUNT 15
 
 /* Writes which plugin, kernel and tile a call with these arguments would use, how many tasks, and why, as one line of
  * text.  args: the operation's own struct; only sizes, flags and codes are read, pointers may be NULL.

@@ -15,7 +15,7 @@ typedef struct lf_packed_weights lf_packed_weights;
 
 typedef struct lf_pack_weights_args {
   uint32_t struct_size;
-  uint32_t flags; /* LF_TRANSPOSE_B (gemm.h): w holds the transpose, n x k */
+  uint32_t flags; /* LF_TRANSPOSE_B: w holds the transpose, n x k */
   int64_t n, k;
   const float *w; /* k x n */
   int64_t ldw;
@@ -49,6 +49,7 @@ typedef struct lf_dense_forward_args {
   int64_t ldx;
   const float *w; /* k x n */
   int64_t ldw;
+  const lf_packed_weights *packed; /* k x n, in place of w, which is not looked at; NULL: w */
   const float *bias;               /* n; NULL: zeros */
   const lf_batch_norm *batch_norm; /* NULL: none */
   int32_t activation;              /* LF_ELU and so on (activation.h) */
@@ -57,7 +58,6 @@ typedef struct lf_dense_forward_args {
   int64_t ldz;
   float *y; /* m x n */
   int64_t ldy;
-  const lf_packed_weights *packed; /* k x n, in place of w, which is not looked at; NULL: w */
 } lf_dense_forward_args;
 
 /* z = x w + bias, each element one chain over ascending k begun from the bias;  y = act(bn(z)), or act(z).
@@ -65,8 +65,6 @@ typedef struct lf_dense_forward_args {
  * Errors: LF_INVALID_ARGUMENT (with BN in training m == 1, ...), LF_UNSUPPORTED, LF_OUT_OF_MEMORY.
  * [thread-safe, if no other call updates the same running statistics] */
 LF_API lf_status lf_dense_forward(lf_context *context, const lf_dense_forward_args *args);
-
-#define LF_UPDATE_PACKED 1u /* packed descends as updated_w would */
 
 typedef struct lf_dense_backward_args {
   uint32_t struct_size;
@@ -76,6 +74,8 @@ typedef struct lf_dense_backward_args {
   int64_t ldx;
   const float *w; /* k x n, as in the forward call; NULL without dx and updated_w */
   int64_t ldw;
+  /* k x n, in place of w, which then is looked at for updated_w only; NULL: w.  Both may be updated by one call. */
+  lf_packed_weights *packed;
   const lf_batch_norm *batch_norm; /* NULL: none; gamma, and mean and inv_std as the forward call left them */
   int32_t activation;
   float alpha;
@@ -96,8 +96,6 @@ typedef struct lf_dense_backward_args {
   float *updated_w;
   float learning_rate; /* >= 0, finite; read with updated_w or LF_UPDATE_PACKED */
   uint32_t reserved;   /* 0 */
-  /* k x n, in place of w, which then is looked at for updated_w only; NULL: w.  Both may be updated by one call. */
-  lf_packed_weights *packed;
 } lf_dense_backward_args;
 
 /* dt = dy * act'(y);  with BN: dgamma, dbeta and dz as lf_batch_norm_backward has them from dt and z; else dz = dt.

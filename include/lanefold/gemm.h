@@ -8,9 +8,6 @@
 extern "C" {
 #endif
 
-#define LF_TRANSPOSE_A 1u /* a holds the transpose of op(A): k x m */
-#define LF_TRANSPOSE_B 2u /* b holds the transpose of op(B): n x k */
-
 typedef struct lf_sgemm_args {
   uint32_t struct_size;
   uint32_t flags; /* LF_TRANSPOSE_A | LF_TRANSPOSE_B */

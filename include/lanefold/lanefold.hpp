@@ -76,7 +76,7 @@ public:
   void softmax_cross_entropy(const lf_softmax_cross_entropy_args &a) const {
     check(lf_softmax_cross_entropy(get(), &a));
   }
-  void top_k_hits(const lf_top_k_hits_args &a) const { check(lf_top_k_hits(get(), &a)); }
+  void top_k_correct(const lf_top_k_correct_args &a) const { check(lf_top_k_correct(get(), &a)); }
   void gather(const lf_gather_args &a) const { check(lf_gather(get(), &a)); }
   void optimizer_step(const lf_optimizer_step_args &a) const { check(lf_optimizer_step(get(), &a)); }
 

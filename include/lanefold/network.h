@@ -11,7 +11,7 @@ extern "C" {
 
 typedef struct lf_network_layer {
   uint32_t struct_size;
-  uint32_t flags; /* LF_TRANSPOSE_B (gemm.h): w holds the transpose, n x k */
+  uint32_t flags; /* LF_TRANSPOSE_B: w holds the transpose, n x k */
   int64_t n, k;   /* at least 1; k is n of the layer before */
   const float *w; /* k x n */
   int64_t ldw;

@@ -29,11 +29,6 @@ typedef struct lf_batch_norm {
   float *inv_std;     /* 1 / sqrt(batch variance + eps) */
 } lf_batch_norm;
 
-/* Of lf_batch_norm.flags, read in training only: what PyTorch keeps.  What normalizes the batch stays biased. */
-#define LF_UNBIASED_RUNNING_VAR 1u
-
-#define LF_TRAINING 1u /* normalize by the batch and update the running statistics; without it, by the running ones */
-
 typedef struct lf_batch_norm_forward_args {
   uint32_t struct_size;
   uint32_t flags; /* LF_TRAINING */
@@ -75,13 +70,13 @@ LF_API lf_status lf_batch_norm_backward(lf_context *context, const lf_batch_norm
 typedef struct lf_fold_batch_norm_args {
   uint32_t struct_size;
   uint32_t flags; /* 0 */
-  int64_t k, n;
+  int64_t n, k;
   const float *w; /* k x n */
   int64_t ldw;
   const float *bias;               /* n; NULL: zeros */
   const lf_batch_norm *batch_norm; /* gamma, beta, the running statistics, eps */
   float *folded_w;                 /* k x n; may be w itself, with the same stride */
-  int64_t ldf;
+  int64_t ldfolded_w;
   float *folded_bias; /* n; may be bias itself */
   float *error_bound; /* n; NULL: not wanted */
   float largest_x;    /* >= 0, finite; read with error_bound */

@@ -9,11 +9,11 @@ extern "C" {
 #endif
 
 /* Each step begins with w *= 1 - rate * weight_decay (Loshchilov and Hutter 2019).
- * LF_ADAM:  v = beta1 * v + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2;
- *           w -= rate * (v / (1 - beta1^step)) / (sqrt(s / (1 - beta2^step)) + eps)    (Kingma and Ba 2014) */
+ * LF_ADAM:  m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2;
+ *           w -= rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)    (Kingma and Ba 2014) */
 #define LF_SGD 0      /* w -= rate * g */
-#define LF_MOMENTUM 1 /* v = momentum * v + g;  w -= rate * v */
-#define LF_NESTEROV 2 /* v = momentum * v + g;  w -= rate * (g + momentum * v)    (Sutskever et al. 2013) */
+#define LF_MOMENTUM 1 /* m = momentum * m + g;  w -= rate * m */
+#define LF_NESTEROV 2 /* m = momentum * m + g;  w -= rate * (g + momentum * m)    (Sutskever et al. 2013) */
 #define LF_ADAM 3
 #define LF_OPTIMIZER_COUNT 4
 
@@ -25,8 +25,8 @@ typedef struct lf_optimizer_step_args {
   int64_t n;
   float *w;            /* n, updated */
   const float *g;      /* n: the gradient */
-  float *v;            /* n, updated; zeros before the first step; not looked at for LF_SGD */
-  float *s;            /* n, updated; zeros before the first step; not looked at but for LF_ADAM */
+  float *m;            /* n, updated: first moment or momentum; zeros before the first step; not read for LF_SGD */
+  float *v;            /* n, updated: second moment; zeros before the first step; read for LF_ADAM only */
   float learning_rate; /* >= 0, finite */
   float momentum;      /* 0 <= momentum < 1; beta1 for LF_ADAM; not read for LF_SGD */
   float beta2;         /* 0 <= beta2 < 1; read for LF_ADAM only */
@@ -34,7 +34,7 @@ typedef struct lf_optimizer_step_args {
   int64_t step;        /* 1, 2, ...; read for LF_ADAM only */
 } lf_optimizer_step_args;
 
-/* The step that the code names, each element by itself.  w, v, s and g do not overlap.
+/* The step that the code names, each element by itself.  w, m, v and g do not overlap.
  * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED.  [thread-safe] */
 LF_API lf_status lf_optimizer_step(lf_context *context, const lf_optimizer_step_args *args);
 

@@ -45,9 +45,10 @@ typedef struct lf_kernel_table {
   uint32_t struct_size;
   uint32_t reserved;
   lf_status (*sgemm)(const lf_host *host, const lf_sgemm_args *args);
-  /* Bytes that packed weights take.  The three below, and unpack_weights, come together or not at all. */
+  /* Bytes that packed weights take.  This function and the three below come together or not at all. */
   uint64_t (*packed_weights_size)(const lf_pack_weights_args *args);
   lf_status (*pack_weights)(const lf_host *host, const lf_pack_weights_args *args, void *packed);
+  lf_status (*unpack_weights)(const lf_host *host, const lf_unpack_weights_args *args, const void *packed);
   lf_status (*dense_infer)(const lf_host *host, const lf_dense_infer_args *args, const void *packed);
   /* Where args->packed is there, it points to what this plugin's pack_weights wrote (for explain, only its presence
    * counts).  A plugin that lacks a way to do what a field asks for answers LF_UNSUPPORTED. */
@@ -59,12 +60,11 @@ typedef struct lf_kernel_table {
   lf_status (*activation_forward)(const lf_host *host, const lf_activation_forward_args *args);
   lf_status (*activation_backward)(const lf_host *host, const lf_activation_backward_args *args);
   lf_status (*softmax_cross_entropy)(const lf_host *host, const lf_softmax_cross_entropy_args *args);
-  lf_status (*top_k_hits)(const lf_host *host, const lf_top_k_hits_args *args);
+  lf_status (*top_k_correct)(const lf_host *host, const lf_top_k_correct_args *args);
   lf_status (*optimizer_step)(const lf_host *host, const lf_optimizer_step_args *args);
+  lf_status (*gather)(const lf_host *host, const lf_gather_args *args);
   /* Writes one line (at most size - 1 characters and a 0) on kernel, tile, tasks and why, for LF_OP_*. */
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
-  lf_status (*unpack_weights)(const lf_host *host, const lf_unpack_weights_args *args, const void *packed);
-  lf_status (*gather)(const lf_host *host, const lf_gather_args *args);
 } lf_kernel_table;
 
 /* What a plugin says of itself.  Constant-initialized: reading it runs no code of the plugin. */

@@ -80,7 +80,7 @@ template <class S> lf_status backward(const lf_host *host, const lf_activation_b
           first, end, [ y, dy, dx, act ](const auto &column) __attribute__((always_inline)) {
             constexpr int count = std::remove_reference_t<decltype(column)>::count;
             for (int v = 0; v < count; ++v)
-              column.store(dx, v, column.load(dy, v) * act.template slope<S>(column.load(y, v)));
+              column.store(dx, v, column.load(dy, v) * act.template derivative<S>(column.load(y, v)));
           });
     });
   });

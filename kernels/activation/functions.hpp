@@ -1,4 +1,4 @@
-// The activations: value from x, slope from y.  One list, which every kernel that takes an activation runs through.
+// The activations: value from x, derivative from y.  One list, which every kernel that takes an activation runs through.
 #pragma once
 
 #include <kernels/math/sigmoid.hpp>
@@ -12,7 +12,7 @@ namespace lanefold::activation {
 
 struct Identity {
   template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const { return x; }
-  template <class S> typename S::V slope(typename S::V) const { return typename S::V(1.0f); }
+  template <class S> typename S::V derivative(typename S::V) const { return typename S::V(1.0f); }
 };
 
 // 0 or `low` on the left, `high` on the right, NaN where y is NaN.
@@ -25,7 +25,7 @@ struct Relu {
   template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const {
     return S::select(x <= typename S::V(0.0f), typename S::V(0.0f), x);
   }
-  template <class S> typename S::V slope(typename S::V y) const { return step<S>(y, 0.0f, 1.0f); }
+  template <class S> typename S::V derivative(typename S::V y) const { return step<S>(y, 0.0f, 1.0f); }
 };
 
 struct LeakyRelu {
@@ -34,7 +34,7 @@ struct LeakyRelu {
     using V = typename S::V;
     return S::select(x < V(0.0f), x * V(alpha), x);
   }
-  template <class S> typename S::V slope(typename S::V y) const { return step<S>(y, alpha, 1.0f); }
+  template <class S> typename S::V derivative(typename S::V y) const { return step<S>(y, alpha, 1.0f); }
 };
 
 struct Elu {
@@ -43,7 +43,7 @@ struct Elu {
     using V = typename S::V;
     return S::select(x < V(0.0f), V(alpha) * math::expm1_nonpositive<S>(x), x);
   }
-  template <class S> typename S::V slope(typename S::V y) const {
+  template <class S> typename S::V derivative(typename S::V y) const {
     using V = typename S::V;
     return S::select(y > V(0.0f), V(1.0f), y + V(alpha));
   }
@@ -56,7 +56,7 @@ struct Selu {
     using V = typename S::V;
     return S::select(x < V(0.0f), V(lambda_alpha) * math::expm1_nonpositive<S>(x), V(lambda) * x);
   }
-  template <class S> typename S::V slope(typename S::V y) const {
+  template <class S> typename S::V derivative(typename S::V y) const {
     using V = typename S::V;
     return S::select(y > V(0.0f), V(lambda), y + V(lambda_alpha));
   }
@@ -64,14 +64,14 @@ struct Selu {
 
 struct Tanh {
   template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const { return math::tanh<S>(x); }
-  template <class S> typename S::V slope(typename S::V y) const {
+  template <class S> typename S::V derivative(typename S::V y) const {
     return S::fma(typename S::V(0.0f) - y, y, typename S::V(1.0f));
   }
 };
 
 struct Logistic {
   template <class S> [[gnu::always_inline]] typename S::V value(typename S::V x) const { return math::logistic<S>(x); }
-  template <class S> typename S::V slope(typename S::V y) const { return y * (typename S::V(1.0f) - y); }
+  template <class S> typename S::V derivative(typename S::V y) const { return y * (typename S::V(1.0f) - y); }
 };
 
 template <class Activation> Activation make([[maybe_unused]] float alpha) {

@@ -1,4 +1,4 @@
-// What is to be multiplied: C = chain from `start` over k of (alpha * A) * B.
+// A matrix product: C = chain over k, from an initial value, of (alpha * A) * B.
 #pragma once
 
 #include <cstdint>
@@ -6,24 +6,27 @@
 
 namespace lanefold::gemm {
 
-// An operand seen as lines of k elements: rows of op(A), columns of op(B).  along_k: the elements of a line are
-// neighbours, lines are `stride` apart; else the lines are neighbours, and elements of a line `stride` apart.
+// An operand as lines of k elements: a line is a row of op(A) or a column of op(B).
+// along_k: the elements of a line are contiguous, and lines lie `stride` apart.
+// Otherwise the lines are contiguous, and the elements of a line lie `stride` apart.
 struct Operand {
   const float *data;
   int64_t stride;
   bool along_k;
-  int64_t panel = 0; // along_k, and packed as the transpose: element k of a line lies in panel k / panel of b_panels
-  int64_t lines = 0; // of such an operand, all
+  // For weights that were packed as the transpose of this operand (and along_k): the columns of one of their panels.
+  // Element k of a line lies in panel k / panel of b_panels.  0 for an ordinary matrix.
+  int64_t panel = 0;
+  int64_t lines = 0; // the number of lines of such an operand
 
   const float *at(int64_t line, int64_t k) const { return data + (along_k ? line * stride + k : k * stride + line); }
   int64_t line_stride() const { return along_k ? stride : 1; }
   int64_t k_stride() const { return along_k ? 1 : stride; }
 };
 
-// Of a single row the stride says nothing, and may be any number.
+// The stride of a matrix.  The stride of a single row has no meaning and may be any number.
 inline int64_t stride_of(int64_t rows, int64_t columns, int64_t stride) { return rows <= 1 ? columns : stride; }
 
-// What the chain begins from.
+// The initial value of each chain.
 enum class Start {
   zero,
   bias,   // bias[column]
@@ -34,7 +37,7 @@ enum class Start {
 struct Product {
   int64_t m, n, k;
   Operand a;
-  Operand b = {nullptr, 0, false}; // not read if packed_b is there
+  Operand b = {nullptr, 0, false}; // not read if packed_b is set
   float alpha = 1.0f;
   Start start = Start::zero;
   float beta = 0.0f;
@@ -42,18 +45,18 @@ struct Product {
   const float *packed_b = nullptr; // b_panels[ceil(n/NR)][k][NR]
   float *c = nullptr;
   int64_t ldc = 0;
-  // [chunks of rows][sums_line]: the sums of each chunk's rows, in ascending order, or NULL.  Only where C lies by
-  // rows, B is not transposed in registers, and no activation ends the tiles.
+  // column_sums[row block][sums_stride]: the sums of each block's rows in ascending order; NULL if nobody wants them.
+  // They need C stored by rows, a B that is not transposed in registers, and no activation in the microkernels.
   float *column_sums = nullptr;
-  int64_t sums_line = 0;
-  bool c_by_columns = false; // element (i, j) of C lies at c[j * ldc + i], not at c[i * ldc + j]
+  int64_t sums_stride = 0;
+  bool c_transposed = false; // element (i, j) of C lies at c[j * ldc + i] instead of c[i * ldc + j]
 };
 
-// Makes it the same product as C^T = B^T A^T: vectors then run along the rows of C, not the columns.
-inline void turn(Product &x) {
+// Rewrites the product as C^T = B^T A^T, so that vectors run along the rows of C.
+inline void transpose_problem(Product &x) {
   std::swap(x.m, x.n);
   std::swap(x.a, x.b);
-  x.c_by_columns = !x.c_by_columns;
+  x.c_transposed = !x.c_transposed;
 }
 
 } // namespace lanefold::gemm

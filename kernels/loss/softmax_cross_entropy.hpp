@@ -1,4 +1,4 @@
-// Softmax cross-entropy on integer labels, loss and gradient, and top-k hits.
+// Softmax cross-entropy on integer labels, loss and gradient, and top-k accuracy.
 // A row is summed in 16 virtual lanes (element j in lane j mod 16), folded 8, 4, 2, 1, on every width.
 #pragma once
 
@@ -120,14 +120,14 @@ template <class S> int64_t count_larger(const float *x, int64_t n, float score) 
   return total;
 }
 
-template <class S> lf_status top_k_hits(const lf_host *, const lf_top_k_hits_args *args) {
-  int64_t hits = 0;
+template <class S> lf_status top_k_correct(const lf_host *, const lf_top_k_correct_args *args) {
+  int64_t correct = 0;
   for (int64_t i = 0; i < args->m; ++i) {
     const float *x = args->x + i * args->ldx;
     const float score = x[args->labels[i]];
-    hits += score == score && count_larger<S>(x, args->n, score) < args->k;
+    correct += score == score && count_larger<S>(x, args->n, score) < args->k;
   }
-  *args->hits = hits;
+  *args->correct = correct;
   return LF_OK;
 }
 

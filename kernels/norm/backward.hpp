@@ -1,4 +1,4 @@
-// Gradient of batch normalization, alone or under the activation of a dense layer.
+// The gradient of batch normalization, alone or below the activation of a dense layer.
 #pragma once
 
 #include <kernels/activation/functions.hpp>
@@ -8,7 +8,7 @@
 
 namespace lanefold::norm {
 
-// dt = dy * slope(y): what reaches the normalization.
+// dt = dy * act'(y), the gradient that reaches the normalization.
 template <class S, class Activation> struct Incoming {
   const float *dy;
   int64_t lddy;
@@ -19,61 +19,28 @@ template <class S, class Activation> struct Incoming {
   template <class Column> typename S::V at(const Column &column, int64_t row, int v) const {
     const typename S::V d = column.load(dy + row * lddy, v);
     if constexpr (std::is_same_v<Activation, activation::Identity>) return d;
-    else return d * act.template slope<S>(column.load(y + row * ldy, v));
+    else return d * act.template derivative<S>(column.load(y + row * ldy, v));
   }
 };
 
-// A Reduction (reduce.hpp): dbeta = sum dt, dgamma = sum dt * xhat,
-// dx = gamma * inv_std * (dt - dbeta / m - xhat * dgamma / m).
-template <class S, class Activation> struct Backward {
+// What does not depend on the activation.
+template <class S> struct BackwardArrays {
   const lf_batch_norm *bn;
   int64_t m, n;
-  const float *x;
+  const float *x; // m x n
   int64_t ldx;
-  Incoming<S, Activation> dt;
-  float *dx; // NULL: not wanted
+  float *dx; // m x n; NULL if nobody wants it
   int64_t lddx;
   float *dgamma, *dbeta;
-  float *partial; // [blocks][2][n]: dbeta and dgamma of each block, then [2][n]: dbeta / m and -dgamma / m
+  float *partial; // [blocks][2][n]: dbeta and dgamma of each block; then [2][n]: dbeta / m and -dgamma / m
 
   static int64_t scratch_floats(int64_t m, int64_t n) { return 2 * n * (ceil_div(m, block_rows) + 1); }
   float *block(int64_t index) const { return partial + 2 * n * index; }
   float *results() const { return block(ceil_div(m, block_rows)); }
 
-  void reduce(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
-    for_strips<S, far_rows>({row, row + rows}, {first, first + columns},
-                            [&](int64_t begin, int64_t end, const auto &column) { add_rows(begin, end, column); });
-  }
-
-  // Rows of one block.
-  template <class Column> void add_rows(int64_t begin, int64_t end, const Column &column) const {
+  void merge(Range columns) const {
     using V = typename S::V;
-    V mean[Column::count], inv_std[Column::count], sum[Column::count], product[Column::count];
-    float *out = block(begin / block_rows);
-    const bool starts = begin % block_rows == 0;
-    for (int v = 0; v < Column::count; ++v) {
-      mean[v] = column.load(bn->mean, v);
-      inv_std[v] = column.load(bn->inv_std, v);
-      sum[v] = starts ? V(0.0f) : column.load(out, v);
-      product[v] = starts ? V(0.0f) : column.load(out + n, v);
-    }
-    const Incoming<S, Activation> incoming = dt; // which no store can change
-    for (int64_t i = begin; i < end; ++i)
-      for (int v = 0; v < Column::count; ++v) {
-        const V d = incoming.at(column, i, v);
-        const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
-        sum[v] = sum[v] + d;
-        product[v] = S::fma(d, xhat, product[v]);
-      }
-    for (int v = 0; v < Column::count; ++v) {
-      column.store(out, v, sum[v]);
-      column.store(out + n, v, product[v]);
-    }
-  }
-
-  void merge(int64_t first, int64_t columns) const {
-    using V = typename S::V;
-    simd::for_columns<S, 1>(first, first + columns, [&](const auto &column) {
+    simd::for_columns<S, 1>(columns.begin, columns.end, [&](const auto &column) {
       V sum(0.0f), product(0.0f);
       for (int64_t b = 0; b * block_rows < m; ++b) {
         sum = sum + column.load(block(b), 0);
@@ -86,29 +53,71 @@ template <class S, class Activation> struct Backward {
       column.store(results() + n, 0, V(0.0f) - S::divide(product, size));
     });
   }
+};
 
-  void apply(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
+// A reduction (reduce.hpp): dbeta = sum dt, dgamma = sum dt * xhat,
+// dx = gamma * inv_std * (dt - dbeta / m - xhat * dgamma / m).
+template <class S, class Activation> struct Backward : BackwardArrays<S> {
+  Incoming<S, Activation> dt;
+
+  void reduce(Range rows, Range columns) const {
+    for_strips<S, far_rows>(rows, columns,
+                            [&](int64_t begin, int64_t end, const auto &column) { add_rows(begin, end, column); });
+  }
+
+  // Rows of one block.
+  template <class Column> void add_rows(int64_t begin, int64_t end, const Column &column) const {
     using V = typename S::V;
-    if (!dx) return;
+    V mean[Column::count], inv_std[Column::count], sum[Column::count], product[Column::count];
+    float *out = this->block(begin / block_rows);
+    const bool starts = begin % block_rows == 0;
+    const float *const x = this->x;
+    const int64_t n = this->n, ldx = this->ldx;
+    LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) {
+      mean[v] = column.load(this->bn->mean, v);
+      inv_std[v] = column.load(this->bn->inv_std, v);
+      sum[v] = starts ? V(0.0f) : column.load(out, v);
+      product[v] = starts ? V(0.0f) : column.load(out + n, v);
+    }
+    const Incoming<S, Activation> incoming = dt; // a copy, which no store can change
+    for (int64_t i = begin; i < end; ++i) LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) {
+        const V d = incoming.at(column, i, v);
+        const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
+        sum[v] = sum[v] + d;
+        product[v] = S::fma(d, xhat, product[v]);
+      }
+    LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) {
+      column.store(out, v, sum[v]);
+      column.store(out + n, v, product[v]);
+    }
+  }
+
+  void apply(Range rows, Range columns) const {
+    using V = typename S::V;
+    if (!this->dx) return;
     const auto strip = [&](int64_t begin, int64_t end, const auto &column) {
       constexpr int count = std::remove_reference_t<decltype(column)>::count;
+      const lf_batch_norm *bn = this->bn;
+      const float *const results = this->results();
       V mean[count], inv_std[count], scale[count], shift[count], slope[count];
-      for (int v = 0; v < count; ++v) {
+      LANEFOLD_UNROLL for (int v = 0; v < count; ++v) {
         mean[v] = column.load(bn->mean, v);
         inv_std[v] = column.load(bn->inv_std, v);
         scale[v] = column.load(bn->gamma, v) * inv_std[v];
-        shift[v] = column.load(results(), v);
-        slope[v] = column.load(results() + n, v);
+        shift[v] = column.load(results, v);
+        slope[v] = column.load(results + this->n, v);
       }
       const Incoming<S, Activation> incoming = dt;
-      for (int64_t i = begin; i < end; ++i)
-        for (int v = 0; v < count; ++v) {
+      const float *const x = this->x;
+      float *const dx = this->dx;
+      const int64_t ldx = this->ldx, lddx = this->lddx;
+      for (int64_t i = begin; i < end; ++i) LANEFOLD_UNROLL for (int v = 0; v < count; ++v) {
           const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
           const V d = incoming.at(column, i, v) - shift[v];
           column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, slope[v], d));
         }
     };
-    for_strips<S, far_rows>({row, row + rows}, {first, first + columns}, strip);
+    for_strips<S, far_rows>(rows, columns, strip);
   }
 };
 
@@ -116,10 +125,10 @@ template <class S> lf_status batch_norm_backward(const lf_host *host, const lf_b
   using Gradient = Backward<S, activation::Identity>;
   const Scratch scratch(host, Gradient::scratch_floats(args->m, args->n));
   if (!scratch.valid()) return scratch.failure();
-  const Gradient gradient{
-      args->batch_norm, args->m,    args->n,      args->x,     args->ldx,     {args->dy, args->lddy, nullptr, 0, {}},
-      args->dx,         args->lddx, args->dgamma, args->dbeta, scratch.data()};
-  run<S>(host, gradient, args->m, args->n);
+  const Gradient gradient{{args->batch_norm, args->m, args->n, args->x, args->ldx, args->dx, args->lddx, args->dgamma,
+                           args->dbeta, scratch.data()},
+                          {args->dy, args->lddy, nullptr, 0, {}}};
+  run(host, reduction_of(gradient), args->m, args->n, S::width);
   return LF_OK;
 }
 

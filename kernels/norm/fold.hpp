@@ -1,7 +1,7 @@
 // Folds batch normalization into the dense layer before it: w' = w * s, b' = beta + (b - mean) * s.
 #pragma once
 
-#include <kernels/norm/forward.hpp>
+#include <kernels/norm/normalize.hpp>
 
 namespace lanefold::norm {
 
@@ -42,7 +42,7 @@ template <class S> lf_status fold_batch_norm(const lf_host *host, const lf_fold_
     V sum(0.0f), folded_sum(0.0f);
     for (int64_t p = 0; p < args->k; ++p) {
       const V w = column.load(args->w + p * args->ldw, 0), folded = w * s;
-      column.store(args->folded_w + p * args->ldf, 0, folded);
+      column.store(args->folded_w + p * args->ldfolded_w, 0, folded);
       sum = sum + magnitude(w), folded_sum = folded_sum + magnitude(folded);
     }
     const FoldError<S> error{sum, folded_sum, magnitude(bias), magnitude(shift), magnitude(s)};

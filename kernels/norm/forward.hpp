@@ -1,76 +1,35 @@
-// Batch normalization forward, alone or as the end of a dense layer, with the activation that follows it.
+// Batch normalization forward, alone or as the epilogue of a dense layer.
 #pragma once
 
-#include <kernels/activation/functions.hpp>
-#include <kernels/norm/reduce.hpp>
-
-#include <lanefold/norm.h>
+#include <kernels/norm/normalize.hpp>
 
 namespace lanefold::norm {
 
-// 1 / sqrt(var + eps).
-template <class S> typename S::V inverse_deviation(typename S::V variance, float eps) {
-  using V = typename S::V;
-  return S::divide(V(1.0f), S::sqrt(variance + V(eps)));
-}
-
-// y = act((x - mean) * scale + beta).
-template <class S, class Activation>
-void normalize(const float *x, int64_t ldx, float *y, int64_t ldy, Range rows, Range columns, const float *mean,
-               const float *scale, const float *beta, const Activation &act) {
-  using V = typename S::V;
-  const auto strip = [&](int64_t begin, int64_t end, const auto column) {
-    constexpr int count = decltype(column)::count;
-    // Of the three, as many as there are registers for beside the activation's constants and its lockstep.
-    constexpr bool keeps_mean = S::in_lockstep == 1;
-    V mu[count], s[count];
-    for (int v = 0; v < count; ++v) {
-      if constexpr (keeps_mean) mu[v] = column.load(mean, v);
-      s[v] = column.load(scale, v);
-    }
-    const Activation local = act; // which no store to y can change, as little as where it goes
-    const float *from = x + begin * ldx;
-    float *to = y + begin * ldy;
-    const float *const center = mean, *const shift = beta;
-    const int64_t from_stride = ldx, to_stride = ldy;
-    for (int64_t i = begin; i < end; ++i, from += from_stride, to += to_stride) {
-      activation::map<S, count>(
-          local,
-          [&](int v) {
-            const V mean_v = keeps_mean ? mu[v] : column.load(center, v);
-            return S::fma(column.load(from, v) - mean_v, s[v], column.load(shift, v));
-          },
-          [&](int v, V t) { column.store(to, v, t); });
-    }
-  };
-  for_strips<S>(rows, columns, strip);
-}
-
-// Training: a Reduction (reduce.hpp).
-template <class S, class Activation> struct TrainingForward {
+// Normalization by the statistics of the batch.  A reduction (reduce.hpp).
+template <class S> struct TrainingForward {
   const lf_batch_norm *bn;
   int64_t m, n;
-  const float *x;
+  const float *x; // m x n
   int64_t ldx;
-  float *y;
+  float *y; // m x n
   int64_t ldy;
-  Activation act;
-  float *partial;      // [blocks][3][n]: base, shift and m2 of each block, then [2][n]: mean and scale
-  bool summed = false; // each block's base begins as the sum of its rows
+  NormalizeFunction normalize; // with the activation
+  float alpha;                 // of the activation
+  float *partial;      // [blocks][3][n]: base, shift and m2 of each block; then [2][n]: mean and scale of the batch
+  bool summed = false; // the base of each block holds the sum of its rows already
 
   static int64_t scratch_floats(int64_t m, int64_t n) { return 3 * n * (ceil_div(m, block_rows) + 1); }
   float *block(int64_t index) const { return partial + 3 * n * index; }
   float *results() const { return block(ceil_div(m, block_rows)); }
 
-  void reduce(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
-    for (int64_t i = row; i < row + rows; i += block_rows)
-      simd::for_columns<S, 4>(first, first + columns, [&](const auto &column) {
+  void reduce(Range rows, Range columns) const {
+    for (int64_t i = rows.begin; i < rows.end; i += block_rows)
+      simd::for_columns<S, 4>(columns.begin, columns.end, [&](const auto &column) {
         constexpr int count = std::remove_reference_t<decltype(column)>::count;
         Moments<S> moments[count];
         float *out = block(i / block_rows);
-        block_moments<S>(x + i * ldx, ldx, smaller(block_rows, row + rows - i), column, summed ? out : nullptr,
-                         moments);
-        for (int v = 0; v < count; ++v) {
+        block_moments<S>(x + i * ldx, ldx, smaller(block_rows, rows.end - i), column, summed ? out : nullptr, moments);
+        LANEFOLD_UNROLL for (int v = 0; v < count; ++v) {
           column.store(out, v, moments[v].base);
           column.store(out + n, v, moments[v].shift);
           column.store(out + 2 * n, v, moments[v].m2);
@@ -78,9 +37,9 @@ template <class S, class Activation> struct TrainingForward {
       });
   }
 
-  void merge(int64_t first, int64_t columns) const {
+  void merge(Range columns) const {
     using V = typename S::V;
-    simd::for_columns<S, 1>(first, first + columns, [&](const auto &column) {
+    simd::for_columns<S, 1>(columns.begin, columns.end, [&](const auto &column) {
       const auto moments = [&](int64_t index) {
         const float *b = block(index);
         return Moments<S>{column.load(b, 0), column.load(b + n, 0), column.load(b + 2 * n, 0)};
@@ -107,26 +66,20 @@ template <class S, class Activation> struct TrainingForward {
     });
   }
 
-  void apply(int64_t row, int64_t rows, int64_t first, int64_t columns) const {
-    normalize<S>(x, ldx, y, ldy, {row, row + rows}, {first, first + columns}, results(), results() + n, bn->beta, act);
+  void apply(Range rows, Range columns) const {
+    normalize({x, ldx, y, ldy, results(), results() + n, bn->beta, alpha}, rows, columns);
   }
 };
-
-// scale[n] of inference.
-template <class S> void running_scale(const lf_batch_norm *bn, int64_t n, float *scale) {
-  simd::for_columns<S, 1>(0, n, [&](const auto &column) {
-    column.store(scale, 0, column.load(bn->gamma, 0) * inverse_deviation<S>(column.load(bn->running_var, 0), bn->eps));
-  });
-}
 
 template <class S> lf_status batch_norm_forward(const lf_host *host, const lf_batch_norm_forward_args *args) {
   const lf_batch_norm *bn = args->batch_norm;
   const int64_t m = args->m, n = args->n;
+  constexpr NormalizeFunction identity = &normalize<S, activation::Identity>;
   if (args->flags & LF_TRAINING) {
-    using Forward = TrainingForward<S, activation::Identity>;
-    const Scratch scratch(host, Forward::scratch_floats(m, n));
+    const Scratch scratch(host, TrainingForward<S>::scratch_floats(m, n));
     if (!scratch.valid()) return scratch.failure();
-    run<S>(host, Forward{bn, m, n, args->x, args->ldx, args->y, args->ldy, {}, scratch.data()}, m, n);
+    const TrainingForward<S> forward{bn, m, n, args->x, args->ldx, args->y, args->ldy, identity, 0, scratch.data()};
+    run(host, reduction_of(forward), m, n, S::width);
     return LF_OK;
   }
   const Scratch scale(host, n);
@@ -134,10 +87,8 @@ template <class S> lf_status batch_norm_forward(const lf_host *host, const lf_ba
   running_scale<S>(bn, n, scale.data());
   const int64_t most = most_tasks(host->threads);
   const int64_t pieces = larger(1, smaller(smaller(most, m), m * n / least_elements));
-  for_each_task(host, pieces, [&](int64_t index) {
-    normalize<S>(args->x, args->ldx, args->y, args->ldy, piece(m, 1, pieces, index), {0, n}, bn->running_mean,
-                 scale.data(), bn->beta, activation::Identity{});
-  });
+  const NormalizeArgs normalize{args->x, args->ldx, args->y, args->ldy, bn->running_mean, scale.data(), bn->beta};
+  for_each_task(host, pieces, [&](int64_t index) { identity(normalize, piece(m, 1, pieces, index), {0, n}); });
   return LF_OK;
 }
 

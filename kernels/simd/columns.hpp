@@ -1,11 +1,13 @@
-// Walks along a row in vectors: several at once, to hide latency, then half as many, down to one, then the tail.
+// Walks along a row in vectors: several at a time, to hide latency, then half as many, down to one, then the tail.
 #pragma once
+
+#include <kernels/simd/unroll.hpp>
 
 #include <cstdint>
 
 namespace lanefold::simd {
 
-// Count vectors at columns first..: the last one holds only its first `part` lanes if Whole is false.
+// Count vectors at columns first...  If Whole is false, the last one has only its first `part` lanes.
 template <class S, int Count, bool Whole> struct Columns {
   using V = typename S::V;
   static constexpr int count = Count;
@@ -23,9 +25,11 @@ template <class S, int Count, bool Whole> struct Columns {
   }
 };
 
-// Calls body(Columns) until columns begin..end-1 are covered.  What the body holds by value stays in registers: no store
-// of its own can change it.
+// Calls body(Columns) until columns begin..end-1 are covered.  What the body captures by value stays in registers, because
+// no store of its own can change it.
 template <class S, int Most, class Body> void for_columns(int64_t begin, int64_t end, const Body body) {
+  // Software spends more on each fused multiply-add than several vectors could hide, and would make them large.
+  if constexpr (S::software_fma && Most > 1) return for_columns<S, 1>(begin, end, body);
   for (; end - begin >= Most * S::width; begin += Most * S::width) body(Columns<S, Most, true>{begin, S::width});
   if constexpr (Most > 1) for_columns<S, Most / 2>(begin, end, body);
   else if (begin < end) body(Columns<S, 1, false>{begin, static_cast<int>(end - begin)});

@@ -11,6 +11,9 @@ namespace lanefold::simd {
 
 struct Sse2 : XsimdBase<xsimd::sse2> {
   static constexpr int registers = 16;
+#ifndef __FMA__
+  static constexpr bool software_fma = true;
+#endif
 
   // Through integers, whose type may alias floats and need not be aligned.
   static __m128 load_pair(const float *p) {

@@ -28,6 +28,7 @@ template <class Architecture> struct XsimdBase {
   using Half = void; // the vocabulary of half a vector, if kernels should use it: see avx512.hpp
   using Lines = ScaledLines;
   static constexpr int in_lockstep = 1; // vectors on which long functions run together: see lockstep.hpp
+  static constexpr bool software_fma = false;
 
   // One number by which fma multiplies all lanes.
   using Factor = V;

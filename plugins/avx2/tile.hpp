@@ -1,4 +1,4 @@
-// The register tile of the AVX2 plugin, and with it the vocabulary of its kernels.
+// The register tile of the AVX2 plugin, and with it the backend of its kernels.
 #pragma once
 
 #include <kernels/gemm/tile.hpp>
@@ -6,7 +6,7 @@
 
 namespace lanefold {
 
-// 16 registers: 12 sums, 2 of B, 1 of A.  12 chains fill two FMA ports of latency 4 or 5.
+// 16 registers: 12 accumulators, 2 for B, 1 for A.  12 chains fill two FMA ports with a latency of 4 or 5 cycles.
 using PluginTile = gemm::Tile<simd::Avx2, 6, 2>;
 
 } // namespace lanefold

@@ -1,4 +1,4 @@
-// The register tile of the AVX-512 plugin, and with it the vocabulary of its kernels.
+// The register tile of the AVX-512 plugin, and with it the backend of its kernels.
 #pragma once
 
 #include <kernels/gemm/tile.hpp>
@@ -6,7 +6,7 @@
 
 namespace lanefold {
 
-// 32 registers: 24 sums, 4 of B, 1 of A.
+// 32 registers: 24 accumulators, 4 for B, 1 for A.
 using PluginTile = gemm::Tile<simd::Avx512, 6, 4, 8>;
 
 } // namespace lanefold

@@ -1,4 +1,4 @@
-// The register tile of the portable plugin, and with it the vocabulary of its kernels.
+// The register tile of the portable plugin, and with it the backend of its kernels.
 #pragma once
 
 #include <kernels/gemm/tile.hpp>
@@ -6,8 +6,8 @@
 
 namespace lanefold {
 
-// SSE2, 16 registers: 8 sums, 2 of B, and room for the software multiply-add.  AArch64's NEON, 32: 24 sums, 6 of B,
-// 1 of A; its tile is not the NEON plugin's, so that tests have two to compare.
+// SSE2 has 16 registers: 8 accumulators, 2 for B, and room for the fused multiply-add in software.  NEON has 32: 24
+// accumulators, 6 for B, 1 for A.  This tile differs from the NEON plugin's, so that tests have two to compare.
 using PluginTile = gemm::Tile<simd::Portable, 4, simd::Portable::registers == 16 ? 2 : 6>;
 
 } // namespace lanefold

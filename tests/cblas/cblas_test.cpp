@@ -1,6 +1,6 @@
 // The products of liblanefold_cblas in both layouts: the documented chain, strides, what is read and written, errors.
 // The handlers below take the place of the library's, as those of Netlib's testers do.
-#include "../support.hpp"
+#include "support/matrix.hpp"
 
 #include <runtime/cblas/blas.hpp>
 

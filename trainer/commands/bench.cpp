@@ -1,7 +1,7 @@
 // lanefold bench: hands the rest of the command line to lanefold-bench, which alone needs Google Benchmark.
-#include "bench.hpp"
-#include "commands.hpp"
-#include "options.hpp"
+#include "trainer/commands/bench.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
 
 #include <CLI/CLI.hpp>
 

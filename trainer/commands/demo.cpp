@@ -1,12 +1,12 @@
 // lanefold demo: the whole story in under a minute. Trains the reference network, folds batch normalization away,
 // proves that nothing changed, and shows what batch normalization and ELU cost.
-#include "../checkpoint.hpp"
-#include "../inference.hpp"
-#include "../study/costs.hpp"
-#include "commands.hpp"
-#include "interrupt.hpp"
-#include "options.hpp"
-#include "progress.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/study/costs.hpp"
+#include "trainer/commands/commands.hpp"
+#include "cli/interrupt.hpp"
+#include "trainer/commands/shared_options.hpp"
+#include "trainer/training/progress.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -35,7 +35,7 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
   Progress progress(o.epochs, stdout);
   const auto start = std::chrono::steady_clock::now();
   TrainWatch watch;
-  watch.stop = interrupted;
+  watch.stop = cli::interrupted;
   watch.step = [&](const StepFigures &figures) { progress.step(figures); };
   watch.epoch = [&](const Epoch &e) {
     check_finite(e);
@@ -126,8 +126,8 @@ int run(const Options &o) {
   std::fflush(stdout);
   Network network(description);
   initialize(network, 1);
-  watch_interrupts();
-  if (!train_network(o, context, data, network)) return interrupted_exit_code;
+  cli::watch_interrupts();
+  if (!train_network(o, context, data, network)) return cli::interrupted_exit_code;
   save(o.save, network);
   std::printf("saved as %s\n", o.save.c_str());
   const bool same = prove_folding(context, network, data.test);

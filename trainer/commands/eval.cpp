@@ -1,8 +1,8 @@
 // lanefold eval: loss and accuracy of a checkpoint on the test images.
-#include "../checkpoint.hpp"
-#include "../inference.hpp"
-#include "commands.hpp"
-#include "options.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -33,8 +33,8 @@ void print_confusion(const std::vector<int64_t> &confusion, int64_t outputs) {
   }
 }
 
-Json rows(const std::vector<int64_t> &confusion, int64_t outputs) {
-  Json rows = Json::array();
+cli::Json rows(const std::vector<int64_t> &confusion, int64_t outputs) {
+  cli::Json rows = cli::Json::array();
   for (auto row = confusion.begin(); row != confusion.end(); row += outputs)
     rows.push_back(std::vector<int64_t>(row, row + outputs));
   return rows;
@@ -54,7 +54,7 @@ int run(const Options &o) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!std::isfinite(result.loss)) throw CheckpointError(o.model + ": its loss on these images is not a number");
   if (o.json) {
-    Json object = {
+    cli::Json object = {
         {"event", "eval"},     {"images", data.test.count()},      {"folded", !network.description.batch_norm()},
         {"loss", result.loss}, {"test_accuracy", result.accuracy}, {"seconds", seconds}};
     if (o.top_k > 1) object["top_k"] = o.top_k, object["top_k_accuracy"] = result.top_k_accuracy;

@@ -1,7 +1,7 @@
 // lanefold fold: writes a checkpoint in which batch normalization is part of weights and biases.
-#include "../checkpoint.hpp"
-#include "commands.hpp"
-#include "options.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -1,7 +1,7 @@
 // lanefold info: the CPU, each plugin that was considered, and which one answers the calls.
-#include "../strict_json.hpp"
-#include "commands.hpp"
-#include "options.hpp"
+#include "cli/strict_json.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -11,7 +11,7 @@ namespace lanefold::trainer {
 namespace {
 
 void collect(void *self, const lf_plugin_candidate *c) {
-  static_cast<Json *>(self)->push_back({{"name", c->name},
+  static_cast<cli::Json *>(self)->push_back({{"name", c->name},
                                         {"taken", c->taken != 0},
                                         {"usable", c->usable != 0},
                                         {"priority", c->priority},
@@ -21,11 +21,11 @@ void collect(void *self, const lf_plugin_candidate *c) {
                                         {"path", c->path}});
 }
 
-void print(const Json &info) {
+void print(const cli::Json &info) {
   std::printf("lanefold %s\nCPU      %s\n", info["version"].get<std::string>().c_str(),
               info["cpu"].get<std::string>().c_str());
   if (info.contains("threads")) std::printf("threads  %d\n", info["threads"].get<int>());
-  for (const Json &p : info["plugins"])
+  for (const cli::Json &p : info["plugins"])
     std::printf("\n%s %s (%s)\n    needs: %s\n    %s\n    %s\n",
                 p["taken"]    ? "*"
                 : p["usable"] ? "+"
@@ -40,10 +40,10 @@ int run(const ContextOptions &options, bool json) {
   auto o = args<lf_context_options>();
   o.threads = options.threads;
   o.isa = options.isa.c_str();
-  Json plugins = Json::array();
+  cli::Json plugins = cli::Json::array();
   const lf_status status = lf_enumerate_plugins(&o, collect, &plugins);
   const std::string message = status == LF_OK ? "" : lf_last_error(nullptr);
-  Json info = {{"version", version()}, {"cpu", describe_cpu()}};
+  cli::Json info = {{"version", version()}, {"cpu", describe_cpu()}};
   if (status == LF_OK) info["threads"] = Context(o).threads();
   info["plugins"] = plugins;
   if (status != LF_OK) info["error"] = message;

@@ -1,10 +1,11 @@
 // lanefold plot: curves of a log that `lanefold train --log` wrote, in the terminal or as a picture.
-#include "charts.hpp"
-#include "commands.hpp"
-#include "options.hpp"
-#include "terminal.hpp"
+#include "cli/python.hpp"
+#include "trainer/study/charts.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
+#include "cli/terminal.hpp"
 
-#include "../strict_json.hpp"
+#include "cli/strict_json.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -26,13 +27,13 @@ struct Curves {
   std::map<double, double> step_loss, epoch_loss, test_loss, train_accuracy, test_accuracy; // by epoch
 };
 
-double number(const Json &line, const char *key) {
-  const Json &value = line.at(key);
+double number(const cli::Json &line, const char *key) {
+  const cli::Json &value = line.at(key);
   return value.is_null() ? NAN : value.get<double>(); // what is not a number is null in JSON
 }
 
 // Where a training was resumed, lines come again: the last ones count.
-void take(const Json &line, Curves &curves) {
+void take(const cli::Json &line, Curves &curves) {
   const std::string event = line.at("event").get<std::string>();
   if (event == "step")
     curves.step_loss[number(line, "epoch") - 1 + number(line, "step") / number(line, "steps")] = number(line, "loss");
@@ -55,8 +56,8 @@ Curves read_log(const std::string &path) {
     ++number;
     if (file.eof()) break; // a line that is being written, or was cut off
     try {
-      take(Json::parse(line), curves);
-    } catch (const Json::exception &) {
+      take(cli::Json::parse(line), curves);
+    } catch (const cli::Json::exception &) {
       throw UsageError(path + ": line " + std::to_string(number) + " is none of a log of `lanefold train --log`");
     }
   }
@@ -64,8 +65,8 @@ Curves read_log(const std::string &path) {
   return curves;
 }
 
-Curve curve(const std::string &name, const std::map<double, double> &points) {
-  Curve result{name, {}, {}};
+cli::Curve curve(const std::string &name, const std::map<double, double> &points) {
+  cli::Curve result{name, {}, {}};
   for (const auto &[x, y] : points) result.x.push_back(x), result.y.push_back(y);
   return result;
 }
@@ -83,14 +84,14 @@ int run(const Options &o) {
     draw_charts({"curves", o.log, o.output});
     return 0;
   }
-  const Terminal t = terminal(stdout);
+  const cli::Terminal t = cli::terminal(stdout);
   const int width = o.width > 0 ? o.width : std::min(t.width, 100);
   const auto &training = curves.step_loss.empty() ? curves.epoch_loss : curves.step_loss;
-  std::vector<Curve> losses = {curve("training", training)};
+  std::vector<cli::Curve> losses = {curve("training", training)};
   if (!curves.test_loss.empty()) losses.push_back(curve("test", curves.test_loss));
-  std::fputs(chart("loss by epoch", losses, t.unicode, t.colour, width, o.height).c_str(), stdout);
+  std::fputs(cli::chart("loss by epoch", losses, t.unicode, t.colour, width, o.height).c_str(), stdout);
   if (curves.test_accuracy.empty()) return 0;
-  std::fputs(("\n" + chart("accuracy by epoch, %",
+  std::fputs(("\n" + cli::chart("accuracy by epoch, %",
                            {curve("training", curves.train_accuracy), curve("test", curves.test_accuracy)}, t.unicode,
                            t.colour, width, o.height))
                  .c_str(),

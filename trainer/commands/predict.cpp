@@ -1,8 +1,8 @@
 // lanefold predict: what a checkpoint takes each test image for.
-#include "../checkpoint.hpp"
-#include "../inference.hpp"
-#include "commands.hpp"
-#include "options.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -25,7 +25,7 @@ void print(const Options &o, int64_t index, int32_t predicted, int32_t label) {
                 predicted == label ? "" : ("  (is " + std::to_string(label) + ")").c_str());
     return;
   }
-  const Json object = {{"index", index}, {"predicted", predicted}, {"label", label}};
+  const cli::Json object = {{"index", index}, {"predicted", predicted}, {"label", label}};
   std::printf("%s\n", object.dump().c_str());
 }
 

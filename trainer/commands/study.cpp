@@ -1,11 +1,12 @@
 // lanefold study: the claims of the notes, measured; study.json, study.html, and a table.
-#include "../study/study.hpp"
-#include "../atomic_file.hpp"
-#include "charts.hpp"
-#include "commands.hpp"
-#include "interrupt.hpp"
-#include "options.hpp"
-#include "terminal.hpp"
+#include "trainer/study/study.hpp"
+#include "cli/atomic_file.hpp"
+#include "cli/python.hpp"
+#include "trainer/study/charts.hpp"
+#include "trainer/commands/commands.hpp"
+#include "cli/interrupt.hpp"
+#include "trainer/commands/shared_options.hpp"
+#include "cli/terminal.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -26,7 +27,7 @@ struct Options {
 
 struct Part {
   const char *key, *title;
-  Json (*measure)(const study::Setting &);
+  cli::Json (*measure)(const study::Setting &);
 };
 constexpr Part parts[] = {
     {"signals_at_start", "signals and gradients through 20 layers", study::signals_at_start},
@@ -39,7 +40,7 @@ constexpr Part parts[] = {
 // On a terminal what is being done follows the title, in place; elsewhere titles alone.
 class Notes {
 public:
-  explicit Notes(bool quiet) : quiet_(quiet), terminal_(terminal(stderr)) {}
+  explicit Notes(bool quiet) : quiet_(quiet), terminal_(cli::terminal(stderr)) {}
   void title(const std::string &text) {
     title_ = text;
     if (!quiet_) std::fprintf(stderr, terminal_.interactive ? "%s" : "%s\n", title_.c_str());
@@ -55,7 +56,7 @@ public:
 
 private:
   bool quiet_;
-  Terminal terminal_;
+  cli::Terminal terminal_;
   std::string title_;
 };
 
@@ -65,7 +66,7 @@ std::string join(const std::string &folder, const char *name) {
 
 void write(const std::string &path, const std::string &text) {
   try {
-    replace_file(path, {text});
+    cli::replace_file(path, {text});
   } catch (const std::system_error &error) {
     throw UsageError(path + ": cannot be written: " + error.code().message());
   }
@@ -73,7 +74,7 @@ void write(const std::string &path, const std::string &text) {
 
 void check_writable_file(const std::string &path) {
   try {
-    check_replaceable(path);
+    cli::check_replaceable(path);
   } catch (const std::system_error &error) {
     throw UsageError(path + ": cannot be written: " + error.code().message());
   }
@@ -83,16 +84,16 @@ void draw_report(const std::string &json, const std::string &html) {
   try {
     draw_charts({"study", json, html});
     std::printf("%s: the report, with charts\n", html.c_str());
-  } catch (const NoCharts &problem) {
+  } catch (const cli::NoMatplotlib &problem) {
     std::fprintf(stderr, "lanefold: %s; then: lanefold study --charts %s\n", problem.what(), json.c_str());
   }
 }
 
-void print_signals(const Json &report) {
+void print_signals(const cli::Json &report) {
   std::printf("\nThrough 20 layers before training: outputs, gradients\n%-20s", "");
   for (const study::Subject &s : study::subjects()) std::printf(" %-18s", s.activation.c_str());
   std::string init;
-  for (const Json &one : report["signals_at_start"]["cases"]) {
+  for (const cli::Json &one : report["signals_at_start"]["cases"]) {
     if (one["init"] != init) std::printf("\n%-20s", (init = one["init"].get<std::string>()).c_str());
     const std::string cell = one["outputs"].get<std::string>() + ", " + one["gradients"].get<std::string>();
     std::printf(" %-18s", cell.c_str());
@@ -100,13 +101,13 @@ void print_signals(const Json &report) {
   std::printf("\n");
 }
 
-void print_learning(const Json &report) {
+void print_learning(const cli::Json &report) {
   std::printf("\nTest accuracy after %lld epochs at learning rate 0.01\n%-12s %10s %10s %10s %10s\n",
               static_cast<long long>(report["learning"]["epochs"].get<int64_t>()), "", "2 hidden", "+BN", "10 hidden",
               "+BN");
   for (const study::Subject &s : study::subjects()) {
     std::string row;
-    for (const Json &one : report["learning"]["cases"]) {
+    for (const cli::Json &one : report["learning"]["cases"]) {
       if (one["activation"] != s.activation) continue;
       char cell[16];
       std::snprintf(cell, sizeof cell, " %9.2f%%", 100 * one["test_accuracy"].back().get<double>());
@@ -116,16 +117,16 @@ void print_learning(const Json &report) {
   }
 }
 
-void print_sensitivity(const Json &report) {
+void print_sensitivity(const cli::Json &report) {
   for (const auto &[list, key, what] : {std::tuple{"learning_rates", "learning_rate", "learning rate"},
                                         std::tuple{"gains", "gain", "initial weights times"}}) {
     std::printf("\n%-22s %12s %12s\n", what, "without BN", "with BN");
-    const Json &sweep = report["sensitivity"][list];
-    for (const Json &one : sweep) {
+    const cli::Json &sweep = report["sensitivity"][list];
+    for (const cli::Json &one : sweep) {
       if (one["batch_norm"].get<bool>()) continue;
       std::printf("%-22g", one[key].get<double>());
       for (const bool batch_norm : {false, true})
-        for (const Json &other : sweep) {
+        for (const cli::Json &other : sweep) {
           if (other[key] != one[key] || other["batch_norm"] != batch_norm) continue;
           if (other["diverged"].get<bool>()) std::printf(" %12s", "diverged");
           else std::printf(" %11.2f%%", 100 * other["test_accuracy"].get<double>());
@@ -135,24 +136,24 @@ void print_sensitivity(const Json &report) {
   }
 }
 
-void print_costs(const Json &report) {
+void print_costs(const cli::Json &report) {
   std::printf("\nPer step of 200 and per prediction, %d threads\n%-10s %12s %14s %14s %14s\n",
               report["costs"]["threads"].get<int>(), "", "step, us", "unfused, ns", "folded, ns", "one, us");
-  for (const Json &one : report["costs"]["cases"])
+  for (const cli::Json &one : report["costs"]["cases"])
     std::printf("%-10s %12.0f %14.0f %14.0f %14.1f\n", one["network"].get<std::string>().c_str(),
                 one["step_microseconds"].get<double>(), one["prediction_unfused_nanoseconds"].get<double>(),
                 one["prediction_folded_nanoseconds"].get<double>(),
                 one["single_prediction_folded_microseconds"].get<double>());
 }
 
-void print_claims(const Json &report) {
+void print_claims(const cli::Json &report) {
   std::printf("\nThe claims of the notes, on %s\n", report["data"].get<std::string>().c_str());
-  for (const Json &claim : report["claims"])
+  for (const cli::Json &claim : report["claims"])
     std::printf("%-15s%s\n%15s%s\n", claim["verdict"].get<std::string>().c_str(),
                 claim["claim"].get<std::string>().c_str(), "", claim["measured"].get<std::string>().c_str());
 }
 
-Json measure(const Options &o) {
+cli::Json measure(const Options &o) {
   const Context context = make_context(o.context);
   const Dataset data = load(o.data);
   if (data.train.count() < 1000) throw UsageError(data.name + ": the study needs at least 1000 training images");
@@ -160,11 +161,11 @@ Json measure(const Options &o) {
   if (!o.quiet)
     std::fprintf(stderr, "studying %s: plugin %s, %d threads; this takes minutes\n", data.name.c_str(),
                  context.isa().c_str(), context.threads());
-  watch_interrupts();
+  cli::watch_interrupts();
   const study::Setting setting{context,  data,        o.seed,
                                o.epochs, interrupted, [&](const std::string &text) { notes.note(text); }};
   const auto start = std::chrono::steady_clock::now();
-  Json report = {{"format", "lanefold-study-1"}, {"data", data.name},
+  cli::Json report = {{"format", "lanefold-study-1"}, {"data", data.name},
                  {"cpu", describe_cpu()},        {"plugin", context.isa()},
                  {"threads", context.threads()}, {"seed", o.seed}};
   int number = 0;
@@ -174,10 +175,10 @@ Json measure(const Options &o) {
     notes.end();
   }
   report["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  Json claims = study::claims(report);
-  for (Json &claim : claims)
+  cli::Json claims = study::claims(report);
+  for (cli::Json &claim : claims)
     claim["data"] =
-        claim["study"] == "signals_at_start" || claim["study"] == "costs" ? Json("random samples") : report["data"];
+        claim["study"] == "signals_at_start" || claim["study"] == "costs" ? cli::Json("random samples") : report["data"];
   report["claims"] = claims;
   return report;
 }
@@ -194,12 +195,12 @@ int run(const Options &o) {
   const std::string json = join(o.output, "study.json"), html = join(o.output, "study.html");
   check_writable_file(json);
   check_writable_file(html);
-  Json report;
+  cli::Json report;
   try {
     report = measure(o);
   } catch (const study::Interrupted &) {
     std::fprintf(stderr, "\ninterrupted; nothing was written\n");
-    return interrupted_exit_code;
+    return cli::interrupted_exit_code;
   }
   write(json, report.dump(1) + "\n");
   print_signals(report);

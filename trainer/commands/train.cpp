@@ -1,9 +1,10 @@
 // lanefold train: trains a network, shows how it goes, and saves it on the way.
-#include "../inference.hpp"
-#include "commands.hpp"
-#include "interrupt.hpp"
-#include "progress.hpp"
-#include "train_options.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/commands/commands.hpp"
+#include "cli/interrupt.hpp"
+#include "trainer/training/log.hpp"
+#include "trainer/training/progress.hpp"
+#include "trainer/commands/train_options.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -14,7 +15,7 @@
 namespace lanefold::trainer {
 namespace {
 
-void print(const Json &object) {
+void print(const cli::Json &object) {
   std::printf("%s\n", object.dump().c_str());
   std::fflush(stdout);
 }
@@ -33,7 +34,7 @@ public:
   int run() {
     start();
     TrainWatch watch;
-    watch.stop = interrupted;
+    watch.stop = cli::interrupted;
     watch.step = [&](const StepFigures &figures) {
       stepped_ = true;
       progress_.step(figures);
@@ -41,9 +42,9 @@ public:
     };
     watch.epoch = [&](const Epoch &figures) {
       finish_epoch(figures);
-      return !interrupted();
+      return !cli::interrupted();
     };
-    if (!interrupted()) training_.run(watch);
+    if (!cli::interrupted()) training_.run(watch);
     progress_.clear();
     return training_.position().epoch > options_.epochs ? finish() : stop();
   }
@@ -98,7 +99,7 @@ private:
       const TrainingState state = training_.state();
       if (c_.save != c_.resume) save(c_.save, checkpoint_.network, &state);
     }
-    const Json done = {{"event", "done"},
+    const cli::Json done = {{"event", "done"},
                        {"test_accuracy", accuracy_},
                        {"seconds", seconds},
                        {"parameters_sha256", sha256(checkpoint_.network)}};
@@ -107,7 +108,7 @@ private:
       print(done);
       return 0;
     }
-    const std::string losses = progress_.losses(terminal(stdout).unicode);
+    const std::string losses = progress_.losses(cli::terminal(stdout).unicode);
     if (!losses.empty()) std::printf("loss %s\n", losses.c_str());
     std::printf("test accuracy %.2f%% after %.1f s; SHA-256 of the parameters %s\n", 100 * accuracy_, seconds,
                 done["parameters_sha256"].get<std::string>().c_str());
@@ -121,7 +122,7 @@ private:
       const TrainingState state = training_.state();
       save(c_.save, checkpoint_.network, &state);
     }
-    const Json line = {{"event", "interrupted"}, {"epoch", p.epoch}, {"step", p.step}, {"saved", kept}};
+    const cli::Json line = {{"event", "interrupted"}, {"epoch", p.epoch}, {"step", p.step}, {"saved", kept}};
     log_.write(line);
     if (c_.json) print(line);
     std::fprintf(stderr, "interrupted in epoch %lld, behind step %lld of %lld; ", static_cast<long long>(p.epoch),
@@ -132,7 +133,7 @@ private:
                    c_.save.empty() ? " (--save FILE)"
                    : stepped_      ? ": training diverged"
                                    : ": no step was made");
-    return interrupted_exit_code;
+    return cli::interrupted_exit_code;
   }
 
   TrainCommand &c_;
@@ -162,7 +163,7 @@ void add_train(CLI::App &app, Run &run_verb) {
       "  lanefold train --data mnist --optimizer adam --learning-rate 0.001 --schedule cosine --log log.jsonl");
   verb->callback([=, &run_verb] {
     run_verb = [=] {
-      watch_interrupts(); // from the beginning: loading takes a while
+      cli::watch_interrupts(); // from the beginning: loading takes a while
       return Session(*command).run();
     };
   });

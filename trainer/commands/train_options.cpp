@@ -1,8 +1,8 @@
 // Options, their conflicts, and their meaning.
-#include "train_options.hpp"
+#include "trainer/commands/train_options.hpp"
 
-#include "../golden.hpp"
-#include "../names.hpp"
+#include "trainer/training/golden.hpp"
+#include "cli/words.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -202,8 +202,8 @@ Description read_network_file(const std::string &path) {
   text << file.rdbuf();
   if (!file) throw UsageError(path + ": cannot be read");
   try {
-    return read_description(parse_strictly(text.str(), "the file"), "the file");
-  } catch (const JsonError &problem) {
+    return read_description(cli::parse_strictly(text.str(), "the file"), "the file");
+  } catch (const cli::JsonError &problem) {
     throw UsageError(path + ": " + problem.what());
   }
 }
@@ -223,10 +223,10 @@ Description describe_network(const TrainCommand &c, const Images &images, const 
                        data_name + " has " + std::to_string(classes) + " classes");
   } else {
     LayerDescription layer = c.layer;
-    layer.activation = code_of(activation_names(), c.activation);
+    layer.activation = cli::code_of(activation_names(), c.activation);
     if (c.alpha && layer.activation != LF_ELU && layer.activation != LF_LEAKY_RELU)
       throw UsageError("--alpha does not go with --activation " + c.activation + ", which has none");
-    layer.alpha = c.alpha.value_or(default_alpha(layer.activation));
+    layer.alpha = c.alpha.value_or(activation_of(layer.activation).usual_alpha);
     layer.init = usual(c.initializer);
     if (!c.fan.empty()) layer.init.fan = c.fan;
     std::vector<int64_t> hidden;
@@ -244,7 +244,7 @@ Description describe_network(const TrainCommand &c, const Images &images, const 
 
 TrainOptions describe_training(const TrainCommand &c) {
   TrainOptions options = c.train;
-  options.optimizer.kind = code_of(optimizer_names(), c.optimizer);
+  options.optimizer.kind = cli::code_of(optimizer_names(), c.optimizer);
   return options;
 }
 

@@ -1,8 +1,8 @@
 // The options of `lanefold train`, and what they ask for: a new training, or one that a checkpoint holds.
 #pragma once
 
-#include "../checkpoint.hpp"
-#include "options.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/commands/shared_options.hpp"
 
 #include <optional>
 

@@ -1,8 +1,8 @@
 // lanefold verify: a user's proof on his own machine that every plugin, on any number of threads, trains to the same
 // bits, and to those that this release promises.
-#include "../golden.hpp"
-#include "commands.hpp"
-#include "options.hpp"
+#include "trainer/training/golden.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -55,7 +55,7 @@ int run(const Options &o) {
     std::printf("CPU   %s\ndata  %s\n\n%lld steps of the reference network:\n\n%-12s %7s %10s  %s\n",
                 describe_cpu().c_str(), data.name.c_str(), static_cast<long long>(steps), "plugin", "threads", "time",
                 "SHA-256 of the parameters");
-  auto runs = Json::array();
+  auto runs = cli::Json::array();
   std::set<std::string> hashes;
   for (const std::string &plugin : plugins)
     for (const int threads : o.threads) {
@@ -69,9 +69,9 @@ int run(const Options &o) {
     }
   const bool equal = hashes.size() == 1, as_promised = golden.empty() || (equal && *hashes.begin() == golden);
   if (o.json) {
-    const Json result = {
-        {"data", data.name}, {"steps", steps}, {"golden", golden.empty() ? Json() : Json(golden)},
-        {"runs", runs},      {"equal", equal}, {"as_promised", golden.empty() ? Json() : Json(as_promised)}};
+    const cli::Json result = {
+        {"data", data.name}, {"steps", steps}, {"golden", golden.empty() ? cli::Json() : cli::Json(golden)},
+        {"runs", runs},      {"equal", equal}, {"as_promised", golden.empty() ? cli::Json() : cli::Json(as_promised)}};
     std::printf("%s\n", result.dump(2).c_str());
   } else {
     std::printf("\n%zu runs: %s%s\n", runs.size(), equal ? "the same bits" : "NOT THE SAME BITS",

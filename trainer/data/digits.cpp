@@ -1,7 +1,7 @@
 // Digits drawn from strokes: each is a few polylines, slanted, turned, stretched, shifted, drawn with a pen of random
 // width, and covered with noise.  Only IEEE operations on doubles, so the bytes are the same on every machine.
-#include "data/dataset.hpp"
-#include "random.hpp"
+#include "trainer/data/dataset.hpp"
+#include "trainer/data/random.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Reads IDX files (magic, sizes, bytes) and trusts nothing that they say: sizes are checked against what the file can
 // hold before memory is taken, and exactly as much must come out as the header announces.  Pixels that are not
 // compressed are mapped.
-#include "data/dataset.hpp"
+#include "trainer/data/dataset.hpp"
 
 #include <zlib.h>
 

@@ -1,5 +1,5 @@
 // What the notes say, and what was measured.  The rules by which a claim holds stand here, one function for each.
-#include "study.hpp"
+#include "trainer/study/study.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -21,21 +21,21 @@ std::string text(const char *format, double value) {
 std::string percent(double share) { return text("%.1f%%", 100 * share); }
 std::string power(double value) { return text("%.0e", value); }
 
-double number(const Json &value) { return value.is_null() ? NAN : value.get<double>(); }
+double number(const cli::Json &value) { return value.is_null() ? NAN : value.get<double>(); }
 
 // The one case with these values.
-template <class... Pairs> const Json &find(const Json &cases, const Pairs &...pairs) {
-  for (const Json &one : cases)
+template <class... Pairs> const cli::Json &find(const cli::Json &cases, const Pairs &...pairs) {
+  for (const cli::Json &one : cases)
     if ((... && (one.at(pairs.first) == pairs.second))) return one;
   throw std::logic_error("a study lacks a case that a claim asks for");
 }
-std::pair<const char *, Json> with(const char *key, Json value) { return {key, std::move(value)}; }
+std::pair<const char *, cli::Json> with(const char *key, cli::Json value) { return {key, std::move(value)}; }
 
-const Json &start(const Json &studies, const char *init, const char *activation) {
+const cli::Json &start(const cli::Json &studies, const char *init, const char *activation) {
   return find(studies.at("signals_at_start").at("cases"), with("init", init), with("activation", activation));
 }
 
-double accuracy(const Json &studies, const char *shape, const std::string &activation, bool batch_norm) {
+double accuracy(const cli::Json &studies, const char *shape, const std::string &activation, bool batch_norm) {
   return find(studies.at("learning").at("cases"), with("shape", shape), with("activation", activation),
               with("batch_norm", batch_norm))
       .at("test_accuracy")
@@ -43,7 +43,7 @@ double accuracy(const Json &studies, const char *shape, const std::string &activ
       .get<double>();
 }
 
-double cost(const Json &studies, const char *network, const char *what) {
+double cost(const cli::Json &studies, const char *network, const char *what) {
   return find(studies.at("costs").at("cases"), with("network", network)).at(what).get<double>();
 }
 
@@ -53,10 +53,10 @@ std::string list(const std::vector<std::string> &words) {
   return all;
 }
 
-Finding variances_agree(const Json &studies) {
+Finding variances_agree(const cli::Json &studies) {
   std::vector<std::string> good, bad;
   for (const Subject &s : subjects()) {
-    const Json &one = start(studies, s.initializer.c_str(), s.activation.c_str());
+    const cli::Json &one = start(studies, s.initializer.c_str(), s.activation.c_str());
     const bool stays = one.at("outputs") == "stay" && one.at("gradients") == "stay";
     (stays ? good : bad)
         .push_back(s.activation + (stays ? ""
@@ -70,25 +70,25 @@ Finding variances_agree(const Json &studies) {
               (bad.empty() ? "" : "; not for " + list(bad))};
 }
 
-Finding tanh_form(const Json &studies) {
-  const Json &four = start(studies, "xavier-tanh-normal", "tanh"), &one = start(studies, "xavier-normal", "tanh");
+Finding tanh_form(const cli::Json &studies) {
+  const cli::Json &four = start(studies, "xavier-tanh-normal", "tanh"), &one = start(studies, "xavier-normal", "tanh");
   return {four.at("gradients") == "stay" ? holds : does_not_hold,
           "gradients of tanh change by x " + power(number(four.at("gradient_change"))) +
               " through 20 layers with 4 times the deviation, by x " + power(number(one.at("gradient_change"))) +
               " without"};
 }
 
-Finding logistic_vanishes(const Json &studies) {
-  const Json &normal = start(studies, "xavier-normal", "logistic"), &he = start(studies, "he-normal", "logistic");
+Finding logistic_vanishes(const cli::Json &studies) {
+  const cli::Json &normal = start(studies, "xavier-normal", "logistic"), &he = start(studies, "he-normal", "logistic");
   const bool both = normal.at("gradients") == "vanish" && he.at("gradients") == "vanish";
   return {both ? holds : in_part, "gradients change by x " + power(number(normal.at("gradient_change"))) +
                                       " (Xavier) and x " + power(number(he.at("gradient_change"))) + " (He)"};
 }
 
-Finding comes_back(const Json &studies) {
+Finding comes_back(const cli::Json &studies) {
   std::vector<std::string> moved;
   double most = 1;
-  for (const Json &one : studies.at("signals_in_training").at("cases")) {
+  for (const cli::Json &one : studies.at("signals_in_training").at("cases")) {
     if (one.at("batch_norm").get<bool>() || one.at("at").front().at("gradients") != "stay") continue;
     const double before = number(one.at("at").front().at("gradient_change")),
                  after = number(one.at("at").back().at("gradient_change"));
@@ -106,7 +106,7 @@ Finding comes_back(const Json &studies) {
               : "without normalization, after one epoch: " + list(moved)};
 }
 
-Finding saturating_usable(const Json &studies) {
+Finding saturating_usable(const cli::Json &studies) {
   int better = 0;
   std::string numbers;
   for (const char *activation : {"tanh", "logistic"}) {
@@ -119,13 +119,13 @@ Finding saturating_usable(const Json &studies) {
 }
 
 // Values of a sweep that learn nearly as well as its best one.
-std::vector<double> usable(const Json &sweep, const char *key, bool batch_norm) {
+std::vector<double> usable(const cli::Json &sweep, const char *key, bool batch_norm) {
   double best = 0;
   std::vector<double> values;
-  for (const Json &one : sweep)
+  for (const cli::Json &one : sweep)
     if (one.at("batch_norm") == batch_norm && !one.at("diverged").get<bool>())
       best = std::max(best, one.at("test_accuracy").get<double>());
-  for (const Json &one : sweep)
+  for (const cli::Json &one : sweep)
     if (one.at("batch_norm") == batch_norm && !one.at("diverged").get<bool>() &&
         one.at("test_accuracy").get<double>() > best - 0.02)
       values.push_back(one.at(key).get<double>());
@@ -138,23 +138,23 @@ std::string numbers(const std::vector<double> &values) {
   return words.empty() ? "none" : list(words);
 }
 
-Finding insensitive(const Json &studies) {
-  const Json &sweep = studies.at("sensitivity").at("gains");
+Finding insensitive(const cli::Json &studies) {
+  const cli::Json &sweep = studies.at("sensitivity").at("gains");
   const auto off = usable(sweep, "gain", false), on = usable(sweep, "gain", true);
   return {on.size() > off.size() ? holds : does_not_hold, "initial weights times " + numbers(on) +
                                                               " learn within 2 points of the best with it, times " +
                                                               numbers(off) + " without"};
 }
 
-Finding larger_rates(const Json &studies) {
-  const Json &sweep = studies.at("sensitivity").at("learning_rates");
+Finding larger_rates(const cli::Json &studies) {
+  const cli::Json &sweep = studies.at("sensitivity").at("learning_rates");
   const auto off = usable(sweep, "learning_rate", false), on = usable(sweep, "learning_rate", true);
   const auto largest = [](const std::vector<double> &rates) { return rates.empty() ? 0.0 : rates.back(); };
   return {largest(on) > largest(off) ? holds : does_not_hold,
           "learning rates within 2 points of the best: " + numbers(on) + " with it, " + numbers(off) + " without"};
 }
 
-Finding order(const Json &studies) {
+Finding order(const cli::Json &studies) {
   const std::vector<std::string> claimed = {"elu", "leaky-relu", "relu", "tanh", "logistic"};
   const auto sorted = [&](const char *shape) {
     std::vector<std::string> names = claimed;
@@ -176,7 +176,7 @@ Finding order(const Json &studies) {
           "test accuracy without normalization, " + words("shallow") + "; " + words("deep")};
 }
 
-Finding elu_faster(const Json &studies) {
+Finding elu_faster(const cli::Json &studies) {
   const auto first_loss = [&](const char *activation, bool batch_norm) {
     return number(find(studies.at("learning").at("cases"), with("shape", "deep"), with("activation", activation),
                        with("batch_norm", batch_norm))
@@ -201,19 +201,19 @@ Finding cost_claim(double ratio, const std::string &what) {
   return {ratio > 1.05 ? holds : does_not_hold, what + ": " + text("%.2f", ratio) + " times"};
 }
 
-Finding elu_slower(const Json &studies) {
+Finding elu_slower(const cli::Json &studies) {
   const double folded = cost(studies, "+BN+ELU", "prediction_folded_nanoseconds") /
                         cost(studies, "+BN+ReLU", "prediction_folded_nanoseconds");
   const double step = cost(studies, "+BN+ELU", "step_microseconds") / cost(studies, "+BN+ReLU", "step_microseconds");
   return cost_claim(folded, "prediction with ELU against ReLU, folded (training step: " + text("%.2f", step) + ")");
 }
 
-Finding bn_slows_steps(const Json &studies) {
+Finding bn_slows_steps(const cli::Json &studies) {
   return cost_claim(cost(studies, "+BN+ELU", "step_microseconds") / cost(studies, "+ELU", "step_microseconds"),
                     "training step with normalization against without, fused");
 }
 
-Finding bn_slows_prediction(const Json &studies) {
+Finding bn_slows_prediction(const cli::Json &studies) {
   const double unfused = cost(studies, "+BN+ELU", "prediction_unfused_nanoseconds") /
                          cost(studies, "+ELU", "prediction_unfused_nanoseconds");
   return cost_claim(
@@ -222,7 +222,7 @@ Finding bn_slows_prediction(const Json &studies) {
       "prediction with normalization against without, folded (as calls of their own: " + text("%.2f", unfused) + ")");
 }
 
-Finding little_when_shallow(const Json &studies) {
+Finding little_when_shallow(const cli::Json &studies) {
   const auto gain = [&](const char *shape) {
     return accuracy(studies, shape, "elu", true) - accuracy(studies, shape, "relu", false);
   };
@@ -235,7 +235,7 @@ Finding little_when_shallow(const Json &studies) {
 struct Claim {
   const char *text;
   const char *study;
-  Finding (*judge)(const Json &studies);
+  Finding (*judge)(const cli::Json &studies);
 };
 constexpr Claim all[] = {
     {"Weights drawn so that variance in and out agree keep signals and gradients alive.", "signals_at_start",
@@ -258,8 +258,8 @@ constexpr Claim all[] = {
 
 } // namespace
 
-Json claims(const Json &studies) {
-  Json result = Json::array();
+cli::Json claims(const cli::Json &studies) {
+  cli::Json result = cli::Json::array();
   for (const Claim &claim : all) {
     const Finding finding = claim.judge(studies);
     result.push_back(

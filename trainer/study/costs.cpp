@@ -1,9 +1,9 @@
 // Times each way of running each network in turn, round after round, so that whatever disturbs the machine disturbs all
 // alike.
-#include "costs.hpp"
+#include "trainer/study/costs.hpp"
 
-#include "../inference.hpp"
-#include "../training_step.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/training/training_step.hpp"
 
 #include <algorithm>
 #include <array>

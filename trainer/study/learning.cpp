@@ -1,7 +1,7 @@
 // Studies 3 and 4: how well and how robustly networks learn.
-#include "study.hpp"
+#include "trainer/study/study.hpp"
 
-#include "names.hpp"
+#include "cli/words.hpp"
 
 #include <cmath>
 
@@ -11,10 +11,10 @@ namespace {
 constexpr float usual_rate = 0.01f;
 constexpr int64_t sensitivity_epochs = 3;
 
-Json number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
+cli::Json number(double x) { return std::isfinite(x) ? cli::Json(x) : cli::Json(); }
 
-Json curves(const std::vector<Epoch> &epochs) {
-  Json loss = Json::array(), train = Json::array(), test_loss = Json::array(), test = Json::array();
+cli::Json curves(const std::vector<Epoch> &epochs) {
+  cli::Json loss = cli::Json::array(), train = cli::Json::array(), test_loss = cli::Json::array(), test = cli::Json::array();
   for (const Epoch &e : epochs) {
     loss.push_back(number(e.loss)), train.push_back(e.train_accuracy);
     test_loss.push_back(number(e.test_loss)), test.push_back(e.test_accuracy);
@@ -23,7 +23,7 @@ Json curves(const std::vector<Epoch> &epochs) {
 }
 
 // Where a training ended.
-Json outcome(const std::vector<Epoch> &epochs) {
+cli::Json outcome(const std::vector<Epoch> &epochs) {
   const Epoch &last = epochs.back();
   return {{"diverged", !last.finite}, {"loss", number(last.loss)}, {"test_accuracy", last.test_accuracy}};
 }
@@ -40,8 +40,8 @@ const std::vector<Subject> &subjects() {
 Description network_of(const Subject &subject, int64_t features, std::vector<int64_t> hidden,
                        const std::string &batch_norm) {
   LayerDescription layer;
-  layer.activation = code_of(activation_names(), subject.activation);
-  layer.alpha = default_alpha(layer.activation);
+  layer.activation = cli::code_of(activation_names(), subject.activation);
+  layer.alpha = activation_of(layer.activation).usual_alpha;
   layer.init = usual(subject.initializer);
   return plain(features, hidden, classes, layer, batch_norm);
 }
@@ -73,13 +73,13 @@ std::vector<Epoch> epochs_of(const Setting &setting, const Description &descript
   return result;
 }
 
-Json learning(const Setting &setting) {
+cli::Json learning(const Setting &setting) {
   struct Shape {
     const char *name;
     std::vector<int64_t> hidden;
   };
   const Shape shapes[] = {{"shallow", {300, 100}}, {"deep", std::vector<int64_t>(10, 100)}};
-  Json cases = Json::array();
+  cli::Json cases = cli::Json::array();
   for (const Shape &shape : shapes)
     for (const Subject &subject : subjects()) {
       if (subject.activation == "selu") continue; // not among the notes' five
@@ -87,7 +87,7 @@ Json learning(const Setting &setting) {
         setting.note(std::string(shape.name) + ", " + subject.activation + (batch_norm ? ", batch normalization" : ""));
         const Description d =
             network_of(subject, setting.data.train.features(), shape.hidden, batch_norm ? "on" : "off");
-        Json one = {{"shape", shape.name},
+        cli::Json one = {{"shape", shape.name},
                     {"network", d.shape()},
                     {"activation", subject.activation},
                     {"init", subject.initializer},
@@ -96,29 +96,29 @@ Json learning(const Setting &setting) {
         cases.push_back(one);
       }
     }
-  return {{"epochs", setting.epochs}, {"learning_rate", shortest(usual_rate)}, {"cases", cases}};
+  return {{"epochs", setting.epochs}, {"learning_rate", cli::shortest(usual_rate)}, {"cases", cases}};
 }
 
-Json sensitivity(const Setting &setting) {
-  Json rates = Json::array(), gains = Json::array();
+cli::Json sensitivity(const Setting &setting) {
+  cli::Json rates = cli::Json::array(), gains = cli::Json::array();
   for (const bool batch_norm : {false, true}) {
     const Description d =
         network_of(subjects().front(), setting.data.train.features(), {300, 100}, batch_norm ? "on" : "off");
     for (const float rate : {0.001f, 0.01f, 0.1f, 1.0f, 10.0f}) {
-      setting.note("learning rate " + Json(shortest(rate)).dump() + (batch_norm ? ", batch normalization" : ""));
-      Json one = {{"learning_rate", shortest(rate)}, {"batch_norm", batch_norm}};
+      setting.note("learning rate " + cli::Json(cli::shortest(rate)).dump() + (batch_norm ? ", batch normalization" : ""));
+      cli::Json one = {{"learning_rate", cli::shortest(rate)}, {"batch_norm", batch_norm}};
       one.update(outcome(epochs_of(setting, d, rate, sensitivity_epochs)));
       rates.push_back(one);
     }
     for (const double gain : {0.01, 0.1, 1.0, 10.0, 100.0}) {
-      setting.note("initial weights times " + Json(gain).dump() + (batch_norm ? ", batch normalization" : ""));
-      Json one = {{"gain", gain}, {"batch_norm", batch_norm}};
+      setting.note("initial weights times " + cli::Json(gain).dump() + (batch_norm ? ", batch normalization" : ""));
+      cli::Json one = {{"gain", gain}, {"batch_norm", batch_norm}};
       one.update(outcome(epochs_of(setting, d, 10 * usual_rate, sensitivity_epochs, gain)));
       gains.push_back(one);
     }
   }
   return {{"network", "784-300-100-10"},  {"activation", "elu"},
-          {"epochs", sensitivity_epochs}, {"gain_learning_rate", shortest(10 * usual_rate)},
+          {"epochs", sensitivity_epochs}, {"gain_learning_rate", cli::shortest(10 * usual_rate)},
           {"learning_rates", rates},      {"gains", gains}};
 }
 

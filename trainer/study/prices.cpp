@@ -1,10 +1,10 @@
 // Study 5: what activations and batch normalization cost.
-#include "costs.hpp"
-#include "study.hpp"
+#include "trainer/study/costs.hpp"
+#include "trainer/study/study.hpp"
 
 namespace lanefold::trainer::study {
 
-Json costs(const Setting &setting) {
+cli::Json costs(const Setting &setting) {
   constexpr int64_t batch_size = 200;
   setting.note("steps and predictions, interleaved");
   const std::vector<Costs> measured = measure_costs(setting.context, batch_size,
@@ -16,7 +16,7 @@ Json costs(const Setting &setting) {
                                                      {"+BN+ELU", true, LF_ELU}},
                                                     setting.interrupted);
   if (setting.interrupted()) throw Interrupted();
-  Json cases = Json::array();
+  cli::Json cases = cli::Json::array();
   for (const Costs &c : measured)
     cases.push_back({{"network", c.of.network},
                      {"step_microseconds", 1e6 * c.step},

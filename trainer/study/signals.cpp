@@ -1,5 +1,5 @@
 // Studies 1 and 2: how far signals and gradients come.
-#include "study.hpp"
+#include "trainer/study/study.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -30,14 +30,14 @@ Variances variances_of(const TrainingStep &step, int64_t samples) {
   return v;
 }
 
-Json finite(const std::vector<double> &values) {
-  Json array = Json::array();
-  for (const double v : values) array.push_back(std::isfinite(v) ? Json(v) : Json());
+cli::Json finite(const std::vector<double> &values) {
+  cli::Json array = cli::Json::array();
+  for (const double v : values) array.push_back(std::isfinite(v) ? cli::Json(v) : cli::Json());
   return array;
 }
 
 // Outputs change from the first layer to the last one, gradients on the way back.
-Json describe(const Variances &v) {
+cli::Json describe(const Variances &v) {
   const double outputs = v.outputs.back() / v.outputs.front(), gradients = v.gradients.front() / v.gradients.back();
   return {{"output_variance", finite(v.outputs)},  {"gradient_variance", finite(v.gradients)},
           {"output_change", finite({outputs})[0]}, {"gradient_change", finite({gradients})[0]},
@@ -74,7 +74,7 @@ double dead_share(const std::vector<float> &y, int64_t samples) {
 
 constexpr int64_t marks[] = {1, 10, 100, 300}; // steps after which variances are taken
 
-Json in_training(const Setting &setting, const Subject &subject, bool batch_norm) {
+cli::Json in_training(const Setting &setting, const Subject &subject, bool batch_norm) {
   const Description description =
       network_of(subject, setting.data.train.features(), std::vector<int64_t>(depth, width), batch_norm ? "on" : "off");
   TrainOptions options;
@@ -83,15 +83,15 @@ Json in_training(const Setting &setting, const Subject &subject, bool batch_norm
   Network network(description);
   initialize(network, setting.seed);
   Training training(setting.context, network, setting.data, {options, {}, "", {}, numeric_version});
-  Json taken = Json::array();
-  Json result = {{"activation", subject.activation}, {"init", subject.initializer}, {"batch_norm", batch_norm}};
+  cli::Json taken = cli::Json::array();
+  cli::Json result = {{"activation", subject.activation}, {"init", subject.initializer}, {"batch_norm", batch_norm}};
   TrainWatch watch;
   watch.stop = setting.interrupted;
   watch.step = [&](const StepFigures &f) {
     if (std::find(std::begin(marks), std::end(marks), f.step) == std::end(marks) && f.step != f.steps) return;
-    Json at = describe(variances_of(training.step(), f.samples));
+    cli::Json at = describe(variances_of(training.step(), f.samples));
     at["step"] = f.step;
-    at["loss"] = std::isfinite(f.loss) ? Json(f.loss) : Json();
+    at["loss"] = std::isfinite(f.loss) ? cli::Json(f.loss) : cli::Json();
     at["dead_units"] = dead_share(training.step().output(depth - 1), f.samples);
     taken.push_back(at);
   };
@@ -106,8 +106,8 @@ Json in_training(const Setting &setting, const Subject &subject, bool batch_norm
 
 } // namespace
 
-Json signals_at_start(const Setting &setting) {
-  Json cases = Json::array();
+cli::Json signals_at_start(const Setting &setting) {
+  cli::Json cases = cli::Json::array();
   for (const std::string &initializer : initializer_names())
     for (const Subject &subject : subjects()) {
       setting.note(initializer + ", " + subject.activation);
@@ -120,7 +120,7 @@ Json signals_at_start(const Setting &setting) {
         for (size_t i = 0; i < depth; ++i)
           mean.outputs[i] += v.outputs[i] / draws, mean.gradients[i] += v.gradients[i] / draws;
       }
-      Json one = {
+      cli::Json one = {
           {"init", initializer}, {"activation", subject.activation}, {"meant", initializer == subject.initializer}};
       one.update(describe(mean));
       cases.push_back(one);
@@ -128,8 +128,8 @@ Json signals_at_start(const Setting &setting) {
   return {{"layers", depth}, {"width", width}, {"rows", rows}, {"draws", draws}, {"far", far}, {"cases", cases}};
 }
 
-Json signals_in_training(const Setting &setting) {
-  Json cases = Json::array();
+cli::Json signals_in_training(const Setting &setting) {
+  cli::Json cases = cli::Json::array();
   for (const Subject &subject : subjects())
     for (const bool batch_norm : {false, true}) {
       setting.note(subject.activation + (batch_norm ? ", batch normalization" : ""));

@@ -2,9 +2,9 @@
 // charts/ draws and claims.cpp judges.
 #pragma once
 
-#include "data/dataset.hpp"
-#include "strict_json.hpp"
-#include "train.hpp"
+#include "trainer/data/dataset.hpp"
+#include "cli/strict_json.hpp"
+#include "trainer/training/training.hpp"
 
 #include <functional>
 #include <stdexcept>
@@ -30,19 +30,19 @@ struct Subject {
 const std::vector<Subject> &subjects();
 
 // 1. Variance of outputs and gradients through 20 layers, for each initializer and activation, before training.
-Json signals_at_start(const Setting &setting);
+cli::Json signals_at_start(const Setting &setting);
 // 2. The same while training goes on, with and without batch normalization.
-Json signals_in_training(const Setting &setting);
+cli::Json signals_in_training(const Setting &setting);
 // 3. Accuracy and loss by epoch: activations, with and without batch normalization, shallow and deep.
-Json learning(const Setting &setting);
+cli::Json learning(const Setting &setting);
 // 4. Learning rates and initial scales from far too small to far too large.
-Json sensitivity(const Setting &setting);
+cli::Json sensitivity(const Setting &setting);
 // 5. What a step and a prediction cost.
-Json costs(const Setting &setting);
+cli::Json costs(const Setting &setting);
 
 // The claims of the notes beside what the studies found: "claim", "verdict" ("holds", "in part", "does not hold"),
 // "measured", "data", "study".  studies: an object with the five under signals_at_start and so on.
-Json claims(const Json &studies);
+cli::Json claims(const cli::Json &studies);
 
 // A network of `hidden` layers of `width` units with a subject's activation and initializer.
 Description network_of(const Subject &subject, int64_t features, std::vector<int64_t> hidden,

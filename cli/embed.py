@@ -1,0 +1,13 @@
+#!/usr/bin/env python3
+"""embed.py NAME OUTPUT INPUT...: the text of files, one after the other as one program, as a C++ string, so that the
+command needs no file beside itself."""
+import sys
+
+name, output, *sources = sys.argv[1:]
+lines = []
+for source in sources:
+    with open(source, encoding='utf-8') as file:
+        lines += file.read().split('\n')
+quoted = ''.join('    R"~~~(%s)~~~" "\\n"\n' % line for line in lines)
+with open(output, 'w', encoding='utf-8') as file:
+    file.write('// Made by cli/embed.py.\nextern const char %s[];\nconst char %s[] =\n%s    "";\n' % (name, name, quoted))

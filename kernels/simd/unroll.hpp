@@ -1,0 +1,20 @@
+// Loops that must be unrolled completely, so that the arrays that they index become registers.
+#pragma once
+
+// Before a loop with a constant trip count of at most 32.  GCC and Clang both honour it.
+#define LANEFOLD_UNROLL _Pragma("GCC unroll 32")
+
+namespace lanefold::simd {
+
+// Calls body(0) to body(count - 1), unrolled, unless the backend computes each fused multiply-add in software.  Then an
+// unrolled loop would be large, and registers would gain nothing.
+template <class S, int count, class Body> [[gnu::always_inline]] inline void for_each_fma(const Body &body) {
+  if constexpr (S::software_fma) {
+#pragma GCC unroll 1
+    for (int i = 0; i < count; ++i) body(i);
+  } else {
+    LANEFOLD_UNROLL for (int i = 0; i < count; ++i) body(i);
+  }
+}
+
+} // namespace lanefold::simd

@@ -1,0 +1,6 @@
+// How an operation would be done, in words.
+#include <kernels/explain.hpp>
+
+#include <tile.hpp>
+
+template lf_status lanefold::explain<lanefold::PluginTile>(const lf_host *, int32_t, const void *, char *, uint64_t);

@@ -1,0 +1,13 @@
+// Batch normalization alone, and folding it.
+#include <kernels/norm/backward.hpp>
+#include <kernels/norm/fold.hpp>
+#include <kernels/norm/forward.hpp>
+
+#include <tile.hpp>
+
+template lf_status lanefold::norm::batch_norm_forward<lanefold::PluginTile::Simd>(const lf_host *,
+                                                                                  const lf_batch_norm_forward_args *);
+template lf_status lanefold::norm::batch_norm_backward<lanefold::PluginTile::Simd>(const lf_host *,
+                                                                                   const lf_batch_norm_backward_args *);
+template lf_status lanefold::norm::fold_batch_norm<lanefold::PluginTile::Simd>(const lf_host *,
+                                                                               const lf_fold_batch_norm_args *);

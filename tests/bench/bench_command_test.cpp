@@ -1,0 +1,173 @@
+// `lanefold bench` as its user meets it: files, exit codes, wrong wishes, interruption.
+#include "support/command.hpp"
+
+#include <regex>
+
+using namespace lanefold::test;
+
+namespace {
+
+// One short race on one thread, of the portable plugin: it is everywhere.
+Words quick(const std::string &folder, const Words &more = {}) {
+  Words words = {"bench", "--filter", "limit/fma", "--isa", "portable", "--threads", "1", "--no-report", "-o", folder};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+} // namespace
+
+TEST_CASE("results are in Google Benchmark's format, with what Lanefold adds beside it") {
+  TemporaryFolder folder;
+  const Result result = run(quick(folder / "new/folder"));
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  const Json all = Json::parse(read_file(folder / "new/folder/results.json"));
+  CHECK(all["context"].contains("num_cpus"));
+  CHECK(all["benchmarks"][0]["name"] == "limit/fma/isa:portable/threads:1");
+  const Json &own = all["lanefold"];
+  CHECK(own["format"] == "lanefold-bench-1");
+  CHECK(own["interrupted"] == false);
+  for (const char *key : {"cpu", "caches", "kernel", "compiler", "flags", "lanefold", "revision", "governor", "turbo",
+                          "smt", "virtual", "load"}) {
+    CAPTURE(key);
+    CHECK(own["environment"].contains(key));
+  }
+  CHECK(own["races"].size() == 1);
+  CHECK(own["failures"].empty());
+  CHECK_FALSE(std::filesystem::exists(folder / "new/folder/report.html"));
+}
+
+TEST_CASE("the benchmarks refuse what they cannot do, and say why") {
+  TemporaryFolder folder;
+  const auto refused = [&](const Words &words, const Words &parts, const Words &variables = {}) {
+    Words all = {"bench"};
+    all.insert(all.end(), words.begin(), words.end());
+    CAPTURE(joined(all));
+    const Result result = run(all, variables);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(result.err.find("lanefold bench: ") != std::string::npos);
+    for (const std::string &part : parts) {
+      CAPTURE(part);
+      CHECK(contains(result.err, part));
+    }
+    CHECK_FALSE(std::filesystem::exists(folder / "results.json"));
+  };
+  const std::string path = folder.path();
+  refused({"--filter", "nothing like that", "-o", path}, {"nothing like that", "--list"});
+  refused({"--filter", "gemm(", "-o", path}, {"gemm(", "regular expression"});
+  refused({"gates", "nothing like that"}, {"nothing like that"});
+  refused({"gates", "["}, {"regular expression"});
+  refused({"--isa", "avx3", "-o", path}, {"avx3", "portable"});
+  refused({"--threads", "0", "-o", path}, {"'0'"});
+  refused({"--threads", "1,,2", "-o", path}, {"''"});
+  refused({"--threads", "1,", "-o", path}, {"''"});
+  refused({"--threads", "", "-o", path}, {"''"});
+  refused({"--isa", "", "-o", path}, {"--isa"});
+  refused({"--list"}, {"mmx"}, {"LANEFOLD_ISA=mmx"});
+  refused({"scaling", "--isa", "mmx"}, {"mmx"});
+  refused({"--isa", "portable", "--peers", "openblas", "--no-report", "-o", path}, {"openblas", "portable"});
+  refused({"--filter", "m:65536", "-o", path}, {"--full"});
+  refused({"--filter", "limit", "gates"}, {"--filter", "verb"});
+  refused({"--full", "compare", "a", "b"}, {"--full", "verb"});
+  refused({"--threads", "9999", "-o", path}, {"9999"});
+  refused({"--peers", "openbals", "-o", path}, {"openbals", "openblas"});
+  refused({"--peers", "onnxruntime", "--onnxruntime", path + "/none.so", "-o", path}, {"none.so"});
+  // A peer that is asked for by name has to be there.
+  if (run({"info"}).out.find("avx2") != std::string::npos)
+    refused({"--peers", "pytorch", "--no-report", "--filter", "limit/fma", "-o", path}, {"pytorch", "missing"},
+            {"LANEFOLD_PYTHON=" + path + "/no-python"});
+  refused({"--filter", "limit/fma", "-o", path}, {"matplotlib"}, {"LANEFOLD_PYTHON=" + path + "/no-python"});
+  refused({"--quick", "--full", "-o", path}, {"extent"});
+  refused({"--unknown"}, {"--unknown", "--filter"});
+  refused({"compare", path + "/a.json", path + "/b.json"}, {"a.json"});
+  write_file(folder / "file", "no JSON");
+  refused({"compare", folder / "file", folder / "file"}, {"file", "no results"});
+  refused({"report", path + "/a.json"}, {"a.json"});
+  refused({"--no-report", "-o", folder / "file"}, {"file", "cannot be written"});
+  refused({"--no-report", "-o", "/proc/none"}, {"/proc/none", "cannot be written"});
+}
+
+TEST_CASE("what was measured before an interruption is kept") {
+  TemporaryFolder folder;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Process process({"bench", "--full", "--filter", "activation/|limit/", "--isa", "portable", "--threads", "1",
+                     "--peers", "none", "--no-report", "-o", folder.path()});
+    // The first finding after five seconds is saved.
+    for (int i = 0; i < 600 && !std::filesystem::exists(folder / "results.json"); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    process.interrupt(signal);
+    const Result result = process.wait();
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 130);
+    const Json own = Json::parse(read_file(folder / "results.json"))["lanefold"];
+    CHECK(own["interrupted"] == true);
+    CHECK(own["races"].size() >= 1);
+    CHECK(contains(result.err, "kept"));
+    std::filesystem::remove(folder / "results.json");
+  }
+}
+
+TEST_CASE("gates are one line each: name, value, target, verdict, interval") {
+  const Result result = run({"bench", "gates", "elu-ns", "--isa", "portable", "--peers", "none"});
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 0);
+  std::istringstream lines(result.out);
+  int gates = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("#")) continue;
+    CHECK(std::regex_match(
+        line,
+        std::regex(R"(activation/elu-\S+/isa:portable \d+\.\d{3} <=\d+\.\d\d (ok|short) \d+\.\d{3}\.\.\d+\.\d{3})")));
+    ++gates;
+  }
+  CHECK(gates == 2); // of one race
+}
+
+TEST_CASE("a file compared with itself differs nowhere") {
+  TemporaryFolder folder;
+  REQUIRE(run(quick(folder.path())).exit_code == 0);
+  const Result result = run({"bench", "compare", folder / "results.json", folder / "results.json"});
+  CHECK(run({"bench", "compare", "--filter", "nothing", folder / "results.json", folder / "results.json"}).exit_code ==
+        2);
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.out, "limit/fma/isa:portable/threads:1"));
+  CHECK(contains(result.out, "1 times: 1 ")); // the same, or not sure on a busy machine
+  CHECK_FALSE(contains(result.out, "slower"));
+  CHECK_FALSE(contains(result.out, "faster"));
+}
+
+TEST_CASE("the list names each race and its figures") {
+  const Result result = run({"bench", "--list", "--isa", "portable", "--threads", "1"});
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.out,
+                 "gemm/nn/isa:portable/m:200/n:300/k:784/threads:1\n  gemm/nn/200x300x784/threads:1/isa:portable\n"));
+  CHECK_FALSE(contains(result.out, "gemm/random"));
+  CHECK(run({"bench", "--list", "--full"}).out.size() > result.out.size());
+}
+
+TEST_CASE("help has the benchmarks' own options, and the man page knows them") {
+  std::string manual = read_file(std::string(LANEFOLD_SOURCE) + "/docs/lanefold.1");
+  manual.erase(std::remove(manual.begin(), manual.end(), '\\'), manual.end());
+  for (const Words &words : {Words{"bench", "--help"},
+                             {"bench", "gates", "--help"},
+                             {"bench", "compare", "--help"},
+                             {"bench", "scaling", "--help"},
+                             {"bench", "report", "--help"}}) {
+    const Result help = run(words);
+    CAPTURE(joined(words));
+    CHECK(help.exit_code == 0);
+    const std::regex option("--[a-z][a-z-]+");
+    for (std::sregex_iterator at(help.out.begin(), help.out.end(), option), end; at != end; ++at) {
+      CAPTURE(at->str());
+      CHECK(contains(manual, at->str()));
+    }
+  }
+}
+
+TEST_CASE("completion offers the benchmarks' verbs and options") {
+  CHECK(contains(run({"complete", "--", "bench", ""}).out, "compare\n"));
+  CHECK(contains(run({"complete", "--", "bench", "--o"}).out, "--output\n"));
+  CHECK(contains(run({"complete", "--", "bench", "-o", "x", "--fi"}).out, "--filter\n"));
+  CHECK(run({"complete", "--", "bench", "compare", "--ag"}).out == "--agree\n");
+}

@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""bench_report.py: the page of `lanefold bench` and the table of README.md, drawn from results that are made up here.
+Exit code 77 (Meson's "skipped") where no Python here has matplotlib."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from html.parser import HTMLParser
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+VOID = {'meta', 'path', 'use', 'rect', 'circle', 'br', 'wbr', 'line', 'image'}
+
+
+def program():
+    """The sources as bench/meson.build puts them together."""
+    with open(ROOT + '/bench/meson.build') as file:
+        inputs = re.search(r"custom_target\('report'.*?input: \[(.*?)\]", file.read(), re.S).group(1)
+    text = ''
+    for name in re.findall("'([^']*)'", inputs):
+        with open(os.path.join(ROOT, 'bench', name), encoding='utf-8') as file:
+            text += file.read() + '\n'
+    return text
+
+
+def python_with_matplotlib():
+    for python in 'python3', '/usr/bin/python3':
+        try:
+            if subprocess.run([python, '-c', 'import matplotlib'], stderr=subprocess.DEVNULL).returncode == 0:
+                return python
+        except FileNotFoundError:
+            pass
+    print('SKIPPED: matplotlib is not installed')
+    sys.exit(77)
+
+
+# ------------------------------------------------------------------------------------------------------ made-up results
+
+def lane(label, name, seconds, flops=0, elements=0, moved=0):
+    return {'label': label, 'name': name, 'seconds': [seconds, 0.98 * seconds, 1.03 * seconds], 'flops': flops,
+            'bytes': moved or 4 * elements, 'elements': elements}
+
+
+def race(name, lanes, threads=1):
+    return {'race': '%s/threads:%d' % (name, threads), 'isa': 'avx2', 'threads': threads, 'lanes': lanes, 'batches': 20,
+            'spoiled': 3, 'disturbed': 1, 'settled': True}
+
+
+def raced(operation, sizes, seconds, flops=0, elements=0, threads=1, peers=('onednn', 'pytorch'), ours='lanefold'):
+    """Lanefold, and each peer slower than the one before."""
+    name = '%s/isa:avx2/%s/threads:%d' % (operation, sizes, threads)
+    lanes = [lane(ours, name, seconds, flops, elements, 1e5)]
+    lanes += [lane('peers:' + peer, name + '/peer:' + peer, seconds * (1.1 + 0.5 * at), flops, elements, 1e5)
+              for at, peer in enumerate(peers)]
+    return race('%s/isa:avx2/%s' % (operation, sizes), lanes, threads)
+
+
+def some_races():
+    races = [race('limit/fma/isa:avx2', [lane('peak', 'limit/fma/isa:avx2/threads:1', 1e-6, 1e5)])]
+    for at, level in enumerate(('L1', 'L2', 'L3', 'memory')):
+        name = 'limit/read/isa:avx2/n:64/level:%s/threads:1' % level
+        races.append(race('limit/memory/isa:avx2/level:' + level, [lane('read', name, 1e-7 * 2**at, 0, 0, 2e4)]))
+        for way in 'forward', 'backward':
+            races.append(raced('activation/elu_' + way, 'n:4096/level:' + level, 1.2e-6 * 2**at, 0, 4096))
+    races.append(raced('activation/elu_forward', 'n:4096', 1.2e-6, 0, 4096))
+    for way in 'forward_training', 'forward_inference', 'backward':
+        races.append(raced('norm/' + way, 'm:200/n:300', 1e-5, 0, 60000))
+    for threads in 1, 2:
+        for sizes, seconds, flops in ('m:200/n:300/k:784', 1e-3, 9.4e7), ('m:16/n:16/k:16', 1.2e-7, 8192):
+            product = raced('gemm/nn', sizes, seconds / threads, flops, 60000, threads)
+            name = 'gemm/packed_nn/isa:avx2/%s/threads:%d' % (sizes, threads)
+            product['lanes'].append(lane('packed', name, seconds, flops))
+            races.append(product)
+        races.append(raced('step/bn_elu_sgd', 'm:200', 3e-3 / threads, 2e8, 200, threads, ours='bn_elu'))
+        for samples in 1, 200:
+            races.append(raced('network/infer_folded', 'm:%d' % samples, 1e-5 * samples / threads, 5e5 * samples,
+                               samples, threads))
+    return races
+
+
+def ratio(name, value, **target):
+    return dict({'name': name + '/isa:avx2', 'value': value, 'low': 0.99 * value, 'high': 1.02 * value}, **target)
+
+
+def some_ratios():
+    ratios = [ratio('cost/%s/%s/%s/200x300x784/threads:1' % (mode, way, extra), 1.05 + 0.01 * at)
+              for mode in ('training', 'backward', 'inference')
+              for at, extra in enumerate(('relu', 'elu', 'bn', 'bn_elu'))
+              for way in (('unfused', 'fused') if mode != 'inference' else ('unfused', 'fused', 'folded'))]
+    return ratios + [ratio('gate/surely-short', 0.8, sense='>=', target=0.95, verdict='short'),
+                     ratio('gate/nearly', 0.951, sense='>=', target=0.95, verdict='ok'),
+                     ratio('gate/surely-ok', 1.2, sense='>=', target=0.95, verdict='ok'),
+                     ratio('step/bn_elu_sgd-over-relu_sgd/threads:1', 1.03, sense='<=', target=1.04, verdict='ok')]
+
+
+def some_scaling():
+    points = [{'cores': n, 'seconds': 1e-3 / n + 1e-5, 'speedup': 1.01e-3 / (1e-3 / n + 1e-5), 'work': 0.9e-3 / n,
+               'imbalance': 0.1e-3 / n, 'overhead': 0, 'transfer': 0, 'serial': 1e-5, 'bandwidth': 0}
+              for n in (1, 2, 4, 8)]
+    return {'isa': 'avx2', 'assumptions': ['free cores take tasks <in> their order', 'no NUMA'],
+            'operations': [{'name': 'step', 'points': points, 'measured': [{'threads': 2, 'seconds': 6e-4}]}]}
+
+
+def some_results():
+    own = {'format': 'lanefold-bench-1', 'command': 'lanefold bench --quick',
+           'environment': {'cpu': 'A <b>CPU</b>: avx2', 'revision': 'abc1234', 'level_bytes': {'L1': 24576}},
+           'doubts': ['the machine is not idle: load 3.03'], 'isas': ['avx2'], 'threads': [1, 2], 'filter': '',
+           'processes': [{'isa': 'avx2', 'threads': 1, 'peers': [{'name': 'onednn', 'version': '2.6.3'}],
+                          'missing': [{'name': 'eigen', 'why': 'eigen.so is not installed'}]}],
+           'races': some_races(), 'ratios': some_ratios(), 'failures': [{'failed': 'gemm/xx', 'why': 'wrong result'}],
+           'interrupted': False, 'trust': {'races': 31, 'settled': 17, 'batches': 700, 'spoiled': 60, 'disturbed': 9},
+           'scaling': some_scaling(), 'seconds': 100.0}
+    return {'context': {'date': '2026-01-02T03:04:05+00:00'}, 'benchmarks': [], 'lanefold': own}
+
+
+# ------------------------------------------------------------------------------------------------------------ the page
+
+class Page(HTMLParser):
+    """Every element is closed in its order; nothing runs and nothing comes from elsewhere."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.text = [], set(), ''
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+        assert not re.search(r'<script|<link|<iframe|@import|javascript:|src=|url\(\s*.?(https?:|//)', text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        if tag == 'svg':
+            assert 'aria-hidden' in values or (values.get('role') == 'img' and values.get('aria-label')), values
+        assert not any(name.startswith('on') for name in values), values
+        assert values.get('href', '#').startswith('#'), values
+        if 'id' in values:
+            assert values['id'] not in self.ids, values
+            self.ids.add(values['id'])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open and self.open[-1] == tag, (tag, self.open)
+            self.open.pop()
+
+    def handle_data(self, data):
+        self.text += data.replace('\u00a0', ' ')
+
+
+class Drawer:
+    def __init__(self, python, folder):
+        self.python, self.folder, self.program = python, folder, program()
+
+    def run(self, *arguments, code=0):
+        done = subprocess.run([self.python, '-', *arguments], input=self.program, capture_output=True, text=True,
+                              encoding='utf-8')
+        assert done.returncode == code, (arguments, done.returncode, done.stderr)
+        return done.stderr
+
+    def page(self, results):
+        source, target = self.folder + '/results.json', self.folder + '/report.html'
+        with open(source, 'w') as file:
+            json.dump(results, file)
+        assert self.run('bench', source, target) == ''
+        with open(target, encoding='utf-8') as file:
+            self.source = file.read()
+        return Page(self.source).text
+
+
+HEADINGS = ('Can this run be trusted?', 'What batch normalization and activations cost',
+            'Beside the limits of this machine', 'Products beside other libraries',
+            'Activations and batch normalization alone', 'The whole network', 'Scaling', 'Verdicts', 'All figures')
+
+
+def check_whole(drawer):
+    text = drawer.page(some_results())
+    for wanted in HEADINGS + ('A <b>CPU</b>', 'abc1234', '2026-01-02 03:04', 'The machine is not idle',
+                              '17 of 31 races',
+                              '69 of 760 batches', 'oneDNN 2.6.3', 'Eigen, since eigen.so is not installed',
+                              'gemm/xx: wrong result', 'free cores take tasks <in> their order', 'no NUMA',
+                              '3 of 4 gates are ok',
+                              'ok, undecided', 'short', '1 thread in 2 of 2 shapes'):
+        assert wanted in text, wanted
+    assert len(re.findall('<svg viewBox="0 0 356', drawer.source)) >= 15
+    assert 'prefers-color-scheme' in drawer.source and '@media print' in drawer.source and 'viewport' in drawer.source
+    assert '+8.0% (+6.9 to +10.2%)' in text, 'BN + ELU, fused'
+
+
+def check_poor(drawer):
+    """Nothing, little, and what is no number: each section says what is missing."""
+    empty = some_results()
+    empty['lanefold'] = {'format': 'lanefold-bench-1'}
+    text = drawer.page(empty)
+    for wanted in HEADINGS + ('No layer was measured', 'No product was measured', 'No gate was measured',
+                              'did not come to its end', 'No other library was measured'):
+        assert wanted in text, wanted
+    for other in None, [], {}, ['x', None, 5], {'races': 'x'}:
+        poor = some_results()
+        for key in poor['lanefold'].keys() - {'format', 'races', 'ratios'}:
+            poor['lanefold'][key] = other
+        poor['lanefold']['races'] = poor['lanefold']['races'][-3:] + ['x', {}, {'lanes': [{}, None]}]
+        drawer.page(poor)
+    odd = some_results()
+    odd['lanefold']['interrupted'] = True
+    for entry in odd['lanefold']['races']:
+        entry['lanes'][0]['seconds'] = [None, float('nan'), None]
+        entry['lanes'][-1]['flops'] = float('nan')
+    for entry in odd['lanefold']['ratios'][::2]:
+        entry.update(value=None, low=float('nan'), high=float('inf'))
+    odd['lanefold']['scaling']['operations'][0]['points'][1].update(seconds=None, speedup=float('nan'))
+    assert 'interrupted' in drawer.page(odd)
+
+
+def check_errors(drawer):
+    broken = drawer.folder + '/broken.json'
+    for text in '{"lanefold": ', '[]', '{}', '{"lanefold": {"format": "other"}}':
+        with open(broken, 'w') as file:
+            file.write(text)
+        message = drawer.run('bench', broken, drawer.folder + '/broken.html', code=1)
+        assert message.count('\n') == 1 and message.startswith('lanefold bench: ') and broken in message, message
+        assert not os.path.exists(drawer.folder + '/broken.html')
+    drawer.run('bench', drawer.folder + '/none.json', broken, code=1)
+    drawer.run('check')
+    drawer.run(code=1)
+
+
+# ----------------------------------------------------------------------------------------------------------- the table
+
+def write_table(*arguments, code=0):
+    done = subprocess.run([sys.executable, ROOT + '/bench/report/table.py', *arguments], capture_output=True, text=True)
+    assert done.returncode == code, (done.returncode, done.stderr)
+    return done.stderr
+
+
+def check_table(folder):
+    source, readme = folder + '/results.json', folder + '/README.md'
+    with open(source, 'w') as file:
+        json.dump(some_results(), file)
+    with open(readme, 'w') as file:
+        file.write('before\n<!-- results -->\nold\n<!-- /results -->\nafter\n')
+    assert 'README.md' in write_table('--check', source, readme, code=1)
+    write_table(source, readme)
+    write_table('--check', source, readme)
+    with open(readme, encoding='utf-8') as file:
+        text = file.read()
+    for wanted in ('avx2, 1 / 2 threads', 'BN + ELU, \u00b5s | 3000 / 1500 |',
+                   '200\u00d7300\u00d7784, \u00b5s | 1000 / 500 |', '1100 oneDNN / 550 oneDNN',
+                   '16\u00d716\u00d716, ns | 120 / 60 |', 'ns each | 0.293 / \u2013 |',
+                   'forward | 1.08 / \u2013 |', 'revision abc1234, 2026-01-02', 'load 3.03; not complete'):
+        assert wanted in text, (wanted, text)
+    assert text.startswith('before\n<!-- results -->\n|') and text.endswith('\n<!-- /results -->\nafter\n')
+    write_table('--check', source, source, readme, code=1)
+    with open(readme, 'w') as file:
+        file.write('no markers\n')
+    write_table(source, readme, code=1)
+
+
+python = python_with_matplotlib()
+with tempfile.TemporaryDirectory() as place:
+    checked = Drawer(python, place)
+    check_whole(checked)
+    check_poor(checked)
+    check_errors(checked)
+    check_table(place)

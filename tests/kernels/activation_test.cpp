@@ -1,0 +1,156 @@
+// Activations alone: accuracy over all exponents, special values, strides, in place; slopes from y.
+#include "support/reference.hpp"
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+namespace {
+
+void forward(const Context &context, int32_t code, float alpha, const Matrix &x, Matrix &y) {
+  auto a = args<lf_activation_forward_args>();
+  a.m = x.rows(), a.n = x.columns();
+  a.activation = code, a.alpha = alpha;
+  a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
+  context.activation_forward(a);
+}
+
+void backward(const Context &context, int32_t code, float alpha, const Matrix &y, const Matrix &dy, Matrix &dx) {
+  auto a = args<lf_activation_backward_args>();
+  a.m = y.rows(), a.n = y.columns();
+  a.activation = code, a.alpha = alpha;
+  a.y = y.data(), a.ldy = y.stride(), a.dy = dy.data(), a.lddy = dy.stride();
+  a.dx = dx.data(), a.lddx = dx.stride();
+  context.activation_backward(a);
+}
+
+// Largest distance that the contract allows: exp, expm1 and ELU 1 ulp, the others 2.
+double allowed_ulps(int32_t code) {
+  switch (code) {
+  case LF_IDENTITY:
+  case LF_RELU: return 0;
+  case LF_LEAKY_RELU: return 0.5;
+  case LF_ELU: return 1;
+  default: return 2;
+  }
+}
+
+} // namespace
+
+TEST_CASE("every exponent, both signs, with a stride: within the promised distance of the exact value") {
+  const Context one = context(1);
+  constexpr int64_t count = 1 << 16;
+  Matrix x(1, count), y(1, count);
+  for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
+    const float alpha = code == LF_LEAKY_RELU ? 0.01f : 1.0f;
+    double worst = 0;
+    float where = 0;
+    for (uint32_t start = 0; start < 64; ++start) {
+      if (passed_over()) continue;
+      // 64 x 65536 floats: one in 1024 of all, each residue of the low bits met somewhere.
+      x.fill([&](int64_t, int64_t j) {
+        return std::bit_cast<float>((static_cast<uint32_t>(j) << 16) + start * 1021 +
+                                    static_cast<uint32_t>(j * 7 % 1024));
+      });
+      forward(one, code, alpha, x, y);
+      for (int64_t j = 0; j < count; ++j) {
+        const double distance = ulps(y(0, j), activate(code, alpha, x(0, j)));
+        if (distance > worst) worst = distance, where = x(0, j);
+      }
+    }
+    CAPTURE(activation_name(code));
+    CAPTURE(where);
+    CHECK(worst <= allowed_ulps(code));
+  }
+}
+
+TEST_CASE("special values come out as IEEE has them") {
+  const Context one = context(1);
+  const float inf = INFINITY;
+  Matrix x(1, 6), y(1, 6);
+  const float values[] = {NAN, inf, -inf, 0.0f, -0.0f, 1e-42f};
+  x.fill([&](int64_t, int64_t j) { return values[j]; });
+  const float expected[LF_ACTIVATION_COUNT][6] = {
+      {NAN, inf, -inf, 0.0f, -0.0f, 1e-42f},
+      {NAN, inf, 0, 0.0f, 0.0f, 1e-42f},
+      {NAN, inf, -inf, 0.0f, -0.0f, 1e-42f},
+      {NAN, inf, -1, 0.0f, -0.0f, 1e-42f},
+      {NAN, inf, -1.7580993408473769f, 0.0f, -0.0f, 1.0507009873554805f * 1e-42f},
+      {NAN, 1, -1, 0.0f, -0.0f, 1e-42f},
+      {NAN, 1, 0, 0.5f, 0.5f, 0.5f}};
+  for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
+    forward(one, code, code == LF_LEAKY_RELU ? 0.5f : 1.0f, x, y);
+    for (int64_t j = 0; j < 6; ++j) {
+      CAPTURE(activation_name(code));
+      CAPTURE(j);
+      if (std::isnan(expected[code][j])) CHECK(std::isnan(y(0, j)));
+      else if (!(code == LF_RELU && j == 4))
+        CHECK(std::bit_cast<uint32_t>(y(0, j)) == std::bit_cast<uint32_t>(expected[code][j]));
+      else CHECK(y(0, j) == 0.0f);
+    }
+  }
+}
+
+TEST_CASE("slopes come from y; at 0 the left one, and NaN stays NaN") {
+  const Context one = context(1);
+  Matrix y(1, 5), dy(1, 5), dx(1, 5);
+  const float values[] = {-0.5f, 0.0f, 0.25f, 1.5f, NAN};
+  y.fill([&](int64_t, int64_t j) { return values[j]; });
+  dy.fill([](int64_t, int64_t) { return 2.0f; });
+  const double expected[LF_ACTIVATION_COUNT][4] = {{1, 1, 1, 1},
+                                                   {0, 0, 1, 1},
+                                                   {0.25, 0.25, 1, 1},
+                                                   {0.5, 1, 1, 1},
+                                                   {1.2580993408, 1.7580993408, 1.0507009873, 1.0507009873},
+                                                   {0.75, 1, 0.9375, -1.25},
+                                                   {-0.75, 0, 0.1875, -0.75}};
+  for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
+    backward(one, code, code == LF_LEAKY_RELU ? 0.25f : 1.0f, y, dy, dx);
+    CAPTURE(activation_name(code));
+    for (int64_t j = 0; j < 4; ++j) CHECK(dx(0, j) == doctest::Approx(2 * expected[code][j]).epsilon(1e-6));
+    if (code != LF_IDENTITY) CHECK(std::isnan(dx(0, 4)));
+  }
+}
+
+TEST_CASE("any shape and stride, in place or not, on any number of threads: the same bits, gaps untouched") {
+  const Context one = context(1), three = context(3);
+  Random random(7);
+  const int64_t sizes[] = {0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 33, 65, 200};
+  for (int i = 0; i < 200; ++i) {
+    const int64_t m = i == 0 ? 300 : sizes[random.below(13)], n = i == 0 ? 700 : sizes[random.below(13)];
+    const auto code = static_cast<int32_t>(random.below(LF_ACTIVATION_COUNT));
+    Matrix x(m, n, random.below(3), random.below(16)), y(m, n, random.below(3), random.below(16));
+    x.random(random, -5, 5);
+    y.nan();
+    Matrix inplace = x;
+    forward(one, code, 0.5f, x, y);
+    forward(three, code, 0.5f, inplace, inplace);
+    CHECK(differing(y, inplace) == 0);
+    CHECK(y.gaps_untouched());
+    CHECK(inplace.gaps_untouched());
+    Matrix dy(m, n), dx(m, n, random.below(3));
+    dy.random(random);
+    backward(one, code, 0.5f, y, dy, dx);
+    CHECK(dx.gaps_untouched());
+    backward(three, code, 0.5f, y, dy, dy);
+    CHECK(differing(dx, dy) == 0);
+  }
+}
+
+TEST_CASE("an array beyond every cache comes out as its parts do, at any alignment") {
+  const Context two = context(2);
+  Random random(31);
+  constexpr int64_t n = (8 << 20) + 12345, part = 1 << 20;
+  for (const int64_t offset : {1, 2, 16}) {
+    Matrix x(1, n, 0, 3), y(1, n, 0, offset), expected(1, n);
+    x.random(random, -6, 3);
+    forward(two, LF_ELU, 0.5f, x, y);
+    for (int64_t first = 0; first < n; first += part) {
+      auto a = args<lf_activation_forward_args>();
+      a.m = 1, a.n = std::min(part, n - first), a.activation = LF_ELU, a.alpha = 0.5f;
+      a.x = x.data() + first, a.ldx = a.n, a.y = expected.data() + first, a.ldy = a.n;
+      two.activation_forward(a);
+    }
+    CHECK(differing(y, expected) == 0);
+    CHECK(y.gaps_untouched());
+  }
+}

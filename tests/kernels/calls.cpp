@@ -1,0 +1,466 @@
+// One function for each operation; reads and writes are named where they are made.
+#include "calls.hpp"
+
+#include <lanefold/lanefold.hpp>
+
+namespace lanefold::test {
+namespace {
+
+using Matrices = std::vector<Matrix>;
+
+// One matrix in sixteen spans most exponents: overflow, infinity - infinity, results below the smallest normal number.
+// One in sixteen holds what is special.
+Matrix values(int64_t rows, int64_t columns, Random &random, float low = -1, float high = 1) {
+  constexpr float special[] = {0.0f,   -0.0f,   1.0f,    INFINITY, -INFINITY, NAN,
+                               1e-42f, -1e-42f, -200.0f, 3e38f,    -20.0f,    0x1p-126f};
+  Matrix x(rows, columns);
+  const int64_t kind = random.below(16);
+  // (Compilers choose the order of arguments: a statement for each number, or the digest would depend on it.)
+  if (kind == 0)
+    return x.fill([&](int64_t, int64_t) {
+      const float mantissa = random.uniform(-2, 2);
+      return std::ldexp(mantissa, static_cast<int>(random.between(-80, 66)));
+    });
+  if (kind == 1)
+    return x.fill(
+        [&](int64_t, int64_t) { return random.below(4) ? random.uniform(low, high) : special[random.below(12)]; });
+  return x.random(random, low, high);
+}
+
+Matrix vector(int64_t n, Random &random, float low = -1, float high = 1) {
+  return Matrix(1, n).random(random, low, high);
+}
+
+Matrix unwritten(int64_t rows, int64_t columns) { return Matrix(rows, columns).nan(); }
+
+std::string shape(std::initializer_list<int64_t> sizes) {
+  std::string text;
+  for (const int64_t size : sizes) text += " " + std::to_string(size);
+  return text;
+}
+
+int32_t some_activation(Random &random) { return static_cast<int32_t>(random.below(LF_ACTIVATION_COUNT)); }
+
+Call sgemm(Random &random) {
+  constexpr float factors[] = {1.0f, 1.0f, 0.0f, -1.0f, 0.3f};
+  int64_t m = some_size(random), n = some_size(random), k = some_size(random);
+  if (random.below(64) == 0) k = random.between(1000, 3000);
+  if (random.below(64) == 0) n = random.between(3000, 5000), m = random.between(1, 16), k = random.between(1, 64);
+  const auto flags = static_cast<uint32_t>(random.below(4));
+  const bool ta = (flags & LF_TRANSPOSE_A) != 0, tb = (flags & LF_TRANSPOSE_B) != 0;
+  const float alpha = factors[random.below(5)], beta = factors[random.below(5)];
+  Call call;
+  call.text = "sgemm" + shape({m, n, k, flags}) + ", alpha " + std::to_string(alpha) + ", beta " + std::to_string(beta);
+  call.reads = {values(ta ? k : m, ta ? m : k, random), values(tb ? n : k, tb ? k : n, random)};
+  call.writes = {beta == 0 ? unwritten(m, n) : values(m, n, random)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    auto a = args<lf_sgemm_args>();
+    a.flags = flags, a.m = m, a.n = n, a.k = k, a.alpha = alpha, a.beta = beta;
+    a.a = in[0].data(), a.lda = in[0].stride(), a.b = in[1].data(), a.ldb = in[1].stride();
+    a.c = out[0].data(), a.ldc = out[0].stride();
+    context.sgemm(a);
+  };
+  return call;
+}
+
+Call activation_forward(Random &random) {
+  const int64_t m = some_size(random), n = some_size(random);
+  const int32_t activation = some_activation(random);
+  const float alpha = random.uniform(0, 2);
+  Call call;
+  call.text = "activation_forward" + shape({m, n, activation});
+  call.reads = {values(m, n, random, -9, 9)};
+  call.writes = {unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    auto a = args<lf_activation_forward_args>();
+    a.m = m, a.n = n, a.activation = activation, a.alpha = alpha;
+    a.x = in[0].data(), a.ldx = in[0].stride(), a.y = out[0].data(), a.ldy = out[0].stride();
+    context.activation_forward(a);
+  };
+  return call;
+}
+
+Call activation_backward(Random &random) {
+  const int64_t m = some_size(random), n = some_size(random);
+  const int32_t activation = some_activation(random);
+  const float alpha = random.uniform(0, 2);
+  Call call;
+  call.text = "activation_backward" + shape({m, n, activation});
+  call.reads = {values(m, n, random), values(m, n, random)};
+  call.writes = {unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    auto a = args<lf_activation_backward_args>();
+    a.m = m, a.n = n, a.activation = activation, a.alpha = alpha;
+    a.y = in[0].data(), a.ldy = in[0].stride(), a.dy = in[1].data(), a.lddy = in[1].stride();
+    a.dx = out[0].data(), a.lddx = out[0].stride();
+    context.activation_backward(a);
+  };
+  return call;
+}
+
+// Rows of a batch: sometimes more than a block of sums has.
+int64_t some_rows(Random &random) {
+  return random.below(8) ? std::max<int64_t>(2, some_size(random)) : random.between(250, 800);
+}
+
+struct Norm {
+  uint32_t flags;
+  float eps, momentum;
+};
+Norm some_norm(Random &random) {
+  return {random.below(2) ? LF_UNBIASED_RUNNING_VAR : 0u, random.uniform(1e-5f, 1e-2f), random.uniform(0, 1)};
+}
+
+// gamma, beta, running_mean, running_var
+void add_norm(Matrices &to, int64_t n, Random &random) {
+  to.push_back(vector(n, random, 0.5f, 1.5f));
+  to.push_back(vector(n, random));
+  to.push_back(vector(n, random));
+  to.push_back(vector(n, random, 0.5f, 2.0f));
+}
+
+lf_batch_norm batch_norm(const Norm &norm, const Matrix &gamma, const Matrix &beta) {
+  auto bn = args<lf_batch_norm>();
+  bn.flags = norm.flags, bn.eps = norm.eps, bn.momentum = norm.momentum;
+  bn.gamma = gamma.data(), bn.beta = beta.data();
+  return bn;
+}
+
+// Arrays that a call does not write are not const in this struct.
+float *unchanged(const Matrix &x) { return const_cast<float *>(x.data()); }
+
+Call batch_norm_forward(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random);
+  const bool training = random.below(3) != 0;
+  const Norm norm = some_norm(random);
+  Call call;
+  call.text = "batch_norm_forward" + shape({m, n}) + (training ? ", training" : "");
+  const float center = random.below(4) ? 0.0f : 1000.0f;
+  call.reads = {values(m, n, random, center - 1, center + 1)};
+  add_norm(call.reads, n, random);
+  call.writes = {unwritten(m, n)};
+  if (training) call.writes.insert(call.writes.end(), {call.reads[3], call.reads[4], unwritten(1, n), unwritten(1, n)});
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    lf_batch_norm bn = batch_norm(norm, in[1], in[2]);
+    bn.running_mean = training ? out[1].data() : unchanged(in[3]);
+    bn.running_var = training ? out[2].data() : unchanged(in[4]);
+    if (training) bn.mean = out[3].data(), bn.inv_std = out[4].data();
+    auto a = args<lf_batch_norm_forward_args>();
+    a.flags = training ? LF_TRAINING : 0;
+    a.m = m, a.n = n, a.batch_norm = &bn;
+    a.x = in[0].data(), a.ldx = in[0].stride(), a.y = out[0].data(), a.ldy = out[0].stride();
+    context.batch_norm_forward(a);
+  };
+  return call;
+}
+
+Call batch_norm_backward(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random);
+  const Norm norm = some_norm(random);
+  Call call;
+  call.text = "batch_norm_backward" + shape({m, n});
+  call.reads = {values(m, n, random), values(m, n, random), vector(n, random, 0.5f, 1.5f), vector(n, random),
+                vector(n, random, 0.5f, 2)};
+  call.writes = {unwritten(m, n), unwritten(1, n), unwritten(1, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    lf_batch_norm bn = batch_norm(norm, in[2], in[2]);
+    bn.mean = unchanged(in[3]), bn.inv_std = unchanged(in[4]);
+    auto a = args<lf_batch_norm_backward_args>();
+    a.m = m, a.n = n, a.batch_norm = &bn;
+    a.x = in[0].data(), a.ldx = in[0].stride(), a.dy = in[1].data(), a.lddy = in[1].stride();
+    a.dx = out[0].data(), a.lddx = out[0].stride(), a.dgamma = out[1].data(), a.dbeta = out[2].data();
+    context.batch_norm_backward(a);
+  };
+  return call;
+}
+
+Call fold_batch_norm(Random &random) {
+  const int64_t k = some_size(random), n = some_size(random);
+  const bool bias = random.below(2) != 0;
+  const Norm norm = some_norm(random);
+  const float largest_x = random.uniform(0, 4);
+  Call call;
+  call.text = "fold_batch_norm" + shape({k, n}) + (bias ? ", bias" : "");
+  call.reads = {Matrix(k, n).random(random), vector(n, random)};
+  add_norm(call.reads, n, random);
+  call.writes = {unwritten(k, n), unwritten(1, n), unwritten(1, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    lf_batch_norm bn = batch_norm(norm, in[2], in[3]);
+    bn.running_mean = unchanged(in[4]), bn.running_var = unchanged(in[5]);
+    auto a = args<lf_fold_batch_norm_args>();
+    a.k = k, a.n = n, a.batch_norm = &bn, a.largest_x = largest_x;
+    a.w = in[0].data(), a.ldw = in[0].stride(), a.bias = bias ? in[1].data() : nullptr;
+    a.folded_w = out[0].data(), a.ldfolded_w = out[0].stride(), a.folded_bias = out[1].data(),
+    a.error_bound = out[2].data();
+    context.fold_batch_norm(a);
+  };
+  return call;
+}
+
+struct Dense {
+  int64_t m, n, k;
+  int32_t activation;
+  float alpha;
+  bool bias, norm, packs, transposes;
+  std::string text(const char *name) const {
+    return name + shape({m, n, k, activation}) + (bias ? ", bias" : "") + (norm ? ", norm" : "") +
+           (packs ? ", packed" : "");
+  }
+};
+Dense some_dense(Random &random) {
+  if (random.below(16) == 0) { // blocks of k, panels of columns
+    const int64_t m = random.between(2, 40), n = random.between(1, 600), k = random.between(300, 1200);
+    return {m, n, k, some_activation(random), 1.0f, true, random.below(2) != 0, random.below(2) != 0, false};
+  }
+  return {some_rows(random),       some_size(random),    some_size(random),
+          some_activation(random), random.uniform(0, 2), random.below(2) != 0,
+          random.below(2) != 0,    random.below(2) != 0, random.below(2) != 0};
+}
+
+PackedWeights pack(const Context &context, const Dense &d, const Matrix &w) {
+  auto a = args<lf_pack_weights_args>();
+  a.flags = d.transposes ? LF_TRANSPOSE_B : 0;
+  a.n = d.n, a.k = d.k, a.w = w.data(), a.ldw = w.stride();
+  return context.pack_weights(a);
+}
+
+Call dense_infer(Random &random) {
+  const Dense d = some_dense(random);
+  Call call;
+  call.text = d.text("dense_infer");
+  call.reads = {values(d.m, d.k, random), values(d.transposes ? d.n : d.k, d.transposes ? d.k : d.n, random),
+                vector(d.n, random)};
+  call.writes = {unwritten(d.m, d.n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    auto a = args<lf_dense_infer_args>();
+    a.m = d.m, a.n = d.n, a.k = d.k, a.activation = d.activation, a.alpha = d.alpha;
+    a.x = in[0].data(), a.ldx = in[0].stride(), a.bias = d.bias ? in[2].data() : nullptr;
+    a.y = out[0].data(), a.ldy = out[0].stride();
+    context.dense_infer(a, pack(context, d, in[1]));
+  };
+  return call;
+}
+
+Call dense_forward(Random &random) {
+  Dense d = some_dense(random);
+  d.transposes = false;
+  const bool training = random.below(3) != 0, keeps_z = random.below(3) != 0;
+  const Norm norm = some_norm(random);
+  Call call;
+  call.text = d.text("dense_forward") + (training ? ", training" : "") + (keeps_z ? ", z" : "");
+  call.reads = {values(d.m, d.k, random), values(d.k, d.n, random), vector(d.n, random)};
+  add_norm(call.reads, d.n, random);
+  call.writes = {unwritten(d.m, d.n), unwritten(d.m, d.n), call.reads[5],
+                 call.reads[6],       unwritten(1, d.n),   unwritten(1, d.n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    lf_batch_norm bn = batch_norm(norm, in[3], in[4]);
+    bn.running_mean = out[2].data(), bn.running_var = out[3].data(), bn.mean = out[4].data(),
+    bn.inv_std = out[5].data();
+    auto a = args<lf_dense_forward_args>();
+    a.flags = training ? LF_TRAINING : 0;
+    a.m = d.m, a.n = d.n, a.k = d.k, a.activation = d.activation, a.alpha = d.alpha;
+    a.x = in[0].data(), a.ldx = in[0].stride(), a.bias = d.bias ? in[2].data() : nullptr;
+    a.batch_norm = d.norm ? &bn : nullptr;
+    a.y = out[0].data(), a.ldy = out[0].stride();
+    if (keeps_z) a.z = out[1].data(), a.ldz = out[1].stride();
+    if (!d.packs) {
+      a.w = in[1].data(), a.ldw = in[1].stride();
+      return context.dense_forward(a);
+    }
+    const PackedWeights packed = pack(context, d, in[1]);
+    a.packed = packed.get();
+    context.dense_forward(a);
+  };
+  return call;
+}
+
+Call dense_backward(Random &random) {
+  Dense d = some_dense(random);
+  d.transposes = false;
+  const bool wants_dx = random.below(4) != 0, descends = random.below(2) != 0;
+  const Norm norm = some_norm(random);
+  const float rate = random.uniform(0, 1);
+  Call call;
+  call.text = d.text("dense_backward") + (wants_dx ? ", dx" : "") + (descends ? ", descends" : "");
+  call.reads = {values(d.m, d.k, random), values(d.k, d.n, random),    values(d.m, d.n, random),
+                values(d.m, d.n, random), values(d.m, d.n, random),    vector(d.n, random, 0.5f, 1.5f),
+                vector(d.n, random),      vector(d.n, random, 0.5f, 2)};
+  call.writes = {unwritten(d.k, d.n), unwritten(d.m, d.k), unwritten(1, d.n),
+                 unwritten(1, d.n),   unwritten(1, d.n),   unwritten(d.k, d.n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    lf_batch_norm bn = batch_norm(norm, in[5], in[5]);
+    bn.mean = unchanged(in[6]), bn.inv_std = unchanged(in[7]);
+    auto a = args<lf_dense_backward_args>();
+    a.m = d.m, a.n = d.n, a.k = d.k, a.activation = d.activation, a.alpha = d.alpha;
+    a.x = in[0].data(), a.ldx = in[0].stride(), a.w = in[1].data(), a.ldw = in[1].stride();
+    a.z = in[2].data(), a.ldz = in[2].stride(), a.y = in[3].data(), a.ldy = in[3].stride();
+    a.dy = in[4].data(), a.lddy = in[4].stride();
+    a.dw = out[0].data(), a.lddw = out[0].stride();
+    if (wants_dx) a.dx = out[1].data(), a.lddx = out[1].stride();
+    a.dbias = d.bias ? out[2].data() : nullptr;
+    if (d.norm) a.batch_norm = &bn, a.dgamma = out[3].data(), a.dbeta = out[4].data();
+    a.learning_rate = rate;
+    if (!d.packs) {
+      // Its stride is that of w.
+      Matrix updated = in[1];
+      if (descends) a.updated_w = updated.data();
+      context.dense_backward(a);
+      if (descends) out[5].fill([&](int64_t i, int64_t j) { return updated(i, j); });
+      return;
+    }
+    PackedWeights packed = pack(context, d, in[1]);
+    a.packed = packed.get();
+    if (descends) a.flags = LF_UPDATE_PACKED;
+    context.dense_backward(a);
+    auto back = args<lf_unpack_weights_args>();
+    back.n = d.n, back.k = d.k, back.w = out[5].data(), back.ldw = out[5].stride();
+    context.unpack_weights(back, packed);
+  };
+  return call;
+}
+
+std::vector<int32_t> some_labels(int64_t m, int64_t n, Random &random) {
+  std::vector<int32_t> labels;
+  for (int64_t i = 0; i < m; ++i) labels.push_back(static_cast<int32_t>(random.below(n)));
+  return labels;
+}
+
+Call softmax_cross_entropy(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random);
+  const auto labels = some_labels(m, n, random);
+  Call call;
+  call.text = "softmax_cross_entropy" + shape({m, n});
+  call.reads = {values(m, n, random, -5, 5)};
+  call.writes = {unwritten(1, 1), unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    auto a = args<lf_softmax_cross_entropy_args>();
+    a.m = m, a.n = n, a.x = in[0].data(), a.ldx = in[0].stride(), a.labels = labels.data();
+    a.loss = out[0].data(), a.dx = out[1].data(), a.lddx = out[1].stride();
+    context.softmax_cross_entropy(a);
+  };
+  return call;
+}
+
+Call top_k_correct(Random &random) {
+  const int64_t m = some_size(random), n = some_size(random), k = random.between(1, n);
+  const auto labels = some_labels(m, n, random);
+  Call call;
+  call.text = "top_k_correct" + shape({m, n, k});
+  call.reads = {values(m, n, random)};
+  call.writes = {unwritten(1, 1)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    auto a = args<lf_top_k_correct_args>();
+    int64_t correct = -1;
+    a.m = m, a.n = n, a.k = k, a.x = in[0].data(), a.ldx = in[0].stride(), a.labels = labels.data(),
+    a.correct = &correct;
+    context.top_k_correct(a);
+    out[0](0, 0) = static_cast<float>(correct);
+  };
+  return call;
+}
+
+Call optimizer_step(Random &random) {
+  const int64_t n = some_size(random) * some_size(random), step = random.between(1, 1000);
+  const auto optimizer = static_cast<int32_t>(random.below(LF_OPTIMIZER_COUNT));
+  const float decay = random.below(2) ? 0.0f : random.uniform(0, 0.5f);
+  const float rate = random.uniform(0, 1), momentum = random.uniform(0, 0.99f), beta2 = random.uniform(0.5f, 0.999f);
+  Call call;
+  call.text = "optimizer_step" + shape({n, optimizer, step});
+  call.reads = {values(1, n, random)};
+  call.writes = {values(1, n, random), vector(n, random), vector(n, random, 0, 1)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    auto a = args<lf_optimizer_step_args>();
+    a.optimizer = optimizer, a.n = n, a.step = step;
+    a.learning_rate = rate, a.momentum = momentum, a.beta2 = beta2, a.eps = 1e-8f, a.weight_decay = decay;
+    a.w = out[0].data(), a.g = in[0].data(), a.m = out[1].data(), a.v = out[2].data();
+    context.optimizer_step(a);
+  };
+  return call;
+}
+
+Call gather(Random &random) {
+  const int64_t m = some_size(random), n = some_size(random), count = m + random.below(9), gap = random.below(20);
+  std::vector<uint8_t> x(static_cast<size_t>(count * (n + gap)));
+  for (uint8_t &byte : x) byte = static_cast<uint8_t>(random.below(256));
+  std::vector<uint32_t> rows(random.below(3) ? static_cast<size_t>(m) : 0);
+  for (uint32_t &row : rows) row = static_cast<uint32_t>(random.below(count));
+  const float divisor = random.below(2) ? 255.0f : random.uniform(1, 1000);
+  Call call;
+  call.text = "gather" + shape({m, n, count});
+  call.writes = {unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &, Matrices &out) {
+    auto a = args<lf_gather_args>();
+    a.m = m, a.n = n, a.count = count, a.x = x.data(), a.ldx = n + gap, a.rows = rows.empty() ? nullptr : rows.data();
+    a.divisor = divisor, a.y = out[0].data(), a.ldy = out[0].stride();
+    context.gather(a);
+  };
+  return call;
+}
+
+Call network_infer(Random &random) {
+  const Dense first = some_dense(random), second = some_dense(random);
+  const Norm norm = some_norm(random);
+  const int64_t m = first.m, k = first.k, between = first.n, n = second.n;
+  Call call;
+  call.text =
+      "network_infer" + shape({m, k, between, n, first.activation, second.activation}) + (first.norm ? ", norm" : "");
+  call.reads = {values(m, k, random), Matrix(k, between).random(random), vector(between, random),
+                Matrix(between, n).random(random), vector(n, random)};
+  add_norm(call.reads, between, random);
+  call.writes = {unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    lf_batch_norm bn = batch_norm(norm, in[5], in[6]);
+    bn.running_mean = unchanged(in[7]), bn.running_var = unchanged(in[8]);
+    lf_network_layer layers[2] = {args<lf_network_layer>(), args<lf_network_layer>()};
+    layers[0].n = between, layers[0].k = k, layers[0].w = in[1].data(), layers[0].ldw = in[1].stride();
+    layers[0].bias = first.bias ? in[2].data() : nullptr, layers[0].batch_norm = first.norm ? &bn : nullptr;
+    layers[0].activation = first.activation, layers[0].alpha = first.alpha;
+    layers[1].n = n, layers[1].k = between, layers[1].w = in[3].data(), layers[1].ldw = in[3].stride();
+    layers[1].bias = second.bias ? in[4].data() : nullptr;
+    layers[1].activation = second.activation, layers[1].alpha = second.alpha;
+    auto a = args<lf_network_args>();
+    a.count = 2, a.layers = layers;
+    const InferenceNetwork network = context.make_network(a);
+    auto infer = args<lf_network_infer_args>();
+    infer.m = m, infer.x = in[0].data(), infer.ldx = in[0].stride(), infer.y = out[0].data(),
+    infer.ldy = out[0].stride();
+    context.network_infer(infer, network);
+  };
+  return call;
+}
+
+constexpr Call (*operations[])(Random &) = {sgemm,
+                                            sgemm,
+                                            dense_infer,
+                                            dense_forward,
+                                            dense_backward,
+                                            activation_forward,
+                                            activation_backward,
+                                            batch_norm_forward,
+                                            batch_norm_backward,
+                                            fold_batch_norm,
+                                            softmax_cross_entropy,
+                                            top_k_correct,
+                                            optimizer_step,
+                                            gather,
+                                            network_infer};
+
+} // namespace
+
+int64_t some_size(Random &random) {
+  constexpr int64_t units[] = {6, 8, 16, 32, 64};
+  if (random.below(3)) return random.between(1, int64_t{1} << random.between(0, 8));
+  const int64_t unit = units[random.below(5)], count = random.between(1, 4);
+  return unit * count + random.between(-1, 1);
+}
+
+Call Call::elsewhere(Random &random) const {
+  Call to = *this;
+  for (Matrices *matrices : {&to.reads, &to.writes})
+    for (Matrix &x : *matrices) x = moved(x, random.below(20), random.below(16));
+  return to;
+}
+
+Call some_call(Random &random) { return operations[random.below(std::size(operations))](random); }
+
+} // namespace lanefold::test

@@ -1,0 +1,354 @@
+// Dense layers: fused and unfused agree bit for bit, forward and backward; packed weights; thread counts.
+#include "support/dense.hpp"
+#include "support/reference.hpp"
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+namespace {
+
+// The forward pass by separate calls.
+void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
+  Matrix &z = layer.z, &y = layer.y;
+  auto product = args<lf_sgemm_args>();
+  product.m = layer.x.rows(), product.n = layer.w.columns(), product.k = layer.x.columns();
+  product.alpha = 1.0f, product.beta = layer.with_bias ? 1.0f : 0.0f;
+  product.a = layer.x.data(), product.lda = layer.x.stride(), product.b = layer.w.data(),
+  product.ldb = layer.w.stride();
+  product.c = z.data(), product.ldc = z.stride();
+  if (layer.with_bias) z.fill([&](int64_t, int64_t j) { return layer.bias(0, j); });
+  context.sgemm(product);
+  const Matrix *last = &z;
+  if (layer.with_norm) {
+    auto a = args<lf_batch_norm_forward_args>();
+    a.flags = flags;
+    a.m = z.rows(), a.n = z.columns();
+    a.x = z.data(), a.ldx = z.stride(), a.y = y.data(), a.ldy = y.stride();
+    a.batch_norm = layer.norm();
+    context.batch_norm_forward(a);
+    last = &y;
+  }
+  auto act = args<lf_activation_forward_args>();
+  act.m = z.rows(), act.n = z.columns(), act.activation = layer.activation, act.alpha = layer.alpha;
+  act.x = last->data(), act.ldx = last->stride(), act.y = y.data(), act.ldy = y.stride();
+  context.activation_forward(act);
+}
+
+// dt, BN's gradient and the two products by separate calls.
+void backward_unfused(const Context &context, Layer &layer, const Matrix &dy, Gradients &g) {
+  Matrix dz(dy.rows(), dy.columns());
+  auto act = args<lf_activation_backward_args>();
+  act.m = dy.rows(), act.n = dy.columns(), act.activation = layer.activation, act.alpha = layer.alpha;
+  act.y = layer.y.data(), act.ldy = layer.y.stride(), act.dy = dy.data(), act.lddy = dy.stride();
+  act.dx = dz.data(), act.lddx = dz.stride();
+  context.activation_backward(act);
+  if (layer.with_norm) {
+    auto norm = args<lf_batch_norm_backward_args>();
+    norm.m = dz.rows(), norm.n = dz.columns();
+    norm.x = layer.z.data(), norm.ldx = layer.z.stride(), norm.dy = dz.data(), norm.lddy = dz.stride();
+    norm.dx = dz.data(), norm.lddx = dz.stride(), norm.batch_norm = layer.norm();
+    norm.dgamma = g.dgamma.data(), norm.dbeta = g.dbeta.data();
+    context.batch_norm_backward(norm);
+  }
+  auto x = args<lf_sgemm_args>();
+  x.alpha = 1.0f;
+  x.flags = LF_TRANSPOSE_A;
+  x.m = layer.w.rows(), x.n = dz.columns(), x.k = dz.rows();
+  x.a = layer.x.data(), x.lda = layer.x.stride(), x.b = dz.data(), x.ldb = dz.stride();
+  x.c = g.dw.data(), x.ldc = g.dw.stride();
+  context.sgemm(x);
+  x.flags = LF_TRANSPOSE_B;
+  x.m = dz.rows(), x.n = layer.w.rows(), x.k = dz.columns();
+  x.a = dz.data(), x.lda = dz.stride(), x.b = layer.w.data(), x.ldb = layer.w.stride();
+  x.c = g.dx.data(), x.ldc = g.dx.stride();
+  context.sgemm(x);
+}
+
+struct Shape {
+  int64_t m, n, k;
+};
+constexpr Shape shapes[] = {{2, 1, 1},      {3, 5, 7},        {200, 10, 100},  {200, 100, 300}, {257, 33, 65},
+                            {14, 32, 16},   {600, 300, 84},   {2500, 10, 20},  {1100, 130, 70}, {200, 300, 784},
+                            {256, 64, 600}, {512, 100, 1100}, {513, 33, 1024}, {257, 300, 600}};
+
+} // namespace
+
+TEST_CASE("one fused call gives the bits of separate calls, whatever the activation, norm, bias and threads") {
+  const Context one = context(1), three = context(3);
+  Random random(21);
+  int turn = 0;
+  for (const Shape &s : shapes)
+    for (int variant = 0; variant < 8; ++variant, ++turn) {
+      if (passed_over()) continue;
+      Layer fused(s.m, s.n, s.k, random, turn % 3);
+      fused.with_bias = variant & 1;
+      fused.with_norm = variant & 2;
+      const uint32_t flags = variant & 4 ? LF_TRAINING : 0;
+      fused.activation = turn % LF_ACTIVATION_COUNT;
+      fused.alpha = 0.75f;
+      Layer unfused = fused, parallel = fused;
+      fused.forward(one, flags);
+      forward_unfused(one, unfused, flags);
+      parallel.forward(three, flags);
+      CAPTURE(s.m);
+      CAPTURE(s.n);
+      CAPTURE(s.k);
+      CAPTURE(variant);
+      CAPTURE(activation_name(fused.activation));
+      for (const Layer *other : {&unfused, &parallel}) {
+        CHECK(differing(fused.y, other->y) == 0);
+        CHECK(differing(fused.z, other->z) == 0);
+        CHECK(differing(fused.mean, other->mean) == 0);
+        CHECK(differing(fused.inv_std, other->inv_std) == 0);
+        CHECK(differing(fused.running_mean, other->running_mean) == 0);
+        CHECK(differing(fused.running_var, other->running_var) == 0);
+      }
+      CHECK(fused.y.gaps_untouched());
+      CHECK(fused.z.gaps_untouched());
+
+      if (fused.with_norm && flags == 0) continue; // no batch statistics to go back through
+      Matrix dy(s.m, s.n, turn % 2);
+      dy.random(random);
+      Gradients g(fused, 1), separate(fused, 0), g3(fused, 2);
+      backward(one, fused, dy, g);
+      backward_unfused(one, fused, dy, separate);
+      backward(three, fused, dy, g3);
+      for (const Gradients *other : {&separate, &g3}) {
+        CHECK(differing(g.dw, other->dw) == 0);
+        CHECK(differing(g.dx, other->dx) == 0);
+        CHECK(differing(g.dgamma, other->dgamma) == 0);
+        CHECK(differing(g.dbeta, other->dbeta) == 0);
+      }
+      CHECK(differing(g.dbias, g3.dbias) == 0);
+      CHECK(g.dw.gaps_untouched());
+      CHECK(g.dx.gaps_untouched());
+    }
+}
+
+TEST_CASE("without z the forward pass gives the same y") {
+  const Context one = context(1);
+  Random random(22);
+  Layer kept(200, 100, 30, random, 0);
+  kept.with_norm = true;
+  Layer dropped = kept;
+  kept.forward(one, LF_TRAINING);
+  auto a = args<lf_dense_forward_args>();
+  a.flags = LF_TRAINING;
+  a.m = 200, a.n = 100, a.k = 30;
+  a.x = dropped.x.data(), a.ldx = dropped.x.stride(), a.w = dropped.w.data(), a.ldw = dropped.w.stride();
+  a.batch_norm = dropped.norm();
+  a.activation = LF_ELU, a.alpha = 1.0f;
+  a.y = dropped.y.data(), a.ldy = dropped.y.stride();
+  one.dense_forward(a);
+  CHECK(differing(kept.y, dropped.y) == 0);
+}
+
+TEST_CASE(
+    "packed weights give the bits of the unpacked layer, for any batch, from either orientation, in any context") {
+  const Context one = context(1), three = context(3);
+  Random random(23);
+  for (const Shape &s :
+       {Shape{1, 300, 784}, {2, 10, 100}, {5, 33, 17}, {16, 64, 64}, {200, 100, 300}, {1100, 10, 1500}, {3, 7, 0}}) {
+    Layer layer(s.m, s.n, s.k, random, 1);
+    layer.with_bias = true;
+    layer.forward(one, 0);
+    Matrix transposed(s.n, s.k, 1);
+    transposed.fill([&](int64_t i, int64_t j) { return layer.w(j, i); });
+    for (const bool transpose : {false, true}) {
+      const PackedWeights packed = pack(one, transpose ? transposed : layer.w, transpose);
+      for (const Context *context : {&one, &three}) {
+        Layer inferred = layer;
+        inferred.y.nan();
+        inferred.infer(*context, packed);
+        CHECK(differing(inferred.y, layer.y) == 0);
+        CHECK(inferred.y.gaps_untouched());
+      }
+    }
+  }
+}
+
+TEST_CASE("the stride of a single row may be any number") {
+  constexpr int64_t n = 37, any = INT64_MAX;
+  const Context context;
+  Random random(9);
+  Matrix x(1, 1), w(1, n), dy(1, n), expected(1, n), y(1, n), dw(1, n), expected_dw(1, n), dx(1, 1), expected_dx(1, 1);
+  x.random(random), w.random(random), dy.random(random);
+  const auto run = [&](int64_t ldx, int64_t ldn, Matrix &out, Matrix &out_dw, Matrix &out_dx) {
+    auto product = args<lf_sgemm_args>();
+    product.m = product.k = 1, product.n = n, product.alpha = 1;
+    product.a = x.data(), product.lda = ldx, product.b = w.data(), product.ldb = ldn;
+    product.c = out.data(), product.ldc = ldn;
+    context.sgemm(product);
+    auto forward = args<lf_dense_forward_args>();
+    forward.m = forward.k = 1, forward.n = n;
+    forward.x = x.data(), forward.ldx = ldx, forward.w = w.data(), forward.ldw = ldn;
+    Matrix same(1, n);
+    forward.y = same.data(), forward.ldy = ldn;
+    context.dense_forward(forward);
+    CHECK(differing(same, out) == 0);
+    auto pack = args<lf_pack_weights_args>();
+    pack.k = 1, pack.n = n, pack.w = w.data(), pack.ldw = ldn;
+    const PackedWeights packed = context.pack_weights(pack);
+    auto infer = args<lf_dense_infer_args>();
+    infer.m = infer.k = 1, infer.n = n, infer.x = x.data(), infer.ldx = ldx, infer.y = same.data(), infer.ldy = ldn;
+    same.nan();
+    context.dense_infer(infer, packed);
+    CHECK(differing(same, out) == 0);
+    auto backward = args<lf_dense_backward_args>();
+    backward.m = backward.k = 1, backward.n = n;
+    backward.x = x.data(), backward.ldx = ldx, backward.w = w.data(), backward.ldw = ldn;
+    backward.dy = dy.data(), backward.lddy = ldn;
+    backward.dw = out_dw.data(), backward.lddw = ldn, backward.dx = out_dx.data(), backward.lddx = ldx;
+    context.dense_backward(backward);
+  };
+  run(1, n, expected, expected_dw, expected_dx);
+  run(any, any, y, dw, dx);
+  CHECK(differing(y, expected) == 0);
+  CHECK(differing(dw, expected_dw) == 0);
+  CHECK(differing(dx, expected_dx) == 0);
+}
+
+TEST_CASE("an empty batch has zero gradients") {
+  const Context one = context(1);
+  Random random(24);
+  Layer layer(0, 5, 4, random, 0);
+  layer.with_bias = true;
+  Matrix dy(0, 5);
+  Gradients g(layer, 0);
+  backward(one, layer, dy, g);
+  for (int64_t j = 0; j < 5; ++j) {
+    CHECK(g.dbias(0, j) == 0.0f);
+    CHECK(g.dw(3, j) == 0.0f);
+  }
+}
+
+TEST_CASE("the backward pass updates the weights with the bits of an optimizer's step, after dx has been computed") {
+  const Context one = context(1), three = context(3);
+  Random random(27);
+  for (const Shape &s : {Shape{2, 1, 1}, {200, 100, 300}, {33, 17, 65}, {1100, 10, 40}, {2, 300, 784}, {64, 33, 700}})
+    for (const bool with_norm : {false, true})
+      for (const bool keeps_dw : {false, true})
+        for (const Context *context : {&one, &three}) {
+          Layer layer(s.m, s.n, s.k, random, 2);
+          layer.with_norm = with_norm;
+          layer.forward(one, LF_TRAINING);
+          Matrix dy(s.m, s.n);
+          dy.random(random);
+          Gradients expected(layer, 1), g(layer, 1);
+          backward(one, layer, dy, expected);
+          Matrix w = layer.w;
+          for (int64_t i = 0; i < s.k; ++i) {
+            auto step = args<lf_optimizer_step_args>();
+            step.optimizer = LF_SGD, step.n = s.n, step.learning_rate = 0.3f;
+            step.w = w.data() + i * w.stride(), step.g = expected.dw.data() + i * expected.dw.stride();
+            one.optimizer_step(step);
+          }
+          auto a = args<lf_dense_backward_args>();
+          a.m = s.m, a.n = s.n, a.k = s.k;
+          a.x = layer.x.data(), a.ldx = layer.x.stride(), a.w = layer.w.data(), a.ldw = layer.w.stride();
+          a.updated_w = layer.w.data(), a.learning_rate = 0.3f;
+          a.batch_norm = with_norm ? layer.norm() : nullptr;
+          a.activation = layer.activation, a.alpha = layer.alpha;
+          a.z = layer.z.data(), a.ldz = layer.z.stride(), a.y = layer.y.data(), a.ldy = layer.y.stride();
+          a.dy = dy.data(), a.lddy = dy.stride();
+          if (keeps_dw) a.dw = g.dw.data(), a.lddw = g.dw.stride();
+          a.dx = g.dx.data(), a.lddx = g.dx.stride();
+          if (with_norm) a.dgamma = g.dgamma.data(), a.dbeta = g.dbeta.data();
+          context->dense_backward(a);
+          CAPTURE(layer);
+          CHECK(differing(layer.w, w) == 0);
+          CHECK(layer.w.gaps_untouched());
+          CHECK(differing(g.dx, expected.dx) == 0);
+          if (keeps_dw) CHECK(differing(g.dw, expected.dw) == 0);
+        }
+}
+
+TEST_CASE("weights that live packed train with the bits of those that do not, and come back when asked for") {
+  const Context one = context(1), three = context(3);
+  Random random(28);
+  for (const Shape &s : {Shape{2, 1, 1},
+                         {200, 100, 300},
+                         {3, 65, 90},
+                         {6, 40, 33},
+                         {33, 17, 65},
+                         {1100, 10, 40},
+                         {64, 33, 700},
+                         {20, 1100, 31},
+                         {300, 784, 50}})
+    for (const bool with_norm : {false, true})
+      for (const Context *context : {&one, &three}) {
+        if (passed_over()) continue;
+        Layer plain(s.m, s.n, s.k, random, 2);
+        plain.with_norm = with_norm, plain.with_bias = true;
+        Layer layer = plain;
+        PackedWeights packed = pack(*context, layer.w, false);
+        layer.w.nan(); // is not looked at
+        Matrix dy(s.m, s.n);
+        dy.random(random);
+        Gradients expected(plain, 1), g(layer, 1);
+        CAPTURE(layer);
+        for (int turn = 0; turn < 2; ++turn) {
+          plain.forward(one, LF_TRAINING);
+          backward(one, plain, dy, expected, 0.3f);
+          layer.forward(*context, LF_TRAINING, packed.get());
+          backward(*context, layer, dy, g, 0.3f, packed.get());
+          CHECK(differing(layer.y, plain.y) == 0);
+          CHECK(differing(layer.z, plain.z) == 0);
+          CHECK(differing(g.dx, expected.dx) == 0);
+          CHECK(differing(g.dgamma, expected.dgamma) == 0);
+        }
+        CHECK(differing(g.dw, Gradients(layer, 1).dw) == 0); // was not asked for
+        auto a = args<lf_unpack_weights_args>();
+        a.n = s.n, a.k = s.k, a.w = layer.w.data(), a.ldw = layer.w.stride();
+        one.unpack_weights(a, packed);
+        CHECK(differing(layer.w, plain.w) == 0);
+        CHECK(layer.w.gaps_untouched());
+      }
+}
+
+namespace {
+
+// Rows that a task of dw takes, as lf_explain says.
+int64_t rows_of_a_task(const Context &context, lf_dense_backward_args a) {
+  char text[400];
+  REQUIRE(lf_explain(context.get(), LF_OP_DENSE_BACKWARD, &a, text, sizeof text, nullptr) == LF_OK);
+  const char *at = std::strstr(text, "tasks of ");
+  REQUIRE(at != nullptr);
+  return std::strtoll(at + 9, nullptr, 10);
+}
+
+} // namespace
+
+TEST_CASE("weights that descend alone are those that dw gives, however few rows the last task has") {
+  Random random(91);
+  for (const int threads : {1, 2}) {
+    const Context context = lanefold::test::context(threads);
+    for (const int64_t m : {64, 200, 256, 512})
+      for (const int64_t n : {10, 128, 300}) {
+        if (passed_over()) continue;
+        auto a = args<lf_dense_backward_args>();
+        a.m = m, a.n = n, a.ldw = a.lddy = a.lddw = n, a.learning_rate = 0.3f;
+        a.k = a.ldx = 4000;
+        const int64_t rows = rows_of_a_task(context, a);
+        for (int64_t rest = 0; rest <= 16; ++rest) {
+          a.k = a.ldx = rows + rest;
+          Matrix x(m, a.k), dy(m, n), w(a.k, n), dw(a.k, n), updated(a.k, n), alone(a.k, n);
+          x.random(random), dy.random(random), w.random(random);
+          a.x = x.data(), a.dy = dy.data(), a.w = w.data();
+          a.dw = dw.data(), a.updated_w = updated.data();
+          context.dense_backward(a);
+          a.dw = nullptr, a.updated_w = alone.data();
+          context.dense_backward(a);
+          CAPTURE(threads);
+          CAPTURE(m);
+          CAPTURE(n);
+          CAPTURE(a.k);
+          CHECK(differing(alone, updated) == 0);
+          a.updated_w = nullptr;
+        }
+      }
+  }
+}

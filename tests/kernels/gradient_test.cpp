@@ -1,0 +1,144 @@
+// Central differences, in double, of whole small networks confirm every gradient, for each activation, with and without
+// batch normalization.
+#include "support/reference.hpp"
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+namespace {
+
+constexpr int64_t batch = 9, sizes[] = {6, 7, 4};
+constexpr float eps = 1e-3f;
+
+// Two dense layers, the second without an activation, under softmax cross-entropy.
+struct Net {
+  Matrix x{batch, sizes[0]};
+  Matrix w[2] = {Matrix(sizes[0], sizes[1]), Matrix(sizes[1], sizes[2])};
+  Matrix bias[2] = {Matrix(1, sizes[1]), Matrix(1, sizes[2])};
+  Matrix gamma[2] = {Matrix(1, sizes[1]), Matrix(1, sizes[2])};
+  Matrix beta[2] = {Matrix(1, sizes[1]), Matrix(1, sizes[2])};
+  std::vector<int32_t> labels;
+  bool with_norm;
+  int32_t activation;
+  float alpha = 0.8f;
+
+  Net(bool norm, int32_t code, Random &random) : with_norm(norm), activation(code) {
+    x.random(random);
+    for (int layer = 0; layer < 2; ++layer) {
+      w[layer].random(random);
+      bias[layer].random(random);
+      gamma[layer].random(random, 0.5f, 1.5f);
+      beta[layer].random(random);
+    }
+    for (int64_t i = 0; i < batch; ++i) labels.push_back(static_cast<int32_t>(random.below(sizes[2])));
+  }
+};
+
+// The loss in double, with `step` added to one element of one parameter.
+double loss(const Net &net, const Matrix *parameter = nullptr, int64_t row = 0, int64_t column = 0, double step = 0) {
+  const auto value = [&](const Matrix &m) {
+    Doubles d(m);
+    if (&m == parameter) d(row, column) += step;
+    return d;
+  };
+  Doubles y = value(net.x);
+  for (int layer = 0; layer < 2; ++layer) {
+    Doubles z = product(y, value(net.w[layer]));
+    if (net.with_norm) z = normalized(z, value(net.gamma[layer]), value(net.beta[layer]), eps);
+    else {
+      const Doubles bias = value(net.bias[layer]);
+      for (int64_t i = 0; i < z.rows; ++i)
+        for (int64_t j = 0; j < z.columns; ++j) z(i, j) += bias(0, j);
+    }
+    y = z;
+    if (layer == 0)
+      for (double &v : y.values) v = activate(net.activation, net.alpha, v);
+  }
+  return cross_entropy(y, net.labels);
+}
+
+double largest_of(const Matrix &gradient) {
+  double largest = 0;
+  for (int64_t i = 0; i < gradient.rows(); ++i)
+    for (int64_t j = 0; j < gradient.columns(); ++j) largest = std::max<double>(largest, std::fabs(gradient(i, j)));
+  return largest;
+}
+
+// scale: the largest gradient of the network.
+void check_gradient(const Net &net, const Matrix &parameter, const Matrix &gradient, double scale,
+                    const std::string &name) {
+  for (int64_t i = 0; i < gradient.rows(); ++i)
+    for (int64_t j = 0; j < gradient.columns(); ++j) {
+      constexpr double h = 1e-6;
+      const double exact = (loss(net, &parameter, i, j, h) - loss(net, &parameter, i, j, -h)) / (2 * h);
+      CAPTURE(name);
+      CAPTURE(i);
+      CAPTURE(j);
+      // Relative to the element, or to a hundredth of the largest where the element itself cancels to next to nothing
+      // (a shift before batch normalization has no gradient at all).
+      CHECK(std::fabs(gradient(i, j) - exact) <= 1e-3 * std::max(std::fabs(exact), 0.01 * scale));
+    }
+}
+
+} // namespace
+
+TEST_CASE("every gradient of a small network agrees with central differences") {
+  const Context one = context(1);
+  Random random(31);
+  for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code)
+    for (const bool with_norm : {false, true}) {
+      CAPTURE(activation_name(code));
+      CAPTURE(with_norm);
+      Net net(with_norm, code, random);
+      Matrix z[2] = {Matrix(batch, sizes[1]), Matrix(batch, sizes[2])}, y[2] = {z[0], z[1]}, dy[2] = {z[0], z[1]};
+      Matrix mean[2] = {net.bias[0], net.bias[1]}, inv_std[2] = {net.bias[0], net.bias[1]};
+      Matrix dw[2] = {net.w[0], net.w[1]}, dbias[2] = {net.bias[0], net.bias[1]},
+             dgamma[2] = {net.bias[0], net.bias[1]}, dbeta[2] = {net.bias[0], net.bias[1]};
+      Matrix dx = net.x;
+      lf_batch_norm bn[2];
+      const Matrix *input[2] = {&net.x, &y[0]};
+      for (int layer = 0; layer < 2; ++layer) {
+        bn[layer] = args<lf_batch_norm>();
+        bn[layer].eps = eps, bn[layer].gamma = net.gamma[layer].data(), bn[layer].beta = net.beta[layer].data();
+        bn[layer].mean = mean[layer].data(), bn[layer].inv_std = inv_std[layer].data();
+        auto a = args<lf_dense_forward_args>();
+        a.flags = LF_TRAINING;
+        a.m = batch, a.n = sizes[layer + 1], a.k = sizes[layer];
+        a.x = input[layer]->data(), a.ldx = a.k, a.w = net.w[layer].data(), a.ldw = a.n;
+        if (with_norm) a.batch_norm = &bn[layer];
+        else a.bias = net.bias[layer].data();
+        a.activation = layer == 0 ? code : LF_IDENTITY, a.alpha = net.alpha;
+        a.z = z[layer].data(), a.ldz = a.n, a.y = y[layer].data(), a.ldy = a.n;
+        one.dense_forward(a);
+      }
+      float value = 0;
+      auto entropy = args<lf_softmax_cross_entropy_args>();
+      entropy.m = batch, entropy.n = sizes[2], entropy.x = y[1].data(), entropy.ldx = sizes[2];
+      entropy.labels = net.labels.data(), entropy.loss = &value, entropy.dx = dy[1].data(), entropy.lddx = sizes[2];
+      one.softmax_cross_entropy(entropy);
+      CHECK(value == doctest::Approx(loss(net)).epsilon(1e-5));
+      for (int layer = 1; layer >= 0; --layer) {
+        auto a = args<lf_dense_backward_args>();
+        a.m = batch, a.n = sizes[layer + 1], a.k = sizes[layer];
+        a.x = input[layer]->data(), a.ldx = a.k, a.w = net.w[layer].data(), a.ldw = a.n;
+        a.activation = layer == 0 ? code : LF_IDENTITY, a.alpha = net.alpha;
+        a.z = z[layer].data(), a.ldz = a.n, a.y = y[layer].data(), a.ldy = a.n, a.dy = dy[layer].data(), a.lddy = a.n;
+        a.dw = dw[layer].data(), a.lddw = a.n;
+        a.dx = layer == 0 ? dx.data() : dy[0].data(), a.lddx = a.k;
+        if (with_norm) a.batch_norm = &bn[layer], a.dgamma = dgamma[layer].data(), a.dbeta = dbeta[layer].data();
+        else a.dbias = dbias[layer].data();
+        one.dense_backward(a);
+      }
+      const double scale = std::max({largest_of(dw[0]), largest_of(dw[1]), largest_of(dx)});
+      check_gradient(net, net.x, dx, scale, "dx");
+      for (int layer = 0; layer < 2; ++layer) {
+        check_gradient(net, net.w[layer], dw[layer], scale, "dw");
+        if (with_norm) {
+          check_gradient(net, net.gamma[layer], dgamma[layer], scale, "dgamma");
+          check_gradient(net, net.beta[layer], dbeta[layer], scale, "dbeta");
+        } else {
+          check_gradient(net, net.bias[layer], dbias[layer], scale, "dbias");
+        }
+      }
+    }
+}

@@ -1,0 +1,84 @@
+// Softmax cross-entropy and top-k accuracy: against the formulas in double, on any width of row.
+#include "support/reference.hpp"
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+TEST_CASE("loss and gradient follow the formulas, for any number of classes, in place or not") {
+  const Context one = context(1), three = context(3);
+  Random random(41);
+  const int64_t classes[] = {1, 2, 3, 9, 10, 15, 16, 17, 33, 100, 1000};
+  for (const int64_t n : classes)
+    for (const int64_t m : {1, 5, 200, 600}) {
+      Matrix x(m, n, 1), dx(m, n, 2);
+      x.random(random, -8, 8);
+      std::vector<int32_t> labels;
+      for (int64_t i = 0; i < m; ++i) labels.push_back(static_cast<int32_t>(random.below(n)));
+      float loss = NAN, loss_only = NAN, inplace_loss = NAN;
+      auto a = args<lf_softmax_cross_entropy_args>();
+      a.m = m, a.n = n, a.x = x.data(), a.ldx = x.stride(), a.labels = labels.data();
+      a.loss = &loss_only;
+      one.softmax_cross_entropy(a);
+      a.loss = &loss, a.dx = dx.data(), a.lddx = dx.stride();
+      one.softmax_cross_entropy(a);
+      CAPTURE(m);
+      CAPTURE(n);
+      CHECK(loss == doctest::Approx(cross_entropy(Doubles(x), labels)).epsilon(2e-6));
+      CHECK(loss == loss_only);
+      CHECK(dx.gaps_untouched());
+      for (int64_t i = 0; i < m; ++i) {
+        double most = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < n; ++j) most = std::max<double>(most, x(i, j));
+        for (int64_t j = 0; j < n; ++j) sum += std::exp(x(i, j) - most);
+        for (int64_t j = 0; j < n; ++j) {
+          const double p = std::exp(x(i, j) - most) / sum;
+          const double exact = (p - (labels[static_cast<size_t>(i)] == j)) / static_cast<double>(m);
+          REQUIRE(std::fabs(dx(i, j) - exact) <= 1e-6 / static_cast<double>(m));
+        }
+      }
+      a.x = x.data(), a.dx = x.data(), a.lddx = x.stride(), a.loss = &inplace_loss;
+      three.softmax_cross_entropy(a);
+      CHECK(differing(x, dx) == 0);
+      CHECK(loss == inplace_loss);
+    }
+}
+
+TEST_CASE("huge logits do not overflow, and NaN reaches the loss") {
+  const Context one = context(1);
+  Matrix x(1, 3), dx(1, 3);
+  x(0, 0) = 3e38f, x(0, 1) = -3e38f, x(0, 2) = 0;
+  const int32_t label = 0;
+  float loss = NAN;
+  auto a = args<lf_softmax_cross_entropy_args>();
+  a.m = 1, a.n = 3, a.x = x.data(), a.ldx = 3, a.labels = &label, a.loss = &loss, a.dx = dx.data(), a.lddx = 3;
+  one.softmax_cross_entropy(a);
+  CHECK(loss == 0.0f);
+  CHECK(dx(0, 0) == 0.0f);
+  x(0, 1) = NAN;
+  one.softmax_cross_entropy(a);
+  CHECK(std::isnan(loss));
+}
+
+TEST_CASE("a hit is a row in which fewer than k scores beat the label's") {
+  const Context one = context(1);
+  Random random(42);
+  for (int turn = 0; turn < 60; ++turn) {
+    const int64_t m = random.between(0, 50), n = random.between(1, 40), k = random.between(1, n);
+    Matrix x(m, n, 1);
+    x.fill([&](int64_t, int64_t) { return random.below(20) == 0 ? NAN : random.integer(5); });
+    std::vector<int32_t> labels;
+    int64_t expected = 0;
+    for (int64_t i = 0; i < m; ++i) {
+      labels.push_back(static_cast<int32_t>(random.below(n)));
+      const float score = x(i, labels.back());
+      int64_t larger = 0;
+      for (int64_t j = 0; j < n; ++j) larger += x(i, j) > score;
+      expected += !std::isnan(score) && larger < k;
+    }
+    int64_t correct = -1;
+    auto a = args<lf_top_k_correct_args>();
+    a.m = m, a.n = n, a.k = k, a.x = x.data(), a.ldx = x.stride(), a.labels = labels.data(), a.correct = &correct;
+    one.top_k_correct(a);
+    CHECK(correct == expected);
+  }
+}

@@ -1,0 +1,165 @@
+// A whole network in one call: the bits of its layers one after the other, for any batch and any number of threads.
+#include "support/dense.hpp"
+
+#include <memory>
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+namespace {
+
+// Layers that follow each other, with what is needed to run them one by one.
+class Chain {
+public:
+  Chain(const std::vector<int64_t> &widths, bool with_norm, Random &random) : widths_(widths) {
+    for (size_t i = 0; i + 1 < widths.size(); ++i) {
+      layers_.push_back(std::make_unique<Layer>(1, widths[i + 1], widths[i], random, static_cast<int64_t>(i)));
+      Layer &layer = *layers_.back();
+      layer.with_bias = i % 2 == 0;
+      layer.with_norm = with_norm;
+      layer.activation = static_cast<int32_t>((i + 3) % LF_ACTIVATION_COUNT);
+      layer.alpha = 0.75f;
+      transposed_.emplace_back(layer.w.columns(), layer.w.rows(), 2);
+      transposed_.back().fill([&](int64_t r, int64_t c) { return layer.w(c, r); });
+    }
+  }
+
+  InferenceNetwork make(const Context &context, bool transpose) {
+    std::vector<lf_network_layer> descriptions;
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      Layer &from = *layers_[i];
+      auto &to = descriptions.emplace_back(args<lf_network_layer>());
+      const Matrix &w = transpose ? transposed_[i] : from.w;
+      to.flags = transpose ? LF_TRANSPOSE_B : 0;
+      to.n = widths_[i + 1], to.k = widths_[i];
+      to.w = w.data(), to.ldw = w.stride();
+      to.bias = from.with_bias ? from.bias.data() : nullptr;
+      to.batch_norm = from.with_norm ? from.norm() : nullptr;
+      to.activation = from.activation, to.alpha = from.alpha;
+    }
+    auto a = args<lf_network_args>();
+    a.count = static_cast<int64_t>(descriptions.size()), a.layers = descriptions.data();
+    return context.make_network(a);
+  }
+
+  // Layer by layer, each folded and packed by its own calls.
+  Matrix one_by_one(const Context &context, const Matrix &x) {
+    Matrix input = x;
+    for (const auto &layer : layers_) {
+      Layer folded = *layer;
+      folded.x = input, folded.y = Matrix(input.rows(), layer->w.columns());
+      if (layer->with_norm) {
+        auto fold = args<lf_fold_batch_norm_args>();
+        fold.k = layer->w.rows(), fold.n = layer->w.columns();
+        fold.w = layer->w.data(), fold.ldw = layer->w.stride();
+        fold.bias = layer->with_bias ? layer->bias.data() : nullptr;
+        fold.batch_norm = layer->norm();
+        fold.folded_w = folded.w.data(), fold.ldfolded_w = folded.w.stride(), fold.folded_bias = folded.bias.data();
+        context.fold_batch_norm(fold);
+        folded.with_bias = true;
+      }
+      folded.infer(context, pack(context, folded.w, false));
+      input = folded.y;
+    }
+    return input;
+  }
+
+private:
+  std::vector<int64_t> widths_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  std::vector<Matrix> transposed_;
+};
+
+void infer(const Context &context, const Matrix &x, Matrix &y, const InferenceNetwork &network) {
+  auto a = args<lf_network_infer_args>();
+  a.m = x.rows(), a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
+  context.network_infer(a, network);
+}
+
+} // namespace
+
+TEST_CASE("a network gives the bits of its layers, for any batch, threads, depth and orientation") {
+  const Context one = context(1), three = context(3);
+  Random random(71);
+  for (const auto &widths : std::vector<std::vector<int64_t>>{
+           {784, 300, 100, 10}, {5, 7}, {1, 1, 1}, {33, 17, 64, 3, 20}, {40, 1024, 31}, {20, 30, 1030, 4}})
+    for (const bool with_norm : {false, true}) {
+      Chain chain(widths, with_norm, random);
+      const InferenceNetwork plain = chain.make(one, false), transposed = chain.make(three, true);
+      for (const int64_t m : {1, 2, 31, 64, 127, 128, 129, 200, 515}) {
+        if ((m > 200 && widths[0] > 100) || passed_over()) continue;
+        Matrix x(m, widths.front(), 3);
+        x.random(random);
+        const Matrix expected = chain.one_by_one(one, x);
+        for (const Context *context : {&one, &three})
+          for (const InferenceNetwork *network : {&plain, &transposed}) {
+            Matrix y(m, widths.back(), 2);
+            y.nan();
+            infer(*context, x, y, *network);
+            CAPTURE(m);
+            CAPTURE(widths.size());
+            CHECK(differing(y, expected) == 0);
+            CHECK(y.gaps_untouched());
+          }
+      }
+    }
+}
+
+TEST_CASE("a network keeps copies of its own, and an empty batch is fine") {
+  const Context one = context(1);
+  Random random(72);
+  Matrix x(3, 5), expected(3, 4), y(3, 4);
+  x.random(random);
+  auto chain = std::make_unique<Chain>(std::vector<int64_t>{5, 6, 4}, true, random);
+  const InferenceNetwork network = chain->make(one, false);
+  infer(one, x, expected, network);
+  chain.reset();
+  infer(one, x, y, network);
+  CHECK(differing(y, expected) == 0);
+  const Matrix none(0, 5);
+  Matrix nothing(0, 4);
+  infer(one, none, nothing, network);
+  CHECK(nothing.gaps_untouched());
+}
+
+TEST_CASE("a layer that cannot be, or does not fit the one before, is named") {
+  const Context one = context(1);
+  const float w[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  float y[12] = {};
+  lf_network_layer layers[2] = {args<lf_network_layer>(), args<lf_network_layer>()};
+  for (lf_network_layer &layer : layers) layer.n = 3, layer.k = 3, layer.w = w, layer.ldw = 3, layer.alpha = 1;
+  auto a = args<lf_network_args>();
+  a.count = 2, a.layers = layers;
+  const auto message = [&](const auto &change) {
+    const lf_network_layer before[2] = {layers[0], layers[1]};
+    const lf_network_args good = a;
+    change();
+    lf_network *network = reinterpret_cast<lf_network *>(y);
+    const lf_status status = lf_network_create(one.get(), &a, &network);
+    CHECK(network == nullptr);
+    layers[0] = before[0], layers[1] = before[1], a = good;
+    return std::string(lf_status_name(status)) + ": " + lf_last_error(one.get());
+  };
+  CHECK(message([&] { layers[1].k = 4; }).find("layer 1: k is 4, but the layer before has 3 columns") !=
+        std::string::npos);
+  CHECK(message([&] { layers[0].w = nullptr; }).find("layer 0: w is NULL") != std::string::npos);
+  CHECK(message([&] { layers[1].ldw = 2; }).find("layer 1: ldw is 2") != std::string::npos);
+  CHECK(message([&] { layers[1].activation = 99; }).find("layer 1: activation is 99") != std::string::npos);
+  CHECK(message([&] { layers[0].n = 0; }).find("layer 0: n is 0") != std::string::npos);
+  CHECK(message([&] { layers[1].flags = 1u << 30; }).find("layer 1: flags") != std::string::npos);
+  CHECK(message([&] { layers[1].struct_size = 4; }).find("layer 1: struct_size is 4, but that of layer 0 is") !=
+        std::string::npos);
+  CHECK(message([&] { a.count = 0; }).find("count is 0") != std::string::npos);
+  CHECK(message([&] { a.layers = nullptr; }).find("layers is NULL") != std::string::npos);
+  const InferenceNetwork network = one.make_network(a);
+  auto i = args<lf_network_infer_args>();
+  i.m = 2, i.x = w, i.ldx = 3, i.y = y, i.ldy = 3;
+  i.ldx = 2;
+  CHECK(lf_network_infer(one.get(), &i, network.get()) == LF_INVALID_ARGUMENT);
+  i.ldx = 3, i.y = const_cast<float *>(w) + 3;
+  CHECK(lf_network_infer(one.get(), &i, network.get()) == LF_INVALID_ARGUMENT);
+  CHECK(std::string(lf_last_error(one.get())).find("y overlaps x") != std::string::npos);
+  i.y = y;
+  CHECK(lf_network_infer(one.get(), &i, nullptr) == LF_INVALID_ARGUMENT);
+  CHECK(lf_network_infer(one.get(), &i, network.get()) == LF_OK);
+}

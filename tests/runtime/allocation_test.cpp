@@ -1,0 +1,145 @@
+// A call whose like has run before on its context allocates nothing: scratch memory is kept.
+#include "counting_allocator.hpp"
+#include "support/dense.hpp"
+#include "support/gemm.hpp"
+
+#include <thread>
+
+using namespace lanefold;
+using namespace lanefold::test;
+
+namespace {
+
+constexpr int repeats = 100;
+
+// What a hundred calls allocate after the first; the least of so many rounds.
+template <class Call> int64_t allocated_by_repeats(int rounds, const Call &call) {
+  call();
+  int64_t least = INT64_MAX;
+  for (int round = 0; round < rounds && least > 0; ++round) {
+    const int64_t before = allocations();
+    for (int i = 0; i < repeats; ++i) call();
+    least = std::min(least, allocations() - before);
+  }
+  return least;
+}
+
+// Three tasks at once, it says, and runs them one after the other on the thread that calls.
+Context in_place() {
+  auto executor = args<lf_executor>();
+  executor.threads = 3;
+  executor.parallel_for = [](void *, int64_t count, lf_task task, void *arg) {
+    for (int64_t i = 0; i < count; ++i) task(arg, i);
+  };
+  auto options = args<lf_context_options>();
+  options.executor = &executor;
+  return Context(options);
+}
+
+struct Shape {
+  int64_t m, n, k;
+};
+constexpr Shape shapes[] = {{1, 1, 1},     {1, 300, 784}, {2, 10, 100},  {5, 33, 17},   {6, 65, 300},
+                            {29, 130, 61}, {200, 10, 20}, {61, 300, 65}, {600, 16, 33}, {17, 33, 1200}};
+
+void products_allocate_nothing(const Context &context, int rounds) {
+  Random random(51);
+  for (const Shape &s : shapes)
+    for (uint32_t flags = 0; flags < 4; ++flags)
+      for (const float alpha : {1.0f, 0.7f}) {
+        const Case p{s.m, s.n, s.k, flags, alpha, 0.5f};
+        Matrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n);
+        for (Matrix *x : {&a, &b, &c}) x->random(random);
+        CAPTURE(p);
+        CHECK(allocated_by_repeats(rounds, [&] { context.sgemm(arguments(p, a, b, c)); }) == 0);
+      }
+}
+
+void layers_allocate_nothing(const Context &context, int rounds) {
+  Random random(52);
+  int turn = 0;
+  for (const Shape &s : shapes)
+    for (const bool with_norm : {false, true}) {
+      Layer layer(s.m, s.n, s.k, random, 1);
+      layer.with_bias = true;
+      layer.activation = turn++ % LF_ACTIVATION_COUNT;
+      CAPTURE(layer);
+      const PackedWeights packed = pack(context, layer.w, false);
+      CHECK(allocated_by_repeats(rounds, [&] { layer.infer(context, packed); }) == 0);
+      if (with_norm && s.m == 1) continue; // one sample has no variance
+      layer.with_norm = with_norm;
+      Matrix dy(s.m, s.n);
+      dy.random(random);
+      Gradients gradients(layer, 0);
+      CHECK(allocated_by_repeats(rounds, [&] { layer.forward(context, LF_TRAINING); }) == 0);
+      CHECK(allocated_by_repeats(rounds, [&] { backward(context, layer, dy, gradients); }) == 0);
+      CHECK(allocated_by_repeats(rounds, [&] { backward(context, layer, dy, gradients, 1e-6f); }) == 0);
+      PackedWeights living = pack(context, layer.w, false);
+      CHECK(allocated_by_repeats(rounds, [&] { layer.forward(context, LF_TRAINING, living.get()); }) == 0);
+      CHECK(allocated_by_repeats(rounds, [&] { backward(context, layer, dy, gradients, 1e-6f, living.get()); }) == 0);
+    }
+}
+
+void networks_allocate_nothing(const Context &context, int rounds) {
+  Random random(53);
+  Matrix w1(784, 300), w2(300, 100);
+  w1.random(random), w2.random(random);
+  lf_network_layer layers[2] = {args<lf_network_layer>(), args<lf_network_layer>()};
+  layers[0].n = 300, layers[0].k = 784, layers[0].w = w1.data(), layers[0].ldw = w1.stride();
+  layers[1].n = 100, layers[1].k = 300, layers[1].w = w2.data(), layers[1].ldw = w2.stride();
+  auto description = args<lf_network_args>();
+  description.count = 2, description.layers = layers;
+  const InferenceNetwork network = context.make_network(description);
+  for (const int64_t m : {1, 16, 200, 700}) {
+    Matrix x(m, 784), y(m, 100);
+    x.random(random);
+    auto a = args<lf_network_infer_args>();
+    a.m = m, a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
+    CAPTURE(m);
+    CHECK(allocated_by_repeats(rounds, [&] { context.network_infer(a, network); }) == 0);
+  }
+}
+
+} // namespace
+
+TEST_CASE("the counter sees what the library, its plugins' scratch and other threads allocate") {
+  const auto counted = [](const auto &call) {
+    const int64_t before = allocations();
+    call();
+    return allocations() - before;
+  };
+  CHECK(counted([] {}) == 0);
+  CHECK(counted([] { const Context made = context(1); }) > 0);
+  const Context one = context(1);
+  Random random(50);
+  Layer layer(1030, 33, 65, random, 0); // of more rows than leave its weights where they lie
+  CHECK(counted([&] { pack(one, layer.w, false); }) > 0);
+  CHECK(counted([&] { layer.forward(one, LF_TRAINING); }) > 0); // its first scratch
+  CHECK(counted([&] { layer.forward(one, LF_TRAINING); }) == 0);
+  int64_t elsewhere = 0;
+  std::thread([&] { elsewhere = counted([] { std::vector<float> made(100); }); }).join();
+  CHECK(elsewhere > 0);
+}
+
+TEST_CASE("on one thread a repeated call allocates nothing") {
+  const Context one = context(1);
+  products_allocate_nothing(one, 1);
+  layers_allocate_nothing(one, 1);
+  networks_allocate_nothing(one, 1);
+}
+
+TEST_CASE("on an executor of the application's own a repeated call allocates nothing") {
+  const Context own = in_place();
+  products_allocate_nothing(own, 1);
+  layers_allocate_nothing(own, 1);
+  networks_allocate_nothing(own, 1);
+}
+
+// Three rounds: a worker that wakes up late may allocate for itself, once, when it takes its first task.  What calls
+// allocate is in every round.
+TEST_CASE("on oneTBB a repeated call allocates nothing") {
+  const Context two = context(2);
+  products_allocate_nothing(two, 3);
+  layers_allocate_nothing(two, 3);
+  networks_allocate_nothing(two, 3);
+}

@@ -1,0 +1,176 @@
+// Bad arguments of losses, optimizers, contexts and lf_explain: the right status, a message that names the argument,
+// and not one byte written.
+#include "faults.hpp"
+
+using namespace lanefold::test;
+
+TEST_CASE("losses find bad arguments") {
+  using Softmax = lf_softmax_cross_entropy_args;
+  const auto prepare_softmax = [](Good<Softmax> &g) {
+    g.args.m = 4, g.args.n = 3;
+    g.args.x = g.memory.operand(0), g.args.ldx = 3;
+    g.args.labels = g.memory.labels;
+    g.args.loss = g.memory.operand(1);
+    g.args.dx = g.memory.operand(2), g.args.lddx = 3;
+  };
+  check_faults<Softmax>(lf_softmax_cross_entropy, prepare_softmax,
+                        {
+                            {"m is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 0; }},
+                            {"n is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 0; }},
+                            {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+                            {"labels is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.labels = nullptr; }},
+                            {"loss is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.loss = nullptr; }},
+                            {"labels[2] is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[2] = 3; }},
+                            {"labels[3] is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[3] = -1; }},
+                            {"lddx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.lddx = 2; }},
+                            {"dx overlaps loss", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.args.loss - 3; }},
+                            {"loss overlaps labels", LF_INVALID_ARGUMENT,
+                             [](auto &g) { g.args.loss = reinterpret_cast<float *>(g.memory.labels + 1); }},
+                        });
+  using TopK = lf_top_k_correct_args;
+  const auto prepare_top_k = [](Good<TopK> &g) {
+    g.args.m = 4, g.args.n = 3, g.args.k = 2;
+    g.args.x = g.memory.operand(0), g.args.ldx = 3;
+    g.args.labels = g.memory.labels;
+    g.args.correct = &g.memory.correct;
+  };
+  check_faults<TopK>(lf_top_k_correct, prepare_top_k,
+                     {
+                         {"k is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = 0; }},
+                         {"k is 4, but must be in 1..n", LF_INVALID_ARGUMENT, [](auto &g) { g.args.k = 4; }},
+                         {"correct is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.correct = nullptr; }},
+                         {"correct is not aligned to 8", LF_INVALID_ARGUMENT,
+                          [](auto &g) { g.args.correct = reinterpret_cast<int64_t *>(g.memory.labels + 1); }},
+                         {"labels[0] is 9", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[0] = 9; }},
+                     });
+}
+
+TEST_CASE("optimizers find bad arguments") {
+  using Args = lf_optimizer_step_args;
+  const auto prepare = [](Good<Args> &g) {
+    g.args.n = 5;
+    g.args.optimizer = LF_ADAM;
+    g.args.w = g.memory.operand(0), g.args.g = g.memory.operand(1);
+    g.args.m = g.memory.operand(2), g.args.v = g.memory.operand(3);
+    g.args.learning_rate = 0.1f, g.args.momentum = 0.9f, g.args.beta2 = 0.999f, g.args.eps = 1e-8f;
+    g.args.step = 1;
+  };
+  check_faults<Args>(
+      lf_optimizer_step, prepare,
+      {
+          {"optimizer is 4, which is none of: LF_SGD", LF_UNSUPPORTED, [](auto &g) { g.args.optimizer = 4; }},
+          {"weight_decay is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weight_decay = -1; }},
+          {"weight_decay", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weight_decay = not_a_number; }},
+          {"weight_decay", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = g.args.weight_decay = 1e30f; }},
+          {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
+          {"learning_rate is -0.1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = -0.1f; }},
+          {"learning_rate", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = not_a_number; }},
+          {"momentum is 1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.momentum = 1; }},
+          {"beta2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.beta2 = -1; }},
+          {"eps is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.eps = 0; }},
+          {"step is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.step = 0; }},
+          {"w is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.w = nullptr; }},
+          {"g is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.g = nullptr; }},
+          {"m is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = nullptr; }},
+          {"v is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.v = nullptr; }},
+          {"v overlaps m", LF_INVALID_ARGUMENT, [](auto &g) { g.args.v = g.args.m + 4; }},
+          {"w overlaps g", LF_INVALID_ARGUMENT, [](auto &g) { g.args.g = g.args.w; }},
+      });
+}
+
+TEST_CASE("gathering finds bad arguments") {
+  using Args = lf_gather_args;
+  const auto prepare = [](Good<Args> &g) {
+    static const uint32_t rows[] = {6, 0, 6};
+    g.args.m = 3, g.args.n = 4, g.args.count = 7, g.args.divisor = 255;
+    g.args.x = reinterpret_cast<const uint8_t *>(g.memory.operand(0)), g.args.ldx = 5;
+    g.args.rows = rows;
+    g.args.y = g.memory.operand(1), g.args.ldy = 4;
+  };
+  static const uint32_t far[] = {6, 7, 0};
+  check_faults<Args>(lf_gather, prepare,
+                     {
+                         {"flags", LF_UNSUPPORTED, [](auto &g) { g.args.flags = 1; }},
+                         {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 1; }},
+                         {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
+                         {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
+                         {"count is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.count = -1; }},
+                         {"divisor is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = 0; }},
+                         {"divisor is 65537", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = 65537; }},
+                         {"divisor", LF_INVALID_ARGUMENT, [](auto &g) { g.args.divisor = not_a_number; }},
+                         {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+                         {"y is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = nullptr; }},
+                         {"ldx is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldx = 3; }},
+                         {"ldy is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldy = 3; }},
+                         {"rows[1] is 7, but must be below count, which is 7", LF_INVALID_ARGUMENT,
+                          [](auto &g) { g.args.rows = far; }},
+                         {"rows[0] is 6", LF_INVALID_ARGUMENT, [](auto &g) { g.args.count = 0; }},
+                         {"m is 8", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 8, g.args.rows = nullptr; }},
+                         {"y overlaps x", LF_INVALID_ARGUMENT,
+                          [](auto &g) { g.args.x = reinterpret_cast<const uint8_t *>(g.args.y) + 3; }},
+                     });
+}
+
+TEST_CASE("contexts find bad options") {
+  struct Fault {
+    const char *named;
+    lf_status status;
+    std::function<void(lf_context_options &, lf_executor &)> make;
+  };
+  const std::vector<Fault> faults = {
+      {"options.struct_size", LF_INVALID_ARGUMENT, [](auto &o, auto &) { o.struct_size = 1; }},
+      {"flags", LF_UNSUPPORTED, [](auto &o, auto &) { o.flags = 1; }},
+      {"reserved", LF_UNSUPPORTED, [](auto &o, auto &) { o.reserved = 1; }},
+      {"threads is -1", LF_INVALID_ARGUMENT, [](auto &o, auto &) { o.threads = -1; }},
+      {"threads is 3, but executor.threads is 2", LF_INVALID_ARGUMENT, [](auto &o, auto &) { o.threads = 3; }},
+      {"executor.struct_size", LF_INVALID_ARGUMENT, [](auto &, auto &e) { e.struct_size = 0; }},
+      {"executor.threads is 0", LF_INVALID_ARGUMENT, [](auto &, auto &e) { e.threads = 0; }},
+      {"executor.parallel_for is NULL", LF_INVALID_ARGUMENT, [](auto &, auto &e) { e.parallel_for = nullptr; }},
+      {"isa is 'warp'", LF_NOT_FOUND, [](auto &o, auto &) { o.isa = "warp"; }},
+  };
+  for (const Fault &fault : faults) {
+    auto options = lanefold::args<lf_context_options>();
+    auto executor = lanefold::args<lf_executor>();
+    executor.threads = 2;
+    executor.parallel_for = [](void *, int64_t count, lf_task task, void *arg) {
+      for (int64_t i = 0; i < count; ++i) task(arg, i);
+    };
+    options.executor = &executor;
+    fault.make(options, executor);
+    auto *context = reinterpret_cast<lf_context *>(&options);
+    CAPTURE(fault.named);
+    CHECK(lf_context_create(&options, &context) == fault.status);
+    CHECK(context == nullptr);
+    CHECK(std::string(lf_last_error(nullptr)).find(fault.named) != std::string::npos);
+    CHECK(lf_enumerate_plugins(
+              &options, [](void *, const lf_plugin_candidate *) {}, nullptr) == fault.status);
+  }
+  CHECK(lf_context_create(nullptr, nullptr) == LF_INVALID_ARGUMENT);
+  CHECK(lf_enumerate_plugins(nullptr, nullptr, nullptr) == LF_INVALID_ARGUMENT);
+  CHECK(std::string(lf_last_error(nullptr)) == "lf_enumerate_plugins: visit is NULL");
+  lf_context_destroy(nullptr);
+  CHECK(lf_context_threads(nullptr) == 0);
+}
+
+TEST_CASE("lf_explain finds bad sizes, flags and codes, and passes over pointers") {
+  const lanefold::Context context;
+  auto args = lanefold::args<lf_dense_forward_args>();
+  args.m = 4, args.n = 3, args.k = 2;
+  args.alpha = not_a_number;
+  args.activation = LF_ELU;
+  char text[200] = "";
+  const auto status = [&] { return lf_explain(context.get(), LF_OP_DENSE_FORWARD, &args, text, sizeof text, nullptr); };
+  CHECK(status() == LF_OK);
+  CHECK(std::string(text).starts_with(context.isa()));
+  uint64_t needed = 0;
+  CHECK(lf_explain(context.get(), LF_OP_DENSE_FORWARD, &args, nullptr, 0, &needed) == LF_OK);
+  CHECK(needed == std::strlen(text) + 1);
+  CHECK(lf_explain(context.get(), LF_OP_DENSE_FORWARD, &args, nullptr, 1, nullptr) == LF_INVALID_ARGUMENT);
+  args.activation = 99;
+  CHECK(status() == LF_UNSUPPORTED);
+  args.activation = LF_ELU;
+  args.m = huge;
+  CHECK(status() == LF_INVALID_ARGUMENT);
+  CHECK(lf_explain(context.get(), -1, &args, text, sizeof text, nullptr) == LF_UNSUPPORTED);
+  CHECK(lf_explain(context.get(), LF_OP_SGEMM, nullptr, text, sizeof text, nullptr) == LF_INVALID_ARGUMENT);
+}

@@ -1,0 +1,107 @@
+// A matrix between two inaccessible pages: the first element that a kernel reads or writes too far ends the test.
+#pragma once
+
+#include "matrix.hpp"
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include <csignal>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace lanefold::test {
+
+enum class Side {
+  begins, // the first element is the first that is accessible: one before it faults
+  ends,   // the last element is the last: one after it faults
+};
+
+//   | no access | accessible pages       | no access |
+//               |a00 a01 . a10 a11 ......|              Side::begins
+//               |...... a00 a01 . a10 a11|              Side::ends: no gap after the last row
+//
+// All that is accessible and no element holds canaries.
+class Guarded {
+public:
+  Guarded(int64_t rows, int64_t columns, int64_t stride, Side side) : rows_(rows), columns_(columns), stride_(stride) {
+    const int64_t span = rows > 0 && columns > 0 ? (rows - 1) * stride + columns : 0;
+    const int64_t page = sysconf(_SC_PAGESIZE), bytes = span * static_cast<int64_t>(sizeof(float));
+    const int64_t inside = (bytes + page - 1) / page * page;
+    mapped_ = static_cast<size_t>(inside + 2 * page);
+    map_ = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map_ == MAP_FAILED) throw std::runtime_error("no pages for a guarded matrix");
+    begin_ = reinterpret_cast<float *>(static_cast<char *>(map_) + page);
+    end_ = begin_ + inside / static_cast<int64_t>(sizeof(float));
+    if (inside > 0 && mprotect(begin_, static_cast<size_t>(inside), PROT_READ | PROT_WRITE) != 0)
+      throw std::runtime_error("the pages of a guarded matrix cannot be made accessible");
+    std::fill(begin_, end_, std::bit_cast<float>(canary_bits));
+    data_ = side == Side::begins ? begin_ : end_ - span;
+  }
+  ~Guarded() { munmap(map_, mapped_); }
+  Guarded(const Guarded &) = delete;
+  Guarded &operator=(const Guarded &) = delete;
+
+  int64_t rows() const { return rows_; }
+  int64_t columns() const { return columns_; }
+  int64_t stride() const { return stride_; }
+  float *data() { return data_; }
+  const float *data() const { return data_; }
+  float &operator()(int64_t i, int64_t j) { return data_[i * stride_ + j]; }
+  float operator()(int64_t i, int64_t j) const { return data_[i * stride_ + j]; }
+
+  template <class Make> Guarded &fill(Make make) {
+    for (int64_t i = 0; i < rows_; ++i)
+      for (int64_t j = 0; j < columns_; ++j) (*this)(i, j) = make(i, j);
+    return *this;
+  }
+  Guarded &random(Random &random) {
+    return fill([&](int64_t, int64_t) { return random.uniform(-1, 1); });
+  }
+
+  // Nothing but the elements was written.
+  bool gaps_untouched() const {
+    for (const float *p = begin_; p < end_; ++p) {
+      const int64_t at = p - data_;
+      const bool inside = at >= 0 && at < rows_ * stride_ && at % stride_ < columns_;
+      if (!inside && !is_canary(*p)) return false;
+    }
+    return true;
+  }
+
+private:
+  int64_t rows_, columns_, stride_;
+  void *map_;
+  size_t mapped_;
+  float *begin_, *end_, *data_;
+};
+
+// While it lives, a fault names the case before doctest reports the crash, which shows nothing of what CAPTURE holds.
+// One at a time.
+class FaultNote {
+public:
+  template <class... Parts> explicit FaultNote(const Parts &...parts) {
+    std::ostringstream line;
+    ((line << parts << ' '), ...);
+    text_ = line.str() + "crosses a fence\n";
+    struct sigaction action = {};
+    action.sa_handler = say;
+    action.sa_flags = SA_ONSTACK;
+    sigaction(SIGSEGV, &action, &previous_);
+  }
+  ~FaultNote() { sigaction(SIGSEGV, &previous_, nullptr); }
+  FaultNote(const FaultNote &) = delete;
+  FaultNote &operator=(const FaultNote &) = delete;
+
+private:
+  // Returning repeats the access, which then faults into doctest.
+  static void say(int) {
+    [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, text_.data(), text_.size());
+    sigaction(SIGSEGV, &previous_, nullptr);
+  }
+  static inline std::string text_;
+  static inline struct sigaction previous_;
+};
+
+} // namespace lanefold::test

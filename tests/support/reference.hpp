@@ -1,0 +1,83 @@
+// The formulas of the public headers, in double, as plainly as they are written there.
+#pragma once
+
+#include "matrix.hpp"
+
+#include <string>
+
+namespace lanefold::test {
+
+inline double activate(int32_t code, double alpha, double x) {
+  if (std::isnan(x)) return x;
+  switch (code) {
+  case LF_RELU: return x > 0 ? x : 0;
+  case LF_LEAKY_RELU: return x > 0 ? x : alpha * x;
+  case LF_ELU: return x > 0 ? x : alpha * std::expm1(x);
+  case LF_SELU: return 1.0507009873554804934 * (x > 0 ? x : 1.6732632423543772848 * std::expm1(x));
+  case LF_TANH: return std::tanh(x);
+  case LF_LOGISTIC: return 1 / (1 + std::exp(-x));
+  default: return x;
+  }
+}
+
+inline std::string activation_name(int32_t code) {
+  constexpr const char *names[] = {"identity", "relu", "leaky relu", "elu", "selu", "tanh", "logistic"};
+  return names[code];
+}
+
+// A small matrix of doubles.
+struct Doubles {
+  int64_t rows, columns;
+  std::vector<double> values;
+  Doubles(int64_t r, int64_t c) : rows(r), columns(c), values(static_cast<size_t>(r * c)) {}
+  explicit Doubles(const Matrix &m) : Doubles(m.rows(), m.columns()) {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j) (*this)(i, j) = m(i, j);
+  }
+  double &operator()(int64_t i, int64_t j) { return values[static_cast<size_t>(i * columns + j)]; }
+  double operator()(int64_t i, int64_t j) const { return values[static_cast<size_t>(i * columns + j)]; }
+};
+
+inline Doubles product(const Doubles &a, const Doubles &b) {
+  Doubles c(a.rows, b.columns);
+  for (int64_t i = 0; i < c.rows; ++i)
+    for (int64_t q = 0; q < a.columns; ++q)
+      for (int64_t j = 0; j < c.columns; ++j) c(i, j) += a(i, q) * b(q, j);
+  return c;
+}
+
+// Mean and biased variance of a column.
+struct Moments {
+  double mean, variance;
+};
+inline Moments moments(const Doubles &x, int64_t column) {
+  double mean = 0, variance = 0;
+  for (int64_t i = 0; i < x.rows; ++i) mean += x(i, column) / static_cast<double>(x.rows);
+  for (int64_t i = 0; i < x.rows; ++i)
+    variance += (x(i, column) - mean) * (x(i, column) - mean) / static_cast<double>(x.rows);
+  return {mean, variance};
+}
+
+// act(gamma * (z - mu) / sqrt(var + eps) + beta) with the batch's own statistics.
+inline Doubles normalized(const Doubles &z, const Doubles &gamma, const Doubles &beta, double eps) {
+  Doubles y(z.rows, z.columns);
+  for (int64_t j = 0; j < z.columns; ++j) {
+    const Moments s = moments(z, j);
+    for (int64_t i = 0; i < z.rows; ++i)
+      y(i, j) = gamma(0, j) * (z(i, j) - s.mean) / std::sqrt(s.variance + eps) + beta(0, j);
+  }
+  return y;
+}
+
+inline double cross_entropy(const Doubles &logits, const std::vector<int32_t> &labels) {
+  double loss = 0;
+  for (int64_t i = 0; i < logits.rows; ++i) {
+    double most = logits(i, 0), sum = 0;
+    for (int64_t j = 0; j < logits.columns; ++j) most = std::max(most, logits(i, j));
+    for (int64_t j = 0; j < logits.columns; ++j) sum += std::exp(logits(i, j) - most);
+    loss += std::log(sum) + most - logits(i, labels[static_cast<size_t>(i)]);
+  }
+  return loss / static_cast<double>(logits.rows);
+}
+
+} // namespace lanefold::test

@@ -1,0 +1,32 @@
+// One line for each activation.
+#include "trainer/network/activations.hpp"
+
+#include <lanefold/activation.h>
+
+namespace lanefold::trainer {
+
+const std::vector<Activation> &activations() {
+  static const std::vector<Activation> all = {
+      {"identity", LF_IDENTITY, 1.0f, false, "identity", "x"},
+      {"relu", LF_RELU, 1.0f, false, "ReLU", "x <= 0: 0, else x"},
+      {"leaky-relu", LF_LEAKY_RELU, 0.01f, true, "leaky ReLU", "x < 0: alpha x, else x"},
+      {"elu", LF_ELU, 1.0f, true, "ELU", "x < 0: alpha (exp(x) - 1), else x"},
+      {"selu", LF_SELU, 1.0f, false, "SELU", "x < 0: 1.7581 (exp(x) - 1), else 1.0507 x"},
+      {"tanh", LF_TANH, 1.0f, false, "tanh", "tanh(x)"},
+      {"logistic", LF_LOGISTIC, 1.0f, false, "logistic", "1 / (1 + exp(-x))"},
+  };
+  return all;
+}
+
+const std::vector<std::string> &activation_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> words;
+    for (const Activation &activation : activations()) words.emplace_back(activation.name);
+    return words;
+  }();
+  return names;
+}
+
+const Activation &activation_of(int32_t code) { return activations()[static_cast<size_t>(code)]; }
+
+} // namespace lanefold::trainer

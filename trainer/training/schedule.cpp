@@ -1,0 +1,28 @@
+// Plain products and our own cosine: the same rates on every machine.
+#include "trainer/training/schedule.hpp"
+
+#include "trainer/data/random.hpp"
+
+namespace lanefold::trainer {
+
+const std::vector<std::string> &schedule_names() {
+  static const std::vector<std::string> names = {"constant", "step", "cosine"};
+  return names;
+}
+
+double Schedule::factor(int64_t step, int64_t steps, int64_t epoch_steps) const {
+  if (step < warm_up) return static_cast<double>(step + 1) / static_cast<double>(warm_up);
+  if (kind == "step") {
+    double factor = 1, power = step_factor;
+    for (int64_t i = step / epoch_steps / step_every; i > 0; i >>= 1, power *= power)
+      if (i & 1) factor *= power;
+    return factor;
+  }
+  if (kind == "cosine") {
+    const double done = static_cast<double>(step - warm_up) / static_cast<double>(steps - warm_up);
+    return (1 + turn(done / 2).cosine) / 2;
+  }
+  return 1;
+}
+
+} // namespace lanefold::trainer

@@ -1,0 +1,115 @@
+// The loop over epochs and batches.
+#include "trainer/training/training.hpp"
+
+#include "trainer/network/inference.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace lanefold::trainer {
+namespace {
+
+int64_t batch_size(const Images &images, const TrainOptions &options) {
+  return std::min(options.batch_size, images.count());
+}
+
+int64_t steps_of(const Description &description, const Images &images, const TrainOptions &options) {
+  const int64_t count = images.count(), size = batch_size(images, options);
+  const bool drop_last = description.batch_norm() && count % size == 1;
+  return (count + size - 1) / size - (drop_last ? 1 : 0);
+}
+
+} // namespace
+
+std::string impossible(const TrainingState &state, const Description &description, const Images &images) {
+  const TrainOptions &options = state.options;
+  const Position &p = state.position;
+  const int64_t size = batch_size(images, options);
+  if (description.batch_norm() && size < 2) return "batches of one sample under batch normalization";
+  const int64_t steps = steps_of(description, images, options);
+  if (p.step > steps) return "step " + std::to_string(p.step) + " of an epoch that has " + std::to_string(steps);
+  const int64_t samples = std::min(p.step * size, images.count());
+  if (p.samples != samples || p.hits > samples || !(p.loss >= 0) || (p.step == 0 && p.loss != 0))
+    return "sums that " + std::to_string(p.step) + " steps do not give";
+  return "";
+}
+
+void Tenth::add(const StepFigures &f) {
+  loss += static_cast<double>(f.loss) * static_cast<double>(f.samples);
+  correct += f.hits;
+  samples += f.samples;
+}
+
+bool Tenth::ends_with(const StepFigures &f) const { return f.step * 10 / f.steps != (f.step - 1) * 10 / f.steps; }
+
+Training::Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state)
+    : context_(context), network_(network), data_(data), options_(state.options), position_(state.position),
+      data_sha256_(state.data_sha256), batch_size_(batch_size(data.train, state.options)),
+      steps_(steps_of(network.description, data.train, state.options)),
+      step_(context, network, state.options.optimizer, batch_size_) {
+  step_.restart_after((position_.epoch - 1) * steps_ + position_.step);
+  step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
+    const auto kept = state.memories.find(name);
+    if (kept != state.memories.end()) values = kept->second;
+  });
+}
+
+TrainingState Training::state() {
+  TrainingState state{options_, position_, data_sha256_, {}, numeric_version};
+  step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
+    state.memories[name] = values;
+  });
+  return state;
+}
+
+bool Training::run(const TrainWatch &watch) {
+  while (position_.epoch <= options_.epochs) {
+    Epoch figures;
+    if (!run_epoch(watch, figures)) return false;
+    const Evaluation test = evaluate(context_, network_, data_.test);
+    figures.test_loss = test.loss, figures.test_accuracy = test.accuracy;
+    figures.finite = std::isfinite(figures.loss) && std::isfinite(test.loss);
+    position_ = {position_.epoch + 1, 0, 0, 0, 0};
+    if (watch.epoch && !watch.epoch(figures)) return true;
+  }
+  return true;
+}
+
+bool Training::run_epoch(const TrainWatch &watch, Epoch &figures) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto order = permutation(static_cast<uint32_t>(data_.train.count()),
+                                 Stream(options_.seed, Purpose::shuffle, static_cast<uint32_t>(position_.epoch)));
+  while (position_.step < steps_) {
+    run_step(order.data(), watch);
+    if (watch.stop && watch.stop()) return false;
+  }
+  figures.epoch = position_.epoch;
+  figures.loss = position_.loss / static_cast<double>(position_.samples);
+  figures.train_accuracy = static_cast<double>(position_.hits) / static_cast<double>(position_.samples);
+  figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return true;
+}
+
+void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
+  const int64_t first = position_.step * batch_size_;
+  const int64_t rows = std::min(batch_size_, data_.train.count() - first);
+  const double factor =
+      options_.schedule.factor((position_.epoch - 1) * steps_ + position_.step, options_.epochs * steps_, steps_);
+  const float rate = static_cast<float>(options_.optimizer.learning_rate * factor);
+  step_.set_learning_rate(rate);
+  gather(context_, data_.train, order, first, rows, batch_);
+  const TrainingStep::Result result = step_.run(batch_);
+  ++position_.step;
+  position_.loss += static_cast<double>(result.loss) * static_cast<double>(rows);
+  position_.hits += result.hits;
+  position_.samples += rows;
+  if (watch.step) watch.step({position_.epoch, position_.step, steps_, result.loss, rate, result.hits, rows});
+}
+
+bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,
+           const TrainWatch &watch) {
+  return Training(context, network, data, {options, {}, "", {}, numeric_version}).run(watch);
+}
+
+} // namespace lanefold::trainer
