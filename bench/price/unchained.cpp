@@ -91,7 +91,7 @@ template <int Rows, int Vectors> void parts(const gemm::Product &x, int64_t i0, 
   };
   int64_t p = 0;
   for (; p + chains <= x.k; p += chains)
-    gemm::unrolled<chains>([&](auto c) __attribute__((always_inline)) { add(c, p + c); });
+    LANEFOLD_UNROLL for (int c = 0; c < chains; ++c) add(c, p + c);
   for (; p < x.k; ++p) add(0, p);
   for (int i = 0; i < Rows; ++i)
     for (int v = 0; v < Vectors; ++v) {
