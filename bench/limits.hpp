@@ -1,5 +1,5 @@
-// What no kernel can pass, on one thread: fused multiply-adds in registers, and traffic with memory that is in some
-// cache.
+// Loops that reach the limits of one thread, which no kernel can pass: fused multiply-adds in registers, and traffic
+// with a level of memory.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,7 @@
 
 namespace lanefold::bench {
 
-// Runs `steps` multiply-adds of every lane of every chain, each lane x = x * factor + term. Answers the sum of all
-// lanes.
+// Runs `steps` multiply-adds x = x * factor + term in every lane of every chain.  Returns the sum of all lanes.
 using FmaPeak = float (*)(int64_t steps, float factor, float term);
 
 struct FmaLoop {
@@ -16,15 +15,16 @@ struct FmaLoop {
   int64_t lanes; // of all chains together
 };
 
-// The loop for a plugin's instruction set.  That of portable is the baseline's: products and sums apart on x86-64.
+// The loop for the instruction set of a plugin.  The loop for portable has that of the baseline, which multiplies and
+// adds separately on x86-64.
 FmaLoop fma_loop(const std::string &isa);
 
-// Loops over count floats, a multiple of 128, in whole vectors.
+// Loops over `count` floats in whole vectors.  `count` is a multiple of 128.
 struct MemoryLoops {
-  int32_t (*read)(const float *data, int64_t count); // answers a mix of their bits
+  int32_t (*read)(const float *data, int64_t count); // returns the bitwise or of all floats
   void (*write)(float *data, int64_t count, float value);
   void (*copy)(const float *from, float *to, int64_t count);
-  // Around the caches; `to` lies on a cache line.  NULL where there is no such store.
+  // Bypasses the caches.  `to` is aligned to a cache line.  NULL if the instruction set has no such store.
   void (*copy_streaming)(const float *from, float *to, int64_t count);
 };
 MemoryLoops memory_loops(const std::string &isa);

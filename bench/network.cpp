@@ -1,4 +1,4 @@
-// The calls of one training step and of folded inference, and the same forward pass in double.
+// The calls of a training step and of folded inference, and the same forward pass in double.
 #include "network.hpp"
 
 #include "suites/suites.hpp"
@@ -173,23 +173,23 @@ Floats Network::logits(int64_t samples) const {
   return Floats(y.begin(), y.begin() + samples * classes);
 }
 
-void Network::spoil() { std::fill(layers_.back().y.begin(), layers_.back().y.end(), NAN); }
+void Network::clear_logits() { std::fill(layers_.back().y.begin(), layers_.back().y.end(), NAN); }
 
-double Network::products() const {
+double Network::multiply_adds() const {
   double sum = 0;
   for (const Layer &layer : layers_) sum += static_cast<double>(layer.n * layer.k);
   return sum;
 }
 
 double Network::bytes(int64_t samples) const {
-  double floats = products() + static_cast<double>(samples * inputs);
+  double floats = multiply_adds() + static_cast<double>(samples * inputs);
   for (const Layer &layer : layers_) floats += static_cast<double>(samples * layer.n);
   return 4 * floats;
 }
 
-// Forward, dw, and dx of all layers but the first.
-double Network::step_products() const {
-  return static_cast<double>(batch) * (3 * products() - static_cast<double>(layers_[0].n * layers_[0].k));
+// Forward and dw of all layers, and dx of all but the first.
+double Network::step_multiply_adds() const {
+  return static_cast<double>(batch) * (3 * multiply_adds() - static_cast<double>(layers_[0].n * layers_[0].k));
 }
 
 } // namespace lanefold::bench

@@ -1,4 +1,5 @@
-// 784-300-100-10 as an application would drive it through the C functions: a training step, and folded inference.
+// The network 784-300-100-10, as an application would run it through the C functions: a training step, and inference
+// with folded BN.
 #pragma once
 
 #include "peers/peer.hpp"
@@ -8,7 +9,7 @@
 
 namespace lanefold::bench {
 
-// With BN on every layer, or with biases instead.
+// A network with BN on every layer, or with biases instead.
 struct Kind {
   bool batch_norm;
   int32_t activation; // of the hidden layers
@@ -29,21 +30,22 @@ public:
   // The loss of the next step, in double.
   double expected_loss() const;
 
-  // Folds BN into packed weights, for infer: logits of the first samples.
+  // Folds BN into packed weights.  infer() needs it.
   void fold();
-  // For a peer: layers as they are before the first step.
+  // For a peer: the network before its first step, and its folded layers.
   TrainingProblem problem() const;
   std::vector<Dense> folded_layers() const;
+  // Computes the logits of the first `samples` samples.
   void infer(int64_t samples);
   Floats logits(int64_t samples) const;
-  void spoil(); // fills them with NaN
+  void clear_logits(); // fills them with NaN
   const Floats &samples() const { return x_; }
   Doubles expected_logits(int64_t samples, bool training) const;
 
   float loss() const { return loss_; }
-  double products() const; // multiply-adds of all layers for one sample, forward
-  double step_products() const;
-  double bytes(int64_t samples) const; // of weights, inputs and what the layers put out
+  double multiply_adds() const; // of all layers, forward, for one sample
+  double step_multiply_adds() const;
+  double bytes(int64_t samples) const; // of weights, inputs and outputs of all layers
 
 private:
   struct Layer {
@@ -52,7 +54,7 @@ private:
     Floats bias, gamma, beta, running_mean, running_var, mean, inv_std; // bias: only without BN
     Floats z, y, dy, dbias, dgamma, dbeta;
     lf_batch_norm norm;
-    std::unique_ptr<PackedWeights> packed; // the weights live here
+    std::unique_ptr<PackedWeights> packed; // holds the weights
   };
   Floats weights(const Layer &layer) const;
   void forward(Layer &layer, const float *x);

@@ -1,4 +1,5 @@
-// The products that are measured: those of 784-300-100-10 at batch 200, few samples, small, square, tall, wide, odd.
+// The matrix products that are measured.  Those of 784-300-100-10 at batch 200 come first; the others have few samples,
+// small, square, tall or wide matrices, or odd sizes.
 #pragma once
 
 #include <lanefold/gemm.h>
@@ -8,10 +9,12 @@
 
 namespace lanefold::bench {
 
+// op(A): m x k, op(B): k x n, C: m x n
 struct Shape {
   int64_t m, n, k;
 };
 
+// C = op(A) op(B)
 struct Product {
   Shape shape;
   uint32_t flags; // LF_TRANSPOSE_*

@@ -1,4 +1,4 @@
-// The slow and plain side of every verification.
+// Slow and plain code that every verification compares with.
 #include "reference.hpp"
 
 #include <lanefold/activation.h>
@@ -15,7 +15,7 @@ namespace {
 constexpr double selu_scale = 1.0507009873554804934, selu_alpha = 1.6732632423543772848;
 
 // Nine digits tell any two floats apart.
-std::string fault_at(const char *what, size_t index, double value, double expected) {
+std::string describe(const char *what, size_t index, double value, double expected) {
   char text[128];
   std::snprintf(text, sizeof text, "%s[%zu] is %.9g, not %.9g", what, index, value, expected);
   return text;
@@ -55,7 +55,7 @@ double activate(int32_t activation, double alpha, double x) {
   }
 }
 
-double slope(int32_t activation, double alpha, double y) {
+double derivative(int32_t activation, double alpha, double y) {
   switch (activation) {
   case LF_RELU: return y > 0 ? 1 : 0;
   case LF_LEAKY_RELU: return y > 0 ? 1 : alpha;
@@ -99,20 +99,20 @@ Doubles Norm::backward(const Doubles &x, const Doubles &dy, Doubles &dgamma, Dou
   return dx;
 }
 
-std::string compare(const char *what, const Floats &values, const Doubles &expected, int64_t terms) {
-  if (values.size() != expected.size()) return std::string(what) + " has another size";
+std::string find_mismatch(const char *what, const Floats &values, const Doubles &expected, int64_t terms) {
+  if (values.size() != expected.size()) return std::string(what) + " has the wrong size";
   double largest = 0;
   for (const double value : expected) largest = std::max(largest, std::fabs(value));
   const double tolerance = static_cast<double>(terms) * 0x1p-24 * largest;
   for (size_t i = 0; i < expected.size(); ++i)
-    if (!(std::fabs(values[i] - expected[i]) <= tolerance)) return fault_at(what, i, values[i], expected[i]);
+    if (!(std::fabs(values[i] - expected[i]) <= tolerance)) return describe(what, i, values[i], expected[i]);
   return "";
 }
 
-std::string compare_bits(const char *what, const Floats &values, const Floats &expected) {
-  if (values.size() != expected.size()) return std::string(what) + " has another size";
+std::string find_bit_mismatch(const char *what, const Floats &values, const Floats &expected) {
+  if (values.size() != expected.size()) return std::string(what) + " has the wrong size";
   for (size_t i = 0; i < expected.size(); ++i)
-    if (std::memcmp(&values[i], &expected[i], sizeof(float)) != 0) return fault_at(what, i, values[i], expected[i]);
+    if (std::memcmp(&values[i], &expected[i], sizeof(float)) != 0) return describe(what, i, values[i], expected[i]);
   return "";
 }
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""docs/numerics.md, executable: every operation of that page in plain Python, with an exact fma.
+"""docs/numerics.md as a program: every operation of that page in plain Python, with an exact fma.
 
-It is written from the page and the public headers alone, so that the golden vectors are a second opinion, not an echo
-of the kernels.  Lines and names are those of the page.  Where the two differ, a kernel, the page or this is wrong.
+It follows the page and the public headers alone.  The golden vectors are therefore a second opinion, and not an echo of
+the kernels.  Lines and names are those of the page.  Where a kernel and this program differ, one of them is wrong, or
+the page is.
 
-    python3 docs/one_chain.py          checks that golden_vectors.json is what this script computes
-    python3 docs/one_chain.py write    writes it
+    python3 docs/one_chain.py          checks that golden_vectors.json is what this program computes
+    python3 docs/one_chain.py write    writes golden_vectors.json
 """
 import json
 import sys
@@ -15,8 +16,9 @@ from pathlib import Path
 from struct import pack, unpack
 
 class F(float):
-    """A binary32.  + - * / are computed in double and rounded again, which is harmless: a product is exact in double, a
-    sum too where it is subnormal, and a quotient is half-way between two floats or 2^-50 of itself away from that."""
+    """A binary32.  + - * / are computed in double and rounded again.  The second rounding is harmless.  A product is exact
+    in double, and so is a sum that is subnormal.  A quotient either lies half-way between two floats, or differs from
+    that point by at least 2^-50 of itself."""
     def __new__(cls, x):
         try:
             return super().__new__(cls, unpack('<f', pack('<f', x))[0])
@@ -36,8 +38,8 @@ def bits(x): return 0x7fc00000 if isnan(x) else unpack('<I', pack('<f', x))[0]
 def of_bits(i): return F(unpack('<f', pack('<I', i & 0xffffffff))[0])
 
 def fma(a, b, c):
-    """a * b + c, rounded once.  Integers lose nothing: a float counts units of 2^-149, the sum units of 2^-298."""
-    plain = float(a) * float(b) + float(c)  # exact where it is a zero, an infinity or NaN; else it has the sign
+    """a * b + c, rounded once.  Integers make it exact: a float counts units of 2^-149, and the sum units of 2^-298."""
+    plain = float(a) * float(b) + float(c)  # correct if it is zero, infinite or NaN; otherwise only its sign is used
     if plain == 0 or not isfinite(plain):
         return F(plain)
     exact = abs(int(ldexp(a, 149)) * int(ldexp(b, 149)) + (int(ldexp(c, 149)) << 149))
@@ -86,7 +88,7 @@ def logistic(x):
     e = exp(0 - abs(x))
     return quotient(e if x < 0 else F(1), F(1), e)
 
-ACTIVATIONS = {  # the value, and the slope from y; a is alpha
+ACTIVATIONS = {  # the value, and the derivative from y; a is alpha
     'identity': (lambda x, a: x, lambda y, a: F(1)),
     'relu': (lambda x, a: F(0) if x <= 0 else x, lambda y, a: F(1) if y > 0 else F(0) if y <= 0 else y),
     'leaky-relu': (lambda x, a: x * a if x < 0 else x, lambda y, a: F(1) if y > 0 else a if y <= 0 else y),
@@ -111,7 +113,7 @@ def block_moments(x):
     return base, shift, m2, r
 
 def moments(x):
-    """The mean of a column, and M2, the sum of the squared distances from it."""
+    """The mean of a column, and M2, the sum of squared deviations from it."""
     (base, shift, m2, r), *others = map(block_moments, blocks(x))
     for base_b, shift_b, m2_b, r_b in others:
         delta = ((base_b - base) + shift_b) - shift; share = r_b / (r + r_b)
@@ -287,7 +289,7 @@ def fold_cases():
     for i, (k, n) in enumerate(((1, 1), (3, 5), (5, 3), (17, 7), (33, 2), (300, 1), (7, 5))):
         given = norm(n, (plain, lambda: spread(-149, -140))[i // 5])
         given.update({'bias': vector(n)} if i % 2 else {}, w=matrix(k, n, FACTORS[3 + i % 3]))
-        if n == 5:  # a channel that is switched off, one without variance
+        if n == 5:  # a channel with gamma 0, and one without variance
             given['gamma'][1], given['running_mean'][1], given['running_var'][1:3] = F(0), F(1e9), [F(0), F(0)]
         yield fold_batch_norm, {'eps': F(1e-3), 'largest_x': F((1, 0, 255)[i % 3])}, given
 
@@ -354,8 +356,8 @@ def main():
     if sys.argv[1:] == ['write']:
         path.write_text(text)
     if path.read_text() != text:
-        sys.exit('docs/golden_vectors.json is not what docs/one_chain.py computes')
-    print('docs/golden_vectors.json: %d vectors, as computed' % len(lines))
+        sys.exit('docs/golden_vectors.json: not what docs/one_chain.py computes; run it with the argument write')
+    print('docs/golden_vectors.json: all %d vectors are as computed' % len(lines))
 
 if __name__ == '__main__':
     main()

@@ -90,12 +90,7 @@ std::vector<float> multiply(const lanefold::Context &context) {
   std::vector<float> a(m * k), b(k * n), c(m * n);
   for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 17) / 3;
   for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 23) / 7 - 1;
-  auto product = lanefold::args<lf_sgemm_args>();
-  product.m = m, product.n = n, product.k = k, product.alpha = 1;
-  product.a = a.data(), product.lda = k;
-  product.b = b.data(), product.ldb = n;
-  product.c = c.data(), product.ldc = n;
-  context.sgemm(product);
+  context.sgemm({a.data(), m, k}, {b.data(), k, n}, {c.data(), m, n});
   return c;
 }
 

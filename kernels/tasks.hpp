@@ -1,4 +1,4 @@
-// How kernels hand work to the host: tasks by index, scratch memory that frees itself, and small index arithmetic.
+// How kernels hand work to the host: tasks by index, scratch memory that releases itself, and small index arithmetic.
 #pragma once
 
 #include <lanefold/plugin.h>
@@ -10,10 +10,10 @@ inline constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) 
 inline constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// Tasks that are worth making, at most: a few for each thread, so that cores of unequal speed share evenly.
+// The most tasks worth making: a few for each thread, so that cores of unequal speed share evenly.
 inline int64_t most_tasks(int64_t threads) { return threads <= 1 ? 1 : 4 * threads; }
 
-// Runs task(i) for i in 0..count-1; the host may run them at once and in any order.
+// Runs task(i) for i in 0..count-1.  The host may run tasks concurrently and in any order.
 template <class Task> void for_each_task(const lf_host *host, int64_t count, const Task &task) {
   if (count == 1) return task(int64_t{0});
   const auto run = [](void *arg, int64_t index) { (*static_cast<const Task *>(arg))(index); };
@@ -30,7 +30,7 @@ inline Range piece(int64_t size, int64_t unit, int64_t count, int64_t index) {
   return {smaller(size, units * index / count * unit), smaller(size, units * (index + 1) / count * unit)};
 }
 
-// Scratch memory of one call.  valid() is false if the host had none.
+// The scratch memory of one call.  valid() is false if the host could not provide it.
 class Scratch {
 public:
   Scratch(const lf_host *host, int64_t floats)
@@ -45,7 +45,9 @@ public:
 
   bool valid() const { return memory_ || !wanted_; }
   float *data() const { return memory_; }
-  lf_status failure() const { return host_->fail(host_->self, LF_OUT_OF_MEMORY, "scratch memory could not be had"); }
+  lf_status failure() const {
+    return host_->fail(host_->self, LF_OUT_OF_MEMORY, "out of memory: cannot allocate scratch memory");
+  }
 
 private:
   const lf_host *host_;
@@ -53,12 +55,12 @@ private:
   float *memory_;
 };
 
-// Memory that a task has while it runs, of as many slots as tasks run at once.  Slots used before are warm in cache.
+// Memory for running tasks: as many slots as tasks can run concurrently.  Tasks prefer slots that are warm in cache.
 class Slots {
 public:
   static int64_t floats(int64_t count, int64_t slot_floats) { return count * (slot_floats + head); }
 
-  // memory: floats(count, slot_floats), aligned to 64 bytes.  Of no slots, tasks get NULL.
+  // memory: floats(count, slot_floats) floats, aligned to 64 bytes.  Without slots, tasks get NULL.
   Slots(float *memory, int64_t count, int64_t slot_floats)
       : memory_(memory), count_(count), stride_(slot_floats + head) {
     for (int64_t i = 0; i < count; ++i) *taken(memory + i * stride_) = 0;
@@ -81,11 +83,11 @@ public:
   };
 
 private:
-  static constexpr int64_t head = 16; // floats: a cache line, so that the data are aligned and no two slots share one
-  // Not a std::atomic, whose assertions would bring in the C++ library.
+  static constexpr int64_t head = 16; // floats: one cache line, so that data are aligned and no two slots share a line
+  // Not a std::atomic, because its assertions would need the C++ library.
   static int32_t *taken(float *slot) { return reinterpret_cast<int32_t *>(slot); }
 
-  // Never waits for long: there are as many slots as tasks run at once.
+  // Never waits for long, because there are as many slots as tasks can run concurrently.
   float *take() const {
     if (count_ == 0) return nullptr;
     for (int64_t i = 0;; i = i + 1 == count_ ? 0 : i + 1)

@@ -1,4 +1,4 @@
-// As fast as ever is what the fastest tenth of all runs took: one lucky run sets no standard.
+// The reference time of a kernel is that of its fastest tenth of runs, so one lucky run does not set the standard.
 #include "calibration.hpp"
 
 #include "clock.hpp"
@@ -11,13 +11,13 @@
 namespace lanefold::bench {
 namespace {
 
-constexpr size_t first_runs = 50;
-constexpr int64_t steps = 6'000; // 20 us or so
+constexpr size_t warm_up_runs = 50;
+constexpr int64_t steps = 6'000; // about 20 us
 constexpr int64_t bytes_read = 1 << 20;
-// How much longer than at its best each kernel takes in a quarter of all runs on a guest that is alone.
-constexpr double natural[] = {0.04, 0.06, 0.2};
+// Relative excess over the reference time that a quarter of all runs show on a virtual machine without neighbours.
+constexpr double usual_excess[] = {0.04, 0.06, 0.2};
 
-// The best of three: an interrupt is no drift.
+// The best of three runs, so that an interrupt does not look like drift.
 template <class Kernel> double fastest(const Kernel &kernel) {
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 3; ++i) {
@@ -28,13 +28,13 @@ template <class Kernel> double fastest(const Kernel &kernel) {
   return best;
 }
 
-// A thread's own memory, as much as lies in a level of cache.
+// Memory of this thread: the last `floats` of a buffer as large as the L2 data.
 const float *own_memory(int64_t floats) {
   thread_local const std::vector<float> memory(static_cast<size_t>(levels()[1].bytes / 4), 1.0f);
   return memory.data() + (static_cast<int64_t>(memory.size()) - floats);
 }
 
-double reading(const MemoryLoops &loops, const Level &level) {
+double read_seconds(const MemoryLoops &loops, const Level &level) {
   const int64_t floats = level.bytes / 4 / 128 * 128;
   const float *const data = own_memory(floats);
   return fastest([&] {
@@ -45,27 +45,28 @@ double reading(const MemoryLoops &loops, const Level &level) {
   });
 }
 
-std::array<double, 3> all_of(const FmaLoop &loop, const MemoryLoops &memory) {
+std::array<double, 3> run_kernels(const FmaLoop &loop, const MemoryLoops &memory) {
   const double arithmetic = fastest([&] {
     float sum = loop.run(steps, 0.5f, 1.0f);
     asm volatile("" : "+x"(sum));
   });
-  return {arithmetic, reading(memory, levels()[0]), reading(memory, levels()[1])};
+  return {arithmetic, read_seconds(memory, levels()[0]), read_seconds(memory, levels()[1])};
 }
 
 } // namespace
 
 Calibration::Calibration(const std::string &isa, int threads)
     : loop_(fma_loop(isa)), memory_(memory_loops(isa)), threads_(threads) {
-  for (size_t i = 0; i < first_runs; ++i) drift();
+  for (size_t i = 0; i < warm_up_runs; ++i) drift();
 }
 
 std::array<double, 3> Calibration::seconds() const {
   std::vector<std::array<double, 3>> times(static_cast<size_t>(threads_));
-  std::vector<std::thread> others;
-  for (size_t i = 1; i < times.size(); ++i) others.emplace_back([&, i] { times[i] = all_of(loop_, memory_); });
-  times[0] = all_of(loop_, memory_);
-  for (std::thread &other : others) other.join();
+  std::vector<std::thread> other_threads;
+  for (size_t i = 1; i < times.size(); ++i)
+    other_threads.emplace_back([&, i] { times[i] = run_kernels(loop_, memory_); });
+  times[0] = run_kernels(loop_, memory_);
+  for (std::thread &thread : other_threads) thread.join();
   std::array<double, 3> slowest = times[0];
   for (const auto &time : times)
     for (size_t i = 0; i < slowest.size(); ++i) slowest[i] = std::max(slowest[i], time[i]);
@@ -78,7 +79,7 @@ double Calibration::drift() {
   for (size_t i = 0; i < now.size(); ++i) {
     std::vector<double> &history = history_[i];
     history.insert(std::upper_bound(history.begin(), history.end(), now[i]), now[i]);
-    worst = std::max(worst, (now[i] / history[history.size() / 10] - 1) / natural[i]);
+    worst = std::max(worst, (now[i] / history[history.size() / 10] - 1) / usual_excess[i]);
   }
   return worst;
 }

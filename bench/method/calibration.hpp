@@ -1,5 +1,5 @@
-// A kernel of known work between measurements: when it takes longer than it used to, frequency has dropped or somebody
-// else is on the core, and what was measured around it is spoiled.
+// Kernels of known work that run between measurements.  If they become slower, the frequency has dropped or another
+// program uses the core, and the sample around them is noisy.
 #pragma once
 
 #include "../limits.hpp"
@@ -12,23 +12,23 @@ namespace lanefold::bench {
 
 class Calibration {
 public:
-  // On as many threads at once as the measurements use.
+  // Runs the kernels on as many threads at once as the measurements use.
   Calibration(const std::string &isa, int threads);
 
-  // Runs it; 0: as fast as ever, 1: slower by as much as happens without a neighbour, in arithmetic or in traffic with
-  // the first two levels of cache.
+  // Runs the kernels once.  Returns 0 if they are as fast as ever, and 1 if the arithmetic or the traffic with L1 or L2
+  // is slower by as much as also happens without a neighbour.
   double drift();
 
-  static constexpr double tolerated = 1;
+  static constexpr double max_quiet_drift = 1;
 
 private:
-  // Each kernel's seconds, of the slowest thread.
+  // The seconds of each kernel on its slowest thread.
   std::array<double, 3> seconds() const;
 
   FmaLoop loop_;
   MemoryLoops memory_;
   int threads_;
-  std::array<std::vector<double>, 3> history_; // sorted
+  std::array<std::vector<double>, 3> history_; // sorted seconds of each kernel
 };
 
 } // namespace lanefold::bench

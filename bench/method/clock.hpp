@@ -1,3 +1,4 @@
+// The clock of all measurements.
 #pragma once
 
 #include <chrono>

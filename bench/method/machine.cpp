@@ -1,9 +1,10 @@
-// What Linux tells in files and by sysconf; a file that is not there says nothing.
+// Reads what Linux reports in files and through sysconf.  A missing file counts as unknown.
 #include "machine.hpp"
 
 #include "revision.hpp"
 
 #include <lanefold/lanefold.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -21,7 +22,7 @@ namespace {
 
 const std::string cpu_folder = "/sys/devices/system/cpu/";
 
-// The first line, "" if it cannot be read.
+// The first line of a file, or "" if it cannot be read.
 std::string line_of(const std::string &path) {
   std::ifstream file(path);
   std::string line;
@@ -29,7 +30,7 @@ std::string line_of(const std::string &path) {
   return line;
 }
 
-// "model name" of /proc/cpuinfo, say.
+// A field of /proc/cpuinfo, such as "flags".
 std::string cpu_field(const std::string &name) {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -42,7 +43,7 @@ std::string cpu_field(const std::string &name) {
 
 bool virtualized() { return (" " + cpu_field("flags") + " ").find(" hypervisor ") != std::string::npos; }
 
-// "on", "off", or "" where nobody knows.
+// "on", "off", or "" if unknown.
 std::string turbo() {
   const std::string none = line_of(cpu_folder + "intel_pstate/no_turbo"), boost = line_of(cpu_folder + "cpufreq/boost");
   if (!none.empty()) return none == "0" ? "on" : "off";
@@ -57,7 +58,7 @@ double load() {
   return getloadavg(&average, 1) == 1 ? average : 0;
 }
 
-// Of each core the first CPU that the process may use, and the others.
+// The first usable CPU of each core, and the other usable CPUs.
 std::pair<std::vector<int>, std::vector<int>> cpus_by_core() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -84,7 +85,7 @@ const std::vector<Level> &levels() {
   static const std::vector<Level> all = [] {
     const int64_t l1 = system_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10),
                   l2 = system_bytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
-    // Guests are told the third level of all sockets together, or none.
+    // A virtual machine sees the L3 of all sockets together, or none.
     const int64_t l3 = std::max(system_bytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20), 4 * l2);
     const int64_t memory = system_bytes(_SC_PHYS_PAGES, 1 << 20) * system_bytes(_SC_PAGESIZE, 4096);
     const int64_t beyond = std::min({4 * l3, int64_t{256} << 20, memory / 16});
@@ -128,25 +129,25 @@ Json environment() {
           {"load", load()}};
 }
 
-std::vector<std::string> doubts() {
+std::vector<std::string> warnings() {
   std::vector<std::string> all;
-  if (virtualized()) all.push_back("a virtual machine: its host may run others on the same cores");
+  if (virtualized()) all.push_back("this is a virtual machine, and its host may run others on the same cores");
   if (const std::string name = governor(); !name.empty() && name != "performance")
     all.push_back("the frequency governor is '" + name + "', not 'performance'");
-  if (turbo() == "on") all.push_back("turbo is on: frequency depends on temperature and on the other cores");
-  if (line_of(cpu_folder + "smt/active") == "1") all.push_back("SMT is on: a neighbour may use half of a core");
+  if (turbo() == "on") all.push_back("turbo is on, so the frequency depends on temperature and on the other cores");
+  if (line_of(cpu_folder + "smt/active") == "1") all.push_back("SMT is on, so another program may use half of a core");
   for (const char *name :
        {"OPENBLAS_CORETYPE", "BLIS_ARCH_TYPE", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY",
         "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"})
     if (const char *value = std::getenv(name))
-      all.push_back(std::string(name) + "=" + value + " is set: the libraries that know it obey it");
-  if (load() > 0.5) all.push_back("the machine is not idle: load " + std::to_string(load()).substr(0, 4));
+      all.push_back(std::string(name) + "=" + value + " is set, and some peers obey it");
+  if (load() > 0.5) all.push_back("the machine is not idle (load " + std::to_string(load()).substr(0, 4) + ")");
   if (const std::string quota = line_of("/sys/fs/cgroup/cpu.max"); !quota.empty() && !quota.starts_with("max"))
-    all.push_back("the processor time of this group is limited: cpu.max " + quota);
+    all.push_back("the CPU time of this cgroup is limited (cpu.max " + quota + ")");
   const int64_t l3 = system_bytes(_SC_LEVEL3_CACHE_SIZE, 0);
   if (levels().back().bytes < 2 * l3)
-    all.push_back("a third-level cache of " + std::to_string(l3 >> 20) + " MB is reported; memory is measured on " +
-                  std::to_string(levels().back().bytes >> 20) + " MB");
+    all.push_back("the reported L3 of " + std::to_string(l3 >> 20) + " MB is so large that \"memory\" data of " +
+                  std::to_string(levels().back().bytes >> 20) + " MB may fit in it");
   return all;
 }
 
@@ -157,10 +158,11 @@ std::vector<int> usable_cpus() {
   first.insert(first.end(), siblings.begin(), siblings.end());
   return first;
 }
+
 void pin_to(int threads) {
   const std::vector<int> cpus = usable_cpus();
   if (static_cast<size_t>(threads) > cpus.size())
-    throw std::runtime_error(std::to_string(threads) + " threads need as many CPUs, and there are " +
+    throw std::runtime_error(std::to_string(threads) + " threads need as many CPUs, but this process may use only " +
                              std::to_string(cpus.size()));
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -168,10 +170,11 @@ void pin_to(int threads) {
   if (sched_setaffinity(0, sizeof set, &set) != 0) throw std::runtime_error("the process could not be pinned to CPUs");
 }
 
-void evict() {
-  static std::vector<int64_t> other(static_cast<size_t>(std::min(levels().back().bytes, int64_t{128} << 20)) / 8, 1);
+void evict_caches() {
+  static std::vector<int64_t> unrelated(static_cast<size_t>(std::min(levels().back().bytes, int64_t{128} << 20)) / 8,
+                                        1);
   int64_t sum = 0;
-  for (size_t i = 0; i < other.size(); i += 8) sum += other[i];
+  for (size_t i = 0; i < unrelated.size(); i += 8) sum += unrelated[i];
   asm volatile("" : : "r"(sum));
 }
 

@@ -1,7 +1,7 @@
-// The machine that a run is made on: what it is, whether it can be trusted, and where a process may run.
+// The machine of a run: its description, what makes its measurements uncertain, and the CPUs of a process.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
 #include <string>
@@ -11,35 +11,35 @@ namespace lanefold::bench {
 
 using Json = nlohmann::ordered_json;
 
-// A level of memory, and how many bytes of data surely lie in it and in none nearer.
+// A level of memory, and how many bytes of data fit in it but in no nearer level.
 struct Level {
   const char *name;
   int64_t bytes;
 };
 
-// "L1", "L2", "L3", "memory".  Where a system does not tell its caches, those of most are taken.
+// "L1", "L2", "L3", "memory".  A system that does not report its caches gets typical sizes.
 const std::vector<Level> &levels();
 
-// CPU, caches, kernel, compiler, flags, versions, and what decides on frequency.
+// CPU, caches, kernel, compiler, flags, versions, and the settings that affect frequency.
 Json environment();
 
-// What makes this run's figures less certain, in sentences; none on a machine that was made ready.
-std::vector<std::string> doubts();
+// What makes the results of this run less certain, one sentence each.  Empty on a well prepared machine.
+std::vector<std::string> warnings();
 
-// How many cores the process may use; of each one CPU at least.
+// The number of cores of which the process may use at least one CPU.
 int cores();
 
-// The CPUs that it may use, one of each core first: with SMT the siblings follow.
+// The CPUs that the process may use: first one of each core, then the SMT siblings.
 std::vector<int> usable_cpus();
 
-// Keeps this process, and what it starts, on the first so many of them.  Throws std::runtime_error.
+// Pins this process, and those it starts, to the first `threads` usable CPUs.  Throws std::runtime_error.
 void pin_to(int threads);
 
-// Reads 128 MB, or four times the third level of cache where that is less: little else is left in any.
-void evict();
+// Reads 128 MB, or four times L3 if that is less, which evicts almost everything else from the caches.
+void evict_caches();
 
-// Where the modules of the benchmarks lie: "price", "scaling" or "peers" beside this program where it was built, its
-// own folder where it was installed.
+// The folder of the benchmark modules of a part: "determinism_cost", "scaling" or "peers".  It lies beside this program
+// in a build folder; once installed it is the folder of this program.
 std::string module_folder(const std::string &part);
 
 } // namespace lanefold::bench

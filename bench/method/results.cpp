@@ -1,7 +1,8 @@
-// Google Benchmark writes its own format; nobody else has to follow its changes.
+// Google Benchmark's own reporter writes the rows, so that this code need not follow changes of the format.
 #include "results.hpp"
 
 #include <benchmark/benchmark.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -14,7 +15,7 @@ namespace {
 
 using Run = benchmark::BenchmarkReporter::Run;
 
-Json written(const std::vector<std::vector<Run>> &all) {
+Json json_of(const std::vector<std::vector<Run>> &all) {
   std::ostringstream text;
   benchmark::JSONReporter reporter;
   reporter.SetOutputStream(&text);
@@ -26,17 +27,17 @@ Json written(const std::vector<std::vector<Run>> &all) {
   return Json::parse(text.str());
 }
 
-// Of the limit that entered the same race: fused multiply-adds, or copying.
-double limit_of(const Outcome &outcome, const Work &work, int threads) {
-  for (size_t e = 0; e < outcome.entrants.size(); ++e) {
-    const Entrant &entrant = outcome.entrants[e];
-    if (entrant.label == "peak" && work.flops > 0) return threads * entrant.work.flops / outcome.seconds(e).value;
-    if (entrant.label == "copy" && work.flops == 0) return entrant.work.bytes / outcome.seconds(e).value;
+// The rate of the limit in the same case: the FMA peak in FLOP/s on all threads, or copying in bytes/s.
+double limit_of(const CaseResult &result, const Work &work, int threads) {
+  for (size_t v = 0; v < result.variants.size(); ++v) {
+    const Variant &variant = result.variants[v];
+    if (variant.label == "peak" && work.flops > 0) return threads * variant.work.flops / result.seconds(v).value;
+    if (variant.label == "copy" && work.flops == 0) return variant.work.bytes / result.seconds(v).value;
   }
   return 0;
 }
 
-void count(Run &run, const Work &work, double seconds, double limit) {
+void add_counters(Run &run, const Work &work, double seconds, double limit) {
   using benchmark::Counter;
   const auto add = [&](const char *name, double value) { run.counters[name] = Counter(value); };
   if (work.flops > 0) add("FLOP/s", work.flops / seconds);
@@ -45,10 +46,10 @@ void count(Run &run, const Work &work, double seconds, double limit) {
   if (limit > 0) add("share_of_limit", (work.flops > 0 ? work.flops : work.bytes) / seconds / limit);
 }
 
-std::vector<Run> runs_of(const Outcome &outcome, size_t entrant, int family, int threads) {
-  const Entrant &of = outcome.entrants[entrant];
-  const double limit = of.name.starts_with("limit/") ? 0 : limit_of(outcome, of.work, threads);
-  const auto n = static_cast<int64_t>(outcome.batches.size());
+std::vector<Run> runs_of(const CaseResult &result, size_t variant, int family, int threads) {
+  const Variant &of = result.variants[variant];
+  const double limit = of.name.starts_with("limit/") ? 0 : limit_of(result, of.work, threads);
+  const auto n = static_cast<int64_t>(result.samples.size());
   std::vector<Run> all;
   const auto add = [&](double seconds, double cpu_seconds, int64_t iterations) -> Run & {
     Run &run = all.emplace_back();
@@ -58,16 +59,16 @@ std::vector<Run> runs_of(const Outcome &outcome, size_t entrant, int family, int
     run.iterations = iterations;
     run.real_accumulated_time = seconds * static_cast<double>(iterations);
     run.cpu_accumulated_time = cpu_seconds * static_cast<double>(iterations);
-    count(run, of.work, seconds, limit);
+    add_counters(run, of.work, seconds, limit);
     return run;
   };
   std::vector<double> cpu;
   for (int64_t i = 0; i < n; ++i) {
-    const Turn turn = run_of(outcome.batches[static_cast<size_t>(i)], entrant);
-    add(turn.seconds, turn.cpu_seconds, turn.runs).repetition_index = i;
-    cpu.push_back(turn.cpu_seconds);
+    const Repetition mean = mean_repetition(result.samples[static_cast<size_t>(i)], variant);
+    add(mean.seconds, mean.cpu_seconds, mean.iterations).repetition_index = i;
+    cpu.push_back(mean.cpu_seconds);
   }
-  const Interval real = outcome.seconds(entrant), of_cpu = median_of(cpu);
+  const Interval real = result.seconds(variant), of_cpu = median_of(cpu);
   for (const auto &[name, seconds, cpu_seconds] : {std::tuple{"median", real.value, of_cpu.value},
                                                    {"low", real.low, of_cpu.low},
                                                    {"high", real.high, of_cpu.high}}) {
@@ -79,14 +80,15 @@ std::vector<Run> runs_of(const Outcome &outcome, size_t entrant, int family, int
 
 } // namespace
 
-Json rows_of(const Outcome &outcome, const std::string &race, int threads, std::map<std::string, std::string> &owners) {
+Json rows_of(const CaseResult &result, const std::string &case_name, int threads,
+             std::map<std::string, std::string> &owners) {
   std::vector<std::vector<Run>> all;
-  for (size_t e = 0; e < outcome.entrants.size(); ++e) {
-    const auto [owner, fresh] = owners.try_emplace(outcome.entrants[e].name, race);
-    if (owner->second == race)
-      all.push_back(runs_of(outcome, e, static_cast<int>(std::distance(owners.begin(), owner)), threads));
+  for (size_t v = 0; v < result.variants.size(); ++v) {
+    const auto [owner, fresh] = owners.try_emplace(result.variants[v].name, case_name);
+    if (owner->second == case_name)
+      all.push_back(runs_of(result, v, static_cast<int>(std::distance(owners.begin(), owner)), threads));
   }
-  return written(all)["benchmarks"];
+  return json_of(all)["benchmarks"];
 }
 
 Json ratio_of(const std::string &name, const Interval &interval, Sense sense, double target) {
@@ -99,34 +101,34 @@ Json ratio_of(const std::string &name, const Interval &interval, Sense sense, do
   return ratio;
 }
 
-Json ratio_of(const Measured &measured, const std::string &isa) {
+Json ratio_of(const MeasuredRatio &measured, const std::string &isa) {
   Json ratio =
       ratio_of(measured.ratio.name + "/isa:" + isa, measured.interval, measured.ratio.sense, measured.ratio.target);
-  ratio["over"] = measured.over;
-  if (!measured.under.empty()) ratio["under"] = measured.under;
+  ratio["numerator"] = measured.numerator;
+  if (!measured.denominator.empty()) ratio["denominator"] = measured.denominator;
   return ratio;
 }
 
-Json lanes_of(const Outcome &outcome) {
-  Json lanes = Json::array();
-  for (size_t e = 0; e < outcome.entrants.size(); ++e) {
-    const Entrant &entrant = outcome.entrants[e];
-    const Interval i = outcome.seconds(e);
-    lanes.push_back({{"name", entrant.name},
-                     {"label", entrant.label},
-                     {"seconds", {i.value, i.low, i.high}},
-                     {"flops", entrant.work.flops},
-                     {"bytes", entrant.work.bytes},
-                     {"elements", entrant.work.elements}});
+Json result_json(const CaseResult &result) {
+  Json variants = Json::array();
+  for (size_t v = 0; v < result.variants.size(); ++v) {
+    const Variant &variant = result.variants[v];
+    const Interval i = result.seconds(v);
+    variants.push_back({{"name", variant.name},
+                        {"label", variant.label},
+                        {"seconds", {i.value, i.low, i.high}},
+                        {"flops", variant.work.flops},
+                        {"bytes", variant.work.bytes},
+                        {"elements", variant.work.elements}});
   }
-  return {{"lanes", lanes},
-          {"batches", outcome.batches.size()},
-          {"disturbed", outcome.disturbed},
-          {"spoiled", outcome.spoiled},
-          {"settled", outcome.settled}};
+  return {{"variants", variants},
+          {"samples", result.samples.size()},
+          {"noisy", result.noisy},
+          {"discarded", result.discarded},
+          {"converged", result.converged}};
 }
 
-Json benchmark_context() { return written({})["context"]; }
+Json benchmark_context() { return json_of({})["context"]; }
 
 Json read_results(const std::string &path) {
   std::ifstream file(path);
@@ -143,7 +145,7 @@ Json read_results(const std::string &path) {
   if (good && all.contains("lanefold"))
     good = all["lanefold"].is_object() &&
            array_of_objects(all["lanefold"].value("ratios", Json::array()), {"name", "value", "low", "high"});
-  if (!good) throw std::runtime_error(path + ": holds no results of `lanefold bench` or Google Benchmark");
+  if (!good) throw std::runtime_error(path + ": this file holds no results of `lanefold bench` or Google Benchmark");
   return all;
 }
 

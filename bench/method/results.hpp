@@ -1,29 +1,32 @@
-// What a run leaves: Google Benchmark's rows, and beside them what only Lanefold's report and comparison read.
+// The results of a run as JSON: the rows of Google Benchmark, and what only Lanefold's report and comparison read.
 #pragma once
 
+#include "case.hpp"
 #include "machine.hpp"
-#include "race.hpp"
 
 #include <map>
 #include <string>
 
 namespace lanefold::bench {
 
-// Rows of Google Benchmark's JSON: one for each batch of an entrant, then its median and the ends of its interval.
-// Of names that come in several races the first race has the rows: `owners` has it by name, and gets the new ones.
-Json rows_of(const Outcome &outcome, const std::string &race, int threads, std::map<std::string, std::string> &owners);
+// Rows of Google Benchmark's JSON for each variant: one for each sample, then its median and the ends of its interval.
+// A variant may be part of several cases; only the first case writes its rows.  `owners` maps the names of variants to
+// these cases and is updated.
+Json rows_of(const CaseResult &result, const std::string &case_name, int threads,
+             std::map<std::string, std::string> &owners);
 
-// {"name", "value", "low", "high", "over", "under"} and with a target also "sense", "target", "verdict".
-Json ratio_of(const Measured &measured, const std::string &isa);
+// {"name", "value", "low", "high", "numerator", "denominator"}, and with a target also "sense", "target", "verdict".
+Json ratio_of(const MeasuredRatio &measured, const std::string &isa);
 Json ratio_of(const std::string &name, const Interval &interval, Sense sense, double target);
 
-// {"lanes": [{"name", "label", "seconds": [value, low, high], "flops"...}], "batches", "spoiled", "settled"}.
-Json lanes_of(const Outcome &outcome);
+// {"variants": [{"name", "label", "seconds": [median, low, high], "flops"...}], "samples", "noisy", "discarded",
+// "converged"}.
+Json result_json(const CaseResult &result);
 
-// What Google Benchmark says about the machine: "context" of its JSON.
+// The "context" of Google Benchmark's JSON, which describes the machine.
 Json benchmark_context();
 
-// Throws std::runtime_error, where a file is none that it should be.
+// Reads results of `lanefold bench` or of Google Benchmark.  Throws std::runtime_error if the file holds neither.
 Json read_results(const std::string &path);
 
 } // namespace lanefold::bench

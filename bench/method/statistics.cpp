@@ -1,4 +1,4 @@
-// The interval's ranks come from the binomial distribution's normal approximation, corrected for its steps.
+// The ranks of the interval come from the normal approximation of the binomial distribution.
 #include "statistics.hpp"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 namespace lanefold::bench {
 
 Interval median_of(std::vector<double> values) {
-  if (values.empty()) throw std::logic_error("no values to take a median of");
+  if (values.empty()) throw std::logic_error("the median of no values does not exist");
   std::sort(values.begin(), values.end());
   const size_t n = values.size();
   const double median = (values[(n - 1) / 2] + values[n / 2]) / 2;

@@ -1,4 +1,4 @@
-// OpenBLAS and BLIS.  Names of files, functions and environment variables are those of the projects' documentation.
+// OpenBLAS and BLIS.  Files, functions and environment variables are named as in the documentation of these projects.
 #include "factories.hpp"
 #include "library.hpp"
 
@@ -7,7 +7,7 @@
 namespace lanefold::bench {
 namespace {
 
-// 101: row-major; 111, 112: not transposed, transposed.
+// order: 101 is row-major.  ta, tb: 111 is not transposed, 112 is transposed.
 using CblasSgemm = void(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda,
                         const float *b, int ldb, float beta, float *c, int ldc);
 
@@ -31,9 +31,9 @@ private:
   CblasSgemm *const sgemm_;
 };
 
-// "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": the second word.
+// The version in "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...".
 std::string second_word(const std::string &text) {
-  const size_t begin = text.find(' ') + 1; // 0 where there is but one
+  const size_t begin = text.find(' ') + 1; // 0 if there is only one word
   return text.substr(begin, text.find(' ', begin) - begin);
 }
 
@@ -51,9 +51,9 @@ std::unique_ptr<Peer> open_openblas(const PeerOptions &options) {
 std::unique_ptr<Peer> open_blis(const PeerOptions &options) {
   const Library library({"libblis.so.4", "libblis.so.5"});
   const auto sgemm = library.find<CblasSgemm>("cblas_sgemm");
-  library.insist_on("sgemm_"); // which its cblas_sgemm calls
+  library.check_own("sgemm_"); // cblas_sgemm of BLIS calls it
   const std::string version = library.find<const char *()>("bli_info_get_version_str")();
-  // The names of its architectures by number; it reads the variable when it is first called for work.
+  // bli_arch_string returns the name of each architecture number.  BLIS reads the variable at its first computation.
   const auto name_of = library.find<const char *(int)>("bli_arch_string");
   const std::string wanted = options.isa == "avx512" ? "skx" : options.isa == "avx2" ? "haswell" : "";
   for (int number = 0; !wanted.empty() && number < 8; ++number)

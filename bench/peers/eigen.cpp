@@ -1,4 +1,4 @@
-// Eigen, which is headers alone, by way of the module that was built from them for the instruction set.
+// Eigen consists of headers, so this opens the module that was compiled from them for the instruction set.
 #include "factories.hpp"
 #include "library.hpp"
 
@@ -34,7 +34,7 @@ std::unique_ptr<Peer> open_eigen(const PeerOptions &options) {
   return std::make_unique<EigenPeer>(module.find<const char *()>("lanefold_eigen_version")(),
                                      module.find<EigenProduct>("lanefold_eigen_product"));
 #else
-  throw std::runtime_error("this program was built where Eigen's headers (libeigen3-dev) were not installed");
+  throw std::runtime_error("this program was built without the headers of Eigen (libeigen3-dev)");
 #endif
 }
 

@@ -1,4 +1,4 @@
-// Eigen's products, compiled once for each instruction set: a module that eigen.cpp opens.
+// The matrix products of Eigen, as a module for each instruction set.  eigen.cpp opens it.
 #include <Eigen/Core>
 
 #include <cstdint>
@@ -20,12 +20,12 @@ LANEFOLD_EXPORT const char *lanefold_eigen_version() {
 
 LANEFOLD_EXPORT void lanefold_eigen_set_threads(int threads) { Eigen::setNbThreads(threads); }
 
-// c = op(a) op(b), row-major, without gaps; a transposed operand is stored k x m, or n x k.
+// c = op(a) op(b), row-major and contiguous.  A transposed a is stored k x m, a transposed b n x k.
 LANEFOLD_EXPORT void lanefold_eigen_product(int transposed_a, int transposed_b, int64_t m, int64_t n, int64_t k,
                                             const float *a, const float *b, float *c) {
-  Eigen::Map<Matrix> to(c, m, n);
-  if (transposed_a && transposed_b) to.noalias() = Operand(a, k, m).transpose() * Operand(b, n, k).transpose();
-  else if (transposed_a) to.noalias() = Operand(a, k, m).transpose() * Operand(b, k, n);
-  else if (transposed_b) to.noalias() = Operand(a, m, k) * Operand(b, n, k).transpose();
-  else to.noalias() = Operand(a, m, k) * Operand(b, k, n);
+  Eigen::Map<Matrix> result(c, m, n);
+  if (transposed_a && transposed_b) result.noalias() = Operand(a, k, m).transpose() * Operand(b, n, k).transpose();
+  else if (transposed_a) result.noalias() = Operand(a, k, m).transpose() * Operand(b, k, n);
+  else if (transposed_b) result.noalias() = Operand(a, m, k) * Operand(b, n, k).transpose();
+  else result.noalias() = Operand(a, m, k) * Operand(b, k, n);
 }

@@ -1,4 +1,4 @@
-// One function for each peer: opens it, or throws what is missing.
+// One function for each peer.  It opens the peer, or throws an exception that says what is missing.
 #pragma once
 
 #include "peer.hpp"
@@ -12,7 +12,7 @@ std::unique_ptr<Peer> open_eigen(const PeerOptions &options);
 std::unique_ptr<Peer> open_pytorch(const PeerOptions &options);
 std::unique_ptr<Peer> open_onnxruntime(const PeerOptions &options);
 
-// Row strides of a product's operands, as they are stored.
+// Row strides of the stored operands of a matrix product.
 inline int64_t stride_of_a(const Product &p) { return p.flags & LF_TRANSPOSE_A ? p.shape.m : p.shape.k; }
 inline int64_t stride_of_b(const Product &p) { return p.flags & LF_TRANSPOSE_B ? p.shape.k : p.shape.n; }
 

@@ -1,4 +1,4 @@
-// oneDNN: its products and primitives, each on the layouts that it likes best.
+// oneDNN: its matrix products and primitives, each with the layouts that oneDNN prefers.
 #include "factories.hpp"
 #include "onednn_training.hpp"
 
@@ -9,7 +9,7 @@ namespace {
 
 using namespace onednn;
 
-// Row-major, unlike the Fortran function whose arguments it has.
+// Row-major, unlike the Fortran function with the same arguments.
 using Sgemm = int(char ta, char tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
                   const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 
@@ -45,49 +45,49 @@ public:
   Operation elu_forward(int64_t count, const float *x, float *y) override {
     const Layout layout = engine_->vector(count);
     const Primitive elu = engine_->activation(Pass::inference, LF_ELU, layout);
-    return once({engine_->call(elu, {{src, engine_->array(layout, x)}, {dst, engine_->array(layout, y)}})});
+    return operation_of({engine_->call(elu, {{src, engine_->array(layout, x)}, {dst, engine_->array(layout, y)}})});
   }
 
   Operation elu_backward(int64_t count, const float *y, const float *dy, float *dx) override {
     const Layout layout = engine_->vector(count);
     const Primitive forward = engine_->activation(Pass::training, LF_ELU, layout);
-    return once({engine_->call(engine_->activation_gradient(LF_ELU, layout, forward),
-                               {{dst, engine_->array(layout, y)},
-                                {diff_dst, engine_->array(layout, dy)},
-                                {diff_src, engine_->array(layout, dx)}})});
+    return operation_of({engine_->call(engine_->activation_gradient(LF_ELU, layout, forward),
+                                       {{dst, engine_->array(layout, y)},
+                                        {diff_dst, engine_->array(layout, dy)},
+                                        {diff_src, engine_->array(layout, dx)}})});
   }
 
   Operation batch_norm_training(const BatchNorm &norm, float *y) override {
-    return once({training_norm(norm, engine_->array(engine_->pixels(norm.m, norm.n), y)).call});
+    return operation_of({training_norm(norm, engine_->array(engine_->pixels(norm.m, norm.n), y)).call});
   }
 
   Operation batch_norm_inference(const BatchNorm &norm, const float *means, const float *variances, float *y) override {
     const Layout pixels = engine_->pixels(norm.m, norm.n), columns = engine_->vector(norm.n);
-    return once({engine_->call(engine_->batch_norm(Pass::inference, pixels, norm.eps),
-                               {{src, engine_->array(pixels, norm.x)},
-                                {mean, engine_->array(columns, means)},
-                                {variance, engine_->array(columns, variances)},
-                                {scale, engine_->array(columns, norm.gamma)},
-                                {shift, engine_->array(columns, norm.beta)},
-                                {dst, engine_->array(pixels, y)}})});
+    return operation_of({engine_->call(engine_->batch_norm(Pass::inference, pixels, norm.eps),
+                                       {{src, engine_->array(pixels, norm.x)},
+                                        {mean, engine_->array(columns, means)},
+                                        {variance, engine_->array(columns, variances)},
+                                        {scale, engine_->array(columns, norm.gamma)},
+                                        {shift, engine_->array(columns, norm.beta)},
+                                        {dst, engine_->array(pixels, y)}})});
   }
 
-  // The statistics are those of x when the operation is made.
+  // Computes the statistics of x once, when the operation is made.
   Operation batch_norm_backward(const BatchNorm &norm, const float *dy, float *dx, float *dgamma,
                                 float *dbeta) override {
     const Layout pixels = engine_->pixels(norm.m, norm.n), columns = engine_->vector(norm.n);
     const TrainingNorm forward = training_norm(norm, engine_->array(pixels));
     engine_->run({forward.call});
-    return once({engine_->call(engine_->batch_norm_gradient(pixels, norm.eps, forward.call.primitive),
-                               {{src, engine_->array(pixels, norm.x)},
-                                {mean, forward.mean},
-                                {variance, forward.variance},
-                                {scale, engine_->array(columns, norm.gamma)},
-                                {shift, engine_->read_by_gradient(engine_->array(columns, norm.beta))},
-                                {diff_dst, engine_->array(pixels, dy)},
-                                {diff_src, engine_->array(pixels, dx)},
-                                {diff_scale, engine_->array(columns, dgamma)},
-                                {diff_shift, engine_->array(columns, dbeta)}})});
+    return operation_of({engine_->call(engine_->batch_norm_gradient(pixels, norm.eps, forward.call.primitive),
+                                       {{src, engine_->array(pixels, norm.x)},
+                                        {mean, forward.mean},
+                                        {variance, forward.variance},
+                                        {scale, engine_->array(columns, norm.gamma)},
+                                        {shift, engine_->read_by_gradient(engine_->array(columns, norm.beta))},
+                                        {diff_dst, engine_->array(pixels, dy)},
+                                        {diff_src, engine_->array(pixels, dx)},
+                                        {diff_scale, engine_->array(columns, dgamma)},
+                                        {diff_shift, engine_->array(columns, dbeta)}})});
   }
 
   Operation training_step(const TrainingProblem &problem, float *loss) override {
@@ -99,14 +99,14 @@ private:
   struct Layer {
     Shape shape;
     int32_t activation;
-    const float *w, *bias; // bias: NULL where there is none
+    const float *w, *bias; // bias: NULL if there is none
   };
   struct TrainingNorm {
     Call call;
     Array mean, variance;
   };
 
-  Operation once(std::vector<Call> calls) const {
+  Operation operation_of(std::vector<Call> calls) const {
     return {[engine = engine_, calls = std::move(calls)] { engine->run(calls); }, {}};
   }
 
@@ -123,7 +123,8 @@ private:
     return made;
   }
 
-  // Weights are copied, in the layout that the primitive chooses; so are biases.  So lie the arrays between layers.
+  // Copies the weights into the layout that the primitive chooses, and the biases.  The arrays between layers also have
+  // the layouts that the primitives choose.
   Operation network(const std::vector<Layer> &layers, int64_t m, const float *x, float *y) const {
     std::vector<Call> calls;
     Array from = engine_->array(engine_->rows(m, layers.front().shape.k), x);
@@ -141,7 +142,7 @@ private:
       calls.push_back(engine_->call(product, {{src, from}, {weights, packed}, {bias, biases}, {dst, result}}));
       from = result;
     }
-    return once(calls);
+    return operation_of(calls);
   }
 
   Array copied(const Array &array, const Layout &layout) const {
@@ -157,7 +158,7 @@ private:
 } // namespace
 
 std::unique_ptr<Peer> open_onednn(const PeerOptions &options) {
-  // Debian's version 3 has another name with each release, so the development package's comes first.
+  // In Debian the name of version 3 changes with each release, so the name of the development package comes first.
   const Library library({"libdnnl.so", "libdnnl.so.3", "libdnnl.so.3.6", "libdnnl.so.2"});
   const auto set_threads = library.find_linked<void(int)>("omp_set_num_threads");
   if (!set_threads) throw std::runtime_error("oneDNN was built without OpenMP, so its threads cannot be set");

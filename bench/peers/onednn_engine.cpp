@@ -1,5 +1,5 @@
-// Version 2 describes an operation in a struct that only the library looks into, so any memory that is large enough
-// will do; version 3 makes the thing described at once.  Both take a description of memory by its address.
+// Version 2 describes an operation in an opaque struct, so any memory that is large enough works.  Version 3 creates the
+// primitive descriptor directly.  Both take the address of a memory descriptor.
 #include "onednn_engine.hpp"
 
 #include <lanefold/activation.h>
@@ -13,13 +13,13 @@ namespace lanefold::bench::onednn {
 namespace {
 
 constexpr int f32 = 3, any_tag = 1, cpu = 1, backward = 128, binary_add = 0x1fff0;
-constexpr size_t most = 16384; // bytes of the largest struct of version 2: 5584, and room
+constexpr size_t opaque_bytes = 16384; // the largest struct of version 2 has 5584
 constexpr std::align_val_t line{64};
 
-using Opaque = std::array<std::byte, most>;
+using Opaque = std::array<std::byte, opaque_bytes>;
 
 void check(int status, const std::string &what) {
-  if (status != 0) throw std::runtime_error("oneDNN: " + what + " answers status " + std::to_string(status));
+  if (status != 0) throw std::runtime_error("oneDNN: " + what + " returns status " + std::to_string(status));
 }
 
 struct Version { // the beginning of dnnl_version_t
@@ -31,7 +31,7 @@ const Version &version_of(const Library &library) { return *library.find<const V
 // dnnl_eltwise_..._use_dst_for_bwd
 int trained_algorithm(int32_t activation) { return activation == LF_RELU ? 0x100 : 0x102; }
 
-// Of ELU; of ReLU the slope below 0.
+// alpha of ELU, or the derivative of ReLU below 0.
 float alpha_of(int32_t activation) { return activation == LF_ELU ? 1.0f : 0.0f; }
 
 const void *address(const Layout &layout) { return layout.description.get(); }
@@ -42,7 +42,7 @@ Engine::Engine(Library library) : library_(std::move(library)) {
   major_ = version_of(library_).major;
   const int minor = version_of(library_).minor;
   if (major_ < 2 || major_ > 3 || (major_ == 2 && minor < 6))
-    throw std::runtime_error("oneDNN " + version() + " is neither 2.6, or newer, nor 3");
+    throw std::runtime_error("oneDNN " + version() + " is not supported; expected 2.6 to 3");
   check(library_.find<int(void **, int, size_t)>("dnnl_engine_create")(&engine_, cpu, 0), "dnnl_engine_create");
   check(library_.find<int(void **, void *, unsigned)>("dnnl_stream_create")(&stream_, engine_, 1),
         "dnnl_stream_create");
@@ -55,11 +55,11 @@ std::string Engine::version() const {
   return std::to_string(v.major) + "." + std::to_string(v.minor) + "." + std::to_string(v.patch);
 }
 
-Handle Engine::held(void *object, const char *kind) const {
+Handle Engine::own(void *object, const char *kind) const {
   return Handle(object, library_.find<int(void *)>(std::string("dnnl_") + kind + "_destroy"));
 }
 
-// strides: NULL where the primitive shall choose.
+// strides: NULL if the primitive shall choose.
 Layout Engine::described(int dimensions, const int64_t *sizes, const int64_t *strides) const {
   std::array<int64_t, 12> wide_sizes{}, wide_strides{}; // DNNL_MAX_NDIMS
   for (int i = 0; i < dimensions; ++i) wide_sizes[i] = sizes[i], wide_strides[i] = strides ? strides[i] : 0;
@@ -80,7 +80,7 @@ Layout Engine::described(int dimensions, const int64_t *sizes, const int64_t *st
   }
   void *description = nullptr;
   describe(&description);
-  return {held(description, "memory_desc")};
+  return {own(description, "memory_desc")};
 }
 
 Layout Engine::rows(int64_t m, int64_t n) const {
@@ -119,11 +119,11 @@ bool Engine::same(const Layout &a, const Layout &b) const {
 
 Array Engine::array(const Layout &layout, const float *data) const {
   void *memory = nullptr;
-  // The handle is not const, whether oneDNN writes there or not.
+  // oneDNN takes a non-const pointer even for memory that it only reads.
   check(library_.find<int(void **, const void *, void *, void *)>("dnnl_memory_create")(
             &memory, address(layout), engine_, const_cast<float *>(data)),
         "dnnl_memory_create");
-  return {layout, held(memory, "memory"), const_cast<float *>(data), nullptr};
+  return {layout, own(memory, "memory"), const_cast<float *>(data), nullptr};
 }
 
 int64_t Engine::size(const Layout &layout) const {
@@ -145,7 +145,7 @@ Primitive Engine::finish(const Handle &description) const {
   void *primitive = nullptr;
   check(library_.find<int(void **, const void *)>("dnnl_primitive_create")(&primitive, description.get()),
         "dnnl_primitive_create");
-  return {description, held(primitive, "primitive")};
+  return {description, own(primitive, "primitive")};
 }
 
 template <class... Arguments>
@@ -160,7 +160,7 @@ Primitive Engine::make(const std::string &operation, const Primitive *forward, c
     using Create = int(void **, const void *, const void *, void *, const void *);
     check(library_.find<Create>("dnnl_primitive_desc_create")(&description, &described, attributes, engine_, hint),
           operation);
-    return finish(held(description, "primitive_desc"));
+    return finish(own(description, "primitive_desc"));
   }
   const std::string name = "dnnl_" + operation + "_primitive_desc_create";
   if (forward) {
@@ -170,7 +170,7 @@ Primitive Engine::make(const std::string &operation, const Primitive *forward, c
     using Create = int(void **, void *, Arguments..., const void *);
     check(library_.find<Create>(name)(&description, engine_, arguments..., attributes), operation);
   }
-  return finish(held(description, "primitive_desc"));
+  return finish(own(description, "primitive_desc"));
 }
 
 // dnnl_eltwise_...
@@ -179,14 +179,14 @@ int Engine::algorithm(int32_t activation) const {
   return major_ == 2 ? 0x3f : 0x22;
 }
 
-// Attributes with an activation behind the operation; none for LF_IDENTITY.
+// Attributes that append an activation to the operation.  NULL for LF_IDENTITY.
 Handle Engine::followed_by(int32_t activation) const {
   if (activation == LF_IDENTITY) return {};
   const auto made = [&](const char *kind) {
     void *object = nullptr;
     const std::string name = std::string("dnnl_") + kind + "_create";
     check(library_.find<int(void **)>(name)(&object), name);
-    return held(object, kind);
+    return own(object, kind);
   };
   const Handle operations = made("post_ops"), attributes = made("primitive_attr");
   const char *append = "dnnl_post_ops_append_eltwise";
@@ -218,10 +218,10 @@ Primitive Engine::inner_product_weights(const Layout &x, const Layout &dw, const
 
 Primitive Engine::activation(Pass pass, int32_t activation, const Layout &layout) const {
   const void *at = address(layout);
-  const int way = static_cast<int>(pass);
+  const int kind = static_cast<int>(pass);
   const int which = pass == Pass::training ? trained_algorithm(activation) : algorithm(activation);
-  if (major_ == 2) return make("eltwise_forward", nullptr, nullptr, way, which, at, alpha_of(activation), 0.0f);
-  return make("eltwise_forward", nullptr, nullptr, way, which, at, at, alpha_of(activation), 0.0f);
+  if (major_ == 2) return make("eltwise_forward", nullptr, nullptr, kind, which, at, alpha_of(activation), 0.0f);
+  return make("eltwise_forward", nullptr, nullptr, kind, which, at, at, alpha_of(activation), 0.0f);
 }
 
 Primitive Engine::activation_gradient(int32_t activation, const Layout &layout, const Primitive &forward) const {
@@ -236,15 +236,15 @@ unsigned Engine::norm_flags() const { return major_ == 2 ? 8 | 16 : 2 | 4; }
 
 Primitive Engine::batch_norm(Pass pass, const Layout &layout, float eps) const {
   const void *at = address(layout);
-  const int way = static_cast<int>(pass);
+  const int kind = static_cast<int>(pass);
   const unsigned flags = norm_flags() | (pass == Pass::inference ? 1 : 0); // dnnl_use_global_stats
-  if (major_ == 2) return make("batch_normalization_forward", nullptr, nullptr, way, at, eps, flags);
-  const Primitive made = make("batch_normalization_forward", nullptr, nullptr, way, at, at, eps, flags);
+  if (major_ == 2) return make("batch_normalization_forward", nullptr, nullptr, kind, at, eps, flags);
+  const Primitive made = make("batch_normalization_forward", nullptr, nullptr, kind, at, at, eps, flags);
   return pass == Pass::inference ? without_sse(made) : made;
 }
 
-// The next of its implementations if the first is for SSE 4.1, which is what it takes where the columns are a multiple
-// of 4 and not of 8: with given statistics that of 3.7 needs a thousand times as long as the others.
+// Replaces an implementation for SSE 4.1 by the next one.  oneDNN chooses SSE 4.1 if the number of columns is a multiple
+// of 4 but not of 8.  In version 3.7, with given statistics, it takes a thousand times as long as the others.
 Primitive Engine::without_sse(const Primitive &primitive) const {
   constexpr int implementation = 8; // dnnl_query_impl_info_str
   const char *name = nullptr;
@@ -273,7 +273,7 @@ Primitive Engine::reorder(const Layout &from, const Layout &to) const {
   check(library_.find<Create>("dnnl_reorder_primitive_desc_create")(&description, address(from), engine_, address(to),
                                                                     engine_, nullptr),
         "reorder");
-  return finish(held(description, "primitive_desc"));
+  return finish(own(description, "primitive_desc"));
 }
 
 Call Engine::call(const Primitive &primitive, const std::vector<Binding> &bindings) const {

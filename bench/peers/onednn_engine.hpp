@@ -1,5 +1,5 @@
-// oneDNN's C interface without its headers: as much of it as dense layers need, alike for versions 2 and 3.
-// Numbers and names are those of its documentation.
+// The part of the C interface of oneDNN that dense layers need, without its headers, for versions 2 and 3.  Numbers and
+// names are those of its documentation.
 #pragma once
 
 #include "library.hpp"
@@ -9,19 +9,19 @@
 
 namespace lanefold::bench::onednn {
 
-using Handle = std::shared_ptr<void>; // an object of oneDNN's, which goes with its last holder
+using Handle = std::shared_ptr<void>; // owns an object of oneDNN
 
-// How the numbers of an array lie; for a primitive to choose, if that is said; empty where there is no array.
+// The layout of an array, or "any" if a primitive shall choose it.  Empty if there is no array.
 struct Layout {
   std::shared_ptr<const void> description;
 };
 
-// An array in a layout: the caller's memory, or its own.
+// An array in a layout, in memory of the caller or of its own.
 struct Array {
   Layout layout;
   Handle memory;
   float *data = nullptr;
-  std::shared_ptr<float[]> storage; // if it is its own
+  std::shared_ptr<float[]> storage; // if the array owns its memory
 };
 
 // DNNL_ARG_...
@@ -75,14 +75,14 @@ public:
 
   Layout rows(int64_t m, int64_t n) const; // row-major
   Layout vector(int64_t n) const;
-  // The same m x n, row-major, as a row of m pixels with n channels: a batch of one, on which oneDNN normalizes faster.
+  // A row-major m x n matrix as one image of m pixels with n channels, which oneDNN normalizes faster.
   Layout pixels(int64_t m, int64_t n) const;
-  Layout columns(int64_t n, int64_t k) const; // n x k that lie as k x n
-  Layout any(int64_t m, int64_t n) const;
+  Layout columns(int64_t n, int64_t k) const; // n x k, stored as k x n
+  Layout any(int64_t m, int64_t n) const;     // the primitive chooses
   Layout chosen(const Primitive &primitive, Query query) const;
   int64_t size(const Layout &layout) const; // in floats, padding included
   bool same(const Layout &a, const Layout &b) const;
-  Array array(const Layout &layout) const; // of zeros
+  Array array(const Layout &layout) const; // filled with zeros
   Array array(const Layout &layout, const float *data) const;
 
   // dst[m][n] = activation(src[m][k] weights[n][k]^T + bias[n]), and its gradients.
@@ -92,16 +92,16 @@ public:
                                const Primitive &forward) const;
   Primitive inner_product_weights(const Layout &src, const Layout &diff_weights, const Layout &diff_bias,
                                   const Layout &diff_dst, const Primitive &forward) const;
-  // LF_RELU, or LF_ELU with alpha 1; the slope comes from dst.
+  // LF_RELU, or LF_ELU with alpha 1.  The derivative is computed from dst.
   Primitive activation(Pass pass, int32_t activation, const Layout &layout) const;
   Primitive activation_gradient(int32_t activation, const Layout &layout, const Primitive &forward) const;
-  // Over columns, with scale and shift; in inference mean and variance are given.
+  // Normalizes columns, with scale and shift.  In inference, mean and variance are inputs.
   Primitive batch_norm(Pass pass, const Layout &layout, float eps) const;
   Primitive batch_norm_gradient(const Layout &layout, float eps, const Primitive &forward) const;
-  // The shift for batch_norm_gradient: version 2 insists on it, version 3 refuses it.
+  // The shift argument of batch_norm_gradient: version 2 requires it, version 3 rejects it.
   Array read_by_gradient(const Array &shift) const { return major_ == 2 ? shift : Array{}; }
   Primitive reorder(const Layout &from, const Layout &to) const;
-  Primitive sum(const Layout &layout) const; // dst = src + src_1; dst may be src
+  Primitive sum(const Layout &layout) const; // dst = src + src_1; dst may equal src
 
   Call call(const Primitive &primitive, const std::vector<Binding> &bindings) const;
   void run(const std::vector<Call> &calls) const;
@@ -114,7 +114,7 @@ private:
                  Arguments... arguments) const;
   Primitive finish(const Handle &description) const;
   Primitive without_sse(const Primitive &primitive) const;
-  Handle held(void *object, const char *kind) const;
+  Handle own(void *object, const char *kind) const;
   Layout described(int dimensions, const int64_t *sizes, const int64_t *strides) const;
   Handle followed_by(int32_t activation) const;
   int algorithm(int32_t activation) const;
@@ -122,7 +122,7 @@ private:
 
   const Library library_;
   int major_ = 0;
-  void *engine_ = nullptr, *stream_ = nullptr; // kept to the end
+  void *engine_ = nullptr, *stream_ = nullptr; // never destroyed
   int (*execute_)(void *, void *, int, const Call::Argument *) = nullptr;
   int (*wait_)(void *) = nullptr;
 };

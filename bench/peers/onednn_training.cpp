@@ -1,4 +1,4 @@
-// Gradients are linear in the first of them, so that one is multiplied by minus the learning rate: the update is then a
+// All gradients are linear in that of the loss, so this multiplies it by minus the learning rate.  The update is then a
 // sum, which oneDNN has as a primitive.
 #include "onednn_training.hpp"
 
@@ -13,12 +13,12 @@
 namespace lanefold::bench::onednn {
 namespace {
 
-enum class Weights { as_given, turned, chosen };
+enum class Weights { as_given, transposed, chosen };
 
 struct Layer {
   int64_t n, k;
   int32_t activation;
-  Array x, w, z, y, dy, dw;                         // z: the product, where BN follows
+  Array x, w, z, y, dy, dw;                         // z: the matrix product, if BN follows
   Array bias, dbias;                                // without BN
   Array gamma, beta, dgamma, dbeta, mean, variance; // with BN
   Floats running_mean, running_variance;
@@ -58,14 +58,14 @@ private:
   Array zeros(int64_t n) const { return engine_->array(engine_->vector(n)); }
   void add_forward(std::vector<Call> calls) { forward_.insert(forward_.end(), calls.begin(), calls.end()); }
 
-  // Makes the layer's arrays and its calls forward; the answer is its calls backward, the update last.
+  // Makes the arrays and the forward calls of a layer.  Returns its backward calls, which end with the update.
   std::vector<Call> add(Layer &layer, const Dense &dense, const Array &dx) {
     const Layout to = engine_->rows(m_, layer.n), columns = engine_->vector(layer.n);
     const Layout biases = batch_norm_ ? Layout{} : columns;
     const Layout given = engine_->columns(layer.n, layer.k), any = engine_->any(layer.n, layer.k);
-    const Layout wanted = weights_ == Weights::as_given ? given
-                          : weights_ == Weights::turned ? engine_->rows(layer.n, layer.k)
-                                                        : any;
+    const Layout wanted = weights_ == Weights::as_given     ? given
+                          : weights_ == Weights::transposed ? engine_->rows(layer.n, layer.k)
+                                                            : any;
     layer.y = engine_->array(to), layer.dy = engine_->array(to);
     layer.z = batch_norm_ ? engine_->array(to) : layer.y;
     const Primitive product = engine_->inner_product(Pass::training, layer.x.layout, wanted, biases, to,
@@ -90,7 +90,7 @@ private:
     return backward;
   }
 
-  // Its call backward.
+  // Adds the forward call of BN and returns its backward call.
   Call add_norm(Layer &layer) {
     for (Array *array : {&layer.gamma, &layer.beta, &layer.dgamma, &layer.dbeta, &layer.mean, &layer.variance})
       *array = zeros(layer.n);
@@ -119,7 +119,7 @@ private:
                           {diff_shift, layer.dbeta}});
   }
 
-  // dw, dx with the weights as they still are, and the update.
+  // Adds dw, then dx from the weights before the update, then the update.
   void add_products(std::vector<Call> &backward, Layer &layer, const Layout &wanted, const Primitive &forward,
                     const Array &dx) const {
     const Primitive by_weights = engine_->inner_product_weights(
@@ -129,17 +129,17 @@ private:
         by_weights, {{src, layer.x}, {diff_dst, layer.dy}, {diff_weights, layer.dw}, {diff_bias, layer.dbias}}));
     if (dx.memory) {
       const Primitive by_data = engine_->inner_product_data(dx.layout, wanted, layer.dy.layout, forward);
-      const Array w = in(engine_->chosen(by_data, weights_layout), layer.w, backward);
+      const Array w = in_layout(engine_->chosen(by_data, weights_layout), layer.w, backward);
       backward.push_back(engine_->call(by_data, {{diff_dst, layer.dy}, {weights, w}, {diff_src, dx}}));
     }
-    const Array dw = in(layer.w.layout, layer.dw, backward);
+    const Array dw = in_layout(layer.w.layout, layer.dw, backward);
     for (const auto &[values, steps] : {std::pair{layer.w, dw}, std::pair{layer.bias, layer.dbias},
                                         std::pair{layer.gamma, layer.dgamma}, std::pair{layer.beta, layer.dbeta}})
-      if (values.memory) backward.push_back(summed(values, steps));
+      if (values.memory) backward.push_back(add_in_place(values, steps));
   }
 
-  // values += steps, which lie alike: so as one row of numbers, which oneDNN adds faster than blocks.
-  Call summed(const Array &values, const Array &steps) const {
+  // values += steps.  Both have the same layout, so this adds them as flat vectors, which oneDNN does faster than blocks.
+  Call add_in_place(const Array &values, const Array &steps) const {
     const Layout flat = engine_->vector(engine_->size(values.layout));
     const Array to = engine_->array(flat, values.data);
     return engine_->call(engine_->sum(flat), {{src, to}, {src_1, engine_->array(flat, steps.data)}, {dst, to}});
@@ -149,15 +149,15 @@ private:
     return engine_->call(engine_->reorder(from.layout, to.layout), {{src, from}, {dst, to}});
   }
 
-  // The array in a layout: itself if it lies so, else a copy that the calls make anew each time.
-  Array in(const Layout &layout, const Array &array, std::vector<Call> &calls) const {
+  // The array in this layout: the array itself if it has the layout, else a copy that the calls refresh each time.
+  Array in_layout(const Layout &layout, const Array &array, std::vector<Call> &calls) const {
     if (engine_->same(layout, array.layout)) return array;
     const Array copy = engine_->array(layout);
     calls.push_back(reordered(array, copy));
     return copy;
   }
 
-  // The mean over the batch; writes the last layer's dy.
+  // Returns the mean loss of the batch and writes dy of the last layer.
   float cross_entropy() {
     const Layer &last = layers_.back();
     const int64_t n = last.n;
@@ -185,7 +185,7 @@ private:
   std::vector<Call> forward_, backward_;
 };
 
-// Of the quickest of some runs.
+// The time of the fastest of 40 runs.
 double seconds_of(TrainingStep &step) {
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 40; ++i) {
@@ -202,7 +202,7 @@ std::shared_ptr<TrainingStep> fastest_training_step(const std::shared_ptr<const 
                                                     const TrainingProblem &problem) {
   Weights best = Weights::chosen;
   double least = std::numeric_limits<double>::infinity();
-  for (const Weights weights : {Weights::as_given, Weights::turned, Weights::chosen}) {
+  for (const Weights weights : {Weights::as_given, Weights::transposed, Weights::chosen}) {
     Composition trial(engine, problem, weights);
     if (const double seconds = seconds_of(trial); seconds < least) least = seconds, best = weights;
   }

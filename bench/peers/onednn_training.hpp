@@ -1,4 +1,4 @@
-// A training step composed of oneDNN's primitives.
+// A training step composed of oneDNN primitives.
 #pragma once
 
 #include "onednn_engine.hpp"
@@ -9,11 +9,10 @@ namespace lanefold::bench::onednn {
 class TrainingStep {
 public:
   virtual ~TrainingStep() = default;
-  virtual float run() = 0; // the loss
+  virtual float run() = 0; // returns the loss
 };
 
-// Weights as they are given, the other way round, or as the forward products like them best: whichever was fastest
-// when they were timed here.
+// Times three layouts of the weights (as given, transposed, chosen by the forward product) and returns the fastest step.
 std::shared_ptr<TrainingStep> fastest_training_step(const std::shared_ptr<const Engine> &engine,
                                                     const TrainingProblem &problem);
 

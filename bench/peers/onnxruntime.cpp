@@ -1,5 +1,5 @@
-// Of ONNX Runtime's C interface, which never changes the place of a function, and of ONNX's protocol buffers, which
-// never change the number of a field: as much as one network needs.
+// ONNX Runtime, without its headers.  Its C interface never changes the index of a function, and the protocol buffers of
+// ONNX never change the number of a field.  This file has the part that one network needs.
 #include "factories.hpp"
 #include "library.hpp"
 
@@ -67,8 +67,8 @@ std::string model(const std::vector<Dense> &layers, int64_t samples) {
   return Message().number(1, ir_version).message(7, graph).message(8, Message().number(2, operators)).wire();
 }
 
-// The places of OrtApi's functions.
-enum Place {
+// Indices of functions in OrtApi.
+enum Index {
   get_error_message = 2,
   create_env = 3,
   create_session_from_array = 8,
@@ -96,17 +96,17 @@ class Api {
 public:
   explicit Api(const void *const *functions) : functions_(functions) {}
 
-  // Every function called here answers NULL, or what went wrong.
-  template <class... Args> void operator()(Place place, Args... arguments) const {
+  // Each function that is called here returns NULL, or an error status.
+  template <class... Args> void operator()(Index index, Args... arguments) const {
     using Function = void *(Args...);
-    if (const void *status = reinterpret_cast<Function *>(functions_[place])(arguments...)) {
+    if (const void *status = reinterpret_cast<Function *>(functions_[index])(arguments...)) {
       using Text = const char *(const void *);
       throw std::runtime_error(std::string("ONNX Runtime: ") +
                                reinterpret_cast<Text *>(functions_[get_error_message])(status));
     }
   }
-  // What such a function makes, as its last argument.
-  template <class... Args> Object make(Place creator, Place releaser, Args... arguments) const {
+  // Returns the object that such a function stores in its last argument.
+  template <class... Args> Object make(Index creator, Index releaser, Args... arguments) const {
     void *object = nullptr;
     (*this)(creator, arguments..., &object);
     return Object(object, reinterpret_cast<void (*)(void *)>(functions_[releaser]));
@@ -116,7 +116,7 @@ private:
   const void *const *functions_;
 };
 
-// A network of one batch size, with the memory that it reads and writes.
+// A network for one batch size, and the memory that it reads and writes.
 class Session {
 public:
   Session(const Api &api, void *environment, int threads, const std::vector<Dense> &layers, int64_t m, const float *x,
@@ -126,7 +126,7 @@ public:
     const Object options = api.make(create_session_options, release_session_options);
     api(set_intra_op_num_threads, options.get(), threads);
     api(set_graph_optimization_level, options.get(), all_optimizations);
-    // Its threads would spin on after a run, and slow down whoever is measured next.
+    // Without this, its threads would spin after a run and slow down the next variant.
     api(add_session_config_entry, options.get(), "session.force_spinning_stop", "1");
     const std::string network = model(layers, m);
     const void *bytes = network.data();
@@ -178,13 +178,13 @@ private:
   const std::string version_;
   const Api api_;
   const int threads_;
-  void *environment_ = nullptr; // kept to the end: there is one in a process, and sessions may outlive the peer
+  void *environment_ = nullptr; // never released: a process has one, and sessions may outlive the peer
 };
 
 } // namespace
 
 std::unique_ptr<Peer> open_onnxruntime(const PeerOptions &options) {
-  constexpr uint32_t version = 10; // of the interface: any that has the functions above
+  constexpr uint32_t version = 10; // of the interface; it has all the functions above
   std::vector<std::string> names = {"libonnxruntime.so.1", "libonnxruntime.so", "libonnxruntime.so.1.21"}; // Debian 13
   if (!options.onnxruntime.empty()) names = {options.onnxruntime};
   const Library library(names);

@@ -1,4 +1,4 @@
-// Which peers there are, and how they are held to an instruction set and a number of threads.
+// The list of peers, and how they are restricted to an instruction set and a number of threads.
 #include "factories.hpp"
 
 #include <algorithm>
@@ -15,26 +15,26 @@ constexpr std::pair<const char *, Factory *> factories[] = {
     {"eigen", open_eigen},       {"pytorch", open_pytorch}, {"onnxruntime", open_onnxruntime},
 };
 
-// What the user has set stays.
+// Sets an environment variable unless the user has set it.
 void set(const char *name, const std::string &value) { setenv(name, value.c_str(), 0); }
 
-// Each library reads these once, when it is opened or first called.
-void hold_to(const std::string &isa) {
+// Each library reads these variables once, when it is opened or first called.
+void restrict_to(const std::string &isa) {
   if (isa != "avx512" && isa != "avx2") return;
   const bool wide = isa == "avx512";
-  set("OPENBLAS_CORETYPE", wide ? "SkylakeX" : "Haswell"); // it takes a newer CPU for an older one
+  set("OPENBLAS_CORETYPE", wide ? "SkylakeX" : "Haswell"); // OpenBLAS mistakes a new CPU for an older one
   set("DNNL_MAX_CPU_ISA", wide ? "DEFAULT" : "AVX2");      // oneDNN before 3, and in PyTorch
   set("ONEDNN_MAX_CPU_ISA", wide ? "DEFAULT" : "AVX2");
   set("MKL_ENABLE_INSTRUCTIONS", wide ? "AVX512" : "AVX2"); // in PyTorch
   set("ATEN_CPU_CAPABILITY", isa);                          // PyTorch's own loops
-  // BLIS_ARCH_TYPE: its numbers differ between versions, so blas.cpp sets it.
+  // blas.cpp sets BLIS_ARCH_TYPE, because its numbers differ between versions.
 }
 
-void hold_to(int threads) {
+void restrict_to(int threads) {
   for (const char *name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "MKL_NUM_THREADS"})
     set(name, std::to_string(threads));
-  // Threads that wait for more work spin for up to 30 ms, and would slow down whoever comes next.  Half a millisecond
-  // is enough from one call to the next.  pytorch.py knows this number.
+  // Threads that wait for work spin for up to 30 ms, which would slow down the next variant.  Half a millisecond is
+  // enough between two calls.  pytorch.py knows this number.
   set("GOMP_SPINCOUNT", "20000");
   set("OPENBLAS_THREAD_TIMEOUT", "20");
 }
@@ -42,19 +42,21 @@ void hold_to(int threads) {
 Factory *factory_of(const std::string &name) {
   for (const auto &[known, factory] : factories)
     if (name == known) return factory;
-  throw std::runtime_error("no peer has the name " + name);
+  throw std::runtime_error("there is no peer named " + name);
 }
 
 } // namespace
 
-// A second time the peers obey the new number of threads, those of the first opening too; the instruction set stays.
+// A second call changes the number of threads, also for peers that are already open.  It cannot change the instruction
+// set.
 std::vector<std::unique_ptr<Peer>> open_peers(const PeerOptions &options, std::vector<MissingPeer> &missing) {
-  static std::string held_isa;
-  if (!held_isa.empty() && held_isa != options.isa)
-    throw std::runtime_error("the peers of this process are held to " + held_isa + ", and cannot go to " + options.isa);
-  held_isa = options.isa;
-  hold_to(options.isa);
-  hold_to(options.threads);
+  static std::string process_isa;
+  if (!process_isa.empty() && process_isa != options.isa)
+    throw std::runtime_error("the peers of this process are restricted to " + process_isa + " and cannot change to " +
+                             options.isa);
+  process_isa = options.isa;
+  restrict_to(options.isa);
+  restrict_to(options.threads);
   std::vector<std::unique_ptr<Peer>> peers;
   for (const std::string &name : options.names) {
     Factory *factory = factory_of(name);

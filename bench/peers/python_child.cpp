@@ -1,3 +1,4 @@
+// Starts Python with a socket as its standard input and output.
 #include "python_child.hpp"
 
 #include <cerrno>
@@ -19,9 +20,9 @@ extern char **environ;
 namespace lanefold::bench {
 namespace {
 
-constexpr int patience_ms = 600 * 1000;
+constexpr int timeout_ms = 600 * 1000;
 
-// Ours, without LD_PRELOAD: what was put in place of a BLAS here is not to be put in place of the child's.
+// Our environment without LD_PRELOAD, so that a BLAS that replaces one here does not replace that of Python.
 std::vector<char *> environment() {
   std::vector<char *> all;
   for (char **variable = environ; *variable; ++variable)
@@ -36,7 +37,7 @@ PythonChild::PythonChild(const std::string &python, const char *program, const s
     : python_(python) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    throw std::runtime_error(std::string("no pair of sockets: ") + std::strerror(errno));
+    throw std::runtime_error(std::string("socketpair failed: ") + std::strerror(errno));
   socket_ = ends[0];
   messages_ = memfd_create("messages", MFD_CLOEXEC);
   std::vector<std::string> words = {python, "-c", program};
@@ -60,13 +61,13 @@ PythonChild::PythonChild(const std::string &python, const char *program, const s
 
 PythonChild::~PythonChild() {
   close(socket_);
-  kill(process_, SIGKILL); // it holds nothing that it would have to put in order
+  kill(process_, SIGKILL); // it has nothing to clean up
   while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
   if (messages_ >= 0) close(messages_);
 }
 
-// With the end of what it wrote to standard error.
+// Appends the end of what Python wrote to standard error.
 void PythonChild::fail(const std::string &what) const {
   struct stat status = {};
   std::string text;
@@ -82,25 +83,25 @@ void PythonChild::fail(const std::string &what) const {
 bool PythonChild::receive() {
   pollfd waiting = {socket_, POLLIN, 0};
   int ready;
-  while ((ready = poll(&waiting, 1, patience_ms)) < 0 && errno == EINTR) {
+  while ((ready = poll(&waiting, 1, timeout_ms)) < 0 && errno == EINTR) {
   }
-  if (ready == 0) fail("has said nothing for " + std::to_string(patience_ms / 1000) + " s");
+  if (ready == 0) fail("has not replied for " + std::to_string(timeout_ms / 1000) + " s");
   char buffer[256];
   const ssize_t got = recv(socket_, buffer, sizeof buffer, 0);
-  if (got > 0) said_.append(buffer, static_cast<size_t>(got));
+  if (got > 0) received_.append(buffer, static_cast<size_t>(got));
   return got > 0;
 }
 
-std::string PythonChild::answer() {
+std::string PythonChild::reply() {
   size_t end;
-  while ((end = said_.find('\n')) == std::string::npos)
+  while ((end = received_.find('\n')) == std::string::npos)
     if (!receive()) fail("has ended");
-  const std::string line = said_.substr(0, end);
-  said_.erase(0, end + 1);
+  const std::string line = received_.substr(0, end);
+  received_.erase(0, end + 1);
   if (line == "ok") return "";
   if (line.starts_with("ok ")) return line.substr(3);
   if (line.starts_with("error ")) throw std::runtime_error(python_ + ": " + line.substr(6));
-  fail("answers \"" + line + "\"");
+  fail("replied with unexpected text: \"" + line + "\"");
 }
 
 std::string PythonChild::ask(const std::string &request) {
@@ -111,7 +112,7 @@ std::string PythonChild::ask(const std::string &request) {
     if (count < 0) fail("has ended");
     sent += static_cast<size_t>(count);
   }
-  return answer();
+  return reply();
 }
 
 } // namespace lanefold::bench

@@ -1,4 +1,4 @@
-// A Python that runs a program beside us and answers requests, a line for a line.
+// A Python process that runs a program and answers each line that it gets with one line.
 #pragma once
 
 #include <string>
@@ -10,26 +10,27 @@ namespace lanefold::bench {
 
 class PythonChild {
 public:
-  // Throws if it cannot be started.
+  // Throws if Python cannot be started.
   PythonChild(const std::string &python, const char *program, const std::vector<std::string> &arguments);
-  ~PythonChild(); // ends it
+  ~PythonChild(); // kills the process
   PythonChild(const PythonChild &) = delete;
   PythonChild &operator=(const PythonChild &) = delete;
 
-  // What the child says next, without the leading "ok".  Throws where it says "error", says nothing for ten minutes, or
-  // has ended.
-  std::string answer();
+  // Waits for the next reply and returns it without the leading "ok".  Throws if the reply is an error, if there is none
+  // for ten minutes, or if the process has ended.
+  std::string reply();
+  // Sends a request and returns the reply.
   std::string ask(const std::string &request);
 
 private:
   [[noreturn]] void fail(const std::string &what) const;
-  bool receive(); // more into said_; false at the end
+  bool receive(); // appends to received_; returns false at the end of the stream
 
   const std::string python_;
   pid_t process_ = -1;
-  int socket_ = -1;   // requests and answers
-  int messages_ = -1; // a file in memory: what it writes to standard error
-  std::string said_;  // received, not yet answered
+  int socket_ = -1;      // requests and answers
+  int messages_ = -1;    // a memory file that holds what Python writes to standard error
+  std::string received_; // and not yet returned by reply()
 };
 
 } // namespace lanefold::bench

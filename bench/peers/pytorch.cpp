@@ -1,4 +1,4 @@
-// PyTorch, in a Python of its own (pytorch.py): arrays go through shared memory, and it times itself.
+// PyTorch in a Python process of its own (pytorch.py).  Arrays are in shared memory, and the process times itself.
 #include "factories.hpp"
 #include "python_child.hpp"
 
@@ -19,26 +19,26 @@ namespace {
 
 enum class Use {
   constant, // copied once
-  input,    // copied before each run
-  output,   // copied back after each run
+  input,    // copied before each call
+  output,   // copied back after each call
 };
 
-// An array of the caller's, of floats or of int32_t.
+// An array of the caller, with elements of type float or int32_t.
 struct SharedArray {
-  std::string name; // that the program knows it by
+  std::string name; // for pytorch.py
   std::vector<int64_t> sizes;
   Use use;
-  const void *data; // not const where it is an output
+  const void *data; // writable if it is an output
   size_t offset = 0;
 
   size_t bytes() const {
-    size_t product = sizeof(float);
-    for (const int64_t size : sizes) product *= static_cast<size_t>(size);
-    return product;
+    size_t bytes = sizeof(float);
+    for (const int64_t size : sizes) bytes *= static_cast<size_t>(size);
+    return bytes;
   }
 };
 
-// Memory that the child maps too: a file without a name, there as long as one of the two has it.
+// Memory that the child maps as well: an anonymous file that exists as long as one of the two processes has it open.
 class SharedMemory {
 public:
   explicit SharedMemory(size_t bytes) : bytes_(std::max<size_t>(bytes, 1)) {
@@ -48,7 +48,7 @@ public:
     if (memory_ != MAP_FAILED) return;
     const int error = errno;
     if (file_ >= 0) close(file_);
-    throw std::runtime_error(std::string("no memory to share: ") + std::strerror(error));
+    throw std::runtime_error(std::string("cannot create shared memory: ") + std::strerror(error));
   }
   ~SharedMemory() {
     munmap(memory_, bytes_);
@@ -66,7 +66,7 @@ private:
   void *memory_ = MAP_FAILED;
 };
 
-// Each begins at a multiple of 64, as pytorch.py has it too; the answer is the size of all.
+// Places each array at a multiple of 64 bytes, as pytorch.py does too.  Returns the total size.
 size_t place(std::vector<SharedArray> &arrays) {
   size_t end = 0;
   for (SharedArray &array : arrays) {
@@ -76,7 +76,7 @@ size_t place(std::vector<SharedArray> &arrays) {
   return end;
 }
 
-// An operation of the child's.
+// An operation in the child.
 class Remote {
 public:
   Remote(std::shared_ptr<PythonChild> child, int number, const std::string &operation, std::vector<SharedArray> arrays,
@@ -89,41 +89,41 @@ public:
       for (size_t i = 0; i < array.sizes.size(); ++i)
         request.append(i == 0 ? ":" : ",").append(std::to_string(array.sizes[i]));
     }
-    bring(Use::constant);
-    bring(Use::input);
+    copy_to_child(Use::constant);
+    copy_to_child(Use::input);
     child_->ask(request + values);
   }
   ~Remote() {
     try {
       child_->ask("drop " + number_);
-    } catch (const std::exception &) { // it has ended
+    } catch (const std::exception &) { // the child has ended
     }
   }
   Remote(const Remote &) = delete;
   Remote &operator=(const Remote &) = delete;
 
   void run() const {
-    bring(Use::input);
+    copy_to_child(Use::input);
     const std::string loss = child_->ask("run " + number_);
     for (const SharedArray &array : arrays_)
       if (array.use == Use::output)
         std::memcpy(const_cast<void *>(array.data), memory_.at(array.offset), array.bytes());
     if (loss_) *loss_ = static_cast<float>(number(loss));
   }
-  double seconds(int64_t runs) const {
-    bring(Use::input);
-    return number(child_->ask("time " + number_ + " " + std::to_string(runs)));
+  double seconds(int64_t iterations) const {
+    copy_to_child(Use::input);
+    return number(child_->ask("time " + number_ + " " + std::to_string(iterations)));
   }
 
 private:
-  void bring(Use use) const {
+  void copy_to_child(Use use) const {
     for (const SharedArray &array : arrays_)
       if (array.use == use) std::memcpy(memory_.at(array.offset), array.data, array.bytes());
   }
   static double number(const std::string &text) {
     char *end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end) throw std::runtime_error("PyTorch answers \"" + text + "\" instead of a number");
+    if (text.empty() || *end) throw std::runtime_error("PyTorch replied with \"" + text + "\" instead of a number");
     return value;
   }
 
@@ -131,7 +131,7 @@ private:
   const std::string number_;
   std::vector<SharedArray> arrays_;
   const SharedMemory memory_;
-  float *const loss_; // NULL where there is none
+  float *const loss_; // NULL if there is none
 };
 
 std::string value(const std::string &name, double number) {
@@ -192,14 +192,14 @@ public:
   }
 
   Operation folded_network(const std::vector<Dense> &layers, int64_t m, const float *x, float *logits) override {
-    auto [arrays, values] = described(layers, true);
+    auto [arrays, values] = describe(layers, true);
     arrays.push_back({"x", {m, layers.front().k}, Use::input, x});
     arrays.push_back({"logits", {m, layers.back().n}, Use::output, logits});
     return remote("folded_network", arrays, values);
   }
 
   Operation training_step(const TrainingProblem &problem, float *loss) override {
-    auto [arrays, values] = described(problem.layers, !problem.batch_norm);
+    auto [arrays, values] = describe(problem.layers, !problem.batch_norm);
     arrays.push_back({"x", {problem.m, problem.layers.front().k}, Use::input, problem.x});
     arrays.push_back({"labels", {problem.m}, Use::input, problem.labels});
     values += value("batch_norm", problem.batch_norm) + value("eps", problem.eps) +
@@ -214,7 +214,7 @@ private:
             {"beta", {norm.n}, Use::input, norm.beta}};
   }
 
-  static std::pair<std::vector<SharedArray>, std::string> described(const std::vector<Dense> &layers, bool biases) {
+  static std::pair<std::vector<SharedArray>, std::string> describe(const std::vector<Dense> &layers, bool biases) {
     std::vector<SharedArray> arrays;
     std::string values = value("layers", static_cast<double>(layers.size()));
     for (size_t i = 0; i < layers.size(); ++i) {
@@ -229,7 +229,7 @@ private:
   Operation remote(const std::string &operation, const std::vector<SharedArray> &arrays, const std::string &values,
                    float *loss = nullptr) {
     const auto made = std::make_shared<const Remote>(child_, count_++, operation, arrays, values, loss);
-    return {[=] { made->run(); }, [=](int64_t runs) { return made->seconds(runs); }};
+    return {[=] { made->run(); }, [=](int64_t iterations) { return made->seconds(iterations); }};
   }
 
   const std::shared_ptr<PythonChild> child_;
@@ -240,7 +240,7 @@ private:
 } // namespace
 
 std::unique_ptr<Peer> open_pytorch(const PeerOptions &options) {
-  // The user's own Python, then that of the distribution, whose PyTorch is for it alone.
+  // Tries the Python of the user, then that of the distribution, which alone can import the distribution's PyTorch.
   std::vector<std::string> pythons = {"python3", "/usr/bin/python3"};
   if (const char *named = std::getenv("LANEFOLD_PYTHON"); named && *named) pythons = {named};
   std::string reasons;
@@ -248,7 +248,7 @@ std::unique_ptr<Peer> open_pytorch(const PeerOptions &options) {
     try {
       const std::vector<std::string> arguments = {std::to_string(options.threads)};
       auto child = std::make_shared<PythonChild>(python, lanefold_pytorch, arguments);
-      const std::string version = child->answer();
+      const std::string version = child->reply();
       return std::make_unique<PyTorch>(std::move(child), version);
     } catch (const std::exception &error) {
       reasons += (reasons.empty() ? "" : "; ") + std::string(error.what());

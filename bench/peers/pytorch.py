@@ -1,9 +1,9 @@
-"""PyTorch's side of pytorch.cpp: makes operations on shared memory, runs them, and times them.
+"""The PyTorch process of pytorch.cpp: makes operations on shared memory, calls them and times them.
 
-A request is a line of words on standard input, a reply a line on standard output, "ok", "ok VALUE" or "error WHY":
-    make ID OPERATION FILE NAME:SIZE,SIZE... NAME=VALUE...   arrays lie one after the other, each at a multiple of 64
-    run ID            once; results are in memory afterwards; VALUE: the loss, where there is one
-    time ID RUNS      VALUE: the seconds that so many runs took
+Each request is a line on standard input, and each reply a line on standard output: "ok", "ok VALUE" or "error REASON".
+    make ID OPERATION FILE NAME:SIZE,SIZE... NAME=VALUE...   FILE holds the arrays, each at a multiple of 64 bytes
+    run ID               calls the operation once and writes its results to memory; VALUE is the loss, if there is one
+    time ID ITERATIONS   calls the operation many times; VALUE is the seconds
     drop ID
 """
 import mmap
@@ -13,15 +13,15 @@ import threading
 import time
 
 replies = os.fdopen(os.dup(1), 'w')
-os.dup2(2, 1)  # whatever else prints
-sys.path = [folder for folder in sys.path if folder]  # not what lies where we were started
+os.dup2(2, 1)  # so that other output does not go to the replies
+sys.path = [folder for folder in sys.path if folder]  # do not import from the current folder
 
 
 def reply(*words):
     print(*' '.join(str(word) for word in words).split(), file=replies, flush=True)
 
 
-# Forward and backward have threads of their own, which get in each other's way where they spin (peers.cpp's number).
+# The threads of forward and of backward would disturb each other if they spun.  20000 is the default of peers.cpp.
 if os.environ.get('GOMP_SPINCOUNT') == '20000':
     os.environ['GOMP_SPINCOUNT'] = '0'
 
@@ -33,7 +33,7 @@ except ImportError as error:
     reply('error', error)
     sys.exit(3)
 
-RELU, ELU = 1, 3  # as lanefold/activation.h has them
+RELU, ELU = 1, 3  # as in lanefold/activation.h
 
 
 class Operation:
@@ -43,16 +43,16 @@ class Operation:
         self.make()
 
     def make(self):
-        """What lives as long as the operation."""
+        """Makes what lives as long as the operation."""
 
     def prepare(self):
-        """What reads the memory once, before runs that are timed."""
+        """Reads the inputs once, before the timed calls."""
 
     def call(self):
-        """One run."""
+        """Computes the results once."""
 
     def finish(self):
-        """Brings results to memory, where call() leaves them elsewhere."""
+        """Copies the results to shared memory if call() leaves them elsewhere."""
 
 
 class Product(Operation):
@@ -116,7 +116,7 @@ def linear(w, bias):
 
 
 def network(arrays, values, batch_norm):
-    """The layers' modules, one after the other."""
+    """The modules of all layers in sequence."""
     modules = []
     for i in range(int(values['layers'])):
         w = arrays[f'w{i}']
@@ -128,8 +128,8 @@ def network(arrays, values, batch_norm):
     return nn.Sequential(*modules)
 
 
-def quickest(function):
-    """The seconds of the quickest of some calls."""
+def fastest_call(function):
+    """The seconds of the fastest of 60 calls."""
     times = []
     for _ in range(60):
         begin = time.perf_counter()
@@ -142,15 +142,15 @@ class FoldedNetwork(Operation):
     def make(self):
         with torch.inference_mode():
             plain = network(self.arrays, self.values, False).eval()
-            ways = [plain]
+            models = [plain]
             for improve in (lambda frozen: frozen, torch.jit.optimize_for_inference):
                 try:
                     improved = improve(torch.jit.freeze(torch.jit.trace(plain, self.x)))
                     improved(self.x)
-                    ways.append(improved)
-                except Exception:  # what a version of PyTorch cannot do on this CPU
+                    models.append(improved)
+                except Exception:  # this version of PyTorch cannot do it on this CPU
                     pass
-            self.model = min(ways, key=lambda way: quickest(lambda: way(self.x)))
+            self.model = min(models, key=lambda model: fastest_call(lambda: model(self.x)))
 
     def call(self):
         self.result = self.model(self.x)
@@ -162,18 +162,18 @@ class FoldedNetwork(Operation):
 class TrainingStep(Operation):
     def make(self):
         self.model = network(self.arrays, self.values, self.values['batch_norm'] == '1').train()
-        self.descent = torch.optim.SGD(self.model.parameters(), lr=float(self.values['learning_rate']))
-        self.loss_of = nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=float(self.values['learning_rate']))
+        self.loss_function = nn.CrossEntropyLoss()
 
     def prepare(self):
         self.classes = self.labels.long()
 
     def call(self):
         with torch.enable_grad():
-            self.loss = self.loss_of(self.model(self.x), self.classes)
-            self.descent.zero_grad(set_to_none=True)
+            self.loss = self.loss_function(self.model(self.x), self.classes)
+            self.optimizer.zero_grad(set_to_none=True)
             self.loss.backward()
-            self.descent.step()
+            self.optimizer.step()
 
     def finish(self):
         return self.loss.item()
@@ -205,18 +205,18 @@ def make(operation, file, *words):
     return OPERATIONS[operation](arrays, values)
 
 
-def timed(operation, runs):
+def timed(operation, iterations):
     with torch.inference_mode(not isinstance(operation, TrainingStep)):
         operation.prepare()
         operation.call()
         begin = time.perf_counter()
-        for _ in range(runs):
+        for _ in range(iterations):
             operation.call()
         return time.perf_counter() - begin
 
 
 def wait_for_threads():
-    """Until all others of this process sleep: those of OpenMP go on spinning for a while."""
+    """Waits until all other threads of this process sleep, because those of OpenMP spin for a while."""
     deadline = time.monotonic() + 2
     own = str(threading.get_native_id())
     while time.monotonic() < deadline:
@@ -225,7 +225,7 @@ def wait_for_threads():
             try:
                 with open(f'/proc/self/task/{task}/stat', encoding='ascii', errors='replace') as stat:
                     running |= task != own and stat.read().rpartition(') ')[2][0] == 'R'
-            except OSError:  # it has ended
+            except OSError:  # the thread has ended
                 pass
         if not running:
             return

@@ -1,6 +1,6 @@
 # The commands of this program:
-# check: nothing, but that matplotlib is there.
-# bench RESULTS.json REPORT.html: the report of `lanefold bench`, one HTML file without scripts.
+# check: only checks that matplotlib is installed.
+# bench RESULTS.json REPORT.html: writes the report of `lanefold bench`, one HTML file without scripts.
 
 def bench(source, target):
     try:
@@ -10,7 +10,8 @@ def bench(source, target):
     try:
         text = page(report)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise Problem('%s: not as `lanefold bench` writes it: %s: %s' % (source, type(error).__name__, error)) from None
+        raise Problem('%s: this file is not as `lanefold bench` writes it: %s: %s' %
+                      (source, type(error).__name__, error)) from None
     replace(target, text.encode('utf-8', 'replace'))
 
 

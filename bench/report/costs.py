@@ -1,4 +1,4 @@
-# What batch normalization and activations cost beside the product that they belong to.
+# The cost of batch normalization (BN) and activations, relative to the matrix product of their layer.
 
 # ------------------------------------------------------------------------------------------------------------ words
 
@@ -6,14 +6,14 @@ EXTRAS = {'relu': 'ReLU', 'leaky_relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SEL
           'logistic': 'logistic', 'bn': 'BN', 'bn_relu': 'BN + ReLU', 'bn_elu': 'BN + ELU'}
 MODES = {'training': 'Training, forward', 'inference': 'Inference', 'backward': 'Training, backward'}
 WAYS = {'unfused': Look('red', 'dot', '^'), 'fused': OURS, 'folded': Look('green', 'dash', 's')}
-WAY_NAMES = {'unfused': 'calls of their own', 'fused': 'fused into the product', 'folded': 'folded into packed weights'}
+WAY_NAMES = {'unfused': 'separate calls', 'fused': 'fused with the product', 'folded': 'folded into packed weights'}
 
 Cost = namedtuple('Cost', 'mode way extra shape threads isa interval')
 REFERENCE = '200\u00d7300\u00d7784'  # the first layer of 784-300-100-10 at batch 200
 
 
 def costs_of(ratios):
-    """From names as cost/training/fused/bn_elu/200x300x784."""
+    """The costs, which have names such as cost/training/fused/bn_elu/200x300x784."""
     found = []
     for one in ratios:
         words = one.operation.split('/')
@@ -27,26 +27,26 @@ def on_threads(count):
     return '%d thread%s' % (count, '' if count == 1 else 's')
 
 
-def more(of):
-    """A ratio as what comes on top."""
+def excess(of):
+    """A ratio as the percentage above 1."""
     return '%+.1f%%' % (100 * (of.value - 1)), '%+.1f to %+.1f%%' % (100 * (of.low - 1), 100 * (of.high - 1))
 
 
 def in_words(of):
-    value, ends = map(minus, more(of))
+    value, ends = map(minus, excess(of))
     return '<strong>%s</strong> (%s)' % (value, ends)
 
 
 # ----------------------------------------------------------------------------------------------------------- figures
 
 def cost_charts(costs, row_of, rows):
-    """One panel for each mode, and their series."""
+    """A panel for each mode, and the series of each panel."""
     charts, keys = [], []
     for mode, heading in MODES.items():
         series = [Series(WAY_NAMES[way], look, {row_of(cost): cost.interval for cost in costs
                                                 if cost.mode == mode and cost.way == way})
                   for way, look in WAYS.items()]
-        chart = dot_chart(heading, rows, series, Axis('times the product alone', marks=((1, 'alone'),)),
+        chart = dot_chart(heading, rows, series, Axis('time relative to the product alone', marks=((1, 'alone'),)),
                           [cost.interval for cost in costs])
         if chart:
             charts.append((chart, heading))
@@ -60,12 +60,13 @@ def cost_figure(costs, heading, row_of, rows, caption, inline):
     return keyed(heading, key_of(keys), drawn, caption, 2) if drawn else ''
 
 
-CAPTION = ('Median of the ratio within one race and its 95% interval; a triangle at the edge: the interval goes on. '
-           'Unfused and fused stand beside the plain product, folded beside the product with packed weights.')
+CAPTION = ('Medians of the ratios with 95% intervals. A triangle at the edge means that the interval continues. '
+           'Separate and fused calls are relative to the plain product, folded ones to the product with packed '
+           'weights.')
 
 
 def by_extra(costs, inline):
-    """For each layer of which several extras were measured."""
+    """A figure for each layer that was measured with several extras."""
     groups = {}
     for cost in costs:
         groups.setdefault((cost.isa, cost.threads, cost.shape), []).append(cost)
@@ -75,12 +76,12 @@ def by_extra(costs, inline):
         heading = 'Layer of %s, %s, %s' % (group[2], on_threads(group[1]), group[0])
         figures.append((group, cost_figure(own, heading, lambda cost: EXTRAS.get(cost.extra, cost.extra),
                                            list(EXTRAS.values()), CAPTION, inline)))
-    figures.sort(key=lambda figure: figure[0][2] != REFERENCE)  # stable: the reference first
+    figures.sort(key=lambda figure: figure[0][2] != REFERENCE)  # the reference first, the others in their order
     return [text for _, text in figures]
 
 
 def by_shape(costs, inline):
-    """BN + ELU alone, on all shapes and threads."""
+    """Figures for BN + ELU on all shapes and numbers of threads."""
     texts = []
     for isa in unique(cost.isa for cost in costs):
         own = [cost for cost in costs if cost.isa == isa and cost.extra == 'bn_elu']
@@ -90,7 +91,7 @@ def by_shape(costs, inline):
         rows = unique(row_of(cost) for cost in sorted(own, key=lambda cost: (samples_of(cost.shape), cost.threads)))
         if len(rows) > 1:
             texts.append(cost_figure(own, 'BN + ELU by shape and threads, ' + isa, row_of, rows,
-                                     'Rows: samples \u00d7 outputs \u00d7 inputs. ' + CAPTION, inline))
+                                     'Rows show samples \u00d7 outputs \u00d7 inputs. ' + CAPTION, inline))
     return texts
 
 
@@ -105,22 +106,22 @@ def unique(items):
 
 # ------------------------------------------------------------------------------------------------------- the section
 
-def said(costs):
-    """What BN + ELU cost in the reference layer."""
+def costs_text(costs):
+    """The cost of BN + ELU in the reference layer."""
     own = {(cost.mode, cost.way): cost.interval for cost in reversed(costs)
            if cost.extra == 'bn_elu' and cost.shape == REFERENCE}
-    wanted = ((('training', 'fused'), 'fused into the product, %s in training forward'),
+    wanted = ((('training', 'fused'), 'fused, %s in training forward'),
               (('backward', 'fused'), '%s in training backward'), (('inference', 'fused'), '%s in inference'),
               (('inference', 'folded'), 'folded into the weights, %s in inference'))
     texts = [text % in_words(own[way]) for way, text in wanted if way in own]
-    return 'BN + ELU cost in time, beside the product alone: %s.' % '; '.join(texts) if texts else ''
+    return 'The time of BN + ELU relative to the product alone: %s.' % '; '.join(texts) if texts else ''
 
 
-def steps_said(ratios, isa):
+def steps_text(ratios, isa):
     own = [one for one in ratios if one.operation == 'step/bn_elu_sgd-over-relu_sgd' and one.isa == isa
            and math.isfinite(one.interval.value)]
     texts = ['%s on %s' % (in_words(one.interval), on_threads(one.threads)) for one in own]
-    return ('A whole training step of 784-300-100-10 with BN + ELU, beside one with ReLU and without BN: %s.' %
+    return ('A training step of 784-300-100-10 with BN + ELU, relative to one with ReLU and without BN: %s.' %
             ', '.join(texts) if texts else '')
 
 
@@ -128,13 +129,13 @@ def costs_section(results, inline):
     costs = costs_of(results.ratios)
     isa = results.isas[0] if results.isas else ''
     threads = min([cost.threads for cost in costs if cost.isa == isa], default=1)
-    text = said([cost for cost in costs if cost.isa == isa and cost.threads == threads])
+    text = costs_text([cost for cost in costs if cost.isa == isa and cost.threads == threads])
     if text:
         text = 'Layer of %s, %s, %s. %s' % (REFERENCE, on_threads(threads), escape(isa), text)
-    first = paragraphs(*filter(None, [text, steps_said(results.ratios, isa)]))
+    first = paragraphs(*filter(None, [text, steps_text(results.ratios, isa)]))
     figures, others = by_extra(costs, inline), by_shape(costs, inline)
     if not figures and not others:
-        return first + missing('No layer was measured beside its product alone.')
+        return first + missing('No layer was measured together with its product alone.')
     rest = figures[1:]
     return first + ''.join(figures[:1] + others) + (details_of('Other layers, threads and instruction sets', rest)
                                                     if rest else '')

@@ -1,11 +1,11 @@
-# Dots with intervals in rows, and the key to them: the chart of most of the report's sections.
+# Charts with rows of dots and their intervals, and the key to the dots.  Most sections of the report use them.
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 # -------------------------------------------------------------------------------------------------------- the looks
 
-BREADTH = 356  # of charts of which two stand side by side
+BREADTH = 356  # of a chart, so that two fit side by side
 
-# Colour, dashes, marker, and whether it is hollow: any of the first three tells it from the others.
+# Colour, dashes and marker each suffice to tell a look from the others.
 Look = namedtuple('Look', 'ink dash marker hollow', defaults=(False,))
 OURS = Look('blue', 'solid', 'o')
 PACKED = Look('blue', 'dash', 'o', True)
@@ -13,18 +13,20 @@ PEERS = {'openblas': Look('red', 'dot', '^'), 'blis': Look('gold', 'dash', 's'),
          'onednn': Look('green', 'dashdot', 'D'), 'eigen': Look('pink', 'long', 'v'),
          'pytorch': Look('grey', 'long', 'X'), 'onnxruntime': Look('last', 'dot', 'P')}
 COPY = Look('muted', 'dot', '*')
-INTERVALS = 'Logarithmic; medians with 95% intervals; a triangle at the edge: the interval goes on.'
+INTERVALS = ('The scale is logarithmic. Dots are medians with 95% intervals. A triangle at the edge means that the '
+             'interval continues.')
 
-# In a box of 16, the markers as matplotlib has them.
-SHAPES = {'o': 'M8 4a4 4 0 1 0 .01 0z', 's': 'M4.5 4.5h7v7h-7z', '^': 'M8 3.5l4.5 8.5h-9z', 'v': 'M8 12.5l4.5-8.5h-9z',
-          'D': 'M8 3.2l4.8 4.8-4.8 4.8-4.8-4.8z', 'X': 'M4 6l2-2 2 2 2-2 2 2-2 2 2 2-2 2-2-2-2 2-2-2 2-2z',
-          'x': 'M5 5l6 6m0-6l-6 6', 'P': 'M6.6 3.8h2.8v2.8h2.8v2.8h-2.8v2.8h-2.8v-2.8h-2.8v-2.8h2.8z',
-          '*': 'M8 2.6l1.3 3.7 3.9.1-3.1 2.4 1.1 3.8-3.2-2.2-3.2 2.2 1.1-3.8-3.1-2.4 3.9-.1z'}
+# The markers of matplotlib as paths in a box of 16.
+MARKER_PATHS = {
+    'o': 'M8 4a4 4 0 1 0 .01 0z', 's': 'M4.5 4.5h7v7h-7z', '^': 'M8 3.5l4.5 8.5h-9z', 'v': 'M8 12.5l4.5-8.5h-9z',
+    'D': 'M8 3.2l4.8 4.8-4.8 4.8-4.8-4.8z', 'X': 'M4 6l2-2 2 2 2-2 2 2-2 2 2 2-2 2-2-2-2 2-2-2 2-2z',
+    'x': 'M5 5l6 6m0-6l-6 6', 'P': 'M6.6 3.8h2.8v2.8h2.8v2.8h-2.8v2.8h-2.8v-2.8h-2.8v-2.8h2.8z',
+    '*': 'M8 2.6l1.3 3.7 3.9.1-3.1 2.4 1.1 3.8-3.2-2.2-3.2 2.2 1.1-3.8-3.1-2.4 3.9-.1z'}
 STROKES = {'solid': '', 'dash': '5 2', 'dot': '1.5 2', 'dashdot': '6 2 1.5 2', 'long': '9 2'}
 
-# values: by row, an Interval.
+# values: a dictionary from rows to Intervals.
 Series = namedtuple('Series', 'name look values')
-# marks: (value, text) of lines across all rows; whole: the value that a second scale above counts in percent.
+# marks: (value, text) of vertical lines; whole: the value that is 100% on a second scale above.
 Axis = namedtuple('Axis', 'name logarithmic marks whole', defaults=(False, (), None))
 
 
@@ -37,16 +39,16 @@ def swatch(look):
     return ('<svg viewBox="0 0 34 16" aria-hidden="true" style="stroke: var(--%s)">'
             '<path d="M0 8h34" stroke-width="1.6" stroke-dasharray="%s"/>'
             '<path transform="translate(9 0)" d="%s" stroke-width="%s" style="fill: %s"/></svg>' % (
-                look.ink, STROKES[look.dash], SHAPES[look.marker], '1.4' if look.hollow else '0.4', fill))
+                look.ink, STROKES[look.dash], MARKER_PATHS[look.marker], '1.4' if look.hollow else '0.4', fill))
 
 
 def key(entries):
-    """entries: names and looks."""
+    """The key as HTML.  entries: pairs of name and look."""
     return '<ul class="key">%s</ul>' % ''.join('<li>%s%s</li>' % (swatch(look), escape(name)) for name, look in entries)
 
 
 def key_of(charts):
-    """Of all series in lists of them, each name once, in the order of the longest list."""
+    """The key for several lists of series.  Each name appears once, in the order of the longest list."""
     named = {}
     for series in sorted(charts, key=len, reverse=True):
         for one in series:
@@ -64,7 +66,7 @@ def keyed(heading, key_text, charts, caption, columns=2):
 # --------------------------------------------------------------------------------------------------------- the scale
 
 def bounds(intervals, marks, logarithmic):
-    """Around all values; an interval that is much wider than they lie apart goes on beyond the edge."""
+    """Limits that include all values.  Intervals much wider than the range of the values are cut off."""
     values = [one.value for one in intervals] + list(marks)
     low, high = min(values), max(values)
     if logarithmic:
@@ -80,14 +82,14 @@ def bounds(intervals, marks, logarithmic):
 
 
 def plain(value):
-    """Of a scale."""
+    """The text of a tick."""
     if value == 0 or 1e-4 < abs(value) < 1e6:
         return minus('%.12g' % value)
     return short(value, 1)
 
 
 def logarithmic_places(low, high, most=6):
-    """1, 2, 5 of each decade, or fewer; finer, where the scale is less than a decade."""
+    """Ticks at 1, 2, 5 of each decade, or fewer; finer ones if the scale covers less than a decade."""
     for steps in ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         places = [step * 10.0 ** e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
                   for step in steps if low <= step * 10.0 ** e <= high]
@@ -114,7 +116,7 @@ def set_scale(axes, axis, low, high):
 
 
 def set_shares(axes, whole, low, high):
-    """Percents of the peak, above."""
+    """A second scale above, in percent of the peak."""
     shares = [s for s in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1) if low <= s * whole <= high]
     for share in shares:
         axes.annotate('%g%%' % (100 * share), (share * whole, 1), (0, 3), xycoords=('data', 'axes fraction'),
@@ -128,13 +130,13 @@ def row_heights(rows, series):
 
 
 def edge_of(look):
-    """Hollow ones are drawn by their edge; of full ones the edge parts them from what is below."""
+    """Draws hollow markers by their edge.  The edge of a full marker separates it from what lies below."""
     face, edge = (colour('paper'), colour(look.ink)) if look.hollow else (colour(look.ink), colour('paper'))
     return {'markerfacecolor': face, 'markeredgecolor': edge, 'markeredgewidth': 1.2 if look.hollow else 0.5}
 
 
 def dot(axes, y, one, value, low, high):
-    """The interval's ends stay within the scale; a triangle tells that it goes on."""
+    """Draws a median and its interval.  Where the scale cuts the interval off, a triangle marks the edge."""
     ends = max(value.low, low), min(value.high, high)
     ink = colour(one.look.ink)
     axes.plot(ends, (y, y), color=ink, linestyle=DASHES[one.look.dash], linewidth=1.3, solid_capstyle='butt')
@@ -146,7 +148,7 @@ def dot(axes, y, one, value, low, high):
 
 
 def draw_rows(axes, rows, series, heights, low, high):
-    """From above; in each row its series in their order.  Answers the middles of the rows."""
+    """Draws the rows from the top, each with its series in order.  Returns the middles of the rows."""
     middles, top = [], 0
     for at, (row, height) in enumerate(zip(rows, heights)):
         if at % 2 == 0:
@@ -161,8 +163,8 @@ def draw_rows(axes, rows, series, heights, low, high):
 
 
 def dot_chart(heading, rows, series, axis, within=()):
-    """rows: what stands beside them; within: further Intervals that the scale holds.  None, where there is nothing to
-    draw."""
+    """The chart, or None if there is nothing to draw.  rows: labels of the rows; within: further Intervals that the
+    scale includes."""
     series = [one._replace(values={row: value for row, value in one.values.items() if math.isfinite(value.value)
                                    and (value.value > 0 or not axis.logarithmic)}) for one in series]
     rows = [row for row in rows if any(row in one.values for one in series)]

@@ -1,4 +1,4 @@
-# Gates: ratios that should be at least or at most so much; and all figures.
+# Gates, which are ratios with a target; and the tables of all results.
 
 # ------------------------------------------------------------------------------------------------------------- gates
 
@@ -6,11 +6,11 @@ VERDICT_KINDS = {'ok': 'holds', 'short': 'not'}
 
 
 def undecided(gate):
-    """The target lies in the interval: another run may say otherwise."""
+    """Whether the interval includes the target, so that another run may have another verdict."""
     return gate.interval.low <= gate.target <= gate.interval.high
 
 
-def figure(value):
+def number_text(value):
     return fixed(value) if abs(value) < 100 or not math.isfinite(value) else '%.0f' % value
 
 
@@ -24,21 +24,22 @@ def gate_row(gate):
     kind = 'part' if doubtful else VERDICT_KINDS.get(gate.verdict, '')
     return ('<tr role="row"><th role="rowheader" scope="row">%s</th>%s<td role="cell" class="number">%s</td>'
             '<td role="cell" class="ends">%s to %s</td><td role="cell" class="target">%s %s</td></tr>' % (
-                escape(gate.name).replace('/', '/<wbr>'), verdict_cell(kind, words), figure(gate.interval.value),
-                figure(gate.interval.low), figure(gate.interval.high), escape(sign(gate)), plain(gate.target)))
+                escape(gate.name).replace('/', '/<wbr>'), verdict_cell(kind, words), number_text(gate.interval.value),
+                number_text(gate.interval.low), number_text(gate.interval.high), escape(sign(gate)),
+                plain(gate.target)))
 
 
 def gates_of(ratios):
-    """Those that fall short first, and of them the certain ones."""
+    """The gates, first those that fall short; within these, the certain ones first."""
     own = [one for one in ratios if one.verdict]
     return sorted(own, key=lambda gate: (gate.verdict == 'ok', undecided(gate) != (gate.verdict == 'ok')))
 
 
-def counted_said(gates):
+def counted_text(gates):
     ok = [gate for gate in gates if gate.verdict == 'ok']
     short_ones = [gate for gate in gates if gate.verdict != 'ok']
-    return ('%d of %d gates are ok, %d fall short. %d are undecided: their target lies within the interval, so that '
-            'another run may say otherwise (%d of the ok ones, %d of the short ones).' % (
+    return ('%d of %d gates are ok, and %d fall short. %d are undecided, because the interval includes the target and '
+            'another run may have another verdict: %d of those that are ok, and %d of those that fall short.' % (
                 len(ok), len(gates), len(short_ones), sum(map(undecided, gates)), sum(map(undecided, ok)),
                 sum(map(undecided, short_ones))))
 
@@ -50,16 +51,16 @@ def gates_section(results, _):
     heads = ''.join('<th role="columnheader" scope="col">%s</th>' % head
                     for head in ('Gate', 'Verdict', 'Value', '95% interval', 'Target'))
     rows = '\n'.join(map(gate_row, gates))
-    return paragraphs(counted_said(gates)) + (
+    return paragraphs(counted_text(gates)) + (
         '<table class="claims gates" role="table" aria-label="Gates">'
         '<thead role="rowgroup"><tr role="row">%s</tr></thead><tbody role="rowgroup">\n%s\n</tbody></table>' % (
             heads, rows))
 
 
-# ----------------------------------------------------------------------------------------------------------- figures
+# ----------------------------------------------------------------------------------------------------------- results
 
 def time_cell(seconds):
-    """In microseconds."""
+    """The time in microseconds, or in seconds if it is long."""
     return short(seconds * 1e6, 4) if seconds < 1 else '%.3f s' % seconds
 
 
@@ -67,23 +68,24 @@ def rate(amount, seconds):
     return '' if not amount > 0 else short(amount / seconds * 1e-9, 3)
 
 
-def lane_row(lane):
-    elements = '' if not lane.elements > 0 else short(1e9 * lane.time.value / lane.elements, 3)
-    return (lane.name, time_cell(lane.time.value), time_cell(lane.time.low), time_cell(lane.time.high),
-            rate(lane.flops, lane.time.value), rate(lane.bytes, lane.time.value), elements)
+def variant_row(variant):
+    elements = '' if not variant.elements > 0 else short(1e9 * variant.time.value / variant.elements, 3)
+    return (variant.name, time_cell(variant.time.value), time_cell(variant.time.low), time_cell(variant.time.high),
+            rate(variant.flops, variant.time.value), rate(variant.bytes, variant.time.value), elements)
 
 
 def ratio_row(one):
     target = '%s %s' % (sign(one), plain(one.target)) if one.verdict else ''
-    return (one.name, *map(figure, one.interval), target, one.verdict)
+    return (one.name, *map(number_text, one.interval), target, one.verdict)
 
 
-def figures_section(results, _):
-    if not results.lanes and not results.ratios:
+def results_section(results, _):
+    if not results.variants and not results.ratios:
         return missing('Nothing was measured.')
-    times = table(('Name', 'Median, \u00b5s', 'Low', 'High', 'GFLOP/s', 'GB/s', 'ns an element'),
-                  map(lane_row, results.lanes), 'Each lane once, as it was measured first')
+    times = table(('Name', 'Median, \u00b5s', 'Low', 'High', 'GFLOP/s', 'GB/s', 'ns per element'),
+                  map(variant_row, results.variants), 'Each variant once, from the first case that has it')
     ratios = table(('Name', 'Value', 'Low', 'High', 'Target', 'Verdict'), map(ratio_row, results.ratios),
-                   'Ratios: of lanes in one race')
-    return (paragraphs('Every time and ratio, as in results.json.') + details('Times: %d' % len(results.lanes), times) +
+                   'Ratios of the variants of one case')
+    return (paragraphs('These are all times and ratios of results.json.') +
+            details('Times: %d' % len(results.variants), times) +
             details('Ratios: %d' % len(results.ratios), ratios))

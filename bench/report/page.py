@@ -1,15 +1,15 @@
-# The report of a run of benchmarks: whether to trust it, and its sections.
+# The report of a benchmark run: whether to trust it, and its sections.
 
-Results = namedtuple('Results', 'report isas threads races lanes ratios')
+Results = namedtuple('Results', 'report isas threads cases variants ratios')
 
 SECTIONS = (('costs', 'What batch normalization and activations cost', costs_section),
-            ('limits', 'Beside the limits of this machine', limits_section),
-            ('products', 'Products beside other libraries', products_section),
+            ('limits', 'The limits of this machine', limits_section),
+            ('products', 'Matrix products compared with other libraries', products_section),
             ('passes', 'Activations and batch normalization alone', passes_section),
             ('networks', 'The whole network', networks_section),
             ('scaling', 'Scaling', scaling_section),
-            ('gates', 'Verdicts', gates_section),
-            ('figures', 'All figures', figures_section))
+            ('gates', 'Gates', gates_section),
+            ('results', 'All results', results_section))
 
 FURTHER_STYLE = '''
 .trust { background: var(--band); border-left: 3px solid var(--axis); padding: 1.4rem 1.6rem .8rem; }
@@ -45,65 +45,65 @@ details figure { font-size: 1rem; margin-top: 1.6rem; }
 # ------------------------------------------------------------------------------------------------------------- trust
 
 def trust_of(results):
-    """Counts of races and batches; of a run that was cut off they are made up for."""
+    """Counts of cases and samples.  If the run did not finish, this computes them from its cases."""
     known = inner(results.report, 'trust')
     if known:
-        return {name: as_count(known.get(name)) for name in ('races', 'settled', 'batches', 'spoiled', 'disturbed')}
-    return {'races': len(results.races), 'settled': sum(race.settled for race in results.races),
-            'batches': sum(race.batches for race in results.races),
-            'spoiled': sum(race.spoiled for race in results.races),
-            'disturbed': sum(race.disturbed for race in results.races)}
+        return {name: as_count(known.get(name)) for name in ('cases', 'converged', 'samples', 'discarded', 'noisy')}
+    return {'cases': len(results.cases), 'converged': sum(case.converged for case in results.cases),
+            'samples': sum(case.samples for case in results.cases),
+            'discarded': sum(case.discarded for case in results.cases),
+            'noisy': sum(case.noisy for case in results.cases)}
 
 
 def answer(results, counts):
     report = results.report
-    if not counts['races']:
-        return 'There is nothing to trust: no race was finished.'
-    disturbed = (counts['spoiled'] + counts['disturbed']) / max(1, counts['spoiled'] + counts['batches'])
-    settled = counts['settled'] / counts['races']
+    if not counts['cases']:
+        return 'No, because no case was finished.'
+    noisy = (counts['discarded'] + counts['noisy']) / max(1, counts['discarded'] + counts['samples'])
+    converged = counts['converged'] / counts['cases']
     if report.get('interrupted') is True or dictionaries(report, 'failures'):
-        return 'Not as a whole: parts of it are missing, as told below.'
-    if settled > 0.9 and disturbed < 0.05 and not texts_of(report, 'doubts'):
+        return 'Not entirely. Parts of it are missing, as listed below.'
+    if converged > 0.9 and noisy < 0.05 and not texts_of(report, 'warnings'):
         return 'Yes.'
-    if settled > 0.6 and disturbed < 0.15:
-        return 'Mostly; the intervals tell how far.'
-    return 'Only as far as the intervals tell: they are wide, since the machine was disturbed.'
+    if converged > 0.6 and noisy < 0.15:
+        return 'Mostly. The intervals show how far.'
+    return 'Only as far as the intervals show. They are wide, because the machine was noisy.'
 
 
-def peers_said(results):
-    """With versions; by instruction set where they differ."""
+def peers_text(results):
+    """The peers with their versions, and with instruction sets if these differ."""
     found, gone = {}, {}
     for process in dictionaries(results.report, 'processes'):
         for peer in dictionaries(process, 'peers'):
             found.setdefault((str(peer.get('name')), str(peer.get('version', ''))), set()).add(str(process.get('isa')))
         for peer in dictionaries(process, 'missing'):
-            gone.setdefault((str(peer.get('name')), str(peer.get('why', ''))), set()).add(str(process.get('isa')))
+            gone.setdefault((str(peer.get('name')), str(peer.get('reason', ''))), set()).add(str(process.get('isa')))
     isas = {str(process.get('isa')) for process in dictionaries(results.report, 'processes')}
 
     def named(of, form):
         return [form % (peer_name(name), text) + ('' if own == isas else ' (%s)' % ', '.join(sorted(own)))
                 for (name, text), own in of.items()]
-    texts = ['No other library was measured beside it.']
+    texts = ['No other library was measured.']
     if found:
-        texts = ['Measured beside %s.' % listed(named(found, '%s %s'))]
-    return texts + ['Missing: %s.' % text for text in named(gone, '%s, since %s')]
+        texts = ['Compared with %s.' % listed(named(found, '%s %s'))]
+    return texts + ['%s.' % text for text in named(gone, '%s is missing: %s')]
 
 
 def trust_box(results):
     report, counts = results.report, trust_of(results)
-    lines = ['%s.' % (doubt[:1].upper() + doubt[1:]) for doubt in texts_of(report, 'doubts')]
-    lines.append('%d of %d races settled: each of their intervals is at most 2%% wide.' % (counts['settled'],
-                                                                                           counts['races']))
-    lines.append('%d of %d batches were disturbed: %d of them were left out, %d had to count.' % (
-        counts['spoiled'] + counts['disturbed'], counts['spoiled'] + counts['batches'], counts['spoiled'],
-        counts['disturbed']))
-    lines += peers_said(results)
-    lines += ['Failed: %s: %s.' % (failure.get('failed', ''), failure.get('why', ''))
+    lines = ['%s.' % (warning[:1].upper() + warning[1:]) for warning in texts_of(report, 'warnings')]
+    lines.append('%d of %d cases converged, so that all their intervals are at most 2%% wide.' % (counts['converged'],
+                                                                                                counts['cases']))
+    lines.append('%d of %d timing samples were noisy: %d were discarded, and %d had to be kept.' % (
+        counts['discarded'] + counts['noisy'], counts['discarded'] + counts['samples'], counts['discarded'],
+        counts['noisy']))
+    lines += peers_text(results)
+    lines += ['Failed: %s: %s.' % (failure.get('failed', ''), failure.get('reason', ''))
               for failure in dictionaries(report, 'failures')]
     if report.get('interrupted') is True:
-        lines.append('The run was interrupted: what was measured until then is here.')
+        lines.append('The run was interrupted. This report has the results until then.')
     elif 'seconds' not in report:
-        lines.append('The run did not come to its end: what was measured until then is here.')
+        lines.append('The run did not finish. This report has the results until then.')
     return ('<aside class="trust"><h2>Can this run be trusted?</h2><p><strong>%s</strong></p><ul>%s</ul></aside>' % (
         answer(results, counts), ''.join('<li>%s</li>' % escape(line) for line in lines)))
 
@@ -119,17 +119,17 @@ def context_line(results):
              'revision %s' % environment.get('revision', 'unknown'), str(environment.get('compiler', '')),
              str(report['date']), str(report.get('command', ''))]
     if report.get('filter'):
-        texts.append('only \u201c%s\u201d' % report['filter'])
+        texts.append('filter \u201c%s\u201d' % report['filter'])
     if math.isfinite(seconds):
         texts.append('measured in ' + duration(seconds))
     return ' \u00b7 '.join(escape(text).replace(' ', '\u00a0') for text in texts if text.strip())
 
 
 def results_of(report):
-    races = races_of(report)
-    isas = in_order([race.isa for race in races], texts_of(report, 'isas'))
-    threads = sorted({race.threads for race in races})
-    return Results(report, isas, threads, races, lanes_of(races), ratios_of(report))
+    cases = cases_of(report)
+    isas = in_order([case.isa for case in cases], texts_of(report, 'isas'))
+    threads = sorted({case.threads for case in cases})
+    return Results(report, isas, threads, cases, variants_of(cases), ratios_of(report))
 
 
 def page(report):
@@ -139,6 +139,6 @@ def page(report):
     for number, (name, heading, section) in enumerate(SECTIONS):
         body.append('<section id="%s"><h2><span class="number">%d</span>%s</h2>\n%s</section>' % (
             name, number + 1, heading, section(results, inline)))
-    body.append('</main><footer>Made by <code>lanefold bench</code>; all figures are in the results.json beside this '
-                'page.</footer>')
+    body.append('</main><footer>Made by <code>lanefold bench</code>. The file results.json beside this page has all '
+                'results.</footer>')
     return whole_page('Lanefold, measured: ' + short_cpu(report), '\n'.join(body), FURTHER_STYLE)

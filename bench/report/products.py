@@ -1,29 +1,29 @@
-# Matrix products beside other libraries.
+# Matrix products compared with other libraries.
 
-SHAPES_BESIDE = 12  # rows of a panel at most, beyond them the rest goes below a fold
+MAX_ROWS = 12  # of a panel; further rows go into a collapsed section
 
 
-def contestant(lane):
-    """Name and look of who multiplies; None for limits."""
-    packed = '/packed_' in lane.operation
-    if lane.peer:
-        look = PEERS.get(lane.peer, Look(*UNKNOWN))
-        return (peer_name(lane.peer) + (', packed' if packed else ''), packed_look(look) if packed else look)
+def library_of(variant):
+    """The name and look of the library that multiplies."""
+    packed = '/packed_' in variant.operation
+    if variant.peer:
+        look = PEERS.get(variant.peer, Look(*UNKNOWN))
+        return (peer_name(variant.peer) + (', packed' if packed else ''), packed_look(look) if packed else look)
     return ('Lanefold, packed', PACKED) if packed else ('Lanefold', OURS)
 
 
-def product_row(lane):
-    """"784x300x200 tn": the transposes where there are some."""
-    transposes = lane.operation.rsplit('_', 1)[-1].rsplit('/', 1)[-1]
-    return shape_of(lane.keys) + ('' if transposes == 'nn' else ' ' + transposes)
+def product_row(variant):
+    """"784x300x200 tn", where tn says which operands are transposed."""
+    transposes = variant.operation.rsplit('_', 1)[-1].rsplit('/', 1)[-1]
+    return shape_of(variant.keys) + ('' if transposes == 'nn' else ' ' + transposes)
 
 
-def series_of(lanes, row_of, value_of):
-    """By who runs, ours first, the others in their order."""
+def series_of(variants, row_of, value_of):
+    """A series for each library: ours first, then the others in their order."""
     found = {}
-    for lane in lanes:
-        name, look = contestant(lane)
-        found.setdefault((name, look), {}).setdefault(row_of(lane), value_of(lane))
+    for variant in variants:
+        name, look = library_of(variant)
+        found.setdefault((name, look), {}).setdefault(row_of(variant), value_of(variant))
     return [Series(name, look, found[name, look]) for name, look in sorted(found, key=rank_of)]
 
 
@@ -32,80 +32,82 @@ def rank_of(named):
     return order.index(named[0]) if named[0] in order else len(order)
 
 
-def gigaflops(lane):
-    return scaled(per(lane.flops, lane.time), 1e-9)
+def gigaflops(variant):
+    return scaled(rate_of(variant.flops, variant.time), 1e-9)
 
 
-def product_races(results, isa, threads):
-    """Not those of random shapes, which come by the hundred and belong to the gates, nor those with cold caches."""
-    return [race for race in results.races if race.isa == isa and race.threads == threads
-            and race.operation.startswith('gemm/') and 'cold' not in race.operation
-            and any(lane.label in ('packed', 'peak') for lane in race.lanes)]
+def product_cases(results, isa, threads):
+    """The cases of matrix products, without those of random shapes and of cold caches."""
+    return [case for case in results.cases if case.isa == isa and case.threads == threads
+            and case.operation.startswith('gemm/') and 'cold' not in case.operation
+            and any(variant.label in ('packed', 'peak') for variant in case.variants)]
 
 
-def product_lanes(results, isa, threads):
-    return [lane for race in product_races(results, isa, threads) for lane in race.lanes
-            if lane.operation.startswith('gemm/')]
+def product_variants(results, isa, threads):
+    return [variant for case in product_cases(results, isa, threads) for variant in case.variants
+            if variant.operation.startswith('gemm/')]
 
 
-def product_chart(results, isa, threads, rows, lanes):
-    peak = peak_of(results.races, isa) * threads * 1e-9
+def product_chart(results, isa, threads, rows, variants):
+    peak = peak_of(results.cases, isa) * threads * 1e-9
     axis = Axis('GFLOP/s', True)
     if math.isfinite(peak):
         axis = Axis('GFLOP/s; above: share of the peak of %s' % short(peak, 3), True, (), peak)
-    return dot_chart('%s, %s' % (isa, on_threads(threads)), rows, series_of(lanes, product_row, gigaflops), axis)
+    return dot_chart('%s, %s' % (isa, on_threads(threads)), rows, series_of(variants, product_row, gigaflops), axis)
 
 
 def product_panels(results, inline, choose):
-    """choose: of the rows, those to draw."""
+    """choose: selects the rows to draw."""
     drawn, keys = [], []
     for isa in results.isas:
         for threads in results.threads:
-            lanes = product_lanes(results, isa, threads)
-            rows = choose(unique(product_row(lane) for lane in lanes))
-            chart = product_chart(results, isa, threads, rows, [lane for lane in lanes if product_row(lane) in rows])
+            variants = product_variants(results, isa, threads)
+            rows = choose(unique(product_row(variant) for variant in variants))
+            drawn_variants = [variant for variant in variants if product_row(variant) in rows]
+            chart = product_chart(results, isa, threads, rows, drawn_variants)
             if chart:
-                drawn.append(inline(chart, 'Products, %s, %s' % (isa, on_threads(threads))))
-                keys.append(series_of(lanes, product_row, gigaflops))
+                drawn.append(inline(chart, 'Matrix products, %s, %s' % (isa, on_threads(threads))))
+                keys.append(series_of(variants, product_row, gigaflops))
     return drawn, keys
 
 
-PRODUCTS_CAPTION = ('Rows: m\u00d7n\u00d7k; tn, nt, tt: the first, second or both operands transposed. Packed: one '
-                    'operand was laid out before. Each row was measured by turns, in random order. ' + INTERVALS)
+PRODUCTS_CAPTION = ('Rows show m\u00d7n\u00d7k. tn, nt and tt mean that the first, the second or both operands are '
+                    'transposed. Packed means that one operand was packed before. The repetitions of all libraries ran '
+                    'interleaved, in random order. ' + INTERVALS)
 
 
-def won(results, isa, threads):
-    """How often ours is the fastest of the plain ones, beside peers."""
-    wins, all_of = 0, 0
-    for race in product_races(results, isa, threads):
-        plain_ones = [lane for lane in race.lanes
-                      if lane.operation.startswith('gemm/') and '/packed_' not in lane.operation]
-        others = [lane.time.value for lane in plain_ones if lane.peer]
-        ours = [lane.time.value for lane in plain_ones if not lane.peer]
+def count_wins(results, isa, threads):
+    """In how many cases our plain product is at least as fast as all peers, and the number of cases."""
+    wins, compared = 0, 0
+    for case in product_cases(results, isa, threads):
+        plain_ones = [variant for variant in case.variants
+                      if variant.operation.startswith('gemm/') and '/packed_' not in variant.operation]
+        others = [variant.time.value for variant in plain_ones if variant.peer]
+        ours = [variant.time.value for variant in plain_ones if not variant.peer]
         if others and ours:
-            all_of += 1
+            compared += 1
             wins += ours[0] <= min(others)
-    return wins, all_of
+    return wins, compared
 
 
-def won_said(results):
+def wins_text(results):
     texts = []
     for isa in results.isas:
         for threads in results.threads:
-            wins, all_of = won(results, isa, threads)
-            if all_of:
-                texts.append('on %s and %s in %d of %d shapes' % (escape(isa), on_threads(threads), wins, all_of))
+            wins, compared = count_wins(results, isa, threads)
+            if compared:
+                texts.append('on %s and %s in %d of %d shapes' % (escape(isa), on_threads(threads), wins, compared))
     if not texts:
-        return 'No other library was measured beside these products.'
-    return 'By medians, Lanefold is as fast as the fastest other library or faster: %s.' % '; '.join(texts)
+        return 'No other library was measured with these products.'
+    return 'By medians, Lanefold is at least as fast as every other library: %s.' % '; '.join(texts)
 
 
 def products_section(results, inline):
-    drawn, keys = product_panels(results, inline, lambda rows: rows[:SHAPES_BESIDE])
+    drawn, keys = product_panels(results, inline, lambda rows: rows[:MAX_ROWS])
     if not drawn:
-        return missing('No product was measured.')
-    text = paragraphs(won_said(results)) + keyed('Products by shape', key_of(keys), drawn, PRODUCTS_CAPTION)
-    rest, keys = product_panels(results, inline, lambda rows: rows[SHAPES_BESIDE:])
+        return missing('No matrix product was measured.')
+    text = paragraphs(wins_text(results)) + keyed('Matrix products by shape', key_of(keys), drawn, PRODUCTS_CAPTION)
+    rest, keys = product_panels(results, inline, lambda rows: rows[MAX_ROWS:])
     if rest:
         text += details_of('Further shapes', [keyed('Further shapes', key_of(keys), rest, PRODUCTS_CAPTION)])
     return text

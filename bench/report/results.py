@@ -1,16 +1,16 @@
-"""What a results.json of `lanefold bench` holds.  Needs no matplotlib: table.py reads with it, too.
+"""Reads a results.json of `lanefold bench`.  It needs no matplotlib, because table.py uses it too.
 
-Names are "gemm/nn/isa:avx512/m:1/n:300/k:784/threads:1/peer:blis": words of the operation, and keys with values.
-What is missing in a file is empty here, and a number that is none is NaN.
+A name such as "gemm/nn/isa:avx512/m:1/n:300/k:784/threads:1/peer:blis" has words for the operation, and keys with
+values.  Missing entries become empty, and a value that is not a number becomes NaN.
 """
 import json
 import math
 from collections import namedtuple
 
 Interval = namedtuple('Interval', 'value low high')
-Lane = namedtuple('Lane', 'name label operation keys isa threads peer time flops bytes elements race')
+Variant = namedtuple('Variant', 'name label operation keys isa threads peer time flops bytes elements case')
 Ratio = namedtuple('Ratio', 'name operation isa threads interval sense target verdict')
-Race = namedtuple('Race', 'name operation isa threads lanes batches spoiled disturbed settled')
+Case = namedtuple('Case', 'name operation isa threads variants samples discarded noisy converged')
 
 UNKNOWN_NUMBER = float('nan')
 PEER_NAMES = {'openblas': 'OpenBLAS', 'blis': 'BLIS', 'onednn': 'oneDNN', 'eigen': 'Eigen', 'pytorch': 'PyTorch',
@@ -29,12 +29,12 @@ def as_count(value):
 
 
 def interval(value, low=None, high=None):
-    """Ends that are not known are the value."""
+    """An end that is unknown equals the value."""
     value, low, high = as_number(value), as_number(low), as_number(high)
     return Interval(value, low if math.isfinite(low) else value, high if math.isfinite(high) else value)
 
 
-def parted(name):
+def split_name(name):
     """("gemm/nn", {"isa": "avx512", "m": "1"...})"""
     words = name.split('/')
     keys = dict(word.split(':', 1) for word in words if ':' in word)
@@ -42,7 +42,7 @@ def parted(name):
 
 
 def dictionaries(holder, key):
-    """The dictionaries of a list."""
+    """The entries of a list that are dictionaries."""
     found = holder.get(key)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
@@ -58,47 +58,47 @@ def inner(holder, key):
 
 
 def read_report(path):
-    """The part of Lanefold, with the date of the other one.  Throws ValueError, where the file is no such one."""
+    """The part "lanefold" of the file, with the date of the other part.  Raises ValueError for any other file."""
     with open(path, encoding='utf-8') as file:
         try:
             whole = json.load(file)
         except ValueError as error:
-            raise ValueError('%s: no JSON: %s' % (path, error)) from None
+            raise ValueError('%s: this file is not JSON: %s' % (path, error)) from None
     report = whole.get('lanefold') if isinstance(whole, dict) else None
-    if not isinstance(report, dict) or report.get('format') != 'lanefold-bench-1':
-        raise ValueError('%s: not the results.json of a `lanefold bench`' % path)
+    if not isinstance(report, dict) or report.get('format') != 'lanefold-bench-2':
+        raise ValueError('%s: this file is not a results.json of this version of `lanefold bench`' % path)
     return dict(report, date=str(inner(whole, 'context').get('date', ''))[:16].replace('T', ' '))
 
 
-def lane_of(entry, race):
+def variant_of(entry, case):
     name = str(entry.get('name', ''))
-    operation, keys = parted(name)
+    operation, keys = split_name(name)
     times = entry.get('seconds')
     time = interval(*times[:3]) if isinstance(times, list) and times else interval(None)
-    return Lane(name, str(entry.get('label', '')), operation, keys, race.get('isa', ''), as_count(race.get('threads')),
-                keys.get('peer', ''), time, *(as_number(entry.get(key)) for key in ('flops', 'bytes', 'elements')),
-                str(race.get('race', '')))
+    return Variant(name, str(entry.get('label', '')), operation, keys, case.get('isa', ''),
+                   as_count(case.get('threads')), keys.get('peer', ''), time,
+                   *(as_number(entry.get(key)) for key in ('flops', 'bytes', 'elements')), str(case.get('case', '')))
 
 
-def races_of(report):
-    """Lanes without a time are left out."""
+def cases_of(report):
+    """Variants without a time are left out."""
     found = []
-    for entry in dictionaries(report, 'races'):
-        lanes = [lane_of(lane, entry) for lane in dictionaries(entry, 'lanes')]
-        name = str(entry.get('race', ''))
-        found.append(Race(name, parted(name)[0], str(entry.get('isa', '')), as_count(entry.get('threads')),
-                          [lane for lane in lanes if lane.time.value > 0 and math.isfinite(lane.time.value)],
-                          as_count(entry.get('batches')), as_count(entry.get('spoiled')),
-                          as_count(entry.get('disturbed')), entry.get('settled') is True))
+    for entry in dictionaries(report, 'cases'):
+        variants = [variant_of(variant, entry) for variant in dictionaries(entry, 'variants')]
+        name = str(entry.get('case', ''))
+        found.append(Case(name, split_name(name)[0], str(entry.get('isa', '')), as_count(entry.get('threads')),
+                          [one for one in variants if one.time.value > 0 and math.isfinite(one.time.value)],
+                          as_count(entry.get('samples')), as_count(entry.get('discarded')),
+                          as_count(entry.get('noisy')), entry.get('converged') is True))
     return found
 
 
-def lanes_of(races):
-    """Each name once, as it was measured first."""
+def variants_of(cases):
+    """Each name once, from the first case that has it."""
     found = {}
-    for race in races:
-        for lane in race.lanes:
-            found.setdefault((lane.isa, lane.threads, lane.name), lane)
+    for case in cases:
+        for variant in case.variants:
+            found.setdefault((variant.isa, variant.threads, variant.name), variant)
     return list(found.values())
 
 
@@ -106,7 +106,7 @@ def ratios_of(report):
     found = []
     for entry in dictionaries(report, 'ratios'):
         name = str(entry.get('name', ''))
-        operation, keys = parted(name)
+        operation, keys = split_name(name)
         threads = keys.get('threads', '')
         found.append(Ratio(name, operation, keys.get('isa', ''), int(threads) if threads.isdigit() else 1,
                            interval(*(entry.get(key) for key in ('value', 'low', 'high'))), str(entry.get('sense', '')),
@@ -115,18 +115,18 @@ def ratios_of(report):
 
 
 def in_order(wanted, known):
-    """Each once of those that are there: first as in `known`, then the rest."""
+    """Each wanted item once: first those in `known`, in its order, then the rest."""
     there = dict.fromkeys(wanted)
     return [item for item in known if item in there] + [item for item in there if item not in known]
 
 
 def shape_of(keys):
-    """"200x300x784", of what the name has of it."""
+    """"200x300x784", or the part of it that the name has."""
     return '\u00d7'.join(keys[key] for key in ('m', 'n', 'k') if key in keys)
 
 
-def per(amount, time):
-    """Of a rate: slower is lower.  Amounts of 0 are not known."""
+def rate_of(amount, time):
+    """A rate and its interval.  An amount of 0 is unknown."""
     if not amount > 0:
         return interval(None)
     return Interval(amount / time.value, amount / time.high if time.high > 0 else amount / time.value,
@@ -138,7 +138,7 @@ def scaled(of, factor):
 
 
 def rounded(of):
-    """The value without digits that its interval does not support; at most 3."""
+    """The value with at most 3 digits, and without digits that its interval does not support."""
     half = max(of.high - of.value, of.value - of.low, abs(of.value) * 1e-9)
     if not math.isfinite(of.value) or not math.isfinite(half):
         return 'unknown'

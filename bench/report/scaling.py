@@ -1,4 +1,4 @@
-# Scaling by threads and batch, as measured; and on paper, for more cores than this machine has.
+# Scaling with threads and batch size, as measured, and simulated for more cores than this machine has.
 
 # ------------------------------------------------------------------------------------------------------- as measured
 
@@ -15,14 +15,14 @@ def look_of(results, threads):
 
 
 def speedups(results, isa):
-    """By threads, of rows: how many times as fast as on one."""
+    """The speed-up over one thread, by number of threads and row."""
     names = dict(SCALED)
     own = {}
-    for lane in results.lanes:
-        if lane.isa == isa and not lane.peer and lane.operation in names:
-            whole = lane.operation.split('/')[0] in ('step', 'network')
-            row = names[lane.operation] + (', ' + batch_row(lane) if whole else ' ' + shape_of(lane.keys))
-            own.setdefault(row, {}).setdefault(lane.threads, lane.time)
+    for variant in results.variants:
+        if variant.isa == isa and not variant.peer and variant.operation in names:
+            whole = variant.operation.split('/')[0] in ('step', 'network')
+            row = names[variant.operation] + (', ' + batch_row(variant) if whole else ' ' + shape_of(variant.keys))
+            own.setdefault(row, {}).setdefault(variant.threads, variant.time)
     found = {}
     for row, times in own.items():
         for threads, time in times.items():
@@ -41,31 +41,34 @@ def threads_figure(results, inline):
         rows = unique(row for values in found.values() for row in values)
         rows.sort(key=lambda row: [row.startswith(name) for _, name in SCALED].index(True))
         marks = [(1, '1')] + [(threads, str(threads)) for threads in sorted(found)]
-        charts.append((dot_chart(isa, rows, series, Axis('times as fast as on one thread', marks=marks)), series))
-    return figure_of('By threads, measured', charts,
-                     'Times on one thread divided by those on several: the widest interval that both allow. The two '
-                     'were measured minutes apart. Lines: no gain, and as many times as there are threads.', inline,
+        charts.append((dot_chart(isa, rows, series, Axis('speed-up over one thread', marks=marks)), series))
+    return figure_of('Speed-up with threads, measured', charts,
+                     'The speed-up is the time on one thread divided by that on several. Its interval is the widest '
+                     'that both intervals allow, because the two were measured minutes apart. The lines mark no '
+                     'speed-up and the number of threads.', inline,
                      'No operation was measured on one thread and on several.')
 
 
 def batch_chart(results, isa):
     series = []
     for threads in results.threads:
-        lanes = [lane for lane in infer_lanes(results, isa, threads) if not lane.peer and samples_in(lane) > 0]
+        variants = [variant for variant in infer_variants(results, isa, threads)
+                    if not variant.peer and samples_in(variant) > 0]
         series.append(Series(on_threads(threads), look_of(results, threads),
-                             {batch_row(lane): scaled(lane.time, 1e6 / samples_in(lane)) for lane in lanes}))
-    rows = unique(batch_row(lane) for lane in sorted(results.lanes, key=samples_in)
-                  if lane.operation == 'network/infer_folded')
-    return dot_chart(isa, rows, series, Axis('\u00b5s for each sample', True)), series
+                             {batch_row(variant): scaled(variant.time, 1e6 / samples_in(variant))
+                              for variant in variants}))
+    rows = unique(batch_row(variant) for variant in sorted(results.variants, key=samples_in)
+                  if variant.operation == 'network/infer_folded')
+    return dot_chart(isa, rows, series, Axis('\u00b5s per sample', True)), series
 
 
-# ---------------------------------------------------------------------------------------------------------- on paper
+# --------------------------------------------------------------------------------------------------------- simulated
 
-# Of a run's time: name, colour, hatching.  Words for the key.
-PARTS = (('work', 'sky', '', 'work, shared evenly'), ('imbalance', 'explode3', '///', 'waiting for the last task'),
-         ('overhead', 'pale', 'xxx', 'waking threads'), ('transfer', 'mint', '...', 'data of other cores'),
-         ('serial', 'vanish3', '\\\\\\', 'outside of tasks'), ('bandwidth', 'explode1', '|||', 'shared memory'))
-PAPER, MEASURED, IDEAL = Look('blue', 'solid', 'o'), Look('red', 'dot', 'D'), Look('muted', 'dot', '*')
+# The parts of a simulated time: name, colour, hatching, and text for the key.
+PARTS = (('work', 'sky', '', 'work, evenly shared'), ('imbalance', 'explode3', '///', 'waiting for the last task'),
+         ('overhead', 'pale', 'xxx', 'waking threads'), ('transfer', 'mint', '...', 'data from other cores'),
+         ('serial', 'vanish3', '\\\\\\', 'serial code'), ('bandwidth', 'explode1', '|||', 'memory bandwidth'))
+SIMULATED, MEASURED, IDEAL = Look('blue', 'solid', 'o'), Look('red', 'dot', 'D'), Look('muted', 'dot', '*')
 
 
 def core_ticks(axes, cores):
@@ -112,7 +115,7 @@ def parts_axes(axes, points):
     name_x(axes, 'cores')
 
 
-def paper_chart(operation):
+def simulated_chart(operation):
     points = [point for point in dictionaries(operation, 'points') if as_number(point.get('seconds')) > 0]
     if not points:
         return None
@@ -123,7 +126,7 @@ def paper_chart(operation):
     parts_axes(lower, points)
     figure.text(2 / BREADTH, 1 - 11 / 330, str(operation.get('name', '')), color=colour('ink'), fontsize=11,
                 fontweight='bold')
-    for axes, text in ((upper, 'times as fast as one core'), (lower, '% of the time')):
+    for axes, text in ((upper, 'speed-up over one core'), (lower, '% of the time')):
         axes.annotate(text, (0, 1), (0, 6), xycoords='axes fraction', textcoords='offset points', fontsize=9,
                       color=colour('muted'))
     return figure
@@ -140,33 +143,33 @@ def hatch_swatch(ink, hatch):
                 ink, lines.get(hatch, ''), '2' if hatch == '...' else '1'))
 
 
-def paper_key(operations):
+def simulated_key(operations):
     there = {name for operation in operations for point in dictionaries(operation, 'points') for name, *_ in PARTS
              if as_number(point.get(name)) > 0}
     lines = ''.join('<li>%s%s</li>' % (swatch(look), name) for name, look in (
-        ('on paper', PAPER), ('measured', MEASURED._replace(hollow=True)), ('as many times as cores', IDEAL)))
+        ('simulated', SIMULATED), ('measured', MEASURED._replace(hollow=True)), ('number of cores', IDEAL)))
     return '<ul class="key">%s%s</ul>' % (lines, ''.join('<li>%s%s</li>' % (hatch_swatch(ink, hatch), text)
                                                          for name, ink, hatch, text in PARTS if name in there))
 
 
-def paper_figure(scaling, inline):
+def simulated_figure(scaling, inline):
     operations = dictionaries(scaling, 'operations')
-    charts = [(paper_chart(operation), str(operation.get('name', ''))) for operation in operations]
-    drawn = [inline(chart, 'Scaling on paper: ' + name) for chart, name in charts if chart]
+    charts = [(simulated_chart(operation), str(operation.get('name', ''))) for operation in operations]
+    drawn = [inline(chart, 'Simulated scaling: ' + name) for chart, name in charts if chart]
     if not drawn:
-        return missing('Scaling on paper was not worked out.')
-    heading = 'On paper: the library\u2019s own cuts of the work, %s' % scaling.get('isa', '')
-    caption = ('Above: how many times as fast as on one core; below: of what the time consists. The times of the tasks '
-               'were measured one after the other on one core, then dealt out as follows. On one core the library does '
-               'not cut all of its work: that is outside of tasks.')
+        return missing('Scaling was not simulated.')
+    heading = 'Simulated: the tasks of the library on more cores, %s' % scaling.get('isa', '')
+    caption = ('The upper part shows the speed-up over one core, the lower part the shares of the time. The tasks were '
+               'timed one after the other on one core; the simulation then distributes them under the assumptions '
+               'below. On one core the library does not split all of its work into tasks; the rest counts as serial code.')
     assumptions = ''.join('<li>%s</li>' % escape(line) for line in texts_of(scaling, 'assumptions'))
-    return keyed(heading, paper_key(operations), drawn, caption) + (
+    return keyed(heading, simulated_key(operations), drawn, caption) + (
         '<h4>Assumptions</h4><ul class="assumptions">%s</ul>' % assumptions if assumptions else '')
 
 
 def scaling_section(results, inline):
-    by_batch = figure_of('By batch, measured: the folded network',
+    by_batch = figure_of('Time per sample by batch size, measured: the folded network',
                          [batch_chart(results, isa) for isa in results.isas],
-                         'Of larger batches each sample takes less, until the product is as fast as it gets. ' +
-                         INTERVALS, inline, 'No batch of the whole network was measured.')
-    return threads_figure(results, inline) + by_batch + paper_figure(inner(results.report, 'scaling'), inline)
+                         'A sample takes less time in a larger batch, until the matrix products reach their full '
+                         'speed. ' + INTERVALS, inline, 'The whole network was not measured.')
+    return threads_figure(results, inline) + by_batch + simulated_figure(inner(results.report, 'scaling'), inline)

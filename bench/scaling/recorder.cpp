@@ -1,6 +1,6 @@
-// A plugin that hands every operation to another plugin, runs the tasks of its parallel loops one after the other on
-// the calling thread, and logs what each took: "op SECONDS phase SECONDS... phase SECONDS...".  So a context for 128
-// threads shows its real tasks on a machine that has two.  For the benchmarks alone.
+// A plugin that forwards every operation to another plugin.  It runs the tasks of each parallel loop one after the other
+// on the calling thread, and logs their times: "op NANOSECONDS phase NANOSECONDS... phase NANOSECONDS...".  So a context
+// for 128 threads shows its real tasks on a machine with two cores.  Only the benchmarks use it.
 #include <lanefold/plugin.h>
 
 #include <chrono>
@@ -17,7 +17,7 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 
 lf_kernel_table real;
 
-// One operation on one thread.
+// Records the tasks of one operation on one thread.
 class Recording {
 public:
   explicit Recording(const lf_host *host) : host_(*host), log_(host), outer_(current) {
@@ -58,7 +58,7 @@ private:
 };
 thread_local Recording *Recording::current = nullptr;
 
-// The operation that a member of the table points to, recorded.
+// Wraps the operation that a member of the kernel table points to.
 template <auto Member> struct Recorded;
 template <class... Args, lf_status (*lf_kernel_table::*Member)(const lf_host *, Args...)> struct Recorded<Member> {
   static lf_status run(const lf_host *host, Args... arguments) {
@@ -71,7 +71,7 @@ template <auto... Members> void record(lf_kernel_table &table) {
   ((table.*Members = real.*Members ? Recorded<Members>::run : nullptr), ...);
 }
 
-// The plugin whose operations these are lies beside the library, whose function the host's are.
+// The other plugin lies beside the library, and the library owns the functions of the host.
 const lf_plugin_entry *real_entry(const lf_host *host) {
   Dl_info library;
   if (!dladdr(reinterpret_cast<void *>(host->acquire), &library)) return nullptr;

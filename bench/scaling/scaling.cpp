@@ -1,5 +1,5 @@
-// The library cuts its work for as many threads as its context has; a plugin (recorder.cpp) runs those tasks one by
-// one, and tells what each took.
+// The library splits its work for the number of threads of the context.  A plugin (recorder.cpp) runs the tasks one by
+// one and reports the time of each.
 #include "scaling.hpp"
 
 #include "../limits.hpp"
@@ -7,7 +7,7 @@
 #include "../network.hpp"
 #include "cli/interrupt.hpp"
 
-#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -20,25 +20,25 @@
 namespace lanefold::bench {
 namespace {
 
-constexpr int paper_cores[] = {1, 2, 4, 8, 16, 32, 64, 128};
-constexpr int most_repetitions = 15, least_repetitions = 3;
-constexpr double patience = 0.15; // seconds for the repetitions of one thing
+constexpr int simulated_cores[] = {1, 2, 4, 8, 16, 32, 64, 128};
+constexpr int max_repetitions = 15, min_repetitions = 3;
+constexpr double budget_seconds = 0.15; // for the repetitions of one operation
 
 int repetitions_of(double seconds) {
-  return std::clamp(static_cast<int>(patience / seconds), least_repetitions, most_repetitions);
+  return std::clamp(static_cast<int>(budget_seconds / seconds), min_repetitions, max_repetitions);
 }
 
-// A context for so many threads whose tasks run one after the other, and what they took.
+// A context for some number of threads.  Its tasks run one after the other, and it keeps their times.
 class Recorder {
 public:
   explicit Recorder(const std::string &isa, int threads) {
     auto executor = args<lf_executor>();
     executor.threads = threads;
-    executor.parallel_for = [](void *, int64_t, lf_task task, void *arg) { task(arg, 0); }; // never asked
+    executor.parallel_for = [](void *, int64_t, lf_task task, void *arg) { task(arg, 0); }; // never called
     const std::string name = "recorder-" + isa, folder = module_folder("scaling");
     auto options = args<lf_context_options>();
     options.isa = name.c_str(), options.plugin_path = folder.c_str(), options.executor = &executor;
-    options.log = note, options.log_self = this;
+    options.log = add_line, options.log_self = this;
     context_ = std::make_unique<const Context>(options);
   }
   Recorder(const Recorder &) = delete;
@@ -46,7 +46,7 @@ public:
   TaskTimes take() { return std::exchange(times_, {}); }
 
 private:
-  static void note(void *self, int32_t, const char *message) {
+  static void add_line(void *self, int32_t, const char *message) {
     std::istringstream words(message);
     std::string word;
     if (!(words >> word) || word != "op") return;
@@ -69,8 +69,8 @@ private:
   std::unique_ptr<const Context> context_;
 };
 
-// Something to run on any context.
-struct Job {
+// An operation that can run on any context.
+struct Workload {
   std::string name;
   double bytes;
   std::function<std::function<void()>(const Context &)> make;
@@ -80,10 +80,10 @@ double sum(const Phase &phase) { return std::accumulate(phase.begin(), phase.end
 
 double median(std::vector<double> values) { return median_of(std::move(values)).value; }
 
-// Of each task the median of several runs.
-TaskTimes tasks_of(const Job &job, const std::string &isa, int threads) {
+// The median time of each task over several calls.
+TaskTimes task_times(const Workload &workload, const std::string &isa, int threads) {
   Recorder recorder(isa, threads);
-  const std::function<void()> run = job.make(recorder.context());
+  const std::function<void()> run = workload.make(recorder.context());
   run();
   recorder.take();
   const Clock::time_point begin = Clock::now();
@@ -98,7 +98,7 @@ TaskTimes tasks_of(const Job &job, const std::string &isa, int threads) {
     all.push_back(std::move(times.phases));
     serial.push_back(times.serial);
   }
-  TaskTimes times{all[0], median(serial), job.bytes};
+  TaskTimes times{all[0], median(serial), workload.bytes};
   for (size_t p = 0; p < times.phases.size(); ++p)
     for (size_t t = 0; t < times.phases[p].size(); ++t) {
       std::vector<double> values;
@@ -122,12 +122,12 @@ double time_of(const std::function<void()> &run) {
   return median(times);
 }
 
-double measured(const Job &job, const std::string &isa, int threads) {
+double measured(const Workload &workload, const std::string &isa, int threads) {
   const auto context = make_context(isa, threads);
-  return time_of(job.make(*context));
+  return time_of(workload.make(*context));
 }
 
-Job elu(int64_t n) {
+Workload elu(int64_t n) {
   return {"elu", 8 * static_cast<double>(n), [=](const Context &context) {
             const auto x = std::make_shared<Floats>(random_floats(n, 1)), y = std::make_shared<Floats>(*x);
             auto call = args<lf_activation_forward_args>();
@@ -137,7 +137,7 @@ Job elu(int64_t n) {
           }};
 }
 
-Job product_job(const Shape &s) {
+Workload product_workload(const Shape &s) {
   const double bytes = 4 * static_cast<double>(s.m * s.k + s.k * s.n + s.m * s.n);
   return {"gemm " + brief(s), bytes, [=](const Context &context) {
             const auto a = std::make_shared<Floats>(random_floats(s.m * s.k, 1));
@@ -153,14 +153,14 @@ Job product_job(const Shape &s) {
 // Parameters, activations and gradients of 784-300-100-10 at batch 200.
 constexpr double network_bytes = 4.0 * (266'200 + 200 * (784 + 3 * 410));
 
-Job step_job() {
+Workload step_workload() {
   return {"step, batch 200, BN + ELU", 2 * network_bytes, [](const Context &context) {
             const auto network = std::make_shared<Network>(context, Kind{true, LF_ELU});
             return [=] { network->step(); };
           }};
 }
 
-Job layer_job(const Shape &s) {
+Workload layer_workload(const Shape &s) {
   return {"dense + BN + ELU " + brief(s), 4 * static_cast<double>(s.m * s.k + s.k * s.n + 2 * s.m * s.n),
           [=](const Context &context) {
             struct Layer {
@@ -192,16 +192,16 @@ double copy_rate(const std::string &isa, int64_t bytes) {
   return 8 * static_cast<double>(half) / time_of([&] { loops.copy(data.data(), data.data() + half, half); });
 }
 
-// What a second thread costs, from an operation that is not simulated afterwards: ELU on arrays just long enough to be
-// cut in two.
+// The cost of waking a second thread.  It comes from ELU on arrays just long enough for two tasks; that operation is not
+// simulated afterwards.
 double wake_time(const std::string &isa) {
   for (int64_t n = 4096; n < 1 << 24; n *= 2) {
-    const TaskTimes times = tasks_of(elu(n), isa, 2);
+    const TaskTimes times = task_times(elu(n), isa, 2);
     if (times.phases.size() != 1 || times.phases[0].size() < 2) continue;
-    const Costs nothing{0, 1, 1, 1, 1e18};
+    const MachineModel ideal{0, 1, 1, 1, 1e18};
     TaskTimes still = times;
     still.bytes = 0;
-    return std::max(0.0, measured(elu(n), isa, 2) - simulate(still, nothing, 2).seconds);
+    return std::max(0.0, measured(elu(n), isa, 2) - simulate(still, ideal, 2).seconds);
   }
   return 0;
 }
@@ -212,12 +212,12 @@ Json point_json(const Point &p, double one) {
           {"transfer", p.transfer}, {"serial", p.serial},       {"bandwidth", p.bandwidth}};
 }
 
-Json simulate_job(const Job &job, const std::string &isa, const Costs &costs, int threads) {
-  Json all = {{"name", job.name}, {"points", Json::array()}, {"measured", Json::array()}};
+Json simulate_workload(const Workload &workload, const std::string &isa, const MachineModel &machine, int threads) {
+  Json all = {{"name", workload.name}, {"points", Json::array()}, {"measured", Json::array()}};
   double one = 0;
-  for (const int n : paper_cores) {
-    const TaskTimes times = tasks_of(job, isa, n);
-    const Point point = simulate(times, costs, n);
+  for (const int n : simulated_cores) {
+    const TaskTimes times = task_times(workload, isa, n);
+    const Point point = simulate(times, machine, n);
     if (n == 1) one = point.seconds;
     Json json = point_json(point, one);
     size_t most = 0;
@@ -226,48 +226,53 @@ Json simulate_job(const Job &job, const std::string &isa, const Costs &costs, in
     all["points"].push_back(json);
   }
   for (int n = 1; n <= std::min(threads, 2); ++n) {
-    const double seconds = measured(job, isa, n);
-    const double paper = all["points"][static_cast<size_t>(n - 1)]["seconds"];
-    all["measured"].push_back({{"threads", n}, {"seconds", seconds}, {"paper_over_measured", paper / seconds}});
+    const double seconds = measured(workload, isa, n);
+    const double simulated = all["points"][static_cast<size_t>(n - 1)]["seconds"];
+    all["measured"].push_back({{"threads", n}, {"seconds", seconds}, {"simulated_over_measured", simulated / seconds}});
   }
   return all;
 }
 
-std::vector<std::string> assumptions(const Costs &c, int threads) {
-  char text[8][200];
-  int n = 0;
-  const auto add = [&](const char *format, auto... values) {
-    std::snprintf(text[n++], sizeof text[0], format, values...);
+std::vector<std::string> assumptions(const MachineModel &machine, int threads) {
+  const auto with = [](const char *format, auto... values) {
+    char text[200];
+    std::snprintf(text, sizeof text, format, values...);
+    return std::string(text);
   };
-  add("tasks are cut by the library for that many cores; each takes what it took alone on one core of this machine");
-  add("checks of arguments, about 0.1 us a call, are left out");
-  add("free cores take tasks in their order; a phase ends with its last task");
-  if (threads > 1)
-    add("a phase takes %.1f us longer for each doubling of its cores: measured on two, workers awake", 1e6 * c.wake);
-  else add("this process may use one CPU only: what waking others costs is not known and is left out");
-  add("on n cores (n-1)/n of the operands lie with another core: %.0f GB/s and core instead of %.0f, both measured",
-      c.far * 1e-9, c.near * 1e-9);
-  add("operands beyond %.0f MB come from memory at %.0f GB/s, which all cores share: 4 times what one core copies",
-      c.shared_cache / 1048576.0, c.memory * 1e-9);
-  add("frequency is that of one busy core; no NUMA");
-  return {text, text + n};
+  constexpr double giga = 1e9, mebibyte = 1 << 20;
+  return {
+      "The library makes the tasks for that number of cores; each takes as long as it took alone on one core.",
+      "The check of arguments, about 0.1 us per call, is left out.",
+      "A free core takes the next task in order, and a phase ends with its last task.",
+      threads > 1 ? with("A phase takes %.1f us longer for each doubling of its cores, as measured on two cores with "
+                         "awake workers.",
+                         1e6 * machine.wake_seconds)
+                  : "This process may use only one CPU, so the time to wake other cores is unknown and left out.",
+      with("On n cores, (n-1)/n of the operands come from the cache of another core at %.0f GB/s instead of %.0f GB/s.",
+           machine.l3_bandwidth / giga, machine.l2_bandwidth / giga),
+      with(
+          "Operands beyond %.0f MB come from memory at %.0f GB/s for all cores together, 4 times what one core copies.",
+          machine.shared_cache / mebibyte, machine.memory_bandwidth / giga),
+      "The frequency is that of one busy core, and there is no NUMA.",
+  };
 }
 
 Json scaling(const std::string &isa, int threads) {
   pin_to(threads);
   const double memory = 4 * copy_rate(isa, levels()[3].bytes);
-  const Costs costs{threads > 1 ? wake_time(isa) : 0, copy_rate(isa, levels()[1].bytes),
-                    copy_rate(isa, levels()[2].bytes), memory, 32e6};
-  Json all = {{"isa", isa}, {"assumptions", assumptions(costs, threads)}, {"operations", Json::array()}};
-  for (const Job &job : {step_job(), product_job({200, 300, 784}), product_job({1024, 1024, 1024}),
-                         layer_job({200, 300, 784}), layer_job({4096, 300, 784})})
-    all["operations"].push_back(simulate_job(job, isa, costs, threads));
+  const MachineModel machine{threads > 1 ? wake_time(isa) : 0, copy_rate(isa, levels()[1].bytes),
+                             copy_rate(isa, levels()[2].bytes), memory, 32e6};
+  Json all = {{"isa", isa}, {"assumptions", assumptions(machine, threads)}, {"operations", Json::array()}};
+  for (const Workload &workload :
+       {step_workload(), product_workload({200, 300, 784}), product_workload({1024, 1024, 1024}),
+        layer_workload({200, 300, 784}), layer_workload({4096, 300, 784})})
+    all["operations"].push_back(simulate_workload(workload, isa, machine, threads));
   return all;
 }
 
 } // namespace
 
-Point simulate(const TaskTimes &times, const Costs &costs, int cores) {
+Point simulate(const TaskTimes &times, const MachineModel &machine, int cores) {
   Point point{cores, 0, 0, 0, 0, 0, times.serial, 0};
   for (const Phase &phase : times.phases) {
     const auto busy =
@@ -282,27 +287,28 @@ Point simulate(const TaskTimes &times, const Costs &costs, int cores) {
     }
     point.work += sum(phase) / cores;
     point.imbalance += end - sum(phase) / cores;
-    point.overhead += costs.wake * std::ceil(std::log2(static_cast<double>(busy)));
+    point.overhead += machine.wake_seconds * std::ceil(std::log2(static_cast<double>(busy)));
   }
   const double shared = (cores - 1.0) / cores;
-  point.transfer = shared * times.bytes / cores * std::max(0.0, 1 / costs.far - 1 / costs.near);
+  point.transfer = shared * times.bytes / cores * std::max(0.0, 1 / machine.l3_bandwidth - 1 / machine.l2_bandwidth);
   point.seconds = point.work + point.imbalance + point.overhead + point.transfer + point.serial;
-  if (times.bytes > costs.shared_cache) point.bandwidth = std::max(0.0, times.bytes / costs.memory - point.seconds);
+  if (times.bytes > machine.shared_cache)
+    point.bandwidth = std::max(0.0, times.bytes / machine.memory_bandwidth - point.seconds);
   point.seconds += point.bandwidth;
   return point;
 }
 
-Json scaling_apart(const Options &options) {
+Json simulate_in_process(const Options &options) {
   const std::string isa = options.isas.front();
   const int threads = std::min(2, cores());
   Json result = Json::object();
-  in_child(
+  run_in_process(
       "scaling", [&](const Emit &emit) { emit(scaling(isa, threads)); }, [&](const Json &json) { result = json; });
   return result;
 }
 
 void print_scaling(const Json &scaling) {
-  std::printf("Scaling on paper, %s\n", scaling["isa"].get<std::string>().c_str());
+  std::printf("Simulated scaling, %s\n", scaling["isa"].get<std::string>().c_str());
   for (const Json &line : scaling["assumptions"]) std::printf("- %s\n", line.get<std::string>().c_str());
   for (const Json &operation : scaling["operations"]) {
     std::printf("\n%s\n%5s %8s %10s %8s %8s %10s %10s %10s %8s\n", operation["name"].get<std::string>().c_str(),
@@ -313,30 +319,33 @@ void print_scaling(const Json &scaling) {
                   p["tasks"].get<int>(), 1e6 * p["imbalance"].get<double>(), 1e6 * p["overhead"].get<double>(),
                   1e6 * p["transfer"].get<double>(), 1e6 * p["serial"].get<double>());
     for (const Json &m : operation["measured"])
-      std::printf("measured with %d: %.1f us, on paper %.2f times that\n", m["threads"].get<int>(),
-                  1e6 * m["seconds"].get<double>(), m["paper_over_measured"].get<double>());
+      std::printf("measured on %d threads: %.1f us; simulated / measured: %.2f\n", m["threads"].get<int>(),
+                  1e6 * m["seconds"].get<double>(), m["simulated_over_measured"].get<double>());
   }
 }
 
-void add_scaling(CLI::App &app, std::function<int()> &verb) {
+cli::Command scaling_command() {
   const auto isa = std::make_shared<std::optional<std::string>>();
-  CLI::App *scaling_verb =
-      app.add_subcommand("scaling", "on paper: the library's own cuts of the work on 1 to 128 cores");
-  scaling_verb->add_option("--isa", *isa, "an instruction set (without: the best)");
-  scaling_verb->callback([&verb, isa] {
-    verb = [isa] {
-      Options options;
-      if (*isa) check_isa(**isa);
-      options.isas = {*isa ? **isa : best_isa()};
-      cli::watch_interrupts();
-      const Json all = scaling_apart(options);
-      if (cli::interrupted()) return cli::interrupted_exit_code;
-      if (!all.contains("operations"))
-        throw std::runtime_error("scaling: " + (all.contains("why") ? all["why"].get<std::string>() : "nothing came"));
-      print_scaling(all);
-      return 0;
-    };
-  });
+  return {.name = "scaling",
+          .description = "Simulate the library's division of work on 1 to 128 cores.",
+          .options = {{.names = "--isa",
+                       .value = "NAME",
+                       .target = isa.get(),
+                       .help = "The instruction set.",
+                       .fallback = "the best one"}},
+          .run = [isa](const cli::Command &) {
+            Options options;
+            if (*isa) check_isa(**isa);
+            options.isas = {*isa ? **isa : best_isa()};
+            cli::watch_interrupts();
+            const Json all = simulate_in_process(options);
+            if (cli::interrupted()) return cli::interrupted_exit_code;
+            if (!all.contains("operations"))
+              throw std::runtime_error("scaling: " + (all.contains("reason") ? all["reason"].get<std::string>()
+                                                                              : "the process returned nothing"));
+            print_scaling(all);
+            return 0;
+          }};
 }
 
 } // namespace lanefold::bench

@@ -1,45 +1,43 @@
-// Scaling on paper: how the library's own cuts of the work would run on 1 to 128 cores, from the times of their tasks
-// on one.
+// Simulated scaling: how the tasks that the library makes for 1 to 128 cores would run there, from the time of each task
+// on one core.
 #pragma once
 
 #include "../session/session.hpp"
+#include "cli/command.hpp"
 
-#include <functional>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace lanefold::bench {
 
-// One call of parallel_for: the seconds of its tasks, in their order.
+// One call of parallel_for: the seconds of its tasks, in order.
 using Phase = std::vector<double>;
 
 struct TaskTimes {
   std::vector<Phase> phases;
-  double serial = 0; // seconds outside of them
-  double bytes = 0;  // that its operands have
+  double serial = 0; // seconds outside of the phases
+  double bytes = 0;  // of the operands
 };
 
-struct Costs {
-  double wake;              // seconds that a phase takes longer for each doubling of its cores
-  double near, far, memory; // bytes per second and core: second-level cache, third, and memory of the whole machine
-  double shared_cache;      // bytes that the third level holds
+struct MachineModel {
+  double wake_seconds;     // added to a phase for each doubling of its cores
+  double l2_bandwidth;     // bytes per second of one core
+  double l3_bandwidth;     // bytes per second of one core
+  double memory_bandwidth; // bytes per second of all cores together
+  double shared_cache;     // bytes that L3 holds
 };
 
-// What a run takes on so many cores, and of what that consists.
+// The simulated time of an operation on some number of cores, and its parts.
 struct Point {
   int cores;
   double seconds, work, imbalance, overhead, transfer, serial, bandwidth;
 };
-Point simulate(const TaskTimes &work, const Costs &costs, int cores);
+Point simulate(const TaskTimes &times, const MachineModel &machine, int cores);
 
-// Measures the tasks of some operations and simulates them, in a process of its own; {} if there was nothing to do.
-Json scaling_apart(const Options &options);
+// Measures the tasks of some operations in a child process and simulates them.  Returns {} if interrupted.
+Json simulate_in_process(const Options &options);
 
 void print_scaling(const Json &scaling);
 
-void add_scaling(CLI::App &app, std::function<int()> &verb);
+cli::Command scaling_command(); // the verb `scaling`
 
 } // namespace lanefold::bench

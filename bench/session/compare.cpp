@@ -1,8 +1,10 @@
-// A difference is real where the intervals leave no doubt and it is larger than what two runs of one program differ by.
+// A difference is real if the intervals exclude 1 and it is larger than two runs of the same program differ by.
 #include "compare.hpp"
 
 #include "../method/results.hpp"
 #include "session.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <cstdio>
@@ -13,7 +15,7 @@
 namespace lanefold::bench {
 namespace {
 
-constexpr double alike = 0.03; // what runs of one program on one quiet machine differ by
+constexpr double run_to_run = 0.03; // relative difference of two runs of one program on a quiet machine
 
 struct Named {
   std::vector<std::string> order;
@@ -34,9 +36,9 @@ Named times_of(const Json &all) {
     if (row.value("run_type", "iteration") != "iteration" || row.value("error_occurred", false)) continue;
     const std::string name = row.value("run_name", row.value("name", ""));
     if (!row.contains("real_time") || !row["real_time"].is_number() || name.empty()) continue;
-    auto &list = samples[name];
-    if (list.empty()) order.push_back(name);
-    list.push_back(row["real_time"].get<double>() * seconds_per(row.value("time_unit", "ns")));
+    auto &times = samples[name];
+    if (times.empty()) order.push_back(name);
+    times.push_back(row["real_time"].get<double>() * seconds_per(row.value("time_unit", "ns")));
   }
   Named named;
   for (const std::string &name : order) named.add(name, median_of(samples[name]));
@@ -51,11 +53,11 @@ Named ratios_of(const Json &all) {
   return named;
 }
 
-// Of a quotient of two times, the later one above.
+// The word for the quotient after / before.
 const char *verdict(const Interval &i, const char *more, const char *less) {
-  if (i.low > 1 && i.value > 1 + alike) return more;
-  if (i.high < 1 && i.value < 1 / (1 + alike)) return less;
-  return i.low > 1 / (1 + alike) && i.high < 1 + alike ? "same" : "not sure";
+  if (i.low > 1 && i.value > 1 + run_to_run) return more;
+  if (i.high < 1 && i.value < 1 / (1 + run_to_run)) return less;
+  return i.low > 1 / (1 + run_to_run) && i.high < 1 + run_to_run ? "same" : "uncertain";
 }
 
 std::string seconds_text(double seconds) {
@@ -67,9 +69,9 @@ std::string seconds_text(double seconds) {
   return text;
 }
 
-std::string figure_text(double figure) {
+std::string ratio_text(double ratio) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.3f", figure);
+  std::snprintf(text, sizeof text, "%.3f", ratio);
   return text;
 }
 
@@ -89,7 +91,7 @@ Comparison print(const Named &before, const Named &after, const std::regex &filt
     const char *word = verdict(ratio, more, less);
     ++all.compared, ++all.verdicts[word];
     all.within += std::fabs(std::log(ratio.value)) <= std::log1p(agree / 100);
-    std::fprintf(out, "%-64s %12s %12s  %.3f  %.3f..%.3f  %s\n", name.c_str(), text(a.value).c_str(),
+    std::fprintf(out, "%-64s %12s %12s  %12.3f  %.3f..%.3f  %s\n", name.c_str(), text(a.value).c_str(),
                  text(b.value).c_str(), ratio.value, ratio.low, ratio.high, word);
   }
   return all;
@@ -104,24 +106,24 @@ void print_counts(const char *what, const Comparison &all, std::FILE *out) {
 
 } // namespace
 
-int compare(const std::string &before, const std::string &after, const std::string &filter, double agree,
-            std::FILE *out) {
+int compare_files(const std::string &before, const std::string &after, const std::string &filter, double agree,
+                  std::FILE *out) {
   const Json a = read_results(before), b = read_results(after);
-  const std::regex chosen(filter);
-  const double tolerance = agree > 0 ? agree : 100 * alike;
-  std::fprintf(out, "%-64s %12s %12s  ratio  interval (about 95%%)\n", "time", "before", "after");
-  const Comparison times = print(times_of(a), times_of(b), chosen, tolerance, "slower", "faster", seconds_text, out);
-  std::fprintf(out, "\n%-64s %12s %12s  ratio  interval (about 95%%)\n", "figure", "before", "after");
-  const Comparison ratios = print(ratios_of(a), ratios_of(b), chosen, tolerance, "more", "less", figure_text, out);
+  const std::regex pattern(filter);
+  const double tolerance = agree > 0 ? agree : 100 * run_to_run;
+  std::fprintf(out, "%-64s %12s %12s  after/before  interval (about 95%%)\n", "time", "before", "after");
+  const Comparison times = print(times_of(a), times_of(b), pattern, tolerance, "slower", "faster", seconds_text, out);
+  std::fprintf(out, "\n%-64s %12s %12s  after/before  interval (about 95%%)\n", "ratio", "before", "after");
+  const Comparison ratios = print(ratios_of(a), ratios_of(b), pattern, tolerance, "more", "less", ratio_text, out);
   const std::string which = filter.empty() ? "" : " that matches '" + filter + "'";
-  if (times.compared + ratios.compared == 0) throw Refused("the files have no benchmark in common" + which);
-  if (agree > 0 && ratios.compared == 0) throw Refused("the files have no figure in common" + which);
+  if (times.compared + ratios.compared == 0) throw UsageError("the files have no benchmark in common" + which);
+  if (agree > 0 && ratios.compared == 0) throw UsageError("the files have no ratio in common" + which);
   std::fprintf(out, "\n");
   print_counts("times", times, out);
   if (ratios.compared == 0) return 0;
-  print_counts("figures", ratios, out);
+  print_counts("ratios", ratios, out);
   const double share = static_cast<double>(ratios.within) / ratios.compared;
-  std::fprintf(out, "%.1f%% of the figures are within %g%% of each other\n", 100 * share, tolerance);
+  std::fprintf(out, "%.1f%% of the ratios agree within %g%%\n", 100 * share, tolerance);
   return agree > 0 && share < 0.95 ? 1 : 0;
 }
 

@@ -1,4 +1,4 @@
-// Two files of results, benchmark by benchmark and ratio by ratio.
+// Compares two files of results, time by time and ratio by ratio.
 #pragma once
 
 #include <cstdio>
@@ -6,9 +6,10 @@
 
 namespace lanefold::bench {
 
-// Prints both; answers 0, or with `agree` 1 unless 95 of 100 ratios that both have are within so many percent of each
-// other.  Files of Google Benchmark itself can be compared, too.  Throws std::runtime_error.
-int compare(const std::string &before, const std::string &after, const std::string &filter, double agree,
-            std::FILE *out = stdout);
+// Prints the comparison and returns the exit code.  With agree > 0 that is 1 unless 95% of the ratios that both files
+// have agree within `agree` percent; otherwise it is 0.  The files may also come from Google Benchmark itself.
+// Throws std::runtime_error.
+int compare_files(const std::string &before, const std::string &after, const std::string &filter, double agree,
+                  std::FILE *out = stdout);
 
 } // namespace lanefold::bench

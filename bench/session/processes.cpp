@@ -1,9 +1,11 @@
-// Other libraries settle instruction set and threads once in the life of a process, and one of them may bring it down.
-// A child writes what it finds as lines of JSON into a pipe.
+// Peers fix instruction set and threads once in the life of a process, and one of them may crash.  So each combination
+// runs in a child process, which writes its results into a pipe, one line of JSON each.
 #include "session.hpp"
 
 #include "../method/clock.hpp"
 #include "cli/interrupt.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <csignal>
@@ -18,18 +20,18 @@
 namespace lanefold::bench {
 namespace {
 
-// A folder for the files of all processes, which may be killed.
-class Scratch {
+// A folder for temporary files of the children.  The parent removes it, because children may be killed.
+class TemporaryFolder {
 public:
-  Scratch() {
+  TemporaryFolder() {
     if (mkdtemp(path_.data())) setenv("LANEFOLD_BENCH_FOLDER", path_.c_str(), 1);
-    else path_.clear(); // few races need it, and they say so
+    else path_.clear(); // the few cases that need it report an error
   }
-  ~Scratch() {
+  ~TemporaryFolder() {
     std::error_code ignored;
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
-  Scratch(const Scratch &) = delete;
+  TemporaryFolder(const TemporaryFolder &) = delete;
 
 private:
   std::string path_ = (std::filesystem::temp_directory_path() / "lanefold-bench-XXXXXX").string();
@@ -38,34 +40,34 @@ private:
 struct Child {
   std::string isa;
   int threads;
-  double weight; // of its share of the time
+  double weight; // its share of the time, relative to the others
 };
 
 void write_line(int file, const Json &json) {
   const std::string line = json.dump() + "\n";
   for (size_t done = 0; done < line.size();) {
     const ssize_t written = write(file, line.data() + done, line.size() - done);
-    if (written < 0 && errno != EINTR) _exit(2); // nobody reads any more
+    if (written < 0 && errno != EINTR) _exit(2); // the parent has closed its end
     if (written > 0) done += static_cast<size_t>(written);
   }
 }
 
 [[noreturn]] void be_child(const std::string &what, const std::function<void(const Emit &)> &work, int file) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL); // not without who asked
+  prctl(PR_SET_PDEATHSIG, SIGKILL); // end with the parent
   for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-    if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN); // as a job in the background has it
+    if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN); // as a background job inherits it
   std::signal(SIGPIPE, SIG_IGN);
   const Emit emit = [=](const Json &json) { write_line(file, json); };
   try {
     work(emit);
   } catch (const std::exception &error) {
-    emit({{"failed", what}, {"why", error.what()}});
+    emit({{"failed", what}, {"reason", error.what()}});
   }
   _exit(0);
 }
 
-// Hands on line by line until the child closes the pipe or somebody interrupts.
-void read_lines(int file, const Emit &found) {
+// Emits line by line until the child closes the pipe or a signal interrupts.
+void read_lines(int file, const Emit &emit) {
   std::string text;
   char buffer[1 << 16];
   while (!cli::interrupted()) {
@@ -74,16 +76,16 @@ void read_lines(int file, const Emit &found) {
     if (count <= 0) return;
     text.append(buffer, static_cast<size_t>(count));
     for (size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1))
-      found(Json::parse(text.substr(0, end)));
+      emit(Json::parse(text.substr(0, end)));
   }
 }
 
 } // namespace
 
-void in_child(const std::string &what, const std::function<void(const Emit &)> &work, const Emit &found) {
+void run_in_process(const std::string &what, const std::function<void(const Emit &)> &work, const Emit &emit) {
   int ends[2];
-  if (pipe(ends) != 0) throw std::runtime_error(std::string("a pipe could not be had: ") + std::strerror(errno));
-  std::fflush(stdout); // or both would print what is left in it
+  if (pipe(ends) != 0) throw std::runtime_error(std::string("pipe failed: ") + std::strerror(errno));
+  std::fflush(stdout); // otherwise both processes would print what is buffered
   const pid_t process = fork();
   if (process < 0) throw std::runtime_error(std::string("fork failed: ") + std::strerror(errno));
   if (process == 0) {
@@ -91,8 +93,8 @@ void in_child(const std::string &what, const std::function<void(const Emit &)> &
     be_child(what, work, ends[1]);
   }
   close(ends[1]);
-  std::string last = what;
-  const auto end = [&](bool kills) {
+  std::string current = what;
+  const auto end_child = [&](bool kills) {
     close(ends[0]);
     if (kills) kill(process, SIGKILL);
     int status = 0;
@@ -102,29 +104,31 @@ void in_child(const std::string &what, const std::function<void(const Emit &)> &
   };
   try {
     read_lines(ends[0], [&](const Json &json) {
-      if (json.contains("begins")) last = json["begins"];
-      found(json);
+      if (json.contains("begins")) current = json["begins"];
+      emit(json);
     });
   } catch (...) {
-    end(true);
+    end_child(true);
     throw;
   }
-  const int status = end(cli::interrupted());
+  const int status = end_child(cli::interrupted());
   if (!cli::interrupted() && WIFSIGNALED(status))
-    found({{"failed", last}, {"why", std::string("the process ended: ") + strsignal(WTERMSIG(status))}});
+    emit({{"failed", current},
+          {"reason", std::string("the process was killed by signal: ") + strsignal(WTERMSIG(status))}});
 }
 
-bool measure_apart(const Options &options, const Emit &found) {
+bool measure_in_processes(const Options &options, const Emit &emit) {
   const Clock::time_point begin = Clock::now();
-  const Scratch scratch;
+  const TemporaryFolder folder;
   std::vector<Child> children;
   double weights = 0;
   for (const std::string &isa : options.isas)
     for (const int threads : options.threads) {
       double weight = 0;
-      for (const Race &race : chosen(list_of(isa, threads), options, isa, threads)) weight += race.patience;
+      for (const Case &bench_case : select_cases(list_of(isa, threads), options, isa, threads))
+        weight += bench_case.time_weight;
       if (weight == 0) continue;
-      if (threads > 1) weight *= 2.5; // each turn waits for the threads of the one before
+      if (threads > 1) weight *= 2.5; // repetitions wait for idle threads
       children.push_back({isa, threads, weight});
       weights += weight;
     }
@@ -132,9 +136,9 @@ bool measure_apart(const Options &options, const Emit &found) {
     if (cli::interrupted()) break;
     const double left = options.seconds - seconds_since(begin);
     const double seconds = left * child.weight / weights;
-    in_child(
+    run_in_process(
         "isa:" + child.isa + suffix(child.threads),
-        [&](const Emit &emit) { measure(options, child.isa, child.threads, seconds, emit); }, found);
+        [&](const Emit &send) { measure(options, child.isa, child.threads, seconds, send); }, emit);
     weights -= child.weight;
   }
   return !cli::interrupted();

@@ -1,4 +1,4 @@
-// Beside Google Benchmark's "context" and "benchmarks" stands "lanefold", which its own tools pass over.
+// results.json has the "context" and "benchmarks" of Google Benchmark, and "lanefold", which its tools ignore.
 #include "record.hpp"
 
 #include "cli/atomic_file.hpp"
@@ -10,10 +10,10 @@
 namespace lanefold::bench {
 
 Record::Record(const Options &options, const std::string &command)
-    : own_({{"format", "lanefold-bench-1"},
+    : own_({{"format", "lanefold-bench-2"},
             {"command", command},
             {"environment", environment()},
-            {"doubts", doubts()},
+            {"warnings", warnings()},
             {"isas", options.isas},
             {"threads", options.threads},
             {"filter", options.filter},
@@ -21,25 +21,26 @@ Record::Record(const Options &options, const std::string &command)
             {"failures", Json::array()},
             {"interrupted", false}}) {}
 
-void Record::add(const Json &finding) {
-  if (finding.contains("race")) {
-    for (Json &race : races_)
-      if (race["race"] == finding["race"]) return void(race = finding);
-    races_.push_back(finding);
-  } else if (finding.contains("ratio")) {
-    summary_.push_back(finding["ratio"]);
-  } else if (finding.contains("peers")) {
-    own_["processes"].push_back(finding);
-  } else if (finding.contains("failed")) {
-    std::erase_if(races_, [&](const Json &race) { return race["race"] == finding["failed"]; }); // of earlier sittings
-    own_["failures"].push_back(finding);
+void Record::add(const Json &event) {
+  if (event.contains("case")) {
+    for (Json &bench_case : cases_)
+      if (bench_case["case"] == event["case"]) return void(bench_case = event);
+    cases_.push_back(event);
+  } else if (event.contains("ratio")) {
+    summaries_.push_back(event["ratio"]);
+  } else if (event.contains("peers")) {
+    own_["processes"].push_back(event);
+  } else if (event.contains("failed")) {
+    // Drop the result of earlier rounds.
+    std::erase_if(cases_, [&](const Json &bench_case) { return bench_case["case"] == event["failed"]; });
+    own_["failures"].push_back(event);
   }
 }
 
 Json Record::ratios() const {
   Json all = Json::array();
-  for (const Json &race : races_) all.insert(all.end(), race["ratios"].begin(), race["ratios"].end());
-  for (const Json &ratio : summary_) all.push_back(ratio);
+  for (const Json &bench_case : cases_) all.insert(all.end(), bench_case["ratios"].begin(), bench_case["ratios"].end());
+  for (const Json &ratio : summaries_) all.push_back(ratio);
   return all;
 }
 
@@ -48,34 +49,34 @@ int Record::gates() const {
   return static_cast<int>(std::count_if(all.begin(), all.end(), [](const Json &r) { return r.contains("verdict"); }));
 }
 
-Json Record::races() const {
+Json Record::cases() const {
   Json all = Json::array();
-  for (Json race : races_) {
-    race.erase("benchmarks");
-    race.erase("ratios");
-    all.push_back(std::move(race));
+  for (Json bench_case : cases_) {
+    bench_case.erase("benchmarks");
+    bench_case.erase("ratios");
+    all.push_back(std::move(bench_case));
   }
   return all;
 }
 
 void Record::save(const std::string &path) const {
   Json all = {{"context", benchmark_context()}, {"benchmarks", Json::array()}, {"lanefold", own_}};
-  // A name has the rows of the first race that has it, and a number of its own.
+  // A variant that is part of several cases has the rows of the first of them.  Each name has its own family_index.
   std::map<std::string, std::pair<std::string, size_t>> owners;
-  for (const Json &race : races_)
-    for (Json row : race["benchmarks"]) {
-      const std::pair<std::string, size_t> mine{race["race"], owners.size()};
+  for (const Json &bench_case : cases_)
+    for (Json row : bench_case["benchmarks"]) {
+      const std::pair<std::string, size_t> mine{bench_case["case"], owners.size()};
       const auto &[owner, number] = owners.try_emplace(row["run_name"], mine).first->second;
       if (owner != mine.first) continue;
       row["family_index"] = number;
       all["benchmarks"].push_back(std::move(row));
     }
-  all["lanefold"]["races"] = races();
+  all["lanefold"]["cases"] = cases();
   all["lanefold"]["ratios"] = ratios();
   try {
     cli::replace_file(path, {all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"});
   } catch (const std::system_error &error) {
-    throw std::runtime_error(path + ": cannot be written: " + error.code().message());
+    throw std::runtime_error(path + ": cannot write the file: " + error.code().message());
   }
 }
 

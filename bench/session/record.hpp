@@ -1,7 +1,9 @@
-// All that a run has found, and results.json, which holds it.
+// Collects the results of a run and writes them to results.json.
 #pragma once
 
 #include "session.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace lanefold::bench {
 
@@ -9,25 +11,25 @@ class Record {
 public:
   Record(const Options &options, const std::string &command);
 
-  // What measure() finds.  A race that is found again, after another sitting, takes its own place.
-  void add(const Json &finding);
+  // Adds what measure() emits.  A case that comes again, after another round, replaces its earlier result.
+  void add(const Json &event);
   void set(const std::string &key, Json value) { own_[key] = std::move(value); }
   const Json &own() const { return own_; }
-  Json races() const; // without their rows and ratios
+  Json cases() const; // without their rows and ratios
   Json ratios() const;
   int failures() const { return static_cast<int>(own_["failures"].size()); }
-  int gates() const; // how many verdicts there are
+  int gates() const; // the number of verdicts
 
-  // Replaces the file as a whole.  Throws std::runtime_error.
+  // Replaces the file atomically.  Throws std::runtime_error.
   void save(const std::string &path) const;
 
 private:
-  std::vector<Json> races_;   // as they are found, in order
-  std::vector<Json> summary_; // ratios of many races
-  Json own_;                  // "lanefold" without these
+  std::vector<Json> cases_;     // in the order of their first round
+  std::vector<Json> summaries_; // ratios over many cases
+  Json own_;                    // "lanefold" without the above
 };
 
-// A ratio or gate as a line: "name value [>=target ok|short] low..high".
+// A ratio as a line: "name value [>=target ok|short] low..high".
 std::string line_of(const Json &ratio);
 
 } // namespace lanefold::bench

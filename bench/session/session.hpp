@@ -1,53 +1,52 @@
-// One run of the benchmarks: which races, in which processes, and what becomes of their results.
+// One run of the benchmarks: the choice of cases, and the processes that measure them.
 #pragma once
 
 #include "../method/results.hpp"
 #include "../suites/suites.hpp"
 
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace lanefold::bench {
 
-enum class Extent { quick, full, gates };
-
 struct Options {
   Extent extent = Extent::quick;
-  std::string filter; // a regular expression for names of races and ratios
+  std::string filter; // a regular expression that the name of a case or of one of its ratios has to match
   std::vector<std::string> isas;
   std::vector<int> threads;
   std::vector<std::string> peers;
-  bool peers_asked = false; // by name: then each has to be there
+  bool peers_required = false; // the user named the peers, so a missing one is an error
   std::string onnxruntime;
-  double seconds = 110; // of a quick run, without start and report
+  double seconds = 110; // for the measurements of a quick run
 };
 
 using Emit = std::function<void(const Json &)>;
 
-// What is wrong with the user's wishes.
-class Refused : public std::runtime_error {
+// The command line asks for something that is not possible.
+class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The races of the list that options choose.  By name: "gemm/nn/isa:avx512/m:1/..." or a ratio's.
-std::vector<Race> chosen(const List &list, const Options &options, const std::string &isa, int threads);
+// The cases of the list that the options select, by the name of a case ("gemm/nn/isa:avx512/m:1/...") or of a ratio.
+std::vector<Case> select_cases(const List &list, const Options &options, const std::string &isa, int threads);
 
-// Measures in this process, which is given to one instruction set and number of threads for good.  Each finding goes to
-// `found` as soon as it is there: {"race"...}, {"ratio"...}, {"peers"...}, {"failed"...}.
-void measure(const Options &options, const std::string &isa, int threads, double seconds, const Emit &found);
+// Measures in this process, which from then on can use only this instruction set and number of threads.  Emits each
+// result as soon as it is known: {"case"...}, {"ratio"...}, {"peers"...}, {"failed"...}.
+void measure(const Options &options, const std::string &isa, int threads, double seconds, const Emit &emit);
 
-// Runs `work` in a process of its own; what it emits is found here.  An error, or the process's violent end, is found
-// as {"failed": what or the race that ran, "why"}.
-void in_child(const std::string &what, const std::function<void(const Emit &)> &work, const Emit &found);
+// Runs `work` in a child process and forwards what the child emits to `emit`.  If the child throws or dies, this emits
+// {"failed": `what` or the case that ran, "reason"}.
+void run_in_process(const std::string &what, const std::function<void(const Emit &)> &work, const Emit &emit);
 
-// The plugin that $LANEFOLD_ISA names, or the best one that can run here.
+// The plugin that $LANEFOLD_ISA names, or else the best one for this CPU.
 std::string best_isa();
-// Throws Refused unless the plugin of this name can run here.
+// Throws UsageError unless the plugin of this name can run on this CPU.
 void check_isa(const std::string &name);
 
-// measure() in processes of their own, one for each instruction set and number of threads, one after the other.
-// Answers false if interrupted.  What a process found before it died is found all the same.
-bool measure_apart(const Options &options, const Emit &found);
+// Runs measure() in a child process for each instruction set and number of threads, one after the other.  Returns false
+// if interrupted.  Results that a child emitted before it died are kept.
+bool measure_in_processes(const Options &options, const Emit &emit);
 
 } // namespace lanefold::bench

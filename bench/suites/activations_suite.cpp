@@ -1,4 +1,4 @@
-// Every activation alone, forward and backward, on data in each level of memory.
+// Each activation alone, forward and backward, on data in each level of memory.
 #include "suites.hpp"
 
 #include "../method/machine.hpp"
@@ -8,7 +8,7 @@
 namespace lanefold::bench {
 namespace {
 
-// Worst case of docs/numerics.md is 2 ulp of a result up to the largest one.
+// docs/numerics.md promises 2 ulp of each result, which is at most the largest one.
 constexpr int64_t roundings = 4;
 
 float alpha_of(int32_t activation) { return activation == LF_LEAKY_RELU ? 0.01f : 1.0f; }
@@ -21,25 +21,27 @@ struct Arrays {
 };
 using Memory = std::shared_ptr<Arrays>;
 
-// Of values evenly over the array: what they should be, in double.
-template <class Function> std::string fault_of(const Floats &values, int64_t terms, Function expected) {
+// Compares evenly spaced values with the function in double.
+template <class Function> std::string mismatch_of(const Floats &values, int64_t terms, Function expected) {
   const size_t step = std::max<size_t>(1, values.size() / 100'000);
   Floats found;
   Doubles wanted;
   for (size_t i = 0; i < values.size(); i += step) found.push_back(values[i]), wanted.push_back(expected(i));
-  return compare("y", found, wanted, terms);
+  return find_mismatch("y", found, wanted, terms);
 }
 
-Check check_forward(const Memory &memory, Floats &values, int32_t activation, int64_t terms = roundings) {
-  return check({&values}, [=, &values] {
-    return fault_of(values, terms, [&](size_t i) { return activate(activation, alpha_of(activation), memory->x[i]); });
+Verification verify_forward(const Memory &memory, Floats &values, int32_t activation, int64_t terms = roundings) {
+  return verification({&values}, [=, &values] {
+    return mismatch_of(values, terms,
+                       [&](size_t i) { return activate(activation, alpha_of(activation), memory->x[i]); });
   });
 }
 
-Check check_backward(const Memory &memory, Floats &values, int32_t activation) {
-  return check({&values}, [=, &values] {
-    return fault_of(values, roundings,
-                    [&](size_t i) { return memory->dy[i] * slope(activation, alpha_of(activation), memory->x[i]); });
+Verification verify_backward(const Memory &memory, Floats &values, int32_t activation) {
+  return verification({&values}, [=, &values] {
+    return mismatch_of(values, roundings, [&](size_t i) {
+      return memory->dy[i] * derivative(activation, alpha_of(activation), memory->x[i]);
+    });
   });
 }
 
@@ -60,46 +62,46 @@ std::function<void()> backward(const Setting &setting, const Memory &memory, int
   return [=, context = setting.context] { context->activation_backward(call); };
 }
 
-// The activation, and what it is compared with: relu, peers, and a copy of the data.
-Field make(const Setting &setting, int32_t activation, int64_t n, const std::string &size, bool is_backward) {
+// The activation, and what it is compared with: ReLU, peers, and a copy of the data.
+CaseInstance make(const Setting &setting, int32_t activation, int64_t n, const std::string &size, bool is_backward) {
   const auto memory = std::make_shared<Arrays>(n, is_backward);
-  Entrants entrants(setting, memory);
+  CaseBuilder builder(setting, memory);
   const double count = static_cast<double>(n);
   const Work work{0, (is_backward ? 12 : 8) * count, count};
   const auto operation = [&](int32_t of) {
     return std::string("activation/") + activation_names[of] + (is_backward ? "_backward" : "_forward");
   };
   const auto add = [&](const char *label, int32_t of) {
-    entrants.add(label, operation(of), size, work,
-                 is_backward ? backward(setting, memory, of) : forward(setting, memory, of),
-                 is_backward ? check_backward(memory, memory->y, of) : check_forward(memory, memory->y, of));
+    builder.add(label, operation(of), size, work,
+                is_backward ? backward(setting, memory, of) : forward(setting, memory, of),
+                is_backward ? verify_backward(memory, memory->y, of) : verify_forward(memory, memory->y, of));
   };
   add("lanefold", activation);
   if (activation != LF_RELU) add("relu", LF_RELU);
   if (activation == LF_ELU)
     for (const auto &peer : setting.peers) {
       float *const to = memory->peer_y.data();
-      // exp(x) - 1 loses digits near 0, which is the others' choice: their results may be 2^-20 of the largest away.
-      entrants.add_peer(*peer, operation(activation), size, work,
-                        is_backward ? peer->elu_backward(n, memory->x.data(), memory->dy.data(), to)
-                                    : peer->elu_forward(n, memory->x.data(), to),
-                        is_backward ? check_backward(memory, memory->peer_y, activation)
-                                    : check_forward(memory, memory->peer_y, activation, 16));
+      // Peers compute exp(x) - 1, which loses digits near 0, so their error may be 2^-20 of the largest result.
+      builder.add_peer(*peer, operation(activation), size, work,
+                       is_backward ? peer->elu_backward(n, memory->x.data(), memory->dy.data(), to)
+                                   : peer->elu_forward(n, memory->x.data(), to),
+                       is_backward ? verify_backward(memory, memory->peer_y, activation)
+                                   : verify_forward(memory, memory->peer_y, activation, 16));
     }
-  if (!is_backward) entrants.add_copies(n);
-  return entrants.take();
+  if (!is_backward) builder.add_copies(n);
+  return builder.take();
 }
 
 int64_t count_in(const Level &level, bool backward) { return level.bytes / 4 / (backward ? 3 : 2) / 1024 * 1024; }
 
-// A race of its own name, with what its gates ask for.
-void add(List &list, int32_t activation, int64_t n, const std::string &size, bool is_backward, Part part,
+// Adds one case.
+void add(List &list, int32_t activation, int64_t n, const std::string &size, bool is_backward, Extent extent,
          const std::vector<Ratio> &ratios, int placements) {
   const std::string name =
       std::string("activation/") + activation_names[activation] + (is_backward ? "_backward" : "_forward");
-  list.races.push_back({name,
+  list.cases.push_back({name,
                         size,
-                        part,
+                        extent,
                         ratios,
                         [=](const Setting &setting) { return make(setting, activation, n, size, is_backward); },
                         false,
@@ -125,8 +127,8 @@ void add_level(List &list, int threads, int32_t activation, const Level &level, 
     ratios.push_back(
         {"activation/elu-over-copy/n:" + std::to_string(n), Ratio::times, "copies", "lanefold", Sense::at_least, 0.95});
   const bool first = std::strcmp(level.name, "L1") == 0;
-  const Part part = threads == 1 && (first || (elu && !is_backward)) ? Part::quick : Part::full;
-  add(list, activation, n, "n:" + std::to_string(n) + "/level:" + level.name, is_backward, part, ratios,
+  const Extent extent = threads == 1 && (first || (elu && !is_backward)) ? Extent::quick : Extent::full;
+  add(list, activation, n, "n:" + std::to_string(n) + "/level:" + level.name, is_backward, extent, ratios,
       memory ? 1 : 4);
 }
 
@@ -134,12 +136,12 @@ void add_level(List &list, int threads, int32_t activation, const Level &level, 
 
 void add_activations(List &list, int threads) {
   if (threads == 1)
-    add(list, LF_ELU, 4096, "n:4096", false, Part::quick,
+    add(list, LF_ELU, 4096, "n:4096", false, Extent::quick,
         {{"activation/elu-ns/n:4096", Ratio::time, "lanefold", "", Sense::at_most, 0.42, 1e9 / 4096},
          {"activation/elu-over-relu/n:4096", Ratio::times, "lanefold", "relu", Sense::at_most, 1.6}},
         4);
   for (const Level &level : levels()) {
-    // Too little for several threads.
+    // L1 is too small for several threads.
     if (threads > 1 && std::strcmp(level.name, "L1") == 0) continue;
     for (int32_t activation = LF_RELU; activation < LF_ACTIVATION_COUNT; ++activation)
       for (const bool backward : {false, true}) add_level(list, threads, activation, level, backward);

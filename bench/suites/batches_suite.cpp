@@ -1,4 +1,4 @@
-// A batch of 200 images of 28 x 28, gathered in random order from 60,000, which no cache holds.
+// Gathers a batch of 200 images of 28 x 28 in random order from 60,000 images, which no cache holds.
 #include "suites.hpp"
 
 namespace lanefold::bench {
@@ -11,22 +11,22 @@ struct Images {
       : x(static_cast<size_t>(images * pixels)), rows(static_cast<size_t>(images)),
         y(static_cast<size_t>(batch * pixels)) {
     for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i * 2654435761u >> 24);
-    for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<uint32_t>(i * 48271 % images); // each once
+    for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<uint32_t>(i * 48271 % images); // a permutation
     call.m = batch, call.n = pixels, call.count = images, call.divisor = 255;
     call.x = x.data(), call.ldx = pixels, call.rows = rows.data();
     call.y = y.data(), call.ldy = pixels;
   }
-  // The next rows: those before are in cache.
+  // Gathers the next rows, because the previous ones are in the caches.
   void gather(const Context &context) {
     call.rows = rows.data() + (call.rows - rows.data() + batch) % images;
     context.gather(call);
   }
-  std::string fault() const {
+  std::string mismatch() const {
     Doubles expected(y.size());
     for (int64_t i = 0; i < batch; ++i)
       for (int64_t j = 0; j < pixels; ++j)
         expected[static_cast<size_t>(i * pixels + j)] = x[static_cast<size_t>(call.rows[i] * pixels + j)] / 255.0;
-    return compare("y", y, expected, 1);
+    return find_mismatch("y", y, expected, 1);
   }
 
   std::vector<uint8_t> x;
@@ -38,20 +38,20 @@ struct Images {
 } // namespace
 
 void add_batches(List &list) {
-  list.races.push_back({"batch/gather",
+  list.cases.push_back({"batch/gather",
                         sizes(batch, pixels),
-                        Part::full,
+                        Extent::full,
                         {{"batch/gather-over-copy", Ratio::times, "lanefold", "copies"}},
                         [](const Setting &setting) {
                           const auto all = std::make_shared<Images>();
-                          Entrants entrants(setting, all);
+                          CaseBuilder builder(setting, all);
                           const double count = batch * pixels;
-                          entrants.add(
+                          builder.add(
                               "lanefold", "batch/gather", sizes(batch, pixels), {0, 5 * count, count},
                               [=, context = setting.context] { all->gather(*context); },
-                              check({&all->y}, [=] { return all->fault(); }));
-                          entrants.add_copies(batch * pixels / 128 * 128);
-                          return entrants.take();
+                              verification({&all->y}, [=] { return all->mismatch(); }));
+                          builder.add_copies(batch * pixels / 128 * 128);
+                          return builder.take();
                         }});
 }
 

@@ -1,5 +1,6 @@
-// What batch normalization and activations cost beside the product they belong to: one layer, forward in training,
-// backward, and in inference; as calls of their own, fused into the product's call, and folded into its weights.
+// What batch normalization (BN) and activations cost in a dense layer, relative to its matrix product alone.  The modes
+// are forward in training, backward, and inference.  The variants are separate calls (unfused), one fused call, and BN
+// folded into packed weights.
 #include "suites.hpp"
 
 #include <algorithm>
@@ -8,7 +9,7 @@
 namespace lanefold::bench {
 namespace {
 
-// What comes behind the product.
+// What follows the matrix product.
 struct Extra {
   bool batch_norm;
   int32_t activation;
@@ -20,15 +21,16 @@ std::string name_of(const Extra &extra) {
   return activation.empty() ? "bn" : "bn_" + activation;
 }
 
-// One layer's memory, and the calls on it.
+// The memory of one layer, and the calls on it.
 struct Layer {
   Layer(const Shape &shape, const Extra &what, std::shared_ptr<const Context> with)
       : s(shape), extra(what), context(std::move(with)), x(random_floats(s.m * s.k, 1)),
         w(random_floats(s.k * s.n, 2, -range(), range())), dy(random_floats(s.m * s.n, 7)), z(count(s.m * s.n)), y(z),
-        bare(z), dw(w.size()), dx(x.size()), dz(what.batch_norm || what.activation != LF_IDENTITY ? z : Floats()),
-        gamma(random_floats(s.n, 3, 0.5f, 1.5f)), beta(random_floats(s.n, 4)), running_mean(random_floats(s.n, 5)),
-        running_var(random_floats(s.n, 6, 1, 2)), mean(gamma.size()), inv_std(mean), dgamma(mean), dbeta(mean) {
-    norm.eps = 1e-3f, norm.momentum = 1; // the running statistics stay, for all runs to be alike
+        product_only(z), dw(w.size()), dx(x.size()),
+        dz(what.batch_norm || what.activation != LF_IDENTITY ? z : Floats()), gamma(random_floats(s.n, 3, 0.5f, 1.5f)),
+        beta(random_floats(s.n, 4)), running_mean(random_floats(s.n, 5)), running_var(random_floats(s.n, 6, 1, 2)),
+        mean(gamma.size()), inv_std(mean), dgamma(mean), dbeta(mean) {
+    norm.eps = 1e-3f, norm.momentum = 1; // keeps the running statistics, so that all calls do the same
     norm.gamma = gamma.data(), norm.beta = beta.data();
     norm.running_mean = running_mean.data(), norm.running_var = running_var.data();
     norm.mean = mean.data(), norm.inv_std = inv_std.data();
@@ -39,7 +41,7 @@ struct Layer {
   float range() const { return std::sqrt(6 / static_cast<float>(s.k)); } // He et al. 2015
   float alpha() const { return extra.activation == LF_LEAKY_RELU ? 0.01f : 1.0f; }
   Work work(double products) const {
-    return {2 * products * product_of(s), 4 * products * static_cast<double>(s.m * s.k + s.k * s.n + s.m * s.n),
+    return {2 * products * multiply_adds(s), 4 * products * static_cast<double>(s.m * s.k + s.k * s.n + s.m * s.n),
             static_cast<double>(s.m * s.n)};
   }
 
@@ -93,10 +95,11 @@ struct Layer {
     multiply(LF_TRANSPOSE_B, {s.m, s.k, s.n}, gradient, s.n, w, s.n, dx);
   }
   void backward_unfused() {
-    auto slope = args<lf_activation_backward_args>();
-    slope.m = s.m, slope.n = s.n, slope.activation = extra.activation, slope.alpha = alpha();
-    slope.y = y.data(), slope.ldy = s.n, slope.dy = dy.data(), slope.lddy = s.n, slope.dx = dz.data(), slope.lddx = s.n;
-    context->activation_backward(slope);
+    auto activation = args<lf_activation_backward_args>();
+    activation.m = s.m, activation.n = s.n, activation.activation = extra.activation, activation.alpha = alpha();
+    activation.y = y.data(), activation.ldy = s.n, activation.dy = dy.data(), activation.lddy = s.n;
+    activation.dx = dz.data(), activation.lddx = s.n;
+    context->activation_backward(activation);
     if (extra.batch_norm) {
       auto call = args<lf_batch_norm_backward_args>();
       call.m = s.m, call.n = s.n, call.batch_norm = &norm;
@@ -122,11 +125,11 @@ struct Layer {
     };
     packed = packing(folded), plain_packed = packing(w);
   }
-  void infer(const PackedWeights &weights, bool whole, Floats &to) {
+  void infer(const PackedWeights &weights, bool with_extra, Floats &to) {
     auto call = args<lf_dense_infer_args>();
     call.m = s.m, call.n = s.n, call.k = s.k, call.x = x.data(), call.ldx = s.k;
-    call.bias = whole ? bias.data() : nullptr;
-    call.activation = whole ? extra.activation : LF_IDENTITY, call.alpha = alpha();
+    call.bias = with_extra ? bias.data() : nullptr;
+    call.activation = with_extra ? extra.activation : LF_IDENTITY, call.alpha = alpha();
     call.y = to.data(), call.ldy = s.n;
     context->dense_infer(call, weights);
   }
@@ -134,8 +137,8 @@ struct Layer {
   Norm reference() const {
     return {norm.eps, widened(gamma), widened(beta), widened(running_mean), widened(running_var)};
   }
-  // Of rows evenly over the batch: the whole product in double takes too long for large ones.
-  std::string fault_of_product(const Floats &values) const {
+  // Verifies evenly spaced rows, because the whole product in double takes too long for large layers.
+  std::string mismatch_of_product(const Floats &values) const {
     const int64_t step = std::max<int64_t>(1, s.m * s.n * s.k / 200'000'000);
     Floats found;
     Doubles rows;
@@ -144,131 +147,137 @@ struct Layer {
       found.insert(found.end(), values.begin() + i * s.n, values.begin() + (i + 1) * s.n);
     }
     const auto m = static_cast<int64_t>(rows.size()) / s.k;
-    return compare("z", found, product(rows, false, widened(w), false, m, s.n, s.k), s.k + 1);
+    return find_mismatch("z", found, product(rows, false, widened(w), false, m, s.n, s.k), s.k + 1);
   }
-  // What belongs behind the product `from`.
-  Doubles behind(const Doubles &from, bool training) const {
+  // BN and activation of the matrix product `from`.
+  Doubles with_extra(const Doubles &from, bool training) const {
     Doubles all = extra.batch_norm ? reference().forward(from, training) : from;
     for (double &value : all) value = activate(extra.activation, alpha(), value);
     return all;
   }
-  // z was checked with the product alone: the same bits here.
-  std::string fault_forward(bool training) const {
-    return compare("y", y, behind(widened(bare), training), s.k + s.m + 8);
+  // product_only is verified on its own, and the product has the same bits in every variant.
+  std::string mismatch_forward(bool training) const {
+    return find_mismatch("y", y, with_extra(widened(product_only), training), s.k + s.m + 8);
   }
-  std::string fault_folded() const {
-    Doubles from = widened(bare);
+  std::string mismatch_folded() const {
+    Doubles from = widened(product_only);
     if (!extra.batch_norm)
       for (size_t i = 0; i < from.size(); ++i) from[i] += bias[i % bias.size()];
-    return compare("y", y, behind(from, false), s.k + 8);
+    return find_mismatch("y", y, with_extra(from, false), s.k + 8);
   }
-  std::string fault_backward() const {
+  std::string mismatch_backward() const {
     const int64_t terms = 2 * s.m + s.n + 8;
     Doubles dt = widened(dy), expected_dgamma, expected_dbeta;
-    for (size_t i = 0; i < dt.size(); ++i) dt[i] *= slope(extra.activation, alpha(), y[i]);
+    for (size_t i = 0; i < dt.size(); ++i) dt[i] *= derivative(extra.activation, alpha(), y[i]);
     if (extra.batch_norm) {
       Norm of = reference();
       of.forward(widened(z), true);
       dt = of.backward(widened(z), Doubles(dt), expected_dgamma, expected_dbeta);
-      std::string fault = compare("dgamma", dgamma, expected_dgamma, terms);
-      if (fault.empty()) fault = compare("dbeta", dbeta, expected_dbeta, terms);
-      if (!fault.empty()) return fault;
+      std::string mismatch = find_mismatch("dgamma", dgamma, expected_dgamma, terms);
+      if (mismatch.empty()) mismatch = find_mismatch("dbeta", dbeta, expected_dbeta, terms);
+      if (!mismatch.empty()) return mismatch;
     }
-    return fault_of_gradients(dt);
+    return mismatch_of_gradients(dt);
   }
-  // dw and dx from the gradient of the product.
-  std::string fault_of_gradients(const Doubles &dt) const {
+  // Verifies dw and dx against dt, the gradient of the matrix product.
+  std::string mismatch_of_gradients(const Doubles &dt) const {
     const int64_t terms = 2 * s.m + s.n + 8;
-    const std::string fault = compare("dw", dw, product(widened(x), true, dt, false, s.k, s.n, s.m), terms);
-    return fault.empty() ? compare("dx", dx, product(dt, false, widened(w), true, s.m, s.k, s.n), terms) : fault;
+    const std::string mismatch = find_mismatch("dw", dw, product(widened(x), true, dt, false, s.k, s.n, s.m), terms);
+    return mismatch.empty() ? find_mismatch("dx", dx, product(dt, false, widened(w), true, s.m, s.k, s.n), terms)
+                            : mismatch;
   }
 
   Shape s;
   Extra extra;
   std::shared_ptr<const Context> context;
-  Floats x, w, dy, z, y, bare, dw, dx, dz, gamma, beta, running_mean, running_var, mean, inv_std, dgamma, dbeta, bias;
+  Floats x, w, dy, z, y, product_only, dw, dx, dz, gamma, beta, running_mean, running_var, mean, inv_std, dgamma, dbeta,
+      bias;
   lf_batch_norm norm = args<lf_batch_norm>();
   PackedWeights packed{nullptr}, plain_packed{nullptr};
 };
 
-enum class Way { training, backward, inference };
-constexpr const char *way_names[] = {"forward", "backward", "infer"};
+enum class Mode { training, backward, inference };
+constexpr const char *mode_names[] = {"forward", "backward", "infer"};
 
-Field make_layer(const Setting &setting, const Shape &shape, const Extra &extra, Way way, bool with_unfused) {
+CaseInstance make_layer(const Setting &setting, const Shape &shape, const Extra &extra, Mode mode, bool with_unfused) {
   const auto layer = std::make_shared<Layer>(shape, extra, setting.context);
-  Entrants entrants(setting, layer);
-  const std::string size = sizes(shape), base = std::string("dense/") + way_names[static_cast<int>(way)] + "_";
+  CaseBuilder builder(setting, layer);
+  const std::string size = sizes(shape), base = std::string("dense/") + mode_names[static_cast<int>(mode)] + "_";
   const std::string name = "_" + name_of(extra);
-  if (way == Way::backward) {
+  if (mode == Mode::backward) {
     layer->fused(true);
-    if (!extra.batch_norm) layer->unfused(true); // the product, for the slopes
-    const Check check_backward =
-        check({&layer->dw, &layer->dx, &layer->dgamma, &layer->dbeta}, [=] { return layer->fault_backward(); });
-    entrants.add(
-        "gemms", base + "bare", size, layer->work(2), [=] { layer->backward_products(layer->dy); },
-        check({&layer->dw, &layer->dx}, [=] { return layer->fault_of_gradients(widened(layer->dy)); }));
+    if (!extra.batch_norm) layer->unfused(true); // writes z as well
+    const Verification verify_backward = verification({&layer->dw, &layer->dx, &layer->dgamma, &layer->dbeta},
+                                                      [=] { return layer->mismatch_backward(); });
+    builder.add(
+        "gemms", base + "gemm_only", size, layer->work(2), [=] { layer->backward_products(layer->dy); },
+        verification({&layer->dw, &layer->dx}, [=] { return layer->mismatch_of_gradients(widened(layer->dy)); }));
     if (with_unfused)
-      entrants.add(
-          "unfused", base + "unfused" + name, size, layer->work(2), [=] { layer->backward_unfused(); }, check_backward);
-    entrants.add(
-        "fused", base + "fused" + name, size, layer->work(2), [=] { layer->backward_fused(); }, check_backward);
-    return entrants.take();
+      builder.add(
+          "unfused", base + "unfused" + name, size, layer->work(2), [=] { layer->backward_unfused(); },
+          verify_backward);
+    builder.add(
+        "fused", base + "fused" + name, size, layer->work(2), [=] { layer->backward_fused(); }, verify_backward);
+    return builder.take();
   }
-  const bool training = way == Way::training;
-  const Check check_bare = check({&layer->bare}, [=] { return layer->fault_of_product(layer->bare); });
-  entrants.add(
-      "gemm", base + "bare", size, layer->work(1),
-      [=] { layer->multiply(0, shape, layer->x, shape.k, layer->w, shape.n, layer->bare); }, check_bare);
-  const Check check_forward = check({&layer->y}, [=] { return layer->fault_forward(training); });
+  const bool training = mode == Mode::training;
+  const Verification verify_product =
+      verification({&layer->product_only}, [=] { return layer->mismatch_of_product(layer->product_only); });
+  builder.add(
+      "gemm", base + "gemm_only", size, layer->work(1),
+      [=] { layer->multiply(0, shape, layer->x, shape.k, layer->w, shape.n, layer->product_only); }, verify_product);
+  const Verification verify_forward = verification({&layer->y}, [=] { return layer->mismatch_forward(training); });
   if (with_unfused)
-    entrants.add(
-        "unfused", base + "unfused" + name, size, layer->work(1), [=] { layer->unfused(training); }, check_forward);
-  entrants.add(
-      "fused", base + "fused" + name, size, layer->work(1), [=] { layer->fused(training); }, check_forward);
-  if (training) return entrants.take();
+    builder.add(
+        "unfused", base + "unfused" + name, size, layer->work(1), [=] { layer->unfused(training); }, verify_forward);
+  builder.add(
+      "fused", base + "fused" + name, size, layer->work(1), [=] { layer->fused(training); }, verify_forward);
+  if (training) return builder.take();
   layer->pack();
-  entrants.add(
-      "packed", base + "packed", size, layer->work(1), [=] { layer->infer(layer->plain_packed, false, layer->bare); },
-      check_bare);
-  entrants.add(
+  builder.add(
+      "packed", base + "packed", size, layer->work(1),
+      [=] { layer->infer(layer->plain_packed, false, layer->product_only); }, verify_product);
+  builder.add(
       "folded", base + "folded" + name, size, layer->work(1), [=] { layer->infer(layer->packed, true, layer->y); },
-      check({&layer->y}, [=] { return layer->fault_folded(); }));
-  return entrants.take();
+      verification({&layer->y}, [=] { return layer->mismatch_folded(); }));
+  return builder.take();
 }
 
-// A gate that stands for one of the costs.
+// A target for one of the costs.
 struct Gate {
-  std::string name, over, under;
+  std::string name, numerator, denominator;
   double target;
 };
 
-void add(List &list, int threads, const Shape &shape, const Extra &extra, Way way, Part part,
+void add(List &list, int threads, const Shape &shape, const Extra &extra, Mode mode, Extent extent,
          const std::vector<Gate> &gates = {}, bool with_costs = true) {
   const std::string tail = "/" + name_of(extra) + "/" + brief(shape) + suffix(threads);
   std::vector<Ratio> ratios;
   const auto cost = [&](const char *how, const char *label, const char *alone) {
     ratios.push_back({std::string("cost/") +
-                          (way == Way::training   ? "training/"
-                           : way == Way::backward ? "backward/"
-                                                  : "inference/") +
+                          (mode == Mode::training   ? "training/"
+                           : mode == Mode::backward ? "backward/"
+                                                    : "inference/") +
                           how + tail,
                       Ratio::times, label, alone});
   };
-  const char *alone = way == Way::backward ? "gemms" : "gemm";
+  const char *alone = mode == Mode::backward ? "gemms" : "gemm";
   if (with_costs) {
     cost("unfused", "unfused", alone);
     cost("fused", "fused", alone);
-    if (way == Way::inference) cost("folded", "folded", "packed");
+    if (mode == Mode::inference) cost("folded", "folded", "packed");
   }
   for (const Gate &gate : gates)
-    ratios.push_back({gate.name + "/" + brief(shape) + suffix(threads), Ratio::times, gate.over, gate.under,
+    ratios.push_back({gate.name + "/" + brief(shape) + suffix(threads), Ratio::times, gate.numerator, gate.denominator,
                       Sense::at_most, gate.target});
-  Race race{std::string("dense/") + way_names[static_cast<int>(way)] + "_" + name_of(extra), sizes(shape), part, ratios,
-            [=](const Setting &setting) { return make_layer(setting, shape, extra, way, with_costs); }};
-  if (shape.m > 5000) race.placements = 1;
+  Case bench_case{std::string("dense/") + mode_names[static_cast<int>(mode)] + "_" + name_of(extra), sizes(shape),
+                  extent, ratios,
+                  [=](const Setting &setting) { return make_layer(setting, shape, extra, mode, with_costs); }};
+  if (shape.m > 5000) bench_case.placements = 1;
   for (const char *how : {"unfused_", "fused_", "folded_"})
-    race.others.push_back(std::string("dense/") + way_names[static_cast<int>(way)] + "_" + how + name_of(extra));
-  list.races.push_back(race);
+    bench_case.other_operations.push_back(std::string("dense/") + mode_names[static_cast<int>(mode)] + "_" + how +
+                                          name_of(extra));
+  list.cases.push_back(bench_case);
 }
 
 constexpr Extra extras[] = {{false, LF_RELU},    {false, LF_LEAKY_RELU}, {false, LF_ELU},
@@ -289,22 +298,22 @@ void add_layers(List &list, int threads) {
     for (const Extra &extra : extras) {
       const bool gated = is(extra, bn_elu);
       const bool quick = shape.k == 784 && (threads == 1 || gated);
-      const Part part = quick ? Part::quick : Part::full;
+      const Extent extent = quick ? Extent::quick : Extent::full;
       using Gates = std::vector<Gate>;
-      add(list, threads, shape, extra, Way::training, part,
+      add(list, threads, shape, extra, Mode::training, extent,
           gated ? Gates{{"dense/forward-over-gemm", "fused", "gemm", forward}} : Gates{});
-      add(list, threads, shape, extra, Way::inference, part,
+      add(list, threads, shape, extra, Mode::inference, extent,
           gated && shape.k == 784 ? Gates{{"dense/folded-over-packed", "folded", "packed", 1.02}} : Gates{});
       const bool plain = extra.activation == LF_IDENTITY || extra.activation == LF_RELU || extra.activation == LF_ELU;
       if (plain)
-        add(list, threads, shape, extra, Way::backward, gated ? part : Part::full,
+        add(list, threads, shape, extra, Mode::backward, gated ? extent : Extent::full,
             gated ? Gates{{"dense/backward-over-gemms", "fused", "gemms", backward}} : Gates{});
     }
   for (const int64_t m : {1, 16, 1000})
-    add(list, threads, {m, 300, 784}, bn_elu, Way::inference, threads == 1 && m < 1000 ? Part::quick : Part::full,
+    add(list, threads, {m, 300, 784}, bn_elu, Mode::inference, threads == 1 && m < 1000 ? Extent::quick : Extent::full,
         {{"dense/folded-over-packed", "folded", "packed", 1.02}});
   for (const int64_t m : {4096, 65536})
-    add(list, threads, {m, 300, 784}, bn_elu, Way::training, Part::full,
+    add(list, threads, {m, 300, 784}, bn_elu, Mode::training, Extent::full,
         {{"dense/forward-over-gemm", "fused", "gemm", 1.06}}, false);
 }
 

@@ -1,5 +1,5 @@
-// 784-300-100-10 whole: training steps, and inference with BN folded.  Results must be those of the portable plugin on
-// one thread, bit for bit, and those of plain loops in double, nearly.
+// The whole network 784-300-100-10: training steps, and inference with BN folded.  Results must have the bits of the
+// portable plugin on one thread, and be close to plain loops in double.
 #include "suites.hpp"
 
 #include "../network.hpp"
@@ -10,7 +10,7 @@
 namespace lanefold::bench {
 namespace {
 
-// The roundings one after the other in a forward pass: a chain over k in each layer, and one over the batch in its BN.
+// The longest sequence of roundings in a forward pass: a chain over k in each layer, and one over the batch in its BN.
 constexpr int64_t chain = 784 + 300 + 100, statistics = 3 * Network::batch;
 constexpr Kind bn_elu{true, LF_ELU}, relu{false, LF_RELU};
 
@@ -19,30 +19,30 @@ std::shared_ptr<const Context> portable() {
   return context;
 }
 
-// A network and what a peer makes of it.
+// A network, and the results of the peers for it.
 struct Pair {
   Pair(const Setting &setting, Kind kind) : context(setting.context), network(*context, kind) {}
   std::shared_ptr<const Context> context;
   Network network;
-  Floats theirs;
+  Floats peer_logits;
   std::map<std::string, float> losses;
 };
 
-std::string fault_of_step(const Network &network, Kind kind) {
-  static std::map<std::pair<bool, int32_t>, Floats> known; // the portable plugin takes long
+std::string mismatch_of_step(const Network &network, Kind kind) {
+  static std::map<std::pair<bool, int32_t>, Floats> known; // computed once, because the portable plugin is slow
   Floats &expected = known[{kind.batch_norm, kind.activation}];
   if (expected.empty()) {
     Network other(*portable(), kind);
     const double loss = other.expected_loss();
     other.step();
-    const std::string fault = compare("portable loss", {other.loss()}, {loss}, chain + statistics);
-    if (!fault.empty()) return fault;
+    const std::string mismatch = find_mismatch("portable loss", {other.loss()}, {loss}, chain + statistics);
+    if (!mismatch.empty()) return mismatch;
     expected = other.state();
   }
-  return compare_bits("state", network.state(), expected);
+  return find_bit_mismatch("state", network.state(), expected);
 }
 
-// The loss of the second step shows whether the first one updated everything.
+// The loss of the second step shows whether the first step updated everything.
 double second_loss(Kind kind) {
   static std::map<std::pair<bool, int32_t>, double> known;
   const auto [at, fresh] = known.try_emplace({kind.batch_norm, kind.activation}, 0);
@@ -54,40 +54,40 @@ double second_loss(Kind kind) {
   return at->second;
 }
 
-void add_step(Entrants &entrants, const Setting &setting, const std::shared_ptr<Pair> &pair, Kind kind,
+void add_step(CaseBuilder &builder, const Setting &setting, const std::shared_ptr<Pair> &pair, Kind kind,
               const std::string &label) {
   const std::string operation = "step/" + label + "_sgd", size = "m:" + std::to_string(Network::batch);
-  const Work work{2 * pair->network.step_products(), 2 * pair->network.bytes(Network::batch),
+  const Work work{2 * pair->network.step_multiply_adds(), 2 * pair->network.bytes(Network::batch),
                   static_cast<double>(Network::batch)};
-  // Placements begin alike, so that each first run can be verified.
-  entrants.add(label, operation, size, work, [=] { pair->network.step(); },
-               {{}, [=] { return fault_of_step(pair->network, kind); }});
+  // Every placement starts from the same state, so that its first step can be verified.
+  builder.add(label, operation, size, work, [=] { pair->network.step(); },
+              {{}, [=] { return mismatch_of_step(pair->network, kind); }});
   for (const auto &peer : setting.peers) {
     float &loss = pair->losses[peer->name()];
     Operation run = peer->training_step(pair->network.problem(), &loss);
-    const auto fault = [=, &loss] {
+    const auto mismatch = [=, &loss] {
       loss = NAN;
       run.run();
-      // Sums in another order, and a step of theirs between: twice the roundings of one pass.
-      return compare("second loss", {loss}, {second_loss(kind)}, 2 * (chain + statistics));
+      // The peer sums in another order, and its own first step came before: twice the roundings of one pass.
+      return find_mismatch("second loss", {loss}, {second_loss(kind)}, 2 * (chain + statistics));
     };
-    entrants.add_peer(*peer, operation, size, work, run, {[&loss] { loss = NAN; }, fault}, label + "-peers");
+    builder.add_peer(*peer, operation, size, work, run, {[&loss] { loss = NAN; }, mismatch}, label + "-peers");
   }
 }
 
-Field make_steps(const Setting &setting) {
+CaseInstance make_steps(const Setting &setting) {
   using Pairs = std::pair<std::shared_ptr<Pair>, std::shared_ptr<Pair>>;
   const auto both =
       std::make_shared<Pairs>(std::make_shared<Pair>(setting, bn_elu), std::make_shared<Pair>(setting, relu));
-  Entrants entrants(setting, both);
-  add_step(entrants, setting, both->first, bn_elu, "bn_elu");
-  add_step(entrants, setting, both->second, relu, "relu");
-  entrants.add_peak();
-  return entrants.take();
+  CaseBuilder builder(setting, both);
+  add_step(builder, setting, both->first, bn_elu, "bn_elu");
+  add_step(builder, setting, both->second, relu, "relu");
+  builder.add_peak();
+  return builder.take();
 }
 
-// In double, made once for all placements: a row's result does not depend on the others.
-std::string fault_of_logits(const Floats &logits, int64_t samples, bool ours) {
+// The reference is computed once for all placements, because the result of a row does not depend on other rows.
+std::string mismatch_of_logits(const Floats &logits, int64_t samples, bool exact_bits) {
   static Doubles plain;
   static Floats exact;
   if (plain.empty()) {
@@ -100,42 +100,43 @@ std::string fault_of_logits(const Floats &logits, int64_t samples, bool ours) {
   }
   const auto count = static_cast<size_t>(std::min(samples, Network::batch) * Network::classes);
   const Floats first(logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(count));
-  const std::string fault =
-      compare("logits", first, Doubles(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(count)), chain);
-  if (!fault.empty() || !ours) return fault;
-  return compare_bits("logits", first, Floats(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(count)));
+  const std::string mismatch =
+      find_mismatch("logits", first, Doubles(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(count)), chain);
+  if (!mismatch.empty() || !exact_bits) return mismatch;
+  return find_bit_mismatch("logits", first, Floats(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(count)));
 }
 
-Field make_inference(const Setting &setting, int64_t samples, bool cold) {
+CaseInstance make_inference(const Setting &setting, int64_t samples, bool cold) {
   const auto pair = std::make_shared<Pair>(setting, bn_elu);
   Network &network = pair->network;
-  network.step(); // running statistics other than those of a new network
+  network.step(); // so that the running statistics are not those of a new network
   network.fold();
-  Entrants entrants(setting, pair);
+  CaseBuilder builder(setting, pair);
   const std::string operation = cold ? "network/infer_folded_cold" : "network/infer_folded",
                     size = "m:" + std::to_string(samples);
-  const Work work{2 * network.products() * static_cast<double>(samples), network.bytes(samples),
+  const Work work{2 * network.multiply_adds() * static_cast<double>(samples), network.bytes(samples),
                   static_cast<double>(samples)};
-  entrants.add(
-      "lanefold", operation, size, work, [=] { pair->network.infer(samples); },
-      {[=] { pair->network.spoil(); }, [=] { return fault_of_logits(pair->network.logits(samples), samples, true); }});
-  pair->theirs.resize(static_cast<size_t>(samples * Network::classes));
+  builder.add("lanefold", operation, size, work, [=] { pair->network.infer(samples); },
+              {[=] { pair->network.clear_logits(); },
+               [=] { return mismatch_of_logits(pair->network.logits(samples), samples, true); }});
+  pair->peer_logits.resize(static_cast<size_t>(samples * Network::classes));
   for (const auto &peer : setting.peers) {
     Operation run =
-        peer->folded_network(network.folded_layers(), samples, network.samples().data(), pair->theirs.data());
-    if (cold && run.seconds) continue; // another process keeps its caches
-    entrants.add_peer(*peer, operation, size, work, std::move(run),
-                      check({&pair->theirs}, [=] { return fault_of_logits(pair->theirs, samples, false); }));
+        peer->folded_network(network.folded_layers(), samples, network.samples().data(), pair->peer_logits.data());
+    if (cold && run.seconds) continue; // evict_caches() does not reach the caches of another process
+    builder.add_peer(*peer, operation, size, work, std::move(run), verification({&pair->peer_logits}, [=] {
+      return mismatch_of_logits(pair->peer_logits, samples, false);
+    }));
   }
-  if (!cold) entrants.add_peak();
-  return entrants.take();
+  if (!cold) builder.add_peak();
+  return builder.take();
 }
 
 void add_steps(List &list, int threads) {
   const std::string tail = suffix(threads);
-  list.races.push_back({"step/bn_elu_sgd",
+  list.cases.push_back({"step/bn_elu_sgd",
                         "m:200",
-                        Part::quick,
+                        Extent::quick,
                         {{"step/bn_elu_sgd-over-peak" + tail, Ratio::flops_share, "bn_elu", "peak", Sense::at_least,
                           threads == 1 ? 0.88 : 0.82},
                          {"step/bn_elu_sgd-over-relu_sgd" + tail, Ratio::times, "bn_elu", "relu", Sense::at_most, 1.04},
@@ -164,12 +165,12 @@ void add_inference(List &list, int threads, int64_t samples, bool cold) {
     }
   }
   const bool quick = !cold && (samples == 1 || samples == Network::batch || (threads == 1 && samples < 100));
-  Race race{cold ? "network/infer_folded_cold" : "network/infer_folded", "m:" + std::to_string(samples),
-            quick ? Part::quick : Part::full, ratios,
-            [=](const Setting &setting) { return make_inference(setting, samples, cold); }};
-  race.cold = cold;
-  race.with_peers = true;
-  list.races.push_back(race);
+  Case bench_case{cold ? "network/infer_folded_cold" : "network/infer_folded", "m:" + std::to_string(samples),
+                  quick ? Extent::quick : Extent::full, ratios,
+                  [=](const Setting &setting) { return make_inference(setting, samples, cold); }};
+  bench_case.cold = cold;
+  bench_case.with_peers = true;
+  list.cases.push_back(bench_case);
 }
 
 } // namespace

@@ -1,5 +1,5 @@
-// Batch normalization alone, on 200 x 300 (what layer 1 of 784-300-100-10 puts out) and on many rows: forward in
-// training and inference, and backward.
+// Batch normalization (BN) alone, forward in training and in inference, and backward.  The sizes are 200 x 300, the
+// output of layer 1 of 784-300-100-10, and one with many rows.
 #include "suites.hpp"
 
 namespace lanefold::bench {
@@ -14,7 +14,7 @@ struct Data {
         gamma(random_floats(n, 2, 0.5f, 1.5f)), beta(random_floats(n, 3)), running_mean(random_floats(n, 4)),
         running_var(random_floats(n, 5, 1, 2)), mean(gamma.size()), inv_std(mean), dgamma(mean), dbeta(mean),
         peer_dgamma(mean), peer_dbeta(mean) {
-    norm.eps = eps, norm.momentum = 1; // the running statistics stay, for all runs to be alike
+    norm.eps = eps, norm.momentum = 1; // keeps the running statistics, so that all calls do the same
     norm.gamma = gamma.data(), norm.beta = beta.data();
     norm.running_mean = running_mean.data(), norm.running_var = running_var.data();
     norm.mean = mean.data(), norm.inv_std = inv_std.data();
@@ -35,16 +35,17 @@ struct Data {
     call.dgamma = dgamma.data(), call.dbeta = dbeta.data();
     context.batch_norm_backward(call);
   }
-  std::string fault_forward(const Floats &values, bool training) const {
-    return compare("y", values, reference().forward(widened(x), training), m);
+  std::string mismatch_forward(const Floats &values, bool training) const {
+    return find_mismatch("y", values, reference().forward(widened(x), training), m);
   }
-  std::string fault_backward(const Floats &dx, const Floats &of_gamma, const Floats &of_beta) const {
+  std::string mismatch_backward(const Floats &dx, const Floats &computed_dgamma, const Floats &computed_dbeta) const {
     Norm of = reference();
     of.forward(widened(x), true);
     Doubles expected_dgamma, expected_dbeta;
-    std::string fault = compare("dx", dx, of.backward(widened(x), widened(dy), expected_dgamma, expected_dbeta), m);
-    if (fault.empty()) fault = compare("dgamma", of_gamma, expected_dgamma, m);
-    return fault.empty() ? compare("dbeta", of_beta, expected_dbeta, m) : fault;
+    std::string mismatch =
+        find_mismatch("dx", dx, of.backward(widened(x), widened(dy), expected_dgamma, expected_dbeta), m);
+    if (mismatch.empty()) mismatch = find_mismatch("dgamma", computed_dgamma, expected_dgamma, m);
+    return mismatch.empty() ? find_mismatch("dbeta", computed_dbeta, expected_dbeta, m) : mismatch;
   }
   Peer::BatchNorm for_peer() const { return {m, n, eps, x.data(), gamma.data(), beta.data()}; }
 
@@ -54,61 +55,62 @@ struct Data {
   lf_batch_norm norm = args<lf_batch_norm>();
 };
 
-enum class Way { training, inference, backward };
+enum class Mode { training, inference, backward };
 constexpr const char *names[] = {"forward_training", "forward_inference", "backward"};
 
-Operation of_peer(Peer &peer, const std::shared_ptr<Data> &d, Way way) {
+Operation of_peer(Peer &peer, const std::shared_ptr<Data> &d, Mode mode) {
   float *const y = d->peer_y.data();
-  switch (way) {
-  case Way::training: return peer.batch_norm_training(d->for_peer(), y);
-  case Way::inference:
+  switch (mode) {
+  case Mode::training: return peer.batch_norm_training(d->for_peer(), y);
+  case Mode::inference:
     return peer.batch_norm_inference(d->for_peer(), d->running_mean.data(), d->running_var.data(), y);
   default: return peer.batch_norm_backward(d->for_peer(), d->dy.data(), y, d->peer_dgamma.data(), d->peer_dbeta.data());
   }
 }
 
-Field make(const Setting &setting, int64_t m, int64_t n, Way way) {
+CaseInstance make(const Setting &setting, int64_t m, int64_t n, Mode mode) {
   const auto d = std::make_shared<Data>(m, n);
-  Entrants entrants(setting, d);
-  const std::string operation = std::string("norm/") + names[static_cast<int>(way)], size = sizes(m, n);
+  CaseBuilder builder(setting, d);
+  const std::string operation = std::string("norm/") + names[static_cast<int>(mode)], size = sizes(m, n);
   const double count = static_cast<double>(m * n);
-  // Once each: what a pass that holds all in cache reads and writes.
-  const Work work{0, (way == Way::backward ? 12 : 8) * count, count};
+  // Each operand counts once, as if all others stayed in cache.
+  const Work work{0, (mode == Mode::backward ? 12 : 8) * count, count};
   const auto context = setting.context;
-  if (way == Way::backward) {
+  if (mode == Mode::backward) {
     d->forward(*context, LF_TRAINING);
-    entrants.add(
+    builder.add(
         "lanefold", operation, size, work, [=] { d->backward(*context); },
-        check({&d->y, &d->dgamma, &d->dbeta}, [=] { return d->fault_backward(d->y, d->dgamma, d->dbeta); }));
+        verification({&d->y, &d->dgamma, &d->dbeta}, [=] { return d->mismatch_backward(d->y, d->dgamma, d->dbeta); }));
   } else {
-    const bool training = way == Way::training;
-    entrants.add(
+    const bool training = mode == Mode::training;
+    builder.add(
         "lanefold", operation, size, work, [=] { d->forward(*context, training ? LF_TRAINING : 0); },
-        check({&d->y}, [=] { return d->fault_forward(d->y, training); }));
+        verification({&d->y}, [=] { return d->mismatch_forward(d->y, training); }));
   }
   for (const auto &peer : setting.peers)
-    entrants.add_peer(*peer, operation, size, work, of_peer(*peer, d, way),
-                      check({&d->peer_y, &d->peer_dgamma, &d->peer_dbeta}, [=] {
-                        if (way == Way::backward) return d->fault_backward(d->peer_y, d->peer_dgamma, d->peer_dbeta);
-                        return d->fault_forward(d->peer_y, way == Way::training);
-                      }));
-  entrants.add_copies(m * n / 128 * 128);
-  return entrants.take();
+    builder.add_peer(*peer, operation, size, work, of_peer(*peer, d, mode),
+                     verification({&d->peer_y, &d->peer_dgamma, &d->peer_dbeta}, [=] {
+                       if (mode == Mode::backward)
+                         return d->mismatch_backward(d->peer_y, d->peer_dgamma, d->peer_dbeta);
+                       return d->mismatch_forward(d->peer_y, mode == Mode::training);
+                     }));
+  builder.add_copies(m * n / 128 * 128);
+  return builder.take();
 }
 
 } // namespace
 
 void add_norms(List &list, int threads) {
   for (const auto &[m, n] : {std::pair<int64_t, int64_t>{200, 300}, {4096, 512}})
-    for (const Way way : {Way::training, Way::inference, Way::backward}) {
-      const std::string name = names[static_cast<int>(way)];
+    for (const Mode mode : {Mode::training, Mode::inference, Mode::backward}) {
+      const std::string name = names[static_cast<int>(mode)];
       const std::string tail = name + "/" + std::to_string(m) + "x" + std::to_string(n) + suffix(threads);
-      list.races.push_back({"norm/" + name,
+      list.cases.push_back({"norm/" + name,
                             sizes(m, n),
-                            threads == 1 && m == 200 ? Part::quick : Part::full,
+                            threads == 1 && m == 200 ? Extent::quick : Extent::full,
                             {{"norm/over-copy/" + tail, Ratio::times, "lanefold", "copies"},
                              {"norm/against-peers/" + tail, Ratio::times, "peers", "lanefold"}},
-                            [=, m = m, n = n](const Setting &setting) { return make(setting, m, n, way); },
+                            [=, m = m, n = n](const Setting &setting) { return make(setting, m, n, mode); },
                             false,
                             4,
                             1,

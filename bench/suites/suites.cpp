@@ -1,5 +1,8 @@
-// Names, and the list from its parts.
+// The whole list, and what its families share: names and the builder of variants.
 #include "suites.hpp"
+
+#include <algorithm>
+#include <cmath>
 
 namespace lanefold::bench {
 
@@ -17,12 +20,36 @@ std::string brief(const Shape &shape) {
   return std::to_string(shape.m) + "x" + std::to_string(shape.n) + "x" + std::to_string(shape.k);
 }
 
+Verification verification(std::vector<Floats *> outputs, std::function<std::string()> mismatch) {
+  return {[=] {
+            for (Floats *output : outputs) std::fill(output->begin(), output->end(), NAN);
+          },
+          std::move(mismatch)};
+}
+
+CaseBuilder::CaseBuilder(const Setting &setting, std::shared_ptr<void> memory) : setting_(setting) {
+  instance_.memory = std::move(memory);
+}
+
+void CaseBuilder::add(const std::string &label, const std::string &operation, const std::string &sizes, Work work,
+                      std::function<void()> run, Verification verification) {
+  instance_.variants.push_back(
+      {label, setting_.name(operation, sizes), work, {std::move(run), {}}, std::move(verification), ""});
+}
+
+void CaseBuilder::add_peer(const Peer &peer, const std::string &operation, const std::string &sizes, Work work,
+                           Operation run, Verification verification, const std::string &group) {
+  if (!run) return;
+  instance_.variants.push_back({group + ":" + peer.name(), setting_.name(operation, sizes) + "/peer:" + peer.name(),
+                                work, std::move(run), std::move(verification), group});
+}
+
 namespace {
 
-// What is promised is promised for one thread and for two.
-void forget_targets(List &list) {
-  for (Race &race : list.races)
-    for (Ratio &ratio : race.ratios) ratio.sense = Sense::none;
+// The targets hold for one thread and for two.
+void remove_targets(List &list) {
+  for (Case &bench_case : list.cases)
+    for (Ratio &ratio : bench_case.ratios) ratio.sense = Sense::none;
   for (Summary &summary : list.summaries) summary.sense = Sense::none;
 }
 
@@ -37,9 +64,9 @@ List list_of(const std::string &isa, int threads) {
   add_norms(list, threads);
   add_networks(list, threads);
   if (threads == 1) add_batches(list);
-  if (threads == 1 && isa != "portable") add_price(list);
+  if (threads == 1 && isa != "portable") add_determinism(list);
   add_trainer(list, threads);
-  if (threads > 2) forget_targets(list);
+  if (threads > 2) remove_targets(list);
   return list;
 }
 

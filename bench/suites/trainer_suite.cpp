@@ -1,5 +1,5 @@
-// What the trainer takes for an epoch, an evaluation, and the loading of data: 60,000 images of 28 x 28, batches of
-// 200, BN + ELU, SGD.  The images are those of $LANEFOLD_DATA, or the built-in digits.
+// The time that the trainer needs for an epoch, an evaluation and loading data.  The data are 60,000 images of 28 x 28,
+// from $LANEFOLD_DATA or the built-in digits.  Training uses batches of 200, BN + ELU and SGD.
 #include "suites.hpp"
 
 #include "trainer/data/dataset.hpp"
@@ -16,8 +16,8 @@ namespace {
 
 using namespace lanefold::trainer;
 
-// Multiply-adds of a sample: forward and weight gradients of all layers, input gradients of all but the first.
-constexpr double products_of_a_sample = 2 * 784 * 300 + 3 * 300 * 100 + 3 * 100 * 10;
+// Multiply-adds for one sample: forward and weight gradients of all layers, input gradients of all but the first.
+constexpr double multiply_adds_of_a_sample = 2 * 784 * 300 + 3 * 300 * 100 + 3 * 100 * 10;
 
 const Dataset &dataset() {
   static const Dataset data = [] {
@@ -27,7 +27,7 @@ const Dataset &dataset() {
   return data;
 }
 
-// A training that goes on epoch by epoch: shuffling, gathering and conversion included, evaluation not.
+// Trains one epoch per call.  This includes shuffling, gathering and conversion, but no evaluation.
 class Epochs {
 public:
   explicit Epochs(const Context &context) : network_(reference_network()) {
@@ -48,13 +48,13 @@ private:
   TrainWatch watch_;
 };
 
-// A copy of the data as IDX files, compressed as published, or plain.
+// A temporary folder with the data as IDX files, compressed as published, or plain.
 class IdxFolder {
 public:
   IdxFolder(const Dataset &data, bool compressed) : compressed_(compressed) {
     const char *folder = std::getenv("LANEFOLD_BENCH_FOLDER");
     std::string pattern = std::string(folder ? folder : "/nowhere") + "/idx-XXXXXX";
-    if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder could be made");
+    if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot create a temporary folder");
     path_ = pattern;
     write("train", data.train);
     write("t10k", data.test);
@@ -84,42 +84,43 @@ private:
         good = gzputc(file, static_cast<int>(number >> shift & 255)) >= 0;
     good = good && gzwrite(file, bytes, static_cast<unsigned>(size)) == static_cast<int>(size);
     if (file) good = gzclose(file) == Z_OK && good;
-    if (!good) throw std::runtime_error(path + ": cannot be written");
+    if (!good) throw std::runtime_error(path + ": cannot write the file");
   }
 
   std::string path_;
   bool compressed_;
 };
 
-Field make_epochs(const Setting &setting) {
+CaseInstance make_epochs(const Setting &setting) {
   const auto epochs = std::make_shared<Epochs>(*setting.context);
-  Entrants entrants(setting, epochs);
-  const double flops = 2 * products_of_a_sample * static_cast<double>(dataset().train.count());
-  entrants.add("epoch", "trainer/epoch", "", {flops, 0, static_cast<double>(dataset().train.count())},
-               [=] { epochs->run(); });
-  entrants.add_peak();
-  return entrants.take();
+  CaseBuilder builder(setting, epochs);
+  const double flops = 2 * multiply_adds_of_a_sample * static_cast<double>(dataset().train.count());
+  builder.add("epoch", "trainer/epoch", "", {flops, 0, static_cast<double>(dataset().train.count())},
+              [=] { epochs->run(); });
+  builder.add_peak();
+  return builder.take();
 }
 
-Field make_evaluation(const Setting &setting) {
+CaseInstance make_evaluation(const Setting &setting) {
   const auto network = std::make_shared<trainer::Network>(reference_network());
   initialize(*network, 1);
-  Entrants entrants(setting, network);
-  entrants.add("evaluation", "trainer/evaluation", "", {0, 0, static_cast<double>(dataset().test.count())},
-               [=, context = setting.context] { evaluate(*context, *network, dataset().test); });
-  return entrants.take();
+  CaseBuilder builder(setting, network);
+  builder.add("evaluation", "trainer/evaluation", "", {0, 0, static_cast<double>(dataset().test.count())},
+              [=, context = setting.context] { evaluate(*context, *network, dataset().test); });
+  return builder.take();
 }
 
-Field make_loading(const Setting &setting, bool compressed) {
+CaseInstance make_loading(const Setting &setting, bool compressed) {
   const auto folder = std::make_shared<IdxFolder>(dataset(), compressed);
-  Entrants entrants(setting, folder);
-  entrants.add("load", compressed ? "trainer/load_gzip" : "trainer/load_mapped", "", {},
-               [=] { read_idx(folder->path()); });
-  return entrants.take();
+  CaseBuilder builder(setting, folder);
+  builder.add("load", compressed ? "trainer/load_gzip" : "trainer/load_mapped", "", {},
+              [=] { read_idx(folder->path()); });
+  return builder.take();
 }
 
-void add(List &list, const std::string &operation, const Ratio &gate, std::function<Field(const Setting &)> make) {
-  list.races.push_back({operation, "", Part::gates, {gate}, std::move(make), false, 1, 2});
+void add(List &list, const std::string &operation, const Ratio &gate,
+         std::function<CaseInstance(const Setting &)> make) {
+  list.cases.push_back({operation, "", Extent::gates, {gate}, std::move(make), false, 1, 2});
 }
 
 } // namespace

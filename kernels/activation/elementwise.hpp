@@ -1,4 +1,4 @@
-// Activations alone, forward and backward.  A matrix without gaps is walked as one long row.
+// Activations alone, forward and backward.  A matrix without gaps is processed as one long row.
 #pragma once
 
 #include <kernels/activation/functions.hpp>
@@ -29,10 +29,10 @@ template <class Body> void for_rows(const lf_host *host, int64_t m, int64_t n, b
   });
 }
 
-// Results beyond all caches are written past them: a plain store would read the line before.
-inline constexpr int64_t least_streamed = 8 << 20; // elements: a result of 32 MB will not be in cache when it is read
+// Results larger than all caches are streamed to memory: a plain store would first read the line that it overwrites.
+inline constexpr int64_t least_streamed = 8 << 20; // elements: 32 MB will not be in cache when somebody reads them
 
-// y[j] = f(x[j]) for first..end-1, with vectors that begin where y allows them to be streamed.
+// y[j] = f(x[j]) for first..end-1, with vectors at addresses of y that allow streaming.
 template <class S, class Activation>
 void stream_forward(const Activation act, const float *x, float *y, int64_t first, int64_t end) {
   const auto one_by_one = [&](int64_t begin, int64_t stop) {
@@ -79,8 +79,8 @@ template <class S> lf_status backward(const lf_host *host, const lf_activation_b
       simd::for_columns<S, 4>(
           first, end, [ y, dy, dx, act ](const auto &column) __attribute__((always_inline)) {
             constexpr int count = std::remove_reference_t<decltype(column)>::count;
-            for (int v = 0; v < count; ++v)
-              column.store(dx, v, column.load(dy, v) * act.template derivative<S>(column.load(y, v)));
+            LANEFOLD_UNROLL for (int v = 0; v < count; ++v)
+                column.store(dx, v, column.load(dy, v) * act.template derivative<S>(column.load(y, v)));
           });
     });
   });

@@ -1,4 +1,4 @@
-// The activations: value from x, derivative from y.  One list, which every kernel that takes an activation runs through.
+// The activations: the value from x, and the derivative from y.  Every kernel that takes an activation uses this list.
 #pragma once
 
 #include <kernels/math/sigmoid.hpp>
@@ -15,7 +15,7 @@ struct Identity {
   template <class S> typename S::V derivative(typename S::V) const { return typename S::V(1.0f); }
 };
 
-// 0 or `low` on the left, `high` on the right, NaN where y is NaN.
+// `high` for y > 0, `low` for y <= 0, NaN where y is NaN.
 template <class S> typename S::V step(typename S::V y, float low, float high) {
   using V = typename S::V;
   return S::select(y > V(0.0f), V(high), S::select(y <= V(0.0f), V(low), y));
@@ -79,25 +79,25 @@ template <class Activation> Activation make([[maybe_unused]] float alpha) {
   else return {alpha};
 }
 
-// store(i, activation's value of load(i)) for i below Count.
+// store(i, act(load(i))) for each i below Count.
 template <class S, int Count, class Activation, class Load, class Store>
 [[gnu::always_inline]] inline void map(const Activation &act, const Load &load, const Store &store) {
   constexpr int together = Count < S::in_lockstep ? Count : S::in_lockstep;
   static_assert(Count % together == 0);
-#pragma GCC unroll 4
+  LANEFOLD_UNROLL
   for (int first = 0; first < Count; first += together) {
     if constexpr (together == 1) {
       store(first, act.template value<S>(load(first)));
     } else {
       using Group = simd::Lockstep<S, together>;
       const auto y = act.template value<Group>(Group::V::each([&](int i) { return load(first + i); }));
-#pragma GCC unroll 4
+      LANEFOLD_UNROLL
       for (int i = 0; i < together; ++i) store(first + i, y.parts[i]);
     }
   }
 }
 
-// Calls body with the activation that the code names; the library has checked the code.
+// Calls body with the activation that the code names.  The library has checked the code.
 template <class Body> auto with(int32_t code, float alpha, const Body &body) {
   switch (code) {
   case LF_RELU: return body(Relu{});

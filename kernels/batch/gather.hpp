@@ -1,5 +1,5 @@
-// Gathers rows of bytes into a batch of floats.  Rows lie anywhere in a set that no cache holds, so the lines of a row
-// are asked for while rows before it are converted.
+// Gathers rows of bytes into a batch of floats.  Rows lie anywhere in a set that no cache holds, so the cache lines of a
+// row are prefetched while the rows before it are converted.
 #pragma once
 
 #include <kernels/simd/columns.hpp>
@@ -14,8 +14,9 @@ namespace lanefold::batch {
 inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
 inline constexpr int64_t rows_ahead = 4, cache_line = 64;
 
-// x / divisor, correctly rounded: the product with the reciprocal, and one step of Newton's method, whose residue is
-// exact.  Tried for all 2^23 significands of a divisor and all 256 bytes; powers of two change nothing.
+// x / divisor, correctly rounded: the product with the reciprocal, then one step of Newton's method, whose residue is
+// exact.  An exhaustive run over all 2^23 significands of a divisor and all 256 bytes confirmed it; powers of two change
+// nothing.
 template <class S> typename S::V quotient(typename S::V x, float divisor) {
   using V = typename S::V;
   const V reciprocal(1.0f / divisor), estimate = x * reciprocal;
@@ -28,7 +29,7 @@ inline void prefetch(const uint8_t *row, int64_t n) {
 
 template <class S> void convert(const uint8_t *x, float *y, int64_t n, float divisor) {
   simd::for_columns<S, 4>(0, n, [=](const auto &column) {
-    for (int v = 0; v < column.count; ++v) {
+    LANEFOLD_UNROLL for (int v = 0; v < column.count; ++v) {
       const uint8_t *p = x + column.first + v * S::width;
       uint8_t tail[S::width] = {};
       if (column.part < S::width) p = static_cast<uint8_t *>(std::memcpy(tail, p, static_cast<size_t>(column.part)));

@@ -20,8 +20,8 @@ lf_status unpack_weights(const lf_host *, const lf_unpack_weights_args *args, co
     const float *panel = static_cast<const float *>(packed) + column * args->k;
     simd::for_columns<S, Tile::vectors>(0, smaller(Tile::columns, args->n - column), [&](const auto &part) {
       for (int64_t p = 0; p < args->k; ++p)
-        for (int v = 0; v < std::remove_cvref_t<decltype(part)>::count; ++v)
-          part.store(args->w + p * args->ldw + column, v, part.load(panel + p * Tile::columns, v));
+        LANEFOLD_UNROLL for (int v = 0; v < std::remove_cvref_t<decltype(part)>::count; ++v)
+            part.store(args->w + p * args->ldw + column, v, part.load(panel + p * Tile::columns, v));
     });
   }
   return LF_OK;

@@ -40,9 +40,8 @@ template <class S> float exponentials(const float *x, int64_t n, float maximum, 
   using V = typename S::V;
   constexpr int vectors = lanes / S::width;
   V sum[vectors];
-  for (int v = 0; v < vectors; ++v) sum[v] = V(0.0f);
-  for (int64_t j = 0; j < n; j += lanes)
-    for (int v = 0; v < vectors; ++v) {
+  LANEFOLD_UNROLL for (int v = 0; v < vectors; ++v) sum[v] = V(0.0f);
+  for (int64_t j = 0; j < n; j += lanes) LANEFOLD_UNROLL for (int v = 0; v < vectors; ++v) {
       const int64_t first = j + v * S::width;
       if (first >= n) break;
       const int there = static_cast<int>(smaller(S::width, n - first));
@@ -51,7 +50,7 @@ template <class S> float exponentials(const float *x, int64_t n, float maximum, 
       if (e) S::store_part(e + first, term, there);
     }
   float lane[lanes];
-  for (int v = 0; v < vectors; ++v) S::store(lane + v * S::width, sum[v]);
+  LANEFOLD_UNROLL for (int v = 0; v < vectors; ++v) S::store(lane + v * S::width, sum[v]);
   for (int width = lanes / 2; width > 0; width /= 2)
     for (int i = 0; i < width; ++i) lane[i] = lane[i] + lane[i + width];
   return lane[0];

@@ -7,7 +7,7 @@
 
 namespace lanefold::math {
 
-// Adding it rounds to an integer, and leaves that in the low bits, with the bias of an exponent.
+// Adding it rounds a float to an integer and leaves the integer, with the bias of an exponent, in the low bits.
 inline constexpr float magic = 0x1.8p23f + 127;
 
 // 2^n, for shifted = n + magic and -126 <= n <= 127.
@@ -21,8 +21,8 @@ template <class S> [[gnu::always_inline]] inline typename S::V multiple_of_ln2(t
   return S::fma(x, typename S::V(0x1.715476p0f), S::addend(magic_addend));
 }
 
-// q, the highest power first; minimax: the relative error of expm1(r) is 1.4e-8 and 7e-10.  Where 1 is added to expm1(r), its own rounding
-// counts for more, and leaves less for q.
+// The minimax polynomials q, the highest power first.  The relative error of expm1(r) is 1.4e-8 for expm1 and 7e-10 for
+// exp.  Where 1 is added to expm1(r), that rounding takes more of the error budget, and leaves less for q.
 inline constexpr simd::Addend q_of_expm1[] = {0x1.6c6428p-10f, 0x1.122408p-7f, 0x1.5555acp-5f, 0x1.5554b6p-3f, 0.5f};
 inline constexpr simd::Addend q_of_exp[] = {0x1.a2d99ep-13f, 0x1.6d2e04p-10f, 0x1.110fc2p-7f,
                                             0x1.555502p-5f,  0x1.555556p-3f,  0.5f};
@@ -32,13 +32,13 @@ template <class S, int Count>
 [[gnu::always_inline]] inline typename S::V expm1_reduced(typename S::V r, const simd::Addend (&coefficients)[Count]) {
   using V = typename S::V;
   V q = V(coefficients[0].lanes[0]);
-#pragma GCC unroll 8
+  LANEFOLD_UNROLL
   for (int i = 1; i < Count; ++i) q = S::fma(q, r, S::addend(coefficients[i]));
   return S::fma(r * r, q, r);
 }
 
-// expm1(x), x <= 0.  Below -20 it is -1.  Of ln 2 the first 24 bits do: what is left of n ln 2 is less than 2e-9 n, and
-// counts 2^n times.
+// expm1(x), x <= 0.  Below -20 the result is -1.  The first 24 bits of ln 2 suffice: the rest of n ln 2 is less than
+// 2e-9 n, and is multiplied by 2^n.
 template <class S> [[gnu::always_inline]] inline typename S::V expm1_nonpositive(typename S::V x) {
   using V = typename S::V;
   x = S::at_least(x, V(-20.0f));
@@ -48,7 +48,7 @@ template <class S> [[gnu::always_inline]] inline typename S::V expm1_nonpositive
   return S::fma(scale, expm1_reduced<S>(r, q_of_expm1), scale - V(1.0f));
 }
 
-// exp(x), x <= 0.  The scale is applied in two halves, for 2^n may be subnormal; below -104 the result is 0.
+// exp(x), x <= 0.  Two factors apply the scale, because 2^n may be subnormal.  Below -104 the result is 0.
 template <class S> [[gnu::always_inline]] inline typename S::V exp_nonpositive(typename S::V x) {
   using V = typename S::V;
   x = S::at_least(x, V(-104.0f));

@@ -1,6 +1,6 @@
-// log for finite x >= FLT_MIN (softmax takes it of sums of at least 1).
+// log for finite x >= FLT_MIN.  (Softmax calls it on sums of at least 1.)
 // x = 2^e (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2);  log(1+f) = f - f^2/2 + f^3 q(f), q minimax of degree 8.
-// Infinity and NaN give themselves.
+// log of infinity is infinity, and log of NaN is NaN.
 #pragma once
 
 #include <cfloat>

@@ -5,7 +5,7 @@
 
 namespace lanefold::math {
 
-// |x| for every x, NaN included, and its way back.
+// |x| for every x, NaN included; and the way back.
 template <class S> [[gnu::always_inline]] inline typename S::V magnitude(typename S::V x) {
   return S::from_bits(S::bits(x) & typename S::I(0x7fffffff));
 }
@@ -14,7 +14,7 @@ template <class S> [[gnu::always_inline]] inline typename S::V with_sign_of(type
   return S::from_bits((S::bits(value) & I(0x7fffffff)) | (S::bits(x) & I(INT32_MIN)));
 }
 
-// a / (b + c) for b >= |c|, with the rounding errors of sum and quotient put right: within a hair of half an ulp.
+// a / (b + c) for b >= |c|, corrected for the rounding errors of sum and quotient: just above half an ulp.
 template <class S>
 [[gnu::always_inline]] inline typename S::V divide_by_sum(typename S::V a, typename S::V b, typename S::V c) {
   using V = typename S::V;

@@ -5,17 +5,18 @@
 
 namespace lanefold::norm {
 
-// What the error of a folded column is made of.
+// The terms of the error of a folded column.
 template <class S> struct FoldError {
   typename S::V weights, folded_weights; // sums of |w| and |w'|
   typename S::V bias, shift, scale;      // |b'|, |b - mean| and |s|
 };
 
-// With u = 2^-24: s is off by at most 4u of itself (sum, root, quotient, product), w' by 5u, b' by 5u of (b - mean) s and
-// a rounding of its own.  The chain from b' over k rounds k sums, none larger than |b'| + sum |w'| X.  That makes
-// u ((k + 5) sum |w'| X + (k + 1) |b'| + 5 |b - mean| s); one more of each and 1.25 times u stand for terms of u^2 and for
-// the roundings of the bound itself, as long as exp(2 k u) < 1.25, which k <= 2^20 keeps with room to spare.
-// Results below the smallest normal number are off by 2^-150 each: s, k products w', b', and k sums.
+// Let u = 2^-24.  The relative error of s is at most 4u (sum, root, quotient, product), and that of w' is at most 5u.
+// The error of b' is at most 5u |b - mean| s, plus its own rounding.  The chain from b' over k rounds k sums, and none of
+// them is larger than |b'| + sum |w'| X.  Together: u ((k + 5) sum |w'| X + (k + 1) |b'| + 5 |b - mean| s).
+// One more of each, and 1.25 u in place of u, cover the terms of u^2 and the roundings of the bound itself, as long as
+// exp(2 k u) < 1.25; k <= 2^20 satisfies that amply.
+// Each result below the smallest normal number adds an error of 2^-150: s, k products w', b', and k sums.
 template <class S> typename S::V fold_bound(int64_t k, float largest_x, const FoldError<S> &error) {
   using V = typename S::V;
   constexpr int64_t most_depth = 1 << 20;

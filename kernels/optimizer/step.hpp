@@ -24,7 +24,7 @@ void for_parameters(const lf_host *host, const lf_optimizer_step_args *a, const 
   activation::for_rows(host, 1, a->n, true, [&](int64_t, int64_t first, int64_t end) {
     simd::for_columns<S, 2>(first, end, [&](const auto &column) {
       constexpr int count = std::remove_reference_t<decltype(column)>::count;
-      for (int i = 0; i < count; ++i) {
+      LANEFOLD_UNROLL for (int i = 0; i < count; ++i) {
         V w = column.load(a->w, i), m(0.0f), v(0.0f);
         if (a->m) m = column.load(a->m, i);
         if (a->v) v = column.load(a->v, i);

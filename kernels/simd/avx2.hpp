@@ -1,4 +1,4 @@
-// AVX2 with FMA: 8 lanes, tails by vmaskmov, which neither reads nor faults beyond the lanes asked for.
+// AVX2 with FMA: 8 lanes.  vmaskmov loads tails; it neither reads nor faults beyond the requested lanes.
 #pragma once
 
 #include <kernels/simd/xsimd_base.hpp>
@@ -15,7 +15,7 @@ struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(ones + 8 - count));
   }
   static V load_part(const float *p, int count) { return _mm256_maskload_ps(p, mask(count)); }
-  // Not by vmaskmov, which takes AMD's CPUs tens of cycles.
+  // In pieces, because storing by vmaskmov takes tens of cycles on AMD's CPUs.
   static void store_part(float *p, V v, int count) {
     if (count == width) return store(p, v);
     __m128 x = _mm256_castps256_ps128(v);
@@ -35,11 +35,11 @@ struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
   static V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
   static void stream(float *p, V v) { _mm256_stream_ps(p, v); }
   static void end_stream() { _mm_sfence(); }
-  static V at_least(V x, V low) { return _mm256_max_ps(low, x); } // the second one if one is NaN
+  static V at_least(V x, V low) { return _mm256_max_ps(low, x); } // x if either is NaN
   static I bits(V v) { return _mm256_castps_si256(v); }
   static V from_bits(I i) { return _mm256_castsi256_ps(i); }
 
-  // x[q][j] = at(j)[q]: four neighbours of each of 8 lines.
+  // x[q][j] = at(j)[q]: four contiguous elements of each of 8 lines.
   template <class Address> [[gnu::always_inline]] static void load_transposed(const Address &at, V (&x)[4]) {
     const auto pair = [&](int j) __attribute__((always_inline)) {
       return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at(j))), _mm_loadu_ps(at(j + 4)), 1);

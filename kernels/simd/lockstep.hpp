@@ -1,8 +1,9 @@
-// Several vectors that advance together, an operation at a time: a vocabulary made of another one's.  Functions of a
-// dozen dependent operations leave the units idle unless several are under way; a CPU finds the next one by itself only
-// if it looks far enough ahead.
+// A backend that applies each operation of another backend to several vectors in turn.  A function of a dozen dependent
+// operations leaves the execution units idle unless several vectors are under way.  A CPU finds the next vector by itself
+// only if it looks far enough ahead.
 #pragma once
 
+#include <kernels/simd/unroll.hpp>
 #include <kernels/simd/xsimd_base.hpp>
 
 #include <type_traits>
@@ -22,8 +23,7 @@ template <class T, int Count> struct Together {
 
   template <class Operation> [[gnu::always_inline]] static Together each(const Operation &operation) {
     Together result;
-#pragma GCC unroll 8
-    for (int i = 0; i < Count; ++i) result.parts[i] = operation(i);
+    LANEFOLD_UNROLL for (int i = 0; i < Count; ++i) result.parts[i] = operation(i);
     return result;
   }
 

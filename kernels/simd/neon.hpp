@@ -1,4 +1,4 @@
-// NEON on AArch64: 4 lanes, tails lane by lane.
+// NEON on AArch64: 4 lanes; tails are loaded and stored lane by lane.
 #pragma once
 
 #include <kernels/simd/xsimd_base.hpp>
@@ -13,21 +13,20 @@ struct Neon : XsimdBase<xsimd::neon64> {
   using Lines = OffsetLines;
   static constexpr int in_lockstep = 2;
 
-  // Lane 0, which fmla takes as it is.  A load to all lanes would also be an instruction of the vector units, which
-  // multiply; compilers choose it nevertheless.
+  // Lane 0, which fmla takes as it is.  A load to all lanes would also occupy the vector units, which multiply; compilers
+  // choose it nevertheless.
   using Factor = float32x2_t;
   static Factor factor(const float *p) {
     Factor x;
-    asm volatile("ldr %s0, %1" : "=w"(x) : "m"(*p)); // not kept for a second use, which would take too many registers
+    asm volatile("ldr %s0, %1" : "=w"(x) : "m"(*p)); // keeping it for a second use would take too many registers
     return x;
   }
   static V fma(Factor a, V b, V c) { return vfmaq_lane_f32(c, b, a, 0); }
 
-  // Loaded anew for each fma, whose sum takes the place of its addend: a copy of a register would be an instruction of
-  // the vector units too.
+  // Loaded anew for each fma, which overwrites its addend.  A copy of a register would occupy the vector units, too.
   static V addend(const Addend &x) {
     float32x4_t v;
-    asm volatile("ldr %q0, [%1]" : "=w"(v) : "r"(&x)); // as no operand in memory: x is constant
+    asm volatile("ldr %q0, [%1]" : "=w"(v) : "r"(&x)); // not a memory operand, because x is constant
     return v;
   }
 

@@ -1,4 +1,4 @@
-// SSE2, the x86-64 baseline: 4 lanes, and where the compiler has no FMA instruction, a correct one in software.
+// SSE2, the x86-64 baseline: 4 lanes.  Where the compiler may use no FMA instruction, software computes a correct one.
 #pragma once
 
 #include <kernels/simd/xsimd_base.hpp>
@@ -15,7 +15,7 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
   static constexpr bool software_fma = true;
 #endif
 
-  // Through integers, whose type may alias floats and need not be aligned.
+  // By an integer type that may alias floats and need not be aligned.
   static __m128 load_pair(const float *p) {
     return _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i_u *>(p)));
   }
@@ -48,7 +48,7 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
   }
   static void stream(float *p, V v) { _mm_stream_ps(p, v); }
   static void end_stream() { _mm_sfence(); }
-  static V at_least(V x, V low) { return _mm_max_ps(low, x); } // the second one if one is NaN
+  static V at_least(V x, V low) { return _mm_max_ps(low, x); } // x if either is NaN
   static I bits(V v) { return _mm_castps_si128(v); }
   static V from_bits(I i) { return _mm_castsi128_ps(i); }
   static void transpose(V (&rows)[4]) {
@@ -60,10 +60,10 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
 #ifdef __FMA__
   static V fma(V a, V b, V c) { return _mm_fmadd_ps(a, b, c); }
 #else
-  // In double the product of two floats is exact, so a * b + c is rounded twice: to double, then to float.  That
-  // differs from one rounding only if the double lies half-way between two floats (its low 29 bits are 1 0...0), or if
-  // the float is subnormal and has fewer bits.  Both are rare and go to fma_rounded_once.  (A float of 0 is right: so
-  // small a sum of a float and a product of two is exact in double.)
+  // In double, the product of two floats is exact, so a * b + c is rounded twice: to double, then to float.  That differs
+  // from one rounding only if the double lies half-way between two floats (its low 29 bits are 1 0...0), or if the float
+  // is subnormal and has fewer bits.  Both are rare, and fma_rounded_once handles them.  A float of 0 is right, because a
+  // sum that small of a float and a product of two floats is exact in double.
   static V fma(V a, V b, V c) {
     const __m128d low = add_product(a, b, c);
     const __m128d high = add_product(_mm_movehl_ps(a, a), _mm_movehl_ps(b, b), _mm_movehl_ps(c, c));
@@ -81,7 +81,7 @@ private:
     return _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(c));
   }
 
-  // Boldo and Melquiond 2008: the sum rounded to odd in double, then to nearest in float, is rounded once.
+  // Boldo and Melquiond 2008: rounding the sum to odd in double, then to nearest in float, equals one rounding.
   static __m128 round_to_odd(__m128 a, __m128 b, __m128 c) {
     const __m128d p = _mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), d = _mm_cvtps_pd(c);
     const __m128d s = _mm_add_pd(p, d), t = _mm_sub_pd(s, p);

@@ -1,10 +1,11 @@
-// What every instruction set's vocabulary shares: xsimd's batch of floats, and the few words built on it.
-// A vocabulary is a struct of static functions; kernels are templates over it.  Each adds the number of its
-// registers, and what xsimd has no portable word for: fma, load_part, store_part, load_bytes (as floats), bits,
-// from_bits, transpose, and if it has more than four lanes, load_transposed.
+// What the backends of all instruction sets share: xsimd's batch of floats, and a few operations built on it.  A backend
+// (`Simd`) is a struct of static functions, and kernels are templates over it.  Each backend adds the number of its
+// registers, and the operations that xsimd has no portable name for: fma, load_part, store_part, load_bytes (as floats),
+// bits, from_bits, transpose and, with more than four lanes, load_transposed.
 #pragma once
 
 #include <kernels/simd/lines.hpp>
+#include <kernels/simd/unroll.hpp>
 
 #include <xsimd/xsimd.hpp>
 
@@ -12,8 +13,8 @@
 
 namespace lanefold::simd {
 
-// A constant that fma adds; in memory, in all lanes of a vector of 4.  Of static storage: neon.hpp loads it behind the
-// compiler's back.
+// A constant that fma adds, in memory, in all lanes of a vector of 4.  It needs static storage, because neon.hpp loads it
+// by inline assembly.
 struct Addend {
   alignas(16) float lanes[4];
   constexpr Addend(float x) : lanes{x, x, x, x} {}
@@ -25,23 +26,23 @@ template <class Architecture> struct XsimdBase {
   using M = typename V::batch_bool_type;
   static constexpr int width = static_cast<int>(V::size);
 
-  using Half = void; // the vocabulary of half a vector, if kernels should use it: see avx512.hpp
+  using Half = void; // the backend of half a vector, if kernels should use it: see avx512.hpp
   using Lines = ScaledLines;
-  static constexpr int in_lockstep = 1; // vectors on which long functions run together: see lockstep.hpp
+  static constexpr int in_lockstep = 1; // vectors that advance together in long functions: see lockstep.hpp
   static constexpr bool software_fma = false;
 
-  // One number by which fma multiplies all lanes.
+  // A number by which fma multiplies all lanes.
   using Factor = V;
   static Factor factor(const float *p) { return V(*p); }
   static V addend(const Addend &x) { return V(x.lanes[0]); }
 
   static V load(const float *p) { return V::load_unaligned(p); }
   static void store(float *p, V v) { v.store_unaligned(p); }
-  // Past the caches, to an address that is a multiple of the vector's size; end_stream() comes after the last one.
+  // Stores past the caches, to an address that is a multiple of the vector's size.  Call end_stream() after the last one.
   static void stream(float *p, V v) { v.store_aligned(p); }
   static void end_stream() {}
   static V broadcast(float x) { return V(x); }
-  // Read once for all uses: compilers else make it a memory operand of each.
+  // Reads v once for all its uses.  Otherwise compilers make it a memory operand of each use.
   [[gnu::always_inline]] static V in_register(V v) {
     typename V::register_type data = v;
 #if defined(__aarch64__)
@@ -52,12 +53,12 @@ template <class Architecture> struct XsimdBase {
     return data;
   }
   static V select(M m, V a, V b) { return xsimd::select(m, a, b); }
-  // The IEEE ones: an instruction set for which xsimd estimates them has its own.
+  // IEEE division and square root.  A backend for which xsimd estimates them has its own.
   static V divide(V a, V b) { return a / b; }
   static V sqrt(V v) { return xsimd::sqrt(v); }
   static V to_float(I i) { return xsimd::to_float(i); }
 
-  // Lanes 0..count-1.
+  // True in lanes 0..count-1.
   static M lanes_below(int count) {
     alignas(64) static constexpr float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     return load(lane) < broadcast(static_cast<float>(count));

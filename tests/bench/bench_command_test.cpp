@@ -1,5 +1,10 @@
+<<<<<<< HEAD:tests/bench/bench_command_test.cpp
 // `lanefold bench` as its user meets it: files, exit codes, wrong wishes, interruption.
 #include "support/command.hpp"
+=======
+// `lanefold bench` from the point of view of its user: files, exit codes, bad options, interruption.
+#include "command_support.hpp"
+>>>>>>> refs/heads/bench:tests/bench_command_test.cpp
 
 #include <regex>
 
@@ -7,7 +12,7 @@ using namespace lanefold::test;
 
 namespace {
 
-// One short race on one thread, of the portable plugin: it is everywhere.
+// One short case on one thread, with the portable plugin, which every machine has.
 Words quick(const std::string &folder, const Words &more = {}) {
   Words words = {"bench", "--filter", "limit/fma", "--isa", "portable", "--threads", "1", "--no-report", "-o", folder};
   words.insert(words.end(), more.begin(), more.end());
@@ -16,7 +21,7 @@ Words quick(const std::string &folder, const Words &more = {}) {
 
 } // namespace
 
-TEST_CASE("results are in Google Benchmark's format, with what Lanefold adds beside it") {
+TEST_CASE("results have the format of Google Benchmark and an additional part of Lanefold") {
   TemporaryFolder folder;
   const Result result = run(quick(folder / "new/folder"));
   CAPTURE(result.err);
@@ -25,19 +30,19 @@ TEST_CASE("results are in Google Benchmark's format, with what Lanefold adds bes
   CHECK(all["context"].contains("num_cpus"));
   CHECK(all["benchmarks"][0]["name"] == "limit/fma/isa:portable/threads:1");
   const Json &own = all["lanefold"];
-  CHECK(own["format"] == "lanefold-bench-1");
+  CHECK(own["format"] == "lanefold-bench-2");
   CHECK(own["interrupted"] == false);
   for (const char *key : {"cpu", "caches", "kernel", "compiler", "flags", "lanefold", "revision", "governor", "turbo",
                           "smt", "virtual", "load"}) {
     CAPTURE(key);
     CHECK(own["environment"].contains(key));
   }
-  CHECK(own["races"].size() == 1);
+  CHECK(own["cases"].size() == 1);
   CHECK(own["failures"].empty());
   CHECK_FALSE(std::filesystem::exists(folder / "new/folder/report.html"));
 }
 
-TEST_CASE("the benchmarks refuse what they cannot do, and say why") {
+TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") {
   TemporaryFolder folder;
   const auto refused = [&](const Words &words, const Words &parts, const Words &variables = {}) {
     Words all = {"bench"};
@@ -73,27 +78,27 @@ TEST_CASE("the benchmarks refuse what they cannot do, and say why") {
   refused({"--threads", "9999", "-o", path}, {"9999"});
   refused({"--peers", "openbals", "-o", path}, {"openbals", "openblas"});
   refused({"--peers", "onnxruntime", "--onnxruntime", path + "/none.so", "-o", path}, {"none.so"});
-  // A peer that is asked for by name has to be there.
+  // A peer that the user names must be installed.
   if (run({"info"}).out.find("avx2") != std::string::npos)
     refused({"--peers", "pytorch", "--no-report", "--filter", "limit/fma", "-o", path}, {"pytorch", "missing"},
             {"LANEFOLD_PYTHON=" + path + "/no-python"});
   refused({"--filter", "limit/fma", "-o", path}, {"matplotlib"}, {"LANEFOLD_PYTHON=" + path + "/no-python"});
-  refused({"--quick", "--full", "-o", path}, {"extent"});
+  refused({"--quick", "--full", "-o", path}, {"--quick", "--full"});
   refused({"--unknown"}, {"--unknown", "--filter"});
   refused({"compare", path + "/a.json", path + "/b.json"}, {"a.json"});
   write_file(folder / "file", "no JSON");
   refused({"compare", folder / "file", folder / "file"}, {"file", "no results"});
   refused({"report", path + "/a.json"}, {"a.json"});
-  refused({"--no-report", "-o", folder / "file"}, {"file", "cannot be written"});
-  refused({"--no-report", "-o", "/proc/none"}, {"/proc/none", "cannot be written"});
+  refused({"--no-report", "-o", folder / "file"}, {"file", "cannot write"});
+  refused({"--no-report", "-o", "/proc/none"}, {"/proc/none", "cannot write"});
 }
 
-TEST_CASE("what was measured before an interruption is kept") {
+TEST_CASE("the results before an interruption are kept") {
   TemporaryFolder folder;
   for (const int signal : {SIGINT, SIGTERM}) {
     Process process({"bench", "--full", "--filter", "activation/|limit/", "--isa", "portable", "--threads", "1",
                      "--peers", "none", "--no-report", "-o", folder.path()});
-    // The first finding after five seconds is saved.
+    // The command saves the first result after five seconds.
     for (int i = 0; i < 600 && !std::filesystem::exists(folder / "results.json"); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     process.interrupt(signal);
@@ -102,7 +107,7 @@ TEST_CASE("what was measured before an interruption is kept") {
     CHECK(result.exit_code == 130);
     const Json own = Json::parse(read_file(folder / "results.json"))["lanefold"];
     CHECK(own["interrupted"] == true);
-    CHECK(own["races"].size() >= 1);
+    CHECK(own["cases"].size() >= 1);
     CHECK(contains(result.err, "kept"));
     std::filesystem::remove(folder / "results.json");
   }
@@ -121,10 +126,10 @@ TEST_CASE("gates are one line each: name, value, target, verdict, interval") {
         std::regex(R"(activation/elu-\S+/isa:portable \d+\.\d{3} <=\d+\.\d\d (ok|short) \d+\.\d{3}\.\.\d+\.\d{3})")));
     ++gates;
   }
-  CHECK(gates == 2); // of one race
+  CHECK(gates == 2); // both of one case
 }
 
-TEST_CASE("a file compared with itself differs nowhere") {
+TEST_CASE("a file compared with itself has no difference") {
   TemporaryFolder folder;
   REQUIRE(run(quick(folder.path())).exit_code == 0);
   const Result result = run({"bench", "compare", folder / "results.json", folder / "results.json"});
@@ -132,12 +137,12 @@ TEST_CASE("a file compared with itself differs nowhere") {
         2);
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out, "limit/fma/isa:portable/threads:1"));
-  CHECK(contains(result.out, "1 times: 1 ")); // the same, or not sure on a busy machine
+  CHECK(contains(result.out, "1 times: 1 ")); // "same", or "uncertain" on a busy machine
   CHECK_FALSE(contains(result.out, "slower"));
   CHECK_FALSE(contains(result.out, "faster"));
 }
 
-TEST_CASE("the list names each race and its figures") {
+TEST_CASE("the list names each case and its ratios") {
   const Result result = run({"bench", "--list", "--isa", "portable", "--threads", "1"});
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out,
@@ -146,7 +151,7 @@ TEST_CASE("the list names each race and its figures") {
   CHECK(run({"bench", "--list", "--full"}).out.size() > result.out.size());
 }
 
-TEST_CASE("help has the benchmarks' own options, and the man page knows them") {
+TEST_CASE("the man page has all options of the benchmarks") {
   std::string manual = read_file(std::string(LANEFOLD_SOURCE) + "/docs/lanefold.1");
   manual.erase(std::remove(manual.begin(), manual.end(), '\\'), manual.end());
   for (const Words &words : {Words{"bench", "--help"},
@@ -165,7 +170,7 @@ TEST_CASE("help has the benchmarks' own options, and the man page knows them") {
   }
 }
 
-TEST_CASE("completion offers the benchmarks' verbs and options") {
+TEST_CASE("completion offers the verbs and options of the benchmarks") {
   CHECK(contains(run({"complete", "--", "bench", ""}).out, "compare\n"));
   CHECK(contains(run({"complete", "--", "bench", "--o"}).out, "--output\n"));
   CHECK(contains(run({"complete", "--", "bench", "-o", "x", "--fi"}).out, "--filter\n"));

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""bench_report.py: the page of `lanefold bench` and the table of README.md, drawn from results that are made up here.
-Exit code 77 (Meson's "skipped") where no Python here has matplotlib."""
+"""bench_report.py: tests the page of `lanefold bench` and the table of README.md with made-up results.
+Exits with code 77, which Meson counts as skipped, if no Python on this machine has matplotlib."""
 import json
 import os
 import re
@@ -14,7 +14,7 @@ VOID = {'meta', 'path', 'use', 'rect', 'circle', 'br', 'wbr', 'line', 'image'}
 
 
 def program():
-    """The sources as bench/meson.build puts them together."""
+    """The sources, concatenated as in bench/meson.build."""
     with open(ROOT + '/bench/meson.build') as file:
         inputs = re.search(r"custom_target\('report'.*?input: \[(.*?)\]", file.read(), re.S).group(1)
     text = ''
@@ -37,46 +37,46 @@ def python_with_matplotlib():
 
 # ------------------------------------------------------------------------------------------------------ made-up results
 
-def lane(label, name, seconds, flops=0, elements=0, moved=0):
+def variant(label, name, seconds, flops=0, elements=0, moved=0):
     return {'label': label, 'name': name, 'seconds': [seconds, 0.98 * seconds, 1.03 * seconds], 'flops': flops,
             'bytes': moved or 4 * elements, 'elements': elements}
 
 
-def race(name, lanes, threads=1):
-    return {'race': '%s/threads:%d' % (name, threads), 'isa': 'avx2', 'threads': threads, 'lanes': lanes, 'batches': 20,
-            'spoiled': 3, 'disturbed': 1, 'settled': True}
+def case(name, variants, threads=1):
+    return {'case': '%s/threads:%d' % (name, threads), 'isa': 'avx2', 'threads': threads, 'variants': variants,
+            'samples': 20, 'discarded': 3, 'noisy': 1, 'converged': True}
 
 
-def raced(operation, sizes, seconds, flops=0, elements=0, threads=1, peers=('onednn', 'pytorch'), ours='lanefold'):
-    """Lanefold, and each peer slower than the one before."""
+def case_of(operation, sizes, seconds, flops=0, elements=0, threads=1, peers=('onednn', 'pytorch'), ours='lanefold'):
+    """A case of Lanefold and peers, each slower than the one before."""
     name = '%s/isa:avx2/%s/threads:%d' % (operation, sizes, threads)
-    lanes = [lane(ours, name, seconds, flops, elements, 1e5)]
-    lanes += [lane('peers:' + peer, name + '/peer:' + peer, seconds * (1.1 + 0.5 * at), flops, elements, 1e5)
+    variants = [variant(ours, name, seconds, flops, elements, 1e5)]
+    variants += [variant('peers:' + peer, name + '/peer:' + peer, seconds * (1.1 + 0.5 * at), flops, elements, 1e5)
               for at, peer in enumerate(peers)]
-    return race('%s/isa:avx2/%s' % (operation, sizes), lanes, threads)
+    return case('%s/isa:avx2/%s' % (operation, sizes), variants, threads)
 
 
-def some_races():
-    races = [race('limit/fma/isa:avx2', [lane('peak', 'limit/fma/isa:avx2/threads:1', 1e-6, 1e5)])]
+def some_cases():
+    cases = [case('limit/fma/isa:avx2', [variant('peak', 'limit/fma/isa:avx2/threads:1', 1e-6, 1e5)])]
     for at, level in enumerate(('L1', 'L2', 'L3', 'memory')):
         name = 'limit/read/isa:avx2/n:64/level:%s/threads:1' % level
-        races.append(race('limit/memory/isa:avx2/level:' + level, [lane('read', name, 1e-7 * 2**at, 0, 0, 2e4)]))
+        cases.append(case('limit/memory/isa:avx2/level:' + level, [variant('read', name, 1e-7 * 2**at, 0, 0, 2e4)]))
         for way in 'forward', 'backward':
-            races.append(raced('activation/elu_' + way, 'n:4096/level:' + level, 1.2e-6 * 2**at, 0, 4096))
-    races.append(raced('activation/elu_forward', 'n:4096', 1.2e-6, 0, 4096))
+            cases.append(case_of('activation/elu_' + way, 'n:4096/level:' + level, 1.2e-6 * 2**at, 0, 4096))
+    cases.append(case_of('activation/elu_forward', 'n:4096', 1.2e-6, 0, 4096))
     for way in 'forward_training', 'forward_inference', 'backward':
-        races.append(raced('norm/' + way, 'm:200/n:300', 1e-5, 0, 60000))
+        cases.append(case_of('norm/' + way, 'm:200/n:300', 1e-5, 0, 60000))
     for threads in 1, 2:
         for sizes, seconds, flops in ('m:200/n:300/k:784', 1e-3, 9.4e7), ('m:16/n:16/k:16', 1.2e-7, 8192):
-            product = raced('gemm/nn', sizes, seconds / threads, flops, 60000, threads)
+            product = case_of('gemm/nn', sizes, seconds / threads, flops, 60000, threads)
             name = 'gemm/packed_nn/isa:avx2/%s/threads:%d' % (sizes, threads)
-            product['lanes'].append(lane('packed', name, seconds, flops))
-            races.append(product)
-        races.append(raced('step/bn_elu_sgd', 'm:200', 3e-3 / threads, 2e8, 200, threads, ours='bn_elu'))
+            product['variants'].append(variant('packed', name, seconds, flops))
+            cases.append(product)
+        cases.append(case_of('step/bn_elu_sgd', 'm:200', 3e-3 / threads, 2e8, 200, threads, ours='bn_elu'))
         for samples in 1, 200:
-            races.append(raced('network/infer_folded', 'm:%d' % samples, 1e-5 * samples / threads, 5e5 * samples,
+            cases.append(case_of('network/infer_folded', 'm:%d' % samples, 1e-5 * samples / threads, 5e5 * samples,
                                samples, threads))
-    return races
+    return cases
 
 
 def ratio(name, value, **target):
@@ -103,13 +103,14 @@ def some_scaling():
 
 
 def some_results():
-    own = {'format': 'lanefold-bench-1', 'command': 'lanefold bench --quick',
+    own = {'format': 'lanefold-bench-2', 'command': 'lanefold bench --quick',
            'environment': {'cpu': 'A <b>CPU</b>: avx2', 'revision': 'abc1234', 'level_bytes': {'L1': 24576}},
-           'doubts': ['the machine is not idle: load 3.03'], 'isas': ['avx2'], 'threads': [1, 2], 'filter': '',
+           'warnings': ['the machine is not idle: load 3.03'], 'isas': ['avx2'], 'threads': [1, 2], 'filter': '',
            'processes': [{'isa': 'avx2', 'threads': 1, 'peers': [{'name': 'onednn', 'version': '2.6.3'}],
-                          'missing': [{'name': 'eigen', 'why': 'eigen.so is not installed'}]}],
-           'races': some_races(), 'ratios': some_ratios(), 'failures': [{'failed': 'gemm/xx', 'why': 'wrong result'}],
-           'interrupted': False, 'trust': {'races': 31, 'settled': 17, 'batches': 700, 'spoiled': 60, 'disturbed': 9},
+                          'missing': [{'name': 'eigen', 'reason': 'eigen.so is not installed'}]}],
+           'cases': some_cases(), 'ratios': some_ratios(),
+           'failures': [{'failed': 'gemm/xx', 'reason': 'wrong result'}],
+           'interrupted': False, 'trust': {'cases': 31, 'converged': 17, 'samples': 700, 'discarded': 60, 'noisy': 9},
            'scaling': some_scaling(), 'seconds': 100.0}
     return {'context': {'date': '2026-01-02T03:04:05+00:00'}, 'benchmarks': [], 'lanefold': own}
 
@@ -117,7 +118,7 @@ def some_results():
 # ------------------------------------------------------------------------------------------------------------ the page
 
 class Page(HTMLParser):
-    """Every element is closed in its order; nothing runs and nothing comes from elsewhere."""
+    """Checks that elements are closed in order, and that the page has no scripts and loads nothing."""
 
     def __init__(self, text):
         super().__init__()
@@ -174,15 +175,15 @@ class Drawer:
 
 
 HEADINGS = ('Can this run be trusted?', 'What batch normalization and activations cost',
-            'Beside the limits of this machine', 'Products beside other libraries',
-            'Activations and batch normalization alone', 'The whole network', 'Scaling', 'Verdicts', 'All figures')
+            'The limits of this machine', 'Matrix products compared with other libraries',
+            'Activations and batch normalization alone', 'The whole network', 'Scaling', 'Gates', 'All results')
 
 
 def check_whole(drawer):
     text = drawer.page(some_results())
     for wanted in HEADINGS + ('A <b>CPU</b>', 'abc1234', '2026-01-02 03:04', 'The machine is not idle',
-                              '17 of 31 races',
-                              '69 of 760 batches', 'oneDNN 2.6.3', 'Eigen, since eigen.so is not installed',
+                              '17 of 31 cases', '69 of 760 timing samples', 'oneDNN 2.6.3',
+                              'Eigen is missing: eigen.so is not installed',
                               'gemm/xx: wrong result', 'free cores take tasks <in> their order', 'no NUMA',
                               '3 of 4 gates are ok',
                               'ok, undecided', 'short', '1 thread in 2 of 2 shapes'):
@@ -193,24 +194,24 @@ def check_whole(drawer):
 
 
 def check_poor(drawer):
-    """Nothing, little, and what is no number: each section says what is missing."""
+    """Empty, partial and invalid results: each section says what is missing."""
     empty = some_results()
-    empty['lanefold'] = {'format': 'lanefold-bench-1'}
+    empty['lanefold'] = {'format': 'lanefold-bench-2'}
     text = drawer.page(empty)
-    for wanted in HEADINGS + ('No layer was measured', 'No product was measured', 'No gate was measured',
-                              'did not come to its end', 'No other library was measured'):
+    for wanted in HEADINGS + ('No layer was measured', 'No matrix product was measured', 'No gate was measured',
+                              'did not finish', 'No other library was measured'):
         assert wanted in text, wanted
-    for other in None, [], {}, ['x', None, 5], {'races': 'x'}:
+    for other in None, [], {}, ['x', None, 5], {'cases': 'x'}:
         poor = some_results()
-        for key in poor['lanefold'].keys() - {'format', 'races', 'ratios'}:
+        for key in poor['lanefold'].keys() - {'format', 'cases', 'ratios'}:
             poor['lanefold'][key] = other
-        poor['lanefold']['races'] = poor['lanefold']['races'][-3:] + ['x', {}, {'lanes': [{}, None]}]
+        poor['lanefold']['cases'] = poor['lanefold']['cases'][-3:] + ['x', {}, {'variants': [{}, None]}]
         drawer.page(poor)
     odd = some_results()
     odd['lanefold']['interrupted'] = True
-    for entry in odd['lanefold']['races']:
-        entry['lanes'][0]['seconds'] = [None, float('nan'), None]
-        entry['lanes'][-1]['flops'] = float('nan')
+    for entry in odd['lanefold']['cases']:
+        entry['variants'][0]['seconds'] = [None, float('nan'), None]
+        entry['variants'][-1]['flops'] = float('nan')
     for entry in odd['lanefold']['ratios'][::2]:
         entry.update(value=None, low=float('nan'), high=float('inf'))
     odd['lanefold']['scaling']['operations'][0]['points'][1].update(seconds=None, speedup=float('nan'))
@@ -232,8 +233,8 @@ def check_errors(drawer):
 
 # ----------------------------------------------------------------------------------------------------------- the table
 
-def write_table(*arguments, code=0):
-    done = subprocess.run([sys.executable, ROOT + '/bench/report/table.py', *arguments], capture_output=True, text=True)
+def run_script(name, *arguments, code=0):
+    done = subprocess.run([sys.executable, ROOT + '/bench/report/' + name, *arguments], capture_output=True, text=True)
     assert done.returncode == code, (done.returncode, done.stderr)
     return done.stderr
 
@@ -244,21 +245,40 @@ def check_table(folder):
         json.dump(some_results(), file)
     with open(readme, 'w') as file:
         file.write('before\n<!-- results -->\nold\n<!-- /results -->\nafter\n')
-    assert 'README.md' in write_table('--check', source, readme, code=1)
-    write_table(source, readme)
-    write_table('--check', source, readme)
+    assert 'README.md' in run_script('table.py', '--check', source, readme, code=1)
+    run_script('table.py', source, readme)
+    run_script('table.py', '--check', source, readme)
     with open(readme, encoding='utf-8') as file:
         text = file.read()
     for wanted in ('avx2, 1 / 2 threads', 'BN + ELU, \u00b5s | 3000 / 1500 |',
                    '200\u00d7300\u00d7784, \u00b5s | 1000 / 500 |', '1100 oneDNN / 550 oneDNN',
-                   '16\u00d716\u00d716, ns | 120 / 60 |', 'ns each | 0.293 / \u2013 |',
-                   'forward | 1.08 / \u2013 |', 'revision abc1234, 2026-01-02', 'load 3.03; not complete'):
+                   '16\u00d716\u00d716, ns | 120 / 60 |', 'ns per element | 0.293 / \u2013 |',
+                   'forward | 1.08 / \u2013 |', 'revision abc1234, 2026-01-02', 'load 3.03; incomplete'):
         assert wanted in text, (wanted, text)
     assert text.startswith('before\n<!-- results -->\n|') and text.endswith('\n<!-- /results -->\nafter\n')
-    write_table('--check', source, source, readme, code=1)
+    run_script('table.py', '--check', source, source, readme, code=1)
     with open(readme, 'w') as file:
         file.write('no markers\n')
-    write_table(source, readme, code=1)
+    run_script('table.py', source, readme, code=1)
+
+
+def check_machine_page(folder):
+    source, target = folder + '/machine.json', folder + '/machine.md'
+    with open(source, 'w') as file:
+        json.dump(some_results(), file)
+    run_script('machine_page.py', source)
+    run_script('machine_page.py', '--check', source)
+    with open(target, encoding='utf-8') as file:
+        text = file.read()
+    for wanted in ('revision abc1234', '| nn | 200\u00d7300\u00d7784 | avx2 | 1 | 1000 |', '1100 oneDNN'):
+        assert wanted in text, (wanted, text)
+    with open(target, 'a') as file:
+        file.write('by hand\n')
+    assert 'machine.md' in run_script('machine_page.py', '--check', source, code=1)
+    with open(source, 'w') as file:
+        file.write('{}')
+    assert 'machine.json' in run_script('machine_page.py', source, code=1)
+    run_script('machine_page.py', folder + '/none.json', code=1)
 
 
 python = python_with_matplotlib()
@@ -268,3 +288,4 @@ with tempfile.TemporaryDirectory() as place:
     check_poor(checked)
     check_errors(checked)
     check_table(place)
+    check_machine_page(place)

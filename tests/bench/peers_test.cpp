@@ -1,6 +1,7 @@
-// Each peer that is here does what it is asked to: against plain loops in double, with one thread and with two.
-// LANEFOLD_ISA: what they are held to (else avx512 or avx2, as the CPU has it).  LANEFOLD_ONNXRUNTIME: that library.
-// Exit code 77 (Meson's "skipped") where the CPU lacks the instruction set, or no peer is here.
+// Compares each installed peer with plain loops in double, on one thread and on two.
+// LANEFOLD_ISA: the instruction set of the peers; the default is the best of avx512 and avx2 that the CPU has.
+// LANEFOLD_ONNXRUNTIME: path of ONNX Runtime.  Exits with code 77, which Meson counts as skipped, if the CPU lacks the
+// instruction set or no peer is installed.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -23,17 +24,17 @@ PeerOptions options;
 std::vector<std::unique_ptr<Peer>> peers;
 constexpr float eps = 1e-3f, nan = std::numeric_limits<float>::quiet_NaN();
 
-// Enough roundings for a function that is an approximation, and for what surrounds it.
+// Roundings of an approximated function and the operations around it.
 constexpr int64_t few = 16;
 
 Floats blank(int64_t count) { return Floats(static_cast<size_t>(count), nan); }
 
-void check(const Peer &peer, const std::string &fault) {
+void check(const Peer &peer, const std::string &mismatch) {
   INFO(peer.name());
-  CHECK(fault == "");
+  CHECK(mismatch == "");
 }
 
-// Runs it twice, and has it time itself in between: the result is that of a run.
+// Calls the operation twice and lets it time itself in between, which must not change the result.
 void run(const Operation &operation) {
   operation.run();
   if (operation.seconds) CHECK(operation.seconds(2) > 0);
@@ -68,7 +69,7 @@ int64_t roundings(const std::vector<Dense> &layers) {
   return sum;
 }
 
-// The same step in double.
+// The same training step in double.
 class Training {
 public:
   explicit Training(const TrainingProblem &problem) : problem_(problem) {
@@ -120,24 +121,24 @@ private:
     return gradient;
   }
 
-  void descend(Doubles &values, const Doubles &gradient) const {
+  void sgd_update(Doubles &values, const Doubles &gradient) const {
     for (size_t i = 0; i < values.size(); ++i) values[i] -= static_cast<double>(problem_.learning_rate) * gradient[i];
   }
 
   Doubles backward(Layer &layer, const Dense &dense, const Doubles &dy) const {
     Doubles dz = dy, dgamma, dbeta;
-    for (size_t i = 0; i < dz.size(); ++i) dz[i] *= slope(dense.activation, 1, layer.y[i]);
+    for (size_t i = 0; i < dz.size(); ++i) dz[i] *= derivative(dense.activation, 1, layer.y[i]);
     if (problem_.batch_norm) {
       dz = layer.norm.backward(layer.z, Doubles(dz), dgamma, dbeta);
-      descend(layer.norm.gamma, dgamma);
-      descend(layer.norm.beta, dbeta);
+      sgd_update(layer.norm.gamma, dgamma);
+      sgd_update(layer.norm.beta, dbeta);
     } else {
       Doubles dbias(layer.bias.size());
       for (size_t i = 0; i < dz.size(); ++i) dbias[i % dbias.size()] += dz[i];
-      descend(layer.bias, dbias);
+      sgd_update(layer.bias, dbias);
     }
     const Doubles dx = product(dz, false, layer.w, true, problem_.m, dense.k, dense.n);
-    descend(layer.w, product(layer.x, true, dz, false, dense.k, dense.n, problem_.m));
+    sgd_update(layer.w, product(layer.x, true, dz, false, dense.k, dense.n, problem_.m));
     return dx;
   }
 
@@ -160,15 +161,15 @@ void check_training(bool batch_norm, int32_t activation, const std::vector<int64
     const Operation step = peer->training_step(problem, &loss);
     if (!step) continue;
     step.run();
-    check(*peer, compare("first loss", {loss}, {first}, terms));
+    check(*peer, find_mismatch("first loss", {loss}, {first}, terms));
     step.run();
-    check(*peer, compare("second loss", {loss}, {second}, terms));
+    check(*peer, find_mismatch("second loss", {loss}, {second}, terms));
   }
 }
 
 } // namespace
 
-TEST_CASE("a product has the values of plain loops, with any operand transposed") {
+TEST_CASE("a matrix product has the values of plain loops, with any operand transposed") {
   for (const Shape &shape : {Shape{1, 1, 1}, Shape{7, 5, 3}, Shape{1, 33, 65}, Shape{64, 48, 32}, Shape{201, 31, 77}})
     for (const uint32_t flags : {nn, tn, nt, tt}) {
       const auto [m, n, k] = shape;
@@ -180,12 +181,12 @@ TEST_CASE("a product has the values of plain loops, with any operand transposed"
         const Operation operation = peer->product({shape, flags}, a.data(), b.data(), c.data());
         if (!operation) continue;
         run(operation);
-        check(*peer, compare("c", c, expected, k + 1));
+        check(*peer, find_mismatch("c", c, expected, k + 1));
       }
     }
 }
 
-TEST_CASE("a product with packed weights has the values of plain loops") {
+TEST_CASE("a matrix product with packed weights has the values of plain loops") {
   for (const Shape &shape :
        {Shape{1, 1, 1}, Shape{7, 5, 3}, Shape{1, 300, 784}, Shape{64, 48, 32}, Shape{200, 10, 101}}) {
     const auto [m, n, k] = shape;
@@ -196,7 +197,7 @@ TEST_CASE("a product with packed weights has the values of plain loops") {
       const Operation operation = peer->packed_product(shape, x.data(), w.data(), y.data());
       if (!operation) continue;
       run(operation);
-      check(*peer, compare("y", y, expected, k + 1));
+      check(*peer, find_mismatch("y", y, expected, k + 1));
     }
   }
 }
@@ -207,16 +208,16 @@ TEST_CASE("ELU forward and backward have the values of plain loops") {
     const Floats dy = random_floats(count, 5);
     Doubles expected = widened(x), gradient = widened(dy);
     for (double &value : expected) value = activate(LF_ELU, 1, value);
-    for (size_t i = 0; i < gradient.size(); ++i) gradient[i] *= slope(LF_ELU, 1, y_given[i]);
+    for (size_t i = 0; i < gradient.size(); ++i) gradient[i] *= derivative(LF_ELU, 1, y_given[i]);
     for (const auto &peer : peers) {
       Floats y = blank(count), dx = blank(count);
       if (const Operation forward = peer->elu_forward(count, x.data(), y.data())) {
         run(forward);
-        check(*peer, compare("y", y, expected, few));
+        check(*peer, find_mismatch("y", y, expected, few));
       }
       if (const Operation backward = peer->elu_backward(count, y_given.data(), dy.data(), dx.data())) {
         run(backward);
-        check(*peer, compare("dx", dx, gradient, few));
+        check(*peer, find_mismatch("dx", dx, gradient, few));
       }
     }
   }
@@ -236,19 +237,19 @@ TEST_CASE("batch normalization in training, in inference and backward has the va
       Floats y = blank(m * n), z = blank(m * n), dx = blank(m * n), dgamma = blank(n), dbeta = blank(n);
       if (const Operation training = peer->batch_norm_training(columns.problem, y.data())) {
         run(training);
-        check(*peer, compare("y, training", y, trained, m + few));
+        check(*peer, find_mismatch("y, training", y, trained, m + few));
       }
       if (const Operation inference =
               peer->batch_norm_inference(columns.problem, mean.data(), variance.data(), z.data())) {
         run(inference);
-        check(*peer, compare("y, inference", z, inferred, few));
+        check(*peer, find_mismatch("y, inference", z, inferred, few));
       }
       if (const Operation backward =
               peer->batch_norm_backward(columns.problem, dy.data(), dx.data(), dgamma.data(), dbeta.data())) {
         run(backward);
-        check(*peer, compare("dx", dx, dx_expected, 2 * (m + few)));
-        check(*peer, compare("dgamma", dgamma, dgamma_expected, 2 * (m + few)));
-        check(*peer, compare("dbeta", dbeta, dbeta_expected, m + few));
+        check(*peer, find_mismatch("dx", dx, dx_expected, 2 * (m + few)));
+        check(*peer, find_mismatch("dgamma", dgamma, dgamma_expected, 2 * (m + few)));
+        check(*peer, find_mismatch("dbeta", dbeta, dbeta_expected, m + few));
       }
     }
   }
@@ -270,12 +271,12 @@ TEST_CASE("a folded network has the logits of plain loops") {
         const Operation operation = peer->folded_network(layers, m, x.data(), logits.data());
         if (!operation) continue;
         run(operation);
-        check(*peer, compare("logits", logits, expected, roundings(layers)));
+        check(*peer, find_mismatch("logits", logits, expected, roundings(layers)));
       }
     }
 }
 
-TEST_CASE("a training step leaves the loss of plain loops, and the update that the next step begins from") {
+TEST_CASE("two training steps have the losses of plain loops, so the first one updates everything") {
   for (const int32_t activation : {LF_ELU, LF_RELU, LF_IDENTITY}) {
     CAPTURE(activation);
     for (const bool batch_norm : {true, false}) {
@@ -286,7 +287,7 @@ TEST_CASE("a training step leaves the loss of plain loops, and the update that t
   }
 }
 
-TEST_CASE("an operation outlives other operations, and sees what its memory holds at each run") {
+TEST_CASE("an operation outlives other operations, and reads its memory at each call") {
   for (const auto &peer : peers) {
     Floats a = random_floats(6, 1), b = random_floats(6, 2), c = blank(4), other = blank(4);
     const Operation kept = peer->product({{2, 2, 3}, nn}, a.data(), b.data(), c.data());
@@ -295,11 +296,11 @@ TEST_CASE("an operation outlives other operations, and sees what its memory hold
     const Floats later = random_floats(6, 3);
     std::copy(later.begin(), later.end(), a.begin());
     kept.run();
-    check(*peer, compare("c", c, product(widened(a), false, widened(b), false, 2, 2, 3), 4));
+    check(*peer, find_mismatch("c", c, product(widened(a), false, widened(b), false, 2, 2, 3), 4));
   }
 }
 
-TEST_CASE("a peer that is not here is reported with its name and a reason") {
+TEST_CASE("a missing peer is reported with its name and a reason") {
   std::vector<MissingPeer> missing;
   PeerOptions wrong = options;
   wrong.names = {"onnxruntime"};
@@ -307,36 +308,36 @@ TEST_CASE("a peer that is not here is reported with its name and a reason") {
   CHECK(open_peers(wrong, missing).empty());
   REQUIRE(missing.size() == 1);
   CHECK(missing[0].name == "onnxruntime");
-  CHECK(missing[0].why == "/nowhere/libonnxruntime.so is not installed");
+  CHECK(missing[0].reason == "/nowhere/libonnxruntime.so is not installed");
   wrong.names = {"mkl"};
-  CHECK_THROWS_WITH(open_peers(wrong, missing), "no peer has the name mkl");
+  CHECK_THROWS_WITH(open_peers(wrong, missing), "there is no peer named mkl");
   wrong = options;
   wrong.isa = options.isa == "avx2" ? "avx512" : "avx2";
   CHECK_THROWS(open_peers(wrong, missing));
 }
 
-TEST_CASE("a Python that is missing, ends or talks nonsense is reported, and never waited for") {
+TEST_CASE("a Python that is missing, ends or replies with nonsense is reported at once") {
   const char *named = std::getenv("LANEFOLD_PYTHON");
   const std::string before = named ? named : "";
-  for (const auto &[python, why] : {std::pair{"/nowhere/python", "could not be started"},
-                                    {"/bin/false", "has ended"},
-                                    {"/bin/echo", "answers \"-c"}}) {
+  for (const auto &[python, reason] : {std::pair{"/nowhere/python", "could not be started"},
+                                       {"/bin/false", "has ended"},
+                                       {"/bin/echo", "replied with unexpected text: \"-c"}}) {
     setenv("LANEFOLD_PYTHON", python, 1);
     PeerOptions wrong = options;
     wrong.names = {"pytorch"};
     std::vector<MissingPeer> missing;
     CHECK(open_peers(wrong, missing).empty());
     REQUIRE(missing.size() == 1);
-    CHECK(missing[0].why.find(std::string(python)) != std::string::npos);
-    CHECK(missing[0].why.find(why) != std::string::npos);
+    CHECK(missing[0].reason.find(std::string(python)) != std::string::npos);
+    CHECK(missing[0].reason.find(reason) != std::string::npos);
   }
   if (named) setenv("LANEFOLD_PYTHON", before.c_str(), 1);
   else unsetenv("LANEFOLD_PYTHON");
 }
 
-TEST_CASE("a Python that ends between two requests is reported with what it said last") {
+TEST_CASE("a Python that ends between two requests is reported with its last words on standard error") {
   PythonChild child("/bin/sh", "echo ok 1; read line; echo broken >&2; exit 1", {});
-  CHECK(child.answer() == "1");
+  CHECK(child.reply() == "1");
   CHECK_THROWS_WITH(child.ask("go on"), "/bin/sh has ended: broken");
   CHECK_THROWS(child.ask("go on"));
 }
@@ -362,9 +363,9 @@ int main(int argc, char **argv) {
     peers = open_peers(options, missing);
     for (const auto &peer : peers)
       std::printf("%s %s, threads: %d\n", peer->name().c_str(), peer->version().c_str(), threads);
-    for (const auto &[name, why] : missing) std::printf("%s is not here: %s\n", name.c_str(), why.c_str());
+    for (const auto &[name, reason] : missing) std::printf("%s is missing: %s\n", name.c_str(), reason.c_str());
     if (peers.empty()) {
-      std::printf("SKIPPED: no peer is here\n");
+      std::printf("SKIPPED: no peer is installed\n");
       return 77;
     }
     doctest::Context doctest(argc, argv);

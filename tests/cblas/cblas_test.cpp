@@ -27,7 +27,7 @@ struct Operand {
   float *data() { return store.data(); }
   int stride() const { return std::max(1, static_cast<int>(store.stride())); }
   bool turned;
-  Matrix store;
+  PaddedMatrix store;
 };
 
 // A BLAS vector: a negative increment begins with the last element in memory.
@@ -36,7 +36,7 @@ struct Vector {
       : increment(step), store(length, 1, std::abs(step) - 1), last(step < 0 ? length - 1 : -1) {}
   float &at(int64_t i) { return store(last < 0 ? i : last - i, 0); }
   int increment;
-  Matrix store;
+  PaddedMatrix store;
   int64_t last;
 };
 
@@ -146,13 +146,13 @@ TEST_CASE("a call with nothing to do touches nothing, and needs no operand") {
 TEST_CASE("matrices and vectors that interleave with other strides are no overlap") {
   // In an array of 8 columns: A is rows 0, 2, 4 of the columns 0 to 2, C is rows 1 and 5 of the same columns.
   const float factor = 2;
-  Matrix array(8, 8), untouched(8, 8);
+  PaddedMatrix array(8, 8), untouched(8, 8);
   const auto value = [](int64_t i, int64_t j) { return static_cast<float>(i * 8 + j); };
   const float identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
   array.fill(value);
   float *at = array.data();
   cblas_sgemm(row_major, no_transpose, no_transpose, 2, 3, 3, factor, at, 16, identity, 3, 0, at + 8, 32);
-  Matrix expected = untouched;
+  PaddedMatrix expected = untouched;
   expected.fill([&](int64_t i, int64_t j) {
     return j < 3 && (i == 1 || i == 5) ? factor * value(i == 1 ? 0 : 2, j) : value(i, j);
   });

@@ -2,7 +2,6 @@
 #include "support/command.hpp"
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

@@ -3,7 +3,6 @@
 #include "trainer/training/golden.hpp"
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 TEST_CASE("without a verb, or with one that is unknown, the verbs are listed") {

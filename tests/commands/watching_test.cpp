@@ -8,7 +8,6 @@
 #include <sys/ioctl.h>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

@@ -6,7 +6,7 @@ using namespace lanefold::test;
 
 namespace {
 
-void forward(const Context &context, int32_t code, float alpha, const Matrix &x, Matrix &y) {
+void forward(const Context &context, int32_t code, float alpha, const PaddedMatrix &x, PaddedMatrix &y) {
   auto a = args<lf_activation_forward_args>();
   a.m = x.rows(), a.n = x.columns();
   a.activation = code, a.alpha = alpha;
@@ -14,7 +14,8 @@ void forward(const Context &context, int32_t code, float alpha, const Matrix &x,
   context.activation_forward(a);
 }
 
-void backward(const Context &context, int32_t code, float alpha, const Matrix &y, const Matrix &dy, Matrix &dx) {
+void backward(const Context &context, int32_t code, float alpha, const PaddedMatrix &y, const PaddedMatrix &dy,
+              PaddedMatrix &dx) {
   auto a = args<lf_activation_backward_args>();
   a.m = y.rows(), a.n = y.columns();
   a.activation = code, a.alpha = alpha;
@@ -39,7 +40,7 @@ double allowed_ulps(int32_t code) {
 TEST_CASE("every exponent, both signs, with a stride: within the promised distance of the exact value") {
   const Context one = context(1);
   constexpr int64_t count = 1 << 16;
-  Matrix x(1, count), y(1, count);
+  PaddedMatrix x(1, count), y(1, count);
   for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
     const float alpha = code == LF_LEAKY_RELU ? 0.01f : 1.0f;
     double worst = 0;
@@ -66,7 +67,7 @@ TEST_CASE("every exponent, both signs, with a stride: within the promised distan
 TEST_CASE("special values come out as IEEE has them") {
   const Context one = context(1);
   const float inf = INFINITY;
-  Matrix x(1, 6), y(1, 6);
+  PaddedMatrix x(1, 6), y(1, 6);
   const float values[] = {NAN, inf, -inf, 0.0f, -0.0f, 1e-42f};
   x.fill([&](int64_t, int64_t j) { return values[j]; });
   const float expected[LF_ACTIVATION_COUNT][6] = {
@@ -92,7 +93,7 @@ TEST_CASE("special values come out as IEEE has them") {
 
 TEST_CASE("slopes come from y; at 0 the left one, and NaN stays NaN") {
   const Context one = context(1);
-  Matrix y(1, 5), dy(1, 5), dx(1, 5);
+  PaddedMatrix y(1, 5), dy(1, 5), dx(1, 5);
   const float values[] = {-0.5f, 0.0f, 0.25f, 1.5f, NAN};
   y.fill([&](int64_t, int64_t j) { return values[j]; });
   dy.fill([](int64_t, int64_t) { return 2.0f; });
@@ -118,16 +119,16 @@ TEST_CASE("any shape and stride, in place or not, on any number of threads: the 
   for (int i = 0; i < 200; ++i) {
     const int64_t m = i == 0 ? 300 : sizes[random.below(13)], n = i == 0 ? 700 : sizes[random.below(13)];
     const auto code = static_cast<int32_t>(random.below(LF_ACTIVATION_COUNT));
-    Matrix x(m, n, random.below(3), random.below(16)), y(m, n, random.below(3), random.below(16));
+    PaddedMatrix x(m, n, random.below(3), random.below(16)), y(m, n, random.below(3), random.below(16));
     x.random(random, -5, 5);
     y.nan();
-    Matrix inplace = x;
+    PaddedMatrix inplace = x;
     forward(one, code, 0.5f, x, y);
     forward(three, code, 0.5f, inplace, inplace);
     CHECK(differing(y, inplace) == 0);
     CHECK(y.gaps_untouched());
     CHECK(inplace.gaps_untouched());
-    Matrix dy(m, n), dx(m, n, random.below(3));
+    PaddedMatrix dy(m, n), dx(m, n, random.below(3));
     dy.random(random);
     backward(one, code, 0.5f, y, dy, dx);
     CHECK(dx.gaps_untouched());
@@ -141,7 +142,7 @@ TEST_CASE("an array beyond every cache comes out as its parts do, at any alignme
   Random random(31);
   constexpr int64_t n = (8 << 20) + 12345, part = 1 << 20;
   for (const int64_t offset : {1, 2, 16}) {
-    Matrix x(1, n, 0, 3), y(1, n, 0, offset), expected(1, n);
+    PaddedMatrix x(1, n, 0, 3), y(1, n, 0, offset), expected(1, n);
     x.random(random, -6, 3);
     forward(two, LF_ELU, 0.5f, x, y);
     for (int64_t first = 0; first < n; first += part) {

@@ -65,8 +65,8 @@ int64_t cases() {
 // FNV-1a over the bits of what a call wrote, every NaN as one.
 class Digest {
 public:
-  void add(const std::vector<Matrix> &matrices) {
-    for (const Matrix &x : matrices)
+  void add(const std::vector<PaddedMatrix> &matrices) {
+    for (const PaddedMatrix &x : matrices)
       for (int64_t i = 0; i < x.rows(); ++i)
         for (int64_t j = 0; j < x.columns(); ++j)
           add(std::isnan(x(i, j)) ? 0x7fc00000 : std::bit_cast<uint32_t>(x(i, j)));
@@ -129,7 +129,7 @@ TEST_CASE("every operation has the same bits everywhere, whatever state the call
       CAPTURE(number);
       CAPTURE(call.text);
       CAPTURE(subject);
-      std::vector<Matrix> result;
+      std::vector<PaddedMatrix> result;
       if (random.below(8)) {
         result = moved.made(subject.context);
       } else {
@@ -156,7 +156,7 @@ TEST_CASE("weights packed by one plugin serve every other: inference, training a
   for (int round = 0; round < 8; ++round) {
     Layer layer = random_layer(random);
     layer.with_norm = true;
-    Matrix dy(layer.y.rows(), layer.y.columns());
+    PaddedMatrix dy(layer.y.rows(), layer.y.columns());
     dy.random(random);
     const Subject &reference = subjects().front();
     // Rowwise weights, one after the other: what comes of a step, and of inference after it.
@@ -164,7 +164,7 @@ TEST_CASE("weights packed by one plugin serve every other: inference, training a
     plain.forward(reference.context, LF_TRAINING);
     Gradients expected(plain, 0);
     backward(reference.context, plain, dy, expected, 0.125f);
-    Matrix after = plain.w;
+    PaddedMatrix after = plain.w;
     for (const Subject &packs : subjects())
       for (const Subject &uses : subjects()) {
         if (packs.threads != 1 || uses.threads != 2) continue;
@@ -177,7 +177,7 @@ TEST_CASE("weights packed by one plugin serve every other: inference, training a
         Gradients g(trained, 0);
         backward(uses.context, trained, dy, g, 0.125f, packed.get());
         CHECK(differing(g.dx, expected.dx) == 0);
-        Matrix back(after.rows(), after.columns());
+        PaddedMatrix back(after.rows(), after.columns());
         auto a = args<lf_unpack_weights_args>();
         a.n = back.columns(), a.k = back.rows(), a.w = back.data(), a.ldw = back.stride();
         uses.context.unpack_weights(a, packed);

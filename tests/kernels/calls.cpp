@@ -6,14 +6,14 @@
 namespace lanefold::test {
 namespace {
 
-using Matrices = std::vector<Matrix>;
+using Matrices = std::vector<PaddedMatrix>;
 
 // One matrix in sixteen spans most exponents: overflow, infinity - infinity, results below the smallest normal number.
 // One in sixteen holds what is special.
-Matrix values(int64_t rows, int64_t columns, Random &random, float low = -1, float high = 1) {
+PaddedMatrix values(int64_t rows, int64_t columns, Random &random, float low = -1, float high = 1) {
   constexpr float special[] = {0.0f,   -0.0f,   1.0f,    INFINITY, -INFINITY, NAN,
                                1e-42f, -1e-42f, -200.0f, 3e38f,    -20.0f,    0x1p-126f};
-  Matrix x(rows, columns);
+  PaddedMatrix x(rows, columns);
   const int64_t kind = random.below(16);
   // (Compilers choose the order of arguments: a statement for each number, or the digest would depend on it.)
   if (kind == 0)
@@ -27,11 +27,11 @@ Matrix values(int64_t rows, int64_t columns, Random &random, float low = -1, flo
   return x.random(random, low, high);
 }
 
-Matrix vector(int64_t n, Random &random, float low = -1, float high = 1) {
-  return Matrix(1, n).random(random, low, high);
+PaddedMatrix vector(int64_t n, Random &random, float low = -1, float high = 1) {
+  return PaddedMatrix(1, n).random(random, low, high);
 }
 
-Matrix unwritten(int64_t rows, int64_t columns) { return Matrix(rows, columns).nan(); }
+PaddedMatrix unwritten(int64_t rows, int64_t columns) { return PaddedMatrix(rows, columns).nan(); }
 
 std::string shape(std::initializer_list<int64_t> sizes) {
   std::string text;
@@ -119,7 +119,7 @@ void add_norm(Matrices &to, int64_t n, Random &random) {
   to.push_back(vector(n, random, 0.5f, 2.0f));
 }
 
-lf_batch_norm batch_norm(const Norm &norm, const Matrix &gamma, const Matrix &beta) {
+lf_batch_norm batch_norm(const Norm &norm, const PaddedMatrix &gamma, const PaddedMatrix &beta) {
   auto bn = args<lf_batch_norm>();
   bn.flags = norm.flags, bn.eps = norm.eps, bn.momentum = norm.momentum;
   bn.gamma = gamma.data(), bn.beta = beta.data();
@@ -127,7 +127,7 @@ lf_batch_norm batch_norm(const Norm &norm, const Matrix &gamma, const Matrix &be
 }
 
 // Arrays that a call does not write are not const in this struct.
-float *unchanged(const Matrix &x) { return const_cast<float *>(x.data()); }
+float *unchanged(const PaddedMatrix &x) { return const_cast<float *>(x.data()); }
 
 Call batch_norm_forward(Random &random) {
   const int64_t m = some_rows(random), n = some_size(random);
@@ -181,7 +181,7 @@ Call fold_batch_norm(Random &random) {
   const float largest_x = random.uniform(0, 4);
   Call call;
   call.text = "fold_batch_norm" + shape({k, n}) + (bias ? ", bias" : "");
-  call.reads = {Matrix(k, n).random(random), vector(n, random)};
+  call.reads = {PaddedMatrix(k, n).random(random), vector(n, random)};
   add_norm(call.reads, n, random);
   call.writes = {unwritten(k, n), unwritten(1, n), unwritten(1, n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
@@ -217,7 +217,7 @@ Dense some_dense(Random &random) {
           random.below(2) != 0,    random.below(2) != 0, random.below(2) != 0};
 }
 
-PackedWeights pack(const Context &context, const Dense &d, const Matrix &w) {
+PackedWeights pack(const Context &context, const Dense &d, const PaddedMatrix &w) {
   auto a = args<lf_pack_weights_args>();
   a.flags = d.transposes ? LF_TRANSPOSE_B : 0;
   a.n = d.n, a.k = d.k, a.w = w.data(), a.ldw = w.stride();
@@ -302,7 +302,7 @@ Call dense_backward(Random &random) {
     a.learning_rate = rate;
     if (!d.packs) {
       // Its stride is that of w.
-      Matrix updated = in[1];
+      PaddedMatrix updated = in[1];
       if (descends) a.updated_w = updated.data();
       context.dense_backward(a);
       if (descends) out[5].fill([&](int64_t i, int64_t j) { return updated(i, j); });
@@ -404,8 +404,8 @@ Call network_infer(Random &random) {
   Call call;
   call.text =
       "network_infer" + shape({m, k, between, n, first.activation, second.activation}) + (first.norm ? ", norm" : "");
-  call.reads = {values(m, k, random), Matrix(k, between).random(random), vector(between, random),
-                Matrix(between, n).random(random), vector(n, random)};
+  call.reads = {values(m, k, random), PaddedMatrix(k, between).random(random), vector(between, random),
+                PaddedMatrix(between, n).random(random), vector(n, random)};
   add_norm(call.reads, between, random);
   call.writes = {unwritten(m, n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
@@ -457,7 +457,7 @@ int64_t some_size(Random &random) {
 Call Call::elsewhere(Random &random) const {
   Call to = *this;
   for (Matrices *matrices : {&to.reads, &to.writes})
-    for (Matrix &x : *matrices) x = moved(x, random.below(20), random.below(16));
+    for (PaddedMatrix &x : *matrices) x = moved(x, random.below(20), random.below(16));
   return to;
 }
 

@@ -12,13 +12,13 @@ namespace lanefold::test {
 int64_t some_size(Random &random);
 
 struct Call {
-  std::string text;                  // the operation and its options
-  std::vector<Matrix> reads, writes; // writes: as they are before the call
-  std::function<void(const Context &, const std::vector<Matrix> &reads, std::vector<Matrix> &writes)> run;
+  std::string text;                        // the operation and its options
+  std::vector<PaddedMatrix> reads, writes; // writes: as they are before the call
+  std::function<void(const Context &, const std::vector<PaddedMatrix> &reads, std::vector<PaddedMatrix> &writes)> run;
 
   // What comes of the writes.
-  std::vector<Matrix> made(const Context &context) const {
-    std::vector<Matrix> results = writes;
+  std::vector<PaddedMatrix> made(const Context &context) const {
+    std::vector<PaddedMatrix> results = writes;
     run(context, reads, results);
     return results;
   }

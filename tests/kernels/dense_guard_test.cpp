@@ -12,7 +12,7 @@ constexpr int64_t ms[] = {1, 2, 5, 7, 8, 9, 13, 16, 17, 33, 70, 256, 257, 512, 5
 constexpr int64_t ns[] = {1, 3, 8, 10, 16, 17, 32, 33, 48, 63, 64, 65, 100, 130};
 constexpr int64_t ks[] = {1, 2, 7, 16, 17, 64, 100, 129, 600, 1024, 1100};
 
-void copy(const Matrix &from, Guarded &to) {
+void copy(const PaddedMatrix &from, Guarded &to) {
   to.fill([&](int64_t i, int64_t j) { return from(i, j); });
 }
 
@@ -21,7 +21,7 @@ struct Fenced {
   Guarded x, w, bias, gamma, beta, running_mean, running_var, mean, inv_std, z, y, dy, dw, dx, dbias, dgamma, dbeta,
       updated;
 
-  Fenced(const Layer &l, const Matrix &gradient, int64_t gap, Side side)
+  Fenced(const Layer &l, const PaddedMatrix &gradient, int64_t gap, Side side)
       : x(l.x.rows(), l.x.columns(), l.x.columns() + gap, side),
         w(l.w.rows(), l.w.columns(), l.w.columns() + gap, side), bias(row(l, side)), gamma(row(l, side)),
         beta(row(l, side)), running_mean(row(l, side)), running_var(row(l, side)), mean(row(l, side)),
@@ -63,7 +63,7 @@ TEST_CASE("training touches nothing beyond its arrays, whatever it updates, and 
     Layer layer(pick(random, ms), pick(random, ns), pick(random, ks), random, 0);
     layer.with_bias = random.below(2), layer.with_norm = layer.x.rows() > 1 && random.below(4) != 0;
     layer.activation = static_cast<int32_t>(random.below(LF_ACTIVATION_COUNT));
-    Matrix dy(layer.y.rows(), layer.y.columns());
+    PaddedMatrix dy(layer.y.rows(), layer.y.columns());
     dy.random(random);
     const Side side = random.below(2) ? Side::begins : Side::ends;
     Fenced f(layer, dy, gap, side);
@@ -131,7 +131,7 @@ TEST_CASE("training touches nothing beyond its arrays, whatever it updates, and 
     CHECK(differing(f.dx, g.dx) == 0);
     if (keeps_dw) CHECK(differing(f.dw, g.dw) == 0);
     if (updates) {
-      Matrix after = layer.w;
+      PaddedMatrix after = layer.w;
       after.fill([&](int64_t i, int64_t j) { return std::fma(-0.25f, g.dw(i, j), layer.w(i, j)); });
       CHECK(differing(lives_packed ? f.updated : f.w, after) == 0);
     }
@@ -148,7 +148,7 @@ TEST_CASE("a network touches nothing beyond its batch and its result") {
   for (int round = 0; round < 60; ++round) {
     const Context &context = round % 2 ? one : three;
     const int64_t widths[] = {pick(random, ks), pick(random, ns), pick(random, ns)};
-    std::vector<Matrix> w, bias;
+    std::vector<PaddedMatrix> w, bias;
     std::vector<lf_network_layer> layers;
     for (int i = 0; i < 2; ++i) {
       w.emplace_back(widths[i], widths[i + 1]).random(random);
@@ -170,7 +170,7 @@ TEST_CASE("a network touches nothing beyond its batch and its result") {
     auto a = args<lf_network_infer_args>();
     a.m = m, a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
     context.network_infer(a, network);
-    Matrix plain_x(m, widths[0]), plain_y(m, widths[2]);
+    PaddedMatrix plain_x(m, widths[0]), plain_y(m, widths[2]);
     plain_x.fill([&](int64_t i, int64_t j) { return x(i, j); });
     a.x = plain_x.data(), a.ldx = plain_x.stride(), a.y = plain_y.data(), a.ldy = plain_y.stride();
     one.network_infer(a, network);

@@ -12,7 +12,7 @@ namespace {
 
 // The forward pass by separate calls.
 void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
-  Matrix &z = layer.z, &y = layer.y;
+  PaddedMatrix &z = layer.z, &y = layer.y;
   auto product = args<lf_sgemm_args>();
   product.m = layer.x.rows(), product.n = layer.w.columns(), product.k = layer.x.columns();
   product.alpha = 1.0f, product.beta = layer.with_bias ? 1.0f : 0.0f;
@@ -21,7 +21,7 @@ void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
   product.c = z.data(), product.ldc = z.stride();
   if (layer.with_bias) z.fill([&](int64_t, int64_t j) { return layer.bias(0, j); });
   context.sgemm(product);
-  const Matrix *last = &z;
+  const PaddedMatrix *last = &z;
   if (layer.with_norm) {
     auto a = args<lf_batch_norm_forward_args>();
     a.flags = flags;
@@ -38,8 +38,8 @@ void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
 }
 
 // dt, BN's gradient and the two products by separate calls.
-void backward_unfused(const Context &context, Layer &layer, const Matrix &dy, Gradients &g) {
-  Matrix dz(dy.rows(), dy.columns());
+void backward_unfused(const Context &context, Layer &layer, const PaddedMatrix &dy, Gradients &g) {
+  PaddedMatrix dz(dy.rows(), dy.columns());
   auto act = args<lf_activation_backward_args>();
   act.m = dy.rows(), act.n = dy.columns(), act.activation = layer.activation, act.alpha = layer.alpha;
   act.y = layer.y.data(), act.ldy = layer.y.stride(), act.dy = dy.data(), act.lddy = dy.stride();
@@ -110,7 +110,7 @@ TEST_CASE("one fused call gives the bits of separate calls, whatever the activat
       CHECK(fused.z.gaps_untouched());
 
       if (fused.with_norm && flags == 0) continue; // no batch statistics to go back through
-      Matrix dy(s.m, s.n, turn % 2);
+      PaddedMatrix dy(s.m, s.n, turn % 2);
       dy.random(random);
       Gradients g(fused, 1), separate(fused, 0), g3(fused, 2);
       backward(one, fused, dy, g);
@@ -155,7 +155,7 @@ TEST_CASE(
     Layer layer(s.m, s.n, s.k, random, 1);
     layer.with_bias = true;
     layer.forward(one, 0);
-    Matrix transposed(s.n, s.k, 1);
+    PaddedMatrix transposed(s.n, s.k, 1);
     transposed.fill([&](int64_t i, int64_t j) { return layer.w(j, i); });
     for (const bool transpose : {false, true}) {
       const PackedWeights packed = pack(one, transpose ? transposed : layer.w, transpose);
@@ -174,9 +174,10 @@ TEST_CASE("the stride of a single row may be any number") {
   constexpr int64_t n = 37, any = INT64_MAX;
   const Context context;
   Random random(9);
-  Matrix x(1, 1), w(1, n), dy(1, n), expected(1, n), y(1, n), dw(1, n), expected_dw(1, n), dx(1, 1), expected_dx(1, 1);
+  PaddedMatrix x(1, 1), w(1, n), dy(1, n), expected(1, n), y(1, n), dw(1, n), expected_dw(1, n), dx(1, 1),
+      expected_dx(1, 1);
   x.random(random), w.random(random), dy.random(random);
-  const auto run = [&](int64_t ldx, int64_t ldn, Matrix &out, Matrix &out_dw, Matrix &out_dx) {
+  const auto run = [&](int64_t ldx, int64_t ldn, PaddedMatrix &out, PaddedMatrix &out_dw, PaddedMatrix &out_dx) {
     auto product = args<lf_sgemm_args>();
     product.m = product.k = 1, product.n = n, product.alpha = 1;
     product.a = x.data(), product.lda = ldx, product.b = w.data(), product.ldb = ldn;
@@ -185,7 +186,7 @@ TEST_CASE("the stride of a single row may be any number") {
     auto forward = args<lf_dense_forward_args>();
     forward.m = forward.k = 1, forward.n = n;
     forward.x = x.data(), forward.ldx = ldx, forward.w = w.data(), forward.ldw = ldn;
-    Matrix same(1, n);
+    PaddedMatrix same(1, n);
     forward.y = same.data(), forward.ldy = ldn;
     context.dense_forward(forward);
     CHECK(differing(same, out) == 0);
@@ -216,7 +217,7 @@ TEST_CASE("an empty batch has zero gradients") {
   Random random(24);
   Layer layer(0, 5, 4, random, 0);
   layer.with_bias = true;
-  Matrix dy(0, 5);
+  PaddedMatrix dy(0, 5);
   Gradients g(layer, 0);
   backward(one, layer, dy, g);
   for (int64_t j = 0; j < 5; ++j) {
@@ -235,11 +236,11 @@ TEST_CASE("the backward pass updates the weights with the bits of an optimizer's
           Layer layer(s.m, s.n, s.k, random, 2);
           layer.with_norm = with_norm;
           layer.forward(one, LF_TRAINING);
-          Matrix dy(s.m, s.n);
+          PaddedMatrix dy(s.m, s.n);
           dy.random(random);
           Gradients expected(layer, 1), g(layer, 1);
           backward(one, layer, dy, expected);
-          Matrix w = layer.w;
+          PaddedMatrix w = layer.w;
           for (int64_t i = 0; i < s.k; ++i) {
             auto step = args<lf_optimizer_step_args>();
             step.optimizer = LF_SGD, step.n = s.n, step.learning_rate = 0.3f;
@@ -286,7 +287,7 @@ TEST_CASE("weights that live packed train with the bits of those that do not, an
         Layer layer = plain;
         PackedWeights packed = pack(*context, layer.w, false);
         layer.w.nan(); // is not looked at
-        Matrix dy(s.m, s.n);
+        PaddedMatrix dy(s.m, s.n);
         dy.random(random);
         Gradients expected(plain, 1), g(layer, 1);
         CAPTURE(layer);
@@ -335,7 +336,7 @@ TEST_CASE("weights that descend alone are those that dw gives, however few rows 
         const int64_t rows = rows_of_a_task(context, a);
         for (int64_t rest = 0; rest <= 16; ++rest) {
           a.k = a.ldx = rows + rest;
-          Matrix x(m, a.k), dy(m, n), w(a.k, n), dw(a.k, n), updated(a.k, n), alone(a.k, n);
+          PaddedMatrix x(m, a.k), dy(m, n), w(a.k, n), dw(a.k, n), updated(a.k, n), alone(a.k, n);
           x.random(random), dy.random(random), w.random(random);
           a.x = x.data(), a.dy = dy.data(), a.w = w.data();
           a.dw = dw.data(), a.updated_w = updated.data();

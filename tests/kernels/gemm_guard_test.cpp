@@ -37,7 +37,7 @@ void check_guarded(const Context &context, const Case &p, Sides side, Random &ra
   a.random(random);
   b.random(random);
   c.fill([&](int64_t, int64_t) { return p.beta == 0.0f ? NAN : random.uniform(-1, 1); });
-  Matrix expected(p.m, p.n);
+  PaddedMatrix expected(p.m, p.n);
   expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
   CAPTURE(p);
   const FaultNote note(p, "sides", side.bits());
@@ -70,7 +70,7 @@ void check_packed(const Context &context, int64_t n, int64_t k, bool transpose, 
     infer.x = x.data(), infer.ldx = x.stride(), infer.bias = bias.data();
     infer.activation = static_cast<int32_t>(random.below(LF_ACTIVATION_COUNT)), infer.alpha = 0.5f;
     infer.y = y.data(), infer.ldy = y.stride();
-    Matrix expected(m, n);
+    PaddedMatrix expected(m, n);
     expected.fill([&](int64_t i, int64_t j) { return chain(p, x, w, bias(0, j), i, j); });
     auto act = args<lf_activation_forward_args>();
     act.m = m, act.n = n, act.activation = infer.activation, act.alpha = infer.alpha;

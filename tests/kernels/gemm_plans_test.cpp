@@ -50,12 +50,12 @@ void check_plan(FencedHost &host, const Case &p, const Knobs &knobs, Random &ran
   const Side a_side = random.below(2) ? Side::begins : Side::ends, b_side = random.below(2) ? Side::begins : Side::ends;
   Guarded a(p.a_rows(), p.a_columns(), p.a_columns() + random.below(4), a_side);
   Guarded b(p.b_rows(), p.b_columns(), p.b_columns() + random.below(4), b_side);
-  Matrix c(p.m, p.n, random.below(4), random.below(16));
+  PaddedMatrix c(p.m, p.n, random.below(4), random.below(16));
   a.fill([&](int64_t, int64_t) { return random.uniform(-1, 1); });
   b.fill([&](int64_t, int64_t) { return random.uniform(-1, 1); });
   if (p.beta == 0.0f) c.nan();
   else c.random(random);
-  Matrix expected = c;
+  PaddedMatrix expected = c;
   expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
   const lf_sgemm_args x = arguments(p, a, b, c);
   INFO(p << ", transposes the problem " << knobs.transposes_problem << ", packs " << knobs.packs_a << knobs.packs_b

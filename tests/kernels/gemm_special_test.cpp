@@ -21,7 +21,7 @@ float special(Random &random) {
 
 TEST_CASE("NaN and infinity come out as IEEE has it") {
   const Context one = context(1);
-  Matrix a(3, 4), b(4, 5), c(3, 5);
+  PaddedMatrix a(3, 4), b(4, 5), c(3, 5);
   a.fill([](int64_t, int64_t) { return 0.0f; });
   b.fill([](int64_t, int64_t) { return 1.0f; });
   a(1, 2) = INFINITY;
@@ -46,17 +46,17 @@ TEST_CASE("NaN and infinity anywhere, also against 0, spread to the elements tha
                  static_cast<uint32_t>(turn % 4),
                  alpha,
                  beta};
-    Matrix a(p.a_rows(), p.a_columns(), random.below(3), random.below(16));
-    Matrix b(p.b_rows(), p.b_columns(), random.below(3), random.below(16));
-    Matrix c(p.m, p.n, random.below(3), random.below(16));
-    for (Matrix *x : {&a, &b, &c}) x->fill([&](int64_t, int64_t) { return plain(random); });
+    PaddedMatrix a(p.a_rows(), p.a_columns(), random.below(3), random.below(16));
+    PaddedMatrix b(p.b_rows(), p.b_columns(), random.below(3), random.below(16));
+    PaddedMatrix c(p.m, p.n, random.below(3), random.below(16));
+    for (PaddedMatrix *x : {&a, &b, &c}) x->fill([&](int64_t, int64_t) { return plain(random); });
     for (int i = 0; i < 4; ++i) {
-      Matrix &x = i % 2 ? a : b;
+      PaddedMatrix &x = i % 2 ? a : b;
       x(random.below(x.rows()), random.below(x.columns())) = special(random);
     }
     if (beta == 0.0f) c.nan(); // not read
     else c(random.below(p.m), random.below(p.n)) = special(random);
-    Matrix expected = c;
+    PaddedMatrix expected = c;
     expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
     CAPTURE(p);
     (turn % 2 ? one : three).sgemm(arguments(p, a, b, c));
@@ -79,12 +79,12 @@ TEST_CASE("alpha and beta of 0 leave NaN and infinity unread, others carry them 
       for (const float alpha : {0.0f, -0.0f, 1.0f, -3.0f, NAN, INFINITY})
         for (const float beta : {0.0f, -0.0f, 1.0f, 0.5f, NAN, -INFINITY}) {
           const Case p{n / 2 + 1, n, 9, flags, alpha, beta};
-          Matrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n);
-          for (Matrix *x : {&a, &b, &c}) x->random(random, 0.5f, 1.0f);
+          PaddedMatrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n);
+          for (PaddedMatrix *x : {&a, &b, &c}) x->random(random, 0.5f, 1.0f);
           if (alpha == 0.0f) a.nan(), b.nan();
           if (beta == 0.0f) c.nan();
           else c(p.m / 2, n / 2) = special(random);
-          Matrix expected = c;
+          PaddedMatrix expected = c;
           expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
           one.sgemm(arguments(p, a, b, c));
           CAPTURE(p);

@@ -39,11 +39,11 @@ TEST_CASE("small integers multiply exactly, whatever the transposes, factors and
           if (passed_over()) continue;
           const Case p{random.between(1, 130), random.between(1, 130), random.between(1, 2000), flags, alpha, beta};
           const auto small = [&](int64_t, int64_t) { return random.integer(8); }; // every sum stays below 2^24
-          Matrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n, 1);
+          PaddedMatrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n, 1);
           a.fill(small);
           b.fill(small);
           c.fill(small);
-          Matrix expected = c;
+          PaddedMatrix expected = c;
           expected.fill([&](int64_t i, int64_t j) {
             int64_t sum = 0;
             for (int64_t q = 0; q < p.k; ++q)
@@ -79,8 +79,8 @@ TEST_CASE("the error of a product stays within k 2^-24 sum |a||b|, element by el
   for (int turn = 0; turn < 48; ++turn) {
     const int64_t k = turn < 8 ? 3000 : random.between(1, 3000);
     const Case p{random.between(1, 40), random.between(1, 40), k, static_cast<uint32_t>(turn % 4), 1.0f, 0.0f};
-    Matrix a(p.a_rows(), p.a_columns(), 1), b(p.b_rows(), p.b_columns(), 2), c(p.m, p.n);
-    for (Matrix *x : {&a, &b}) turn % 8 < 4 ? x->fill(wide) : x->fill(even);
+    PaddedMatrix a(p.a_rows(), p.a_columns(), 1), b(p.b_rows(), p.b_columns(), 2), c(p.m, p.n);
+    for (PaddedMatrix *x : {&a, &b}) turn % 8 < 4 ? x->fill(wide) : x->fill(even);
     c.nan();
     (turn % 3 ? one : three).sgemm(arguments(p, a, b, c));
     double worst = 0; // error as a part of its bound
@@ -104,14 +104,14 @@ TEST_CASE("the error of a product stays within k 2^-24 sum |a||b|, element by el
 TEST_CASE("columns of one larger matrix can be operands and result") {
   const Context one = context(1);
   Random random(5);
-  Matrix whole(20, 60);
+  PaddedMatrix whole(20, 60);
   whole.random(random);
   auto x = args<lf_sgemm_args>();
   x.m = x.n = x.k = 20;
   x.alpha = 1.0f;
   x.a = whole.data(), x.b = whole.data() + 20, x.c = whole.data() + 40;
   x.lda = x.ldb = x.ldc = whole.stride();
-  Matrix before = whole;
+  PaddedMatrix before = whole;
   one.sgemm(x);
   float sum = 0;
   for (int64_t q = 0; q < 20; ++q) sum = std::fma(before(7, q), before(q, 20 + 9), sum);

@@ -12,11 +12,11 @@ constexpr float eps = 1e-3f;
 
 // Two dense layers, the second without an activation, under softmax cross-entropy.
 struct Net {
-  Matrix x{batch, sizes[0]};
-  Matrix w[2] = {Matrix(sizes[0], sizes[1]), Matrix(sizes[1], sizes[2])};
-  Matrix bias[2] = {Matrix(1, sizes[1]), Matrix(1, sizes[2])};
-  Matrix gamma[2] = {Matrix(1, sizes[1]), Matrix(1, sizes[2])};
-  Matrix beta[2] = {Matrix(1, sizes[1]), Matrix(1, sizes[2])};
+  PaddedMatrix x{batch, sizes[0]};
+  PaddedMatrix w[2] = {PaddedMatrix(sizes[0], sizes[1]), PaddedMatrix(sizes[1], sizes[2])};
+  PaddedMatrix bias[2] = {PaddedMatrix(1, sizes[1]), PaddedMatrix(1, sizes[2])};
+  PaddedMatrix gamma[2] = {PaddedMatrix(1, sizes[1]), PaddedMatrix(1, sizes[2])};
+  PaddedMatrix beta[2] = {PaddedMatrix(1, sizes[1]), PaddedMatrix(1, sizes[2])};
   std::vector<int32_t> labels;
   bool with_norm;
   int32_t activation;
@@ -35,8 +35,9 @@ struct Net {
 };
 
 // The loss in double, with `step` added to one element of one parameter.
-double loss(const Net &net, const Matrix *parameter = nullptr, int64_t row = 0, int64_t column = 0, double step = 0) {
-  const auto value = [&](const Matrix &m) {
+double loss(const Net &net, const PaddedMatrix *parameter = nullptr, int64_t row = 0, int64_t column = 0,
+            double step = 0) {
+  const auto value = [&](const PaddedMatrix &m) {
     Doubles d(m);
     if (&m == parameter) d(row, column) += step;
     return d;
@@ -57,7 +58,7 @@ double loss(const Net &net, const Matrix *parameter = nullptr, int64_t row = 0, 
   return cross_entropy(y, net.labels);
 }
 
-double largest_of(const Matrix &gradient) {
+double largest_of(const PaddedMatrix &gradient) {
   double largest = 0;
   for (int64_t i = 0; i < gradient.rows(); ++i)
     for (int64_t j = 0; j < gradient.columns(); ++j) largest = std::max<double>(largest, std::fabs(gradient(i, j)));
@@ -65,7 +66,7 @@ double largest_of(const Matrix &gradient) {
 }
 
 // scale: the largest gradient of the network.
-void check_gradient(const Net &net, const Matrix &parameter, const Matrix &gradient, double scale,
+void check_gradient(const Net &net, const PaddedMatrix &parameter, const PaddedMatrix &gradient, double scale,
                     const std::string &name) {
   for (int64_t i = 0; i < gradient.rows(); ++i)
     for (int64_t j = 0; j < gradient.columns(); ++j) {
@@ -90,13 +91,14 @@ TEST_CASE("every gradient of a small network agrees with central differences") {
       CAPTURE(activation_name(code));
       CAPTURE(with_norm);
       Net net(with_norm, code, random);
-      Matrix z[2] = {Matrix(batch, sizes[1]), Matrix(batch, sizes[2])}, y[2] = {z[0], z[1]}, dy[2] = {z[0], z[1]};
-      Matrix mean[2] = {net.bias[0], net.bias[1]}, inv_std[2] = {net.bias[0], net.bias[1]};
-      Matrix dw[2] = {net.w[0], net.w[1]}, dbias[2] = {net.bias[0], net.bias[1]},
-             dgamma[2] = {net.bias[0], net.bias[1]}, dbeta[2] = {net.bias[0], net.bias[1]};
-      Matrix dx = net.x;
+      PaddedMatrix z[2] = {PaddedMatrix(batch, sizes[1]), PaddedMatrix(batch, sizes[2])}, y[2] = {z[0], z[1]},
+                   dy[2] = {z[0], z[1]};
+      PaddedMatrix mean[2] = {net.bias[0], net.bias[1]}, inv_std[2] = {net.bias[0], net.bias[1]};
+      PaddedMatrix dw[2] = {net.w[0], net.w[1]}, dbias[2] = {net.bias[0], net.bias[1]},
+                   dgamma[2] = {net.bias[0], net.bias[1]}, dbeta[2] = {net.bias[0], net.bias[1]};
+      PaddedMatrix dx = net.x;
       lf_batch_norm bn[2];
-      const Matrix *input[2] = {&net.x, &y[0]};
+      const PaddedMatrix *input[2] = {&net.x, &y[0]};
       for (int layer = 0; layer < 2; ++layer) {
         bn[layer] = args<lf_batch_norm>();
         bn[layer].eps = eps, bn[layer].gamma = net.gamma[layer].data(), bn[layer].beta = net.beta[layer].data();

@@ -10,7 +10,7 @@ TEST_CASE("loss and gradient follow the formulas, for any number of classes, in 
   const int64_t classes[] = {1, 2, 3, 9, 10, 15, 16, 17, 33, 100, 1000};
   for (const int64_t n : classes)
     for (const int64_t m : {1, 5, 200, 600}) {
-      Matrix x(m, n, 1), dx(m, n, 2);
+      PaddedMatrix x(m, n, 1), dx(m, n, 2);
       x.random(random, -8, 8);
       std::vector<int32_t> labels;
       for (int64_t i = 0; i < m; ++i) labels.push_back(static_cast<int32_t>(random.below(n)));
@@ -45,7 +45,7 @@ TEST_CASE("loss and gradient follow the formulas, for any number of classes, in 
 
 TEST_CASE("huge logits do not overflow, and NaN reaches the loss") {
   const Context one = context(1);
-  Matrix x(1, 3), dx(1, 3);
+  PaddedMatrix x(1, 3), dx(1, 3);
   x(0, 0) = 3e38f, x(0, 1) = -3e38f, x(0, 2) = 0;
   const int32_t label = 0;
   float loss = NAN;
@@ -64,7 +64,7 @@ TEST_CASE("a hit is a row in which fewer than k scores beat the label's") {
   Random random(42);
   for (int turn = 0; turn < 60; ++turn) {
     const int64_t m = random.between(0, 50), n = random.between(1, 40), k = random.between(1, n);
-    Matrix x(m, n, 1);
+    PaddedMatrix x(m, n, 1);
     x.fill([&](int64_t, int64_t) { return random.below(20) == 0 ? NAN : random.integer(5); });
     std::vector<int32_t> labels;
     int64_t expected = 0;

@@ -29,7 +29,7 @@ public:
     for (size_t i = 0; i < layers_.size(); ++i) {
       Layer &from = *layers_[i];
       auto &to = descriptions.emplace_back(args<lf_network_layer>());
-      const Matrix &w = transpose ? transposed_[i] : from.w;
+      const PaddedMatrix &w = transpose ? transposed_[i] : from.w;
       to.flags = transpose ? LF_TRANSPOSE_B : 0;
       to.n = widths_[i + 1], to.k = widths_[i];
       to.w = w.data(), to.ldw = w.stride();
@@ -43,11 +43,11 @@ public:
   }
 
   // Layer by layer, each folded and packed by its own calls.
-  Matrix one_by_one(const Context &context, const Matrix &x) {
-    Matrix input = x;
+  PaddedMatrix one_by_one(const Context &context, const PaddedMatrix &x) {
+    PaddedMatrix input = x;
     for (const auto &layer : layers_) {
       Layer folded = *layer;
-      folded.x = input, folded.y = Matrix(input.rows(), layer->w.columns());
+      folded.x = input, folded.y = PaddedMatrix(input.rows(), layer->w.columns());
       if (layer->with_norm) {
         auto fold = args<lf_fold_batch_norm_args>();
         fold.k = layer->w.rows(), fold.n = layer->w.columns();
@@ -67,10 +67,10 @@ public:
 private:
   std::vector<int64_t> widths_;
   std::vector<std::unique_ptr<Layer>> layers_;
-  std::vector<Matrix> transposed_;
+  std::vector<PaddedMatrix> transposed_;
 };
 
-void infer(const Context &context, const Matrix &x, Matrix &y, const InferenceNetwork &network) {
+void infer(const Context &context, const PaddedMatrix &x, PaddedMatrix &y, const InferenceNetwork &network) {
   auto a = args<lf_network_infer_args>();
   a.m = x.rows(), a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
   context.network_infer(a, network);
@@ -88,12 +88,12 @@ TEST_CASE("a network gives the bits of its layers, for any batch, threads, depth
       const InferenceNetwork plain = chain.make(one, false), transposed = chain.make(three, true);
       for (const int64_t m : {1, 2, 31, 64, 127, 128, 129, 200, 515}) {
         if ((m > 200 && widths[0] > 100) || passed_over()) continue;
-        Matrix x(m, widths.front(), 3);
+        PaddedMatrix x(m, widths.front(), 3);
         x.random(random);
-        const Matrix expected = chain.one_by_one(one, x);
+        const PaddedMatrix expected = chain.one_by_one(one, x);
         for (const Context *context : {&one, &three})
           for (const InferenceNetwork *network : {&plain, &transposed}) {
-            Matrix y(m, widths.back(), 2);
+            PaddedMatrix y(m, widths.back(), 2);
             y.nan();
             infer(*context, x, y, *network);
             CAPTURE(m);
@@ -108,7 +108,7 @@ TEST_CASE("a network gives the bits of its layers, for any batch, threads, depth
 TEST_CASE("a network keeps copies of its own, and an empty batch is fine") {
   const Context one = context(1);
   Random random(72);
-  Matrix x(3, 5), expected(3, 4), y(3, 4);
+  PaddedMatrix x(3, 5), expected(3, 4), y(3, 4);
   x.random(random);
   auto chain = std::make_unique<Chain>(std::vector<int64_t>{5, 6, 4}, true, random);
   const InferenceNetwork network = chain->make(one, false);
@@ -116,8 +116,8 @@ TEST_CASE("a network keeps copies of its own, and an empty batch is fine") {
   chain.reset();
   infer(one, x, y, network);
   CHECK(differing(y, expected) == 0);
-  const Matrix none(0, 5);
-  Matrix nothing(0, 4);
+  const PaddedMatrix none(0, 5);
+  PaddedMatrix nothing(0, 4);
   infer(one, none, nothing, network);
   CHECK(nothing.gaps_untouched());
 }

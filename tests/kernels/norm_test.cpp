@@ -8,7 +8,7 @@ namespace {
 
 // Everything that one normalization owns.
 struct Norm {
-  Matrix gamma, beta, running_mean, running_var, mean, inv_std;
+  PaddedMatrix gamma, beta, running_mean, running_var, mean, inv_std;
   lf_batch_norm bn = args<lf_batch_norm>();
 
   Norm(int64_t n, Random &random)
@@ -29,7 +29,7 @@ struct Norm {
   }
 };
 
-void forward(const Context &context, uint32_t flags, const Matrix &x, Matrix &y, Norm &norm) {
+void forward(const Context &context, uint32_t flags, const PaddedMatrix &x, PaddedMatrix &y, Norm &norm) {
   auto a = args<lf_batch_norm_forward_args>();
   a.flags = flags;
   a.m = x.rows(), a.n = x.columns();
@@ -38,7 +38,7 @@ void forward(const Context &context, uint32_t flags, const Matrix &x, Matrix &y,
   context.batch_norm_forward(a);
 }
 
-double range(const Matrix &x, int64_t column) {
+double range(const PaddedMatrix &x, int64_t column) {
   double low = INFINITY, high = -INFINITY;
   for (int64_t i = 0; i < x.rows(); ++i)
     low = std::min<double>(low, x(i, column)), high = std::max<double>(high, x(i, column));
@@ -54,7 +54,7 @@ TEST_CASE("training normalizes by the batch and updates the running statistics")
                 columns[] = {1, 3, 8, 10, 16, 17, 33, 100, 300};
   for (int i = 0; i < 90; ++i) {
     const int64_t m = rows[i % 10], n = columns[i / 10];
-    Matrix x(m, n, i % 3), y(m, n, i % 2);
+    PaddedMatrix x(m, n, i % 3), y(m, n, i % 2);
     x.random(random, -3, 5);
     y.nan();
     Norm norm(n, random), same = norm;
@@ -79,7 +79,7 @@ TEST_CASE("training normalizes by the batch and updates the running statistics")
     CHECK(worst < 1e-6);
     CHECK(worst_running < 1e-5);
     CHECK(y.gaps_untouched());
-    Matrix inplace = x;
+    PaddedMatrix inplace = x;
     forward(three, LF_TRAINING, inplace, inplace, same);
     CHECK(differing(inplace, y) == 0);
     CHECK(differing(same.running_var, norm.running_var) == 0);
@@ -91,7 +91,7 @@ TEST_CASE("a large mean costs no digits, constant columns give exactly beta, col
   const Context one = context(1);
   Random random(12);
   const int64_t m = 1000, n = 20;
-  Matrix x(m, n), y(m, n);
+  PaddedMatrix x(m, n), y(m, n);
   x.fill([&](int64_t, int64_t j) {
     if (j < 8) return 1e4f + random.uniform(-1.7320508f, 1.7320508f);
     if (j < 14) return 0.1f * static_cast<float>(j);
@@ -113,7 +113,7 @@ TEST_CASE("the variance of data with a large mean is right to the last digits, i
   Random random(16);
   for (const int64_t m : {200, 256, 257, 1000, 5000})
     for (const float offset : {0.0f, 1e4f, -1e6f}) {
-      Matrix x(m, 3), y(m, 3);
+      PaddedMatrix x(m, 3), y(m, 3);
       x.fill([&](int64_t, int64_t) { return offset + random.uniform(-1.7320508f, 1.7320508f); });
       Norm norm(3, random);
       norm.bn.momentum = 0.0f;
@@ -132,7 +132,7 @@ TEST_CASE("gamma = sqrt(var + eps) and beta = mu give the input back within 4 ul
   const Context one = context(1);
   Random random(13);
   const int64_t m = 200, n = 37;
-  Matrix x(m, n), y(m, n);
+  PaddedMatrix x(m, n), y(m, n);
   x.random(random, -3, 4);
   Norm norm(n, random);
   for (int64_t j = 0; j < n; ++j) {
@@ -151,7 +151,7 @@ TEST_CASE("inference normalizes by the running statistics and changes nothing; f
   const Context one = context(1);
   Random random(14);
   const int64_t m = 33, n = 21, k = 40;
-  Matrix x(m, k), w(k, n, 2), z(m, n), y(m, n, 1), bias(1, n), folded(k, n, 3), folded_bias(1, n), folded_y(m, n);
+  PaddedMatrix x(m, k), w(k, n, 2), z(m, n), y(m, n, 1), bias(1, n), folded(k, n, 3), folded_bias(1, n), folded_y(m, n);
   x.random(random);
   w.random(random);
   bias.random(random);
@@ -189,7 +189,7 @@ TEST_CASE("the gradient follows the formula, on any number of threads and blocks
   Random random(15);
   for (const int64_t m : {2, 200, 256, 300, 2100})
     for (const int64_t n : {1, 10, 33}) {
-      Matrix x(m, n, 1), y(m, n), dy(m, n, 2), dx(m, n, 1), dgamma(1, n), dbeta(1, n);
+      PaddedMatrix x(m, n, 1), y(m, n), dy(m, n, 2), dx(m, n, 1), dgamma(1, n), dbeta(1, n);
       x.random(random, -2, 3);
       dy.random(random);
       Norm norm(n, random);
@@ -214,7 +214,7 @@ TEST_CASE("the gradient follows the formula, on any number of threads and blocks
                   2e-4);
         }
       }
-      Matrix dgamma3(1, n), dbeta3(1, n);
+      PaddedMatrix dgamma3(1, n), dbeta3(1, n);
       a.dx = dy.data(), a.lddx = dy.stride(), a.dgamma = dgamma3.data(), a.dbeta = dbeta3.data();
       three.batch_norm_backward(a);
       CHECK(differing(dx, dy) == 0);
@@ -228,10 +228,10 @@ TEST_CASE("the unbiased running variance is what a flag asks for, and nothing el
   Random random(16);
   for (const int64_t m : {2, 200, 700}) {
     const int64_t n = 19;
-    Matrix x(m, n), y(m, n), unbiased_y(m, n);
+    PaddedMatrix x(m, n), y(m, n), unbiased_y(m, n);
     x.random(random, -3, 5);
     Norm biased(n, random), unbiased = biased;
-    const Matrix before = biased.running_var;
+    const PaddedMatrix before = biased.running_var;
     unbiased.bn.flags = LF_UNBIASED_RUNNING_VAR;
     forward(one, LF_TRAINING, x, y, biased);
     forward(one, LF_TRAINING, x, unbiased_y, unbiased);
@@ -252,7 +252,7 @@ TEST_CASE("folding stays within the error that it reports, which is small") {
   for (const int64_t k : {0, 1, 40, 784}) {
     const int64_t m = 20, n = 37;
     const float largest = 3.0f;
-    Matrix x(m, k), w(k, n), bias(1, n), folded(k, n), folded_bias(1, n), bound(1, n), y(m, n);
+    PaddedMatrix x(m, k), w(k, n), bias(1, n), folded(k, n), folded_bias(1, n), bound(1, n), y(m, n);
     x.random(random, -largest, largest);
     w.random(random);
     bias.random(random);
@@ -288,7 +288,7 @@ TEST_CASE("a channel whose variance is small beside its mean is refused by name,
   const Context one = context(1);
   Random random(18);
   const int64_t k = 3, n = 9;
-  Matrix w(k, n), folded(k, n), folded_bias(1, n);
+  PaddedMatrix w(k, n), folded(k, n), folded_bias(1, n);
   w.random(random);
   folded.nan(), folded_bias.nan();
   Norm norm(n, random);
@@ -327,7 +327,7 @@ TEST_CASE("the error that folding reports holds below the smallest normal number
   for (const Tiny &t :
        {Tiny{1e-20f, 1e-30f, 1e30f, 1}, {1.5e-10f, 1e-32f, 1e30f, 4}, {1e-20f, 1, 1e-20f, 1}, {1e-3f, 1, 1e-40f, 3}}) {
     Random random(19);
-    Matrix x(1, t.k), w(t.k, 1), folded(t.k, 1), folded_bias(1, 1), bound(1, 1), y(1, 1);
+    PaddedMatrix x(1, t.k), w(t.k, 1), folded(t.k, 1), folded_bias(1, 1), bound(1, 1), y(1, 1);
     x.fill([&](int64_t, int64_t) { return t.x; });
     w.fill([&](int64_t, int64_t) { return t.w; });
     Norm norm(1, random);

@@ -12,11 +12,11 @@ TEST_CASE(
     for (const int64_t n : {0, 1, 7, 16, 33, 1000, 200000}) {
       const int64_t checked = std::min<int64_t>(n, 1000);
       const float decay = n % 2 ? 0.3f : 0.0f;
-      Matrix w(1, n), g(1, n, 0, 3), m(1, n), v(1, n, 0, 2);
+      PaddedMatrix w(1, n), g(1, n, 0, 3), m(1, n), v(1, n, 0, 2);
       w.random(random);
       m.fill([](int64_t, int64_t) { return 0.0f; });
       v.fill([](int64_t, int64_t) { return 0.0f; });
-      Matrix w3 = w, m3 = m, v3 = v;
+      PaddedMatrix w3 = w, m3 = m, v3 = v;
       Doubles exact_w(w), exact_m(m), exact_v(v);
       for (int64_t step = 1; step <= 10; ++step) {
         g.random(random);

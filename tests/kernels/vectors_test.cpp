@@ -18,9 +18,9 @@ float float_of(const Json &bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(std::stoul(bits.get<std::string>(), nullptr, 16)));
 }
 
-Matrix matrix_of(const Json &array) {
+PaddedMatrix matrix_of(const Json &array) {
   const auto bits = array.at("bits").get<std::string>();
-  Matrix x(array.at("rows").get<int64_t>(), array.at("columns").get<int64_t>(), 3);
+  PaddedMatrix x(array.at("rows").get<int64_t>(), array.at("columns").get<int64_t>(), 3);
   REQUIRE(static_cast<int64_t>(bits.size()) == 8 * x.rows() * x.columns());
   return x.fill(
       [&](int64_t i, int64_t j) { return float_of(bits.substr(static_cast<size_t>(8 * (i * x.columns() + j)), 8)); });
@@ -41,11 +41,11 @@ public:
     for (const auto &[name, array] : json.at("in").items()) arrays_.emplace(name, matrix_of(array));
     for (const auto &[name, array] : out_.items())
       if (array.is_object() && !has(name))
-        arrays_.emplace(name, Matrix(array["rows"].get<int64_t>(), array["columns"].get<int64_t>(), 5).nan());
+        arrays_.emplace(name, PaddedMatrix(array["rows"].get<int64_t>(), array["columns"].get<int64_t>(), 5).nan());
   }
 
   bool has(const std::string &name) const { return arrays_.contains(name); }
-  Matrix &at(const std::string &name) { return arrays_.at(name); }
+  PaddedMatrix &at(const std::string &name) { return arrays_.at(name); }
   float *data(const std::string &name) { return has(name) ? at(name).data() : nullptr; }
   int64_t stride(const std::string &name) { return has(name) ? at(name).stride() : 0; }
 
@@ -77,7 +77,7 @@ public:
 
 private:
   Json args_, out_;
-  std::map<std::string, Matrix> arrays_;
+  std::map<std::string, PaddedMatrix> arrays_;
 };
 
 void sgemm(const Context &context, Vector &v, const Json &) {
@@ -146,7 +146,7 @@ void dense_forward(const Context &context, Vector &v, const Json &json) {
   // Inference on packed weights, and a network of this one layer.
   auto pack = args<lf_pack_weights_args>();
   pack.n = a.n, pack.k = a.k, pack.w = a.w, pack.ldw = a.ldw;
-  Matrix y(a.m, a.n), network_y(a.m, a.n);
+  PaddedMatrix y(a.m, a.n), network_y(a.m, a.n);
   auto infer = args<lf_dense_infer_args>();
   infer.m = a.m, infer.n = a.n, infer.k = a.k, infer.x = a.x, infer.ldx = a.ldx, infer.bias = a.bias;
   infer.activation = a.activation, infer.alpha = a.alpha, infer.y = y.data(), infer.ldy = y.stride();
@@ -167,7 +167,7 @@ void dense_backward(const Context &context, Vector &v, const Json &) {
   const lf_batch_norm bn = v.batch_norm();
   auto a = args<lf_dense_backward_args>();
   a.m = v.at("x").rows(), a.k = v.at("x").columns(), a.n = v.at("w").columns();
-  Matrix updated = v.at("w");
+  PaddedMatrix updated = v.at("w");
   a.x = v.data("x"), a.ldx = v.stride("x"), a.w = v.data("w"), a.ldw = v.stride("w");
   a.z = v.data("z"), a.ldz = v.stride("z"), a.y = v.data("y"), a.ldy = v.stride("y");
   a.dy = v.data("dy"), a.lddy = v.stride("dy"), a.dw = v.data("dw"), a.lddw = v.stride("dw");
@@ -208,7 +208,7 @@ void optimizer_step(const Context &context, Vector &v, const Json &) {
 }
 
 void gather(const Context &context, Vector &v, const Json &) {
-  Matrix &x = v.at("x"), &y = v.at("y");
+  PaddedMatrix &x = v.at("x"), &y = v.at("y");
   std::vector<uint8_t> bytes(static_cast<size_t>(x.rows() * x.columns()));
   for (int64_t i = 0; i < x.rows(); ++i)
     for (int64_t j = 0; j < x.columns(); ++j)

@@ -48,8 +48,8 @@ void products_allocate_nothing(const Context &context, int rounds) {
     for (uint32_t flags = 0; flags < 4; ++flags)
       for (const float alpha : {1.0f, 0.7f}) {
         const Case p{s.m, s.n, s.k, flags, alpha, 0.5f};
-        Matrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n);
-        for (Matrix *x : {&a, &b, &c}) x->random(random);
+        PaddedMatrix a(p.a_rows(), p.a_columns()), b(p.b_rows(), p.b_columns()), c(p.m, p.n);
+        for (PaddedMatrix *x : {&a, &b, &c}) x->random(random);
         CAPTURE(p);
         CHECK(allocated_by_repeats(rounds, [&] { context.sgemm(arguments(p, a, b, c)); }) == 0);
       }
@@ -68,7 +68,7 @@ void layers_allocate_nothing(const Context &context, int rounds) {
       CHECK(allocated_by_repeats(rounds, [&] { layer.infer(context, packed); }) == 0);
       if (with_norm && s.m == 1) continue; // one sample has no variance
       layer.with_norm = with_norm;
-      Matrix dy(s.m, s.n);
+      PaddedMatrix dy(s.m, s.n);
       dy.random(random);
       Gradients gradients(layer, 0);
       CHECK(allocated_by_repeats(rounds, [&] { layer.forward(context, LF_TRAINING); }) == 0);
@@ -82,7 +82,7 @@ void layers_allocate_nothing(const Context &context, int rounds) {
 
 void networks_allocate_nothing(const Context &context, int rounds) {
   Random random(53);
-  Matrix w1(784, 300), w2(300, 100);
+  PaddedMatrix w1(784, 300), w2(300, 100);
   w1.random(random), w2.random(random);
   lf_network_layer layers[2] = {args<lf_network_layer>(), args<lf_network_layer>()};
   layers[0].n = 300, layers[0].k = 784, layers[0].w = w1.data(), layers[0].ldw = w1.stride();
@@ -91,7 +91,7 @@ void networks_allocate_nothing(const Context &context, int rounds) {
   description.count = 2, description.layers = layers;
   const InferenceNetwork network = context.make_network(description);
   for (const int64_t m : {1, 16, 200, 700}) {
-    Matrix x(m, 784), y(m, 100);
+    PaddedMatrix x(m, 784), y(m, 100);
     x.random(random);
     auto a = args<lf_network_infer_args>();
     a.m = m, a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();

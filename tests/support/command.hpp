@@ -5,6 +5,8 @@
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "images.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <chrono>
 #include <csignal>
 #include <sstream>
@@ -19,9 +21,9 @@ extern char **environ;
 
 namespace lanefold::test {
 
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 using Words = std::vector<std::string>;
+using Json = nlohmann::ordered_json;
 
 struct Result {
   int exit_code;

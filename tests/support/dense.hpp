@@ -8,7 +8,7 @@
 namespace lanefold::test {
 
 struct Layer {
-  Matrix x, w, bias, gamma, beta, running_mean, running_var, mean, inv_std, z, y;
+  PaddedMatrix x, w, bias, gamma, beta, running_mean, running_var, mean, inv_std, z, y;
   lf_batch_norm bn = args<lf_batch_norm>();
   bool with_bias = false, with_norm = false;
   int32_t activation = LF_ELU;
@@ -69,7 +69,7 @@ inline std::ostream &operator<<(std::ostream &out, const Layer &layer) {
 }
 
 // w: k x n, or n x k where it holds the transpose.
-inline PackedWeights pack(const Context &context, const Matrix &w, bool transposed) {
+inline PackedWeights pack(const Context &context, const PaddedMatrix &w, bool transposed) {
   auto a = args<lf_pack_weights_args>();
   a.flags = transposed ? LF_TRANSPOSE_B : 0;
   a.n = transposed ? w.rows() : w.columns(), a.k = transposed ? w.columns() : w.rows();
@@ -78,16 +78,16 @@ inline PackedWeights pack(const Context &context, const Matrix &w, bool transpos
 }
 
 struct Gradients {
-  Matrix dw, dbias, dx, dgamma, dbeta;
+  PaddedMatrix dw, dbias, dx, dgamma, dbeta;
   Gradients(const Layer &layer, int64_t gap)
       : dw(layer.w.rows(), layer.w.columns(), gap), dbias(1, layer.w.columns()),
         dx(layer.x.rows(), layer.x.columns(), gap), dgamma(1, layer.w.columns()), dbeta(1, layer.w.columns()) {
-    for (Matrix *m : {&dw, &dbias, &dx, &dgamma, &dbeta}) m->nan();
+    for (PaddedMatrix *m : {&dw, &dbias, &dx, &dgamma, &dbeta}) m->nan();
   }
 };
 
 // rate: unless 0, w descends with it in place of dw, or the packed weights do.
-inline void backward(const Context &context, Layer &layer, const Matrix &dy, Gradients &g, float rate = 0,
+inline void backward(const Context &context, Layer &layer, const PaddedMatrix &dy, Gradients &g, float rate = 0,
                      lf_packed_weights *packed = nullptr) {
   auto a = args<lf_dense_backward_args>();
   a.m = layer.x.rows(), a.n = layer.w.columns(), a.k = layer.x.columns();

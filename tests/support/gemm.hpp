@@ -1,5 +1,5 @@
 // What the tests of products share: a problem, its documented chain in one float at a time, the arguments of a call.
-// Operands are Matrix or Guarded.
+// Operands are PaddedMatrix or Guarded.
 #pragma once
 
 #include "matrix.hpp"
@@ -56,14 +56,14 @@ inline std::ostream &operator<<(std::ostream &out, const Case &p) {
 
 // Fills operands and C at random strides and offsets (C with NaN where it is not read), and compares with the chain.
 template <class Fill> void check_case(const Context &context, const Case &p, Random &random, Fill fill) {
-  Matrix a(p.a_rows(), p.a_columns(), random.below(4), random.below(16));
-  Matrix b(p.b_rows(), p.b_columns(), random.below(4), random.below(16));
-  Matrix c(p.m, p.n, random.below(4), random.below(16));
+  PaddedMatrix a(p.a_rows(), p.a_columns(), random.below(4), random.below(16));
+  PaddedMatrix b(p.b_rows(), p.b_columns(), random.below(4), random.below(16));
+  PaddedMatrix c(p.m, p.n, random.below(4), random.below(16));
   a.fill(fill);
   b.fill(fill);
   if (p.beta == 0.0f) c.nan();
   else c.fill(fill);
-  Matrix expected = c;
+  PaddedMatrix expected = c;
   expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
   CAPTURE(p);
   context.sgemm(arguments(p, a, b, c));

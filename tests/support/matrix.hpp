@@ -55,9 +55,9 @@ inline constexpr uint32_t canary_bits = 0x7fc0dead; // a NaN that no kernel make
 inline bool is_canary(float x) { return std::bit_cast<uint32_t>(x) == canary_bits; }
 
 // rows x columns with a stride, at an odd offset from any alignment, canaries in every gap and on both sides.
-class Matrix {
+class PaddedMatrix {
 public:
-  Matrix(int64_t rows, int64_t columns, int64_t gap = 0, int64_t offset = 1)
+  PaddedMatrix(int64_t rows, int64_t columns, int64_t gap = 0, int64_t offset = 1)
       : rows_(rows), columns_(columns), stride_(columns + gap), first_(16 + offset),
         store_(static_cast<size_t>(rows * stride_ + 32 + offset), std::bit_cast<float>(canary_bits)) {}
 
@@ -69,15 +69,15 @@ public:
   float &operator()(int64_t i, int64_t j) { return data()[i * stride_ + j]; }
   float operator()(int64_t i, int64_t j) const { return data()[i * stride_ + j]; }
 
-  template <class Make> Matrix &fill(Make make) {
+  template <class Make> PaddedMatrix &fill(Make make) {
     for (int64_t i = 0; i < rows_; ++i)
       for (int64_t j = 0; j < columns_; ++j) (*this)(i, j) = make(i, j);
     return *this;
   }
-  Matrix &random(Random &random, float low = -1.0f, float high = 1.0f) {
+  PaddedMatrix &random(Random &random, float low = -1.0f, float high = 1.0f) {
     return fill([&](int64_t, int64_t) { return random.uniform(low, high); });
   }
-  Matrix &nan() {
+  PaddedMatrix &nan() {
     return fill([](int64_t, int64_t) { return std::numeric_limits<float>::quiet_NaN(); });
   }
 
@@ -97,8 +97,8 @@ private:
 };
 
 // The same elements at another stride and another offset.
-inline Matrix moved(const Matrix &source, int64_t gap, int64_t offset) {
-  Matrix to(source.rows(), source.columns(), gap, offset);
+inline PaddedMatrix moved(const PaddedMatrix &source, int64_t gap, int64_t offset) {
+  PaddedMatrix to(source.rows(), source.columns(), gap, offset);
   return to.fill([&](int64_t i, int64_t j) { return source(i, j); });
 }
 

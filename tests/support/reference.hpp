@@ -30,7 +30,7 @@ struct Doubles {
   int64_t rows, columns;
   std::vector<double> values;
   Doubles(int64_t r, int64_t c) : rows(r), columns(c), values(static_cast<size_t>(r * c)) {}
-  explicit Doubles(const Matrix &m) : Doubles(m.rows(), m.columns()) {
+  explicit Doubles(const PaddedMatrix &m) : Doubles(m.rows(), m.columns()) {
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j) (*this)(i, j) = m(i, j);
   }

@@ -4,6 +4,8 @@
 #include "cli/words.hpp"
 #include "support/images.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <limits>
 
 #include <bit>
@@ -16,8 +18,9 @@
 #include <unistd.h>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
+using lanefold::cli::code_of;
+using Json = nlohmann::ordered_json;
 
 namespace {
 

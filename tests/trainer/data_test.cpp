@@ -14,7 +14,6 @@
 #include <set>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

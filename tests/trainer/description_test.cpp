@@ -8,8 +8,10 @@
 #include <cmath>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
+using lanefold::cli::JsonError;
+using lanefold::cli::nearest;
+using lanefold::cli::parse_strictly;
 
 namespace {
 
@@ -60,7 +62,7 @@ TEST_CASE("without a word the network is the notes': ELU, normalization everywhe
 }
 
 TEST_CASE("batch normalization is on every layer, on none, or on the hidden ones") {
-  for (const std::string &word : switch_names()) {
+  for (const std::string &word : batch_norm_words()) {
     CAPTURE(word);
     const Description from_file =
         parse(R"({"defaults": {"batch_norm": ")" + word + R"("}, "layers": [{"units": 4}, {"units": 3}]})");

@@ -9,7 +9,6 @@
 #include <cstdio>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 using lanefold::Context;
 

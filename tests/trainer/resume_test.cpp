@@ -7,7 +7,6 @@
 #include <cmath>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 using lanefold::Context;
 
@@ -131,12 +130,12 @@ TEST_CASE("what a training is comes back from its file, to the last bit") {
   CHECK(back.position.epoch == 2);
   CHECK(back.position.step == 3);
   CHECK(back.position.loss == state.position.loss);
-  CHECK(back.position.hits == state.position.hits);
+  CHECK(back.position.correct == state.position.correct);
   CHECK(back.position.samples == 150);
   CHECK(back.data_sha256 == "of the data");
-  CHECK(back.memories == state.memories);
-  CHECK(back.memories.size() == 2 * 8); // m and v of w, gamma and beta of two layers, and of w and bias of the last
-  CHECK(back.memories.contains("layers.2.bias.v"));
+  CHECK(back.optimizer_state == state.optimizer_state);
+  CHECK(back.optimizer_state.size() == 2 * 8); // m and v of w, gamma and beta of two layers, and of w and bias of the last
+  CHECK(back.optimizer_state.contains("layers.2.bias.v"));
   const std::string bytes = read_file(folder / "model");
   for (const char *part : {"philox4x32-10", "numeric_version", "layers.0.w.m", "layers.1.gamma.v"})
     CHECK(contains(bytes, part));

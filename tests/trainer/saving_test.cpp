@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 
 namespace {

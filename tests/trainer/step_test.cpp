@@ -11,7 +11,6 @@
 #include <map>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
 using lanefold::Context;
 
@@ -232,7 +231,7 @@ void compare_steps(const Context &context, const Description &description, const
     reference.backward(loss_gradient(logits, batch.labels));
     reference.update(optimizer);
     CHECK(std::fabs(result.loss - cross_entropy(logits, batch.labels)) < 1e-4);
-    CHECK(result.hits == count_hits(logits, batch.labels));
+    CHECK(result.correct == count_hits(logits, batch.labels));
     network.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
       CAPTURE(name);
       CHECK(reference.distance(name, values) < 1e-4);
@@ -262,7 +261,7 @@ Epoch still_epoch(const Context &context, Network network, const Dataset &data, 
 TEST_CASE("three training steps are those of the textbook, with each optimizer, decay, and kind of normalization") {
   const Context context = lanefold::test::context();
   for (int32_t kind = 0; kind < LF_OPTIMIZER_COUNT; ++kind)
-    for (const std::string &batch_norm : switch_names())
+    for (const std::string &batch_norm : batch_norm_words())
       for (const int32_t activation : {LF_ELU, LF_LEAKY_RELU}) {
         CAPTURE(optimizer_names()[static_cast<size_t>(kind)]);
         CAPTURE(batch_norm);
@@ -344,12 +343,12 @@ TEST_CASE("the figures of an epoch are means over the images seen, not over one 
     Batch batch;
     gather(context, data.train, order.data(), 0, 200, batch);
     const TrainingStep::Result most = step.run(batch);
-    double loss = most.loss, hit = static_cast<double>(most.hits) / 200;
+    double loss = most.loss, hit = static_cast<double>(most.correct) / 200;
     if (!batch_norm) {
       gather(context, data.train, order.data(), 200, 1, batch);
       const TrainingStep::Result last = step.run(batch);
       loss = (200.0 * most.loss + last.loss) / 201;
-      hit = static_cast<double>(most.hits + last.hits) / 201;
+      hit = static_cast<double>(most.correct + last.correct) / 201;
     }
     CHECK(steps == (batch_norm ? 1 : 2));
     CHECK(std::fabs(epoch.loss - loss) < 1e-12);

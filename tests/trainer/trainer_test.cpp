@@ -8,8 +8,8 @@
 #include <cmath>
 
 using namespace lanefold::test;
-using namespace lanefold::cli;
 using namespace lanefold::trainer;
+using lanefold::cli::code_of;
 using lanefold::Context;
 
 namespace {
@@ -169,7 +169,7 @@ TEST_CASE("each optimizer lowers the loss, with and without batch normalization"
 
 TEST_CASE("each activation lowers the loss, with and without batch normalization") {
   for (const std::string &name : activation_names())
-    for (const std::string &batch_norm : switch_names()) {
+    for (const std::string &batch_norm : batch_norm_words()) {
       CAPTURE(name);
       CAPTURE(batch_norm);
       const Description description = small_network(code_of(activation_names(), name), batch_norm);

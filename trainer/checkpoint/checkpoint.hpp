@@ -1,5 +1,5 @@
 // Checkpoints: safetensors files that anyone can read, with the network's description in the metadata and, of a training
-// that can go on, all that it is: where it stands, its options, its generator, and the optimizer's memories as tensors.
+// that can go on, all that it is: where it stands, its options, its generator, and the optimizer state as tensors.
 #pragma once
 
 #include "trainer/checkpoint/safetensors.hpp"

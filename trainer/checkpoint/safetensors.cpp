@@ -2,7 +2,7 @@
 #include "trainer/checkpoint/safetensors.hpp"
 
 #include "cli/atomic_file.hpp"
-#include "cli/strict_json.hpp"
+#include "cli/object_reader.hpp"
 
 #include <filesystem>
 #include <system_error>
@@ -13,15 +13,14 @@ namespace {
 constexpr uint64_t most_header = 100'000'000;
 constexpr const char *metadata_key = "__metadata__";
 
-// Whole numbers only: others would be cut.
-std::vector<int64_t> whole_numbers(const cli::Fields &fields, const cli::Json &array, const std::string &what) {
+// Of an array of whole numbers that are not negative.
+std::vector<int64_t> sizes(const cli::ObjectReader &object, const cli::Json &array, const std::string &what) {
   std::vector<int64_t> numbers;
-  if (!array.is_array()) fields.fail("has " + what + " that is no array");
-  for (const cli::Json &number : array) {
-    if (!number.is_number_integer()) fields.fail("has " + what + " with a number that is not whole");
-    const bool huge = number.is_number_unsigned() && number.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
-    if (huge || number.get<int64_t>() < 0) fields.fail("has " + what + " with a number out of range");
-    numbers.push_back(number.get<int64_t>());
+  if (!array.is_array()) object.fail("has " + what + " that is no array");
+  for (const cli::Json &number : array.elements()) {
+    if (!number.is_whole()) object.fail("has " + what + " with a number that is not whole: " + number.dump());
+    if (number.whole() < 0) object.fail("has " + what + " with a number out of range: " + number.dump());
+    numbers.push_back(number.whole());
   }
   return numbers;
 }
@@ -29,13 +28,14 @@ std::vector<int64_t> whole_numbers(const cli::Fields &fields, const cli::Json &a
 } // namespace
 
 void write_safetensors(const std::string &path, const Metadata &metadata, const std::vector<Tensor> &tensors) {
-  cli::Json header;
-  if (!metadata.empty()) header[metadata_key] = metadata;
+  cli::Json header = cli::Json::object();
+  for (const auto &[key, value] : metadata) header[metadata_key][key] = value;
   uint64_t offset = 0;
   std::vector<std::string_view> parts(2);
   for (const Tensor &tensor : tensors) {
     const uint64_t bytes = tensor.values->size() * sizeof(float);
-    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+    const std::vector<uint64_t> offsets = {offset, offset + bytes};
+    header.append(tensor.name, {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", offsets}});
     parts.emplace_back(reinterpret_cast<const char *>(tensor.values->data()), bytes);
     offset += bytes;
   }
@@ -77,19 +77,19 @@ void SafetensorsReader::read_header(const std::string &text) {
   const cli::Json header = cli::parse_strictly(text, "the header");
   if (!header.is_object()) fail("the header is no JSON object");
   uint64_t offset = 0;
-  for (const auto &[name, value] : header.items()) {
+  for (const auto &[name, value] : header.members()) {
     if (name == metadata_key) {
       require(value.is_object(), "__metadata__ is no JSON object");
-      for (const auto &[key, entry] : value.items()) {
-        require(entry.is_string(), "__metadata__ has a \"" + key + "\" that is no string");
-        metadata_[key] = entry.get<std::string>();
+      for (const auto &[key, entry] : value.members()) {
+        require(entry.is_text(), "__metadata__ has a \"" + key + "\" that is no string");
+        metadata_[key] = entry.text();
       }
       continue;
     }
-    cli::Fields fields(value, name);
+    cli::ObjectReader fields(value, name);
     if (fields.text("dtype") != "F32") fields.fail("is not of type F32");
-    const std::vector<int64_t> shape = whole_numbers(fields, fields.at("shape"), "a shape");
-    const std::vector<int64_t> offsets = whole_numbers(fields, fields.at("data_offsets"), "data_offsets");
+    const std::vector<int64_t> shape = sizes(fields, fields.at("shape"), "a shape");
+    const std::vector<int64_t> offsets = sizes(fields, fields.at("data_offsets"), "data_offsets");
     fields.end();
     uint64_t bytes = sizeof(float);
     for (const int64_t size : shape)

@@ -1,9 +1,6 @@
 // lanefold bench: hands the rest of the command line to lanefold-bench, which alone needs Google Benchmark.
 #include "trainer/commands/bench.hpp"
 #include "trainer/commands/commands.hpp"
-#include "trainer/commands/shared_options.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -22,8 +19,8 @@ std::string program() {
        {self.parent_path() / "bench" / "lanefold-bench", self.parent_path() / "libexec" / "lanefold" / "lanefold-bench",
         std::filesystem::path(LANEFOLD_LIBEXEC) / "lanefold-bench"})
     if (std::filesystem::exists(path, error)) return path.string();
-  throw UsageError(
-      "lanefold-bench is not there: the benchmarks were not built (meson -Dbench=enabled, Google Benchmark)");
+  throw cli::UsageError(
+      "lanefold-bench is not there: build the benchmarks (meson -Dbench=enabled needs Google Benchmark)");
 }
 
 } // namespace
@@ -35,18 +32,14 @@ int become_bench(const std::vector<std::string> &words) {
   for (std::string &word : all) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   execv(pointers[0], pointers.data());
-  throw UsageError(all[0] + " could not be started: " + std::strerror(errno));
+  throw cli::UsageError(all[0] + " cannot be started: " + std::strerror(errno));
 }
 
-void add_bench(CLI::App &app, Run &run_verb) {
-  CLI::App *verb =
-      app.add_subcommand("bench", "speed, beside other libraries and the limits of this machine: a report");
-  verb->prefix_command();
-  verb->set_help_flag(); // the benchmarks' own
-  verb->callback([=, &run_verb] {
-    const std::vector<std::string> words = verb->remaining();
-    run_verb = [=] { return become_bench(words); };
-  });
+cli::Command bench_command() {
+  return {.name = "bench",
+          .description = "Measure speed beside other libraries and the limits of this machine, and write a report.",
+          .run = [](const cli::Command &command) { return become_bench(command.words); },
+          .passes_all = true};
 }
 
 } // namespace lanefold::trainer

@@ -1,27 +1,23 @@
-// The verbs of the lanefold command.  Each adds its options to the command line and says what to run.
+// The verbs of the lanefold command, as data: their options, help, and what they run.
 #pragma once
 
-#include <functional>
-
-namespace CLI {
-class App;
-}
+#include "cli/command.hpp"
 
 namespace lanefold::trainer {
 
-// Answers the exit code.  Throws UsageError, DataError, CheckpointError or lanefold::Error.
-using Run = std::function<int()>;
+// What runs throws cli::UsageError, DataError, CheckpointError or lanefold::Error.
+cli::Command bench_command();
+cli::Command demo_command();
+cli::Command eval_command();
+cli::Command fold_command();
+cli::Command info_command();
+cli::Command plot_command();
+cli::Command predict_command();
+cli::Command study_command();
+cli::Command train_command();
+cli::Command verify_command();
 
-// Each sets run if its verb was given.
-void add_train(CLI::App &app, Run &run);
-void add_eval(CLI::App &app, Run &run);
-void add_predict(CLI::App &app, Run &run);
-void add_fold(CLI::App &app, Run &run);
-void add_info(CLI::App &app, Run &run);
-void add_verify(CLI::App &app, Run &run);
-void add_demo(CLI::App &app, Run &run);
-void add_plot(CLI::App &app, Run &run);
-void add_study(CLI::App &app, Run &run);
-void add_bench(CLI::App &app, Run &run);
+// All of them, in the order in which help lists them.
+cli::Command lanefold_program();
 
 } // namespace lanefold::trainer

@@ -8,8 +8,6 @@
 #include "trainer/commands/shared_options.hpp"
 #include "trainer/training/progress.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -116,8 +114,8 @@ int run(const Options &o) {
   const Dataset data = load(o.data);
   const Description description = reference_network();
   if (data.train.features() != description.features)
-    throw UsageError(data.name + ": the demo's network takes images of 28 x 28");
-  if (data.train.count() < 2) throw UsageError(data.name + ": the demo needs at least two training images");
+    throw cli::UsageError(data.name + ": the demo's network takes images of 28 x 28");
+  if (data.train.count() < 2) throw cli::UsageError(data.name + ": the demo needs at least two training images");
   std::printf(
       "CPU      %s\nplugin   %s, %d threads\ndata     %s: %lld images to train, %lld to test\n"
       "network  784-300-100-10, He initialization, batch normalization on all layers, ELU, SGD %g, batch 200\n\n",
@@ -137,20 +135,31 @@ int run(const Options &o) {
 
 } // namespace
 
-void add_demo(CLI::App &app, Run &run_verb) {
-  CLI::App *verb = app.add_subcommand("demo", "train, fold, and show what batch normalization and ELU cost");
+cli::Command demo_command() {
   const auto o = std::make_shared<Options>();
-  add_data_option(*verb, o->data);
-  verb->add_option("--epochs", o->epochs, "at most so many")
-      ->check(whole_number_between(1, 1000))
-      ->capture_default_str();
-  verb->add_option("--learning-rate", o->learning_rate, "step size")
-      ->check(number_between(0, 1e6, true))
-      ->capture_default_str();
-  verb->add_option("--save", o->save, "checkpoint to write")->check(not_empty())->take_last()->capture_default_str();
-  add_context_options(*verb, o->context);
-  verb->footer("Examples:\n  lanefold demo\n  lanefold demo --data mnist --epochs 5");
-  verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
+  cli::Command command{.name = "demo",
+                       .description = "Train a network, fold it, and show what batch normalization and ELU cost.",
+                       .examples = "Examples:\n  lanefold demo\n  lanefold demo --data mnist --epochs 5",
+                       .run = [o](const cli::Command &) { return run(*o); }};
+  command.options = {data_option(o->data),
+                     {.names = "--epochs",
+                      .value = "K",
+                      .target = &o->epochs,
+                      .range = cli::whole(1, 1000),
+                      .help = "The largest number of epochs."},
+                     {.names = "--learning-rate",
+                      .value = "X",
+                      .target = &o->learning_rate,
+                      .range = cli::above(0, 1e6),
+                      .help = "The step size."},
+                     {.names = "--save",
+                      .value = "FILE",
+                      .target = &o->save,
+                      .range = cli::not_empty(),
+                      .help = "The checkpoint to write.",
+                      .repeated = cli::Option::last}};
+  add_context_options(command.options, o->context);
+  return command;
 }
 
 } // namespace lanefold::trainer

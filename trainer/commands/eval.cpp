@@ -4,8 +4,6 @@
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -47,7 +45,7 @@ int run(const Options &o) {
   check_fits(o.model, network, data);
   if (o.folded) network = fold(context, network);
   if (o.top_k > network.outputs())
-    throw UsageError("--top-k " + std::to_string(o.top_k) + ": there are " + std::to_string(network.outputs()) +
+    throw cli::UsageError("--top-k " + std::to_string(o.top_k) + ": there are " + std::to_string(network.outputs()) +
                      " classes");
   const auto start = std::chrono::steady_clock::now();
   const Evaluation result = evaluate(context, network, data.test, o.top_k);
@@ -66,7 +64,7 @@ int run(const Options &o) {
               static_cast<long long>(data.test.count()), data.name.c_str(), 100 * result.accuracy, result.loss,
               seconds);
   if (o.top_k > 1)
-    std::printf("the label is among the %lld best: %.2f%%\n", static_cast<long long>(o.top_k),
+    std::printf("top-%lld accuracy: the label is among the %lld best: %.2f%%\n", static_cast<long long>(o.top_k), static_cast<long long>(o.top_k),
                 100 * result.top_k_accuracy);
   if (o.confusion) print_confusion(result.confusion, network.outputs());
   return 0;
@@ -74,22 +72,34 @@ int run(const Options &o) {
 
 } // namespace
 
-void add_eval(CLI::App &app, Run &run_verb) {
-  CLI::App *verb = app.add_subcommand("eval", "loss and accuracy of a checkpoint on the test images");
+cli::Command eval_command() {
   const auto o = std::make_shared<Options>();
-  verb->add_option("model", o->model, "checkpoint")->required();
-  add_data_option(*verb, o->data);
-  verb->add_flag("--folded", o->folded, "fold batch normalization into the weights first");
-  verb->add_option("--top-k", o->top_k, "also how often the label is among the K best")
-      ->check(whole_number_between(1, 1000000000))
-      ->capture_default_str();
-  verb->add_flag("--confusion", o->confusion, "also how many images of each class were taken for each other one");
-  verb->add_flag("--json", o->json, "one JSON object on standard output");
-  add_context_options(*verb, o->context);
-  verb->footer("Examples:\n"
-               "  lanefold eval model.safetensors --data mnist\n"
-               "  lanefold eval model.safetensors --data mnist --top-k 3 --confusion");
-  verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
+  cli::Command command{.name = "eval",
+                       .description = "Print loss and accuracy of a checkpoint on the test images.",
+                       .examples = "Examples:\n"
+                                   "  lanefold eval model.safetensors --data mnist\n"
+                                   "  lanefold eval model.safetensors --data mnist --top-k 3 --confusion",
+                       .run = [o](const cli::Command &) { return run(*o); }};
+  command.options = {
+      model_argument(o->model),
+      data_option(o->data),
+      {.names = "--folded", .target = &o->folded, .help = "First fold batch normalization into the weights."},
+      {.names = "--top-k",
+       .value = "K",
+       .target = &o->top_k,
+       .range = cli::whole(1, 1000000000),
+       .help = "Also print how often fewer than K classes rank above the label."},
+      {.names = "--confusion",
+       .target = &o->confusion,
+       .help = "Also print the confusion matrix: labels down, predictions across."},
+      {.names = "--json",
+       .target = &o->json,
+       .help = "Print one JSON object.",
+       .manual = "Its keys are event (eval), images, folded (true if no batch normalization is left), loss, "
+                 "test_accuracy and seconds (of the evaluation alone). With --top-k above 1 it has top_k and "
+                 "top_k_accuracy, with --confusion also confusion, an array of rows."}};
+  add_context_options(command.options, o->context);
+  return command;
 }
 
 } // namespace lanefold::trainer

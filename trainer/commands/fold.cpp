@@ -1,37 +1,46 @@
-// lanefold fold: writes a checkpoint in which batch normalization is part of weights and biases.
+// lanefold fold: writes a checkpoint in which batch normalization is part of the weights and biases.
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
 
-#include <CLI/CLI.hpp>
-
+#include <cstdio>
 #include <memory>
 
 namespace lanefold::trainer {
+namespace {
 
-void add_fold(CLI::App &app, Run &run_verb) {
-  struct Options {
-    ContextOptions context;
-    std::string model, output;
-  };
-  CLI::App *verb = app.add_subcommand("fold", "fold batch normalization into the weights");
+struct Options {
+  ContextOptions context;
+  std::string model, output;
+};
+
+int run(const Options &o) {
+  const Context context = make_context(o.context);
+  Network network = read_checkpoint(o.model).network;
+  if (!network.description.batch_norm()) throw CheckpointError(o.model + ": has no batch normalization to fold");
+  Network folded = fold(context, network);
+  save(o.output, folded);
+  std::printf("%s: %lld layers, batch normalization folded\n", o.output.c_str(),
+              static_cast<long long>(folded.layers.size()));
+  return 0;
+}
+
+} // namespace
+
+cli::Command fold_command() {
   const auto o = std::make_shared<Options>();
-  verb->add_option("model", o->model, "checkpoint")->required();
-  verb->add_option("-o,--output", o->output, "folded checkpoint to write")->required();
-  add_context_options(*verb, o->context);
-  verb->footer("Example:\n  lanefold fold model.safetensors -o folded.safetensors");
-  verb->callback([=, &run_verb] {
-    run_verb = [=] {
-      const Context context = make_context(o->context);
-      Network network = read_checkpoint(o->model).network;
-      if (!network.description.batch_norm()) throw CheckpointError(o->model + ": has no batch normalization to fold");
-      Network folded = fold(context, network);
-      save(o->output, folded);
-      std::printf("%s: %lld layers, batch normalization folded\n", o->output.c_str(),
-                  static_cast<long long>(folded.layers.size()));
-      return 0;
-    };
-  });
+  cli::Command command{.name = "fold",
+                       .description = "Fold batch normalization into the weights.",
+                       .examples = "Example:\n  lanefold fold model.safetensors -o folded.safetensors",
+                       .run = [o](const cli::Command &) { return run(*o); }};
+  command.options = {model_argument(o->model),
+                     {.names = "-o,--output",
+                      .value = "FILE",
+                      .target = &o->output,
+                      .help = "The folded checkpoint to write.",
+                      .need = cli::Option::required}};
+  add_context_options(command.options, o->context);
+  return command;
 }
 
 } // namespace lanefold::trainer

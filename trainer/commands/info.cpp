@@ -1,9 +1,7 @@
 // lanefold info: the CPU, each plugin that was considered, and which one answers the calls.
-#include "cli/strict_json.hpp"
+#include "cli/json.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <memory>
 
@@ -22,17 +20,16 @@ void collect(void *self, const lf_plugin_candidate *c) {
 }
 
 void print(const cli::Json &info) {
-  std::printf("lanefold %s\nCPU      %s\n", info["version"].get<std::string>().c_str(),
-              info["cpu"].get<std::string>().c_str());
-  if (info.contains("threads")) std::printf("threads  %d\n", info["threads"].get<int>());
-  for (const cli::Json &p : info["plugins"])
+  const auto text = [](const cli::Json &object, const char *key) { return object.at(key).text().c_str(); };
+  std::printf("lanefold %s\nCPU      %s\n", text(info, "version"), text(info, "cpu"));
+  if (info.contains("threads")) std::printf("threads  %lld\n", static_cast<long long>(info.at("threads").whole()));
+  for (const cli::Json &p : info.at("plugins").elements())
     std::printf("\n%s %s (%s)\n    needs: %s\n    %s\n    %s\n",
-                p["taken"]    ? "*"
-                : p["usable"] ? "+"
-                              : "-",
-                p["name"].get<std::string>().c_str(), p["vendor"].get<std::string>().c_str(),
-                p["needs"] == "" ? "nothing" : p["needs"].get<std::string>().c_str(),
-                p["reason"].get<std::string>().c_str(), p["path"].get<std::string>().c_str());
+                p.at("taken").boolean()    ? "*"
+                : p.at("usable").boolean() ? "+"
+                                           : "-",
+                text(p, "name"), text(p, "vendor"), p.at("needs") == "" ? "nothing" : text(p, "needs"),
+                text(p, "reason"), text(p, "path"));
   std::printf("\n* taken   + usable   - not usable here\n");
 }
 
@@ -56,17 +53,24 @@ int run(const ContextOptions &options, bool json) {
 
 } // namespace
 
-void add_info(CLI::App &app, Run &run_verb) {
+cli::Command info_command() {
   struct Options {
     ContextOptions context;
     bool json = false;
   };
-  CLI::App *verb = app.add_subcommand("info", "the CPU, and which plugins it can use, and why");
   const auto o = std::make_shared<Options>();
-  verb->add_flag("--json", o->json, "as JSON");
-  add_context_options(*verb, o->context);
-  verb->footer("Examples:\n  lanefold info\n  lanefold info --isa avx2 --json");
-  verb->callback([=, &run_verb] { run_verb = [=] { return run(o->context, o->json); }; });
+  cli::Command command{.name = "info",
+                       .description = "Print the CPU, and which plugins it can use, and why.",
+                       .examples = "Examples:\n  lanefold info\n  lanefold info --isa avx2 --json",
+                       .run = [o](const cli::Command &) { return run(o->context, o->json); }};
+  command.options = {{.names = "--json",
+                      .target = &o->json,
+                      .help = "Print one JSON object.",
+                      .manual = "Its keys are version, cpu, threads and plugins, an array of objects with name, taken, "
+                                "usable, priority, needs, reason, vendor and path. If the plugin of --isa cannot be "
+                                "used, error replaces threads, and the exit status is 2."}};
+  add_context_options(command.options, o->context);
+  return command;
 }
 
 } // namespace lanefold::trainer

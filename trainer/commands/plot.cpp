@@ -5,9 +5,7 @@
 #include "trainer/commands/shared_options.hpp"
 #include "cli/terminal.hpp"
 
-#include "cli/strict_json.hpp"
-
-#include <CLI/CLI.hpp>
+#include "cli/json.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -20,21 +18,18 @@ namespace {
 
 struct Options {
   std::string log, output;
-  int width = 0, height = 12;
+  int32_t width = 0, height = 12;
 };
 
 struct Curves {
   std::map<double, double> step_loss, epoch_loss, test_loss, train_accuracy, test_accuracy; // by epoch
 };
 
-double number(const cli::Json &line, const char *key) {
-  const cli::Json &value = line.at(key);
-  return value.is_null() ? NAN : value.get<double>(); // what is not a number is null in JSON
-}
+double number(const cli::Json &line, const char *key) { return line.at(key).number(); }
 
-// Where a training was resumed, lines come again: the last ones count.
+// A resumed training may write lines again.  The last ones count.
 void take(const cli::Json &line, Curves &curves) {
-  const std::string event = line.at("event").get<std::string>();
+  const std::string event = line.at("event").text();
   if (event == "step")
     curves.step_loss[number(line, "epoch") - 1 + number(line, "step") / number(line, "steps")] = number(line, "loss");
   if (event != "epoch") return;
@@ -47,21 +42,21 @@ void take(const cli::Json &line, Curves &curves) {
 
 Curves read_log(const std::string &path) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) throw UsageError(path + ": no such file");
+  if (!std::filesystem::exists(path, error)) throw cli::UsageError(path + ": no such file");
   std::ifstream file(path);
-  if (!std::filesystem::is_regular_file(path, error) || !file) throw UsageError(path + ": cannot be read");
+  if (!std::filesystem::is_regular_file(path, error) || !file) throw cli::UsageError(path + ": cannot be read");
   Curves curves;
   int64_t number = 0;
   for (std::string line; std::getline(file, line);) {
     ++number;
     if (file.eof()) break; // a line that is being written, or was cut off
     try {
-      take(cli::Json::parse(line), curves);
-    } catch (const cli::Json::exception &) {
-      throw UsageError(path + ": line " + std::to_string(number) + " is none of a log of `lanefold train --log`");
+      take(cli::parse_strictly(line, "the line"), curves);
+    } catch (const cli::JsonError &) {
+      throw cli::UsageError(path + ": line " + std::to_string(number) + " is not a line of a log that `lanefold train --log` wrote");
     }
   }
-  if (curves.step_loss.empty() && curves.epoch_loss.empty()) throw UsageError(path + ": holds no step or epoch yet");
+  if (curves.step_loss.empty() && curves.epoch_loss.empty()) throw cli::UsageError(path + ": holds no step or epoch yet");
   return curves;
 }
 
@@ -74,7 +69,7 @@ cli::Curve curve(const std::string &name, const std::map<double, double> &points
 void check_output(const std::string &path) {
   const std::string kind = std::filesystem::path(path).extension().string();
   if (kind != ".svg" && kind != ".png" && kind != ".pdf")
-    throw UsageError(path + ": a picture's name ends in .svg, .png or .pdf");
+    throw cli::UsageError(path + ": a picture's name ends in .svg, .png or .pdf");
 }
 
 int run(const Options &o) {
@@ -101,22 +96,39 @@ int run(const Options &o) {
 
 } // namespace
 
-void add_plot(CLI::App &app, Run &run_verb) {
-  CLI::App *verb = app.add_subcommand("plot", "curves of a training's log, in the terminal or as a picture");
+cli::Command plot_command() {
   const auto o = std::make_shared<Options>();
-  verb->add_option("log", o->log, "JSON lines that `lanefold train --log` wrote")->required();
-  verb->add_option("-o,--output", o->output, "picture to write (.svg, .png, .pdf): needs Python with matplotlib")
-      ->check(not_empty());
-  verb->add_option("--width", o->width, "characters; default: as the terminal has, at most 100")
-      ->check(whole_number_between(30, 1000));
-  verb->add_option("--height", o->height, "lines of a chart")
-      ->check(whole_number_between(2, 200))
-      ->capture_default_str();
-  verb->footer("Examples:\n"
-               "  lanefold train --data mnist --log log.jsonl\n"
-               "  lanefold plot log.jsonl\n"
-               "  lanefold plot log.jsonl -o curves.svg");
-  verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
+  cli::Command command{.name = "plot",
+                       .description = "Draw the curves of a training log, in the terminal or as a picture.",
+                       .examples = "Examples:\n"
+                                   "  lanefold train --data mnist --log log.jsonl\n"
+                                   "  lanefold plot log.jsonl\n"
+                                   "  lanefold plot log.jsonl -o curves.svg",
+                       .run = [o](const cli::Command &) { return run(*o); }};
+  command.options = {{.names = "log",
+                      .value = "FILE",
+                      .target = &o->log,
+                      .help = "JSON lines that `lanefold train --log` wrote.",
+                      .need = cli::Option::required},
+                     {.names = "-o,--output",
+                      .value = "FILE",
+                      .target = &o->output,
+                      .range = cli::not_empty(),
+                      .help = "A picture to write, in place of the charts in the terminal: .svg, .png or .pdf.",
+                      .fallback = "none",
+                      .manual = "It needs Python 3 with matplotlib."},
+                     {.names = "--width",
+                      .value = "K",
+                      .target = &o->width,
+                      .range = cli::whole(30, 1000),
+                      .help = "The number of characters on a line.",
+                      .fallback = "that of the terminal, but at most 100"},
+                     {.names = "--height",
+                      .value = "K",
+                      .target = &o->height,
+                      .range = cli::whole(2, 200),
+                      .help = "The number of lines of a chart."}};
+  return command;
 }
 
 } // namespace lanefold::trainer

@@ -4,8 +4,6 @@
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <memory>
 
@@ -38,7 +36,7 @@ int run(const Options &o) {
   Inference inference(context, folded);
   const int64_t end = std::min(data.test.count(), o.first + o.count);
   if (o.first >= end)
-    throw UsageError("--first " + std::to_string(o.first) + ": there are " + std::to_string(data.test.count()) +
+    throw cli::UsageError("--first " + std::to_string(o.first) + ": there are " + std::to_string(data.test.count()) +
                      " test images");
   Batch batch;
   for (int64_t first = o.first; first < end; first += evaluation_rows) {
@@ -54,23 +52,32 @@ int run(const Options &o) {
 
 } // namespace
 
-void add_predict(CLI::App &app, Run &run_verb) {
-  CLI::App *verb = app.add_subcommand("predict", "what a checkpoint takes test images for");
+cli::Command predict_command() {
   const auto o = std::make_shared<Options>();
-  verb->add_option("model", o->model, "checkpoint")->required();
-  add_data_option(*verb, o->data);
-  verb->add_option("--first", o->first, "index of the first image")
-      ->check(whole_number_between(0, 1000000000))
-      ->capture_default_str();
-  verb->add_option("--count", o->count, "number of images")
-      ->check(whole_number_between(1, 1000000000))
-      ->capture_default_str();
-  verb->add_flag("--json", o->json, "one JSON object a line");
-  add_context_options(*verb, o->context);
-  verb->footer("Examples:\n"
-               "  lanefold predict model.safetensors --data mnist --first 100 --count 20\n"
-               "  lanefold predict model.safetensors --data mnist --count 10000 --json");
-  verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
+  cli::Command command{.name = "predict",
+                       .description = "Print the class that a checkpoint predicts for each test image.",
+                       .examples = "Examples:\n"
+                                   "  lanefold predict model.safetensors --data mnist --first 100 --count 20\n"
+                                   "  lanefold predict model.safetensors --data mnist --count 10000 --json",
+                       .run = [o](const cli::Command &) { return run(*o); }};
+  command.options = {model_argument(o->model),
+                     data_option(o->data),
+                     {.names = "--first",
+                      .value = "K",
+                      .target = &o->first,
+                      .range = cli::whole(0, 1000000000),
+                      .help = "The index of the first image, from 0."},
+                     {.names = "--count",
+                      .value = "K",
+                      .target = &o->count,
+                      .range = cli::whole(1, 1000000000),
+                      .help = "The number of images, but no more than the test set has left."},
+                     {.names = "--json",
+                      .target = &o->json,
+                      .help = "Print one JSON object for each image.",
+                      .manual = "Its keys are index, predicted and label."}};
+  add_context_options(command.options, o->context);
+  return command;
 }
 
 } // namespace lanefold::trainer

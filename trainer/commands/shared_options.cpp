@@ -1,76 +1,53 @@
-// Shared options.
+// The options, and the context that they ask for.
 #include "trainer/commands/shared_options.hpp"
 
 #include "trainer/checkpoint/checkpoint.hpp"
-#include "cli/words.hpp"
 
-#include <CLI/CLI.hpp>
-
-#include <charconv>
-#include <cmath>
+#include <cstdio>
 
 namespace lanefold::trainer {
 
-CLI::Validator number_between(double low, double high, bool above_low) {
-  char range[80];
-  std::snprintf(range, sizeof range, "%s%g..%g", above_low ? ">" : "", low, high);
-  return CLI::Validator(
-      [=, text = std::string(range)](std::string &given) -> std::string {
-        char *end = nullptr;
-        const double value = static_cast<float>(std::strtod(given.c_str(), &end)); // as it will be used
-        const bool number = !given.empty() && *end == 0 && std::isfinite(value);
-        if (number && value >= low && value <= high && !(above_low && value == low)) return {};
-        return given + " is not a number in " + text;
-      },
-      range);
-}
-
-CLI::Validator not_empty() {
-  return CLI::Validator([](std::string &given) { return given.empty() ? "must not be empty" : std::string(); }, "");
-}
-
-CLI::Validator one_of(const std::vector<std::string> &words) {
-  std::string all;
-  for (const std::string &word : words) all += (all.empty() ? "" : "|") + word;
-  return CLI::Validator(
-      [=](std::string &given) { return cli::code_of(words, given) >= 0 ? std::string() : cli::unknown_word(given, words); }, all);
-}
-
-CLI::Validator whole_number_between(int64_t low, int64_t high) {
-  const std::string range = std::to_string(low) + ".." + std::to_string(high);
-  return CLI::Validator(
-      [=](std::string &given) -> std::string {
-        int64_t value = 0;
-        const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
-        const bool number = error == std::errc() && end == given.data() + given.size();
-        return number && value >= low && value <= high ? std::string() : given + " is not a whole number in " + range;
-      },
-      range);
-}
-
-void add_context_options(CLI::App &app, ContextOptions &options) {
-  app.add_option("--threads", options.threads, "threads; 0: as many as there are CPUs")
-      ->check(whole_number_between(0, 4096));
-  app.add_option("--isa", options.isa,
-                 "plugin to use: a name that `lanefold info` lists; default: the best usable one");
+void add_context_options(std::vector<cli::Option> &to, ContextOptions &options) {
+  to.push_back({.names = "--threads",
+                .value = "K",
+                .target = &options.threads,
+                .range = cli::whole(0, 4096),
+                .help = "The number of threads. 0 means one for each CPU that the process may use.",
+                .need = cli::Option::common});
+  to.push_back({.names = "--isa",
+                .value = "NAME",
+                .target = &options.isa,
+                .help = "The plugin to use, by a name that `lanefold info` lists.",
+                .fallback = "$LANEFOLD_ISA, else the best usable one",
+                .manual = "It is an error if this plugin cannot be used.",
+                .need = cli::Option::common});
 }
 
 Context make_context(const ContextOptions &options) {
   auto o = args<lf_context_options>();
   o.threads = options.threads;
   o.isa = options.isa.c_str();
-  // A plugin that is refused is a surprise: calls fall to a slower one.
+  // If a plugin is refused, calls go to a slower one.  The user should know.
   o.log = [](void *, int32_t level, const char *message) {
     if (level == LF_LOG_WARNING) std::fprintf(stderr, "lanefold: %s\n", message);
   };
   return Context(o);
 }
 
-void add_data_option(CLI::App &app, std::string &folder) {
-  app.add_option("--data", folder,
-                 "folder with MNIST or Fashion-MNIST as published (IDX files, gzip-compressed or not); "
-                 "default: $LANEFOLD_DATA, else built-in digits")
-      ->envname("LANEFOLD_DATA");
+cli::Option data_option(std::string &folder) {
+  return {.names = "--data",
+          .value = "FOLDER",
+          .target = &folder,
+          .help = "A folder with MNIST or Fashion-MNIST as published: IDX files, compressed with gzip or not.",
+          .fallback = "$LANEFOLD_DATA, else the built-in digits",
+          .manual = "See FILES.",
+          .environment = "LANEFOLD_DATA",
+          .need = cli::Option::common};
+}
+
+cli::Option model_argument(std::string &path) {
+  return {
+      .names = "model", .value = "FILE", .target = &path, .help = "The checkpoint.", .need = cli::Option::required};
 }
 
 void check_fits(const std::string &path, const Network &network, const Dataset &data) {

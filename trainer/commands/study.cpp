@@ -1,4 +1,4 @@
-// lanefold study: the claims of the notes, measured; study.json, study.html, and a table.
+// lanefold study: measures common claims about BN and ELU, and writes study.json, study.html and tables.
 #include "trainer/study/study.hpp"
 #include "cli/atomic_file.hpp"
 #include "cli/python.hpp"
@@ -6,9 +6,7 @@
 #include "trainer/commands/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "trainer/commands/shared_options.hpp"
-#include "cli/terminal.hpp"
-
-#include <CLI/CLI.hpp>
+#include "cli/status_line.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -37,26 +35,24 @@ constexpr Part parts[] = {
     {"costs", "what steps and predictions cost", study::costs},
 };
 
-// On a terminal what is being done follows the title, in place; elsewhere titles alone.
+// On a terminal, what is being done follows the title, in place.  Elsewhere there are titles alone.
 class Notes {
 public:
-  explicit Notes(bool quiet) : quiet_(quiet), terminal_(cli::terminal(stderr)) {}
+  explicit Notes(bool quiet) : quiet_(quiet), status_(quiet) {}
   void title(const std::string &text) {
     title_ = text;
-    if (!quiet_) std::fprintf(stderr, terminal_.interactive ? "%s" : "%s\n", title_.c_str());
+    if (status_.visible()) status_.show(title_);
+    else if (!quiet_) std::fprintf(stderr, "%s\n", title_.c_str());
   }
-  void note(const std::string &text) const {
-    if (quiet_ || !terminal_.interactive) return;
-    const std::string line = title_ + ": " + text;
-    std::fprintf(stderr, "\r%s\033[K", line.substr(0, static_cast<size_t>(std::max(terminal_.width - 1, 1))).c_str());
-  }
-  void end() const {
-    if (!quiet_ && terminal_.interactive) std::fprintf(stderr, "\r%s\033[K\n", title_.c_str());
+  void note(const std::string &text) { status_.show(title_ + ": " + text); }
+  void end() {
+    status_.clear();
+    if (status_.visible()) std::fprintf(stderr, "%s\n", title_.c_str());
   }
 
 private:
   bool quiet_;
-  cli::Terminal terminal_;
+  cli::StatusLine status_;
   std::string title_;
 };
 
@@ -68,7 +64,7 @@ void write(const std::string &path, const std::string &text) {
   try {
     cli::replace_file(path, {text});
   } catch (const std::system_error &error) {
-    throw UsageError(path + ": cannot be written: " + error.code().message());
+    throw cli::UsageError(path + ": cannot be written: " + error.code().message());
   }
 }
 
@@ -76,7 +72,7 @@ void check_writable_file(const std::string &path) {
   try {
     cli::check_replaceable(path);
   } catch (const std::system_error &error) {
-    throw UsageError(path + ": cannot be written: " + error.code().message());
+    throw cli::UsageError(path + ": cannot be written: " + error.code().message());
   }
 }
 
@@ -89,74 +85,80 @@ void draw_report(const std::string &json, const std::string &html) {
   }
 }
 
+const std::vector<cli::Json> &cases(const cli::Json &report, const char *study) {
+  return report.at(study).at("cases").elements();
+}
+
 void print_signals(const cli::Json &report) {
   std::printf("\nThrough 20 layers before training: outputs, gradients\n%-20s", "");
   for (const study::Subject &s : study::subjects()) std::printf(" %-18s", s.activation.c_str());
   std::string init;
-  for (const cli::Json &one : report["signals_at_start"]["cases"]) {
-    if (one["init"] != init) std::printf("\n%-20s", (init = one["init"].get<std::string>()).c_str());
-    const std::string cell = one["outputs"].get<std::string>() + ", " + one["gradients"].get<std::string>();
-    std::printf(" %-18s", cell.c_str());
+  for (const cli::Json &one : cases(report, "signals_at_start")) {
+    if (one.at("init") != init) std::printf("\n%-20s", (init = one.at("init").text()).c_str());
+    std::printf(" %-18s", (one.at("outputs").text() + ", " + one.at("gradients").text()).c_str());
   }
   std::printf("\n");
 }
 
 void print_learning(const cli::Json &report) {
   std::printf("\nTest accuracy after %lld epochs at learning rate 0.01\n%-12s %10s %10s %10s %10s\n",
-              static_cast<long long>(report["learning"]["epochs"].get<int64_t>()), "", "2 hidden", "+BN", "10 hidden",
+              static_cast<long long>(report.at("learning").at("epochs").whole()), "", "2 hidden", "+BN", "10 hidden",
               "+BN");
   for (const study::Subject &s : study::subjects()) {
     std::string row;
-    for (const cli::Json &one : report["learning"]["cases"]) {
-      if (one["activation"] != s.activation) continue;
+    for (const cli::Json &one : cases(report, "learning")) {
+      if (one.at("activation") != s.activation) continue;
       char cell[16];
-      std::snprintf(cell, sizeof cell, " %9.2f%%", 100 * one["test_accuracy"].back().get<double>());
+      std::snprintf(cell, sizeof cell, " %9.2f%%", 100 * one.at("test_accuracy").elements().back().number());
       row += cell;
     }
     if (!row.empty()) std::printf("%-12s%s\n", s.activation.c_str(), row.c_str());
   }
 }
 
-void print_sensitivity(const cli::Json &report) {
-  for (const auto &[list, key, what] : {std::tuple{"learning_rates", "learning_rate", "learning rate"},
-                                        std::tuple{"gains", "gain", "initial weights times"}}) {
-    std::printf("\n%-22s %12s %12s\n", what, "without BN", "with BN");
-    const cli::Json &sweep = report["sensitivity"][list];
-    for (const cli::Json &one : sweep) {
-      if (one["batch_norm"].get<bool>()) continue;
-      std::printf("%-22g", one[key].get<double>());
-      for (const bool batch_norm : {false, true})
-        for (const cli::Json &other : sweep) {
-          if (other[key] != one[key] || other["batch_norm"] != batch_norm) continue;
-          if (other["diverged"].get<bool>()) std::printf(" %12s", "diverged");
-          else std::printf(" %11.2f%%", 100 * other["test_accuracy"].get<double>());
-        }
-      std::printf("\n");
-    }
+void print_sweep(const std::vector<cli::Json> &sweep, const char *key, const char *title) {
+  std::printf("\n%-22s %12s %12s\n", title, "without BN", "with BN");
+  for (const cli::Json &one : sweep) {
+    if (one.at("batch_norm").boolean()) continue;
+    std::printf("%-22g", one.at(key).number());
+    for (const bool batch_norm : {false, true})
+      for (const cli::Json &other : sweep) {
+        if (other.at(key) != one.at(key) || other.at("batch_norm") != batch_norm) continue;
+        if (other.at("diverged").boolean()) std::printf(" %12s", "diverged");
+        else std::printf(" %11.2f%%", 100 * other.at("test_accuracy").number());
+      }
+    std::printf("\n");
   }
 }
 
+void print_sensitivity(const cli::Json &report) {
+  const cli::Json &study = report.at("sensitivity");
+  print_sweep(study.at("learning_rates").elements(), "learning_rate", "learning rate");
+  print_sweep(study.at("gains").elements(), "gain", "initial weights times");
+}
+
 void print_costs(const cli::Json &report) {
-  std::printf("\nPer step of 200 and per prediction, %d threads\n%-10s %12s %14s %14s %14s\n",
-              report["costs"]["threads"].get<int>(), "", "step, us", "unfused, ns", "folded, ns", "one, us");
-  for (const cli::Json &one : report["costs"]["cases"])
-    std::printf("%-10s %12.0f %14.0f %14.0f %14.1f\n", one["network"].get<std::string>().c_str(),
-                one["step_microseconds"].get<double>(), one["prediction_unfused_nanoseconds"].get<double>(),
-                one["prediction_folded_nanoseconds"].get<double>(),
-                one["single_prediction_folded_microseconds"].get<double>());
+  std::printf("\nPer step of 200 and per prediction, %lld threads\n%-10s %12s %14s %14s %14s\n",
+              static_cast<long long>(report.at("costs").at("threads").whole()), "", "step, us", "unfused, ns",
+              "folded, ns", "one, us");
+  for (const cli::Json &one : cases(report, "costs"))
+    std::printf("%-10s %12.0f %14.0f %14.0f %14.1f\n", one.at("network").text().c_str(),
+                one.at("step_microseconds").number(), one.at("prediction_unfused_nanoseconds").number(),
+                one.at("prediction_folded_nanoseconds").number(),
+                one.at("single_prediction_folded_microseconds").number());
 }
 
 void print_claims(const cli::Json &report) {
-  std::printf("\nThe claims of the notes, on %s\n", report["data"].get<std::string>().c_str());
-  for (const cli::Json &claim : report["claims"])
-    std::printf("%-15s%s\n%15s%s\n", claim["verdict"].get<std::string>().c_str(),
-                claim["claim"].get<std::string>().c_str(), "", claim["measured"].get<std::string>().c_str());
+  std::printf("\nCommon claims about BN and ELU, on %s\n", report.at("data").text().c_str());
+  for (const cli::Json &claim : report.at("claims").elements())
+    std::printf("%-15s%s\n%15s%s\n", claim.at("verdict").text().c_str(), claim.at("claim").text().c_str(), "",
+                claim.at("measured").text().c_str());
 }
 
 cli::Json measure(const Options &o) {
   const Context context = make_context(o.context);
   const Dataset data = load(o.data);
-  if (data.train.count() < 1000) throw UsageError(data.name + ": the study needs at least 1000 training images");
+  if (data.train.count() < 1000) throw cli::UsageError(data.name + ": the study needs at least 1000 training images");
   Notes notes(o.quiet);
   if (!o.quiet)
     std::fprintf(stderr, "studying %s: plugin %s, %d threads; this takes minutes\n", data.name.c_str(),
@@ -175,10 +177,12 @@ cli::Json measure(const Options &o) {
     notes.end();
   }
   report["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  cli::Json claims = study::claims(report);
-  for (cli::Json &claim : claims)
-    claim["data"] =
-        claim["study"] == "signals_at_start" || claim["study"] == "costs" ? cli::Json("random samples") : report["data"];
+  cli::Json claims = cli::Json::array();
+  for (cli::Json claim : study::claims(report).elements()) {
+    const bool random = claim.at("study") == "signals_at_start" || claim.at("study") == "costs";
+    claim["data"] = random ? cli::Json("random samples") : report.at("data");
+    claims.push_back(claim);
+  }
   report["claims"] = claims;
   return report;
 }
@@ -186,7 +190,7 @@ cli::Json measure(const Options &o) {
 int run(const Options &o) {
   if (!o.charts.empty()) {
     std::error_code error;
-    if (!std::filesystem::is_regular_file(o.charts, error)) throw UsageError(o.charts + ": no such file");
+    if (!std::filesystem::is_regular_file(o.charts, error)) throw cli::UsageError(o.charts + ": no such file");
     draw_charts({"study", o.charts, std::filesystem::path(o.charts).replace_extension(".html").string()});
     return 0;
   }
@@ -216,27 +220,40 @@ int run(const Options &o) {
 
 } // namespace
 
-void add_study(CLI::App &app, Run &run_verb) {
-  CLI::App *verb = app.add_subcommand("study", "the claims about vanishing gradients, measured: a report");
+cli::Command study_command() {
   const auto o = std::make_shared<Options>();
-  add_data_option(*verb, o->data);
-  verb->add_option("-o,--output", o->output, "folder for study.json and study.html, made if it is not there")
-      ->check(not_empty())
-      ->capture_default_str();
-  verb->add_option("--charts", o->charts, "only draw study.html beside this study.json, which is there")
-      ->check(not_empty());
-  verb->add_option("--epochs", o->epochs, "of each training of the third study")
-      ->check(whole_number_between(1, 1000))
-      ->capture_default_str();
-  verb->add_option("--seed", o->seed, "of weights, shuffling and random samples")
-      ->check(whole_number_between(0, INT64_MAX))
-      ->capture_default_str();
-  verb->add_flag("--quiet", o->quiet, "no progress on standard error");
-  add_context_options(*verb, o->context);
-  verb->footer("Examples:\n"
-               "  lanefold study --data mnist -o report\n"
-               "  lanefold study --charts report/study.json");
-  verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
+  cli::Command command{.name = "study",
+                       .description = "Measure common claims about BN and ELU, judge each, and write a report.",
+                       .examples = "Examples:\n"
+                                   "  lanefold study --data mnist -o report\n"
+                                   "  lanefold study --charts report/study.json",
+                       .run = [o](const cli::Command &) { return run(*o); }};
+  command.options = {
+      data_option(o->data),
+      {.names = "-o,--output",
+       .value = "FOLDER",
+       .target = &o->output,
+       .range = cli::not_empty(),
+       .help = "The folder for study.json and study.html. It is made if it is not there."},
+      {.names = "--charts",
+       .value = "FILE",
+       .target = &o->charts,
+       .range = cli::not_empty(),
+       .help = "Measure nothing, and draw study.html beside this study.json.",
+       .fallback = "none"},
+      {.names = "--epochs",
+       .value = "K",
+       .target = &o->epochs,
+       .range = cli::whole(1, 1000),
+       .help = "The number of epochs of each training of the third study."},
+      {.names = "--seed",
+       .value = "K",
+       .target = &o->seed,
+       .range = cli::whole(0, INT64_MAX),
+       .help = "The seed of the weights, of the order of the samples, and of random samples."},
+      {.names = "--quiet", .target = &o->quiet, .help = "Show no progress on standard error."}};
+  add_context_options(command.options, o->context);
+  return command;
 }
 
 } // namespace lanefold::trainer

@@ -6,8 +6,6 @@
 #include "trainer/training/progress.hpp"
 #include "trainer/commands/train_options.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -27,8 +25,8 @@ public:
       : c_(command), context_(make_context(command.context)), data_(load_data(command)),
         checkpoint_(begin(command, data_)), options_(checkpoint_.training->options),
         training_(context_, checkpoint_.network, data_, *checkpoint_.training),
-        progress_(options_.epochs, stderr, command.quiet) {
-    if (!c_.log.empty()) log_ = Log(c_.log, !c_.resume.empty());
+        progress_(options_.epochs, stderr, command.run.quiet) {
+    if (!c_.run.log.empty()) log_ = Log(c_.run.log, !c_.run.resume.empty());
   }
 
   int run() {
@@ -55,7 +53,7 @@ private:
     return load(c.data);
   }
 
-  bool resumed() const { return !c_.resume.empty(); }
+  bool resumed() const { return !c_.run.resume.empty(); }
 
   void start() {
     const Description &d = checkpoint_.network.description;
@@ -68,12 +66,12 @@ private:
                 {"network", describe(d)},
                 {"plugin", context_.isa()},
                 {"threads", context_.threads()}});
-    if (c_.quiet) return;
+    if (c_.run.quiet) return;
     std::fprintf(stderr, "training %s on %s: %lld images, plugin %s, %d threads\n", d.shape().c_str(),
                  data_.name.c_str(), static_cast<long long>(data_.train.count()), context_.isa().c_str(),
                  context_.threads());
     if (resumed())
-      std::fprintf(stderr, "going on with %s: epoch %lld, behind step %lld of %lld\n", c_.resume.c_str(),
+      std::fprintf(stderr, "going on with %s: epoch %lld, behind step %lld of %lld\n", c_.run.resume.c_str(),
                    static_cast<long long>(p.epoch), static_cast<long long>(p.step),
                    static_cast<long long>(training_.steps_per_epoch()));
   }
@@ -82,14 +80,14 @@ private:
     progress_.epoch(e); // what diverged is seen, too
     log_.epoch(e);
     check_finite(e);
-    if (c_.json) print(describe(e));
+    if (c_.run.json) print(describe(e));
     accuracy_ = e.test_accuracy;
-    if (c_.save.empty() || (e.epoch % c_.save_every != 0 && e.epoch != options_.epochs)) return;
+    if (c_.run.save.empty() || (e.epoch % c_.run.save_every != 0 && e.epoch != options_.epochs)) return;
     const TrainingState state = training_.state();
-    save(c_.save, checkpoint_.network, &state);
-    if (c_.keep == 0) return;
-    save(numbered(c_.save, e.epoch), checkpoint_.network, &state);
-    remove_older(c_.save, e.epoch, c_.keep);
+    save(c_.run.save, checkpoint_.network, &state);
+    if (c_.run.keep == 0) return;
+    save(numbered(c_.run.save, e.epoch), checkpoint_.network, &state);
+    remove_older(c_.run.save, e.epoch, c_.run.keep);
   }
 
   int finish() {
@@ -97,40 +95,40 @@ private:
     if (accuracy_ < 0) { // there was no epoch left
       accuracy_ = evaluate(context_, checkpoint_.network, data_.test).accuracy;
       const TrainingState state = training_.state();
-      if (c_.save != c_.resume) save(c_.save, checkpoint_.network, &state);
+      if (c_.run.save != c_.run.resume) save(c_.run.save, checkpoint_.network, &state);
     }
     const cli::Json done = {{"event", "done"},
                        {"test_accuracy", accuracy_},
                        {"seconds", seconds},
                        {"parameters_sha256", sha256(checkpoint_.network)}};
     log_.write(done);
-    if (c_.json) {
+    if (c_.run.json) {
       print(done);
       return 0;
     }
     const std::string losses = progress_.losses(cli::terminal(stdout).unicode);
     if (!losses.empty()) std::printf("loss %s\n", losses.c_str());
     std::printf("test accuracy %.2f%% after %.1f s; SHA-256 of the parameters %s\n", 100 * accuracy_, seconds,
-                done["parameters_sha256"].get<std::string>().c_str());
+                done["parameters_sha256"].text().c_str());
     return 0;
   }
 
   int stop() {
     const Position &p = training_.position();
-    const bool kept = !c_.save.empty() && stepped_ && std::isfinite(p.loss); // what did not begin replaces nothing
+    const bool kept = !c_.run.save.empty() && stepped_ && std::isfinite(p.loss); // what did not begin replaces nothing
     if (kept) {
       const TrainingState state = training_.state();
-      save(c_.save, checkpoint_.network, &state);
+      save(c_.run.save, checkpoint_.network, &state);
     }
     const cli::Json line = {{"event", "interrupted"}, {"epoch", p.epoch}, {"step", p.step}, {"saved", kept}};
     log_.write(line);
-    if (c_.json) print(line);
+    if (c_.run.json) print(line);
     std::fprintf(stderr, "interrupted in epoch %lld, behind step %lld of %lld; ", static_cast<long long>(p.epoch),
                  static_cast<long long>(p.step), static_cast<long long>(training_.steps_per_epoch()));
-    if (kept) std::fprintf(stderr, "to go on: lanefold train --resume %s\n", c_.save.c_str());
+    if (kept) std::fprintf(stderr, "to go on: lanefold train --resume %s\n", c_.run.save.c_str());
     else
       std::fprintf(stderr, "nothing was saved%s\n",
-                   c_.save.empty() ? " (--save FILE)"
+                   c_.run.save.empty() ? " (--save FILE)"
                    : stepped_      ? ": training diverged"
                                    : ": no step was made");
     return cli::interrupted_exit_code;
@@ -151,22 +149,22 @@ private:
 
 } // namespace
 
-void add_train(CLI::App &app, Run &run_verb) {
-  CLI::App *verb = app.add_subcommand("train", "train a network");
-  const auto command = std::make_shared<TrainCommand>();
-  add_train_options(*verb, *command);
-  verb->footer(
-      "Examples:\n"
-      "  lanefold train --data mnist --save model.safetensors\n"
-      "  lanefold train --data mnist --resume model.safetensors --epochs 40\n"
-      "  lanefold train --hidden 100,100,100 --activation selu --init lecun-normal --batch-norm off\n"
-      "  lanefold train --data mnist --optimizer adam --learning-rate 0.001 --schedule cosine --log log.jsonl");
-  verb->callback([=, &run_verb] {
-    run_verb = [=] {
-      cli::watch_interrupts(); // from the beginning: loading takes a while
-      return Session(*command).run();
-    };
-  });
+cli::Command train_command() {
+  const auto options = std::make_shared<TrainCommand>();
+  return {.name = "train",
+          .description = "Train a network.",
+          .examples = "Examples:\n"
+                      "  lanefold train --data mnist --save model.safetensors\n"
+                      "  lanefold train --data mnist --resume model.safetensors --epochs 40\n"
+                      "  lanefold train --hidden 100,100,100 --activation selu --init lecun-normal --batch-norm off\n"
+                      "  lanefold train --data mnist --optimizer adam --learning-rate 0.001 --schedule cosine "
+                      "--log log.jsonl",
+          .options = options->options(),
+          .run = [options](const cli::Command &command) {
+            cli::watch_interrupts(); // from the beginning, because loading takes a while
+            options->given = &command;
+            return Session(*options).run();
+          }};
 }
 
 } // namespace lanefold::trainer

@@ -3,44 +3,51 @@
 
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/shared_options.hpp"
-
-#include <optional>
+#include "trainer/fields.hpp"
 
 namespace lanefold::trainer {
+
+// The network as a whole.
+struct NetworkOptions {
+#define NETWORK_OPTION(type, member, initial, ...) type member = initial;
+#include "trainer/option_table.inc"
+#undef NETWORK_OPTION
+};
+
+// What is kept, and what is shown.
+struct RunOptions {
+#define RUN_OPTION(type, member, initial, ...) type member = initial;
+#include "trainer/option_table.inc"
+#undef RUN_OPTION
+};
 
 struct TrainCommand {
   ContextOptions context;
   std::string data;
-  // The network, by a file or by flags.
-  std::string network_file, activation = "elu", initializer = "he-truncated", fan, batch_norm = "on";
-  std::string hidden = "300,100";
-  std::optional<float> alpha;
-  LayerDescription layer;
-  // The training.
-  std::string optimizer = "sgd";
+  NetworkOptions network;
+  LayerDescription layer; // every hidden layer
   TrainOptions train;
-  // What is kept, and what is shown.
-  std::string save, resume, log;
-  int64_t save_every = 1, keep = 0;
-  bool quiet = false, json = false;
+  RunOptions run;
 
-  CLI::App *verb = nullptr; // knows which options were given
+  const cli::Command *given = nullptr; // knows which options were given
+
+  std::vector<Entry> network_entries(); // of NetworkOptions and layer
+  std::vector<Entry> training_entries();
+  std::vector<Entry> run_entries();
+  std::vector<cli::Option> options();
 };
 
-void add_train_options(CLI::App &app, TrainCommand &command);
-
-// Where files are to be written, and whether they can; --save is set where --resume stands for it.  Throws UsageError or
-// CheckpointError.
+// Where files are to be written, and whether they can be.  --resume stands for --save where that is not given.
+// Throws cli::UsageError or CheckpointError.
 void check_files(TrainCommand &command);
 
-// A network file.  Throws UsageError, which names it.
+// Reads a network file.  Throws cli::UsageError, which names it.
 Description read_network_file(const std::string &path);
 
-// What the options describe, for these images.  Throws UsageError where they do not fit each other or the data.
-Description describe_network(const TrainCommand &command, const Images &images, const std::string &data_name);
-TrainOptions describe_training(const TrainCommand &command);
+// What the options describe, for these images.  Throws cli::UsageError where they do not fit each other or the data.
+Description describe_network(TrainCommand &command, const Images &images, const std::string &data_name);
 
-// What to begin with: a new network, or that of --resume, where options that are given may not say otherwise.
+// What to begin with: a new network, or that of --resume, which options that are given may not contradict.
 Checkpoint begin(TrainCommand &command, const Dataset &data);
 
 } // namespace lanefold::trainer

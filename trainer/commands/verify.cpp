@@ -4,8 +4,6 @@
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <memory>
 #include <set>
@@ -47,7 +45,7 @@ int run(const Options &o) {
   const Dataset data = load(o.data);
   constexpr int64_t steps = golden_steps[checked - 1];
   if (data.train.count() < steps * TrainOptions().batch_size)
-    throw UsageError(data.name + ": " + std::to_string(steps) + " steps need " +
+    throw cli::UsageError(data.name + ": " + std::to_string(steps) + " steps need " +
                      std::to_string(steps * TrainOptions().batch_size) + " training images");
   const std::string golden = golden_hash(golden_cases().front(), data.train, steps);
   const std::vector<std::string> plugins = o.isa.empty() ? usable_plugins() : std::vector<std::string>{o.isa};
@@ -84,20 +82,31 @@ int run(const Options &o) {
 
 } // namespace
 
-void add_verify(CLI::App &app, Run &run_verb) {
-  CLI::App *verb =
-      app.add_subcommand("verify", "prove that every plugin, on any number of threads, gives the same bits");
+cli::Command verify_command() {
   const auto o = std::make_shared<Options>();
-  add_data_option(*verb, o->data);
-  verb->add_option("--isa", o->isa, "this plugin alone; default: $LANEFOLD_ISA, else each that is usable")
-      ->envname("LANEFOLD_ISA");
-  verb->add_option("--threads", o->threads, "numbers of threads, commas between them")
-      ->delimiter(',')
-      ->check(whole_number_between(1, 4096))
-      ->capture_default_str();
-  verb->add_flag("--json", o->json, "as JSON");
-  verb->footer("Examples:\n  lanefold verify\n  lanefold verify --data mnist --isa avx2 --threads 1,2");
-  verb->callback([=, &run_verb] { run_verb = [=] { return run(*o); }; });
+  cli::Command command{.name = "verify",
+                       .description = "Prove that every plugin, on any number of threads, gives the same bits.",
+                       .examples = "Examples:\n  lanefold verify\n  lanefold verify --data mnist --isa avx2 --threads 1,2",
+                       .run = [o](const cli::Command &) { return run(*o); }};
+  command.options = {data_option(o->data),
+                     {.names = "--isa",
+                      .value = "NAME",
+                      .target = &o->isa,
+                      .help = "Verify this plugin alone.",
+                      .fallback = "$LANEFOLD_ISA, else each usable one",
+                      .environment = "LANEFOLD_ISA"},
+                     {.names = "--threads",
+                      .value = "K[,K]...",
+                      .target = &o->threads,
+                      .range = cli::wholes(1, 4096),
+                      .help = "Numbers of threads, with commas between them."},
+                     {.names = "--json",
+                      .target = &o->json,
+                      .help = "Print one JSON object.",
+                      .manual = "Its keys are data, steps, golden (the promised hash, null if there is none), runs "
+                                "(plugin, threads, seconds and parameters_sha256 of each), equal, and as_promised (null "
+                                "if there is no promise)."}};
+  return command;
 }
 
 } // namespace lanefold::trainer

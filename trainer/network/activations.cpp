@@ -27,6 +27,12 @@ const std::vector<std::string> &activation_names() {
   return names;
 }
 
+std::vector<std::vector<std::string>> activation_table() {
+  std::vector<std::vector<std::string>> rows;
+  for (const Activation &activation : activations()) rows.push_back({activation.name, activation.formula});
+  return rows;
+}
+
 const Activation &activation_of(int32_t code) { return activations()[static_cast<size_t>(code)]; }
 
 } // namespace lanefold::trainer

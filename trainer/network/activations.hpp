@@ -20,6 +20,7 @@ struct Activation {
 const std::vector<Activation> &activations();
 
 const std::vector<std::string> &activation_names();
+std::vector<std::vector<std::string>> activation_table(); // for the manual: name, formula
 const Activation &activation_of(int32_t code);
 
 } // namespace lanefold::trainer

@@ -1,33 +1,34 @@
 // Defaults, layers, and their JSON.
 #include "trainer/network/description.hpp"
 
-#include "cli/words.hpp"
+#include "cli/object_reader.hpp"
+#include "trainer/fields.hpp"
 
 #include <algorithm>
 
 namespace lanefold::trainer {
 namespace {
 
-// What an object says replaces what `layer` had.  batch_norm stays a word: "hidden" is for the caller to understand.
-void read_layer(cli::Fields &fields, LayerDescription &layer, std::string &batch_norm, bool defaults) {
-  static const std::vector<std::string> on_off = {"on", "off"};
-  if (fields.has("activation")) {
-    layer.activation = cli::code_of(activation_names(), fields.word("activation", activation_names()));
-    layer.alpha = activation_of(layer.activation).usual_alpha;
+// Fields that the object names replace those of `layer`.
+void read_layer(cli::ObjectReader &object, LayerDescription &layer) {
+  for (const Entry &entry : entries(layer)) {
+    if (entry.key == "units" || !object.has(entry.key)) continue;
+    read(object, entry);
+    if (entry.key == "activation") layer.alpha = activation_of(layer.activation).usual_alpha;
+    if (entry.key == "init") layer.init = usual(layer.init.name);
   }
-  if (fields.has("alpha")) layer.alpha = fields.number("alpha", 0, 1e6);
-  if (fields.has("batch_norm")) batch_norm = fields.word("batch_norm", defaults ? switch_names() : on_off);
-  if (fields.has("bn_momentum")) layer.bn_momentum = fields.number("bn_momentum", 0, 1);
-  if (fields.has("bn_eps")) layer.bn_eps = fields.number("bn_eps", 1e-30, 1e6);
-  if (fields.has("init")) layer.init = usual(fields.word("init", initializer_names()));
-  if (fields.has("fan")) layer.init.fan = fields.word("fan", fan_names());
 }
 
 } // namespace
 
-const std::vector<std::string> &switch_names() {
-  static const std::vector<std::string> names = {"on", "off", "hidden"};
-  return names;
+const std::vector<std::string> &batch_norm_words() {
+  static const std::vector<std::string> words = {"on", "off", "hidden"};
+  return words;
+}
+
+const std::vector<std::string> &on_off() {
+  static const std::vector<std::string> words = {"on", "off"};
+  return words;
 }
 
 bool Description::batch_norm() const {
@@ -52,7 +53,7 @@ Description plain(int64_t features, const std::vector<int64_t> &hidden, int64_t 
   for (LayerDescription &each : d.layers) each.batch_norm = batch_norm != "off";
   LayerDescription &last = d.layers.back();
   last.units = outputs;
-  last.activation = LF_IDENTITY, last.alpha = 1.0f;
+  last.activation = LF_IDENTITY, last.alpha = activation_of(LF_IDENTITY).usual_alpha;
   last.batch_norm = batch_norm == "on";
   return d;
 }
@@ -61,43 +62,41 @@ Description reference_network(int64_t features) { return plain(features, {300, 1
 
 cli::Json describe(const Description &d) {
   cli::Json layers = cli::Json::array();
-  for (const LayerDescription &layer : d.layers)
-    layers.push_back({{"units", layer.units},
-                      {"activation", activation_names()[static_cast<size_t>(layer.activation)]},
-                      {"alpha", cli::shortest(layer.alpha)},
-                      {"batch_norm", layer.batch_norm ? "on" : "off"},
-                      {"bn_momentum", cli::shortest(layer.bn_momentum)},
-                      {"bn_eps", cli::shortest(layer.bn_eps)},
-                      {"init", layer.init.name},
-                      {"fan", layer.init.fan}});
+  for (LayerDescription layer : d.layers) {
+    cli::Json object = cli::Json::object();
+    write(object, entries(layer));
+    layers.push_back(object);
+  }
   return {{"features", d.features}, {"layers", layers}};
 }
 
 Description read_description(const cli::Json &json, const std::string &what) {
   Description d;
-  cli::Fields fields(json, what);
-  if (fields.has("features")) d.features = fields.whole("features", 1, most_units);
+  cli::ObjectReader object(json, what);
+  if (object.has("features")) d.features = object.whole("features", 1, most_units);
   LayerDescription defaults;
-  std::string usual_norm = "on";
-  if (fields.has("defaults")) {
-    cli::Fields object(fields.at("defaults"), what + ": \"defaults\"");
-    read_layer(object, defaults, usual_norm, true);
-    object.end();
+  std::string batch_norm = "on";
+  if (object.has("defaults")) {
+    cli::Json values = object.at("defaults");
+    cli::ObjectReader reader(values, what + ": \"defaults\"");
+    if (reader.has("batch_norm")) batch_norm = reader.word("batch_norm", batch_norm_words());
+    if (batch_norm == "hidden") values["batch_norm"] = "on"; // the layers below decide
+    read_layer(reader, defaults);
+    reader.end();
   }
-  const cli::Json &layers = fields.at("layers");
-  fields.end();
-  if (!layers.is_array() || layers.empty() || layers.size() > most_layers)
-    fields.fail("has \"layers\" that are no array of 1 to " + std::to_string(most_layers));
+  const cli::Json &layers = object.at("layers");
+  object.end();
+  if (!layers.is_array() || layers.size() == 0 || layers.size() > most_layers)
+    object.fail("has \"layers\" that are no array of 1 to " + std::to_string(most_layers));
   for (size_t i = 0; i < layers.size(); ++i) {
     const bool last = i + 1 == layers.size();
-    cli::Fields object(layers[i], what + ": layer " + std::to_string(i));
+    cli::ObjectReader reader(layers.elements()[i], what + ": layer " + std::to_string(i));
     LayerDescription layer = defaults;
-    if (last) layer.activation = LF_IDENTITY, layer.alpha = 1.0f;
-    std::string norm = usual_norm == "hidden" ? (last ? "off" : "on") : usual_norm;
-    layer.units = object.whole("units", 1, most_units);
-    read_layer(object, layer, norm, false);
-    object.end();
-    layer.batch_norm = norm == "on";
+    if (last) layer.activation = LF_IDENTITY, layer.alpha = activation_of(LF_IDENTITY).usual_alpha;
+    if (last && batch_norm == "hidden") layer.batch_norm = false;
+    layer.units = reader.whole("units", 1, most_units);
+    read_layer(reader, layer);
+    reader.end();
     d.layers.push_back(layer);
   }
   return d;

@@ -1,23 +1,23 @@
-// What a network is: its layers, each with what it does.  Defaults are set once, and a layer says what it changes.
+// What a network is: the number of its features, and its layers.
 #pragma once
 
+#include "cli/json.hpp"
 #include "trainer/network/activations.hpp"
 #include "trainer/network/initializer.hpp"
-#include "cli/strict_json.hpp"
 
-#include <lanefold/lanefold.hpp>
+#include <lanefold/activation.h>
 
 #include <string>
 #include <vector>
 
 namespace lanefold::trainer {
 
+inline constexpr int64_t most_layers = 1000, most_units = 1 << 24;
+
 struct LayerDescription {
-  int64_t units = 0;
-  int32_t activation = LF_ELU;
-  float alpha = 1.0f;
-  bool batch_norm = true; // before the activation; without it the layer has a bias
-  float bn_momentum = 0.9f, bn_eps = 1e-3f;
+#define LAYER_FIELD(type, member, initial, ...) type member = initial;
+#include "trainer/option_table.inc"
+#undef LAYER_FIELD
   Initializer init;
 };
 
@@ -31,25 +31,24 @@ struct Description {
   std::string shape() const; // "784-300-100-10"
 };
 
-const std::vector<std::string> &switch_names(); // of batch normalization: on, off, hidden
+const std::vector<std::string> &batch_norm_words(); // of a whole network: on, off, hidden
+const std::vector<std::string> &on_off();           // of a layer
 
-// Layers that are all alike, but that the last one, of the logits, has no activation, and with "hidden" no batch
-// normalization; batch_norm is "on", "off" or "hidden" and decides over that of `layer`.
+// A network of layers that are all like `layer`, except the last one: it has no activation, and with "hidden" no batch
+// normalization.  `batch_norm` is one of batch_norm_words(), and replaces that of `layer`.
 Description plain(int64_t features, const std::vector<int64_t> &hidden, int64_t outputs,
                   const LayerDescription &layer = {}, const std::string &batch_norm = "on");
 
 // The reference network: 784-300-100-10, batch normalization on all layers, ELU, He initialization.
 Description reference_network(int64_t features = 784);
 
-// As JSON, whole: {"features": 784, "layers": [{"units": 300, "activation": "elu", ...}, ...]}.
+// As JSON, in full: {"features": 784, "layers": [{"units": 300, "activation": "elu", ...}, ...]}.
 cli::Json describe(const Description &description);
 
-// The same, or shorter: "defaults" say once what layers may leave out; "features" may be missing (0).  Words and
-// numbers are those of the options: units, activation, alpha, batch_norm ("on", "off"; in the defaults "hidden" too),
-// bn_momentum, bn_eps, init, fan.  The last layer has no activation unless it names one.  An object that names an
-// activation without alpha, or an initializer without fan, means the usual one.  Throws JsonError.
+// Reads that form, or a shorter one: "defaults" holds what layers leave out, and "features" may be missing (0).
+// option_table.inc lists the keys of a layer.  "defaults" holds the same keys without "units", and its "batch_norm" may
+// be "hidden".  The last layer has no activation unless it names one.  An object that names an activation without alpha,
+// or an initializer without fan, means the usual one.  `what` begins every message.  Throws JsonError.
 Description read_description(const cli::Json &json, const std::string &what);
-
-inline constexpr int64_t most_layers = 1000, most_units = 1 << 24;
 
 } // namespace lanefold::trainer

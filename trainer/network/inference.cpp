@@ -56,7 +56,7 @@ const float *Inference::logits(const float *x, int64_t m) {
   return x;
 }
 
-int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k) {
+int64_t correct_predictions(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k) {
   int64_t count = 0;
   auto a = args<lf_top_k_correct_args>();
   a.m = m, a.n = n, a.k = k;
@@ -88,8 +88,8 @@ Evaluation evaluate(const Context &context, Network &network, const Images &imag
     gather(context, images, nullptr, first, rows, batch);
     const float *logits = inference.logits(batch.x.data(), rows);
     const int32_t *labels = batch.labels.data();
-    right += hits(context, logits, rows, n, labels, 1);
-    if (k > 1) among_k += hits(context, logits, rows, n, labels, k);
+    right += correct_predictions(context, logits, rows, n, labels, 1);
+    if (k > 1) among_k += correct_predictions(context, logits, rows, n, labels, k);
     result.loss += cross_entropy(context, logits, rows, n, labels, nullptr) * static_cast<double>(rows);
     for (int64_t i = 0; i < rows; ++i)
       ++result.confusion[static_cast<size_t>(labels[i] * n + largest(logits + i * n, n))];

@@ -34,7 +34,7 @@ struct Evaluation {
 Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k = 1);
 
 // Rows in which the label is among the k largest logits.
-int64_t hits(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k);
+int64_t correct_predictions(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k);
 
 // Mean softmax cross-entropy; the gradient goes to dx unless it is NULL.
 float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,

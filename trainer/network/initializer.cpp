@@ -7,6 +7,8 @@
 namespace lanefold::trainer {
 namespace {
 
+// A uniform distribution lies between -sqrt(3 v) and sqrt(3 v).  A truncated one is normal of variance 1.3 v, and what is
+// beyond two of its standard deviations is drawn again, which leaves a variance of 1.0059 v.
 enum class Shape { uniform, normal, truncated };
 
 struct Kind {
@@ -26,8 +28,10 @@ constexpr Kind kinds[] = {
     {"lecun-normal", 1, "in", Shape::normal},
 };
 
-constexpr double widened = 1.3; // the variance before it is cut, as TensorFlow's variance_scaling_initializer has it
-constexpr double left = 0.77374130354992; // of a normal variance, cut at two deviations: 1 - 4 phi(2) / (2 Phi(2) - 1)
+// TensorFlow's variance_scaling_initializer widens the normal distribution by this much before it truncates it.
+constexpr double widened = 1.3;
+// Truncation at two standard deviations leaves this much of the variance: 1 - 4 phi(2) / (2 Phi(2) - 1).
+constexpr double left = 0.77374130354992;
 
 const Kind &kind_of(const std::string &name) {
   return *std::find_if(std::begin(kinds), std::end(kinds), [&](const Kind &kind) { return name == kind.name; });
@@ -60,6 +64,15 @@ const std::vector<std::string> &initializer_names() {
 const std::vector<std::string> &fan_names() {
   static const std::vector<std::string> names = {"in", "avg", "out"};
   return names;
+}
+
+std::vector<std::vector<std::string>> initializer_table() {
+  const char *distributions[] = {"uniform", "normal", "truncated"};
+  std::vector<std::vector<std::string>> rows = {{"name", "scale", "fan", "distribution"}};
+  for (const Kind &kind : kinds)
+    rows.push_back({kind.name, std::to_string(static_cast<int>(kind.scale)), kind.fan,
+                    distributions[static_cast<size_t>(kind.shape)]});
+  return rows;
 }
 
 Initializer usual(const std::string &name) { return {name, kind_of(name).fan}; }

@@ -21,11 +21,9 @@ std::string text(const char *format, double value) {
 std::string percent(double share) { return text("%.1f%%", 100 * share); }
 std::string power(double value) { return text("%.0e", value); }
 
-double number(const cli::Json &value) { return value.is_null() ? NAN : value.get<double>(); }
-
 // The one case with these values.
 template <class... Pairs> const cli::Json &find(const cli::Json &cases, const Pairs &...pairs) {
-  for (const cli::Json &one : cases)
+  for (const cli::Json &one : cases.elements())
     if ((... && (one.at(pairs.first) == pairs.second))) return one;
   throw std::logic_error("a study lacks a case that a claim asks for");
 }
@@ -39,12 +37,13 @@ double accuracy(const cli::Json &studies, const char *shape, const std::string &
   return find(studies.at("learning").at("cases"), with("shape", shape), with("activation", activation),
               with("batch_norm", batch_norm))
       .at("test_accuracy")
+      .elements()
       .back()
-      .get<double>();
+      .number();
 }
 
 double cost(const cli::Json &studies, const char *network, const char *what) {
-  return find(studies.at("costs").at("cases"), with("network", network)).at(what).get<double>();
+  return find(studies.at("costs").at("cases"), with("network", network)).at(what).number();
 }
 
 std::string list(const std::vector<std::string> &words) {
@@ -60,8 +59,8 @@ Finding variances_agree(const cli::Json &studies) {
     const bool stays = one.at("outputs") == "stay" && one.at("gradients") == "stay";
     (stays ? good : bad)
         .push_back(s.activation + (stays ? ""
-                                         : " (outputs x " + power(number(one.at("output_change"))) + ", gradients x " +
-                                               power(number(one.at("gradient_change"))) + ")"));
+                                         : " (outputs x " + power(one.at("output_change").number()) + ", gradients x " +
+                                               power(one.at("gradient_change").number()) + ")"));
   }
   return {bad.empty()    ? holds
           : good.empty() ? does_not_hold
@@ -73,28 +72,28 @@ Finding variances_agree(const cli::Json &studies) {
 Finding tanh_form(const cli::Json &studies) {
   const cli::Json &four = start(studies, "xavier-tanh-normal", "tanh"), &one = start(studies, "xavier-normal", "tanh");
   return {four.at("gradients") == "stay" ? holds : does_not_hold,
-          "gradients of tanh change by x " + power(number(four.at("gradient_change"))) +
-              " through 20 layers with 4 times the deviation, by x " + power(number(one.at("gradient_change"))) +
+          "gradients of tanh change by x " + power(four.at("gradient_change").number()) +
+              " through 20 layers with 4 times the deviation, by x " + power(one.at("gradient_change").number()) +
               " without"};
 }
 
 Finding logistic_vanishes(const cli::Json &studies) {
   const cli::Json &normal = start(studies, "xavier-normal", "logistic"), &he = start(studies, "he-normal", "logistic");
   const bool both = normal.at("gradients") == "vanish" && he.at("gradients") == "vanish";
-  return {both ? holds : in_part, "gradients change by x " + power(number(normal.at("gradient_change"))) +
-                                      " (Xavier) and x " + power(number(he.at("gradient_change"))) + " (He)"};
+  return {both ? holds : in_part, "gradients change by x " + power(normal.at("gradient_change").number()) +
+                                      " (Xavier) and x " + power(he.at("gradient_change").number()) + " (He)"};
 }
 
 Finding comes_back(const cli::Json &studies) {
   std::vector<std::string> moved;
   double most = 1;
-  for (const cli::Json &one : studies.at("signals_in_training").at("cases")) {
-    if (one.at("batch_norm").get<bool>() || one.at("at").front().at("gradients") != "stay") continue;
-    const double before = number(one.at("at").front().at("gradient_change")),
-                 after = number(one.at("at").back().at("gradient_change"));
+  for (const cli::Json &one : studies.at("signals_in_training").at("cases").elements()) {
+    if (one.at("batch_norm").boolean() || one.at("at").elements().front().at("gradients") != "stay") continue;
+    const double before = one.at("at").elements().front().at("gradient_change").number(),
+                 after = one.at("at").elements().back().at("gradient_change").number();
     const double change = std::max(before / after, after / before);
-    if (one.at("at").back().at("gradients") != "stay" || !(change < 10))
-      moved.push_back(one.at("activation").get<std::string>() + " (x " + power(before) + " became x " + power(after) +
+    if (one.at("at").elements().back().at("gradients") != "stay" || !(change < 10))
+      moved.push_back(one.at("activation").text() + " (x " + power(before) + " became x " + power(after) +
                       ")");
     if (change > most) most = change;
   }
@@ -122,13 +121,13 @@ Finding saturating_usable(const cli::Json &studies) {
 std::vector<double> usable(const cli::Json &sweep, const char *key, bool batch_norm) {
   double best = 0;
   std::vector<double> values;
-  for (const cli::Json &one : sweep)
-    if (one.at("batch_norm") == batch_norm && !one.at("diverged").get<bool>())
-      best = std::max(best, one.at("test_accuracy").get<double>());
-  for (const cli::Json &one : sweep)
-    if (one.at("batch_norm") == batch_norm && !one.at("diverged").get<bool>() &&
-        one.at("test_accuracy").get<double>() > best - 0.02)
-      values.push_back(one.at(key).get<double>());
+  for (const cli::Json &one : sweep.elements())
+    if (one.at("batch_norm") == batch_norm && !one.at("diverged").boolean())
+      best = std::max(best, one.at("test_accuracy").number());
+  for (const cli::Json &one : sweep.elements())
+    if (one.at("batch_norm") == batch_norm && !one.at("diverged").boolean() &&
+        one.at("test_accuracy").number() > best - 0.02)
+      values.push_back(one.at(key).number());
   return values;
 }
 
@@ -178,10 +177,12 @@ Finding order(const cli::Json &studies) {
 
 Finding elu_faster(const cli::Json &studies) {
   const auto first_loss = [&](const char *activation, bool batch_norm) {
-    return number(find(studies.at("learning").at("cases"), with("shape", "deep"), with("activation", activation),
-                       with("batch_norm", batch_norm))
-                      .at("loss")
-                      .front());
+    return find(studies.at("learning").at("cases"), with("shape", "deep"), with("activation", activation),
+                with("batch_norm", batch_norm))
+        .at("loss")
+        .elements()
+        .front()
+        .number();
   };
   int faster = 0;
   std::string parts;

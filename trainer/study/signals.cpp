@@ -40,7 +40,7 @@ cli::Json finite(const std::vector<double> &values) {
 cli::Json describe(const Variances &v) {
   const double outputs = v.outputs.back() / v.outputs.front(), gradients = v.gradients.front() / v.gradients.back();
   return {{"output_variance", finite(v.outputs)},  {"gradient_variance", finite(v.gradients)},
-          {"output_change", finite({outputs})[0]}, {"gradient_change", finite({gradients})[0]},
+          {"output_change", finite({outputs}).elements()[0]}, {"gradient_change", finite({gradients}).elements()[0]},
           {"outputs", verdict(outputs)},           {"gradients", verdict(gradients)}};
 }
 

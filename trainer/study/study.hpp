@@ -3,7 +3,7 @@
 #pragma once
 
 #include "trainer/data/dataset.hpp"
-#include "cli/strict_json.hpp"
+#include "cli/json.hpp"
 #include "trainer/training/training.hpp"
 
 #include <functional>

@@ -1,7 +1,7 @@
 // How a program watches a training: JSON lines.
 #pragma once
 
-#include "cli/strict_json.hpp"
+#include "cli/json.hpp"
 #include "trainer/training/training.hpp"
 
 #include <fstream>

@@ -9,11 +9,12 @@
 namespace lanefold::trainer {
 
 struct Optimizer {
-  int32_t kind = LF_SGD;
-  float learning_rate = 0.01f, momentum = 0.9f, beta2 = 0.999f, eps = 1e-8f;
-  float weight_decay = 0.0f; // of the weights alone
+#define OPTIMIZER_FIELD(type, member, initial, ...) type member = initial;
+#include "trainer/option_table.inc"
+#undef OPTIMIZER_FIELD
 };
 
-const std::vector<std::string> &optimizer_names(); // in the order of their codes, LF_SGD first
+const std::vector<std::string> &optimizer_names();       // in the order of their codes, LF_SGD first
+std::vector<std::vector<std::string>> optimizer_table(); // for the manual: name, formula
 
 } // namespace lanefold::trainer

@@ -1,4 +1,4 @@
-// Plain products and our own cosine: the same rates on every machine.
+// Products and our own cosine give the same rates on every machine.
 #include "trainer/training/schedule.hpp"
 
 #include "trainer/data/random.hpp"
@@ -8,6 +8,13 @@ namespace lanefold::trainer {
 const std::vector<std::string> &schedule_names() {
   static const std::vector<std::string> names = {"constant", "step", "cosine"};
   return names;
+}
+
+std::vector<std::vector<std::string>> schedule_table() {
+  return {{"t < W", "(t + 1) / W, whatever the schedule"},
+          {"constant", "1"},
+          {"step", "F^(e / E), the exponent rounded down"},
+          {"cosine", "(1 + cos(pi (t - W) / (T - W))) / 2"}};
 }
 
 double Schedule::factor(int64_t step, int64_t steps, int64_t epoch_steps) const {

@@ -8,19 +8,19 @@
 namespace lanefold::trainer {
 
 struct Schedule {
-  std::string kind = "constant"; // or "step", "cosine"
-  int64_t warm_up = 0;           // steps over which the rate grows evenly, to its full size at the last of them
-  int64_t step_every = 5;        // epochs, for "step"
-  float step_factor = 0.1f;      // for "step"
+#define SCHEDULE_FIELD(type, member, initial, ...) type member = initial;
+#include "trainer/option_table.inc"
+#undef SCHEDULE_FIELD
 
-  // What the rate is multiplied by at step `step` of `steps`, from 0, each epoch having `epoch_steps`:
+  // The factor of the learning rate in step `step` of `steps`, from 0, where each epoch has `epoch_steps`:
   //   warm-up   (step + 1) / warm_up                                 while step < warm_up; then
   //   constant  1
-  //   step      step_factor^(step / (step_every * epoch_steps))      rounded down
+  //   step      step_factor^(step / (step_every * epoch_steps))      the exponent rounded down
   //   cosine    (1 + cos(pi (step - warm_up) / (steps - warm_up))) / 2
   double factor(int64_t step, int64_t steps, int64_t epoch_steps) const;
 };
 
 const std::vector<std::string> &schedule_names();
+std::vector<std::vector<std::string>> schedule_table(); // for the manual: name, factor
 
 } // namespace lanefold::trainer

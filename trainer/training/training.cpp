@@ -30,14 +30,14 @@ std::string impossible(const TrainingState &state, const Description &descriptio
   const int64_t steps = steps_of(description, images, options);
   if (p.step > steps) return "step " + std::to_string(p.step) + " of an epoch that has " + std::to_string(steps);
   const int64_t samples = std::min(p.step * size, images.count());
-  if (p.samples != samples || p.hits > samples || !(p.loss >= 0) || (p.step == 0 && p.loss != 0))
+  if (p.samples != samples || p.correct > samples || !(p.loss >= 0) || (p.step == 0 && p.loss != 0))
     return "sums that " + std::to_string(p.step) + " steps do not give";
   return "";
 }
 
 void Tenth::add(const StepFigures &f) {
   loss += static_cast<double>(f.loss) * static_cast<double>(f.samples);
-  correct += f.hits;
+  correct += f.correct;
   samples += f.samples;
 }
 
@@ -50,15 +50,15 @@ Training::Training(const Context &context, Network &network, const Dataset &data
       step_(context, network, state.options.optimizer, batch_size_) {
   step_.restart_after((position_.epoch - 1) * steps_ + position_.step);
   step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
-    const auto kept = state.memories.find(name);
-    if (kept != state.memories.end()) values = kept->second;
+    const auto kept = state.optimizer_state.find(name);
+    if (kept != state.optimizer_state.end()) values = kept->second;
   });
 }
 
 TrainingState Training::state() {
   TrainingState state{options_, position_, data_sha256_, {}, numeric_version};
   step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
-    state.memories[name] = values;
+    state.optimizer_state[name] = values;
   });
   return state;
 }
@@ -86,7 +86,7 @@ bool Training::run_epoch(const TrainWatch &watch, Epoch &figures) {
   }
   figures.epoch = position_.epoch;
   figures.loss = position_.loss / static_cast<double>(position_.samples);
-  figures.train_accuracy = static_cast<double>(position_.hits) / static_cast<double>(position_.samples);
+  figures.train_accuracy = static_cast<double>(position_.correct) / static_cast<double>(position_.samples);
   figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return true;
 }
@@ -102,9 +102,9 @@ void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
   const TrainingStep::Result result = step_.run(batch_);
   ++position_.step;
   position_.loss += static_cast<double>(result.loss) * static_cast<double>(rows);
-  position_.hits += result.hits;
+  position_.correct += result.correct;
   position_.samples += rows;
-  if (watch.step) watch.step({position_.epoch, position_.step, steps_, result.loss, rate, result.hits, rows});
+  if (watch.step) watch.step({position_.epoch, position_.step, steps_, result.loss, rate, result.correct, rows});
 }
 
 bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,

@@ -11,8 +11,11 @@
 namespace lanefold::trainer {
 
 struct TrainOptions {
-  int64_t epochs = 20, batch_size = 200;
-  uint64_t seed = 1;
+#define TRAINING_FIELD(type, member, initial, ...) type member = initial;
+#define GENERATOR_FIELD TRAINING_FIELD
+#include "trainer/option_table.inc"
+#undef TRAINING_FIELD
+#undef GENERATOR_FIELD
   Optimizer optimizer;
   Schedule schedule;
 };
@@ -21,7 +24,7 @@ struct TrainOptions {
 struct Position {
   int64_t epoch = 1, step = 0;
   double loss = 0;
-  int64_t hits = 0, samples = 0;
+  int64_t correct = 0, samples = 0;
 };
 
 // Of docs/numerics.md: where it differs, a training cannot go on bit for bit.
@@ -32,7 +35,7 @@ struct TrainingState {
   TrainOptions options;
   Position position;
   std::string data_sha256;                            // of the training images; "" if nobody asked
-  std::map<std::string, std::vector<float>> memories; // of the optimizer, as TrainingStep::visit names them
+  std::map<std::string, std::vector<float>> optimizer_state; // of the optimizer, as TrainingStep::visit names them
   std::string version = numeric_version;
 };
 
@@ -42,7 +45,7 @@ std::string impossible(const TrainingState &state, const Description &descriptio
 struct StepFigures {
   int64_t epoch = 0, step = 0, steps = 0; // step of the epoch's steps, from 1
   float loss = 0, learning_rate = 0;
-  int64_t hits = 0, samples = 0;
+  int64_t correct = 0, samples = 0;
 };
 
 // Sums over the steps of a tenth of an epoch, which log and sparkline show as one.

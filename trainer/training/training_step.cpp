@@ -8,7 +8,7 @@ namespace lanefold::trainer {
 
 TrainingStep::TrainingStep(const Context &context, Network &network, const Optimizer &optimizer, int64_t batch_size)
     : context_(context), network_(network), optimizer_(optimizer), buffers_(network.layers.size()),
-      memories_(4 * network.layers.size()) {
+      state_(4 * network.layers.size()) {
   for (size_t i = 0; i < buffers_.size(); ++i) {
     const Layer &layer = network.layers[i];
     Buffers &b = buffers_[i];
@@ -18,9 +18,9 @@ TrainingStep::TrainingStep(const Context &context, Network &network, const Optim
     if (!descends()) b.dw.resize(layer.w.size());
     const std::vector<float> *arrays[] = {&layer.w, &layer.bias, &layer.gamma, &layer.beta};
     for (size_t j = 0; j < 4; ++j) {
-      Memory &memory = memories_[4 * i + j];
-      if (optimizer.kind != LF_SGD) memory.m.resize(arrays[j]->size());
-      if (optimizer.kind == LF_ADAM) memory.v.resize(arrays[j]->size());
+      State &state = state_[4 * i + j];
+      if (optimizer.kind != LF_SGD) state.m.resize(arrays[j]->size());
+      if (optimizer.kind == LF_ADAM) state.v.resize(arrays[j]->size());
     }
   }
 }
@@ -32,25 +32,25 @@ TrainingStep::Result TrainingStep::run(const float *x, const int32_t *labels, in
   for (size_t i = 0; i < layers; ++i) forward(i, input(i), m);
   const float *logits = buffers_.back().y.data();
   Result result{};
-  result.hits = hits(context_, logits, m, n, labels, 1);
+  result.correct = correct_predictions(context_, logits, m, n, labels, 1);
   result.loss = cross_entropy(context_, logits, m, n, labels, buffers_.back().dy.data());
   for (size_t i = layers; i-- > 0;) backward(i, input(i), i == 0 ? nullptr : buffers_[i - 1].dy.data(), m);
   ++steps_;
   for (size_t i = 0; i < layers; ++i) {
     Layer &layer = network_.layers[i];
     Buffers &b = buffers_[i];
-    Memory *memory = memories_.data() + 4 * i;
-    if (!descends()) update(layer.w, b.dw, memory[0], optimizer_.weight_decay);
-    if (!layer.bias.empty()) update(layer.bias, b.dbias, memory[1], 0);
+    State *state = state_.data() + 4 * i;
+    if (!descends()) update(layer.w, b.dw, state[0], optimizer_.weight_decay);
+    if (!layer.bias.empty()) update(layer.bias, b.dbias, state[1], 0);
     if (layer.gamma.empty()) continue;
-    update(layer.gamma, b.dgamma, memory[2], 0);
-    update(layer.beta, b.dbeta, memory[3], 0);
+    update(layer.gamma, b.dgamma, state[2], 0);
+    update(layer.beta, b.dbeta, state[3], 0);
   }
   return result;
 }
 
 void TrainingStep::visit(const Network::Visit &visit) {
-  auto memory = memories_.begin();
+  auto state = state_.begin();
   for (size_t i = 0; i < buffers_.size(); ++i)
     for (const char *array : {"w", "bias", "gamma", "beta"}) {
       const std::string name = "layers." + std::to_string(i) + "." + array;
@@ -60,9 +60,9 @@ void TrainingStep::visit(const Network::Visit &visit) {
         const bool matrix = array == std::string_view("w");
         visit(name + kind, matrix ? std::vector<int64_t>{layer.k, layer.n} : std::vector<int64_t>{layer.n}, values);
       };
-      offer(".m", memory->m);
-      offer(".v", memory->v);
-      ++memory;
+      offer(".m", state->m);
+      offer(".v", state->v);
+      ++state;
     }
 }
 
@@ -111,14 +111,14 @@ void TrainingStep::backward(size_t i, const float *x, float *dx, int64_t m) {
   context_.dense_backward(a);
 }
 
-void TrainingStep::update(std::vector<float> &parameters, const std::vector<float> &gradient, Memory &memory,
+void TrainingStep::update(std::vector<float> &parameters, const std::vector<float> &gradient, State &state,
                           float weight_decay) {
   auto a = args<lf_optimizer_step_args>();
   a.optimizer = optimizer_.kind, a.weight_decay = weight_decay;
   a.n = static_cast<int64_t>(parameters.size());
   a.w = parameters.data(), a.g = gradient.data();
-  a.m = memory.m.empty() ? nullptr : memory.m.data();
-  a.v = memory.v.empty() ? nullptr : memory.v.data();
+  a.m = state.m.empty() ? nullptr : state.m.data();
+  a.v = state.v.empty() ? nullptr : state.v.data();
   a.learning_rate = optimizer_.learning_rate, a.momentum = optimizer_.momentum;
   a.beta2 = optimizer_.beta2, a.eps = optimizer_.eps, a.step = steps_;
   context_.optimizer_step(a);

@@ -1,4 +1,4 @@
-// One training step: forward, loss, backward, update.  All its memory is taken once.
+// One training step: forward, loss, backward, update.  It allocates all its memory at the start.
 #pragma once
 
 #include "trainer/data/batches.hpp"
@@ -14,7 +14,7 @@ public:
 
   struct Result {
     float loss;
-    int64_t hits;
+    int64_t correct;
   };
   // x: rows x features, labels: rows.  rows: at most batch_size, and not 1 under batch normalization.
   Result run(const float *x, const int32_t *labels, int64_t rows);
@@ -25,7 +25,7 @@ public:
 
   // What the optimizer remembers, as Network::visit has it: "layers.0.w.m".
   void visit(const Network::Visit &visit);
-  // As if so many steps had been made; network and memories are then those after them.
+  // As if so many steps had been made; network and optimizer state are then those after them.
   void restart_after(int64_t steps) { steps_ = steps; }
 
   // Of the last step: the layer's output, and the gradient that came to it; rows x units.
@@ -38,7 +38,7 @@ private:
     std::vector<float> mean, inv_std;            // n
     std::vector<float> dw, dbias, dgamma, dbeta; // dw: not where the weights descend with it
   };
-  struct Memory {
+  struct State {
     std::vector<float> m, v; // of one array of parameters
   };
 
@@ -46,13 +46,13 @@ private:
   bool descends() const { return optimizer_.kind == LF_SGD && optimizer_.weight_decay == 0; }
   void forward(size_t layer, const float *x, int64_t m);
   void backward(size_t layer, const float *x, float *dx, int64_t m);
-  void update(std::vector<float> &parameters, const std::vector<float> &gradient, Memory &memory, float weight_decay);
+  void update(std::vector<float> &parameters, const std::vector<float> &gradient, State &state, float weight_decay);
 
   const Context &context_;
   Network &network_;
   Optimizer optimizer_;
   std::vector<Buffers> buffers_;
-  std::vector<Memory> memories_; // w, bias, gamma, beta of each layer
+  std::vector<State> state_; // w, bias, gamma, beta of each layer
   int64_t steps_ = 0;
 };
 

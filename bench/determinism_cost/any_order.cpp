@@ -1,7 +1,7 @@
-// What "one chain" forbids: products of few results, of whose chains there are not enough to hide the latency of a
-// multiply-add.  k is cut into several chains for each element, added up at the end; or where both operands lie along
-// k, each sum is a vector.  A plugin for the benchmark alone: it takes the shapes for which this could pay, and leaves
-// the others to the next plugin.
+// Matrix products that sum in any order, which the "one chain" contract forbids.  Small products have too few chains to
+// hide the latency of a multiply-add.  This plugin therefore splits each sum over k into several chains.  If both
+// operands are contiguous along k, it sums whole vectors.  It exists only to measure the cost of determinism.  It
+// handles the shapes that may gain, and leaves the others to the next plugin.
 #include LANEFOLD_PLUGIN_TILE
 
 #include <kernels/gemm/product.hpp>
@@ -15,7 +15,7 @@ namespace {
 using S = PluginTile::Simd;
 using V = S::V;
 
-constexpr int most_sums = S::registers * 3 / 4;
+constexpr int max_sums = S::registers * 3 / 4;
 
 float sum_of(V v) {
   float lane[S::width], sum = 0;
@@ -24,7 +24,7 @@ float sum_of(V v) {
   return sum;
 }
 
-// Rows x Columns sums of vectors along k.
+// Rows x Columns elements of C, each summed in vectors along k.
 template <int Rows, int Columns> void dots(const gemm::Product &x, int64_t i0, int64_t j0) {
   constexpr int chains = Rows * Columns >= 8 ? 1 : Rows * Columns >= 4 ? 2 : 8 / (Rows * Columns);
   V sums[Rows][Columns][chains];
@@ -69,11 +69,11 @@ void all_dots(const gemm::Product &x) {
   }
 }
 
-// Rows x Vectors sums along the columns, each in `chains` parts of k.
-template <int Rows, int Vectors> void parts(const gemm::Product &x, int64_t i0, int64_t j0, int last) {
-  constexpr int wanted = 16 / (Rows * Vectors), fit = most_sums / (Rows * Vectors);
-  constexpr int most = wanted < fit ? wanted : fit;
-  constexpr int chains = most >= 4 ? 4 : most >= 2 ? 2 : 1;
+// Rows x Vectors vectors of C, each summed in `chains` separate chains over k.
+template <int Rows, int Vectors> void chains_over_k(const gemm::Product &x, int64_t i0, int64_t j0, int last) {
+  constexpr int useful = 16 / (Rows * Vectors), fitting = max_sums / (Rows * Vectors);
+  constexpr int limit = useful < fitting ? useful : fitting;
+  constexpr int chains = limit >= 4 ? 4 : limit >= 2 ? 2 : 1;
   V sums[chains][Rows][Vectors];
   for (auto &chain : sums)
     for (auto &row : chain)
@@ -100,7 +100,7 @@ template <int Rows, int Vectors> void parts(const gemm::Product &x, int64_t i0, 
     }
 }
 
-void all_parts(const gemm::Product &x) {
+void all_chains(const gemm::Product &x) {
   for (int64_t j = 0; j < x.n;) {
     const int64_t left = ceil_div(x.n - j, S::width);
     const int vectors = left >= 4 ? 4 : left >= 2 ? 2 : 1;
@@ -108,9 +108,9 @@ void all_parts(const gemm::Product &x) {
     for (int64_t i = 0; i < x.m;) {
       const int rows = x.m - i >= 4 ? 4 : x.m - i >= 2 ? 2 : 1;
       const auto run = [&]<int R>(std::integral_constant<int, R>) {
-        if (vectors == 4) parts<R, 4>(x, i, j, last);
-        else if (vectors == 2) parts<R, 2>(x, i, j, last);
-        else parts<R, 1>(x, i, j, last);
+        if (vectors == 4) chains_over_k<R, 4>(x, i, j, last);
+        else if (vectors == 2) chains_over_k<R, 2>(x, i, j, last);
+        else chains_over_k<R, 1>(x, i, j, last);
       };
       if (rows == 4) run(std::integral_constant<int, 4>());
       else if (rows == 2) run(std::integral_constant<int, 2>());
@@ -132,8 +132,8 @@ lf_status sgemm(const lf_host *, const lf_sgemm_args *args) {
     all_dots(x);
     return LF_OK;
   }
-  if (!x.b.along_k && smaller(8, x.m) * ceil_div(x.n, S::width) < most_sums) {
-    all_parts(x);
+  if (!x.b.along_k && smaller(8, x.m) * ceil_div(x.n, S::width) < max_sums) {
+    all_chains(x);
     return LF_OK;
   }
   return LF_UNSUPPORTED;

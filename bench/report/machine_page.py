@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""machine_page.py [--check] RESULTS.json...: writes RESULTS.md beside each results.json, a page of its figures.
+--check: writes nothing, and ends with exit code 1 if a page is not what would be written."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from results import *  # noqa: F403
+from table import NOTHING, command_of, line
+
+LEVELS = ('L1', 'L2', 'L3', 'memory')
+PASSES = {'training': 'forward, training', 'inference': 'forward, inference'}
+NAMES = {'relu': 'ReLU', 'leaky': 'leaky', 'elu': 'ELU', 'selu': 'SELU', 'bn': 'BN +'}
+
+
+def table(head, rows):
+    """Lines of a table; none if there are no rows."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    return [line(map(str, head)), '|---' * len(head) + '|', *map(line, rows), ''] if rows else []
+
+
+def with_ends(of):
+    """"1.05 (1.02 to 1.07)"."""
+    return '%.3g (%.3g to %.3g)' % of
+
+
+def times(lanes, factor):
+    """The median of each lane, or a dash."""
+    return ', '.join(rounded(scaled(lane.time, factor)) for lane in lanes) or NOTHING
+
+
+def fastest(lanes):
+    return min(lanes, key=lambda lane: lane.time.value, default=None)
+
+
+def peer_cell(lane, factor):
+    return '%s %s' % (rounded(scaled(lane.time, factor)), peer_name(lane.peer)) if lane else NOTHING
+
+
+def by_isa(report, races):
+    return in_order([race.isa for race in races], texts_of(report, 'isas'))
+
+
+# -------------------------------------------------------------------------------------------------------------- parts
+
+def origin(report, races):
+    environment, trust = inner(report, 'environment'), inner(report, 'trust')
+    sizes = inner(environment, 'caches')
+    caches = ', '.join('%s %d KB' % (name, size // 1024) for name, size in sizes.items() if as_count(size))
+    discarded, kept = as_count(trust.get('spoiled')), as_count(trust.get('disturbed'))
+    samples = as_count(trust.get('batches')) + discarded
+    facts = [('CPU', environment.get('cpu', '')), ('CPUs', as_count(environment.get('cpus'))), ('caches', caches),
+             ('system', '%s, %s' % (environment.get('kernel', ''), environment.get('libc', ''))),
+             ('compiler', environment.get('compiler', '')),
+             ('Lanefold', '%s, revision %s' % (environment.get('lanefold', ''), environment.get('revision', ''))),
+             ('command', '`%s`' % command_of(report)), ('date', report['date'])]
+    found = {}
+    for process in dictionaries(report, 'processes'):
+        for peer in dictionaries(process, 'peers'):
+            found.setdefault((str(peer.get('name')), str(peer.get('version'))), set()).add(str(process.get('isa')))
+    peers = ['%s %s (%s)' % (peer_name(name), version, ', '.join(sorted(isas)))
+             for (name, version), isas in found.items()]
+    settled = sum(race.settled for race in races)
+    warnings = ['The run warned: %s.' % doubt for doubt in texts_of(report, 'doubts')]
+    warnings += ['%d of %d cases have intervals of at most 2%%.' % (settled, len(races)),
+                 '%d of %d samples were disturbed: %d are discarded, %d had to be kept.' % (discarded + kept, samples,
+                                                                                          discarded, kept)]
+    if report.get('interrupted') is True or dictionaries(report, 'failures'):
+        warnings.append('The run is not complete.')
+    return [*table(('', ''), facts + [('peers', '; '.join(peers) or 'none')]), '**How far to trust this run.**', '',
+            *('- ' + text for text in warnings), '']
+
+
+def limits(report, races):
+    lanes = lanes_of(races)
+    isas = by_isa(report, races)
+
+    def best(isa, operation, level, amount):
+        found = [per(amount(lane), lane.time).value for lane in lanes if lane.isa == isa and lane.threads == 1
+                 and lane.operation == operation and lane.keys.get('level') == level]
+        return '%.0f' % (max(found) / 1e9) if found else NOTHING
+    peak = ['%.0f' % (peak_of(races, isa) / 1e9) for isa in isas]
+    rows = [['peak of fused multiply-adds, GFLOP/s'] + peak]
+    rows += [['%s, %s, GB/s' % (what, level)] + [best(isa, 'limit/' + what, level, lambda lane: lane.bytes)
+                                                 for isa in isas] for level in LEVELS for what in ('read', 'copy')]
+    return table(['one thread'] + isas, rows)
+
+
+def peak_of(races, isa):
+    """FLOP/s of one thread, at its best."""
+    return max((lane.flops / lane.time.value for race in races if race.isa == isa for lane in race.lanes
+                if lane.label == 'peak' and lane.flops > 0), default=UNKNOWN_NUMBER)
+
+
+def costs(report, _):
+    """Ratios such as cost/training/fused/bn_elu/200x300x784."""
+    rows = {}
+    for one in ratios_of(report):
+        words = one.operation.split('/')
+        if words[0] == 'cost' and len(words) == 5:
+            mode, way, extra, shape = words[1:]
+            key = (mode, extra, shape.replace('x', '\u00d7'), one.isa, one.threads)
+            rows.setdefault(key, {})[way] = with_ends(one.interval)
+    return table(('pass', 'with', 'm\u00d7n\u00d7k', 'plugin', 'threads', 'separate calls', 'fused', 'folded'),
+                 ((PASSES.get(mode, mode), named(extra), *rest,
+                   *(ways.get(way, NOTHING) for way in ('unfused', 'fused', 'folded')))
+                  for (mode, extra, *rest), ways in rows.items()))
+
+
+def named(extra):
+    """"bn_elu" as "BN + ELU"."""
+    return ' '.join(NAMES.get(word, word) for word in extra.split('_')).removesuffix(' +')
+
+
+def products(report, races):
+    shares = {(one.operation, one.isa, one.threads): one.interval for one in ratios_of(report)}
+    rows = []
+    for race in races:
+        if not race.operation.startswith('gemm/'):
+            continue
+        plain = [lane for lane in race.lanes if lane.operation == race.operation]
+        own = fastest(lane for lane in plain if not lane.peer)
+        packed = [lane for lane in race.lanes if lane.operation.startswith('gemm/packed') and not lane.peer]
+        peer = fastest(lane for lane in plain if lane.peer)
+        if own is None:
+            continue
+        transposes, shape = race.operation.split('/')[1], shape_of(own.keys)
+        share = shares.get(('gemm/peak/%s/%s' % (transposes, shape.replace('\u00d7', 'x')), race.isa, race.threads))
+        rows.append((transposes, shape, race.isa, race.threads, times([own], 1e6), times(packed, 1e6),
+                     peer_cell(peer, 1e6), '%.0f' % (per(own.flops, own.time).value / 1e9),
+                     with_ends(share) if share else NOTHING))
+    return table(('transposes', 'm\u00d7n\u00d7k', 'plugin', 'threads', '\u00b5s', 'B packed before, \u00b5s',
+                  'best peer, \u00b5s', 'GFLOP/s', 'share of the peak'), rows)
+
+
+def passes(_, races):
+    """Activations and batch normalization alone, for each element."""
+    rows = []
+    for race in races:
+        family = race.operation.split('/')[0]
+        if family not in ('activation', 'norm'):
+            continue
+        own = fastest(lane for lane in race.lanes if lane.operation == race.operation and not lane.peer)
+        peer = fastest(lane for lane in race.lanes if lane.operation == race.operation and lane.peer)
+        if own is None or not own.elements > 0:
+            continue
+        size = shape_of(own.keys) + (' in ' + own.keys['level'] if 'level' in own.keys else '')
+        rows.append((race.operation, size, race.isa, race.threads, times([own], 1e9 / own.elements),
+                     peer_cell(peer, 1e9 / own.elements)))
+    return table(('operation', 'elements', 'plugin', 'threads', 'ns each', 'best peer, ns'), rows)
+
+
+def networks(_, races):
+    rows = []
+    for race in races:
+        if race.operation.split('/')[0] not in ('step', 'network', 'epoch', 'trainer'):
+            continue
+        for operation in dict.fromkeys(lane.operation for lane in race.lanes):
+            lanes = [lane for lane in race.lanes if lane.operation == operation]
+            own = fastest(lane for lane in lanes if not lane.peer)
+            if own is None or operation.startswith('limit/'):
+                continue
+            rows.append((operation, own.keys.get('m', ''), race.isa, race.threads, times([own], 1e6),
+                         peer_cell(fastest(lane for lane in lanes if lane.peer), 1e6)))
+    return table(('operation', 'samples', 'plugin', 'threads', '\u00b5s', 'best peer, \u00b5s'), rows)
+
+
+def gates(report, _):
+    return table(('gate', 'value', 'target', 'verdict'),
+                 (('`%s`' % one.name, with_ends(one.interval), '%s %s' % (one.sense, one.target), one.verdict)
+                  for one in ratios_of(report) if one.verdict))
+
+
+def scaling(report, _):
+    found = inner(report, 'scaling')
+    operations = dictionaries(found, 'operations')
+    cores = sorted({as_count(point.get('cores')) for one in operations for point in dictionaries(one, 'points')})
+    rows = []
+    for one in operations:
+        known = {as_count(point.get('cores')): as_number(point.get('speedup')) for point in dictionaries(one, 'points')}
+        rows.append([one.get('name', '')] + ['%.1f' % known[count] if count in known else NOTHING for count in cores])
+    text = table(['speed-up on cores'] + cores, rows)
+    return text + ['Assumptions: %s.' % '; '.join(texts_of(found, 'assumptions')), ''] if text else []
+
+
+SECTIONS = (('The run', origin), ('Limits of the machine', limits),
+            ('What BN and activations cost: time over that of the bare product', costs), ('Products', products),
+            ('The whole network', networks), ('Activations and batch normalization alone', passes),
+            ('Scaling, predicted from the time of each task', scaling), ('Gates', gates))
+
+
+# --------------------------------------------------------------------------------------------------------------- page
+
+def page(source):
+    report = read_report(source)
+    races = races_of(report)
+    if not races:
+        raise ValueError('%s: these results hold no case' % source)
+    text = ['# Results: %s' % short_cpu(report), '',
+            '<!-- Made by bench/report/machine_page.py from %s. Do not edit. -->' % os.path.basename(source), '',
+            'Times and ratios are medians. A time has no more digits than its 95% interval supports; a ratio has the '
+            'interval in brackets. [benchmarks.md](../guide/benchmarks.md) explains the words and the method.', '']
+    for heading, section in SECTIONS:
+        body = section(report, races)
+        text += ['## ' + heading, *body] if body else []
+    return '\n'.join(text)
+
+
+def main(arguments):
+    check = '--check' in arguments
+    sources = [argument for argument in arguments if argument != '--check']
+    if not sources or not all(source.endswith('.json') for source in sources):
+        sys.exit(__doc__)
+    for source in sources:
+        target, text = source[:-len('.json')] + '.md', page(source)
+        if not check:
+            with open(target, 'w', encoding='utf-8') as file:
+                file.write(text)
+            continue
+        with open(target, encoding='utf-8') as file:
+            if file.read() != text:
+                sys.exit('%s: not what its results give; run %s without --check' % (target, sys.argv[0]))
+
+
+if __name__ == '__main__':
+    try:
+        main(sys.argv[1:])
+    except (OSError, ValueError) as error:
+        sys.exit('machine_page.py: %s' % error)
