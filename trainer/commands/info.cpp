@@ -10,13 +10,13 @@ namespace {
 
 void collect(void *self, const lf_plugin_candidate *c) {
   static_cast<cli::Json *>(self)->push_back({{"name", c->name},
-                                        {"taken", c->taken != 0},
-                                        {"usable", c->usable != 0},
-                                        {"priority", c->priority},
-                                        {"needs", c->needs},
-                                        {"reason", c->reason},
-                                        {"vendor", c->vendor},
-                                        {"path", c->path}});
+                                             {"taken", c->taken != 0},
+                                             {"usable", c->usable != 0},
+                                             {"priority", c->priority},
+                                             {"needs", c->needs},
+                                             {"reason", c->reason},
+                                             {"vendor", c->vendor},
+                                             {"path", c->path}});
 }
 
 void print(const cli::Json &info) {

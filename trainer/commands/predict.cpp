@@ -1,4 +1,4 @@
-// lanefold predict: what a checkpoint takes each test image for.
+// lanefold predict: the class that a checkpoint predicts for each test image.
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
@@ -39,7 +39,7 @@ int run(const Options &o) {
   const int64_t end = std::min(data.test.count(), o.first + o.count);
   if (o.first >= end)
     throw cli::UsageError("--first " + std::to_string(o.first) + ": there are " + std::to_string(data.test.count()) +
-                     " test images");
+                          " test images");
   Batch batch;
   for (int64_t first = o.first; first < end; first += evaluation_rows) {
     const int64_t rows = std::min(evaluation_rows, end - first);

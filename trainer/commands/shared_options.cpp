@@ -57,8 +57,7 @@ cli::Option data_option(std::string &folder) {
 }
 
 cli::Option model_argument(std::string &path) {
-  return {
-      .names = "model", .value = "FILE", .target = &path, .help = "The checkpoint.", .need = cli::Option::required};
+  return {.names = "model", .value = "FILE", .target = &path, .help = "The checkpoint.", .need = cli::Option::required};
 }
 
 void check_fits(const std::string &path, const Network &network, const Dataset &data) {
