@@ -159,8 +159,9 @@ lf_status lf_dense_backward(lf_context *context, const lf_dense_backward_args *a
 lf_status lf_unpack_weights(lf_context *context, const lf_unpack_weights_args *given, const lf_packed_weights *packed) {
   return guarded(context, "lf_unpack_weights", [=](Check &check) {
     lf_unpack_weights_args args = check.read("args", given);
+    check.sizes({{"n", args.n}, {"k", args.k}});
+    check_packed(check, args.n, args.k, packed); // before w, whose size follows from n and k
     const bool has_work = check_arguments(check, args);
-    check_packed(check, args.n, args.k, packed);
     if (!check.ok() || !has_work) return check.status();
     Call call(*context, "lf_unpack_weights");
     return call.finish(packed->plugin.table.unpack_weights(call.host(), &args, packed->data.get()), packed->plugin);

@@ -1,5 +1,6 @@
 // Softmax cross-entropy on integer labels, loss and gradient, and the count of correct predictions.
-// A row is summed in 16 virtual lanes (element j in lane j mod 16), folded 8, 4, 2, 1, on every width.
+// Sixteen virtual lanes sum a row on every SIMD width: element j is added to lane j mod 16.  The lanes are then added
+// pairwise over distances of 8, 4, 2 and 1.
 #pragma once
 
 #include <kernels/math/exponential.hpp>
@@ -13,14 +14,14 @@
 namespace lanefold::loss {
 
 inline constexpr int lanes = 16;
-inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
+inline constexpr int64_t least_elements = 1 << 14; // with fewer elements, another thread costs more than it saves
 
 inline int64_t row_pieces(const lf_host *host, int64_t m, int64_t n) {
   const int64_t most = most_tasks(host->threads);
   return larger(1, smaller(smaller(most, m), m * n / least_elements));
 }
 
-// The largest element that is not NaN; -infinity where all are.
+// The largest element that is not NaN, or -infinity if all are NaN.
 template <class S> float row_maximum(const float *x, int64_t n) {
   using V = typename S::V;
   V most(-INFINITY);
@@ -35,7 +36,7 @@ template <class S> float row_maximum(const float *x, int64_t n) {
   return result;
 }
 
-// sum_j exp(x[j] - maximum); the terms go to e unless it is NULL.
+// Returns the sum over j of exp(x[j] - maximum).  Stores the terms in e, unless e is NULL.
 template <class S> float exponentials(const float *x, int64_t n, float maximum, float *e) {
   using V = typename S::V;
   constexpr int vectors = lanes / S::width;
@@ -65,7 +66,7 @@ template <class S> void gradient_row(float *dx, int64_t n, float sum, int32_t la
   simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, S::divide(column.load(dx, 0), V(m))); });
 }
 
-// mean(log(sums) - margins), in row blocks; overwrites both.
+// Returns mean(log(sums) - margins), summed in blocks of rows.  Overwrites sums.
 template <class S> float mean_loss(float *sums, const float *margins, int64_t m) {
   simd::for_columns<S, 1>(0, m, [&](const auto &column) {
     column.store(sums, 0, math::log_normal<S>(column.load(sums, 0)) - column.load(margins, 0));

@@ -17,7 +17,7 @@ using lanefold::Context;
 using Floats = std::vector<float>;
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 // All classes from the highest rank to the lowest: by output, then by index; NaN below every number.
 std::vector<int32_t> ranking(const Floats &row) {
@@ -116,12 +116,12 @@ TEST_CASE("a NaN ranks below every number, and a label whose output is NaN is ne
   const Context context(1);
   for (const int n : lengths) {
     const auto size = static_cast<size_t>(n);
-    check_row(context, Floats(size, nan));
-    check_row(context, Floats(size, -nan));
+    check_row(context, Floats(size, not_a_number));
+    check_row(context, Floats(size, -not_a_number));
     for (const float other : {-infinity, -1.0f, 0.0f, infinity})
       for (size_t position = 0; position < size; ++position) {
         Floats row(size, other);
-        row[position] = nan;
+        row[position] = not_a_number;
         CHECK(answer(context, row, static_cast<int32_t>(position), n) == 0);
         check_row(context, row);
       }
@@ -132,7 +132,8 @@ TEST_CASE("with k = n every row is correct whose label is a number") {
   const Context context(1);
   for (const int n : lengths) {
     Floats row(static_cast<size_t>(n));
-    for (size_t j = 0; j < row.size(); ++j) row[j] = j % 3 == 2 ? nan : j % 3 ? -infinity : static_cast<float>(j);
+    for (size_t j = 0; j < row.size(); ++j)
+      row[j] = j % 3 == 2 ? not_a_number : j % 3 ? -infinity : static_cast<float>(j);
     for (int32_t label = 0; label < n; ++label) CHECK(answer(context, row, label, n) == (label % 3 != 2));
   }
 }
@@ -140,10 +141,11 @@ TEST_CASE("with k = n every row is correct whose label is a number") {
 TEST_CASE("random outputs of few values, with a stride, give what the reference counts over all rows") {
   const Context context(1);
   std::mt19937 random(42);
-  const Floats values = {-infinity, -1, -0.0f, 0.0f, 1, 2, infinity, nan};
+  const Floats values = {-infinity, -1, -0.0f, 0.0f, 1, 2, infinity, not_a_number};
   for (int repetition = 0; repetition < 400; ++repetition) {
     const auto m = static_cast<int64_t>(random() % 20), n = static_cast<int64_t>(1 + random() % 70);
-    const auto k = static_cast<int64_t>(1 + random() % static_cast<unsigned>(n)), stride = n + random() % 5;
+    const auto k = static_cast<int64_t>(1 + random() % static_cast<unsigned>(n)),
+               stride = n + static_cast<int64_t>(random() % 5);
     Floats outputs(static_cast<size_t>(m * stride), 9e9f); // what lies between the rows ranks above all
     std::vector<int32_t> labels;
     int64_t count = 0;
