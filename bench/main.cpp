@@ -73,7 +73,7 @@ std::vector<std::string> isas_of(const std::vector<std::string> &named, Extent e
 size_t count_cases(const Options &o) {
   size_t cases = 0;
   for (const std::string &isa : o.isas)
-    for (const int threads : o.threads) cases += select_cases(list_of(isa, threads), o, isa, threads).size();
+    for (const int threads : o.threads) cases += select_cases(list_for(o, isa, threads), o, isa, threads).size();
   return cases;
 }
 
@@ -85,8 +85,7 @@ void complete_options(CommandLine &line) {
   o.peers_required = !line.peers.empty() && line.peers != std::vector<std::string>{"none"};
   for (const std::string &name : line.peers) {
     if (name == "none" && line.peers.size() == 1) break;
-    if (cli::code_of(peer_names(), name) < 0)
-      throw UsageError("--peers: " + cli::unknown_word(name, peer_names()));
+    if (cli::code_of(peer_names(), name) < 0) throw UsageError("--peers: " + cli::unknown_word(name, peer_names()));
     o.peers.push_back(name);
   }
   if (line.peers.empty()) o.peers = peer_names();
@@ -109,7 +108,7 @@ void complete_options(CommandLine &line) {
 int list(const CommandLine &line) {
   for (const std::string &isa : line.options.isas)
     for (const int threads : line.options.threads)
-      for (const Case &bench_case : select_cases(list_of(isa, threads), line.options, isa, threads)) {
+      for (const Case &bench_case : select_cases(list_for(line.options, isa, threads), line.options, isa, threads)) {
         std::printf("%s/isa:%s%s%s%s\n", bench_case.operation.c_str(), isa.c_str(), bench_case.sizes.empty() ? "" : "/",
                     bench_case.sizes.c_str(), suffix(threads).c_str());
         for (const Ratio &ratio : bench_case.ratios) std::printf("  %s/isa:%s\n", ratio.name.c_str(), isa.c_str());
@@ -273,15 +272,46 @@ int gates(CommandLine &line) {
   return 0;
 }
 
+// Prints a line for each microkernel: name, multiply-adds per second, share of the peak and its interval.
+int kernels(CommandLine &line) {
+  line.options.extent = Extent::kernels;
+  line.threads = "1", line.peers = {"none"};
+  complete_options(line);
+  if (line.list) return list(line);
+  Record record(line.options, "lanefold bench kernels");
+  cli::watch_interrupts();
+  const bool complete = measure_in_processes(line.options, [&](const Json &event) {
+    record.add(event);
+    if (!event.contains("case")) return;
+    const Json &microkernel = event["variants"][0], &share = event["ratios"][0];
+    const double seconds = microkernel["seconds"][0], flops = microkernel["flops"];
+    std::printf("%-80s %7.2f G/s  %.3f of the peak  %.3f..%.3f\n", microkernel["name"].get<std::string>().c_str(),
+                flops / 2 / seconds * 1e-9, share["value"].get<double>(), share["low"].get<double>(),
+                share["high"].get<double>());
+    std::fflush(stdout);
+  });
+  print_failures(record);
+  if (!complete) return cli::interrupted_exit_code;
+  return record.failures() > 0 ? 1 : 0;
+}
+
+cli::Option isa_option(CommandLine &line) {
+  return {.names = "--isa",
+          .value = "NAME",
+          .target = &line.options.isas,
+          .help = "Measure this instruction set. Repeat the option for several.",
+          .fallback = "the best one; with --full, gates and kernels, all",
+          .repeated = cli::Option::all};
+}
+
+cli::Option list_option(CommandLine &line) {
+  return {.names = "--list", .target = &line.list, .help = "Print the names of the benchmarks and measure nothing."};
+}
+
 // The options that `gates` shares with a run.
 std::vector<cli::Option> shared_options(CommandLine &line) {
   Options &o = line.options;
-  return {{.names = "--isa",
-           .value = "NAME",
-           .target = &o.isas,
-           .help = "Measure this instruction set. Repeat the option for several.",
-           .fallback = "the best one; with --full and gates, all",
-           .repeated = cli::Option::all},
+  return {isa_option(line),
           {.names = "--threads",
            .value = "K[,K]...",
            .target = &line.threads,
@@ -299,9 +329,7 @@ std::vector<cli::Option> shared_options(CommandLine &line) {
            .help = "The path of libonnxruntime.so.1.",
            .fallback = "$LANEFOLD_ONNXRUNTIME, else where the system has it",
            .environment = "LANEFOLD_ONNXRUNTIME"},
-          {.names = "--list",
-           .target = &line.list,
-           .help = "Print the names of the benchmarks and measure nothing."}};
+          list_option(line)};
 }
 
 std::vector<cli::Option> run_options(CommandLine &line) {
@@ -337,6 +365,20 @@ cli::Command gates_command(CommandLine &line) {
                              .target = &line.options.filter,
                              .help = "Check only names that match this regular expression, such as gemm/nn."});
   return command;
+}
+
+cli::Command kernels_command(CommandLine &line) {
+  return {.name = "kernels",
+          .description =
+              "Time each microkernel alone, and print a line for each: name, multiply-adds per second, share "
+              "of the peak.",
+          .options = {isa_option(line),
+                      list_option(line),
+                      {.names = "filter",
+                       .value = "REGEX",
+                       .target = &line.options.filter,
+                       .help = "Time only names that match this regular expression, such as packing or rows:6/."}},
+          .run = [&line](const cli::Command &) { return kernels(line); }};
 }
 
 cli::Command compare_command() {
@@ -396,17 +438,17 @@ cli::Command report_command() {
 int main(int argc, char **argv) {
   using namespace lanefold;
   bench::CommandLine line;
-  cli::Command program{
-      .name = "lanefold bench",
-      .description = "Measures Lanefold, and compares it with other libraries and the limits of this machine.",
-      .examples = "Examples:\n"
-                  "  lanefold bench -o results\n"
-                  "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
-                  "  lanefold bench gates gemm/nn\n"
-                  "  lanefold bench compare before/results.json after/results.json",
-      .options = bench::run_options(line),
-      .run = [&line](const cli::Command &) { return bench::run(line); }};
-  program.verbs = {bench::gates_command(line), bench::compare_command(), bench::report_command(),
-                   bench::scaling_command(), cli::complete_command(program)};
+  cli::Command program{.name = "lanefold bench",
+                       .description =
+                           "Measures Lanefold, and compares it with other libraries and the limits of this machine.",
+                       .examples = "Examples:\n"
+                                   "  lanefold bench -o results\n"
+                                   "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
+                                   "  lanefold bench gates gemm/nn\n"
+                                   "  lanefold bench compare before/results.json after/results.json",
+                       .options = bench::run_options(line),
+                       .run = [&line](const cli::Command &) { return bench::run(line); }};
+  program.verbs = {bench::gates_command(line), bench::kernels_command(line), bench::compare_command(),
+                   bench::report_command(),    bench::scaling_command(),     cli::complete_command(program)};
   return cli::run_command_line(program, argc, argv);
 }

@@ -1,4 +1,4 @@
-// A new file of a unique name in the same folder, written and synced, then renamed over the old one.
+// Writes and syncs a new file with a unique name in the same folder, then renames it over the old one.
 #include "cli/atomic_file.hpp"
 
 #include <cerrno>
@@ -22,22 +22,23 @@ void check(bool good, const std::string &what) {
   if (!good) throw std::system_error(errno, std::generic_category(), what);
 }
 
-// path.tmp-AbCdEf, locked for as long as somebody writes to it.
+// The new file is path.tmp-AbCdEf.  Its writer holds a lock on it.
 constexpr const char *unfinished = ".tmp-";
 constexpr size_t random_letters = 6;
 
-// What is there must be a regular file: a device or a pipe would be lost.
+// Refuses to replace what is not a regular file, because a device or a pipe would be lost.
 void require_replaceable(const std::string &path) {
   const auto status = std::filesystem::status(path);
   errno = path.empty() ? ENOENT : std::filesystem::is_directory(status) ? EISDIR : EINVAL;
   check(!path.empty() && (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)), path);
 }
 
-// An open new file, removed again unless it is kept.
+// A new file that is open, and that the destructor removes unless it is kept.
 class NewFile {
 public:
   explicit NewFile(const std::string &path) {
-    // Who removes what is left over has it locked for a moment; what it took in that moment is made again.
+    // Another process that removes unfinished files may lock and remove this one before it is locked here.  Then try
+    // again.
     for (struct stat state{}; state.st_nlink == 0;) {
       if (descriptor_ >= 0) close(descriptor_);
       name_ = path + unfinished + std::string(random_letters, 'X');
@@ -45,9 +46,9 @@ public:
       check(descriptor_ >= 0, path);
       while (flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
       }
-      if (fstat(descriptor_, &state) != 0) state.st_nlink = 1; // a file system that cannot tell
+      if (fstat(descriptor_, &state) != 0) state.st_nlink = 1; // this file system does not count links
     }
-    // The mode of the file that it replaces, or of any new file.
+    // It gets the mode of the file that it replaces, or else that of any new file.
     const mode_t mask = umask(0);
     umask(mask);
     struct stat old {};
@@ -71,7 +72,7 @@ public:
 
   void keep_as(const std::string &path) {
     check(fsync(descriptor_) == 0, name_);
-    // Open, and so locked, until it has its name.
+    // The file stays open, and so locked, until it has its name.
     check(rename(name_.c_str(), path.c_str()) == 0, path);
     kept_ = true;
   }
@@ -82,7 +83,7 @@ private:
   bool kept_ = false;
 };
 
-// What a link points to is replaced, not the link; that may not be there yet.
+// A symbolic link stays, and the file that it points to is replaced.  That file need not exist yet.
 std::string target_of(const std::string &path) {
   std::filesystem::path target = path;
   std::error_code error;
@@ -91,7 +92,7 @@ std::string target_of(const std::string &path) {
   return target.string();
 }
 
-// Unlocked ones are nobody's any more.
+// Removes the unfinished files that no process has locked.
 void remove_unfinished(const std::string &path) {
   const std::string begin = std::filesystem::path(path).filename().string() + unfinished;
   std::error_code error;
@@ -114,7 +115,7 @@ void replace_file(const std::string &path, const std::vector<std::string_view> &
   NewFile file(target);
   for (const std::string_view part : parts) file.write(part);
   file.keep_as(target);
-  // The name itself is safe only once the folder is.
+  // The new name is safe on disk only after the folder is synced.
   const std::string folder = folder_of(target);
   const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY);
   check(descriptor >= 0, folder);

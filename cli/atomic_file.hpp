@@ -1,4 +1,4 @@
-// Replaces a file as a whole, or not at all.
+// Replaces a whole file, or leaves the old one as it was.
 #pragma once
 
 #include <string>
@@ -7,12 +7,13 @@
 
 namespace lanefold::cli {
 
-// Both remove new files that a killed process left beside path.
+// Both functions remove unfinished files that killed processes left beside `path`.
 
-// Throws std::system_error; then path is the old file or the new one, whole, and no other file is left.
+// Writes the parts one after the other.  Throws std::system_error; `path` then names the complete old file or the
+// complete new one, and no other file is left.
 void replace_file(const std::string &path, const std::vector<std::string_view> &parts);
 
-// Throws std::system_error if a file cannot be made beside path, or path is there and no regular file.
+// Throws std::system_error if no file can be made beside `path`, or `path` names something that is not a regular file.
 void check_replaceable(const std::string &path);
 
 } // namespace lanefold::cli

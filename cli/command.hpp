@@ -40,8 +40,8 @@ struct Command {
 // Prints `version` for --version, unless it is "".
 int run_command_line(Command &program, int argc, char **argv, const std::string &version = "");
 
-// What can stand in the place of the last of these words, which may be unfinished: verbs, options, or an option's words.
-// "" stands for a file.  The words do not hold the program's own name.
+// What can stand in the place of the last of these words, which may be unfinished: verbs, options, or an option's
+// words. "" stands for a file.  The words do not hold the program's own name.
 std::vector<std::string> completions(const Command &program, const std::vector<std::string> &words);
 
 // The hidden verb `complete -- WORD...` of a program, which prints its completions.  Keeps a reference to the program.

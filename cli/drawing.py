@@ -1,4 +1,4 @@
-"""Charts of lanefold, drawn with matplotlib: what all of its programs share, at the head of each of them.
+"""Draws the charts of lanefold with matplotlib.  Each of its Python programs begins with this file.
 Exit code 1: an error, told in one line; 3: matplotlib is missing.
 """
 import sys
@@ -32,11 +32,11 @@ NAN = float('nan')
 
 
 class Problem(Exception):
-    """What a person can do something about."""
+    """A mistake that the user can correct."""
 
 
 def replace(path, content):
-    """All of it or nothing, at once."""
+    """Replaces the whole file, or leaves the old one as it was."""
     target = os.path.realpath(path)
     temporary = '%s.%d.tmp' % (target, os.getpid())
     try:
@@ -53,7 +53,8 @@ def replace(path, content):
 
 # ---------------------------------------------------------------------------------------------------------- colours
 
-# As they are on light and on dark paper.  Series are Okabe and Ito's, made darker or lighter to be read as text.
+# Colours on light and on dark paper.  Those of series are Okabe and Ito's, made darker or lighter so that text in them
+# is readable.
 COLOURS = {
     'paper': ('#fffefb', '#15171a'),
     'ink': ('#1d1f22', '#e9e7e2'),
@@ -87,7 +88,7 @@ palette = dict(PLACEHOLDERS)  # the page's own colours take their places; a pict
 
 DASHES = {'solid': '-', 'dash': (0, (5, 2)), 'dot': (0, (1, 1.6)), 'dashdot': (0, (6, 1.8, 1.2, 1.8)),
           'long': (0, (9, 2))}
-# Colour, dash pattern and marker: any one of them tells lines apart.
+# Colour, dash pattern and marker.  Each of the three tells lines apart by itself.
 ACTIVATIONS = {'elu': ('blue', 'solid', 'o'), 'selu': ('pink', 'long', 'D'), 'leaky-relu': ('gold', 'dash', 's'),
                'relu': ('red', 'dot', '^'), 'tanh': ('green', 'dashdot', 'v'), 'logistic': ('grey', 'long', 'X')}
 FAMILIES = {'he': ('blue', 'dash', 's'), 'xavier': ('green', 'dashdot', 'D'), 'xavier-tanh': ('red', 'dot', '^'),
@@ -110,7 +111,7 @@ def ten_to(exponent):
 
 
 def short(value, digits=2):
-    """Few digits, with a power of ten where it is far from 1."""
+    """A few digits, with a power of ten if the value is far from 1."""
     if value is None or not math.isfinite(value):
         return 'not finite'
     if value == 0 or 0.001 <= abs(value) < 1000:
@@ -157,7 +158,7 @@ def listed(words):
 
 
 def plain_powers(text):
-    """'x 1e-24' as people write it."""
+    """The factor 'x 1e-24' in mathematical notation."""
     def replaced(match):
         mantissa, exponent = match.groups()
         if -4 < int(exponent) < 3:
@@ -167,14 +168,14 @@ def plain_powers(text):
 
 
 def brief_shape(network):
-    """'784-100-100-100-10' with equal layers counted."""
+    """Shortens '784-100-100-100-10' by counting equal layers."""
     def replaced(match):
         return '-%d\u00d7%s' % (match.group(0).count('-'), match.group(1))
     return re.sub(r'-(\d+)(?:-\1){2,}(?!\d)', replaced, network)
 
 
 def log(value):
-    """log10 of what may be 0 or (null) not finite."""
+    """log10 of a value that may be 0, or None if it is not finite."""
     if value is None or math.isnan(value) or value == INFINITE:
         return INFINITE
     return math.log10(value) if value > 0 else -INFINITE
@@ -189,12 +190,12 @@ def ratio(value, to):
 
 
 def stretched(accuracy):
-    """The scale of accuracies: errors halved take the same height everywhere."""
+    """The scale of accuracies.  Halving the errors takes the same height everywhere."""
     return NAN if accuracy is None else -math.log10(max(1 - accuracy, 1e-4))
 
 
 def evenly(items, most):
-    """At most so many of them, with the first and the last."""
+    """Selects at most this many of them, with the first and the last."""
     if len(items) <= most:
         return list(items)
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
@@ -211,7 +212,7 @@ def settings():
 
 
 def new_figure(width, height):
-    """In points, which are the pixels of its coordinates, too."""
+    """Sizes are points, and so are the pixels of its coordinates."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=72)
     figure.patch.set_visible(False)
     return figure
@@ -249,7 +250,7 @@ def ticks(axis, values, labels):
 
 
 def power_ticks(axes, low, high, most=6):
-    """low, high: exponents of a y axis that has logarithms."""
+    """low and high are the exponents of a logarithmic y axis."""
     axes.set_ylim(low, high)
     step = max(1, math.ceil((high - low) / most))
     step = step if step < 4 else 5 * math.ceil(step / 5)
@@ -272,7 +273,7 @@ def epoch_ticks(axes, last):
 
 
 def spread(wanted, gap, low, high):
-    """Places near the wanted ones (ascending) that are at least `gap` apart."""
+    """Finds places near the wanted ones (ascending) that are at least `gap` apart."""
     groups = []
     for rank, place in enumerate(wanted):
         groups.append([place - rank * gap, 1])
@@ -286,7 +287,7 @@ def spread(wanted, gap, low, high):
 
 
 def label_ends(axes, ends, size=9.5, reach=13):
-    """Names behind the ends of lines, or at lines that end early.  ends: text, colour's name, x, y, whether bold."""
+    """Writes names at the ends of lines.  ends: text, name of the colour, x, y, whether bold."""
     box = axes.bbox
     points = []
     for text, ink, x, y, bold in ends:
@@ -302,7 +303,7 @@ def label_ends(axes, ends, size=9.5, reach=13):
 
 
 def label_end(figure, point, x, y, size):
-    """Beside the point, or further right with a line that leads there."""
+    """Writes beside the point, or further right with a line that leads there."""
     py, px, text, ink, bold = point
     width, height = figure.get_size_inches() * 72
     if x > px:
@@ -313,7 +314,7 @@ def label_end(figure, point, x, y, size):
 
 
 def draw_line(axes, xs, ys, style, bold=False, every=1):
-    """ys that are infinite stand at the edge with a triangle.  Answers the last point, or None."""
+    """Draws a triangle at the edge for each infinite y.  Returns the last point, or None."""
     ink, dash, marker = style
     low, high = axes.get_ylim()
     finite = [y if math.isfinite(y) else NAN for y in ys]
@@ -333,7 +334,7 @@ SANS = 'var(--sans)'
 
 
 class Inliner:
-    """Turns figures into SVG for the page; their ids differ, their colours are the page's."""
+    """Turns figures into SVG for the page, with ids of their own and the colours of the page."""
 
     def __init__(self):
         self.count = 0
@@ -359,7 +360,7 @@ class Inliner:
 
 
 def page_style(match):
-    """Of one tag: the page's font and colours, and no more digits than can be seen."""
+    """Gives one tag the font and colours of the page, and no more digits than the eye can see."""
     tag = re.sub(r'\b(fill|stroke)="(#[0-9a-f]{6})"', r'style="\1: \2"', match.group(0))
     tag = re.sub(r'(font: [^;"]*?px) [^;"]*', r'\1 ' + SANS, tag)
     for name, placeholder in PLACEHOLDERS.items():
@@ -368,7 +369,7 @@ def page_style(match):
 
 
 def table(heads, rows, caption):
-    """The first column names the row."""
+    """A table whose first column names the row."""
     lines = ['<table><caption>%s</caption><thead><tr>' % escape(caption)]
     lines += ['<th scope="col">%s</th>' % escape(head) for head in heads]
     lines.append('</tr></thead><tbody>')

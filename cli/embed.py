@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""embed.py NAME OUTPUT INPUT...: the text of files, one after the other as one program, as a C++ string, so that the
-command needs no file beside itself."""
+"""embed.py NAME OUTPUT INPUT...: joins files into one program and writes it as a C++ string, so that a command needs no
+other file."""
 import sys
 
 name, output, *sources = sys.argv[1:]
@@ -10,4 +10,5 @@ for source in sources:
         lines += file.read().split('\n')
 quoted = ''.join('    R"~~~(%s)~~~" "\\n"\n' % line for line in lines)
 with open(output, 'w', encoding='utf-8') as file:
-    file.write('// Made by cli/embed.py.\nextern const char %s[];\nconst char %s[] =\n%s    "";\n' % (name, name, quoted))
+    file.write('// Made by cli/embed.py.\n')
+    file.write('extern const char %s[];\nconst char %s[] =\n%s    "";\n' % (name, name, quoted))

@@ -1,4 +1,4 @@
-// The handler sets a flag and gives the signal back its default, which ends the process.
+// The handler sets a flag and restores the default action of the signal, which ends the process.
 #include "cli/interrupt.hpp"
 
 #include <csignal>
@@ -18,7 +18,8 @@ void note(int signal) {
 
 void watch_interrupts() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-    if (std::signal(signal, note) == SIG_IGN) std::signal(signal, SIG_IGN); // as a job in the background has it
+    if (std::signal(signal, note) == SIG_IGN)
+      std::signal(signal, SIG_IGN); // a background job ignores it, and goes on doing so
 }
 
 bool interrupted() { return flag != 0; }

@@ -1,4 +1,4 @@
-// Ctrl-C, once: asks to stop after the step that runs.  A second one ends the process at once.
+// The first Ctrl-C asks the command to stop after the current step.  The second one ends the process at once.
 #pragma once
 
 namespace lanefold::cli {

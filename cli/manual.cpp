@@ -59,7 +59,8 @@ std::string table(const Table &rows, const char *indent) {
     for (size_t i = 0; i < row.size(); ++i) {
       std::string cell = escaped(row[i]);
       // Further lines of a cell become rows whose other cells are empty.
-      for (size_t at = cell.find('\n'); at != std::string::npos; at = cell.find('\n', at + 2)) cell.replace(at, 1, "\n\t");
+      for (size_t at = cell.find('\n'); at != std::string::npos; at = cell.find('\n', at + 2))
+        cell.replace(at, 1, "\n\t");
       text += (i ? "\t" : "") + cell;
     }
     text += "\n";
@@ -101,8 +102,8 @@ std::string options_of(const Command &command) {
   std::string text, common, heading;
   for (const Option &option : command.options)
     if (option.need == Option::common) common += (common.empty() ? "" : ", ") + option.long_name();
-  text += ".PP\n" + sentences(common.empty() ? "--help: see COMMON OPTIONS."
-                                             : common + " and --help: see COMMON OPTIONS.");
+  text +=
+      ".PP\n" + sentences(common.empty() ? "--help: see COMMON OPTIONS." : common + " and --help: see COMMON OPTIONS.");
   for (const Option &option : command.options) {
     if (option.need == Option::common) continue;
     if (option.heading != heading) text += ".PP\n" + escaped(heading = option.heading) + ":\n";
@@ -125,7 +126,8 @@ std::string common_options(const Command &program) {
       std::string verbs;
       for (const Command &other : program.verbs)
         for (const Option &same : other.options)
-          if (same.need == Option::common && same.names == option.names) verbs += (verbs.empty() ? "" : ", ") + other.name;
+          if (same.need == Option::common && same.names == option.names)
+            verbs += (verbs.empty() ? "" : ", ") + other.name;
       std::string own = paragraph(option);
       own.insert(own.find('\n', 4) + 1, sentences("Of " + verbs + "."));
       text += own;

@@ -37,8 +37,8 @@ std::string ObjectReader::word(const std::string &key, const std::vector<std::st
 int64_t ObjectReader::whole(const std::string &key, int64_t least, int64_t most) {
   const Json &value = at(key);
   if (!value.is_whole() || value.whole() < least || value.whole() > most)
-    fail("has a \"" + key + "\" that is no whole number from " + std::to_string(least) + " to " +
-         std::to_string(most) + ": " + value.dump());
+    fail("has a \"" + key + "\" that is no whole number from " + std::to_string(least) + " to " + std::to_string(most) +
+         ": " + value.dump());
   return value.whole();
 }
 

@@ -20,7 +20,8 @@ public:
   float number(const std::string &key, const Range &range); // rounded to a float before the range is checked
   double real(const std::string &key);                      // finite
 
-  // Throws JsonError if the object has a key that nobody asked for.  The message names the nearest key that somebody did.
+  // Throws JsonError if the object has a key that nobody asked for.  The message names the nearest key that somebody
+  // did.
   void end() const;
   [[noreturn]] void fail(const std::string &message) const { throw JsonError(what_ + " " + message); }
 

@@ -55,8 +55,9 @@ std::string Range::text() const {
   case Kind::not_empty: return "a name that is not empty";
   case Kind::whole:
   case Kind::wholes: return std::to_string(least) + " to " + std::to_string(most);
-  case Kind::number: return above_low ? "above " + short_text(low) + ", at most " + short_text(high)
-                                      : short_text(low) + " to " + short_text(high);
+  case Kind::number:
+    return above_low ? "above " + short_text(low) + ", at most " + short_text(high)
+                     : short_text(low) + " to " + short_text(high);
   case Kind::word: return list(*words);
   }
   return "";

@@ -65,17 +65,17 @@ struct Option {
   std::string value = ""; // what help calls the value: "K", "FILE"; "" for a flag
   Target target;
   Range range = {};
-  std::string help;                                   // whole sentences
-  std::string fallback = "";                          // the default in words, where the target's value does not say it
-  std::string heading = "";                           // the group that it belongs to
-  std::string manual = "";                            // further sentences, which the manual alone has
-  std::vector<std::vector<std::string>> table = {};   // a table of the manual: rows of cells
-  std::string environment = "";                       // the variable that stands for it where it is not given
-  std::string excludes = "";                          // another option that does not go with it
+  std::string help;                                    // whole sentences
+  std::string fallback = "";                           // the default in words, where the target's value does not say it
+  std::string heading = "";                            // the group that it belongs to
+  std::string manual = "";                             // further sentences, which the manual alone has
+  std::vector<std::vector<std::string>> table = {};    // a table of the manual: rows of cells
+  std::string environment = "";                        // the variable that stands for it where it is not given
+  std::string excludes = "";                           // another option that does not go with it
   enum { optional, required, common } need = optional; // common: the manual explains it once for all verbs
   // Given more than once: an error, or the last counts, or all count, and with commas a word may hold several.
   enum { once, last, all, commas } repeated = once;
-  int times = 0;                                      // how often it was given, once the command line is read
+  int times = 0; // how often it was given, once the command line is read
 
   std::string long_name() const; // "--output"
 };

@@ -65,7 +65,8 @@ void run_python(const char *program, const std::vector<std::string> &arguments) 
   for (const std::string &python : pythons) {
     const int code = run(program, python, arguments);
     if (code == 0) return;
-    if (code != no_matplotlib_exit_code && code != 127) throw std::runtime_error("the Python program that draws the charts failed");
+    if (code != no_matplotlib_exit_code && code != 127)
+      throw std::runtime_error("the Python program that draws the charts failed");
   }
   throw NoMatplotlib(advice);
 }

@@ -1,4 +1,4 @@
-# What pages of results look like: style, verdicts, and the page around its body.
+# The look of result pages: the style, the verdicts, and the page around its body.
 
 # ------------------------------------------------------------------------------------------------------- the style
 
@@ -85,7 +85,7 @@ def style():
              for i in (0, 1)]
     return STYLE % {'light': rules[0], 'dark': rules[1]}
 
-# A picture without colour beside each verdict.
+# A sign beside each verdict, which needs no colour.
 VERDICT_PICTURES = {
     'holds': '<circle cx="8" cy="8" r="7" fill="currentColor"/>'
              '<path d="M4.4 8.3l2.5 2.5 4.8-5.2" fill="none" stroke="var(--paper)" stroke-width="1.8"/>',

@@ -79,9 +79,7 @@ void read(cli::ObjectReader &object, const Entry &entry) {
     option.target.as<uint64_t>() =
         static_cast<uint64_t>(object.whole(entry.key, option.range.least, option.range.most));
     return;
-  case cli::Target::Type::number:
-    option.target.as<float>() = object.number(entry.key, option.range);
-    return;
+  case cli::Target::Type::number: option.target.as<float>() = object.number(entry.key, option.range); return;
   default: assign(option.target, option.range, object.word(entry.key, *option.range.words));
   }
 }

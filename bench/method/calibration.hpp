@@ -12,7 +12,7 @@ namespace lanefold::bench {
 
 class Calibration {
 public:
-  // Runs the kernels on as many threads at once as the measurements use.
+  // Runs the kernels on as many threads as the measurements use.
   Calibration(const std::string &isa, int threads);
 
   // Runs the kernels once.  Returns 0 if they are as fast as ever, and 1 if the arithmetic or the traffic with L1 or L2

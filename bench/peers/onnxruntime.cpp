@@ -86,7 +86,7 @@ enum Index {
 };
 
 struct ApiBase {
-  const void *const *(*get_api)(uint32_t version);
+  void *const *(*get_api)(uint32_t version);
   const char *(*get_version)();
 };
 
@@ -94,7 +94,7 @@ using Object = std::shared_ptr<void>;
 
 class Api {
 public:
-  explicit Api(const void *const *functions) : functions_(functions) {}
+  explicit Api(void *const *functions) : functions_(functions) {}
 
   // Each function that is called here returns NULL, or an error status.
   template <class... Args> void operator()(Index index, Args... arguments) const {
@@ -113,7 +113,7 @@ public:
   }
 
 private:
-  const void *const *functions_;
+  void *const *functions_;
 };
 
 // A network for one batch size, and the memory that it reads and writes.
@@ -189,7 +189,7 @@ std::unique_ptr<Peer> open_onnxruntime(const PeerOptions &options) {
   if (!options.onnxruntime.empty()) names = {options.onnxruntime};
   const Library library(names);
   const ApiBase *base = library.find<const ApiBase *()>("OrtGetApiBase")();
-  const void *const *functions = base ? base->get_api(version) : nullptr;
+  void *const *functions = base ? base->get_api(version) : nullptr;
   if (!functions) throw std::runtime_error(names.front() + " is older than ONNX Runtime 1.10");
   return std::make_unique<OnnxRuntime>(*base, Api(functions), options.threads);
 }

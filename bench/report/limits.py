@@ -169,11 +169,11 @@ def finish_roofline(axes, heading):
 ROOFLINE_CAPTION = (
     'Both scales are logarithmic. The lines are the measured peak and the measured bandwidth of each level of memory. '
     'With several threads the peak is multiplied by their number, but the bandwidth is that of one thread. The bytes '
-    'are those of operands and results; for a network they are its weights, and for a training step all parameters, '
-    'activations and gradients, read and written once. Among activations the chart has ReLU and ELU. Each element '
-    'counts as one operation in an activation, as 2 in BN for inference, 6 in BN for training and 9 in BN backward. '
-    'The distance of a point to a memory line does not depend on these counts. Labels appear where there is room; '
-    'those of layers and networks give the number of samples. The last section has all results.')
+    'are those of operands and results. For a network they are its weights. For a training step they are all '
+    'parameters, activations and gradients, read and written once. Among activations the chart has ReLU and ELU. Each '
+    'element counts as one operation in an activation, as 2 in BN for inference, 6 in BN for training and 9 in BN '
+    'backward. The distance of a point to a memory line does not depend on these counts. Labels appear where there is '
+    'room; those of layers and networks give the number of samples. The last section has all results.')
 
 
 def roofs_text(results, isa):

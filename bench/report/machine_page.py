@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""machine_page.py [--check] RESULTS.json...: writes RESULTS.md beside each results.json, a page of its figures.
---check: writes nothing, and ends with exit code 1 if a page is not what would be written."""
+"""machine_page.py [--check] RESULTS.json...: writes RESULTS.md, a page of its figures, beside each RESULTS.json.
+--check: writes nothing, and ends with exit code 1 if a page does not match its results."""
 import os
 import sys
 
@@ -25,31 +25,31 @@ def with_ends(of):
     return '%.3g (%.3g to %.3g)' % of
 
 
-def times(lanes, factor):
-    """The median of each lane, or a dash."""
-    return ', '.join(rounded(scaled(lane.time, factor)) for lane in lanes) or NOTHING
+def times(variants, factor):
+    """The median of each variant, or a dash."""
+    return ', '.join(rounded(scaled(variant.time, factor)) for variant in variants) or NOTHING
 
 
-def fastest(lanes):
-    return min(lanes, key=lambda lane: lane.time.value, default=None)
+def fastest(variants):
+    return min(variants, key=lambda variant: variant.time.value, default=None)
 
 
-def peer_cell(lane, factor):
-    return '%s %s' % (rounded(scaled(lane.time, factor)), peer_name(lane.peer)) if lane else NOTHING
+def peer_cell(variant, factor):
+    return '%s %s' % (rounded(scaled(variant.time, factor)), peer_name(variant.peer)) if variant else NOTHING
 
 
-def by_isa(report, races):
-    return in_order([race.isa for race in races], texts_of(report, 'isas'))
+def by_isa(report, cases):
+    return in_order([case.isa for case in cases], texts_of(report, 'isas'))
 
 
 # -------------------------------------------------------------------------------------------------------------- parts
 
-def origin(report, races):
+def origin(report, cases):
     environment, trust = inner(report, 'environment'), inner(report, 'trust')
     sizes = inner(environment, 'caches')
     caches = ', '.join('%s %d KB' % (name, size // 1024) for name, size in sizes.items() if as_count(size))
-    discarded, kept = as_count(trust.get('spoiled')), as_count(trust.get('disturbed'))
-    samples = as_count(trust.get('batches')) + discarded
+    discarded, noisy = as_count(trust.get('discarded')), as_count(trust.get('noisy'))
+    samples = as_count(trust.get('samples')) + discarded
     facts = [('CPU', environment.get('cpu', '')), ('CPUs', as_count(environment.get('cpus'))), ('caches', caches),
              ('system', '%s, %s' % (environment.get('kernel', ''), environment.get('libc', ''))),
              ('compiler', environment.get('compiler', '')),
@@ -61,36 +61,36 @@ def origin(report, races):
             found.setdefault((str(peer.get('name')), str(peer.get('version'))), set()).add(str(process.get('isa')))
     peers = ['%s %s (%s)' % (peer_name(name), version, ', '.join(sorted(isas)))
              for (name, version), isas in found.items()]
-    settled = sum(race.settled for race in races)
-    warnings = ['The run warned: %s.' % doubt for doubt in texts_of(report, 'doubts')]
-    warnings += ['%d of %d cases have intervals of at most 2%%.' % (settled, len(races)),
-                 '%d of %d samples were disturbed: %d are discarded, %d had to be kept.' % (discarded + kept, samples,
-                                                                                          discarded, kept)]
+    converged = sum(case.converged for case in cases)
+    warnings = ['The run warned: %s.' % warning for warning in texts_of(report, 'warnings')]
+    warnings += ['%d of %d cases converged: their intervals are at most 2%% wide.' % (converged, len(cases)),
+                 '%d of %d samples were noisy: %d are discarded, %d had to be kept.' % (discarded + noisy, samples,
+                                                                                      discarded, noisy)]
     if report.get('interrupted') is True or dictionaries(report, 'failures'):
         warnings.append('The run is not complete.')
     return [*table(('', ''), facts + [('peers', '; '.join(peers) or 'none')]), '**How far to trust this run.**', '',
             *('- ' + text for text in warnings), '']
 
 
-def limits(report, races):
-    lanes = lanes_of(races)
-    isas = by_isa(report, races)
+def limits(report, cases):
+    variants = variants_of(cases)
+    isas = by_isa(report, cases)
 
-    def best(isa, operation, level, amount):
-        found = [per(amount(lane), lane.time).value for lane in lanes if lane.isa == isa and lane.threads == 1
-                 and lane.operation == operation and lane.keys.get('level') == level]
+    def best(isa, what, level):
+        found = [rate_of(variant.bytes, variant.time).value for variant in variants
+                 if variant.isa == isa and variant.threads == 1 and variant.operation == 'limit/' + what
+                 and variant.keys.get('level') == level]
         return '%.0f' % (max(found) / 1e9) if found else NOTHING
-    peak = ['%.0f' % (peak_of(races, isa) / 1e9) for isa in isas]
-    rows = [['peak of fused multiply-adds, GFLOP/s'] + peak]
-    rows += [['%s, %s, GB/s' % (what, level)] + [best(isa, 'limit/' + what, level, lambda lane: lane.bytes)
-                                                 for isa in isas] for level in LEVELS for what in ('read', 'copy')]
+    rows = [['peak of fused multiply-adds, GFLOP/s'] + ['%.0f' % (peak_of(cases, isa) / 1e9) for isa in isas]]
+    rows += [['%s, %s, GB/s' % (what, level)] + [best(isa, what, level) for isa in isas]
+             for level in LEVELS for what in ('read', 'copy')]
     return table(['one thread'] + isas, rows)
 
 
-def peak_of(races, isa):
+def peak_of(cases, isa):
     """FLOP/s of one thread, at its best."""
-    return max((lane.flops / lane.time.value for race in races if race.isa == isa for lane in race.lanes
-                if lane.label == 'peak' and lane.flops > 0), default=UNKNOWN_NUMBER)
+    return max((variant.flops / variant.time.value for case in cases if case.isa == isa for variant in case.variants
+                if variant.label == 'peak' and variant.flops > 0), default=UNKNOWN_NUMBER)
 
 
 def costs(report, _):
@@ -113,56 +113,57 @@ def named(extra):
     return ' '.join(NAMES.get(word, word) for word in extra.split('_')).removesuffix(' +')
 
 
-def products(report, races):
+def products(report, cases):
     shares = {(one.operation, one.isa, one.threads): one.interval for one in ratios_of(report)}
     rows = []
-    for race in races:
-        if not race.operation.startswith('gemm/'):
+    for case in cases:
+        if not case.operation.startswith('gemm/'):
             continue
-        plain = [lane for lane in race.lanes if lane.operation == race.operation]
-        own = fastest(lane for lane in plain if not lane.peer)
-        packed = [lane for lane in race.lanes if lane.operation.startswith('gemm/packed') and not lane.peer]
-        peer = fastest(lane for lane in plain if lane.peer)
+        plain = [variant for variant in case.variants if variant.operation == case.operation]
+        own = fastest(variant for variant in plain if not variant.peer)
+        packed = [variant for variant in case.variants
+                  if variant.operation.startswith('gemm/packed') and not variant.peer]
+        peer = fastest(variant for variant in plain if variant.peer)
         if own is None:
             continue
-        transposes, shape = race.operation.split('/')[1], shape_of(own.keys)
-        share = shares.get(('gemm/peak/%s/%s' % (transposes, shape.replace('\u00d7', 'x')), race.isa, race.threads))
-        rows.append((transposes, shape, race.isa, race.threads, times([own], 1e6), times(packed, 1e6),
-                     peer_cell(peer, 1e6), '%.0f' % (per(own.flops, own.time).value / 1e9),
+        transposes, shape = case.operation.split('/')[1], shape_of(own.keys)
+        share = shares.get(('gemm/peak/%s/%s' % (transposes, shape.replace('\u00d7', 'x')), case.isa, case.threads))
+        rows.append((transposes, shape, case.isa, case.threads, times([own], 1e6), times(packed, 1e6),
+                     peer_cell(peer, 1e6), '%.0f' % (rate_of(own.flops, own.time).value / 1e9),
                      with_ends(share) if share else NOTHING))
     return table(('transposes', 'm\u00d7n\u00d7k', 'plugin', 'threads', '\u00b5s', 'B packed before, \u00b5s',
                   'best peer, \u00b5s', 'GFLOP/s', 'share of the peak'), rows)
 
 
-def passes(_, races):
+def passes(_, cases):
     """Activations and batch normalization alone, for each element."""
     rows = []
-    for race in races:
-        family = race.operation.split('/')[0]
+    for case in cases:
+        family = case.operation.split('/')[0]
         if family not in ('activation', 'norm'):
             continue
-        own = fastest(lane for lane in race.lanes if lane.operation == race.operation and not lane.peer)
-        peer = fastest(lane for lane in race.lanes if lane.operation == race.operation and lane.peer)
+        own = fastest(variant for variant in case.variants if variant.operation == case.operation and not variant.peer)
+        peer = fastest(variant for variant in case.variants if variant.operation == case.operation and variant.peer)
         if own is None or not own.elements > 0:
             continue
         size = shape_of(own.keys) + (' in ' + own.keys['level'] if 'level' in own.keys else '')
-        rows.append((race.operation, size, race.isa, race.threads, times([own], 1e9 / own.elements),
+        rows.append((case.operation, size, case.isa, case.threads, times([own], 1e9 / own.elements),
                      peer_cell(peer, 1e9 / own.elements)))
     return table(('operation', 'elements', 'plugin', 'threads', 'ns each', 'best peer, ns'), rows)
 
 
-def networks(_, races):
+def networks(_, cases):
     rows = []
-    for race in races:
-        if race.operation.split('/')[0] not in ('step', 'network', 'epoch', 'trainer'):
+    for case in cases:
+        if case.operation.split('/')[0] not in ('step', 'network', 'epoch', 'trainer'):
             continue
-        for operation in dict.fromkeys(lane.operation for lane in race.lanes):
-            lanes = [lane for lane in race.lanes if lane.operation == operation]
-            own = fastest(lane for lane in lanes if not lane.peer)
+        for operation in dict.fromkeys(variant.operation for variant in case.variants):
+            variants = [variant for variant in case.variants if variant.operation == operation]
+            own = fastest(variant for variant in variants if not variant.peer)
             if own is None or operation.startswith('limit/'):
                 continue
-            rows.append((operation, own.keys.get('m', ''), race.isa, race.threads, times([own], 1e6),
-                         peer_cell(fastest(lane for lane in lanes if lane.peer), 1e6)))
+            rows.append((operation, own.keys.get('m', ''), case.isa, case.threads, times([own], 1e6),
+                         peer_cell(fastest(variant for variant in variants if variant.peer), 1e6)))
     return table(('operation', 'samples', 'plugin', 'threads', '\u00b5s', 'best peer, \u00b5s'), rows)
 
 
@@ -181,7 +182,7 @@ def scaling(report, _):
         known = {as_count(point.get('cores')): as_number(point.get('speedup')) for point in dictionaries(one, 'points')}
         rows.append([one.get('name', '')] + ['%.1f' % known[count] if count in known else NOTHING for count in cores])
     text = table(['speed-up on cores'] + cores, rows)
-    return text + ['Assumptions: %s.' % '; '.join(texts_of(found, 'assumptions')), ''] if text else []
+    return text + ['Assumptions:', '', *('- ' + one for one in texts_of(found, 'assumptions')), ''] if text else []
 
 
 SECTIONS = (('The run', origin), ('Limits of the machine', limits),
@@ -194,15 +195,15 @@ SECTIONS = (('The run', origin), ('Limits of the machine', limits),
 
 def page(source):
     report = read_report(source)
-    races = races_of(report)
-    if not races:
-        raise ValueError('%s: these results hold no case' % source)
+    cases = cases_of(report)
+    if not cases:
+        raise ValueError('%s: these results have no case' % source)
     text = ['# Results: %s' % short_cpu(report), '',
             '<!-- Made by bench/report/machine_page.py from %s. Do not edit. -->' % os.path.basename(source), '',
             'Times and ratios are medians. A time has no more digits than its 95% interval supports; a ratio has the '
             'interval in brackets. [benchmarks.md](../guide/benchmarks.md) explains the words and the method.', '']
     for heading, section in SECTIONS:
-        body = section(report, races)
+        body = section(report, cases)
         text += ['## ' + heading, *body] if body else []
     return '\n'.join(text)
 
@@ -220,7 +221,7 @@ def main(arguments):
             continue
         with open(target, encoding='utf-8') as file:
             if file.read() != text:
-                sys.exit('%s: not what its results give; run %s without --check' % (target, sys.argv[0]))
+                sys.exit('%s: the page does not match its results; run %s without --check' % (target, sys.argv[0]))
 
 
 if __name__ == '__main__':

@@ -160,8 +160,8 @@ def simulated_figure(scaling, inline):
         return missing('Scaling was not simulated.')
     heading = 'Simulated: the tasks of the library on more cores, %s' % scaling.get('isa', '')
     caption = ('The upper part shows the speed-up over one core, the lower part the shares of the time. The tasks were '
-               'timed one after the other on one core; the simulation then distributes them under the assumptions '
-               'below. On one core the library does not split all of its work into tasks; the rest counts as serial code.')
+               'timed one after the other on one core. The simulation distributes them under the assumptions below. On '
+               'one core the library does not split all of its work into tasks; the rest counts as serial code.')
     assumptions = ''.join('<li>%s</li>' % escape(line) for line in texts_of(scaling, 'assumptions'))
     return keyed(heading, simulated_key(operations), drawn, caption) + (
         '<h4>Assumptions</h4><ul class="assumptions">%s</ul>' % assumptions if assumptions else '')

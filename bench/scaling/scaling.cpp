@@ -342,7 +342,7 @@ cli::Command scaling_command() {
             if (cli::interrupted()) return cli::interrupted_exit_code;
             if (!all.contains("operations"))
               throw std::runtime_error("scaling: " + (all.contains("reason") ? all["reason"].get<std::string>()
-                                                                              : "the process returned nothing"));
+                                                                             : "the process returned nothing"));
             print_scaling(all);
             return 0;
           }};

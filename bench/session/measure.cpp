@@ -48,12 +48,15 @@ bool is_included(const Case &bench_case, Extent extent) {
   switch (extent) {
   case Extent::quick: return bench_case.extent == Extent::quick;
   case Extent::full: return bench_case.extent != Extent::gates;
+  case Extent::kernels: return true;
   default: return bench_case.extent == Extent::gates || has_gate(bench_case);
   }
 }
 
 // How many rounds a run makes over its cases.
-int rounds_of(Extent extent, int threads) { return extent == Extent::gates ? 1 : threads > 1 ? 2 : 4; }
+int rounds_of(Extent extent, int threads) {
+  return extent == Extent::gates || extent == Extent::kernels ? 1 : threads > 1 ? 2 : 4;
+}
 
 // A case too large for several placements has one round.
 int rounds_of(const Case &bench_case, Extent extent, int threads) {
@@ -196,6 +199,10 @@ void check_isa(const std::string &name) {
     throw UsageError("--isa: " + cli::unknown_word(name, usable));
 }
 
+List list_for(const Options &options, const std::string &isa, int threads) {
+  return options.extent == Extent::kernels ? list_of_microkernels(isa) : list_of(isa, threads);
+}
+
 std::vector<Case> select_cases(const List &list, const Options &options, const std::string &isa, int threads) {
   const std::regex filter(options.filter);
   // A summary needs the ratios of all its cases.
@@ -228,7 +235,7 @@ void measure(const Options &options, const std::string &isa, int threads, double
     peers["peers"].push_back({{"name", peer->name()}, {"version", peer->version()}});
   for (const MissingPeer &peer : missing) peers["missing"].push_back({{"name", peer.name}, {"reason", peer.reason}});
   emit(peers);
-  const List list = list_of(isa, threads);
+  const List list = list_for(options, isa, threads);
   CaseRunner runner(options, std::move(setting), select_cases(list, options, isa, threads),
                     seconds - seconds_since(begin));
   runner.run(emit);

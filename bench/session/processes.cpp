@@ -125,7 +125,7 @@ bool measure_in_processes(const Options &options, const Emit &emit) {
   for (const std::string &isa : options.isas)
     for (const int threads : options.threads) {
       double weight = 0;
-      for (const Case &bench_case : select_cases(list_of(isa, threads), options, isa, threads))
+      for (const Case &bench_case : select_cases(list_for(options, isa, threads), options, isa, threads))
         weight += bench_case.time_weight;
       if (weight == 0) continue;
       if (threads > 1) weight *= 2.5; // repetitions wait for idle threads

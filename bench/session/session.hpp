@@ -29,6 +29,9 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The list for this run.
+List list_for(const Options &options, const std::string &isa, int threads);
+
 // The cases of the list that the options select, by the name of a case ("gemm/nn/isa:avx512/m:1/...") or of a ratio.
 std::vector<Case> select_cases(const List &list, const Options &options, const std::string &isa, int threads);
 

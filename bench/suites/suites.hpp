@@ -29,12 +29,12 @@ struct Setting {
 
 std::shared_ptr<const Context> make_context(const std::string &isa, int threads);
 
-// How much a run measures: the most important cases, all of them, or those that have a target.
-enum class Extent { quick, full, gates };
+// What a run measures: the most important cases, all of them, those that have a target, or the microkernels.
+enum class Extent { quick, full, gates, kernels };
 
 struct Case {
   std::string operation, sizes; // parts of its name, which is that of its first variant
-  Extent extent;                // quick: part of every run; full: of full runs and gates; gates: of gates alone
+  Extent extent;                // quick: part of quick and full runs; full: of full runs; gates, kernels: only of these
   std::vector<Ratio> ratios;
   // Makes all variants, once for each placement of memory.
   std::function<CaseInstance(const Setting &)> make;
@@ -61,8 +61,9 @@ struct List {
   std::vector<Summary> summaries;
 };
 
-// Everything that is measured with one instruction set and number of threads.
+// Everything that is measured with one instruction set and number of threads, except for the microkernels.
 List list_of(const std::string &isa, int threads);
+List list_of_microkernels(const std::string &isa);
 
 // Each of these adds one family to the list.
 void add_limits(List &list);

@@ -175,8 +175,8 @@ private:
   int64_t inputs_, outputs_;
 };
 
-// What a backward pass needs of the forward pass.  z may be absent if the layer has no batch normalization, and y if its
-// activation is the identity.
+// What a backward pass needs of the forward pass.  z may be absent if the layer has no batch normalization, and y if
+// its activation is the identity.
 struct ForwardPass {
   ConstMatrix x, z, y;
 };

@@ -1,4 +1,4 @@
-// Softmax cross-entropy on integer labels, loss and gradient, and top-k accuracy.
+// Softmax cross-entropy on integer labels, loss and gradient, and the count of correct predictions.
 // A row is summed in 16 virtual lanes (element j in lane j mod 16), folded 8, 4, 2, 1, on every width.
 #pragma once
 
@@ -101,16 +101,18 @@ template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf
   return LF_OK;
 }
 
-// Elements of a row that are larger than score.
-template <class S> int64_t count_larger(const float *x, int64_t n, float score) {
+// How many of the columns first..end-1 of a row rank above `score`.  A larger output does; an equal one does only where
+// Equal is true.  NaN compares false with everything, so it ranks below every number.
+template <class S, bool Equal> int64_t count_above(const float *x, int64_t first, int64_t end, float score) {
   using V = typename S::V;
   constexpr int64_t most = 1 << 24; // columns whose count a lane holds exactly
   int64_t total = 0;
-  for (int64_t first = 0; first < n; first += most) {
+  for (; first < end; first += most) {
     V count(0.0f);
-    simd::for_columns<S, 1>(first, smaller(n, first + most), [&](const auto &column) {
-      const auto larger = (column.load(x, 0) > V(score)) & S::lanes_below(column.part);
-      count = count + S::select(larger, V(1.0f), V(0.0f));
+    simd::for_columns<S, 1>(first, smaller(end, first + most), [&](const auto &column) {
+      const V v = column.load(x, 0);
+      const auto above = (Equal ? v >= V(score) : v > V(score)) & S::lanes_below(column.part);
+      count = count + S::select(above, V(1.0f), V(0.0f));
     });
     float lane[S::width];
     S::store(lane, count);
@@ -119,13 +121,17 @@ template <class S> int64_t count_larger(const float *x, int64_t n, float score) 
   return total;
 }
 
+// A class ranks above the label if its output is larger, or equal with a lower index.
+template <class S> bool is_correct(const float *x, int64_t n, int32_t label, int64_t k) {
+  const float score = x[label];
+  if (score != score) return false; // NaN
+  return count_above<S, true>(x, 0, label, score) + count_above<S, false>(x, label + 1, n, score) < k;
+}
+
 template <class S> lf_status top_k_correct(const lf_host *, const lf_top_k_correct_args *args) {
   int64_t correct = 0;
-  for (int64_t i = 0; i < args->m; ++i) {
-    const float *x = args->x + i * args->ldx;
-    const float score = x[args->labels[i]];
-    correct += score == score && count_larger<S>(x, args->n, score) < args->k;
-  }
+  for (int64_t i = 0; i < args->m; ++i)
+    correct += is_correct<S>(args->x + i * args->ldx, args->n, args->labels[i], args->k);
   *args->correct = correct;
   return LF_OK;
 }

@@ -1,12 +1,8 @@
-<<<<<<< HEAD:tests/bench/bench_command_test.cpp
-// `lanefold bench` as its user meets it: files, exit codes, wrong wishes, interruption.
-#include "support/command.hpp"
-=======
 // `lanefold bench` from the point of view of its user: files, exit codes, bad options, interruption.
-#include "command_support.hpp"
->>>>>>> refs/heads/bench:tests/bench_command_test.cpp
+#include "support/command.hpp"
 
 #include <regex>
+#include <set>
 
 using namespace lanefold::test;
 
@@ -129,6 +125,25 @@ TEST_CASE("gates are one line each: name, value, target, verdict, interval") {
   CHECK(gates == 2); // both of one case
 }
 
+TEST_CASE("each microkernel has a line of its own: name, multiply-adds per second, share of the peak, interval") {
+  const Result result = run({"bench", "kernels", "rows:1/vectors:1/", "--isa", "portable"});
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 0);
+  std::istringstream lines(result.out);
+  std::set<std::string> names;
+  const std::regex pattern(R"((microkernel/[a-z_]+/isa:portable/rows:1/vectors:1/tail:[a-z]+/k:128/threads:1) +)"
+                           R"(\d+\.\d\d G/s  \d+\.\d{3} of the peak  \d+\.\d{3}\.\.\d+\.\d{3})");
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(line);
+    std::smatch match;
+    REQUIRE(std::regex_match(line, match, pattern));
+    CHECK(names.insert(match[1]).second);
+  }
+  CHECK(names.contains("microkernel/plain/isa:portable/rows:1/vectors:1/tail:whole/k:128/threads:1"));
+  const Result list = run({"bench", "kernels", "--list", "--isa", "portable"});
+  for (const std::string &name : names) CHECK(contains(list.out, name + "\n"));
+}
+
 TEST_CASE("a file compared with itself has no difference") {
   TemporaryFolder folder;
   REQUIRE(run(quick(folder.path())).exit_code == 0);
@@ -156,6 +171,7 @@ TEST_CASE("the man page has all options of the benchmarks") {
   manual.erase(std::remove(manual.begin(), manual.end(), '\\'), manual.end());
   for (const Words &words : {Words{"bench", "--help"},
                              {"bench", "gates", "--help"},
+                             {"bench", "kernels", "--help"},
                              {"bench", "compare", "--help"},
                              {"bench", "scaling", "--help"},
                              {"bench", "report", "--help"}}) {

@@ -13,13 +13,19 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 VOID = {'meta', 'path', 'use', 'rect', 'circle', 'br', 'wbr', 'line', 'image'}
 
 
+def files_of(folder, pattern):
+    """The names in a list of FOLDER/meson.build, as paths."""
+    with open('%s/%s/meson.build' % (ROOT, folder), encoding='utf-8') as file:
+        names = re.search(pattern, file.read(), re.S).group(1)
+    return ['%s/%s/%s' % (ROOT, folder, name) for name in re.findall("'([^']*)'", names)]
+
+
 def program():
     """The sources, concatenated as in bench/meson.build."""
-    with open(ROOT + '/bench/meson.build') as file:
-        inputs = re.search(r"custom_target\('report'.*?input: \[(.*?)\]", file.read(), re.S).group(1)
     text = ''
-    for name in re.findall("'([^']*)'", inputs):
-        with open(os.path.join(ROOT, 'bench', name), encoding='utf-8') as file:
+    for path in (files_of('cli', r"drawing = files\((.*?)\)") +
+                 files_of('bench', r"custom_target\('report'.*?input: \[drawing,(.*?)\]")):
+        with open(path, encoding='utf-8') as file:
             text += file.read() + '\n'
     return text
 
@@ -281,11 +287,10 @@ def check_machine_page(folder):
     run_script('machine_page.py', folder + '/none.json', code=1)
 
 
-python = python_with_matplotlib()
 with tempfile.TemporaryDirectory() as place:
-    checked = Drawer(python, place)
+    check_table(place)
+    check_machine_page(place)
+    checked = Drawer(python_with_matplotlib(), place)
     check_whole(checked)
     check_poor(checked)
     check_errors(checked)
-    check_table(place)
-    check_machine_page(place)

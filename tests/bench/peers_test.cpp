@@ -316,7 +316,7 @@ TEST_CASE("a missing peer is reported with its name and a reason") {
   CHECK_THROWS(open_peers(wrong, missing));
 }
 
-TEST_CASE("a Python that is missing, ends or replies with nonsense is reported at once") {
+TEST_CASE("a Python that is missing, ends or replies with nonsense is reported") {
   const char *named = std::getenv("LANEFOLD_PYTHON");
   const std::string before = named ? named : "";
   for (const auto &[python, reason] : {std::pair{"/nowhere/python", "could not be started"},

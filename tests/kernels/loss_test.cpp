@@ -1,4 +1,4 @@
-// Softmax cross-entropy and top-k accuracy: against the formulas in double, on any width of row.
+// Softmax cross-entropy: against the formulas in double, on any width of row.
 #include "support/reference.hpp"
 
 using namespace lanefold;
@@ -57,28 +57,4 @@ TEST_CASE("huge logits do not overflow, and NaN reaches the loss") {
   x(0, 1) = NAN;
   one.softmax_cross_entropy(a);
   CHECK(std::isnan(loss));
-}
-
-TEST_CASE("a hit is a row in which fewer than k scores beat the label's") {
-  const Context one = context(1);
-  Random random(42);
-  for (int turn = 0; turn < 60; ++turn) {
-    const int64_t m = random.between(0, 50), n = random.between(1, 40), k = random.between(1, n);
-    PaddedMatrix x(m, n, 1);
-    x.fill([&](int64_t, int64_t) { return random.below(20) == 0 ? NAN : random.integer(5); });
-    std::vector<int32_t> labels;
-    int64_t expected = 0;
-    for (int64_t i = 0; i < m; ++i) {
-      labels.push_back(static_cast<int32_t>(random.below(n)));
-      const float score = x(i, labels.back());
-      int64_t larger = 0;
-      for (int64_t j = 0; j < n; ++j) larger += x(i, j) > score;
-      expected += !std::isnan(score) && larger < k;
-    }
-    int64_t correct = -1;
-    auto a = args<lf_top_k_correct_args>();
-    a.m = m, a.n = n, a.k = k, a.x = x.data(), a.ldx = x.stride(), a.labels = labels.data(), a.correct = &correct;
-    one.top_k_correct(a);
-    CHECK(correct == expected);
-  }
 }

@@ -299,7 +299,7 @@ TEST_CASE("a channel whose variance is small beside its mean is refused by name,
   fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.batch_norm = norm.get();
   fold.folded_w = folded.data(), fold.ldfolded_w = folded.stride(), fold.folded_bias = folded_bias.data();
   CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_INVALID_ARGUMENT);
-  CHECK(std::string(lf_last_error(one.get())).find("channel 6") != std::string::npos);
+  CHECK(std::string(lf_last_error(one.get())).find("column 6") != std::string::npos);
   for (int64_t j = 0; j < n; ++j) {
     CHECK(std::isnan(folded_bias(0, j)));
     for (int64_t i = 0; i < k; ++i) CHECK(std::isnan(folded(i, j)));

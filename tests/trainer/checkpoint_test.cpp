@@ -1,8 +1,8 @@
 // Checkpoints: written as safetensors that anyone can read, read back bit for bit, replaced as a whole or not at all,
 // and refused by name whatever is wrong with them.
-#include "trainer/checkpoint/checkpoint.hpp"
 #include "cli/words.hpp"
 #include "support/images.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -40,8 +40,9 @@ Network make_network(bool batch_norm) {
   network.layers[0].w[0] = std::numeric_limits<float>::max();
   network.layers[0].w[1] = -0.0f;
   network.layers[0].w[2] = std::bit_cast<float>(1u);
-  for (Layer &layer : network.layers)
-    for (float &v : layer.running_var) v = std::fabs(v);
+  for (lanefold::DenseLayer &layer : network.layers)
+    if (layer.batch_norm)
+      for (float &v : layer.batch_norm->running_var) v = std::fabs(v);
   return network;
 }
 
@@ -172,8 +173,8 @@ TEST_CASE("values that no reader would take are not saved, and the old file stay
     CHECK(folder.entries() == 1);
   };
   Network infinite = good, negative = good;
-  infinite.layers[0].running_var[1] = INFINITY;
-  negative.layers[1].running_var[2] = -5;
+  infinite.layers[0].batch_norm->running_var[1] = INFINITY;
+  negative.layers[1].batch_norm->running_var[2] = -5;
   refused(infinite, "layers.0.running_var");
   refused(negative, "layers.1.running_var");
 }

@@ -1,9 +1,9 @@
 // Descriptions of networks: defaults, what layers change, JSON and back, and what is said of mistakes; the words that
 // are near a mistyped one; and the learning rates of schedules.
-#include "trainer/network/description.hpp"
 #include "cli/words.hpp"
-#include "trainer/training/schedule.hpp"
 #include "support/images.hpp"
+#include "trainer/network/description.hpp"
+#include "trainer/training/schedule.hpp"
 
 #include <cmath>
 

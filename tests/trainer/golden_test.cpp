@@ -2,9 +2,9 @@
 // threads, with batches wherever in memory.  LANEFOLD_GOLDEN_DEPTH says how many of the list's three numbers of steps
 // are made; LANEFOLD_GOLDEN_FULL makes all, of each network on each number of threads.
 // `golden-tests -ns -tc=print*` prints the list.
-#include "trainer/training/golden.hpp"
-#include "trainer/data/random.hpp"
 #include "support/images.hpp"
+#include "trainer/data/random.hpp"
+#include "trainer/training/golden.hpp"
 
 #include <cstdio>
 

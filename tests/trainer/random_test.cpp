@@ -1,7 +1,7 @@
 // The trainer's random numbers: Philox against its published vectors, distributions against their moments, and initial
 // weights against the formulas of their initializers.
-#include "trainer/network/network.hpp"
 #include "trainer/data/random.hpp"
+#include "trainer/network/network.hpp"
 
 #include <doctest/doctest.h>
 
@@ -206,10 +206,10 @@ TEST_CASE("initial weights have mean 0, the variance of their initializer and fa
       layer.init = {name, fan};
       Network network(plain(784, {600}, 500, layer));
       initialize(network, 1);
-      for (const Layer &each : network.layers) {
-        const auto in = static_cast<double>(each.k), out = static_cast<double>(each.n);
+      for (const lanefold::DenseLayer &each : network.layers) {
+        const auto in = static_cast<double>(each.inputs), out = static_cast<double>(each.outputs);
         const double variance = c.scale / (fan == "in" ? in : fan == "out" ? out : (in + out) / 2);
-        CHECK(layer.init.variance(each.k, each.n) == doctest::Approx(variance).epsilon(1e-6));
+        CHECK(layer.init.variance(each.inputs, each.outputs) == doctest::Approx(variance).epsilon(1e-6));
         size_t next = 0;
         const int count = static_cast<int>(each.w.size());
         const Moments m = moments(count, [&] { return double{each.w[next++]}; });
@@ -247,6 +247,8 @@ TEST_CASE("initial weights are the same for the same seed, others for another, a
   CHECK(sha256(first) == sha256(second));
   CHECK(sha256(first) != sha256(third));
   CHECK(first.layers[0].w != first.layers[1].w);
-  CHECK(std::all_of(first.layers[0].gamma.begin(), first.layers[0].gamma.end(), [](float g) { return g == 1; }));
-  CHECK(std::all_of(first.layers[0].beta.begin(), first.layers[0].beta.end(), [](float b) { return b == 0; }));
+  CHECK(std::all_of(first.layers[0].batch_norm->gamma.begin(), first.layers[0].batch_norm->gamma.end(),
+                    [](float g) { return g == 1; }));
+  CHECK(std::all_of(first.layers[0].batch_norm->beta.begin(), first.layers[0].batch_norm->beta.end(),
+                    [](float b) { return b == 0; }));
 }

@@ -1,8 +1,8 @@
 // A training that stops anywhere, goes through a file and goes on, ends in the bits of one that never stopped.
-#include "trainer/checkpoint/checkpoint.hpp"
-#include "trainer/training/golden.hpp"
 #include "cli/words.hpp"
 #include "support/images.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/training/golden.hpp"
 
 #include <cmath>
 
@@ -134,7 +134,8 @@ TEST_CASE("what a training is comes back from its file, to the last bit") {
   CHECK(back.position.samples == 150);
   CHECK(back.data_sha256 == "of the data");
   CHECK(back.optimizer_state == state.optimizer_state);
-  CHECK(back.optimizer_state.size() == 2 * 8); // m and v of w, gamma and beta of two layers, and of w and bias of the last
+  CHECK(back.optimizer_state.size() ==
+        2 * 8); // m and v of w, gamma and beta of two layers, and of w and bias of the last
   CHECK(back.optimizer_state.contains("layers.2.bias.v"));
   const std::string bytes = read_file(folder / "model");
   for (const char *part : {"philox4x32-10", "numeric_version", "layers.0.w.m", "layers.1.gamma.v"})

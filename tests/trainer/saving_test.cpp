@@ -1,8 +1,8 @@
 // Whatever happens while a checkpoint is saved, its file is the old one or the new one, whole: a call of the system that
 // fails, or SIGKILL at any moment.
-#include "trainer/checkpoint/checkpoint.hpp"
 #include "failing_calls.hpp"
 #include "support/images.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
 
 #include <cerrno>
 #include <csignal>

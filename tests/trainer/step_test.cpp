@@ -1,11 +1,11 @@
 // The training step against the textbook: forward, loss, backward and update once more, in double; and what evaluate
 // and train make of such steps.
-#include "trainer/network/inference.hpp"
 #include "cli/words.hpp"
-#include "trainer/data/random.hpp"
-#include "support/reference.hpp"
-#include "trainer/training/training.hpp"
 #include "support/images.hpp"
+#include "support/reference.hpp"
+#include "trainer/data/random.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/training/training.hpp"
 
 #include <cmath>
 #include <map>

@@ -1,16 +1,16 @@
 // Training as a whole: it learns, in the same bits however many threads work, with each optimizer and each activation,
 // and folding batch normalization changes nothing.
-#include "trainer/network/inference.hpp"
 #include "cli/words.hpp"
-#include "trainer/training/training.hpp"
 #include "support/images.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/training/training.hpp"
 
 #include <cmath>
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
-using lanefold::cli::code_of;
 using lanefold::Context;
+using lanefold::cli::code_of;
 
 namespace {
 

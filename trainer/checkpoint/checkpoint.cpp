@@ -1,4 +1,4 @@
-// What a checkpoint says, and whether it can be true.
+// Writes the description of a training, and checks whether one that is read can be true.
 #include "trainer/checkpoint/checkpoint.hpp"
 
 #include "cli/atomic_file.hpp"
@@ -65,7 +65,7 @@ TrainingState read_training(const cli::Json &json) {
   return state;
 }
 
-// Description and file must agree before memory is taken for what the description announces.
+// Checks the announced size against the file before anything is allocated for it.
 void check_size(const SafetensorsReader &reader, const Description &d) {
   int64_t floats = 0;
   for (size_t i = 0; i < d.layers.size(); ++i) {
@@ -74,13 +74,14 @@ void check_size(const SafetensorsReader &reader, const Description &d) {
   }
 }
 
-// "" if training can give these values: finite ones; those that sum up squares are not negative.
+// What is wrong with the values of a tensor; "" if training can give them.  They must be finite, and averages of
+// squares must not be negative.
 std::string fault(const std::string &name, const std::vector<float> &values) {
   const bool squares = name.ends_with("running_var") || name.ends_with(".v");
   for (const float v : values)
     if (!std::isfinite(v) || (squares && v < 0))
       return name + (squares ? " holds a variance" : " holds a value") +
-             " that no training gives: " + std::to_string(v);
+             " that no training can give: " + std::to_string(v);
   return "";
 }
 
@@ -91,7 +92,7 @@ std::vector<float> take(SafetensorsReader &reader, const std::string &name, cons
   return values;
 }
 
-// Which optimizer state an optimizer has of an array.
+// The names of the optimizer state for an array of parameters.
 std::vector<std::string> state_of(const std::string &array, int32_t optimizer) {
   if (optimizer == LF_SGD || array.find("running_") != std::string::npos) return {};
   if (optimizer == LF_ADAM) return {array + ".m", array + ".v"};
@@ -114,10 +115,10 @@ void save(const std::string &path, Network &network, const TrainingState *traini
       for (const std::string &state : state_of(name, training->options.optimizer.kind))
         tensors.push_back({state, shape, &training->optimizer_state.at(state)});
     });
-  // What could not be read again must not take the place of what can.
+  // A checkpoint that could not be read again must not replace one that can.
   for (const Tensor &tensor : tensors)
     if (const std::string problem = fault(tensor.name, *tensor.values); !problem.empty())
-      throw CheckpointError(path + ": is not written: " + problem + " (training diverged)");
+      throw CheckpointError(path + ": is not written, because training diverged: " + problem);
   write_safetensors(path, metadata, tensors);
 }
 

@@ -1,5 +1,5 @@
-// Checkpoints: safetensors files that anyone can read, with the network's description in the metadata and, of a training
-// that can go on, all that it is: where it stands, its options, its generator, and the optimizer state as tensors.
+// Checkpoints are safetensors files.  The metadata describes the network.  If a training can go on, the metadata also
+// holds its options, position and generator, and the optimizer state is stored as tensors.
 #pragma once
 
 #include "trainer/checkpoint/safetensors.hpp"
@@ -11,23 +11,24 @@ namespace lanefold::trainer {
 
 struct Checkpoint {
   Network network;
-  std::optional<TrainingState> training; // absent: a network to be used, such as a folded one
+  std::optional<TrainingState> training; // absent if the network is only to be used, such as a folded one
 };
 
-// Writes to a new file in the same folder and renames it, so that at any moment `path` is the old one or the new one,
-// whole.  Throws CheckpointError, where values are not finite too; the old file is then untouched, and no other is left behind.
+// Writes a new file in the same folder and renames it, so that `path` always names a complete file, the old or the new
+// one.  Throws CheckpointError, also if a value is not finite.  The old file then stays as it was, and no other is
+// left.
 void save(const std::string &path, Network &network, const TrainingState *training = nullptr);
 
-// Throws CheckpointError if save would, as far as one can tell without writing `path`.  Removes what saving to it has
-// left where a process was killed.
+// Throws CheckpointError if save would, as far as that is known without writing `path`.  Removes unfinished files that
+// killed processes left there.
 void check_writable(const std::string &path);
 
-// Trusts nothing in the file: header, JSON, shapes, offsets, sizes and values must agree with each other.
+// Trusts nothing in the file: header, JSON, shapes, offsets, sizes and values must agree.  Throws CheckpointError.
 Checkpoint read_checkpoint(const std::string &path);
 
 // model.safetensors -> model.epoch-3.safetensors.
 std::string numbered(const std::string &path, int64_t epoch);
-// Of the files with such names and numbers up to `epoch`, removes all but the `keep` with the highest.
+// Removes files with such names and numbers up to `epoch`, but keeps the `keep` highest numbers.
 void remove_older(const std::string &path, int64_t epoch, int64_t keep);
 
 } // namespace lanefold::trainer

@@ -54,7 +54,7 @@ void write_safetensors(const std::string &path, const Metadata &metadata, const 
 SafetensorsReader::SafetensorsReader(const std::string &path) : path_(path) {
   std::error_code error;
   require(std::filesystem::exists(path, error), error ? error.message() : "no such file");
-  require(std::filesystem::is_regular_file(path, error), "is no regular file");
+  require(std::filesystem::is_regular_file(path, error), "is not a regular file");
   size_ = std::filesystem::file_size(path, error);
   file_.open(path, std::ios::binary);
   require(!error && file_, "cannot be opened");
@@ -62,7 +62,7 @@ SafetensorsReader::SafetensorsReader(const std::string &path) : path_(path) {
   require(size_ > sizeof length, "is too short for a checkpoint");
   require(static_cast<bool>(file_.read(reinterpret_cast<char *>(&length), sizeof length)), "cannot be read");
   require(length <= most_header && length <= size_ - sizeof length,
-          "is not a safetensors file, or is cut off: its header is longer than it may be");
+          "is not a safetensors file, or is cut off: its header would be longer than the file or than 100 MB");
   std::string text(length, ' ');
   require(static_cast<bool>(file_.read(text.data(), static_cast<std::streamsize>(length))), "cannot be read");
   data_ = sizeof length + length;
@@ -94,11 +94,11 @@ void SafetensorsReader::read_header(const std::string &text) {
     uint64_t bytes = sizeof(float);
     for (const int64_t size : shape)
       if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes))
-        fields.fail("has a shape of more elements than there can be");
+        fields.fail("has a shape with too many elements");
     if (offsets.size() != 2 || static_cast<uint64_t>(offsets[0]) != offset)
-      fields.fail("does not lie where it should: offsets must follow each other without holes");
+      fields.fail("has data_offsets that do not follow those of the tensor before it");
     if (bytes > size_ - data_ - offset || static_cast<uint64_t>(offsets[1]) != offset + bytes)
-      fields.fail("has data_offsets that are not those of its shape, or lie outside the file");
+      fields.fail("has data_offsets that do not fit its shape, or lie outside the file");
     offset += bytes;
     entries_[name] = {shape, offset - bytes, offset};
   }

@@ -1,11 +1,11 @@
-// lanefold demo: the whole story in under a minute. Trains the reference network, folds batch normalization away,
-// proves that nothing changed, and shows what batch normalization and ELU cost.
+// lanefold demo: trains the reference network, folds batch normalization into the weights, checks that the predictions
+// stay the same, and shows what batch normalization and ELU cost.
+#include "cli/interrupt.hpp"
 #include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/study/costs.hpp"
-#include "trainer/commands/commands.hpp"
-#include "cli/interrupt.hpp"
-#include "trainer/commands/shared_options.hpp"
 #include "trainer/training/progress.hpp"
 
 #include <algorithm>
@@ -25,7 +25,7 @@ struct Options {
 
 constexpr double seconds_for_training = 40;
 
-// Trains for as many epochs as were asked for, or as fit the time.  False: interrupted.
+// Trains for o.epochs epochs, or for as many as fit into the time.  Returns false if the user interrupted it.
 bool train_network(const Options &o, const Context &context, const Dataset &data, Network &network) {
   TrainOptions train_options;
   train_options.epochs = o.epochs;
@@ -42,7 +42,8 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
     const bool another_fits =
         spent / static_cast<double>(e.epoch) * static_cast<double>(e.epoch + 1) < seconds_for_training;
     if (!another_fits && e.epoch < o.epochs)
-      std::printf("This CPU is slow at it: the demo stops here, to keep to a minute.\n");
+      std::printf("This CPU is slow, so training stops here after %lld of %lld epochs.\n",
+                  static_cast<long long>(e.epoch), static_cast<long long>(o.epochs));
     return another_fits;
   };
   if (train(context, network, data, train_options, watch)) return true;
@@ -50,7 +51,7 @@ bool train_network(const Options &o, const Context &context, const Dataset &data
   return false;
 }
 
-// Compares logits on all test images; true if folding changed nothing that matters.
+// Compares the logits of all test images.  Returns true if folding changed no clear prediction.
 bool prove_folding(const Context &context, Network &network, const Images &images) {
   constexpr double tolerance = 1e-4;
   Network folded = fold(context, network);
@@ -65,7 +66,7 @@ bool prove_folding(const Context &context, Network &network, const Images &image
     const float *a = before.logits(batch.x.data(), rows), *b = after.logits(batch.x.data(), rows);
     for (int64_t i = 0; i < rows; ++i, a += n, b += n) {
       for (int64_t j = 0; j < n; ++j) {
-        // Written so that a NaN counts as a difference.
+        // The condition is written so that a NaN is a difference.
         const double difference = std::fabs(static_cast<double>(a[j]) - b[j]);
         if (!(difference <= largest_difference)) largest_difference = difference;
       }

@@ -1,8 +1,8 @@
 // lanefold eval: loss and accuracy of a checkpoint on the test images.
 #include "trainer/checkpoint/checkpoint.hpp"
-#include "trainer/network/inference.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
+#include "trainer/network/inference.hpp"
 
 #include <chrono>
 #include <cmath>
@@ -20,7 +20,7 @@ struct Options {
 
 // Labels down, predictions across.
 void print_confusion(const std::vector<int64_t> &confusion, int64_t outputs) {
-  std::printf("\nlabel  taken for\n      ");
+  std::printf("\nlabel  predicted as\n      ");
   for (int64_t j = 0; j < outputs; ++j) std::printf("%7lld", static_cast<long long>(j));
   std::printf("\n");
   for (int64_t i = 0; i < classes; ++i) {
@@ -46,7 +46,7 @@ int run(const Options &o) {
   if (o.folded) network = fold(context, network);
   if (o.top_k > network.outputs())
     throw cli::UsageError("--top-k " + std::to_string(o.top_k) + ": there are " + std::to_string(network.outputs()) +
-                     " classes");
+                          " classes");
   const auto start = std::chrono::steady_clock::now();
   const Evaluation result = evaluate(context, network, data.test, o.top_k);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -64,8 +64,8 @@ int run(const Options &o) {
               static_cast<long long>(data.test.count()), data.name.c_str(), 100 * result.accuracy, result.loss,
               seconds);
   if (o.top_k > 1)
-    std::printf("top-%lld accuracy: the label is among the %lld best: %.2f%%\n", static_cast<long long>(o.top_k), static_cast<long long>(o.top_k),
-                100 * result.top_k_accuracy);
+    std::printf("top-%lld accuracy: the label is among the %lld best: %.2f%%\n", static_cast<long long>(o.top_k),
+                static_cast<long long>(o.top_k), 100 * result.top_k_accuracy);
   if (o.confusion) print_confusion(result.confusion, network.outputs());
   return 0;
 }

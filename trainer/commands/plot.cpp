@@ -1,9 +1,9 @@
 // lanefold plot: curves of a log that `lanefold train --log` wrote, in the terminal or as a picture.
 #include "cli/python.hpp"
-#include "trainer/study/charts.hpp"
+#include "cli/terminal.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
-#include "cli/terminal.hpp"
+#include "trainer/study/charts.hpp"
 
 #include "cli/json.hpp"
 
@@ -53,10 +53,12 @@ Curves read_log(const std::string &path) {
     try {
       take(cli::parse_strictly(line, "the line"), curves);
     } catch (const cli::JsonError &) {
-      throw cli::UsageError(path + ": line " + std::to_string(number) + " is not a line of a log that `lanefold train --log` wrote");
+      throw cli::UsageError(path + ": line " + std::to_string(number) +
+                            " is not a line of a log that `lanefold train --log` wrote");
     }
   }
-  if (curves.step_loss.empty() && curves.epoch_loss.empty()) throw cli::UsageError(path + ": holds no step or epoch yet");
+  if (curves.step_loss.empty() && curves.epoch_loss.empty())
+    throw cli::UsageError(path + ": holds no step or epoch yet");
   return curves;
 }
 
@@ -87,8 +89,8 @@ int run(const Options &o) {
   std::fputs(cli::chart("loss by epoch", losses, t.unicode, t.colour, width, o.height).c_str(), stdout);
   if (curves.test_accuracy.empty()) return 0;
   std::fputs(("\n" + cli::chart("accuracy by epoch, %",
-                           {curve("training", curves.train_accuracy), curve("test", curves.test_accuracy)}, t.unicode,
-                           t.colour, width, o.height))
+                                {curve("training", curves.train_accuracy), curve("test", curves.test_accuracy)},
+                                t.unicode, t.colour, width, o.height))
                  .c_str(),
              stdout);
   return 0;

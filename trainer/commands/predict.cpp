@@ -1,8 +1,8 @@
-// lanefold predict: what a checkpoint takes each test image for.
+// lanefold predict: the class that a checkpoint predicts for each test image.
 #include "trainer/checkpoint/checkpoint.hpp"
-#include "trainer/network/inference.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
+#include "trainer/network/inference.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -19,11 +19,13 @@ struct Options {
 
 void print(const Options &o, int64_t index, int32_t predicted, int32_t label) {
   if (!o.json) {
-    std::printf("%6lld  %d%s\n", static_cast<long long>(index), predicted,
+    std::printf("%6lld  %s%s\n", static_cast<long long>(index),
+                predicted < 0 ? "no class: all outputs are NaN" : std::to_string(predicted).c_str(),
                 predicted == label ? "" : ("  (is " + std::to_string(label) + ")").c_str());
     return;
   }
-  const cli::Json object = {{"index", index}, {"predicted", predicted}, {"label", label}};
+  const cli::Json object = {
+      {"index", index}, {"predicted", predicted < 0 ? Json() : Json(predicted)}, {"label", label}};
   std::printf("%s\n", object.dump().c_str());
 }
 
@@ -37,7 +39,7 @@ int run(const Options &o) {
   const int64_t end = std::min(data.test.count(), o.first + o.count);
   if (o.first >= end)
     throw cli::UsageError("--first " + std::to_string(o.first) + ": there are " + std::to_string(data.test.count()) +
-                     " test images");
+                          " test images");
   Batch batch;
   for (int64_t first = o.first; first < end; first += evaluation_rows) {
     const int64_t rows = std::min(evaluation_rows, end - first);

@@ -1,12 +1,12 @@
 // lanefold study: measures common claims about BN and ELU, and writes study.json, study.html and tables.
 #include "trainer/study/study.hpp"
 #include "cli/atomic_file.hpp"
-#include "cli/python.hpp"
-#include "trainer/study/charts.hpp"
-#include "trainer/commands/commands.hpp"
 #include "cli/interrupt.hpp"
-#include "trainer/commands/shared_options.hpp"
+#include "cli/python.hpp"
 #include "cli/status_line.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/shared_options.hpp"
+#include "trainer/study/charts.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -168,8 +168,8 @@ cli::Json measure(const Options &o) {
                                o.epochs, interrupted, [&](const std::string &text) { notes.note(text); }};
   const auto start = std::chrono::steady_clock::now();
   cli::Json report = {{"format", "lanefold-study-1"}, {"data", data.name},
-                 {"cpu", describe_cpu()},        {"plugin", context.isa()},
-                 {"threads", context.threads()}, {"seed", o.seed}};
+                      {"cpu", describe_cpu()},        {"plugin", context.isa()},
+                      {"threads", context.threads()}, {"seed", o.seed}};
   int number = 0;
   for (const Part &part : parts) {
     notes.title(std::to_string(++number) + " of " + std::to_string(std::size(parts)) + "  " + part.title);
@@ -228,30 +228,29 @@ cli::Command study_command() {
                                    "  lanefold study --data mnist -o report\n"
                                    "  lanefold study --charts report/study.json",
                        .run = [o](const cli::Command &) { return run(*o); }};
-  command.options = {
-      data_option(o->data),
-      {.names = "-o,--output",
-       .value = "FOLDER",
-       .target = &o->output,
-       .range = cli::not_empty(),
-       .help = "The folder for study.json and study.html. It is made if it is not there."},
-      {.names = "--charts",
-       .value = "FILE",
-       .target = &o->charts,
-       .range = cli::not_empty(),
-       .help = "Measure nothing, and draw study.html beside this study.json.",
-       .fallback = "none"},
-      {.names = "--epochs",
-       .value = "K",
-       .target = &o->epochs,
-       .range = cli::whole(1, 1000),
-       .help = "The number of epochs of each training of the third study."},
-      {.names = "--seed",
-       .value = "K",
-       .target = &o->seed,
-       .range = cli::whole(0, INT64_MAX),
-       .help = "The seed of the weights, of the order of the samples, and of random samples."},
-      {.names = "--quiet", .target = &o->quiet, .help = "Show no progress on standard error."}};
+  command.options = {data_option(o->data),
+                     {.names = "-o,--output",
+                      .value = "FOLDER",
+                      .target = &o->output,
+                      .range = cli::not_empty(),
+                      .help = "The folder for study.json and study.html. It is made if it is not there."},
+                     {.names = "--charts",
+                      .value = "FILE",
+                      .target = &o->charts,
+                      .range = cli::not_empty(),
+                      .help = "Measure nothing, and draw study.html beside this study.json.",
+                      .fallback = "none"},
+                     {.names = "--epochs",
+                      .value = "K",
+                      .target = &o->epochs,
+                      .range = cli::whole(1, 1000),
+                      .help = "The number of epochs of each training of the third study."},
+                     {.names = "--seed",
+                      .value = "K",
+                      .target = &o->seed,
+                      .range = cli::whole(0, INT64_MAX),
+                      .help = "The seed of the weights, of the order of the samples, and of random samples."},
+                     {.names = "--quiet", .target = &o->quiet, .help = "Show no progress on standard error."}};
   add_context_options(command.options, o->context);
   return command;
 }

@@ -1,10 +1,10 @@
-// lanefold train: trains a network, shows how it goes, and saves it on the way.
-#include "trainer/network/inference.hpp"
-#include "trainer/commands/commands.hpp"
+// lanefold train: trains a network, shows its progress, and saves it along the way.
 #include "cli/interrupt.hpp"
+#include "trainer/commands/commands.hpp"
+#include "trainer/commands/train_options.hpp"
+#include "trainer/network/inference.hpp"
 #include "trainer/training/log.hpp"
 #include "trainer/training/progress.hpp"
-#include "trainer/commands/train_options.hpp"
 
 #include <chrono>
 #include <cmath>
@@ -71,13 +71,13 @@ private:
                  data_.name.c_str(), static_cast<long long>(data_.train.count()), context_.isa().c_str(),
                  context_.threads());
     if (resumed())
-      std::fprintf(stderr, "going on with %s: epoch %lld, behind step %lld of %lld\n", c_.run.resume.c_str(),
+      std::fprintf(stderr, "resuming %s in epoch %lld, after step %lld of %lld\n", c_.run.resume.c_str(),
                    static_cast<long long>(p.epoch), static_cast<long long>(p.step),
                    static_cast<long long>(training_.steps_per_epoch()));
   }
 
   void finish_epoch(const Epoch &e) {
-    progress_.epoch(e); // what diverged is seen, too
+    progress_.epoch(e); // also of an epoch that diverged
     log_.epoch(e);
     check_finite(e);
     if (c_.run.json) print(describe(e));
@@ -92,15 +92,15 @@ private:
 
   int finish() {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    if (accuracy_ < 0) { // there was no epoch left
+    if (accuracy_ < 0) { // all epochs were done before
       accuracy_ = evaluate(context_, checkpoint_.network, data_.test).accuracy;
       const TrainingState state = training_.state();
       if (c_.run.save != c_.run.resume) save(c_.run.save, checkpoint_.network, &state);
     }
     const cli::Json done = {{"event", "done"},
-                       {"test_accuracy", accuracy_},
-                       {"seconds", seconds},
-                       {"parameters_sha256", sha256(checkpoint_.network)}};
+                            {"test_accuracy", accuracy_},
+                            {"seconds", seconds},
+                            {"parameters_sha256", sha256(checkpoint_.network)}};
     log_.write(done);
     if (c_.run.json) {
       print(done);
@@ -115,7 +115,8 @@ private:
 
   int stop() {
     const Position &p = training_.position();
-    const bool kept = !c_.run.save.empty() && stepped_ && std::isfinite(p.loss); // what did not begin replaces nothing
+    const bool kept =
+        !c_.run.save.empty() && stepped_ && std::isfinite(p.loss); // a training without a step replaces no file
     if (kept) {
       const TrainingState state = training_.state();
       save(c_.run.save, checkpoint_.network, &state);
@@ -123,14 +124,14 @@ private:
     const cli::Json line = {{"event", "interrupted"}, {"epoch", p.epoch}, {"step", p.step}, {"saved", kept}};
     log_.write(line);
     if (c_.run.json) print(line);
-    std::fprintf(stderr, "interrupted in epoch %lld, behind step %lld of %lld; ", static_cast<long long>(p.epoch),
+    std::fprintf(stderr, "interrupted in epoch %lld, after step %lld of %lld; ", static_cast<long long>(p.epoch),
                  static_cast<long long>(p.step), static_cast<long long>(training_.steps_per_epoch()));
     if (kept) std::fprintf(stderr, "to go on: lanefold train --resume %s\n", c_.run.save.c_str());
     else
       std::fprintf(stderr, "nothing was saved%s\n",
                    c_.run.save.empty() ? " (--save FILE)"
-                   : stepped_      ? ": training diverged"
-                                   : ": no step was made");
+                   : stepped_          ? ": training diverged"
+                                       : ": no step was made");
     return cli::interrupted_exit_code;
   }
 
@@ -143,7 +144,7 @@ private:
   Progress progress_;
   Log log_;
   double accuracy_ = -1;
-  bool stepped_ = false; // at least once, here
+  bool stepped_ = false; // this process has made a step
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

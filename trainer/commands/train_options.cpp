@@ -125,7 +125,7 @@ Description network_of_file(const std::string &path, const Images &images, const
 
 Description network_of_options(const TrainCommand &c, const Images &images) {
   LayerDescription layer = c.layer;
-  const Activation &activation = activation_of(layer.activation);
+  const ActivationKind &activation = activation_of(layer.activation);
   if (!c.given->given("--alpha")) layer.alpha = activation.usual_alpha;
   else if (!activation.has_alpha)
     throw cli::UsageError(std::string("--alpha does not go with --activation ") + activation.name + ", which has none");
@@ -170,8 +170,7 @@ Description describe_network(TrainCommand &c, const Images &images, const std::s
   const bool from_file = !c.network.file.empty();
   if (const std::string other = network_option_given(c); from_file && !other.empty())
     throw cli::UsageError(other + " does not go with --network, whose file describes the whole network");
-  const Description d =
-      from_file ? network_of_file(c.network.file, images, data_name) : network_of_options(c, images);
+  const Description d = from_file ? network_of_file(c.network.file, images, data_name) : network_of_options(c, images);
   if (d.batch_norm() && c.train.batch_size < 2)
     throw cli::UsageError("--batch-size 1 does not go with --batch-norm: one sample has no variance");
   if (d.batch_norm() && images.count() < 2)

@@ -1,8 +1,8 @@
-// lanefold verify: a user's proof on his own machine that every plugin, on any number of threads, trains to the same
-// bits, and to those that this release promises.
-#include "trainer/training/golden.hpp"
+// lanefold verify: proves on the user's machine that every plugin, on any number of threads, trains to the same bits,
+// and that they are those of the golden list.
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
+#include "trainer/training/golden.hpp"
 
 #include <chrono>
 #include <memory>
@@ -41,12 +41,12 @@ void print(const Proof &p, const std::string &golden) {
 }
 
 int run(const Options &o) {
-  if (!o.isa.empty()) make_context({1, o.isa}); // or an error, before anything is printed
+  if (!o.isa.empty()) make_context({1, o.isa}); // throws before anything is printed
   const Dataset data = load(o.data);
   constexpr int64_t steps = golden_steps[checked - 1];
   if (data.train.count() < steps * TrainOptions().batch_size)
     throw cli::UsageError(data.name + ": " + std::to_string(steps) + " steps need " +
-                     std::to_string(steps * TrainOptions().batch_size) + " training images");
+                          std::to_string(steps * TrainOptions().batch_size) + " training images");
   const std::string golden = golden_hash(golden_cases().front(), data.train, steps);
   const std::vector<std::string> plugins = o.isa.empty() ? usable_plugins() : std::vector<std::string>{o.isa};
   if (!o.json)
@@ -86,7 +86,8 @@ cli::Command verify_command() {
   const auto o = std::make_shared<Options>();
   cli::Command command{.name = "verify",
                        .description = "Prove that every plugin, on any number of threads, gives the same bits.",
-                       .examples = "Examples:\n  lanefold verify\n  lanefold verify --data mnist --isa avx2 --threads 1,2",
+                       .examples =
+                           "Examples:\n  lanefold verify\n  lanefold verify --data mnist --isa avx2 --threads 1,2",
                        .run = [o](const cli::Command &) { return run(*o); }};
   command.options = {data_option(o->data),
                      {.names = "--isa",
@@ -103,9 +104,10 @@ cli::Command verify_command() {
                      {.names = "--json",
                       .target = &o->json,
                       .help = "Print one JSON object.",
-                      .manual = "Its keys are data, steps, golden (the promised hash, null if there is none), runs "
-                                "(plugin, threads, seconds and parameters_sha256 of each), equal, and as_promised (null "
-                                "if there is no promise)."}};
+                      .manual =
+                          "Its keys are data, steps, golden (the promised hash, null if there is none), runs "
+                          "(plugin, threads, seconds and parameters_sha256 of each), equal, and as_promised (null "
+                          "if there is no promise)."}};
   return command;
 }
 

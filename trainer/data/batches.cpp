@@ -1,4 +1,4 @@
-// Pixels are gathered by the library, labels here.
+// The library gathers and converts the pixels.  Labels are copied here.
 #include "trainer/data/batches.hpp"
 
 namespace lanefold::trainer {
@@ -11,13 +11,9 @@ void gather(const Context &context, const Images &images, const uint32_t *order,
   batch.labels.resize(static_cast<size_t>(rows));
   for (int64_t i = 0; i < rows; ++i)
     batch.labels[static_cast<size_t>(i)] = images.labels[order ? order[first + i] : static_cast<size_t>(first + i)];
-  auto a = args<lf_gather_args>();
-  a.m = rows, a.n = features, a.divisor = 255;
-  a.x = images.pixels.data(), a.count = images.count();
-  if (order) a.rows = order + first;
-  else a.x += first * features, a.count -= first;
-  a.ldx = features, a.y = batch.x.data(), a.ldy = features;
-  context.gather(a);
+  const int64_t from = order ? 0 : first;
+  const ByteMatrix pixels(images.pixels.data() + from * features, images.count() - from, features);
+  context.gather(pixels, order ? order + first : nullptr, 255, {batch.x.data(), rows, features});
 }
 
 } // namespace lanefold::trainer

@@ -1,4 +1,4 @@
-// Batches: pixels, which stay bytes in memory, become floats between 0 and 1.
+// Batches.  Pixels stay bytes in memory and become floats between 0 and 1 when a batch is made.
 #pragma once
 
 #include "trainer/data/dataset.hpp"
@@ -13,7 +13,8 @@ struct Batch {
   int64_t rows = 0;
 };
 
-// Images order[first..first+rows-1] of the set, or first.. in order where order is NULL.
+// Makes a batch of the images order[first], ..., order[first + rows - 1].  If order is NULL, image i stands for
+// order[i].
 void gather(const Context &context, const Images &images, const uint32_t *order, int64_t first, int64_t rows,
             Batch &batch);
 

@@ -1,4 +1,4 @@
-// Images as bytes, with labels: what is trained and tested on.
+// Labelled images as bytes, to train and test on.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,11 @@ namespace lanefold::trainer {
 
 inline constexpr int64_t classes = 10;
 
-// Bytes that nobody changes: in memory of their own, or a file's, mapped.
+// Constant bytes, in memory that it shares: allocated, or mapped from a file.
 class Pixels {
 public:
   Pixels() = default;
-  Pixels(std::vector<uint8_t> bytes); // NOLINT: as good as the vector
+  Pixels(std::vector<uint8_t> bytes); // NOLINT: an implicit conversion is welcome here
   Pixels(std::shared_ptr<const void> owner, const uint8_t *data, size_t size)
       : owner_(std::move(owner)), data_(data), size_(size) {}
 
@@ -46,21 +46,21 @@ struct Dataset {
   Images train, test;
 };
 
-// What is wrong with a file of data; the message names it.
+// A file of data that cannot be used.  The message names it and says why.
 class DataError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 enum class Needs { all, test };
 
-// The folder, or the built-in digits if it is empty.  What is not asked for stays empty.
+// Loads the folder, or the built-in digits if `folder` is "".  Without the training images, `train` stays empty.
 Dataset load(const std::string &folder, Needs needs = Needs::all);
 
-// MNIST or Fashion-MNIST as published: IDX files, gzip-compressed, or not and then mapped: such a file must keep its
-// size while it is used.  Throws DataError.
+// Reads MNIST or Fashion-MNIST as published: IDX files, compressed with gzip or not.  Files that are not compressed are
+// mapped, and must keep their size while they are used.  Throws DataError.
 Dataset read_idx(const std::string &folder, Needs needs = Needs::all);
 
-// Digits drawn from strokes; the same bytes on every machine.
+// Draws digits from strokes, with the same bytes on every machine.
 Dataset draw_digits(int64_t train = 60000, int64_t test = 10000);
 
 } // namespace lanefold::trainer

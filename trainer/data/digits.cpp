@@ -1,5 +1,6 @@
-// Digits drawn from strokes: each is a few polylines, slanted, turned, stretched, shifted, drawn with a pen of random
-// width, and covered with noise.  Only IEEE operations on doubles, so the bytes are the same on every machine.
+// Draws digits from strokes.  Each digit is a few polylines, which are slanted, rotated, stretched and shifted at
+// random, drawn with a pen of random width, and covered with noise.  All operations are IEEE operations on doubles, so
+// the bytes are the same on every machine.
 #include "trainer/data/dataset.hpp"
 #include "trainer/data/random.hpp"
 
@@ -17,7 +18,7 @@ struct Point {
 using Stroke = std::vector<Point>;
 using Glyph = std::vector<Stroke>;
 
-// Points on an ellipse from one angle to another, in turns, clockwise from the right.
+// Points on an ellipse from one angle to another.  Angles count full rotations, clockwise from the right.
 Stroke arc(Point center, double rx, double ry, double from, double to) {
   Stroke points;
   constexpr int pieces = 14;
@@ -72,7 +73,7 @@ struct Pen {
   double radius, ink;
 };
 
-// Distance of (x, y) from the segment a-b.
+// The distance of (x, y) from the segment a-b.
 double distance(Point a, Point b, double x, double y) {
   const double dx = b.x - a.x, dy = b.y - a.y, length = dx * dx + dy * dy;
   const double t = length > 0 ? std::clamp(((x - a.x) * dx + (y - a.y) * dy) / length, 0.0, 1.0) : 0.0;
@@ -80,7 +81,7 @@ double distance(Point a, Point b, double x, double y) {
   return std::sqrt(ex * ex + ey * ey);
 }
 
-// Draws a-b, in pixels, over what is there.
+// Draws the segment a-b, in pixels, over the image.
 void draw(Point a, Point b, Pen pen, double *image) {
   const double reach = pen.radius + 0.5;
   const int left = std::max(0, static_cast<int>(std::floor(std::min(a.x, b.x) - reach)));
@@ -116,7 +117,7 @@ void draw_digit(const Glyph &glyph, Stream &random, uint8_t *pixels) {
   }
   const double noise = random.uniform(0, 40);
   for (int i = 0; i < side * side; ++i) {
-    // One draw serves four pixels: a byte each.
+    // One random number gives a byte to each of four pixels.
     static_assert(side * side % 4 == 0);
     if (i % 4 == 0) {
       const uint32_t bits = random.bits();
@@ -142,7 +143,7 @@ Images draw_images(const std::vector<std::vector<Glyph>> &glyphs, int64_t first,
 
 Dataset draw_digits(int64_t train, int64_t test) {
   const auto glyphs = make_glyphs();
-  // Test digits have numbers of their own, whatever the size of the training set.
+  // The indices of test digits do not depend on the size of the training set.
   return {"built-in digits", draw_images(glyphs, 0, train), draw_images(glyphs, int64_t{1} << 31, test)};
 }
 

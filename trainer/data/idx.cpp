@@ -1,6 +1,6 @@
-// Reads IDX files (magic, sizes, bytes) and trusts nothing that they say: sizes are checked against what the file can
-// hold before memory is taken, and exactly as much must come out as the header announces.  Pixels that are not
-// compressed are mapped.
+// Reads IDX files (magic number, sizes, bytes) and trusts nothing in them.  It checks the sizes against what the file
+// can hold before it allocates memory, and the file must hold exactly what its header announces.  Pixels that are not
+// compressed are mapped into memory.
 #include "trainer/data/dataset.hpp"
 
 #include <zlib.h>
@@ -25,15 +25,15 @@ namespace {
 
 constexpr uint32_t labels_magic = 0x00000801, images_magic = 0x00000803;
 constexpr uint64_t header_bytes = 16;    // of images
-constexpr uint64_t largest_ratio = 1032; // no deflate stream inflates to more than this many times its size
+constexpr uint64_t largest_ratio = 1032; // deflate compresses by no larger factor
 
-// A file, inflated on the way if it is gzip-compressed.
+// Reads a file, and decompresses it if it is compressed with gzip.
 class Reader {
 public:
   explicit Reader(const std::filesystem::path &path) : path_(path) {
     std::error_code problem;
     if (!std::filesystem::is_regular_file(path, problem))
-      fail(problem ? "cannot be read: " + problem.message() : "is no regular file");
+      fail(problem ? "cannot be read: " + problem.message() : "is not a regular file");
     file_.reset(gzopen(path.c_str(), "rb"));
     if (!file_) fail(std::string("cannot be opened: ") + std::strerror(errno));
     std::error_code error;
@@ -47,10 +47,10 @@ public:
     most_ = named_gzip ? size_ * largest_ratio : size_;
   }
 
-  // At most this many bytes can come out.
+  // The file holds at most this many bytes.
   uint64_t most() const { return most_; }
 
-  // Memory grows as the bytes come: a header that lies takes none.
+  // Allocates as it reads, so that a false header cannot make it allocate much.
   std::vector<uint8_t> read(uint64_t bytes) try {
     std::vector<uint8_t> result;
     while (result.size() < bytes) {
@@ -66,7 +66,7 @@ public:
     fail("does not fit into memory");
   }
 
-  // All that is left, which must be so much; `read` bytes went before.
+  // Reads the rest of the file, which must be `bytes` long.  `read_before` bytes come before it.
   Pixels rest(uint64_t read_before, uint64_t bytes) {
     if (compressed_) {
       Pixels result = read(bytes);
@@ -95,7 +95,7 @@ public:
     const int got = gzread(file_.get(), &extra, 1);
     if (got < 0) fail_read();
     if (got > 0) fail_longer();
-    // zlib ends quietly where gzip's sum and size are cut off, and only remembers it.
+    // Where the checksum and size of gzip are cut off, zlib reports no error at once, and only remembers it.
     int code = Z_OK;
     gzerror(file_.get(), &code);
     if (code == Z_BUF_ERROR) fail_truncated();
@@ -108,7 +108,7 @@ private:
     int code = Z_OK;
     const char *text = gzerror(file_.get(), &code);
     if (code == Z_BUF_ERROR) fail_truncated();
-    fail(std::string("broken: ") + (code == Z_ERRNO ? std::strerror(errno) : text));
+    fail(std::string("is damaged: ") + (code == Z_ERRNO ? std::strerror(errno) : text));
   }
   [[noreturn]] void fail_truncated() const { fail("ends too early"); }
   [[noreturn]] void fail_longer() const { fail("holds more than its header announces"); }
@@ -122,7 +122,7 @@ private:
   bool compressed_ = false;
 };
 
-// folder/part-kind-idxN-ubyte, as published or with a dot, plain or .gz.
+// Finds folder/part-kind-idxN-ubyte, with a hyphen as published or with a dot, and with .gz or without.
 std::filesystem::path find(const std::filesystem::path &folder, const std::string &part, const std::string &kind) {
   for (const char *ending : {"", ".gz"})
     for (const char *joint : {"-", "."}) {
@@ -163,7 +163,7 @@ std::vector<uint8_t> read_labels(Reader &labels, uint64_t count, const std::stri
   return result;
 }
 
-// Labels come before pixels: they are few, and tell whether the images' header can be true.
+// Reads labels before pixels, because they are few and show whether the header of the images can be true.
 Images read_part(const std::filesystem::path &folder, const std::string &part) {
   const auto images_path = find(folder, part, "images-idx3-ubyte"),
              labels_path = find(folder, part, "labels-idx1-ubyte");

@@ -1,5 +1,5 @@
 // Random numbers that are the same on every machine: Philox4x32-10 (Salmon et al. 2011), a counter-based generator,
-// with logarithm and trigonometry of our own in plain double arithmetic.
+// with our own logarithm and trigonometry in double arithmetic.
 #pragma once
 
 #include <array>
@@ -13,10 +13,10 @@ using PhiloxBlock = std::array<uint32_t, 4>;
 // Ten rounds of Philox4x32 on one counter.
 PhiloxBlock philox(PhiloxBlock counter, std::array<uint32_t, 2> key);
 
-// What a stream of random numbers is for: streams of different purpose or index are independent.
+// What a stream of random numbers is for.  Streams with different purposes or indices are independent.
 enum class Purpose : uint32_t { weights = 1, shuffle = 2, digits = 3, study = 4 };
 
-// A stream, keyed by (seed, purpose, index); its n-th number depends on nothing else.
+// A stream that (seed, purpose, index) identify.  Its n-th number depends on nothing else.
 class Stream {
 public:
   Stream(uint64_t seed, Purpose purpose, uint32_t index);
@@ -35,7 +35,7 @@ private:
   double spare_ = 0;
 };
 
-// 0..n-1 in random order (Fisher and Yates).
+// The numbers 0 to n-1 in random order (Fisher and Yates).
 std::vector<uint32_t> permutation(uint32_t n, Stream stream);
 
 // Natural logarithm of x > 0, and cosine and sine of 2 pi u, 0 <= u < 1, to about 1e-15.

@@ -5,8 +5,8 @@
 
 namespace lanefold::trainer {
 
-const std::vector<Activation> &activations() {
-  static const std::vector<Activation> all = {
+const std::vector<ActivationKind> &activations() {
+  static const std::vector<ActivationKind> all = {
       {"identity", LF_IDENTITY, 1.0f, false, "identity", "x"},
       {"relu", LF_RELU, 1.0f, false, "ReLU", "x <= 0: 0, else x"},
       {"leaky-relu", LF_LEAKY_RELU, 0.01f, true, "leaky ReLU", "x < 0: alpha x, else x"},
@@ -21,7 +21,7 @@ const std::vector<Activation> &activations() {
 const std::vector<std::string> &activation_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> words;
-    for (const Activation &activation : activations()) words.emplace_back(activation.name);
+    for (const ActivationKind &activation : activations()) words.emplace_back(activation.name);
     return words;
   }();
   return names;
@@ -29,10 +29,10 @@ const std::vector<std::string> &activation_names() {
 
 std::vector<std::vector<std::string>> activation_table() {
   std::vector<std::vector<std::string>> rows;
-  for (const Activation &activation : activations()) rows.push_back({activation.name, activation.formula});
+  for (const ActivationKind &activation : activations()) rows.push_back({activation.name, activation.formula});
   return rows;
 }
 
-const Activation &activation_of(int32_t code) { return activations()[static_cast<size_t>(code)]; }
+const ActivationKind &activation_of(int32_t code) { return activations()[static_cast<size_t>(code)]; }
 
 } // namespace lanefold::trainer

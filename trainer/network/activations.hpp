@@ -7,7 +7,7 @@
 
 namespace lanefold::trainer {
 
-struct Activation {
+struct ActivationKind {
   const char *name;    // as options, files and messages write it
   int32_t code;        // LF_ELU and so on: lanefold/activation.h
   float usual_alpha;   // where none is given
@@ -17,10 +17,10 @@ struct Activation {
 };
 
 // In the order of their codes, so that activations()[code].code == code.
-const std::vector<Activation> &activations();
+const std::vector<ActivationKind> &activations();
 
 const std::vector<std::string> &activation_names();
 std::vector<std::vector<std::string>> activation_table(); // for the manual: name, formula
-const Activation &activation_of(int32_t code);
+const ActivationKind &activation_of(int32_t code);
 
 } // namespace lanefold::trainer

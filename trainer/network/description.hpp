@@ -47,8 +47,8 @@ cli::Json describe(const Description &description);
 
 // Reads that form, or a shorter one: "defaults" holds what layers leave out, and "features" may be missing (0).
 // option_table.inc lists the keys of a layer.  "defaults" holds the same keys without "units", and its "batch_norm" may
-// be "hidden".  The last layer has no activation unless it names one.  An object that names an activation without alpha,
-// or an initializer without fan, means the usual one.  `what` begins every message.  Throws JsonError.
+// be "hidden".  The last layer has no activation unless it names one.  An object that names an activation without
+// alpha, or an initializer without fan, means the usual one.  `what` begins every message.  Throws JsonError.
 Description read_description(const cli::Json &json, const std::string &what);
 
 } // namespace lanefold::trainer

@@ -1,4 +1,4 @@
-// Folded networks are one call, others one for each layer.
+// A folded network takes one call of the library.  Other networks take one for each layer.
 #include "trainer/network/inference.hpp"
 
 #include <algorithm>
@@ -8,72 +8,27 @@ namespace lanefold::trainer {
 Inference::Inference(const Context &context, Network &network)
     : context_(context), network_(network), outputs_(network.layers.size()) {
   if (network.description.batch_norm()) return;
-  std::vector<lf_network_layer> layers;
-  for (const Layer &layer : network.layers) {
-    auto &a = layers.emplace_back(args<lf_network_layer>());
-    a.n = layer.n, a.k = layer.k;
-    a.w = layer.w.data(), a.ldw = layer.n, a.bias = layer.bias.data();
-    const LayerDescription &description = network.description.layers[layers.size() - 1];
-    a.activation = description.activation, a.alpha = description.alpha;
-  }
-  auto a = args<lf_network_args>();
-  a.count = static_cast<int64_t>(layers.size()), a.layers = layers.data();
-  packed_ = context.make_network(a);
+  packed_ = context.make_network(std::vector<LayerView>(network.layers.begin(), network.layers.end()));
 }
 
 const float *Inference::logits(const float *x, int64_t m) {
   const auto output = [&](size_t i) {
-    std::vector<float> &y = outputs_[i];
-    y.resize(std::max(y.size(), static_cast<size_t>(m * network_.layers[i].n)));
-    return y.data();
+    const int64_t n = network_.layers[i].outputs;
+    outputs_[i].resize(std::max(outputs_[i].size(), static_cast<size_t>(m * n)));
+    return Matrix(outputs_[i].data(), m, n);
   };
+  ConstMatrix input(x, m, network_.features());
   if (packed_) {
-    const size_t last = network_.layers.size() - 1;
-    auto a = args<lf_network_infer_args>();
-    a.m = m, a.x = x, a.ldx = network_.layers[0].k;
-    a.y = output(last), a.ldy = network_.outputs();
-    context_.network_infer(a, *packed_);
-    return a.y;
+    const Matrix logits = output(outputs_.size() - 1);
+    context_.network_infer(input, *packed_, logits);
+    return logits.data;
   }
   for (size_t i = 0; i < network_.layers.size(); ++i) {
-    Layer &layer = network_.layers[i];
-    const LayerDescription &description = network_.description.layers[i];
-    lf_batch_norm bn{};
-    auto a = args<lf_dense_forward_args>();
-    a.m = m, a.n = layer.n, a.k = layer.k;
-    a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
-    if (description.batch_norm) {
-      bn = network_.batch_norm(i);
-      a.batch_norm = &bn;
-    } else {
-      a.bias = layer.bias.data();
-    }
-    a.activation = description.activation, a.alpha = description.alpha;
-    a.y = output(i), a.ldy = layer.n;
-    context_.dense_forward(a);
-    x = a.y;
+    const Matrix y = output(i);
+    context_.dense_forward(input, network_.layers[i], y);
+    input = y;
   }
-  return x;
-}
-
-int64_t correct_predictions(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k) {
-  int64_t count = 0;
-  auto a = args<lf_top_k_correct_args>();
-  a.m = m, a.n = n, a.k = k;
-  a.x = logits, a.ldx = n, a.labels = labels, a.correct = &count;
-  context.top_k_correct(a);
-  return count;
-}
-
-float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,
-                    float *dx) {
-  float loss = 0;
-  auto a = args<lf_softmax_cross_entropy_args>();
-  a.m = m, a.n = n;
-  a.x = logits, a.ldx = n, a.labels = labels, a.loss = &loss;
-  a.dx = dx, a.lddx = n;
-  context.softmax_cross_entropy(a);
-  return loss;
+  return input.data;
 }
 
 Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k) {
@@ -88,11 +43,13 @@ Evaluation evaluate(const Context &context, Network &network, const Images &imag
     gather(context, images, nullptr, first, rows, batch);
     const float *logits = inference.logits(batch.x.data(), rows);
     const int32_t *labels = batch.labels.data();
-    right += correct_predictions(context, logits, rows, n, labels, 1);
-    if (k > 1) among_k += correct_predictions(context, logits, rows, n, labels, k);
-    result.loss += cross_entropy(context, logits, rows, n, labels, nullptr) * static_cast<double>(rows);
+    const ConstMatrix y(logits, rows, n);
+    right += context.top_k_correct(y, labels);
+    if (k > 1) among_k += context.top_k_correct(y, labels, k);
+    result.loss += context.softmax_cross_entropy(y, labels) * static_cast<double>(rows);
     for (int64_t i = 0; i < rows; ++i)
-      ++result.confusion[static_cast<size_t>(labels[i] * n + largest(logits + i * n, n))];
+      if (const int32_t predicted = largest(logits + i * n, n); predicted >= 0)
+        ++result.confusion[static_cast<size_t>(labels[i] * n + predicted)];
   }
   const auto count = static_cast<double>(images.count());
   result.loss /= count;
@@ -102,7 +59,10 @@ Evaluation evaluate(const Context &context, Network &network, const Images &imag
 }
 
 int32_t largest(const float *logits, int64_t n) {
-  return static_cast<int32_t>(std::max_element(logits, logits + n) - logits);
+  int64_t best = -1;
+  for (int64_t j = 0; j < n; ++j)
+    if (logits[j] == logits[j] && (best < 0 || logits[j] > logits[best])) best = j;
+  return static_cast<int32_t>(best);
 }
 
 } // namespace lanefold::trainer

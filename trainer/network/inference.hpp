@@ -1,5 +1,5 @@
-// Predictions of a network: with normalization by its running statistics, or, without normalization (folded), in one
-// call on packed weights.
+// Predictions of a network.  Batch normalization uses its running statistics.  A network without it (a folded one) runs
+// in one call on packed weights.
 #pragma once
 
 #include "trainer/data/batches.hpp"
@@ -9,38 +9,34 @@
 
 namespace lanefold::trainer {
 
-inline constexpr int64_t evaluation_rows = 500; // samples that are taken at once where there are many
+inline constexpr int64_t evaluation_rows = 500; // the batch size of an evaluation
 
 class Inference {
 public:
-  // Keeps references: context and network outlive it.  What it packs are copies; make a new one after training.
+  // Keeps references to context and network.  It packs copies of the weights, so make a new one after training.
   Inference(const Context &context, Network &network);
 
-  // Logits, m x outputs, of x, m x features; valid until the next call.
+  // Returns the logits (m x outputs) of x (m x features).  They are valid until the next call.
   const float *logits(const float *x, int64_t m);
 
 private:
   const Context &context_;
   Network &network_;
-  std::optional<InferenceNetwork> packed_;  // if there is no normalization
-  std::vector<std::vector<float>> outputs_; // one a layer; of a packed network only the last
+  std::optional<InferenceNetwork> packed_;  // if the network has no normalization
+  std::vector<std::vector<float>> outputs_; // of each layer; a packed network has only the last
 };
 
 struct Evaluation {
   double loss = 0, accuracy = 0, top_k_accuracy = 0;
-  std::vector<int64_t> confusion; // classes x outputs: images of the first that were taken for the second
+  // classes x outputs: how many images of a class were predicted as which output.  Images whose outputs are all NaN were
+  // predicted as none.
+  std::vector<int64_t> confusion;
 };
 
 Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k = 1);
 
-// Rows in which the label is among the k largest logits.
-int64_t correct_predictions(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels, int64_t k);
-
-// Mean softmax cross-entropy; the gradient goes to dx unless it is NULL.
-float cross_entropy(const Context &context, const float *logits, int64_t m, int64_t n, const int32_t *labels,
-                    float *dx);
-
-// Index of the largest of n.
+// The class that ranks highest, which is the prediction: the first of the largest outputs.  A NaN ranks below every
+// number; -1 if all outputs are NaN.  A row is correct for lf_top_k_correct with k = 1 if this is its label.
 int32_t largest(const float *logits, int64_t n);
 
 } // namespace lanefold::trainer

@@ -7,8 +7,8 @@
 namespace lanefold::trainer {
 namespace {
 
-// A uniform distribution lies between -sqrt(3 v) and sqrt(3 v).  A truncated one is normal of variance 1.3 v, and what is
-// beyond two of its standard deviations is drawn again, which leaves a variance of 1.0059 v.
+// A uniform distribution lies between -sqrt(3 v) and sqrt(3 v).  A truncated one is normal of variance 1.3 v, and what
+// is beyond two of its standard deviations is drawn again, which leaves a variance of 1.0059 v.
 enum class Shape { uniform, normal, truncated };
 
 struct Kind {

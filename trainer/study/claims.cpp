@@ -1,4 +1,4 @@
-// What the notes say, and what was measured.  The rules by which a claim holds stand here, one function for each.
+// Common claims about BN and ELU, and the rules by which each holds: one function for each claim.
 #include "trainer/study/study.hpp"
 
 #include <algorithm>
@@ -21,11 +21,11 @@ std::string text(const char *format, double value) {
 std::string percent(double share) { return text("%.1f%%", 100 * share); }
 std::string power(double value) { return text("%.0e", value); }
 
-// The one case with these values.
+// The case with these values.
 template <class... Pairs> const cli::Json &find(const cli::Json &cases, const Pairs &...pairs) {
   for (const cli::Json &one : cases.elements())
     if ((... && (one.at(pairs.first) == pairs.second))) return one;
-  throw std::logic_error("a study lacks a case that a claim asks for");
+  throw std::logic_error("a study lacks a case that a claim needs");
 }
 std::pair<const char *, cli::Json> with(const char *key, cli::Json value) { return {key, std::move(value)}; }
 
@@ -93,8 +93,7 @@ Finding comes_back(const cli::Json &studies) {
                  after = one.at("at").elements().back().at("gradient_change").number();
     const double change = std::max(before / after, after / before);
     if (one.at("at").elements().back().at("gradients") != "stay" || !(change < 10))
-      moved.push_back(one.at("activation").text() + " (x " + power(before) + " became x " + power(after) +
-                      ")");
+      moved.push_back(one.at("activation").text() + " (x " + power(before) + " became x " + power(after) + ")");
     if (change > most) most = change;
   }
   return {moved.empty() ? does_not_hold : holds,
@@ -117,7 +116,7 @@ Finding saturating_usable(const cli::Json &studies) {
   return {better == 2 ? holds : better == 1 ? in_part : does_not_hold, "10 hidden layers, test accuracy: " + numbers};
 }
 
-// Values of a sweep that learn nearly as well as its best one.
+// The values of a sweep whose accuracy is within 2 points of the best.
 std::vector<double> usable(const cli::Json &sweep, const char *key, bool batch_norm) {
   double best = 0;
   std::vector<double> values;
@@ -197,7 +196,7 @@ Finding elu_faster(const cli::Json &studies) {
           "10 hidden layers, loss of the first epoch: " + parts};
 }
 
-// A cost that is claimed: it "holds" beyond 5%, which is more than two runs differ by.
+// A claimed cost holds if it is above 5%, because two runs differ by less.
 Finding cost_claim(double ratio, const std::string &what) {
   return {ratio > 1.05 ? holds : does_not_hold, what + ": " + text("%.2f", ratio) + " times"};
 }

@@ -9,7 +9,7 @@ def number(value):
 
 
 def read_log(path):
-    """By name of a curve: y by x, in epochs.  Lines that come again, after a resumption, count as they last were."""
+    """Returns each curve by its name: y by x, in epochs.  If a resumed training wrote lines again, the last ones count."""
     curves = {name: {} for name in ('step_loss', 'loss', 'test_loss', 'train_accuracy', 'test_accuracy')}
     with open(path, encoding='utf-8', errors='replace') as file:
         lines = file.read().split('\n')[:-1]  # what follows the last newline was cut off
@@ -17,7 +17,7 @@ def read_log(path):
         try:
             take(json.loads(line), curves)
         except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
-            raise Problem('%s: line %d is none of a log of `lanefold train --log`' % (path, at)) from None
+            raise Problem('%s: line %d is not a line of a log that `lanefold train --log` wrote' % (path, at)) from None
     if not curves['step_loss'] and not curves['loss']:
         raise Problem('%s: holds no step or epoch yet' % path)
     return {name: sorted(points.items()) for name, points in curves.items()}
@@ -33,7 +33,7 @@ def take(line, curves):
 
 
 def curve(axes, points, ink, dash, marker):
-    """What is not finite is a cross at the upper edge.  Answers the last finite point."""
+    """Draws a cross at the upper edge for each value that is not finite.  Returns the last finite point."""
     xs, ys = [x for x, _ in points], [y for _, y in points]
     every = max(1, len(xs) // 12)
     axes.plot(xs, [y if math.isfinite(y) else NAN for y in ys], color=colour(ink), linestyle=DASHES[dash],
@@ -88,7 +88,7 @@ def accuracy_panel(axes, curves):
 
 
 def accuracy_bounds(values):
-    """All of 0 to 100, or the upper part of it where everything is."""
+    """Returns 0 to 100, or the upper part of it that holds all values."""
     lowest = min([v for v in values if math.isfinite(v)] + [100])
     below = 0 if lowest < 50 else 50 if lowest < 80 else 80 if lowest < 92 else 90
     return (below if values else 0, 100 + 0.012 * (100 - below))
@@ -124,9 +124,9 @@ def read_study(path):
         try:
             report = json.load(file)
         except ValueError as error:
-            raise Problem('%s: no JSON: %s' % (path, error)) from None
+            raise Problem('%s: is not JSON: %s' % (path, error)) from None
     if not isinstance(report, dict) or report.get('format') != 'lanefold-study-1':
-        raise Problem('%s: not the JSON of a `lanefold study`' % path)
+        raise Problem('%s: is not a study.json of `lanefold study`' % path)
     return report
 
 
@@ -135,7 +135,8 @@ def study(source, target):
     try:
         text = page(report)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise Problem('%s: not as `lanefold study` writes it: %s: %s' % (source, type(error).__name__, error)) from None
+        raise Problem('%s: is not as `lanefold study` writes it: %s: %s' %
+                      (source, type(error).__name__, error)) from None
     replace(target, text.encode('utf-8', 'replace'))
 
 

@@ -1,5 +1,5 @@
-// Times each way of running each network in turn, round after round, so that whatever disturbs the machine disturbs all
-// alike.
+// Times each way of running each network in turn, round after round, so that disturbances of the machine affect all of
+// them alike.
 #include "trainer/study/costs.hpp"
 
 #include "trainer/network/inference.hpp"
@@ -26,8 +26,8 @@ enum Way {
   ways
 };
 constexpr int most_rounds = 101, least_rounds = 3;
-constexpr double seconds_for_rounds = 8; // a slow CPU takes fewer
-constexpr int64_t single_samples = 100;  // one after the other, in a round
+constexpr double seconds_for_rounds = 8; // a slow CPU runs fewer rounds
+constexpr int64_t single_samples = 100;  // predicted one by one in a round
 
 // One network and its buffers.
 class Subject {
@@ -35,14 +35,11 @@ public:
   Subject(const Context &context, const CostCase &of, const std::vector<float> &x, const std::vector<int32_t> &labels,
           int64_t m)
       : context_(context), network_(description(of)), trained_(network_.description), x_(x), labels_(labels), m_(m),
-        outputs_(network_.layers.size()), z_(outputs_.size()), mean_(outputs_.size()), inv_std_(outputs_.size()) {
+        outputs_(network_.layers.size()), z_(outputs_.size()) {
     initialize(network_, 1);
     for (size_t i = 0; i < outputs_.size(); ++i) {
-      const auto n = static_cast<size_t>(network_.layers[i].n);
-      outputs_[i].resize(static_cast<size_t>(m) * n);
+      outputs_[i].resize(static_cast<size_t>(m * network_.layers[i].outputs));
       z_[i] = outputs_[i];
-      mean_[i].resize(n);
-      inv_std_[i].resize(n);
     }
     folded_.emplace(fold(context, network_));
     inference_.emplace(context, *folded_);
@@ -79,52 +76,22 @@ private:
     return plain(features, {300, 100}, classes, layer, of.batch_norm ? "on" : "off");
   }
 
-  lf_batch_norm norm(size_t i) { return network_.batch_norm(i, mean_[i].data(), inv_std_[i].data()); }
-
-  // Product, normalization and activation, each a call of its own.
-  void unfused(size_t i, const float *x, uint32_t flags) {
-    const Layer &layer = network_.layers[i];
-    const LayerDescription &d = network_.description.layers[i];
-    float *y = outputs_[i].data();
-    float *z = d.batch_norm ? z_[i].data() : y;
-    auto product = args<lf_sgemm_args>();
-    product.m = m_, product.n = layer.n, product.k = layer.k, product.alpha = 1.0f;
-    product.a = x, product.lda = layer.k, product.b = layer.w.data(), product.ldb = layer.n;
-    product.c = z, product.ldc = layer.n;
-    context_.sgemm(product);
-    if (d.batch_norm) {
-      const lf_batch_norm bn = norm(i);
-      auto a = args<lf_batch_norm_forward_args>();
-      a.flags = flags;
-      a.m = m_, a.n = layer.n;
-      a.x = z, a.ldx = layer.n, a.y = y, a.ldy = layer.n;
-      a.batch_norm = &bn;
-      context_.batch_norm_forward(a);
-    }
-    if (d.activation == LF_IDENTITY) return;
-    auto a = args<lf_activation_forward_args>();
-    a.m = m_, a.n = layer.n, a.activation = d.activation, a.alpha = d.alpha;
-    a.x = y, a.ldx = layer.n, a.y = y, a.ldy = layer.n;
-    context_.activation_forward(a);
+  // The product, the normalization and the activation are separate calls.
+  void unfused(size_t i, const float *input, uint32_t flags) {
+    DenseLayer &layer = network_.layers[i];
+    const ConstMatrix x(input, m_, layer.inputs);
+    const Matrix y(outputs_[i].data(), m_, layer.outputs), z(z_[i].data(), m_, layer.outputs);
+    context_.sgemm(x, layer.weights(), layer.batch_norm ? z : y);
+    if (layer.batch_norm) context_.batch_norm_forward(z, layer.batch_norm->view(), y, flags);
+    if (layer.activation.code != LF_IDENTITY) context_.activation_forward(layer.activation, y, y);
   }
 
-  void fused(size_t i, const float *x, uint32_t flags) {
-    const Layer &layer = network_.layers[i];
-    const LayerDescription &d = network_.description.layers[i];
-    lf_batch_norm bn{};
-    if (d.batch_norm) bn = norm(i);
-    auto a = args<lf_dense_forward_args>();
-    a.flags = flags;
-    a.m = m_, a.n = layer.n, a.k = layer.k;
-    a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
-    if (d.batch_norm) {
-      a.batch_norm = &bn;
-      // Training keeps z for the backward pass.
-      if (flags & LF_TRAINING) a.z = z_[i].data(), a.ldz = layer.n;
-    }
-    a.activation = d.activation, a.alpha = d.alpha;
-    a.y = outputs_[i].data(), a.ldy = layer.n;
-    context_.dense_forward(a);
+  // Training keeps z for the backward pass.
+  void fused(size_t i, const float *input, uint32_t flags) {
+    DenseLayer &layer = network_.layers[i];
+    const Matrix y(outputs_[i].data(), m_, layer.outputs), z(z_[i].data(), m_, layer.outputs);
+    const bool keeps_z = layer.batch_norm && (flags & LF_TRAINING);
+    context_.dense_forward({input, m_, layer.inputs}, layer.view(), y, keeps_z ? z : Matrix(), flags);
   }
 
   const Context &context_;
@@ -132,13 +99,13 @@ private:
   const std::vector<float> &x_;
   const std::vector<int32_t> &labels_;
   int64_t m_;
-  std::vector<std::vector<float>> outputs_, z_, mean_, inv_std_;
+  std::vector<std::vector<float>> outputs_, z_;
   std::optional<Network> folded_;
   std::optional<Inference> inference_;
   std::optional<TrainingStep> step_;
 };
 
-// The lower quartile: whatever disturbs a machine makes it slower.
+// The lower quartile, because disturbances only make a sample slower.
 double typical(std::vector<double> times) {
   const size_t quarter = times.size() / 4;
   std::nth_element(times.begin(), times.begin() + static_cast<int64_t>(quarter), times.end());
@@ -158,12 +125,12 @@ std::vector<Costs> measure_costs(const Context &context, int64_t batch_size, con
   for (const CostCase &of : cases) subjects.push_back(std::make_unique<Subject>(context, of, x, labels, batch_size));
   std::vector<std::array<std::vector<double>, ways>> times(subjects.size());
   const auto begin = std::chrono::steady_clock::now();
-  for (int round = -1; round < most_rounds; ++round) { // the first one warms up
+  for (int round = -1; round < most_rounds; ++round) { // round -1 warms up
     const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - begin;
     if (round >= least_rounds && (gone.count() > seconds_for_rounds || (stop && stop()))) break;
     for (size_t turn = 0; turn < subjects.size(); ++turn)
       for (int way = 0; way < ways; ++way) {
-        const size_t i = (turn + static_cast<size_t>(round + 1)) % subjects.size(); // nobody always comes first
+        const size_t i = (turn + static_cast<size_t>(round + 1)) % subjects.size(); // another one begins each round
         const auto start = std::chrono::steady_clock::now();
         subjects[i]->run(way);
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;

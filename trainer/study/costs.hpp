@@ -1,5 +1,5 @@
-// What batch normalization and activations cost: times of the reference network with and without each, unfused, fused,
-// folded.
+// What batch normalization and activations cost: times of the reference network with and without each, unfused, fused
+// and folded.
 #pragma once
 
 #include <lanefold/lanefold.hpp>
@@ -16,7 +16,7 @@ struct CostCase {
   int32_t activation; // of the hidden layers
 };
 
-// Lower quartiles over interleaved rounds.
+// Lower quartiles of the times in interleaved rounds.
 struct Costs {
   CostCase of;
   double training_unfused, training_fused;                     // forward passes, seconds a sample
@@ -25,7 +25,7 @@ struct Costs {
   double single;                                               // one sample, folded, seconds
 };
 
-// stop: asked between rounds; true ends the measurement with what there is.
+// stop() is called between rounds.  If it returns true, the times so far are the result.
 std::vector<Costs> measure_costs(const Context &context, int64_t batch_size, const std::vector<CostCase> &cases,
                                  const std::function<bool()> &stop = {});
 

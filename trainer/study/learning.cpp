@@ -14,7 +14,8 @@ constexpr int64_t sensitivity_epochs = 3;
 cli::Json number(double x) { return std::isfinite(x) ? cli::Json(x) : cli::Json(); }
 
 cli::Json curves(const std::vector<Epoch> &epochs) {
-  cli::Json loss = cli::Json::array(), train = cli::Json::array(), test_loss = cli::Json::array(), test = cli::Json::array();
+  cli::Json loss = cli::Json::array(), train = cli::Json::array(), test_loss = cli::Json::array(),
+            test = cli::Json::array();
   for (const Epoch &e : epochs) {
     loss.push_back(number(e.loss)), train.push_back(e.train_accuracy);
     test_loss.push_back(number(e.test_loss)), test.push_back(e.test_accuracy);
@@ -82,16 +83,16 @@ cli::Json learning(const Setting &setting) {
   cli::Json cases = cli::Json::array();
   for (const Shape &shape : shapes)
     for (const Subject &subject : subjects()) {
-      if (subject.activation == "selu") continue; // not among the notes' five
+      if (subject.activation == "selu") continue; // none of the five that the claim orders
       for (const bool batch_norm : {false, true}) {
         setting.note(std::string(shape.name) + ", " + subject.activation + (batch_norm ? ", batch normalization" : ""));
         const Description d =
             network_of(subject, setting.data.train.features(), shape.hidden, batch_norm ? "on" : "off");
         cli::Json one = {{"shape", shape.name},
-                    {"network", d.shape()},
-                    {"activation", subject.activation},
-                    {"init", subject.initializer},
-                    {"batch_norm", batch_norm}};
+                         {"network", d.shape()},
+                         {"activation", subject.activation},
+                         {"init", subject.initializer},
+                         {"batch_norm", batch_norm}};
         one.update(curves(epochs_of(setting, d, usual_rate, setting.epochs)));
         cases.push_back(one);
       }
@@ -105,7 +106,8 @@ cli::Json sensitivity(const Setting &setting) {
     const Description d =
         network_of(subjects().front(), setting.data.train.features(), {300, 100}, batch_norm ? "on" : "off");
     for (const float rate : {0.001f, 0.01f, 0.1f, 1.0f, 10.0f}) {
-      setting.note("learning rate " + cli::Json(cli::shortest(rate)).dump() + (batch_norm ? ", batch normalization" : ""));
+      setting.note("learning rate " + cli::Json(cli::shortest(rate)).dump() +
+                   (batch_norm ? ", batch normalization" : ""));
       cli::Json one = {{"learning_rate", cli::shortest(rate)}, {"batch_norm", batch_norm}};
       one.update(outcome(epochs_of(setting, d, rate, sensitivity_epochs)));
       rates.push_back(one);

@@ -138,7 +138,7 @@ def name_crosses(axes, text):
 
 
 def mark_diverged(axes, xs, ink, batch_norm):
-    """On the floor; the two kinds beside each other.  Answers the last one, or None."""
+    """Draws them at the lower edge, the two kinds beside each other.  Returns the last one, or None."""
     xs = [x + (0.08 if batch_norm else -0.08) for x in xs]
     axes.plot(xs, [0] * len(xs), linestyle='none', marker='x', markersize=7, markeredgewidth=2, color=colour(ink),
               clip_on=False)

@@ -21,7 +21,7 @@ def claim_row(claim):
 
 
 def claims_table(claims):
-    """With roles, since a narrow page lays its rows out as blocks."""
+    """A table with roles, because a narrow page shows its rows as blocks."""
     heads = ''.join('<th role="columnheader" scope="col">%s</th>' % head
                     for head in ('Claim', 'Verdict', 'Measured', 'Data', 'Study'))
     rows = '\n'.join(claim_row(claim) for claim in claims)
@@ -31,7 +31,7 @@ def claims_table(claims):
 
 def summary(claims):
     verdicts = [claim['verdict'] for claim in claims]
-    return 'Of %d claims of the notes, %d %s, %d %s in part, and %d %s not.' % (
+    return 'Of %d common claims, %d %s, %d %s in part, and %d %s not.' % (
         len(claims), verdicts.count('holds'), 'holds' if verdicts.count('holds') == 1 else 'hold',
         verdicts.count('in part'), 'holds' if verdicts.count('in part') == 1 else 'hold',
         verdicts.count('does not hold'), 'does' if verdicts.count('does not hold') == 1 else 'do')
@@ -48,7 +48,7 @@ def context(report):
 def page(report):
     inline = Inliner()
     body = ['<header><h1>Vanishing gradients, measured</h1><p class="context">%s</p></header><main>' % context(report),
-            '<h2>What the notes say, and what was measured</h2><p>%s</p>' % summary(report['claims']),
+            '<h2>Common claims about BN and ELU, and the measurements</h2><p>%s</p>' % summary(report['claims']),
             claims_table(report['claims'])]
     for number, (key, _, heading, section) in enumerate(SECTIONS):
         body.append('<section id="%s"><h2><span class="number">%d</span>%s</h2>\n%s</section>' % (

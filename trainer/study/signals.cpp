@@ -1,4 +1,4 @@
-// Studies 1 and 2: how far signals and gradients come.
+// Studies 1 and 2: how signals and gradients change from layer to layer.
 #include "trainer/study/study.hpp"
 
 #include <algorithm>
@@ -9,17 +9,17 @@ namespace {
 
 constexpr size_t depth = 20;
 constexpr int64_t width = 100, rows = 500, draws = 5;
-constexpr double far = 100; // a change over the layers beyond this, either way, is vanishing or exploding
+constexpr double far = 100; // a change over the layers by more than this factor is vanishing or exploding
 
 std::string verdict(double change) {
-  return !(change < far) ? "explode" : change < 1 / far ? "vanish" : "stay"; // not a number: it exploded
+  return !(change < far) ? "explode" : change < 1 / far ? "vanish" : "stay"; // NaN counts as exploding
 }
 
 struct Variances {
   std::vector<double> outputs = std::vector<double>(depth), gradients = std::vector<double>(depth);
 };
 
-// Of the hidden layers, after a step.
+// The variances of the hidden layers, after a step.
 Variances variances_of(const TrainingStep &step, int64_t samples) {
   Variances v;
   for (size_t i = 0; i < depth; ++i) {
@@ -36,15 +36,18 @@ cli::Json finite(const std::vector<double> &values) {
   return array;
 }
 
-// Outputs change from the first layer to the last one, gradients on the way back.
+// The change of outputs is from the first layer to the last one, that of gradients from the last to the first.
 cli::Json describe(const Variances &v) {
   const double outputs = v.outputs.back() / v.outputs.front(), gradients = v.gradients.front() / v.gradients.back();
-  return {{"output_variance", finite(v.outputs)},  {"gradient_variance", finite(v.gradients)},
-          {"output_change", finite({outputs}).elements()[0]}, {"gradient_change", finite({gradients}).elements()[0]},
-          {"outputs", verdict(outputs)},           {"gradients", verdict(gradients)}};
+  return {{"output_variance", finite(v.outputs)},
+          {"gradient_variance", finite(v.gradients)},
+          {"output_change", finite({outputs}).elements()[0]},
+          {"gradient_change", finite({gradients}).elements()[0]},
+          {"outputs", verdict(outputs)},
+          {"gradients", verdict(gradients)}};
 }
 
-// One backward pass from random samples and labels, whose step changes nothing.
+// Runs one step on random samples and labels, with learning rate 0.
 Variances at_start(const Setting &setting, const Description &description, uint64_t seed) {
   Network network(description);
   initialize(network, seed);
@@ -60,7 +63,7 @@ Variances at_start(const Setting &setting, const Description &description, uint6
   return variances_of(step, rows);
 }
 
-// Share of a layer's units that give the same for every sample.
+// The share of a layer's units whose output is the same for every sample.
 double dead_share(const std::vector<float> &y, int64_t samples) {
   int64_t dead = 0;
   for (int64_t j = 0; j < width; ++j) {

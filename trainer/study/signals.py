@@ -1,4 +1,4 @@
-# Charts of studies 1 and 2: how far signals and gradients come.
+# Charts of studies 1 and 2: how signals and gradients change from layer to layer.
 
 # ------------------------------------------------------------------------------------- study 1: signals at the start
 
@@ -57,7 +57,7 @@ def cell(axes, x, y, case, kind):
 
 
 def travelled(case, kind):
-    """Logarithms of the change since the layer where the signal comes in, in the order in which it travels."""
+    """Logarithms of the change since the first layer that the signal passes, in the order in which it passes them."""
     variances = case[kind + '_variance']
     if kind == 'gradient':
         variances = variances[::-1]
@@ -65,7 +65,7 @@ def travelled(case, kind):
 
 
 def contrasts(cases, activation):
-    """The initializer that is meant, and others that are not much the same."""
+    """The initializer that is meant for the activation, and some that differ from it clearly."""
     own = [c for c in cases if c['activation'] == activation]
     chosen = [c for c in own if c['meant']]
     same = {family(c['init']) for c in chosen}
@@ -75,7 +75,7 @@ def contrasts(cases, activation):
 
 
 def limits(lines, floor, ceiling):
-    """Exponents around all finite values, within bounds."""
+    """Exponents that enclose all finite values, within bounds."""
     values = [y for line in lines for y in line if math.isfinite(y)]
     return (max(floor, math.floor(min(values + [-3]))), min(ceiling, math.ceil(max(values + [3]))))
 

@@ -1,9 +1,9 @@
-// The five studies of `lanefold study`: what the notes on vanishing gradients claim, measured.  Each answers JSON, which
-// charts/ draws and claims.cpp judges.
+// The five studies of `lanefold study`, which measure common claims about BN and ELU.  Each returns JSON.  The Python
+// files of this folder draw it, and claims.cpp judges it.
 #pragma once
 
-#include "trainer/data/dataset.hpp"
 #include "cli/json.hpp"
+#include "trainer/data/dataset.hpp"
 #include "trainer/training/training.hpp"
 
 #include <functional>
@@ -11,19 +11,19 @@
 
 namespace lanefold::trainer::study {
 
-// Somebody wants to leave.
+// The user stopped the study.
 struct Interrupted : std::exception {};
 
 struct Setting {
   const Context &context;
   const Dataset &data;
   uint64_t seed = 1;
-  int64_t epochs = 8;                            // of the third study; the fourth takes fewer
-  std::function<bool()> interrupted;             // asked often; then Interrupted is thrown
-  std::function<void(const std::string &)> note; // what is being done
+  int64_t epochs = 8;                            // of the third study; the fourth has fewer
+  std::function<bool()> interrupted;             // called often; if it returns true, the study throws Interrupted
+  std::function<void(const std::string &)> note; // told what is measured next
 };
 
-// The activations that are compared, and the initializer that is meant for each.
+// An activation that is compared, and the initializer that is meant for it.
 struct Subject {
   std::string activation, initializer;
 };
@@ -40,18 +40,19 @@ cli::Json sensitivity(const Setting &setting);
 // 5. What a step and a prediction cost.
 cli::Json costs(const Setting &setting);
 
-// The claims of the notes beside what the studies found: "claim", "verdict" ("holds", "in part", "does not hold"),
-// "measured", "data", "study".  studies: an object with the five under signals_at_start and so on.
+// Common claims beside what the studies found: "claim", "verdict" ("holds", "in part", "does not hold"), "measured" and
+// "study".  `studies` is an object with the results of all five, under signals_at_start and so on.
 cli::Json claims(const cli::Json &studies);
 
-// A network of `hidden` layers of `width` units with a subject's activation and initializer.
+// A network with these hidden layers, and the activation and initializer of the subject.
 Description network_of(const Subject &subject, int64_t features, std::vector<int64_t> hidden,
                        const std::string &batch_norm);
 
-// Variance of all values about their mean.
+// The variance of all values.
 double variance(const float *values, size_t count);
 
-// Trains a new network; per-epoch figures, the last one perhaps not finite, where it ends.
+// Trains a new network and returns the figures of each epoch.  A training that diverges ends with an epoch whose loss
+// is not finite.
 std::vector<Epoch> epochs_of(const Setting &setting, const Description &description, float learning_rate,
                              int64_t epochs, double gain = 1.0);
 

@@ -1,21 +1,21 @@
-// The list, and how its runs are made.
+// The list, and the trainings that it describes.
 #include "trainer/training/golden.hpp"
 
-#include "trainer/data/digest.hpp"
 #include "cli/words.hpp"
+#include "trainer/data/digest.hpp"
 
 namespace lanefold::trainer {
 namespace {
 
-// Of the training images, in the order of GoldenCase::Hashes.
+// SHA-256 of the training images, in the order of GoldenCase::Hashes.
 constexpr const char *digits_sha256 = "b144a90722e87f8b51005bebd7c4de69e1d74e9353ce645d5d344adfbac79cd3";
 constexpr const char *mnist_sha256 = "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b";
 
 } // namespace
 
 const std::vector<GoldenCase> &golden_cases() {
-  // A change of a hash changes what every user's training gives: CHANGELOG.md says why, beside the list's fingerprint.
-  // tests/trainer/golden_test.cpp makes the rows.
+  // If a hash changes, every user's training gives other bits.  CHANGELOG.md then says why, beside the new fingerprint.
+  // tests/trainer/golden_test.cpp prints the rows.
   static const std::vector<GoldenCase> cases = {
 #include "trainer/training/golden_hashes.inc"
   };

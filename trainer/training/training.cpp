@@ -26,12 +26,13 @@ std::string impossible(const TrainingState &state, const Description &descriptio
   const TrainOptions &options = state.options;
   const Position &p = state.position;
   const int64_t size = batch_size(images, options);
-  if (description.batch_norm() && size < 2) return "batches of one sample under batch normalization";
+  if (description.batch_norm() && size < 2) return "it has batches of one sample with batch normalization";
   const int64_t steps = steps_of(description, images, options);
-  if (p.step > steps) return "step " + std::to_string(p.step) + " of an epoch that has " + std::to_string(steps);
+  if (p.step > steps)
+    return "it is at step " + std::to_string(p.step) + " of an epoch that has " + std::to_string(steps);
   const int64_t samples = std::min(p.step * size, images.count());
   if (p.samples != samples || p.correct > samples || !(p.loss >= 0) || (p.step == 0 && p.loss != 0))
-    return "sums that " + std::to_string(p.step) + " steps do not give";
+    return "its sums do not come from " + std::to_string(p.step) + " steps";
   return "";
 }
 

@@ -1,5 +1,5 @@
-// Training over epochs: shuffled batches, figures of each step and epoch, and a way to stop between two steps and to go
-// on from there later, bit for bit.
+// Training over epochs in shuffled batches.  It reports each step and epoch.  It can stop between two steps and go on
+// from there later, bit for bit.
 #pragma once
 
 #include "trainer/training/schedule.hpp"
@@ -20,30 +20,30 @@ struct TrainOptions {
   Schedule schedule;
 };
 
-// Where a training stands: in an epoch (from 1), behind so many of its steps, with sums over their samples.
+// How far a training is: the epoch (from 1), the steps of it that are done, and sums over their samples.
 struct Position {
   int64_t epoch = 1, step = 0;
   double loss = 0;
   int64_t correct = 0, samples = 0;
 };
 
-// Of docs/numerics.md: where it differs, a training cannot go on bit for bit.
+// The version of docs/numerics.md.  A training of another version cannot go on bit for bit.
 inline constexpr const char *numeric_version = "1";
 
-// All that a training is beside its network and its data: with these it goes on as if it had never stopped.
+// With this state, its network and its data, a training goes on as if it had never stopped.
 struct TrainingState {
   TrainOptions options;
   Position position;
-  std::string data_sha256;                            // of the training images; "" if nobody asked
-  std::map<std::string, std::vector<float>> optimizer_state; // of the optimizer, as TrainingStep::visit names them
+  std::string data_sha256;                                   // of the training images; "" if it is not needed
+  std::map<std::string, std::vector<float>> optimizer_state; // as TrainingStep::visit names it
   std::string version = numeric_version;
 };
 
-// What keeps a training of this network on these images from being where the state says; "" if nothing does.
+// Says why no training of this network on these images can be in that state; "" if one can.
 std::string impossible(const TrainingState &state, const Description &description, const Images &images);
 
 struct StepFigures {
-  int64_t epoch = 0, step = 0, steps = 0; // step of the epoch's steps, from 1
+  int64_t epoch = 0, step = 0, steps = 0; // `step` of the epoch's `steps`, from 1
   float loss = 0, learning_rate = 0;
   int64_t correct = 0, samples = 0;
 };
@@ -62,28 +62,28 @@ struct Tenth {
 struct Epoch {
   int64_t epoch = 0; // from 1
   double loss = 0, train_accuracy = 0, test_loss = 0, test_accuracy = 0;
-  double seconds = 0; // of its steps, as far as they were made here
-  bool finite = true; // false: the loss, on either set, is not a number
+  double seconds = 0; // that its steps took in this process
+  bool finite = true; // false if the loss on either set is not a finite number
 };
 
 struct TrainWatch {
-  std::function<bool()> stop; // asked after each step; true ends the training
+  std::function<bool()> stop; // called after each step; true stops the training
   std::function<void(const StepFigures &)> step;
-  std::function<bool(const Epoch &)> epoch; // after each whole epoch; false ends it
+  std::function<bool(const Epoch &)> epoch; // called after each complete epoch; false stops it
 };
 
 class Training {
 public:
-  // Keeps references, which outlive it.  Begins where the state says.  A last batch of a single sample is left out under
-  // batch normalization: one sample has no variance.
+  // Keeps references.  Begins where the state says.  With batch normalization it leaves out a last batch of one sample,
+  // because one sample has no variance.
   Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state);
 
-  // Until the last epoch of the options, or until a watch ends it; false if stop() did.
+  // Trains until the last epoch of the options, or until a watch stops it.  Returns false if stop() did.
   bool run(const TrainWatch &watch);
 
   const Position &position() const { return position_; }
   int64_t steps_per_epoch() const { return steps_; }
-  // For a later Training: data_sha256 is as it was given.
+  // For a later Training.  data_sha256 is the one that the constructor got.
   TrainingState state();
   TrainingStep &step() { return step_; }
 
@@ -102,7 +102,7 @@ private:
   Batch batch_;
 };
 
-// A whole training from its beginning.  Returns false if stop() ended it.
+// Trains from the beginning.  Returns false if stop() stopped it.
 bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,
            const TrainWatch &watch);
 

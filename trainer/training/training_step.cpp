@@ -1,5 +1,5 @@
-// Each layer is one call forward and one backward; each array of parameters one call of the optimizer, but that plain
-// descent of the weights is part of the backward call.
+// Each layer takes one forward call and one backward call of the library.  Each array of parameters takes one call of
+// the optimizer, except that plain SGD updates the weights within the backward call.
 #include "trainer/training/training_step.hpp"
 
 #include "trainer/network/inference.hpp"
@@ -10,41 +10,47 @@ TrainingStep::TrainingStep(const Context &context, Network &network, const Optim
     : context_(context), network_(network), optimizer_(optimizer), buffers_(network.layers.size()),
       state_(4 * network.layers.size()) {
   for (size_t i = 0; i < buffers_.size(); ++i) {
-    const Layer &layer = network.layers[i];
+    const DenseLayer &layer = network.layers[i];
     Buffers &b = buffers_[i];
-    const auto n = static_cast<size_t>(layer.n);
+    const auto n = static_cast<size_t>(layer.outputs);
     for (auto *matrix : {&b.z, &b.y, &b.dy}) matrix->resize(static_cast<size_t>(batch_size) * n);
-    for (auto *vector : {&b.mean, &b.inv_std, &b.dbias, &b.dgamma, &b.dbeta}) vector->resize(n);
-    if (!descends()) b.dw.resize(layer.w.size());
-    const std::vector<float> *arrays[] = {&layer.w, &layer.bias, &layer.gamma, &layer.beta};
+    for (auto *vector : {&b.dbias, &b.dgamma, &b.dbeta}) vector->resize(n);
+    if (!updates_in_backward()) b.dw.resize(layer.w.size());
+    const size_t norm = layer.batch_norm ? n : 0;
+    const size_t sizes[] = {layer.w.size(), layer.bias.size(), norm, norm};
     for (size_t j = 0; j < 4; ++j) {
       State &state = state_[4 * i + j];
-      if (optimizer.kind != LF_SGD) state.m.resize(arrays[j]->size());
-      if (optimizer.kind == LF_ADAM) state.v.resize(arrays[j]->size());
+      if (optimizer.kind != LF_SGD) state.m.resize(sizes[j]);
+      if (optimizer.kind == LF_ADAM) state.v.resize(sizes[j]);
     }
   }
 }
 
 TrainingStep::Result TrainingStep::run(const float *x, const int32_t *labels, int64_t m) {
-  const int64_t n = network_.outputs();
-  const auto input = [&](size_t layer) { return layer == 0 ? x : buffers_[layer - 1].y.data(); };
   const size_t layers = buffers_.size();
-  for (size_t i = 0; i < layers; ++i) forward(i, input(i), m);
-  const float *logits = buffers_.back().y.data();
+  const auto matrix = [&](std::vector<float> &values, size_t layer) {
+    return Matrix(values.data(), m, network_.layers[layer].outputs);
+  };
+  const auto input = [&](size_t layer) -> ConstMatrix {
+    if (layer == 0) return {x, m, network_.features()};
+    return matrix(buffers_[layer - 1].y, layer - 1);
+  };
+  for (size_t i = 0; i < layers; ++i) forward(i, input(i));
+  const Matrix logits = matrix(buffers_.back().y, layers - 1);
   Result result{};
-  result.correct = correct_predictions(context_, logits, m, n, labels, 1);
-  result.loss = cross_entropy(context_, logits, m, n, labels, buffers_.back().dy.data());
-  for (size_t i = layers; i-- > 0;) backward(i, input(i), i == 0 ? nullptr : buffers_[i - 1].dy.data(), m);
+  result.correct = context_.top_k_correct(logits, labels);
+  result.loss = context_.softmax_cross_entropy(logits, labels, matrix(buffers_.back().dy, layers - 1));
+  for (size_t i = layers; i-- > 0;) backward(i, input(i), i == 0 ? Matrix() : matrix(buffers_[i - 1].dy, i - 1));
   ++steps_;
   for (size_t i = 0; i < layers; ++i) {
-    Layer &layer = network_.layers[i];
+    DenseLayer &layer = network_.layers[i];
     Buffers &b = buffers_[i];
     State *state = state_.data() + 4 * i;
-    if (!descends()) update(layer.w, b.dw, state[0], optimizer_.weight_decay);
+    if (!updates_in_backward()) update(layer.w, b.dw, state[0], optimizer_.weight_decay);
     if (!layer.bias.empty()) update(layer.bias, b.dbias, state[1], 0);
-    if (layer.gamma.empty()) continue;
-    update(layer.gamma, b.dgamma, state[2], 0);
-    update(layer.beta, b.dbeta, state[3], 0);
+    if (!layer.batch_norm) continue;
+    update(layer.batch_norm->gamma, b.dgamma, state[2], 0);
+    update(layer.batch_norm->beta, b.dbeta, state[3], 0);
   }
   return result;
 }
@@ -56,9 +62,10 @@ void TrainingStep::visit(const Network::Visit &visit) {
       const std::string name = "layers." + std::to_string(i) + "." + array;
       const auto offer = [&](const char *kind, std::vector<float> &values) {
         if (values.empty()) return;
-        const Layer &layer = network_.layers[i];
+        const DenseLayer &layer = network_.layers[i];
         const bool matrix = array == std::string_view("w");
-        visit(name + kind, matrix ? std::vector<int64_t>{layer.k, layer.n} : std::vector<int64_t>{layer.n}, values);
+        visit(name + kind,
+              matrix ? std::vector<int64_t>{layer.inputs, layer.outputs} : std::vector<int64_t>{layer.outputs}, values);
       };
       offer(".m", state->m);
       offer(".v", state->v);
@@ -66,49 +73,28 @@ void TrainingStep::visit(const Network::Visit &visit) {
     }
 }
 
-void TrainingStep::forward(size_t i, const float *x, int64_t m) {
-  Layer &layer = network_.layers[i];
-  const LayerDescription &description = network_.description.layers[i];
+void TrainingStep::forward(size_t i, ConstMatrix x) {
+  DenseLayer &layer = network_.layers[i];
   Buffers &b = buffers_[i];
-  lf_batch_norm bn{};
-  auto a = args<lf_dense_forward_args>();
-  a.flags = LF_TRAINING;
-  a.m = m, a.n = layer.n, a.k = layer.k;
-  a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
-  if (description.batch_norm) {
-    bn = network_.batch_norm(i, b.mean.data(), b.inv_std.data());
-    a.batch_norm = &bn;
-    a.z = b.z.data(), a.ldz = layer.n;
-  } else {
-    a.bias = layer.bias.data();
-  }
-  a.activation = description.activation, a.alpha = description.alpha;
-  a.y = b.y.data(), a.ldy = layer.n;
-  context_.dense_forward(a);
+  const Matrix y(b.y.data(), x.rows, layer.outputs), z(b.z.data(), x.rows, layer.outputs);
+  context_.dense_forward(x, layer.view(), y, layer.batch_norm ? z : Matrix(), LF_TRAINING);
 }
 
-void TrainingStep::backward(size_t i, const float *x, float *dx, int64_t m) {
-  Layer &layer = network_.layers[i];
-  const LayerDescription &description = network_.description.layers[i];
+void TrainingStep::backward(size_t i, ConstMatrix x, Matrix dx) {
+  DenseLayer &layer = network_.layers[i];
   Buffers &b = buffers_[i];
-  lf_batch_norm bn{};
-  auto a = args<lf_dense_backward_args>();
-  a.m = m, a.n = layer.n, a.k = layer.k;
-  a.x = x, a.ldx = layer.k, a.w = layer.w.data(), a.ldw = layer.n;
-  if (description.batch_norm) {
-    bn = network_.batch_norm(i, b.mean.data(), b.inv_std.data());
-    a.batch_norm = &bn;
-    a.z = b.z.data(), a.ldz = layer.n;
-    a.dgamma = b.dgamma.data(), a.dbeta = b.dbeta.data();
+  const auto matrix = [&](std::vector<float> &values) { return Matrix(values.data(), x.rows, layer.outputs); };
+  GradientView gradients;
+  gradients.dx = dx;
+  if (layer.batch_norm) gradients.dgamma = b.dgamma.data(), gradients.dbeta = b.dbeta.data();
+  else gradients.dbias = b.dbias.data();
+  const ForwardPass forward{x, layer.batch_norm ? matrix(b.z) : Matrix(), matrix(b.y)};
+  if (updates_in_backward()) {
+    context_.dense_backward_and_update(forward, layer, matrix(b.dy), gradients, optimizer_.learning_rate);
   } else {
-    a.dbias = b.dbias.data();
+    gradients.dw = {b.dw.data(), layer.inputs, layer.outputs};
+    context_.dense_backward(forward, layer, matrix(b.dy), gradients);
   }
-  a.activation = description.activation, a.alpha = description.alpha;
-  a.y = b.y.data(), a.ldy = layer.n, a.dy = b.dy.data(), a.lddy = layer.n;
-  if (descends()) a.updated_w = layer.w.data(), a.learning_rate = optimizer_.learning_rate;
-  else a.dw = b.dw.data(), a.lddw = layer.n;
-  a.dx = dx, a.lddx = layer.k;
-  context_.dense_backward(a);
 }
 
 void TrainingStep::update(std::vector<float> &parameters, const std::vector<float> &gradient, State &state,
