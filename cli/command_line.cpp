@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
@@ -12,6 +13,22 @@ namespace lanefold::cli {
 namespace {
 
 constexpr const char *refused = "ValidationError"; // CLI11's name of the error for a value that is not valid
+
+// Breaks lines between words, because CLI11 does not.
+std::string wrapped(const std::string &text) {
+  constexpr size_t width = 88; // characters beside the names of options
+  std::string result;
+  size_t length = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    const bool breaks = length > 0 && length + 1 + end - at > width;
+    if (length > 0) result += breaks ? '\n' : ' ';
+    length = (breaks || length == 0 ? 0 : length + 1) + end - at;
+    result += text.substr(at, end - at);
+    at = end + 1;
+  }
+  return result;
+}
 
 // What help says of an option, beside its name: "one of a, b; default a".
 std::string description_of(const Option &option) {
@@ -21,7 +38,7 @@ std::string description_of(const Option &option) {
   const std::string usual = option.fallback.empty() ? text_of(option.target, option.range) : option.fallback;
   if (!usual.empty() && !option.value.empty() && option.need != Option::required)
     notes += (notes.empty() ? "default: " : "; default: ") + usual;
-  return notes.empty() ? text : text + " [" + notes + "]";
+  return wrapped(notes.empty() ? text : text + " [" + notes + "]");
 }
 
 void store(Option &option, const std::string &given) {
@@ -37,7 +54,7 @@ void add_flag(CLI::App &app, Option &option) {
         option.times = static_cast<int>(times);
         option.target.as<bool>() = times > 0;
       },
-      option.help);
+      wrapped(option.help));
 }
 
 void add_option(CLI::App &app, Option &option) {

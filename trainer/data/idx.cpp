@@ -95,7 +95,7 @@ public:
     const int got = gzread(file_.get(), &extra, 1);
     if (got < 0) fail_read();
     if (got > 0) fail_longer();
-    // Where the checksum and size of gzip are cut off, zlib reports no error at once, and only remembers it.
+    // Where the checksum and size of gzip are cut off, zlib reports no error here, and only remembers it.
     int code = Z_OK;
     gzerror(file_.get(), &code);
     if (code == Z_BUF_ERROR) fail_truncated();
