@@ -108,7 +108,7 @@ private:
     int code = Z_OK;
     const char *text = gzerror(file_.get(), &code);
     if (code == Z_BUF_ERROR) fail_truncated();
-    fail(std::string("is damaged: ") + (code == Z_ERRNO ? std::strerror(errno) : text));
+    fail(std::string("is broken: ") + (code == Z_ERRNO ? std::strerror(errno) : text));
   }
   [[noreturn]] void fail_truncated() const { fail("ends too early"); }
   [[noreturn]] void fail_longer() const { fail("holds more than its header announces"); }
