@@ -83,15 +83,8 @@ void describe(CLI::App &app, Command &command, const Command *&chosen) {
   for (Command &verb : command.verbs) {
     CLI::App *sub = app.add_subcommand(verb.name, verb.description);
     if (verb.hidden) sub->group("");
-    if (verb.passes_all) {
-      sub->prefix_command();
-      sub->set_help_flag(); // the other program's own help
-    }
     describe(*sub, verb, chosen);
-    sub->callback([sub, &verb, &chosen] {
-      verb.words = sub->remaining();
-      chosen = &verb;
-    });
+    sub->callback([&verb, &chosen] { chosen = &verb; });
   }
   app.footer(command.examples);
 }
@@ -144,9 +137,31 @@ void check_verb_first(const Command &program, const Command *chosen) {
     if (option.times > 0) throw UsageError(option.long_name() + ": stands before the verb, which does not know it");
 }
 
+int run(const Command &program, const Command &chosen) {
+  const char *name = program.name.c_str();
+  try {
+    check_verb_first(program, &chosen);
+    const int code = chosen.run(chosen);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw std::runtime_error("standard output cannot be written");
+    return code;
+  } catch (const std::bad_alloc &) {
+    std::fprintf(stderr, "%s: out of memory\n", name);
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "%s: %s\n", name, error.what());
+  }
+  return error_exit_code;
+}
+
 } // namespace
 
 int run_command_line(Command &program, int argc, char **argv, const std::string &version) {
+  // A verb that takes all words takes them as they are.
+  for (Command &verb : program.verbs)
+    if (verb.passes_all && argc > 1 && verb.name == argv[1]) {
+      verb.words.assign(argv + 2, argv + argc);
+      return run(program, verb);
+    }
   CLI::App app(program.description, program.name);
   const Command *chosen = program.run ? &program : nullptr;
   describe(app, program, chosen);
@@ -157,22 +172,8 @@ int run_command_line(Command &program, int argc, char **argv, const std::string 
   } catch (const CLI::ParseError &error) {
     return explain(program, app, error);
   }
-  const char *name = program.name.c_str();
-  if (!chosen) {
-    std::fprintf(stderr, "%s: a verb is missing\n\n%s", name, app.help().c_str());
-    return error_exit_code;
-  }
-  try {
-    check_verb_first(program, chosen);
-    const int code = chosen->run(*chosen);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-      throw std::runtime_error("standard output cannot be written");
-    return code;
-  } catch (const std::bad_alloc &) {
-    std::fprintf(stderr, "%s: out of memory\n", name);
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
-  }
+  if (chosen) return run(program, *chosen);
+  std::fprintf(stderr, "%s: a verb is missing\n\n%s", program.name.c_str(), app.help().c_str());
   return error_exit_code;
 }
 
