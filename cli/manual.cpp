@@ -45,6 +45,9 @@ std::string sentences(const std::string &text) {
     } else {
       word = escaped(word);
     }
+    // At the beginning of a line, a dot or an apostrophe would begin a macro.
+    const bool begins = result.empty() || result.ends_with('\n');
+    if (begins && (word.starts_with('.') || word.starts_with('\''))) word.insert(0, "\\&");
     result += word + (ends ? "\n" : " ");
   }
   while (result.ends_with(' ')) result.pop_back();

@@ -1,6 +1,6 @@
 // Each form that is derived from option_table.inc, held against the table: JSON in and out, the command line, help,
 // completion, the check on --resume and the manual page.  Another option of the table is tested here without a change.
-#include "command.hpp"
+#include "support/command.hpp"
 #include "trainer/commands/train_options.hpp"
 
 #include "cli/object_reader.hpp"
@@ -28,7 +28,7 @@ std::string other_value(const Option &option) {
   }
   for (const std::string &candidate : candidates)
     if (candidate != usual && option.range.problem(candidate).empty()) return candidate;
-  FAIL("no other value of " + option.names);
+  FAIL("no other value of ", option.names);
   return "";
 }
 

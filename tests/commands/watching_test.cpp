@@ -246,7 +246,7 @@ TEST_CASE("bash completes by the script that is installed") {
   CHECK(read_file(folder / "out") == "nesterov.");
 }
 
-TEST_CASE("the study measures, judges every claim, and tells how to get the charts") {
+TEST_CASE("the study measures, gives a verdict on every claim, and tells how to get the charts") {
   // Once, on the plugin that this machine takes by itself: it needs a while, and minutes of software fma.
   for (const Json &plugin : Json::parse(run({"info", "--json"}, {"LANEFOLD_ISA="}).out)["plugins"])
     if (plugin["taken"] && plugin["name"] != std::getenv("LANEFOLD_ISA")) return;
