@@ -25,7 +25,7 @@ void print(const Options &o, int64_t index, int32_t predicted, int32_t label) {
     return;
   }
   const cli::Json object = {
-      {"index", index}, {"predicted", predicted < 0 ? Json() : Json(predicted)}, {"label", label}};
+      {"index", index}, {"predicted", predicted < 0 ? cli::Json() : cli::Json(predicted)}, {"label", label}};
   std::printf("%s\n", object.dump().c_str());
 }
 
