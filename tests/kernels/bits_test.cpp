@@ -109,9 +109,9 @@ private:
   uint64_t found_;
 };
 
-// What comes of the first thousand cases on every architecture.
+// The digest of the results of the first thousand cases, on every architecture.
 constexpr int64_t digested_cases = 1000;
-constexpr uint64_t golden_digest = 0xc1bed60aac643a60;
+constexpr uint64_t golden_digest = 0x03a326cafa649480;
 
 } // namespace
 
