@@ -38,7 +38,7 @@ std::string sentences(const std::string &text) {
   std::string result;
   std::istringstream stream(text);
   for (std::string word; stream >> word;) {
-    const bool ends = word.size() > 1 && (word.ends_with('.') || word.ends_with(':'));
+    const bool ends = word.size() > 1 && word.ends_with('.');
     if (word.starts_with("--")) {
       const size_t end = word.find_last_not_of(".,:;") + 1;
       word = bold(word.substr(0, end)) + word.substr(end);
