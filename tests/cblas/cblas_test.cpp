@@ -21,12 +21,12 @@ std::string report() { return std::exchange(reported, ""); }
 // rows x columns as a layout stores it; op turns it round once more.
 struct Operand {
   Operand(int layout, int op, int64_t rows, int64_t columns, int64_t gap)
-      : turned((layout == column_major) != (op != no_transpose)),
-        store(turned ? columns : rows, turned ? rows : columns, gap) {}
-  float &at(int64_t i, int64_t j) { return turned ? store(j, i) : store(i, j); }
+      : transposed((layout == column_major) != (op != no_transpose)),
+        store(transposed ? columns : rows, transposed ? rows : columns, gap) {}
+  float &at(int64_t i, int64_t j) { return transposed ? store(j, i) : store(i, j); }
   float *data() { return store.data(); }
   int stride() const { return std::max(1, static_cast<int>(store.stride())); }
-  bool turned;
+  bool transposed;
   PaddedMatrix store;
 };
 

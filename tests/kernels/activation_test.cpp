@@ -1,4 +1,4 @@
-// Activations alone: accuracy over all exponents, special values, strides, in place; slopes from y.
+// Activations alone: accuracy over all exponents, special values, strides, in place; derivatives from y.
 #include "support/reference.hpp"
 
 using namespace lanefold;
@@ -91,7 +91,7 @@ TEST_CASE("special values come out as IEEE has them") {
   }
 }
 
-TEST_CASE("slopes come from y; at 0 the left one, and NaN stays NaN") {
+TEST_CASE("derivatives come from y; at 0 the left one, and NaN stays NaN") {
   const Context one = context(1);
   PaddedMatrix y(1, 5), dy(1, 5), dx(1, 5);
   const float values[] = {-0.5f, 0.0f, 0.25f, 1.5f, NAN};

@@ -118,7 +118,7 @@ TEST_CASE("columns of one larger matrix can be operands and result") {
   CHECK(whole(7, 40 + 9) == sum);
 }
 
-TEST_CASE("five rows by five vectors, turned, fit their buffer on every width") {
+TEST_CASE("five rows by five vectors, transposed, fit their buffer on every width") {
   const Context one = context(1);
   Random random(8);
   for (const int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14})

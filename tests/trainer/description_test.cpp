@@ -48,7 +48,7 @@ TEST_CASE("layers are as the defaults say, but for what they change; the last ha
   CHECK(d.batch_norm());
 }
 
-TEST_CASE("without a word the network is the notes': ELU, normalization everywhere, He's truncated weights") {
+TEST_CASE("without a word the network is the reference one: ELU, normalization everywhere, He's truncated weights") {
   const Description d = parse(R"({"layers": [{"units": 300}, {"units": 100}, {"units": 10}]})");
   CHECK(d.features == 0);
   CHECK(describe(d)["layers"] == describe(reference_network())["layers"]);

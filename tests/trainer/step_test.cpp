@@ -16,7 +16,7 @@ using lanefold::Context;
 
 namespace {
 
-double slope(int32_t code, double alpha, double x) {
+double derivative(int32_t code, double alpha, double x) {
   if (x > 0 || code == LF_IDENTITY) return 1;
   return code == LF_ELU ? alpha * std::exp(x) : alpha;
 }
@@ -72,7 +72,7 @@ public:
       const LayerDescription &layer = description_.layers[static_cast<size_t>(i)];
       const Pass &pass = passes_[static_cast<size_t>(i)];
       for (size_t e = 0; e < dy.values.size(); ++e)
-        dy.values[e] *= slope(layer.activation, layer.alpha, pass.u.values[e]);
+        dy.values[e] *= derivative(layer.activation, layer.alpha, pass.u.values[e]);
       const char *shift = layer.batch_norm ? "beta" : "bias";
       for (int64_t j = 0; j < dy.columns; ++j) {
         double sum = 0;
