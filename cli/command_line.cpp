@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
@@ -12,6 +13,22 @@ namespace lanefold::cli {
 namespace {
 
 constexpr const char *refused = "ValidationError"; // CLI11's name of the error for a value that is not valid
+
+// Breaks lines between words, because CLI11 does not.
+std::string wrapped(const std::string &text) {
+  constexpr size_t width = 88; // characters beside the names of options
+  std::string result;
+  size_t length = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    const bool breaks = length > 0 && length + 1 + end - at > width;
+    if (length > 0) result += breaks ? '\n' : ' ';
+    length = (breaks || length == 0 ? 0 : length + 1) + end - at;
+    result += text.substr(at, end - at);
+    at = end + 1;
+  }
+  return result;
+}
 
 // What help says of an option, beside its name: "one of a, b; default a".
 std::string description_of(const Option &option) {
@@ -21,7 +38,7 @@ std::string description_of(const Option &option) {
   const std::string usual = option.fallback.empty() ? text_of(option.target, option.range) : option.fallback;
   if (!usual.empty() && !option.value.empty() && option.need != Option::required)
     notes += (notes.empty() ? "default: " : "; default: ") + usual;
-  return notes.empty() ? text : text + " [" + notes + "]";
+  return wrapped(notes.empty() ? text : text + " [" + notes + "]");
 }
 
 void store(Option &option, const std::string &given) {
@@ -37,7 +54,7 @@ void add_flag(CLI::App &app, Option &option) {
         option.times = static_cast<int>(times);
         option.target.as<bool>() = times > 0;
       },
-      option.help);
+      wrapped(option.help));
 }
 
 void add_option(CLI::App &app, Option &option) {
@@ -66,15 +83,8 @@ void describe(CLI::App &app, Command &command, const Command *&chosen) {
   for (Command &verb : command.verbs) {
     CLI::App *sub = app.add_subcommand(verb.name, verb.description);
     if (verb.hidden) sub->group("");
-    if (verb.passes_all) {
-      sub->prefix_command();
-      sub->set_help_flag(); // the other program's own help
-    }
     describe(*sub, verb, chosen);
-    sub->callback([sub, &verb, &chosen] {
-      verb.words = sub->remaining();
-      chosen = &verb;
-    });
+    sub->callback([&verb, &chosen] { chosen = &verb; });
   }
   app.footer(command.examples);
 }
@@ -127,9 +137,31 @@ void check_verb_first(const Command &program, const Command *chosen) {
     if (option.times > 0) throw UsageError(option.long_name() + ": stands before the verb, which does not know it");
 }
 
+int run(const Command &program, const Command &chosen) {
+  const char *name = program.name.c_str();
+  try {
+    check_verb_first(program, &chosen);
+    const int code = chosen.run(chosen);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw std::runtime_error("standard output cannot be written");
+    return code;
+  } catch (const std::bad_alloc &) {
+    std::fprintf(stderr, "%s: out of memory\n", name);
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "%s: %s\n", name, error.what());
+  }
+  return error_exit_code;
+}
+
 } // namespace
 
 int run_command_line(Command &program, int argc, char **argv, const std::string &version) {
+  // A verb that takes all words takes them as they are.
+  for (Command &verb : program.verbs)
+    if (verb.passes_all && argc > 1 && verb.name == argv[1]) {
+      verb.words.assign(argv + 2, argv + argc);
+      return run(program, verb);
+    }
   CLI::App app(program.description, program.name);
   const Command *chosen = program.run ? &program : nullptr;
   describe(app, program, chosen);
@@ -140,22 +172,8 @@ int run_command_line(Command &program, int argc, char **argv, const std::string 
   } catch (const CLI::ParseError &error) {
     return explain(program, app, error);
   }
-  const char *name = program.name.c_str();
-  if (!chosen) {
-    std::fprintf(stderr, "%s: a verb is missing\n\n%s", name, app.help().c_str());
-    return error_exit_code;
-  }
-  try {
-    check_verb_first(program, chosen);
-    const int code = chosen->run(*chosen);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-      throw std::runtime_error("standard output cannot be written");
-    return code;
-  } catch (const std::bad_alloc &) {
-    std::fprintf(stderr, "%s: out of memory\n", name);
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
-  }
+  if (chosen) return run(program, *chosen);
+  std::fprintf(stderr, "%s: a verb is missing\n\n%s", program.name.c_str(), app.help().c_str());
   return error_exit_code;
 }
 

@@ -1,4 +1,4 @@
-// The first Ctrl-C asks the command to stop after the current step.  The second one ends the process at once.
+// The first Ctrl-C asks the command to stop after the current step.  The second one ends the process immediately.
 #pragma once
 
 namespace lanefold::cli {

@@ -46,6 +46,8 @@ const std::string &Json::text() const {
   return text_;
 }
 
+size_t Json::size() const { return elements_.size() + members_.size(); }
+
 void Json::push_back(Json value) {
   require(Kind::array, "an array");
   elements_.push_back(std::move(value));

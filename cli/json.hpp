@@ -55,7 +55,7 @@ public:
   const std::string &text() const;
 
   // Of an array.
-  size_t size() const { return elements_.size() + members_.size(); }
+  size_t size() const;
   const std::vector<Json> &elements() const { return elements_; }
   void push_back(Json value);
 

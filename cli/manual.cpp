@@ -38,13 +38,16 @@ std::string sentences(const std::string &text) {
   std::string result;
   std::istringstream stream(text);
   for (std::string word; stream >> word;) {
-    const bool ends = word.size() > 1 && (word.ends_with('.') || word.ends_with(':'));
+    const bool ends = word.size() > 1 && word.ends_with('.');
     if (word.starts_with("--")) {
       const size_t end = word.find_last_not_of(".,:;") + 1;
       word = bold(word.substr(0, end)) + word.substr(end);
     } else {
       word = escaped(word);
     }
+    // At the beginning of a line, a dot or an apostrophe would begin a macro.
+    const bool begins = result.empty() || result.ends_with('\n');
+    if (begins && (word.starts_with('.') || word.starts_with('\''))) word.insert(0, "\\&");
     result += word + (ends ? "\n" : " ");
   }
   while (result.ends_with(' ')) result.pop_back();

@@ -3,6 +3,7 @@
 
 #include "cli/words.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -11,10 +12,15 @@
 namespace lanefold::cli {
 namespace {
 
+// "1e6" rather than "1e+06".
 std::string short_text(double value) {
   char text[40];
   std::snprintf(text, sizeof text, "%g", value);
-  return text;
+  std::string result = text;
+  for (const char *padding : {"e+0", "e+"})
+    if (const size_t at = result.find(padding); at != std::string::npos)
+      result.replace(at, std::string(padding).size(), "e");
+  return result;
 }
 
 // The shortest text that reads back as this float: 1e-30 rather than 1.00000000317e-30.

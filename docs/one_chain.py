@@ -201,7 +201,8 @@ def softmax_cross_entropy(labels, x):
     return {'loss': [block_sum(losses) / m], 'dx': dx}
 
 def top_k_correct(labels, k, x):
-    return {'correct': sum(not isnan(row[j]) and sum(v > row[j] for v in row) < k for row, j in zip(x, labels))}
+    above = lambda row, label: sum(v > row[label] or (v == row[label] and j < label) for j, v in enumerate(row))
+    return {'correct': sum(not isnan(row[label]) and above(row, label) < k for row, label in zip(x, labels))}
 
 def power(b, p, result=1.0):
     while p:

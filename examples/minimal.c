@@ -1,4 +1,4 @@
-/* The least that a program needs: one dense layer, y = ELU(x w), for two samples of three numbers.
+/* A minimal program. It runs one dense layer, y = ELU(x w), on two samples of three numbers.
  * Compile it against an installed Lanefold: cc minimal.c $(pkg-config --cflags --libs lanefold) */
 #include <lanefold/lanefold.h>
 #include <stdio.h>

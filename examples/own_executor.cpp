@@ -1,6 +1,5 @@
-// Lanefold on an application's own threads: the context is given a parallel_for and starts no thread itself.  The
-// result has the same bits as that of the default executor.
-// Compile it against an installed Lanefold:
+// Runs Lanefold on an application's own threads.  The context gets a parallel_for and starts no thread itself.  The
+// result has the same bits as that of the default executor. Compile it against an installed Lanefold:
 //   c++ -std=c++20 own_executor.cpp $(pkg-config --cflags --libs lanefold) -pthread
 #include <lanefold/lanefold.hpp>
 
@@ -15,7 +14,7 @@
 
 namespace {
 
-// A small pool.  Workers sleep until a job is there, and take its tasks one by one; so does the thread that calls.
+// A small pool.  Its workers sleep until there is a job.  They and the calling thread then take its tasks one by one.
 class Pool {
 public:
   explicit Pool(int threads) {
@@ -31,8 +30,8 @@ public:
   }
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // An lf_parallel_for.  Several threads may call it at once: the latest job has the workers, and every caller can
-  // finish its own alone.
+  // An lf_parallel_for.  Several threads may call it at the same time.  The workers serve the latest job, and each
+  // caller can finish its own job alone.
   static void parallel_for(void *self, int64_t count, lf_task task, void *arg) {
     static_cast<Pool *>(self)->run(std::make_shared<Job>(count, task, arg));
   }
@@ -65,7 +64,7 @@ private:
 
   void work() {
     for (uint64_t seen = 0;;) {
-      std::shared_ptr<Job> job; // shared: a worker that comes late still finds it, with no task left
+      std::shared_ptr<Job> job; // shared, so that a worker that comes late still finds it, without tasks
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
@@ -82,7 +81,7 @@ private:
   std::shared_ptr<Job> job_;
   uint64_t generation_ = 0;
   bool stopping_ = false;
-  std::vector<std::thread> workers_; // last: they use all of the above
+  std::vector<std::thread> workers_; // the last member, because the workers use all others
 };
 
 std::vector<float> multiply(const lanefold::Context &context) {
@@ -108,7 +107,7 @@ int main() try {
   const lanefold::Context own(options), usual;
   const std::vector<float> c = multiply(own), expected = multiply(usual);
   const bool same = std::memcmp(c.data(), expected.data(), c.size() * sizeof(float)) == 0;
-  std::printf("%s on %d threads of its own: c[0] = %g, %s as with the default executor\n", own.isa().c_str(),
+  std::printf("%s on %d threads of the application: c[0] = %g, %s as with the default executor\n", own.isa().c_str(),
               own.threads(), c[0], same ? "the same bits" : "other bits");
   return same ? 0 : 1;
 } catch (const lanefold::Error &error) {

@@ -1,4 +1,4 @@
-// Contexts: made, asked, destroyed.
+// The calls that make, describe and destroy a context.
 #include "runtime/call.hpp"
 #include "runtime/options.hpp"
 
@@ -9,7 +9,7 @@ using namespace lanefold::runtime;
 
 namespace {
 
-// The one thing that all contexts share: a number that no two of them have.
+// All that contexts share: a counter, so that no two of them have the same number.
 constinit std::atomic<uint64_t> last_serial{no_context};
 
 std::unique_ptr<lf_context> make_context(const Settings &settings) {

@@ -1,4 +1,4 @@
-// Dense layers: forward, backward, and inference on packed weights.
+// Dense layers: the forward pass, the backward pass, and inference on packed weights.
 #include "runtime/operations.hpp"
 #include "runtime/packed_weights.hpp"
 
@@ -40,7 +40,7 @@ bool check_arguments(Check &check, lf_dense_forward_args &args) {
   return args.m > 0 && args.n > 0;
 }
 
-// With m or n or k 0 some outputs may still have elements: sums of nothing, which the kernel writes.
+// Where m, n or k is 0, some outputs may still have elements. They are sums over nothing, and the kernel writes them.
 bool check_arguments(Check &check, lf_dense_backward_args &args) {
   const bool has_norm = args.batch_norm != nullptr;
   check.flags("flags", args.flags, LF_UPDATE_PACKED, "LF_UPDATE_PACKED");
@@ -110,7 +110,7 @@ lf_status pack(const LoadedPlugin &plugin, const lf_host *host, const lf_pack_we
   if (plugin.table.pack_weights == nullptr) return LF_UNSUPPORTED;
   auto made = std::make_unique<lf_packed_weights>(lf_packed_weights{args.n, args.k, plugin, nullptr});
   made->data.reset(allocate_aligned(plugin.table.packed_weights_size(&args)));
-  if (made->data == nullptr) return host->fail(host->self, LF_OUT_OF_MEMORY, "no memory for the packed weights");
+  if (made->data == nullptr) return host->fail(host->self, LF_OUT_OF_MEMORY, "out of memory for the packed weights");
   const lf_status status = plugin.table.pack_weights(host, &args, made->data.get());
   if (status == LF_OK) packed = std::move(made);
   return status;
@@ -120,7 +120,7 @@ lf_status pack(const LoadedPlugin &plugin, const lf_host *host, const lf_pack_we
 
 namespace {
 
-// Packed weights are their own plugin's, which gets its own form of them.
+// Only the plugin that packed the weights can read them. It gets them in its own form.
 template <class Args>
 lf_status run_on_weights(lf_context *context, const char *name, Kernel<Args> kernel, const Args *given) {
   return guarded(context, name, [=](Check &check) {
@@ -159,8 +159,9 @@ lf_status lf_dense_backward(lf_context *context, const lf_dense_backward_args *a
 lf_status lf_unpack_weights(lf_context *context, const lf_unpack_weights_args *given, const lf_packed_weights *packed) {
   return guarded(context, "lf_unpack_weights", [=](Check &check) {
     lf_unpack_weights_args args = check.read("args", given);
+    check.sizes({{"n", args.n}, {"k", args.k}});
+    check_packed(check, args.n, args.k, packed); // before w, whose size follows from n and k
     const bool has_work = check_arguments(check, args);
-    check_packed(check, args.n, args.k, packed);
     if (!check.ok() || !has_work) return check.status();
     Call call(*context, "lf_unpack_weights");
     return call.finish(packed->plugin.table.unpack_weights(call.host(), &args, packed->data.get()), packed->plugin);

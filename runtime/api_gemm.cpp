@@ -24,8 +24,9 @@ namespace {
 
 uintptr_t address(const float *pointer) { return reinterpret_cast<uintptr_t>(pointer); }
 
-// Whether all rules above hold, and there is work.  A small product takes no longer than those rules, so this looks at
-// them without the words for what is wrong, and leaves to them whatever is rare: large sizes, matrices that interleave.
+// Whether all rules above hold and there is work.  The rules take as long as a small product, so this function tests
+// them without finding words for what is wrong.  It leaves rare cases, large sizes and interleaved matrices, to the
+// rules.
 bool certainly_right(const lf_sgemm_args &args) {
   constexpr uint64_t most_size = 1 << 20, most_address = uint64_t{1} << 60;
   const auto size = [](int64_t value) { return static_cast<uint64_t>(value); };

@@ -16,7 +16,7 @@ bool check_arguments(Check &check, lf_softmax_cross_entropy_args &args) {
   return true;
 }
 
-// Of no rows, none is correct, and the kernel writes 0.
+// An empty batch has no correct rows. The kernel writes that 0.
 bool check_arguments(Check &check, lf_top_k_correct_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}});

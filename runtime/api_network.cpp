@@ -1,4 +1,5 @@
-// A whole network in one call: rows go through all layers a few at a time, between two buffers that stay in cache.
+// Inference by a whole network in one call. A few rows at a time go through all layers, and two buffers that stay in
+// cache hold what lies between two layers.
 #include "runtime/operations.hpp"
 #include "runtime/packed_weights.hpp"
 
@@ -20,15 +21,16 @@ struct NetworkLayer {
 
 struct lf_network {
   std::vector<lanefold::runtime::NetworkLayer> layers;
-  int64_t widest = 0; // of what lies between two layers
+  int64_t widest = 0; // the most columns that lie between two layers
 };
 
 namespace lanefold::runtime {
 namespace {
 
-// Rows that go through all layers at once: so many that a buffer has about 160 KB, for two stay in cache with the weights;
-// fewer rows would read the weights too often.  Threads share the rows if each has 32 or more, else the columns.
-constexpr int64_t buffer_floats = 40960, most_rows = 128, fewest_rows = 16, least_rows_of_a_thread = 32;
+// The rows that go through all layers at once.  A buffer has at most about 160 KB, so that two buffers and the weights
+// stay in the second-level cache.  Fewer rows than 16 would read the weights too often.  Threads share the rows if each
+// of them gets 32 or more; otherwise they share the columns of each product.
+constexpr int64_t buffer_floats = 40960, most_rows = 128, fewest_rows = 16, least_rows_of_a_worker = 32;
 constexpr int64_t floats_in_a_line = 16;
 
 lf_network_layer read_layer(Check &check, const lf_network_args &args, int64_t index) {
@@ -36,7 +38,7 @@ lf_network_layer read_layer(Check &check, const lf_network_args &args, int64_t i
   uint32_t size;
   std::memcpy(&size, bytes, sizeof size);
   const auto *given = reinterpret_cast<const lf_network_layer *>(bytes + index * size);
-  // Before the rest is read: an element of another size would reach beyond its place.
+  // This comes before the rest is read, because an element of another size would reach beyond its place.
   uint32_t own_size;
   std::memcpy(&own_size, given, sizeof own_size);
   if (own_size != size) check.fail(LF_INVALID_ARGUMENT, "struct_size is %u, but that of layer 0 is %u", own_size, size);
@@ -55,7 +57,7 @@ void check_layer(Check &check, lf_network_layer &layer, int64_t inputs) {
   if (layer.bias != nullptr) check.reads("bias", layer.bias, vector(layer.n));
 }
 
-// Folds w and bias into copies, of which the layer then consists.
+// Folds the normalization into copies of w and bias, to which the layer then points.
 lf_status fold(lf_context &context, Check &check, const char *call, lf_network_layer &layer, std::vector<float> &w,
                std::vector<float> &bias) {
   const bool transposed = (layer.flags & LF_TRANSPOSE_B) != 0;
@@ -98,34 +100,34 @@ lf_status add_layer(lf_context &context, const lf_network_args &args, int64_t in
   return LF_OK;
 }
 
-// Runs tasks in turn, in the thread that asks.
+// An lf_parallel_for that runs all tasks in the calling thread.
 void one_by_one(void *, int64_t count, lf_task task, void *arg) {
   for (int64_t i = 0; i < count; ++i) task(arg, i);
 }
 
-// One call: pieces of rows.  Lanes take them as they come, each with two buffers of its own, so that cores of unequal
-// speed share evenly; or all threads share each piece.
+// One call.  The rows are cut into pieces.  Either workers claim pieces one by one, each with two buffers of its own,
+// so that cores of unequal speed finish together.  Or there is one worker, and all threads share each of its products.
 class Inference {
 public:
   Inference(lf_context &context, const lf_network_infer_args &args, const lf_network &network)
       : context_(context), args_(args), network_(network) {
     const int64_t threads = context.executor.threads();
-    lanes_ = args.m >= threads * least_rows_of_a_thread ? threads : 1;
+    workers_ = args.m >= threads * least_rows_of_a_worker ? threads : 1;
     const int64_t rows = std::clamp(buffer_floats / std::max<int64_t>(1, network.widest), fewest_rows, most_rows);
-    pieces_ = round_up((args.m - 1) / rows + 1, lanes_);
-    lane_floats_ = 2 * round_up(((args.m - 1) / pieces_ + 1) * network.widest, floats_in_a_line);
+    pieces_ = round_up((args.m - 1) / rows + 1, workers_);
+    worker_floats_ = 2 * round_up(((args.m - 1) / pieces_ + 1) * network.widest, floats_in_a_line);
   }
 
   lf_status run() {
     Call call(context_, name);
-    if (lane_floats_ > 0) {
-      const auto bytes = static_cast<uint64_t>(lanes_ * lane_floats_) * sizeof(float);
+    if (worker_floats_ > 0) {
+      const auto bytes = static_cast<uint64_t>(workers_ * worker_floats_) * sizeof(float);
       buffers_ = static_cast<float *>(context_.scratch.acquire(bytes));
       if (buffers_ == nullptr)
         return note_error(context_.serial, LF_OUT_OF_MEMORY, name, "scratch memory could not be had");
     }
-    if (lanes_ == 1) run_pieces(call, *call.host(), buffers_);
-    else context_.executor.parallel_for(lanes_, run_lane, this);
+    if (workers_ == 1) run_pieces(call, *call.host(), buffers_);
+    else context_.executor.parallel_for(workers_, run_worker, this);
     if (buffers_ != nullptr) context_.scratch.release(buffers_);
     return failed_ ? note_error(context_.serial, status_, name, message_) : LF_OK;
   }
@@ -135,17 +137,17 @@ private:
 
   static int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 
-  static void run_lane(void *self, int64_t lane) {
+  static void run_worker(void *self, int64_t worker) {
     auto &inference = *static_cast<Inference *>(self);
     Call call(inference.context_, name);
     lf_host host = *call.host();
     host.threads = 1;
     host.parallel_for = one_by_one;
-    inference.run_pieces(call, host, inference.buffers_ + lane * inference.lane_floats_);
+    inference.run_pieces(call, host, inference.buffers_ + worker * inference.worker_floats_);
   }
 
   void run_pieces(Call &call, const lf_host &host, float *buffers) {
-    const int64_t rows = args_.m / pieces_, larger = args_.m % pieces_; // so many pieces have a row more
+    const int64_t rows = args_.m / pieces_, larger = args_.m % pieces_; // `larger` pieces have one row more
     for (int64_t piece; !failed_ && (piece = next_.fetch_add(1)) < pieces_;)
       run_rows(call, host, piece * rows + std::min(piece, larger), rows + (piece < larger), buffers);
   }
@@ -161,7 +163,7 @@ private:
       args.m = rows, args.n = layer.weights->n, args.k = layer.weights->k;
       args.x = x, args.ldx = ldx, args.bias = layer.bias.data();
       args.activation = layer.activation, args.alpha = layer.alpha;
-      args.y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * (lane_floats_ / 2);
+      args.y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * (worker_floats_ / 2);
       args.ldy = last ? args_.ldy : args.n;
       const lf_status status = layer.weights->plugin.table.dense_infer(&host, &args, layer.weights->data.get());
       if (status != LF_OK) return fail(call, status, i);
@@ -169,7 +171,7 @@ private:
     }
   }
 
-  // The first failure is the one that counts.
+  // Keeps the first failure.
   void fail(const Call &call, lf_status status, size_t layer) {
     if (failed_.exchange(true)) return;
     status_ = status;
@@ -180,7 +182,7 @@ private:
   lf_context &context_;
   const lf_network_infer_args &args_;
   const lf_network &network_;
-  int64_t pieces_, lanes_, lane_floats_;
+  int64_t pieces_, workers_, worker_floats_;
   float *buffers_ = nullptr;
   std::atomic<int64_t> next_ = 0;
   std::atomic<bool> failed_ = false;

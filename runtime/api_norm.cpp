@@ -7,7 +7,7 @@
 namespace lanefold::runtime {
 namespace {
 
-// The arrays that a use touches: one row of the table in norm.h.
+// Checks the arrays that a use reads or writes: one row of the table in norm.h.
 void check_batch_norm_arrays(Check &check, const lf_batch_norm &norm, BatchNormUse use, int64_t n) {
   check.reads("batch_norm.gamma", norm.gamma, vector(n));
   if (use != BatchNormUse::backward) check.reads("batch_norm.beta", norm.beta, vector(n));
@@ -36,14 +36,14 @@ void check_batch_norm_arrays(Check &check, const lf_batch_norm &norm, BatchNormU
   }
 }
 
-// Beside a mean so many deviations away, too few bits are left of what a folded channel computes.
+// If the mean lies more deviations away than this, too few bits of a folded column are left for what varies.
 constexpr float most_deviations = 4096;
 
 void check_foldable(Check &check, const lf_batch_norm &norm, const float *bias, int64_t n) {
   for (int64_t j = 0; j < n && check.ok(); ++j) {
     const auto channel = static_cast<long long>(j);
     if (!(norm.running_var[j] >= 0)) {
-      check.fail(LF_INVALID_ARGUMENT, "batch_norm.running_var[%lld] is %g, which is no variance", channel,
+      check.fail(LF_INVALID_ARGUMENT, "batch_norm.running_var[%lld] is %g, but a variance is at least 0", channel,
                  static_cast<double>(norm.running_var[j]));
       return;
     }
@@ -53,8 +53,8 @@ void check_foldable(Check &check, const lf_batch_norm &norm, const float *bias, 
     if (!(distance < most_deviations * deviation))
       check.fail(
           LF_INVALID_ARGUMENT,
-          "channel %lld cannot be folded: bias and batch_norm.running_mean are %g apart, and sqrt(running_var + eps) "
-          "is only %g: fewer than 12 bits would be left",
+          "column %lld cannot be folded: bias and batch_norm.running_mean are %g apart, but sqrt(running_var + eps) is "
+          "only %g, so fewer than 12 bits would be left for what varies",
           channel, static_cast<double>(distance), static_cast<double>(deviation));
   }
 }
@@ -64,7 +64,8 @@ void check_foldable(Check &check, const lf_batch_norm &norm, const float *bias, 
 const lf_batch_norm *check_batch_norm(Check &check, const lf_batch_norm *given, BatchNormUse use, int64_t m,
                                       int64_t n) {
   if ((use == BatchNormUse::training || use == BatchNormUse::backward) && m == 1)
-    check.fail(LF_INVALID_ARGUMENT, "m is 1, but the variance of one sample cannot be normalized by");
+    check.fail(LF_INVALID_ARGUMENT,
+               "m is 1, but the variance of one sample is always 0, so nothing can be normalized by it");
   if (given == nullptr && check.sizes_only()) return nullptr;
   const lf_batch_norm *norm = check.read_batch_norm(given);
   if (norm == nullptr) return nullptr;
@@ -88,7 +89,7 @@ bool check_arguments(Check &check, lf_batch_norm_forward_args &args) {
   return args.m > 0 && args.n > 0;
 }
 
-// Over no rows the gradients are sums of nothing: 0, which the kernel writes.
+// Without rows the gradients are sums over nothing. The kernel writes these zeros.
 bool check_arguments(Check &check, lf_batch_norm_backward_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}});
@@ -104,7 +105,7 @@ bool check_arguments(Check &check, lf_batch_norm_backward_args &args) {
 
 bool check_arguments(Check &check, lf_fold_batch_norm_args &args) {
   check.flags("flags", args.flags, 0, "none");
-  check.sizes({{"k", args.k}, {"n", args.n}});
+  check.sizes({{"n", args.n}, {"k", args.k}});
   args.batch_norm = check_batch_norm(check, args.batch_norm, BatchNormUse::fold, 0, args.n);
   check.reads("w", args.w, {args.k, args.n, args.ldw, "ldw"});
   if (args.bias != nullptr) check.reads("bias", args.bias, vector(args.n));

@@ -1,5 +1,5 @@
-// One public call, from entry to exit: nothing unwinds out of it, its floating-point state is set, its arguments are
-// checked, and the plugins of the context's chain are asked for the operation in turn.
+// One public call, from entry to exit. It sets the floating-point state, checks the arguments, and asks the plugins of
+// the context's chain for the operation, one after the other. No exception leaves it.
 #pragma once
 
 #include "runtime/check.hpp"
@@ -15,7 +15,8 @@
 
 namespace lanefold::runtime {
 
-// The host that a plugin sees during one call. What it says goes to lf_last_error only if the call fails in the end.
+// The host that a plugin sees during one call. A message that the plugin leaves reaches lf_last_error only if the whole
+// call fails.
 class Call {
 public:
   Call(lf_context &context, const char *name) noexcept : context_(context), name_(name) {
@@ -36,11 +37,12 @@ public:
   const lf_host *host() const { return &host_; }
   const char *message() const { return message_; }
 
-  // Notes the plugin's message, or one that at least names it, if status is not LF_OK.
+  // If status is not LF_OK, notes the plugin's message, or one that names the plugin if it left none.
   lf_status finish(lf_status status, const LoadedPlugin &plugin) {
     if (status == LF_OK) return status;
     if (message_[0] == 0)
-      std::snprintf(message_, sizeof message_, "plugin %s answers %s", plugin.name.c_str(), lf_status_name(status));
+      std::snprintf(message_, sizeof message_, "the plugin %s returned %s without a message", plugin.name.c_str(),
+                    lf_status_name(status));
     return note_error(context_.serial, status, name_, message_);
   }
 
@@ -67,7 +69,7 @@ private:
   char message_[message_size];
 };
 
-// Runs body(check), and turns what it throws into a status.
+// Runs body(check), and turns an exception into a status.
 template <class Body> lf_status guarded(uint64_t serial, const char *name, Body body) noexcept {
   const FloatState state;
   try {
@@ -88,7 +90,7 @@ template <class Body> lf_status guarded(const lf_context *context, const char *n
   return guarded(context->serial, name, body);
 }
 
-// Asks the plugins of the chain in turn: attempt(plugin, host) answers a status, LF_UNSUPPORTED to pass on.
+// Calls attempt(plugin, host) for the plugins of the chain, until one returns another status than LF_UNSUPPORTED.
 template <class Attempt> lf_status ask_chain(lf_context &context, const char *name, Attempt attempt) {
   Call call(context, name);
   for (const LoadedPlugin &plugin : context.chain) {
@@ -100,7 +102,7 @@ template <class Attempt> lf_status ask_chain(lf_context &context, const char *na
 
 template <class Args> using Kernel = lf_status (*lf_kernel_table::*)(const lf_host *, const Args *);
 
-// Asks for an operation that takes nothing but its argument struct, which has been checked.
+// The same for an operation that takes only its argument struct, which has been checked.
 template <class Args>
 lf_status ask_chain(lf_context &context, const char *name, Kernel<Args> kernel, const Args &args) {
   return ask_chain(context, name, [&](const LoadedPlugin &plugin, const lf_host *host) {
@@ -109,7 +111,7 @@ lf_status ask_chain(lf_context &context, const char *name, Kernel<Args> kernel, 
   });
 }
 
-// A whole public call of such an operation.
+// The whole public call of such an operation.
 template <class Args>
 lf_status run(lf_context *context, const char *name, Kernel<Args> kernel, const Args *given) noexcept {
   return guarded(context, name, [=](Check &check) {

@@ -1,4 +1,4 @@
-// The rules and their messages.
+// The rules on arguments, and the messages that name what breaks them.
 #include "runtime/check.hpp"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace lanefold::runtime {
 namespace {
 
-// No struct is near this; a struct_size beyond it is a field that was not set.
+// No struct is nearly as large. A struct_size beyond this means that the field was not set.
 constexpr uint32_t largest_struct = 4096, smallest_struct = 8;
 
 } // namespace
@@ -30,8 +30,8 @@ void Check::present(const char *name, const void *pointer) {
   if (pointer == nullptr) fail(LF_INVALID_ARGUMENT, "%s is NULL", name);
 }
 
-// A smaller struct is that of an older caller, or of one that needs no more: the fields that it does not have are 0.
-// Fields of 8 bytes lie at multiples of 8, so a size that is one cuts none in half.
+// A smaller struct comes from an older caller, or from one that needs no more. The fields that it lacks are 0.
+// A size that is a multiple of 8 cuts no field in half, because fields of 8 bytes lie at multiples of 8.
 void Check::read_struct(const char *name, const void *given, void *whole, uint32_t known_size) {
   present(name, given);
   if (!ok()) return;
@@ -117,7 +117,7 @@ void Check::rows(const uint32_t *rows, int64_t m, int64_t count) {
   }
 }
 
-// Where only sizes count, strides are as short as they can be, and any address is good.
+// In a check of sizes alone, strides are as short as possible, and every address is valid.
 void Check::refuse_operand(const char *name, const void *pointer, uint64_t element_size, const Shape &shape) {
   const auto address = reinterpret_cast<uintptr_t>(pointer);
   if (sizes_only_) {
@@ -141,8 +141,8 @@ void Check::refuse_operand(const char *name, const void *pointer, uint64_t eleme
        shape.rows, shape.columns, sizes_only_ ? shape.columns : shape.stride);
 }
 
-// Where the byte ranges meet, two matrices of one stride may still be different columns of a larger matrix; a single
-// row has any stride.
+// Two matrices whose ranges of bytes meet may still be different columns of one larger matrix, if they have the same
+// stride. A single row fits any stride.
 bool Check::overlap(const Operand &one, const Operand &other) {
   const auto one_begin = reinterpret_cast<uintptr_t>(one.pointer);
   const auto other_begin = reinterpret_cast<uintptr_t>(other.pointer);

@@ -1,5 +1,5 @@
-// The vocabulary in which the public calls state what their arguments must be. The first rule that is broken makes the
-// status and the message; the later ones are then skipped.
+// The rules in which the public calls state what their arguments must be. The first rule that is broken decides the
+// status and the message, and later ones are skipped.
 #pragma once
 
 #include "runtime/error.hpp"
@@ -34,30 +34,30 @@ struct NamedPointer {
   const void *pointer;
 };
 
-// No size is near this: beyond it, index arithmetic could overflow.
+// The largest size. Beyond it, index arithmetic could overflow.
 inline constexpr int64_t largest_size = int64_t{1} << 47;
 
 class Check {
 public:
-  // call: the name that opens each message.
+  // call: the name of the call, with which each message begins.
   Check(uint64_t serial, const char *call) : serial_(serial), call_(call) {}
   Check(const Check &) = delete;
   Check &operator=(const Check &) = delete;
 
-  // From here on only sizes, flags and codes count: pointers, strides and other values are passed over.
+  // From here on, only sizes, flags and codes are checked. Pointers, strides and other values are not.
   void look_at_sizes_only() { sizes_only_ = true; }
   bool sizes_only() const { return sizes_only_; }
 
   bool ok() const { return status_ == LF_OK; }
   lf_status status() const { return status_; }
 
-  // Breaks a rule. The format is that of printf.
+  // Says that a rule is broken. The format is that of printf.
   lf_status fail(lf_status status, const char *format, ...) __attribute__((format(printf, 3, 4), cold));
 
   void present(const char *name, const void *pointer);
 
-  // A copy of the caller's struct with the fields that it does not have as 0. NULL, or fields that this library does
-  // not have, break the rule.
+  // Returns a copy of the caller's struct, in which the fields that the caller lacks are 0. The rule is broken by NULL,
+  // and by a field that the library does not know and that is not 0.
   template <class Struct> Struct read(const char *name, const Struct *given) {
     uint32_t size = 0;
     if (given != nullptr) std::memcpy(&size, given, sizeof size);
@@ -67,7 +67,7 @@ public:
     whole.struct_size = sizeof whole;
     return whole;
   }
-  // The same for a nested one; the copy lives as long as this.
+  // The same for a nested struct. The copy lives as long as this object.
   lf_batch_norm *read_batch_norm(const lf_batch_norm *given);
 
   void flags(const char *name, uint32_t given, uint32_t known, const char *known_names) {
@@ -78,18 +78,18 @@ public:
     for (const NamedSize &size : sizes)
       if (size.value < least || size.value > largest_size) size_out_of_range(size, least);
   }
-  // A value with a rule of its own: "name is value, but must be rule".
+  // A value with a rule of its own. The message is "name is value, but must be rule".
   void value(const char *name, double given, bool good, const char *rule);
   void value(const char *name, int64_t given, bool good, const char *rule);
-  // Both are there, or neither.
+  // Both pointers are NULL, or neither is.
   void together(NamedPointer one, NamedPointer other);
-  // labels[m], each in 0..n-1.
+  // labels[m], each in [0, n).
   void labels(const int32_t *labels, int64_t m, int64_t n);
-  // rows[m], each below count; NULL: the first m.
+  // rows[m], each in [0, count). NULL stands for the first m rows.
   void rows(const uint32_t *rows, int64_t m, int64_t count);
 
-  // An operand of the call: there unless empty, aligned to its type, strides long enough, bytes countable.
-  // may_be: name of the operand that an output may be, with the same stride.
+  // An operand of the call. Unless it is empty, it is not NULL, it is aligned to its type, its rows do not overlap, and
+  // its last byte has an address. may_be: the operand that this output may be identical to, with the same stride.
   template <class Element> void reads(const char *name, const Element *pointer, const Shape &shape) {
     static_assert((sizeof(Element) & (sizeof(Element) - 1)) == 0);
     operand(name, nullptr, pointer, sizeof(Element), false, shape);
@@ -105,18 +105,18 @@ public:
         if (meet(operands_[i], operands_[j])) refuse_overlap(operands_[i], operands_[j]);
   }
 
-  // Not a rule but an answer: copies as much of a text as fits, ended with 0; *needed, unless NULL, gets the size that
-  // holds it all. A NULL buffer that is said to have a size breaks the rule.
+  // Copies as much of a text as fits, and ends it with 0. *needed, unless needed is NULL, gets the size that holds all
+  // of it. The rule is broken by a buffer that is NULL although its size is not 0.
   void write_text(std::string_view from, char *text, uint64_t size, uint64_t *needed);
 
 private:
-  // bytes: from the first to behind the last.
+  // bytes: the distance from the first byte to the end of the last element.
   struct Operand {
     const char *name;
     const char *may_be;
     const void *pointer;
     uint64_t bytes;
-    int64_t columns, stride; // elements; of a single row, stride says nothing
+    int64_t columns, stride; // in elements; the stride of a single row means nothing
     uint32_t element_size;
     bool written, one_row;
     uint64_t row_bytes() const { return static_cast<uint64_t>(columns) * element_size; }
@@ -133,7 +133,7 @@ private:
   static bool overlap(const Operand &one, const Operand &other);
   static bool same(const Operand &output, const Operand &other);
 
-  // What is right costs a few instructions; what is wrong goes to the functions that find words for it.
+  // A valid operand costs a few instructions. The functions above find words for an invalid one.
   void operand(const char *name, const char *may_be, const void *pointer, uint64_t element_size, bool written,
                const Shape &shape) {
     if (!ok() || shape.rows == 0 || shape.columns == 0) return;
@@ -151,8 +151,8 @@ private:
                                    shape.rows == 1};
   }
 
-  // Bytes from the first element to behind the last; negative where a rule is broken.  Sizes are known to be at most
-  // largest_size.
+  // Returns the bytes from the first element to the end of the last one, or a negative number if a rule is broken.
+  // Sizes are known to be at most largest_size.
   static int64_t measure(const void *pointer, uint64_t element_size, const Shape &shape) {
     const auto address = reinterpret_cast<uintptr_t>(pointer);
     constexpr int64_t most_elements = int64_t{1} << 58;

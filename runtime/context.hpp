@@ -1,5 +1,5 @@
-// What stands behind the opaque lf_context. All of it is set when the context is made; only executor and scratch change
-// later, and they lock for themselves.
+// What the opaque lf_context holds. All of it is set when the context is made. Only the executor and the scratch memory
+// change later, and they are thread-safe themselves.
 #pragma once
 
 #include "runtime/executor.hpp"
@@ -21,5 +21,5 @@ struct lf_context {
   lanefold::runtime::Scratch scratch;
   const lanefold::runtime::Log log;
   const uint64_t cpu_features;
-  std::vector<lanefold::runtime::LoadedPlugin> chain; // operations are asked of the first, then of the next
+  std::vector<lanefold::runtime::LoadedPlugin> chain; // asked for an operation in this order
 };

@@ -1,4 +1,4 @@
-// The pure part of CPU detection: bits in, features and their names out.
+// The pure part of CPU detection. It turns register values into features and their names.
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapters 13 to 15.
 #include "runtime/cpu.hpp"
 
@@ -21,7 +21,7 @@ constexpr uint64_t vector256 = LF_CPU_AVX | LF_CPU_AVX2 | LF_CPU_FMA;
 constexpr uint64_t vector512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512CD | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
 
 constexpr uint64_t xcr0_256 = 0x06; // xmm, ymm
-constexpr uint64_t xcr0_512 = 0xe6; // and opmask, upper halves of zmm0-15, zmm16-31
+constexpr uint64_t xcr0_512 = 0xe6; // also opmask, the upper halves of zmm0-15, and zmm16-31
 
 uint64_t feature_if(uint32_t reg, int bit, uint64_t feature) { return (reg >> bit & 1) != 0 ? feature : 0; }
 

@@ -1,5 +1,5 @@
-// CPU features as CPU and operating system together offer them, and their names. Detection is split in two, so that
-// every case can be tested on one machine: reading the raw registers, and a pure function that decodes them.
+// The features that the CPU and the operating system offer together, and their names. One part of the detection reads
+// registers, and a pure function decodes them, so that every case can be tested on one machine.
 #pragma once
 
 #include <lanefold/plugin.h>
@@ -10,7 +10,7 @@
 
 namespace lanefold::runtime {
 
-// What CPUID and XGETBV answer on x86.
+// What CPUID and XGETBV return on x86.
 struct X86Registers {
   uint32_t leaf1_ecx;
   uint32_t leaf1_edx;
@@ -20,23 +20,23 @@ struct X86Registers {
 
 struct CpuFeatures {
   uint64_t present; // LF_CPU_*: the CPU has them
-  uint64_t enabled; // and the operating system saves their registers
+  uint64_t enabled; // the operating system also saves their registers
 };
 
 CpuFeatures decode(const X86Registers &registers);
 CpuFeatures decode_arm(uint64_t hwcap);
 
-// Asks this machine.
+// Of this machine.
 CpuFeatures detect_features();
 std::string cpu_name();
 
-// LF_CPU_* of "avx2", or 0 if there is no such feature.
+// The LF_CPU_* bit of a name such as "avx2"; 0 if the name is unknown.
 uint64_t feature_of(std::string_view name);
-// "avx2 fma", in the order of the bits.
+// The names of the features, such as "avx2 fma", in the order of the bits.
 std::string feature_names(uint64_t features);
 
-// Why a plugin cannot run: "needs avx512f, which this CPU lacks" or "needs avx512f, which the operating system has not
-// enabled"; "" if it can.
+// Why a plugin with these needs cannot run: "needs avx512f, which this CPU lacks", or "needs avx512f, which the
+// operating system has not enabled". It returns "" if the plugin can run.
 std::string what_is_missing(uint64_t needs, const CpuFeatures &features);
 
 } // namespace lanefold::runtime

@@ -1,4 +1,4 @@
-// The part of CPU detection that asks the machine.
+// The part of CPU detection that reads the registers of this machine.
 #include "runtime/cpu.hpp"
 
 #if defined(__x86_64__)
@@ -14,7 +14,7 @@ namespace lanefold::runtime {
 
 namespace {
 
-// The intrinsic would need the file to be compiled for XSAVE.
+// The intrinsic works only in a file that is compiled for XSAVE, so this is assembly.
 uint64_t read_xcr0() {
   uint32_t low, high;
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));

@@ -1,4 +1,4 @@
-// A small table of messages in each thread: the least recently written one makes room for another context's.
+// Each thread has a small table of messages. When it is full, the message that was written first makes room.
 #include "runtime/error.hpp"
 
 #include <lanefold/status.h>

@@ -1,10 +1,11 @@
-// Tasks are claimed one by one from a counter, by as many runners as there are threads. So a thread limit holds in any
-// pool, and whatever a pool could not run (out of memory, say) the calling thread does.
+// As many workers as there are threads claim tasks from a counter, one by one. A limit of threads therefore holds in
+// any pool. What a pool cannot run, because it is out of memory for example, the calling thread runs.
 #include "runtime/executor.hpp"
 
 #include "runtime/float_state.hpp"
 
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
@@ -30,17 +31,17 @@ struct Job {
 
 void run_job(void *job, int64_t) { static_cast<Job *>(job)->run(); }
 
-// Isolated: a thread that waits here takes no task of another call, whose memory and stack it would add to its own.
-void run_on_tbb(tbb::task_arena &arena, Job &job, int64_t runners) noexcept {
+// Isolation keeps a thread that waits here from taking a task of another call, which would need more memory and stack.
+void run_on_tbb(tbb::task_arena &arena, Job &job, int64_t workers) noexcept {
   try {
     arena.execute([&] {
       tbb::this_task_arena::isolate([&] {
         tbb::parallel_for(
-            tbb::blocked_range<int64_t>(0, runners, 1), [&](const auto &) { job.run(); }, tbb::simple_partitioner());
+            tbb::blocked_range<int64_t>(0, workers, 1), [&](const auto &) { job.run(); }, tbb::simple_partitioner());
       });
     });
   } catch (...) {
-    // oneTBB had no memory for its tasks; it has waited for those that did start.
+    // oneTBB had no memory for its tasks. It has waited for those that it started.
   }
 }
 
@@ -52,16 +53,25 @@ int32_t available_cpus() noexcept {
   return std::max(static_cast<int32_t>(std::thread::hardware_concurrency()), 1); // more than 1024 CPUs
 }
 
+// Making an arena starts no thread; the first call that uses it does.
+struct Executor::Arena {
+  explicit Arena(int threads) : arena(threads) {}
+  tbb::task_arena arena;
+};
+
 // oneTBB has no more workers than CPUs, and prints a warning when asked for more.
 Executor::Executor(int32_t threads, const lf_executor &own)
-    : threads_(threads), own_(own), arena_(std::min(threads, available_cpus())) {}
+    : threads_(threads), own_(own),
+      arena_(own.parallel_for != nullptr ? nullptr : std::make_unique<Arena>(std::min(threads, available_cpus()))) {}
+
+Executor::~Executor() = default;
 
 void Executor::parallel_for(int64_t count, lf_task task, void *arg) noexcept {
   Job job{count, task, arg};
-  const int64_t runners = std::min<int64_t>(count, threads_);
-  if (runners > 1) {
-    if (own_.parallel_for != nullptr) own_.parallel_for(own_.self, runners, run_job, &job);
-    else run_on_tbb(arena_, job, runners);
+  const int64_t workers = std::min<int64_t>(count, threads_);
+  if (workers > 1) {
+    if (own_.parallel_for != nullptr) own_.parallel_for(own_.self, workers, run_job, &job);
+    else run_on_tbb(arena_->arena, job, workers);
   }
   job.run();
 }

@@ -1,4 +1,4 @@
-// lf_explain: what a call would do, in the words of the plugin that would do it.
+// lf_explain says what a call would do, in the words of the plugin that would do it.
 #include "runtime/call.hpp"
 #include "runtime/operations.hpp"
 
@@ -13,7 +13,7 @@ std::string line_about(const LoadedPlugin &plugin, const lf_host &host, const ch
   return plugin.name + ", " + std::to_string(host.threads) + (host.threads == 1 ? " thread: " : " threads: ") + words;
 }
 
-// A request to explain one operation, whose argument struct is known by its number only.
+// A request to explain one operation. Only its number says which struct args points to.
 struct Question {
   Check &check;
   lf_context &context;
@@ -22,7 +22,7 @@ struct Question {
   std::string &line;
 };
 
-// Any operation: kernel is its place in the table, Rest what it takes beside host and args.
+// Explains any operation. `kernel` is its slot in the table, and Rest are its parameters after host and args.
 template <class Args, class... Rest>
 lf_status explain(const Question &question,
                   lf_status (*lf_kernel_table::*kernel)(const lf_host *, const Args *, Rest...)) {
@@ -31,7 +31,7 @@ lf_status explain(const Question &question,
   if (!question.check.ok()) return question.check.status();
   return ask_chain(question.context, "lf_explain", [&](const LoadedPlugin &plugin, const lf_host *host) {
     if (plugin.table.*kernel == nullptr) return LF_UNSUPPORTED;
-    char words[longest_line] = "the plugin tells no more";
+    char words[longest_line] = "the plugin says no more";
     lf_status status = LF_OK;
     if (!has_work) std::snprintf(words, sizeof words, "nothing to do, the problem is empty");
     else if (plugin.table.explain != nullptr)

@@ -1,5 +1,5 @@
-// The floating-point state that results are promised for: round to nearest, denormals kept, exceptions masked.
-// A caller or a thread pool may have set another one; it gets it back.
+// The floating-point state that Lanefold's results need: round to nearest, keep denormals, mask exceptions.
+// A caller or a thread pool that has set another state gets it back.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace lanefold::runtime {
 
-// Sets the state for its lifetime. Where it is already right, this costs one read and one comparison.
+// Sets the state as long as the object lives. If the state is right already, this costs one read and one comparison.
 class FloatState {
 public:
   FloatState() noexcept : found_(read()) {

@@ -1,4 +1,4 @@
-// Reads manifests strictly: a line that is not understood may be a need that is not met.
+// Reads manifests strictly, because a line that is not understood may be a need that is not met.
 #include "runtime/manifest.hpp"
 
 #include "runtime/cpu.hpp"
@@ -20,7 +20,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-// Cuts off the first part of text, up to the separator, and returns it.
+// Removes the part of text up to the first separator, and returns it.
 std::string_view take_until(std::string_view &text, std::string_view separators) {
   const auto end = std::min(text.find_first_of(separators), text.size());
   const std::string_view part = text.substr(0, end);
@@ -57,7 +57,7 @@ std::string read_needs(std::string_view words, Manifest &manifest) {
   return unknown;
 }
 
-// Puts the value of one line in its place; answers what is wrong with it, or "".
+// Stores the value of one line. Returns what is wrong with it, or "".
 std::string read_line(std::string_view key, std::string_view value, Manifest &manifest) {
   if (key == "needs") return read_needs(value, manifest);
   if (key == "priority") {

@@ -1,4 +1,5 @@
-// The text file beside each plugin that says what it is and needs, so that an unsuitable one is never opened.
+// The text file beside each plugin. It says what the plugin is and what it needs, so that an unsuitable plugin is never
+// opened.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +13,13 @@ constexpr std::size_t largest_manifest = 4096;
 struct Manifest {
   std::string name;
   std::string vendor;
-  std::string needs_text; // as written, blanks between the words
+  std::string needs_text; // as written, with blanks between the words
   uint64_t needs = 0;     // LF_CPU_*
   int32_t priority = 0;
-  std::string problem; // why it cannot be used; "" if it can
+  std::string problem; // why the plugin cannot be used; "" if it can
 };
 
-// Lines "name avx2", "vendor lanefold", "priority 20", "needs avx2 fma", each once, in any order.
+// Parses the lines "name avx2", "vendor lanefold", "priority 20" and "needs avx2 fma": each once, in any order.
 Manifest parse_manifest(std::string_view text);
 
 Manifest read_manifest(const std::string &path);

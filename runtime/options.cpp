@@ -1,4 +1,4 @@
-// Environment variables are read here and nowhere else, and not at all in set-user-ID programs.
+// Only this file reads environment variables. Programs that run as another user (set-user-ID) ignore them.
 #include "runtime/options.hpp"
 
 #include "runtime/executor.hpp"

@@ -1,4 +1,4 @@
-// The options of a context, checked and completed: from the caller's struct, the environment and this machine.
+// The options of a context: checked, and completed from the environment and from this machine.
 #pragma once
 
 #include "runtime/check.hpp"
@@ -11,10 +11,10 @@ namespace lanefold::runtime {
 struct Settings {
   Request request;
   int32_t threads = 1;
-  lf_executor executor{}; // parallel_for NULL: oneTBB
+  lf_executor executor{}; // parallel_for is NULL: oneTBB
 };
 
-// given may be NULL. Breaks a rule of check where the options are bad; the settings are then of no use.
+// given may be NULL. If the options are invalid, check has the error, and the settings are of no use.
 Settings read_options(Check &check, const lf_context_options *given);
 
 } // namespace lanefold::runtime

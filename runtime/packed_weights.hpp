@@ -1,5 +1,5 @@
-// What stands behind the opaque lf_packed_weights: the copy, and the plugin that can read it, whatever plugin the context
-// of a call has.  Plugins are never unloaded.
+// What the opaque lf_packed_weights holds: the copy, and the plugin that can read it, whatever plugin the context of a
+// call has.  Plugins are never unloaded.
 #pragma once
 
 #include "runtime/call.hpp"
@@ -15,7 +15,7 @@ struct lf_packed_weights {
   struct Free {
     void operator()(void *memory) const { std::free(memory); }
   };
-  std::unique_ptr<void, Free> data; // aligned as scratch memory
+  std::unique_ptr<void, Free> data; // with the alignment of scratch memory
 };
 
 namespace lanefold::runtime {

@@ -1,4 +1,4 @@
-// Folders, modules, dlopen.
+// Searches folders for plugins, and opens them with dlopen.
 #include "runtime/plugin_loader.hpp"
 
 #include "runtime/cpu.hpp"
@@ -31,7 +31,7 @@ void refuse(Candidate &candidate, const std::string &reason) {
   candidate.reason = reason;
 }
 
-// A manifest that others can write is still read, to tell which plugin is refused.
+// Reads a manifest even if others can write it, to name the plugin that is refused.
 Candidate read_candidate(const std::string &folder, const std::string &stem) {
   const std::string manifest_path = folder + "/" + stem + std::string(manifest_ending);
   Candidate candidate;
@@ -50,7 +50,7 @@ Candidate read_candidate(const std::string &folder, const std::string &stem) {
   return candidate;
 }
 
-// The portable plugin is part of the library: its entry is the one that the linker finds.
+// The portable plugin is part of the library, so its entry is the one that the linker finds.
 Candidate built_in_candidate() {
   Candidate candidate;
   candidate.path = "built in";
@@ -63,7 +63,7 @@ Candidate built_in_candidate() {
   return candidate;
 }
 
-// The entry of a module, or NULL with the reason in candidate.
+// Returns the entry of a module. On an error it returns NULL, and the candidate has the reason.
 const lf_plugin_entry *open_module(Candidate &candidate) {
   void *module = dlopen(candidate.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) {
@@ -76,7 +76,7 @@ const lf_plugin_entry *open_module(Candidate &candidate) {
   return entry;
 }
 
-// What differs between the entry and the manifest, or "".
+// Returns what differs between the entry and the manifest, or "".
 std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest) {
   if (entry.struct_size < sizeof(lf_plugin_entry)) return "its entry is too small";
   if (entry.name == nullptr || entry.vendor == nullptr || entry.fill == nullptr) return "its entry is incomplete";
@@ -96,16 +96,16 @@ bool has_part_of_packing(const lf_kernel_table &table) {
 } // namespace
 
 std::string own_plugin_folder(const Log &log) {
-  // Not the address of a public function: in a program that is not position-independent that may lie in the program.
+  // The address of a public function would not do. It may lie in the program, if that is not position-independent.
   static const char inside_this_library = 0;
   Dl_info library;
   if (dladdr(&inside_this_library, &library) == 0) {
-    log(LF_LOG_WARNING, "no plugins beside the library: its file is not known");
+    log(LF_LOG_WARNING, "plugins beside the library are not found: the path of the library is not known");
     return "";
   }
   const std::string file = library.dli_fname;
   if (!file.starts_with('/')) {
-    log(LF_LOG_WARNING, "no plugins beside " + file + ": its path is not absolute");
+    log(LF_LOG_WARNING, "plugins beside " + file + " are not found: the path of the library is not absolute");
     return "";
   }
   const std::string real = resolve(file);
@@ -121,7 +121,7 @@ std::vector<std::string> split_folders(const std::string &path, const Log &log) 
     if (folder.empty()) continue;
     const std::string real = folder.starts_with('/') ? resolve(folder) : "";
     if (!real.empty()) folders.push_back(real);
-    else log(LF_LOG_WARNING, "plugin folder " + folder + " is left out: not an absolute path to a folder");
+    else log(LF_LOG_WARNING, "the plugin folder " + folder + " is ignored: it is not an absolute path to a folder");
   }
   return folders;
 }

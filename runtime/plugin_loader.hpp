@@ -1,5 +1,5 @@
-// Finds plugins and opens them. Nothing of a plugin runs before its manifest, its owner and its permissions were found
-// good; nothing is ever unloaded, for packed weights outlive contexts.
+// Finds plugins and opens them. No code of a plugin runs before its manifest, its owner and its permissions have been
+// checked. No plugin is ever unloaded, because packed weights outlive contexts.
 #pragma once
 
 #include "runtime/manifest.hpp"
@@ -12,7 +12,7 @@
 
 namespace lanefold::runtime {
 
-// The application's log, or silence.
+// The application's log. Without one, messages are dropped.
 struct Log {
   lf_log function = nullptr;
   void *self = nullptr;
@@ -23,37 +23,38 @@ struct Log {
 
 enum class Judgement {
   usable,
-  lacks_features, // of CPU or operating system
-  shadowed,       // another candidate of that name serves
-  refused,        // cannot be trusted, read or loaded
+  lacks_features, // the CPU or the operating system lacks what it needs
+  shadowed,       // another candidate of the same name is used
+  refused,        // it cannot be trusted, read or loaded
 };
 
 struct Candidate {
   Manifest manifest;
-  std::string path;                          // of the module; "built in"
-  const lf_plugin_entry *built_in = nullptr; // NULL: a module
+  std::string path;                          // of the module, or "built in"
+  const lf_plugin_entry *built_in = nullptr; // NULL for a module
   Judgement judgement = Judgement::usable;
   bool opened = false;
   bool taken = false;
   std::string reason; // of the judgement
 };
 
-// A plugin that is open, and its operations.
+// An open plugin and its operations.
 struct LoadedPlugin {
   std::string name;
   lf_kernel_table table;
 };
 
-// The folder "lanefold" beside this library, links resolved; "" if there is none.
+// The folder "lanefold" beside this library, with links resolved; "" if there is none.
 std::string own_plugin_folder(const Log &log);
 
-// The absolute folders of "/a:/b"; others are logged and left out.
+// The absolute folders of a text like "/a:/b". Others are logged and ignored.
 std::vector<std::string> split_folders(const std::string &path, const Log &log);
 
-// The built-in plugin, then the modules of the folders in order, in each by file name.
+// The built-in plugin, and then the modules of each folder in the order of their names.
 std::vector<Candidate> find_candidates(const std::vector<std::string> &folders);
 
-// Opens a usable candidate and asks it for its operations. Otherwise it becomes refused, and its reason says why.
+// Opens a usable candidate and asks it for its operations. If that fails, the candidate is refused, and its reason says
+// why.
 std::optional<LoadedPlugin> load(Candidate &candidate, const lf_host &host);
 
 } // namespace lanefold::runtime

@@ -1,5 +1,5 @@
-// Best fit among the free blocks, then a new one whose size is rounded up: sizes that vary a little share blocks, and
-// the number of blocks settles at what runs at once.
+// A request takes the smallest free block that is large enough, or else a new one, whose size is rounded up. Sizes that
+// vary a little therefore share blocks, and there are only as many blocks as are in use at the same time.
 #include "runtime/scratch.hpp"
 
 #include <bit>
@@ -10,9 +10,9 @@ namespace lanefold::runtime {
 namespace {
 
 constexpr uint64_t smallest = 4096;
-constexpr uint64_t largest = uint64_t{1} << 47; // no process has more addresses on these CPUs
+constexpr uint64_t largest = uint64_t{1} << 47; // these CPUs give no process more addresses
 
-// Up to the next of four steps between powers of two: at most a quarter is wasted. bytes: smallest to largest.
+// Rounds up to one of four steps between powers of two, so at most a quarter is wasted. bytes: smallest to largest.
 uint64_t round_up(uint64_t bytes) {
   const uint64_t step = std::bit_floor(bytes) / 4;
   return (bytes + step - 1) / step * step;

@@ -1,5 +1,5 @@
-// Scratch memory of a context: blocks that are handed out, taken back and kept, so that a call which has run once
-// allocates nothing when it runs again.
+// The scratch memory of a context. It keeps the blocks that calls give back, so that a call that has run once allocates
+// nothing when it runs again.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace lanefold::runtime {
 
 constexpr uint64_t scratch_alignment = 64;
 
-// bytes of memory aligned to 64, to be given to std::free; NULL if there is none.
+// Returns memory aligned to 64 bytes, which std::free frees, or NULL if there is none.
 void *allocate_aligned(uint64_t bytes) noexcept;
 
 class Scratch {
@@ -19,12 +19,12 @@ public:
   Scratch(const Scratch &) = delete;
   Scratch &operator=(const Scratch &) = delete;
 
-  // At least this many bytes, 64-byte aligned, not cleared; NULL if there are none. [thread-safe]
+  // Returns at least this many bytes, aligned to 64 and not cleared, or NULL if there are none. [thread-safe]
   void *acquire(uint64_t bytes) noexcept;
   void release(void *memory) noexcept;
 
 private:
-  // Stands in the 64 bytes before the memory that is handed out.
+  // Lies in the 64 bytes before the memory that a caller gets.
   struct Block {
     Block *next;
     uint64_t bytes;

@@ -1,4 +1,4 @@
-// Judges candidates, takes the best or the forced one, and builds the chain that ends with portable.
+// Judges the candidates, takes the best one or the one that is asked for, and builds the chain that ends with portable.
 #include "runtime/selection.hpp"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ void sort_best_first(std::vector<Candidate> &candidates) {
   });
 }
 
-// The usable candidate of that name, else any of that name, else NULL.
+// Returns the usable candidate of that name, or else any candidate of that name, or else NULL.
 Candidate *find_named(std::vector<Candidate> &candidates, const std::string &name) {
   Candidate *found = nullptr;
   for (Candidate &candidate : candidates) {
@@ -47,14 +47,15 @@ void fail(Selection &selection, lf_status status, const std::string &message) {
   selection.message = message;
 }
 
-// Opens a candidate as the next of the chain; answers whether that worked.
+// Opens a candidate and appends it to the chain. Returns whether that worked.
 bool append(Selection &selection, Candidate &candidate, const lf_host &host) {
   auto plugin = load(candidate, host);
   if (plugin) selection.chain.push_back(std::move(*plugin));
   return plugin.has_value();
 }
 
-// The candidate to begin the chain with, opened; NULL with status and message if the forced one cannot be.
+// Opens the candidate with which the chain begins. If the one that is asked for cannot be used, returns NULL and sets
+// status and message.
 Candidate *choose(Selection &selection, const Request &request, const lf_host &host) {
   if (request.isa.empty()) {
     for (Candidate &candidate : selection.candidates)
@@ -65,15 +66,17 @@ Candidate *choose(Selection &selection, const Request &request, const lf_host &h
   const std::string asked = request.isa_source + " is '" + request.isa + "', but ";
   Candidate *named = find_named(selection.candidates, request.isa);
   if (named == nullptr) {
-    fail(selection, LF_NOT_FOUND, asked + "there is no such plugin; there are " + list_of_names(selection.candidates));
+    fail(selection, LF_NOT_FOUND,
+         asked + "there is no plugin of this name; valid names are " + list_of_names(selection.candidates));
     return nullptr;
   }
   if (named->judgement == Judgement::usable && append(selection, *named, host)) return named;
-  fail(selection, LF_UNUSABLE, asked + "that plugin cannot be used: " + named->reason);
+  fail(selection, LF_UNUSABLE, asked + "this plugin cannot be used: " + named->reason);
   return nullptr;
 }
 
-// Whatever a plugin lacks, or answers with LF_UNSUPPORTED, goes to the next best; portable, built in, ends the chain.
+// An operation that a plugin lacks, or for which it returns LF_UNSUPPORTED, goes to the next best plugin. The chain
+// ends with portable, which is built in and has all operations.
 void add_stand_ins(Selection &selection, const Candidate *chosen, const lf_host &host) {
   if (chosen->built_in != nullptr) return;
   const auto first = selection.candidates.begin() + (chosen - selection.candidates.data()) + 1;
@@ -95,17 +98,18 @@ void give_reasons(Selection &selection, const Request &request, Candidate *chose
   for (Candidate &candidate : selection.candidates) {
     if (candidate.judgement != Judgement::usable) continue;
     candidate.taken = &candidate == chosen;
-    if (candidate.taken) candidate.reason = request.isa.empty() ? "the best that can run here" : forced + "it";
+    if (candidate.taken)
+      candidate.reason = request.isa.empty() ? "it is the best one that can run here" : forced + "it";
     else if (!request.isa.empty()) candidate.reason = forced + request.isa;
-    else if (chosen != nullptr) candidate.reason = chosen->manifest.name + " comes first";
+    else if (chosen != nullptr) candidate.reason = chosen->manifest.name + " has a higher priority";
   }
 }
 
 void log_outcome(const Selection &selection, const Log &log) {
   for (const Candidate &candidate : selection.candidates) {
-    const std::string which = "plugin " + candidate.manifest.name + " (" + candidate.path + ")";
-    if (candidate.judgement == Judgement::refused) log(LF_LOG_WARNING, which + " is passed over: " + candidate.reason);
-    if (candidate.taken) log(LF_LOG_INFO, which + " is taken");
+    const std::string which = "the plugin " + candidate.manifest.name + " (" + candidate.path + ")";
+    if (candidate.judgement == Judgement::refused) log(LF_LOG_WARNING, which + " is not used: " + candidate.reason);
+    if (candidate.taken) log(LF_LOG_INFO, which + " is used");
   }
 }
 

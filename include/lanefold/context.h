@@ -1,5 +1,31 @@
-/* A context is what every call needs: the plugin that was chosen, an executor, and scratch memory.
- * Nothing of Lanefold is global: two contexts never touch each other. */
+/*
+ * A context holds what calls need: the chosen plugin, an executor and scratch memory.
+ *
+ * Lanefold has no global state, so two contexts never affect each other.  The following rules hold for every call.
+ *
+ * Structs.  Every struct begins with struct_size, its size in bytes, which is a multiple of 8.  The library reads no
+ * field beyond that size and takes it as 0.  Structs change only by appending fields, so a program that was compiled
+ * with an older header keeps working.  A field called `reserved` must be 0.
+ *
+ * Matrices.  A matrix is row-major.  Its stride, called ld and the matrix's name, is the distance from one row to the
+ * next, in elements.  It is at least the number of columns, and any value is fine where a matrix has no element.
+ * Pointers need only the alignment of their element type.
+ *
+ * Sizes.  A size is at most 2^47.  A size of 0 is valid unless the call says otherwise, and a sum over nothing is 0.  A
+ * pointer to an empty matrix may be NULL, and so may a pointer that the call does not read.
+ *
+ * Overlap.  An output overlaps no other operand unless the call says otherwise.  Operands with the same stride may
+ * interleave: they may be different columns of one larger matrix.
+ *
+ * Errors.  A call checks every argument before it writes anything.  If it returns another status than LF_OK, all
+ * outputs are untouched, unless the call says otherwise.
+ *
+ * Results.  They depend on values alone.  They have the same bits for every plugin, number of threads, alignment and
+ * stride.
+ *
+ * Threads.  Each function carries a tag.  [thread-safe] means that any threads may call it at the same time, also on
+ * the same context, as long as no call writes what another one reads or writes.
+ */
 #ifndef LANEFOLD_CONTEXT_H
 #define LANEFOLD_CONTEXT_H
 
@@ -12,93 +38,115 @@ extern "C" {
 
 typedef struct lf_context lf_context;
 
-/* Rules that hold for every call of this library:
- *   Every struct begins with struct_size = sizeof of it, a multiple of 8; fields beyond that size count as 0.
- *   Matrices are row-major; ld* is a row stride in elements, at least the number of columns (any value where the
- *   matrix has no element).  Pointers need no alignment beyond that of float.
- *   Sizes are at most 2^47.  A size of 0 is valid unless said otherwise; a sum of nothing is 0.  A pointer to an empty
- *   matrix may be NULL, and so may one that a call does not read.
- *   Every argument is checked before anything is written: on an error all outputs stay untouched.
- *   An output overlaps no other operand, unless said otherwise.  Two operands with the same stride may be interleaved
- *   (columns of one larger matrix).
- *   Results depend on values alone: same bits for any plugin, thread count, alignment and stride.
- *   All calls are thread-safe on one context, unless said otherwise. */
-
-/* Runs task(arg, i) for each i in 0..count-1, in any order, on any threads, and returns when all are done.
- * No task waits for another.  May be called from several threads at once; must not throw. */
+/* A unit of work: it is called with the argument of the job, and with its own index. */
 typedef void (*lf_task)(void *arg, int64_t index);
+
+/*
+ * Runs task(arg, i) once for each i in [0, count), in any order and on any threads, and returns when all of them are
+ * done.  No task waits for another one.  Several threads may call this function at the same time.  It must not throw.
+ */
 typedef void (*lf_parallel_for)(void *self, int64_t count, lf_task task, void *arg);
 
-/* The application's own thread pool. */
+/* An application's own thread pool. */
 typedef struct lf_executor {
   uint32_t struct_size;
-  int32_t threads;              /* how many tasks may run at once, 1 to 4096 */
-  void *self;                   /* handed to parallel_for */
-  lf_parallel_for parallel_for; /* not NULL */
+  int32_t threads;              /* The most tasks that the pool runs at once, 1 to 4096. */
+  void *self;                   /* The first argument of parallel_for. */
+  lf_parallel_for parallel_for; /* Must not be NULL. */
 } lf_executor;
 
 #define LF_LOG_INFO 0
 #define LF_LOG_WARNING 1
+
+/* Receives a message for the application's log; level is LF_LOG_INFO or LF_LOG_WARNING. */
 typedef void (*lf_log)(void *self, int32_t level, const char *message);
 
 typedef struct lf_context_options {
   uint32_t struct_size;
-  uint32_t flags;          /* 0 */
-  const char *isa;         /* plugin to take, by name ("avx2"); NULL or "": $LANEFOLD_ISA, else the best usable one */
-  const char *plugin_path; /* further folders with plugins, ':' between them, absolute; NULL: $LANEFOLD_PLUGIN_PATH
-                              (ignored in set-user-ID programs); read after the folder beside the library */
-  /* Most tasks at once, up to 4096; 0: as many as the process may use CPUs.  With an executor: 0, or at most its own
-   * number. */
+  uint32_t flags; /* Must be 0. */
+  /* Name of the plugin to use, such as "avx2".  NULL or "": the environment variable LANEFOLD_ISA names it, or else the
+   * best one that can run here is chosen. */
+  const char *isa;
+  /* Absolute folders with more plugins, separated by ':'.  They are searched after the folder beside the library.
+   * NULL: the environment variable LANEFOLD_PLUGIN_PATH, which programs that run as another user (set-user-ID) ignore.
+   * */
+  const char *plugin_path;
+  /* The most tasks that run at once, 1 to 4096.  0: the number of CPUs that the process may use or, with an executor,
+   * the executor's threads, which are also the most that is valid then. */
   int32_t threads;
-  int32_t reserved;            /* 0 */
-  const lf_executor *executor; /* copied; NULL: oneTBB, whose workers start at the first call that can use two */
-  lf_log log;                  /* NULL: silent */
+  int32_t reserved;
+  /* The library keeps a copy.  NULL: oneTBB, which starts its threads in the first call that can use two. */
+  const lf_executor *executor;
+  lf_log log; /* NULL: messages are dropped. */
   void *log_self;
 } lf_context_options;
 
-/* Makes a context; options may be NULL.  Choosing cannot fail, for portable is built in; forcing can:
- * LF_NOT_FOUND (no such plugin) or LF_UNUSABLE (this CPU or operating system cannot run it).
- * On an error *context is NULL, and lf_last_error(NULL) tells why.  [thread-safe] */
+/*
+ * Makes a context and stores it in *context.  options may be NULL, which is the same as a struct of zeros.
+ *
+ * Choosing a plugin always succeeds, because the portable one is part of the library.  Asking for a plugin by name can
+ * fail: with LF_NOT_FOUND if there is no such plugin, with LF_UNUSABLE if it cannot run here.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY, LF_NOT_FOUND or LF_UNUSABLE.  On an error
+ * *context is NULL, and lf_last_error(NULL) returns the message.  [thread-safe]
+ */
 LF_API lf_status lf_context_create(const lf_context_options *options, lf_context **context);
 
-/* Frees the context; NULL is fine.  No call on it may be running.  Packed weights that it made stay valid. */
+/*
+ * Frees a context, which may be NULL.  No call on this context may be running.  Packed weights and networks that were
+ * made with it stay valid.  [thread-safe on different contexts]
+ */
 LF_API void lf_context_destroy(lf_context *context);
 
-/* Message of the last call on this thread and context that failed, "" if none; NULL: of calls without a context.
- * A thread keeps the messages of the last eight contexts on which its calls failed.
- * Valid until the next call on this thread.  [thread-safe] */
+/*
+ * Returns the message of the last call that failed in this thread on this context, or "" if none did.  NULL stands for
+ * the calls that take no context.  Each thread keeps the messages of the last eight contexts on which its calls
+ * failed.  The string is valid until the next call in this thread.  [thread-safe]
+ */
 LF_API const char *lf_last_error(const lf_context *context);
 
-/* Name of the plugin that was chosen, "avx512" say; valid as long as the context.  [thread-safe] */
+/*
+ * Returns the name of the chosen plugin, such as "avx512".  The string is valid as long as the context; it is "" if the
+ * context is NULL.  [thread-safe]
+ */
 LF_API const char *lf_context_isa(const lf_context *context);
 
-/* Most tasks that run at once.  0 for NULL.  [thread-safe] */
+/* Returns the most tasks that run at once, or 0 if the context is NULL.  [thread-safe] */
 LF_API int32_t lf_context_threads(const lf_context *context);
 
-/* One plugin that was considered.  Strings live as long as the call-back runs. */
+/* A plugin that the library considered.  Its strings are valid until the visitor returns. */
 typedef struct lf_plugin_candidate {
   uint32_t struct_size;
-  int32_t taken;      /* 1: this one answers the calls */
-  int32_t usable;     /* 1: this CPU and operating system can run it */
-  int32_t priority;   /* the highest usable one is taken */
-  const char *name;   /* "avx2" */
-  const char *vendor; /* "lanefold" */
-  const char *path;   /* file, or "built in" */
-  const char *needs;  /* CPU features it needs, blanks between them; "" if none */
-  const char *reason; /* why it was taken or passed over */
+  int32_t taken;      /* 1: this plugin answers the calls. */
+  int32_t usable;     /* 1: this CPU and operating system can run it. */
+  int32_t priority;   /* The usable plugin with the highest priority is taken. */
+  const char *name;   /* Such as "avx2". */
+  const char *vendor; /* Such as "lanefold". */
+  const char *path;   /* The plugin's file, or "built in". */
+  const char *needs;  /* The CPU features that it needs, separated by blanks; "" if it needs none. */
+  const char *reason; /* Why it was taken or passed over. */
 } lf_plugin_candidate;
 typedef void (*lf_plugin_visitor)(void *self, const lf_plugin_candidate *candidate);
 
-/* Visits each candidate, best first, as lf_context_create with the same options would judge them, and answers the
- * status that it would.  Loads the plugins that are usable.  [thread-safe] */
+/*
+ * Calls visit(self, candidate) for each plugin, the best one first, as lf_context_create() with the same options would
+ * judge them.  It loads the plugins that are usable, to know their state for certain.
+ *
+ * Returns the status that lf_context_create() would return.  On an error lf_last_error(NULL) returns the message.
+ * [thread-safe]
+ */
 LF_API lf_status lf_enumerate_plugins(const lf_context_options *options, lf_plugin_visitor visit, void *self);
 
-/* Writes the CPU's name and the features that CPU and operating system have enabled ("AMD EPYC: sse2 avx2 fma ...")
- * to text[size], cut if need be and always ended with 0; *needed, unless NULL, gets the size that holds it all.
- * [thread-safe] */
+/*
+ * Writes the name of the CPU and the features that both the CPU and the operating system offer, such as "AMD EPYC: sse2
+ * avx2 fma".  The text goes to text[size]; it is cut if it does not fit, and always ends with 0.  *needed, unless
+ * needed is NULL, gets the size that holds all of it.  text may be NULL if size is 0.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
+ */
 LF_API lf_status lf_describe_cpu(char *text, uint64_t size, uint64_t *needed);
 
-/* Operations, for lf_explain. */
+/* The operations, in the order of the kernel table (plugin.h). */
 #define LF_OP_SGEMM 0
 #define LF_OP_PACK_WEIGHTS 1
 #define LF_OP_UNPACK_WEIGHTS 2
@@ -114,11 +162,15 @@ LF_API lf_status lf_describe_cpu(char *text, uint64_t size, uint64_t *needed);
 #define LF_OP_TOP_K_CORRECT 12
 #define LF_OP_OPTIMIZER_STEP 13
 #define LF_OP_GATHER 14
-#define LF_OP_COUNT 15
+#define LF_OP_COUNT 15 /* The number of operations; it may grow. */
 
-/* Writes which plugin, kernel and tile a call with these arguments would use, how many tasks, and why, as one line of
- * text.  args: the operation's own struct; only sizes, flags and codes are read, pointers may be NULL.
- * text, size, needed: as for lf_describe_cpu.  [thread-safe] */
+/*
+ * Writes one line on what a call would do: the plugin, the kernel, its tile, the number of tasks, and why.  op is one
+ * of the codes above, and args points to the struct of that operation.  Only its sizes, flags and codes matter; its
+ * pointers may be NULL.  text, size and needed are used as in lf_describe_cpu().
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
+ */
 LF_API lf_status lf_explain(lf_context *context, int32_t op, const void *args, char *text, uint64_t size,
                             uint64_t *needed);
 

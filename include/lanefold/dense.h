@@ -1,43 +1,58 @@
-/* Dense layers: y = act(bn(x w + bias)), forward and backward in one call each, and inference on packed weights. */
+/*
+ * Dense layers, y = act(bn(x w + bias)): a whole forward or backward pass in one call, and inference on packed weights.
+ */
 #ifndef LANEFOLD_DENSE_H
 #define LANEFOLD_DENSE_H
 
 #include <lanefold/activation.h>
+#include <lanefold/gemm.h>
 #include <lanefold/norm.h>
+#include <lanefold/optimizer.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Weights in the layout that a plugin reads fastest.  A packed copy: the source may change or go afterwards.  Weights may
- * live in it: training calls take it in place of w, descend in it, and it can be unpacked at any time. */
+/*
+ * Weights in the layout that a plugin reads fastest.  They are a copy, so the source may change or go away afterwards.
+ * They can also be the only copy: training takes them in place of w and updates them in place, and they can be unpacked
+ * at any time.  Every context of the process can use them, whatever plugin it has.
+ */
 typedef struct lf_packed_weights lf_packed_weights;
 
 typedef struct lf_pack_weights_args {
   uint32_t struct_size;
-  uint32_t flags; /* LF_TRANSPOSE_B: w holds the transpose, n x k */
+  uint32_t flags; /* LF_TRANSPOSE_B */
   int64_t n, k;
-  const float *w; /* k x n */
+  const float *w; /* k x n; with LF_TRANSPOSE_B n x k */
   int64_t ldw;
 } lf_pack_weights_args;
 
-/* Packs w for the plugin of this context.  On an error *packed is NULL.
- * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe] */
+/*
+ * Packs w for the plugin of this context, and stores the result in *packed.  On an error *packed is NULL.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
+ */
 LF_API lf_status lf_pack_weights(lf_context *context, const lf_pack_weights_args *args, lf_packed_weights **packed);
 
-/* Frees packed weights; NULL is fine.  No call may be using them. */
+/*
+ * Frees packed weights, which may be NULL.  No call may be using them.  [thread-safe on different packed weights]
+ */
 LF_API void lf_packed_weights_destroy(lf_packed_weights *packed);
 
 typedef struct lf_unpack_weights_args {
   uint32_t struct_size;
-  uint32_t flags; /* 0 */
-  int64_t n, k;
-  float *w; /* k x n */
+  uint32_t flags; /* Must be 0. */
+  int64_t n, k;   /* those of the packed weights */
+  float *w;       /* k x n */
   int64_t ldw;
 } lf_unpack_weights_args;
 
-/* w = the packed weights, bit for bit; n and k must be those they were packed with.
- * Errors: LF_INVALID_ARGUMENT.  [thread-safe] */
+/*
+ * Copies packed weights back to w, bit for bit.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT or LF_UNSUPPORTED.  [thread-safe, if no other call updates these weights]
+ */
 LF_API lf_status lf_unpack_weights(lf_context *context, const lf_unpack_weights_args *args,
                                    const lf_packed_weights *packed);
 
@@ -49,66 +64,77 @@ typedef struct lf_dense_forward_args {
   int64_t ldx;
   const float *w; /* k x n */
   int64_t ldw;
-  const lf_packed_weights *packed; /* k x n, in place of w, which is not looked at; NULL: w */
+  const lf_packed_weights *packed; /* k x n: used in place of w, which is then not read; NULL: w is used */
   const float *bias;               /* n; NULL: zeros */
-  const lf_batch_norm *batch_norm; /* NULL: none */
-  int32_t activation;              /* LF_ELU and so on (activation.h) */
+  const lf_batch_norm *batch_norm; /* NULL: no normalization */
+  int32_t activation;              /* LF_ELU, for example */
   float alpha;
-  float *z; /* m x n: x w + bias, for the backward pass; NULL: not kept */
+  float *z; /* m x n: x w + bias, which the backward pass of a normalization needs; NULL: not kept */
   int64_t ldz;
   float *y; /* m x n */
   int64_t ldy;
 } lf_dense_forward_args;
 
-/* z = x w + bias, each element one chain over ascending k begun from the bias;  y = act(bn(z)), or act(z).
- * The same bits as lf_sgemm, lf_batch_norm_forward and lf_activation_forward one after the other.
- * Errors: LF_INVALID_ARGUMENT (with BN in training m == 1, ...), LF_UNSUPPORTED, LF_OUT_OF_MEMORY.
- * [thread-safe, if no other call updates the same running statistics] */
+/*
+ * Computes z = x w + bias, and y = act(bn(z)) or, without a normalization, y = act(z).
+ *
+ * Each element of z is one chain of fused multiply-adds over k in ascending order, which begins with the bias.  The
+ * result has the bits that lf_sgemm(), lf_batch_norm_forward() and lf_activation_forward() give one after the other.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe, if no other call uses the same
+ * running statistics while this one updates them]
+ */
 LF_API lf_status lf_dense_forward(lf_context *context, const lf_dense_forward_args *args);
 
 typedef struct lf_dense_backward_args {
   uint32_t struct_size;
   uint32_t flags; /* LF_UPDATE_PACKED */
   int64_t m, n, k;
-  const float *x; /* m x k, as in the forward call */
+  const float *x; /* m x k: the input of the forward pass */
   int64_t ldx;
-  const float *w; /* k x n, as in the forward call; NULL without dx and updated_w */
+  const float *w; /* k x n, as in the forward pass; may be NULL if neither dx nor updated_w is wanted */
   int64_t ldw;
-  /* k x n, in place of w, which then is looked at for updated_w only; NULL: w.  Both may be updated by one call. */
+  /* k x n: used in place of w, which then matters only for updated_w; NULL: w is used.  One call may update both. */
   lf_packed_weights *packed;
-  const lf_batch_norm *batch_norm; /* NULL: none; gamma, and mean and inv_std as the forward call left them */
+  const lf_batch_norm
+      *batch_norm; /* gamma, and mean and inv_std as the forward pass left them; NULL: no normalization */
   int32_t activation;
   float alpha;
-  const float *z; /* m x n, from the forward call; NULL without batch_norm */
+  const float *z; /* m x n, from the forward pass; only read with a normalization */
   int64_t ldz;
-  const float *y; /* m x n, from the forward call; NULL for LF_IDENTITY */
+  const float *y; /* m x n, from the forward pass; not read for LF_IDENTITY */
   int64_t ldy;
   const float *dy; /* m x n */
   int64_t lddy;
-  float *dw; /* k x n; NULL with updated_w or LF_UPDATE_PACKED: not wanted */
+  float *dw; /* k x n; may be NULL, not wanted, with updated_w or LF_UPDATE_PACKED */
   int64_t lddw;
   float *dbias; /* n; NULL: not wanted */
   float *dx;    /* m x k; NULL: not wanted */
   int64_t lddx;
-  float *dgamma; /* n; NULL without batch_norm */
-  float *dbeta;  /* n; NULL without batch_norm */
-  /* k x n, stride ldw: w - learning_rate * dw, as LF_SGD (optimizer.h) has it, after dx; w itself, mostly.  NULL: no. */
+  float *dgamma; /* n; NULL without a normalization */
+  float *dbeta;  /* n; NULL without a normalization */
+  /* k x n, with the stride ldw: gets w - learning_rate * dw, as LF_SGD has it, after dx was computed.  It may be w
+   * itself, and mostly is.  NULL: not wanted. */
   float *updated_w;
-  float learning_rate; /* >= 0, finite; read with updated_w or LF_UPDATE_PACKED */
-  uint32_t reserved;   /* 0 */
+  float learning_rate; /* finite and at least 0; only read with updated_w or LF_UPDATE_PACKED */
+  uint32_t reserved;
 } lf_dense_backward_args;
 
-/* dt = dy * act'(y);  with BN: dgamma, dbeta and dz as lf_batch_norm_backward has them from dt and z; else dz = dt.
- * dw = x^T dz, dx = dz w^T, dbias = sum_rows dz.
- * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe, if no other call reads or updates the
- * weights that this one updates] */
+/*
+ * Computes the gradients of a layer.  dt = dy * act'(y).  With a normalization, dgamma, dbeta and dz follow from dt and
+ * z as in lf_batch_norm_backward(); without one, dz = dt.  Then
+ *   dw = x^T dz;  dx = dz w^T;  dbias = sum over the rows of dz
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe, if no other call uses the
+ * weights that this one updates]
+ */
 LF_API lf_status lf_dense_backward(lf_context *context, const lf_dense_backward_args *args);
 
 typedef struct lf_dense_infer_args {
   uint32_t struct_size;
-  uint32_t flags; /* 0 */
-  int64_t m, n, k;
-  const float *x; /* m x k */
+  uint32_t flags;  /* Must be 0. */
+  int64_t m, n, k; /* n and k are those of the packed weights */
+  const float *x;  /* m x k */
   int64_t ldx;
   const float *bias; /* n; NULL: zeros */
   int32_t activation;
@@ -117,9 +143,13 @@ typedef struct lf_dense_infer_args {
   int64_t ldy;
 } lf_dense_infer_args;
 
-/* y = act(x w + bias) with packed w (k x n): the same bits as lf_dense_forward without BN.  The packed weights may come
- * from any context of this process; n and k must be those they were packed with.
- * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe] */
+/*
+ * Computes y = act(x w + bias) with packed weights w, k x n.  The result has the bits of lf_dense_forward() without a
+ * normalization.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe, if no other call updates these
+ * weights]
+ */
 LF_API lf_status lf_dense_infer(lf_context *context, const lf_dense_infer_args *args, const lf_packed_weights *packed);
 
 #ifdef __cplusplus

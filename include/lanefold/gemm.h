@@ -1,4 +1,4 @@
-/* Matrix product. */
+/* The matrix product. */
 #ifndef LANEFOLD_GEMM_H
 #define LANEFOLD_GEMM_H
 
@@ -10,22 +10,26 @@ extern "C" {
 
 typedef struct lf_sgemm_args {
   uint32_t struct_size;
-  uint32_t flags; /* LF_TRANSPOSE_A | LF_TRANSPOSE_B */
+  uint32_t flags; /* LF_TRANSPOSE_A, LF_TRANSPOSE_B */
   int64_t m, n, k;
   float alpha, beta;
-  const float *a;
+  const float *a; /* m x k; with LF_TRANSPOSE_A k x m */
   int64_t lda;
-  const float *b;
+  const float *b; /* k x n; with LF_TRANSPOSE_B n x k */
   int64_t ldb;
-  float *c;
+  float *c; /* m x n */
   int64_t ldc;
 } lf_sgemm_args;
 
-/* C = alpha * op(A) * op(B) + beta * C.  op(A): m x k, op(B): k x n, C: m x n.
- * Each element is one chain of fused multiply-adds over ascending k, begun from beta * C rounded once, of
- * (alpha * A) rounded once times B.  beta == 0 writes C without reading it; alpha == 0 or k == 0 leave A and B unread.
- * During the call nobody may change *args, A or B, or touch C.
- * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe] */
+/*
+ * Computes C = alpha * op(A) * op(B) + beta * C, where op(A) is m x k, op(B) is k x n, and C is m x n.
+ *
+ * Each element of C is one chain of fused multiply-adds over k in ascending order.  The chain begins with beta * C,
+ * rounded once, and adds the products of alpha * A, rounded once, and B.  If beta is 0, the call writes C without
+ * reading it.  If alpha or k is 0, it reads neither A nor B.  C overlaps neither A nor B; A and B may overlap.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
+ */
 LF_API lf_status lf_sgemm(lf_context *context, const lf_sgemm_args *args);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* Lanefold, for those who call it: everything but the plugin interface (plugin.h). */
+/* All headers for programs that call Lanefold.  Programs that implement kernels also include plugin.h. */
 #ifndef LANEFOLD_LANEFOLD_H
 #define LANEFOLD_LANEFOLD_H
 
@@ -6,6 +6,7 @@
 #include <lanefold/batch.h>
 #include <lanefold/context.h>
 #include <lanefold/dense.h>
+#include <lanefold/flags.h>
 #include <lanefold/gemm.h>
 #include <lanefold/loss.h>
 #include <lanefold/network.h>

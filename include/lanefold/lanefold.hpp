@@ -175,8 +175,8 @@ private:
   int64_t inputs_, outputs_;
 };
 
-// What a backward pass needs of the forward pass.  z may be absent if the layer has no batch normalization, and y if its
-// activation is the identity.
+// What a backward pass needs of the forward pass.  z may be absent if the layer has no batch normalization, and y if
+// its activation is the identity.
 struct ForwardPass {
   ConstMatrix x, z, y;
 };
@@ -453,12 +453,14 @@ private:
 
   // The C structs state each size once; views repeat it, so they must agree.
   static void same(const char *what, int64_t one, int64_t other) {
-    if (one != other)
-      throw Error(LF_INVALID_ARGUMENT,
-                  std::string(what) + " differ: " + std::to_string(one) + " and " + std::to_string(other));
+    if (one != other) throw difference(what, one, other);
   }
-  template <class A, class B> static void same_shape(const std::string &what, const A &a, const B &b) {
-    same(("rows of " + what).c_str(), a.rows, b.rows), same(("columns of " + what).c_str(), a.columns, b.columns);
+  template <class A, class B> static void same_shape(const char *what, const A &a, const B &b) {
+    if (a.rows != b.rows) throw difference(std::string("rows of ") + what, a.rows, b.rows);
+    if (a.columns != b.columns) throw difference(std::string("columns of ") + what, a.columns, b.columns);
+  }
+  static Error difference(const std::string &what, int64_t one, int64_t other) {
+    return {LF_INVALID_ARGUMENT, what + " differ: " + std::to_string(one) + " and " + std::to_string(other)};
   }
 
   std::unique_ptr<lf_context, Destroy> context_;

@@ -1,4 +1,4 @@
-/* Softmax cross-entropy on integer labels, and top-k accuracy. */
+/* Softmax cross-entropy on integer labels, and the number of correct predictions. */
 #ifndef LANEFOLD_LOSS_H
 #define LANEFOLD_LOSS_H
 
@@ -10,32 +10,45 @@ extern "C" {
 
 typedef struct lf_softmax_cross_entropy_args {
   uint32_t struct_size;
-  uint32_t flags; /* 0 */
-  int64_t m, n;   /* both at least 1 */
-  const float *x; /* m x n logits */
+  uint32_t flags; /* Must be 0. */
+  int64_t m, n;   /* samples and classes; both are at least 1 */
+  const float *x; /* m x n: the logits */
   int64_t ldx;
-  const int32_t *labels; /* m, each in 0..n-1 */
-  float *loss;           /* 1 */
-  float *dx;             /* m x n; may be x itself, with the same stride; NULL: not wanted */
+  const int32_t *labels; /* m classes, each in [0, n) */
+  float *loss;           /* one float */
+  float *dx;             /* m x n; may be x itself, with the same stride; NULL: the gradient is not wanted */
   int64_t lddx;
 } lf_softmax_cross_entropy_args;
 
-/* p = exp(x - max_row x) / sum_row;  loss = mean_rows -log p[label];  dx = (p - [j == label]) / m.
- * Errors: LF_INVALID_ARGUMENT (a label out of range names its row), LF_UNSUPPORTED, LF_OUT_OF_MEMORY.  [thread-safe] */
+/*
+ * Computes p = softmax(x) in each row, the mean loss = mean over the rows of -log(p[label]), and its gradient
+ * dx = (p - [j == label]) / m.  Softmax subtracts the largest logit of the row first, so that no exponential overflows.
+ *
+ * Returns LF_OK, LF_UNSUPPORTED, LF_OUT_OF_MEMORY, or LF_INVALID_ARGUMENT, whose message names a label that is out of
+ * range.  [thread-safe]
+ */
 LF_API lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_cross_entropy_args *args);
 
 typedef struct lf_top_k_correct_args {
   uint32_t struct_size;
-  uint32_t flags; /* 0 */
-  int64_t m, n, k;
-  const float *x; /* m x n scores; k in 1..n */
+  uint32_t flags;  /* Must be 0. */
+  int64_t m, n, k; /* samples, classes, and how many guesses a sample has, in [1, n] */
+  const float *x;  /* m x n: the outputs, such as logits */
   int64_t ldx;
-  const int32_t *labels; /* m, each in 0..n-1 */
-  int64_t *correct;      /* 1 */
+  const int32_t *labels; /* m classes, each in [0, n) */
+  int64_t *correct;      /* one number */
 } lf_top_k_correct_args;
 
-/* Number of rows in which fewer than k scores are larger than the label's, and that one is not NaN.
- * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED.  [thread-safe] */
+/*
+ * Counts the rows whose prediction is correct.  A row is correct if fewer than k classes rank above its label.  A class
+ * ranks above the label if its output is larger, or if its output is equal and its index is lower.  A NaN ranks below
+ * every number, and a row is never correct if the output of its label is NaN.
+ *
+ * With k = 1 this is the accuracy of the prediction "the first of the largest outputs".
+ *
+ * Returns LF_OK, LF_UNSUPPORTED, or LF_INVALID_ARGUMENT, whose message names a label that is out of range.
+ * [thread-safe]
+ */
 LF_API lf_status lf_top_k_correct(lf_context *context, const lf_top_k_correct_args *args);
 
 #ifdef __cplusplus

@@ -1,8 +1,12 @@
-/* A whole network of dense layers for inference, in one call: batch normalization folded away, weights packed. */
+/*
+ * Inference by a whole network of dense layers in one call.  The network has its normalizations folded into the
+ * weights, and its weights packed.
+ */
 #ifndef LANEFOLD_NETWORK_H
 #define LANEFOLD_NETWORK_H
 
 #include <lanefold/activation.h>
+#include <lanefold/dense.h>
 #include <lanefold/norm.h>
 
 #ifdef __cplusplus
@@ -11,38 +15,43 @@ extern "C" {
 
 typedef struct lf_network_layer {
   uint32_t struct_size;
-  uint32_t flags; /* LF_TRANSPOSE_B: w holds the transpose, n x k */
-  int64_t n, k;   /* at least 1; k is n of the layer before */
-  const float *w; /* k x n */
+  uint32_t flags; /* LF_TRANSPOSE_B */
+  int64_t n, k;   /* Both are at least 1, and k is n of the layer before. */
+  const float *w; /* k x n; with LF_TRANSPOSE_B n x k */
   int64_t ldw;
   const float *bias;               /* n; NULL: zeros */
-  const lf_batch_norm *batch_norm; /* NULL: none; else folded, as lf_fold_batch_norm has it */
-  int32_t activation;
+  const lf_batch_norm *batch_norm; /* folded into the layer, as by lf_fold_batch_norm(); NULL: no normalization */
+  int32_t activation;              /* LF_ELU, for example */
   float alpha;
 } lf_network_layer;
 
 typedef struct lf_network_args {
   uint32_t struct_size;
-  uint32_t flags; /* 0 */
-  int64_t count;  /* at least 1 */
-  /* The first to the last; they lie layers[0].struct_size bytes apart. */
+  uint32_t flags; /* Must be 0. */
+  int64_t count;  /* the number of layers, at least 1 */
+  /* The layers from the first to the last.  Their struct_size is the same, and is also the distance in bytes from one
+   * to the next. */
   const lf_network_layer *layers;
 } lf_network_args;
 
-/* The layers' own copies of their weights and biases. */
+/* A network that owns copies of its weights and biases. */
 typedef struct lf_network lf_network;
 
-/* Folds and packs the layers for the plugin of this context.  On an error *network is NULL; the message names the layer.
- * Errors: LF_INVALID_ARGUMENT (also where lf_fold_batch_norm refuses a channel), LF_UNSUPPORTED, LF_OUT_OF_MEMORY.
- * [thread-safe] */
+/*
+ * Folds and packs the layers for the plugin of this context, and stores the network in *network.  On an error *network
+ * is NULL, and the message names the layer.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT (also for a column that lf_fold_batch_norm() refuses), LF_UNSUPPORTED or
+ * LF_OUT_OF_MEMORY.  [thread-safe]
+ */
 LF_API lf_status lf_network_create(lf_context *context, const lf_network_args *args, lf_network **network);
 
-/* Frees a network; NULL is fine.  No call may be using it. */
+/* Frees a network, which may be NULL.  No call may be using it.  [thread-safe on different networks] */
 LF_API void lf_network_destroy(lf_network *network);
 
 typedef struct lf_network_infer_args {
   uint32_t struct_size;
-  uint32_t flags; /* 0 */
+  uint32_t flags; /* Must be 0. */
   int64_t m;
   const float *x; /* m x k of the first layer */
   int64_t ldx;
@@ -50,10 +59,16 @@ typedef struct lf_network_infer_args {
   int64_t ldy;
 } lf_network_infer_args;
 
-/* y = the last layer of ... of the first layer of x: the same bits as lf_dense_infer on one layer after the other.
- * Rows are taken some at a time, so that what lies between two layers stays in cache; it needs scratch memory for as
- * many rows as threads take at once.  The network may come from any context of this process.
- * Errors: LF_INVALID_ARGUMENT, LF_OUT_OF_MEMORY (y may then be partly written).  [thread-safe] */
+/*
+ * Passes x through all layers and stores the output of the last one in y.  The result has the bits that
+ * lf_dense_infer() gives layer by layer.  Every context of the process can use the network.
+ *
+ * A few rows at a time go through all layers, so that what lies between two layers stays in cache.  Each thread needs
+ * scratch memory for its rows.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  If it runs out of memory, y may be partly
+ * written.  [thread-safe]
+ */
 LF_API lf_status lf_network_infer(lf_context *context, const lf_network_infer_args *args, const lf_network *network);
 
 #ifdef __cplusplus

@@ -8,34 +8,42 @@
 extern "C" {
 #endif
 
-/* Each step begins with w *= 1 - rate * weight_decay (Loshchilov and Hutter 2019).
- * LF_ADAM:  m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2;
- *           w -= rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)    (Kingma and Ba 2014) */
-#define LF_SGD 0      /* w -= rate * g */
-#define LF_MOMENTUM 1 /* m = momentum * m + g;  w -= rate * m */
-#define LF_NESTEROV 2 /* m = momentum * m + g;  w -= rate * (g + momentum * m)    (Sutskever et al. 2013) */
-#define LF_ADAM 3
-#define LF_OPTIMIZER_COUNT 4
+/*
+ * The optimizers.  w are the parameters and g is their gradient.  Each step first decays the parameters,
+ * w *= 1 - rate * weight_decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
+ *
+ * Adam (Kingma and Ba 2014, arXiv 1412.6980), where beta1 is the field `momentum`:
+ *   m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2
+ *   w -= rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
+ */
+#define LF_SGD 0             /* w -= rate * g */
+#define LF_MOMENTUM 1        /* m = momentum * m + g;  w -= rate * m */
+#define LF_NESTEROV 2        /* m = momentum * m + g;  w -= rate * (g + momentum * m)  (Sutskever et al. 2013) */
+#define LF_ADAM 3            /* as above */
+#define LF_OPTIMIZER_COUNT 4 /* The number of optimizers; it may grow. */
 
 typedef struct lf_optimizer_step_args {
   uint32_t struct_size;
-  uint32_t flags;     /* 0 */
-  int32_t optimizer;  /* LF_SGD and so on */
-  float weight_decay; /* >= 0; finite, times learning_rate too */
-  int64_t n;
-  float *w;            /* n, updated */
+  uint32_t flags;      /* Must be 0. */
+  int32_t optimizer;   /* LF_SGD, for example */
+  float weight_decay;  /* at least 0; it is finite, and so is its product with learning_rate */
+  int64_t n;           /* the number of parameters */
+  float *w;            /* n parameters, updated */
   const float *g;      /* n: the gradient */
-  float *m;            /* n, updated: first moment or momentum; zeros before the first step; not read for LF_SGD */
-  float *v;            /* n, updated: second moment; zeros before the first step; read for LF_ADAM only */
-  float learning_rate; /* >= 0, finite */
-  float momentum;      /* 0 <= momentum < 1; beta1 for LF_ADAM; not read for LF_SGD */
-  float beta2;         /* 0 <= beta2 < 1; read for LF_ADAM only */
-  float eps;           /* > 0; read for LF_ADAM only */
-  int64_t step;        /* 1, 2, ...; read for LF_ADAM only */
+  float *m;            /* n, updated: momentum or first moment, zeros before the first step.  LF_SGD does not use it. */
+  float *v;            /* n, updated: second moment, zeros before the first step.  Only LF_ADAM uses it. */
+  float learning_rate; /* the rate; finite and at least 0 */
+  float momentum;      /* in [0, 1).  LF_SGD does not read it. */
+  float beta2;         /* in [0, 1).  Only LF_ADAM reads it. */
+  float eps;           /* finite and above 0.  Only LF_ADAM reads it. */
+  int64_t step;        /* 1 for the first step, then 2, and so on.  Only LF_ADAM reads it. */
 } lf_optimizer_step_args;
 
-/* The step that the code names, each element by itself.  w, m, v and g do not overlap.
- * Errors: LF_INVALID_ARGUMENT, LF_UNSUPPORTED.  [thread-safe] */
+/*
+ * Takes one step.  Each parameter is updated by itself.  w, g, m and v do not overlap.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, or LF_UNSUPPORTED if the code of the optimizer is unknown.  [thread-safe]
+ */
 LF_API lf_status lf_optimizer_step(lf_context *context, const lf_optimizer_step_args *args);
 
 #ifdef __cplusplus

@@ -1,4 +1,15 @@
-/* Lanefold, for those who implement kernels: what a plugin exports, and what the library lends it. */
+/*
+ * The interface for implementers of kernels: what a plugin exports, and what the library lends it.
+ *
+ * A plugin is a shared module for one instruction set.  It lies in a folder that the library searches (context.h), and
+ * beside NAME.so lies NAME.manifest.  The library reads the manifest before it opens the module, so that no code of a
+ * plugin runs on a CPU that lacks what it needs.  The manifest has the lines
+ *   name avx2
+ *   vendor lanefold
+ *   priority 20
+ *   needs avx2 fma
+ * in any order, and says the same as the plugin's entry.
+ */
 #ifndef LANEFOLD_PLUGIN_H
 #define LANEFOLD_PLUGIN_H
 
@@ -8,7 +19,7 @@
 extern "C" {
 #endif
 
-/* CPU features, as CPU and operating system together offer them. */
+/* CPU features.  A feature counts only if the CPU has it and the operating system has enabled it. */
 #define LF_CPU_SSE2 (UINT64_C(1) << 0)
 #define LF_CPU_AVX (UINT64_C(1) << 1)
 #define LF_CPU_AVX2 (UINT64_C(1) << 2)
@@ -20,38 +31,49 @@ extern "C" {
 #define LF_CPU_AVX512VL (UINT64_C(1) << 8)
 #define LF_CPU_NEON (UINT64_C(1) << 32)
 
-/* What the library lends a plugin for the length of one call. */
+/*
+ * What the library lends a plugin for the duration of one call.  A function with the tag [calling thread] may only be
+ * called by the thread in which the plugin was called, and not by a task.
+ */
 typedef struct lf_host {
   uint32_t struct_size;
-  int32_t threads; /* most tasks that run at once */
-  uint64_t cpu_features;
-  void *self; /* handed to each function below */
-  /* As lf_parallel_for in context.h; the floating-point state of each task is set for it.  [calling thread] */
+  int32_t threads;       /* the most tasks that run at once */
+  uint64_t cpu_features; /* of this machine */
+  void *self;            /* the first argument of each function below */
+  /* Runs tasks, as lf_parallel_for says.  Each task runs with the floating-point state that Lanefold's results need:
+   * round to nearest, denormals kept.  [calling thread] */
   lf_parallel_for parallel_for;
-  /* Scratch memory, 64-byte aligned, not cleared, valid until release; NULL if there is none.  [thread-safe] */
+  /* Returns scratch memory, aligned to 64 bytes and not cleared, or NULL if there is none.  It is valid until release.
+   * [thread-safe] */
   void *(*acquire)(void *self, uint64_t bytes);
+  /* Takes scratch memory back.  [thread-safe] */
   void (*release)(void *self, void *memory);
-  /* Notes a message for lf_last_error and returns status.  [calling thread] */
+  /* Keeps a message for lf_last_error(), and returns status.  [calling thread] */
   lf_status (*fail)(void *self, lf_status status, const char *message);
-  /* A message for the application's log.  [thread-safe] */
+  /* Sends a message to the application's log.  [thread-safe] */
   void (*log)(void *self, int32_t level, const char *message);
 } lf_host;
 
-/* The operations.  Arguments have been checked, structs are whole (struct_size is that of the plugin's own header or
- * more), and no matrix is empty unless the operation's comment in its public header gives that case a meaning.
- * An operation may be NULL, or return LF_UNSUPPORTED before it writes: the library asks the next plugin.
- * All are thread-safe. */
+/*
+ * The operations of a plugin.  Each does what the call of the same name does; that call's header has the contract.
+ *
+ * The library has checked the arguments.  Each struct has at least the size that the plugin's own header gives it.  No
+ * matrix is empty, unless the call gives an empty one a meaning.
+ *
+ * An operation may be NULL, or may return LF_UNSUPPORTED before it writes anything, also for a field that it cannot
+ * serve.  The library then asks the next plugin.  All operations are [thread-safe].
+ */
 typedef struct lf_kernel_table {
   uint32_t struct_size;
   uint32_t reserved;
   lf_status (*sgemm)(const lf_host *host, const lf_sgemm_args *args);
-  /* Bytes that packed weights take.  This function and the three below come together or not at all. */
+  /* Returns how many bytes the packed weights take.  A plugin has this function and the next three, or none of them. */
   uint64_t (*packed_weights_size)(const lf_pack_weights_args *args);
   lf_status (*pack_weights)(const lf_host *host, const lf_pack_weights_args *args, void *packed);
   lf_status (*unpack_weights)(const lf_host *host, const lf_unpack_weights_args *args, const void *packed);
   lf_status (*dense_infer)(const lf_host *host, const lf_dense_infer_args *args, const void *packed);
-  /* Where args->packed is there, it points to what this plugin's pack_weights wrote (for explain, only its presence
-   * counts).  A plugin that lacks a way to do what a field asks for answers LF_UNSUPPORTED. */
+  /* args->packed, unless it is NULL, points to what pack_weights of this plugin wrote.  For explain it only says that
+   * the weights are packed, and points to nothing. */
   lf_status (*dense_forward)(const lf_host *host, const lf_dense_forward_args *args);
   lf_status (*dense_backward)(const lf_host *host, const lf_dense_backward_args *args);
   lf_status (*batch_norm_forward)(const lf_host *host, const lf_batch_norm_forward_args *args);
@@ -63,23 +85,24 @@ typedef struct lf_kernel_table {
   lf_status (*top_k_correct)(const lf_host *host, const lf_top_k_correct_args *args);
   lf_status (*optimizer_step)(const lf_host *host, const lf_optimizer_step_args *args);
   lf_status (*gather)(const lf_host *host, const lf_gather_args *args);
-  /* Writes one line (at most size - 1 characters and a 0) on kernel, tile, tasks and why, for LF_OP_*. */
+  /* Writes one line on the kernel, its tile, the tasks and why to text[size]; it is cut if it does not fit, and ends
+   * with 0. op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct of that operation. */
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
 } lf_kernel_table;
 
-/* What a plugin says of itself.  Constant-initialized: reading it runs no code of the plugin. */
+/* What a plugin says of itself.  It is initialized by constants, so that reading it runs no code of the plugin. */
 typedef struct lf_plugin_entry {
   uint32_t struct_size;
-  int32_t priority; /* portable 0, neon 10, avx2 20, avx512 30 */
+  int32_t priority; /* Lanefold's own plugins have 0 (portable), 10 (neon), 20 (avx2) and 30 (avx512). */
   const char *name;
   const char *vendor;
-  uint64_t needs; /* LF_CPU_* */
-  /* Fills the first table->struct_size bytes of table.  Called once a context, before any operation.  [thread-safe] */
+  uint64_t needs; /* the CPU features without which the plugin cannot run, such as LF_CPU_AVX2 */
+  /* Fills the first table->struct_size bytes of the table.  The library calls it once for each context, before any
+   * operation.  [thread-safe] */
   lf_status (*fill)(const lf_host *host, lf_kernel_table *table);
 } lf_plugin_entry;
 
-/* The one symbol that a plugin exports.  Beside NAME.so lies NAME.manifest, which the library reads before it opens the
- * plugin; both must say the same.  Its lines are "name avx2", "vendor lanefold", "needs avx2 fma", "priority 20". */
+/* The one symbol that a plugin exports, and its name. */
 #define LF_PLUGIN_ENTRY_SYMBOL "lf_plugin_entry_v1"
 extern LF_API const lf_plugin_entry lf_plugin_entry_v1;
 

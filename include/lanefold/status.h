@@ -1,4 +1,8 @@
-/* What a call answers: a status, and a message that names the argument at fault. */
+/*
+ * The status that a call returns, and the version of the library.
+ *
+ * A call that fails also leaves a message, which names the argument at fault (context.h).
+ */
 #ifndef LANEFOLD_STATUS_H
 #define LANEFOLD_STATUS_H
 
@@ -20,18 +24,21 @@ extern "C" {
 
 typedef int32_t lf_status;
 
-#define LF_OK 0               /* done */
-#define LF_INVALID_ARGUMENT 1 /* an argument is null, negative, inconsistent, out of range or overlaps an output */
-#define LF_UNSUPPORTED 2      /* an unknown flag, code or field: newer than this library or this plugin */
-#define LF_OUT_OF_MEMORY 3    /* scratch memory could not be had */
-#define LF_NOT_FOUND 4        /* no plugin of that name */
-#define LF_UNUSABLE 5         /* the plugin is there, but cannot run here; the message says why */
-#define LF_INTERNAL 6         /* a defect of Lanefold */
+#define LF_OK 0               /* The call has done its work. */
+#define LF_INVALID_ARGUMENT 1 /* An argument is NULL, out of range or inconsistent, or an output overlaps an operand. */
+#define LF_UNSUPPORTED 2      /* A flag, code or field is unknown to this library or to its plugins. */
+#define LF_OUT_OF_MEMORY 3    /* The system gave no memory. */
+#define LF_NOT_FOUND 4        /* There is no plugin of this name. */
+#define LF_UNUSABLE 5         /* The plugin exists, but this CPU or operating system cannot run it. */
+#define LF_INTERNAL 6         /* Lanefold has a defect. */
 
-/* "LF_OK" and so on; "unknown status" for any other number.  Never NULL.  [thread-safe] */
+/*
+ * Returns the name of a status, such as "LF_OK", or "unknown status".  The string is constant; it is never NULL.
+ * [thread-safe]
+ */
 LF_API const char *lf_status_name(lf_status status);
 
-/* Version of the library that runs, as major * 10000 + minor * 100 + patch.  [thread-safe] */
+/* Returns the version of the library that runs, as major * 10000 + minor * 100 + patch.  [thread-safe] */
 LF_API int32_t lf_version(void);
 
 #ifdef __cplusplus

@@ -15,16 +15,17 @@ constexpr Part part_of(const MicrokernelName &name) {
                                           : Part::half;
 }
 
-// Taking their addresses instantiates them, where their bodies are included.
-template <class Tile, Part part> struct CompiledMicrokernels {
-  template <size_t index> static constexpr TileFunction compile() {
-    if constexpr (part_of(microkernel_names<Tile>[index]) == part) return microkernel_at<Tile, index>();
-    else return nullptr;
-  }
-  template <size_t... index> static constexpr auto compile_all(std::index_sequence<index...>) {
-    return std::array<TileFunction, sizeof...(index)>{compile<index>()...};
-  }
-  [[gnu::used]] static constexpr auto all = compile_all(std::make_index_sequence<microkernel_names<Tile>.size()>());
-};
+// The addresses of the microkernels of one part; NULL for the others.  Taking them instantiates the microkernels, where
+// their bodies are included.
+template <class Tile, Part part, size_t index> constexpr TileFunction compile_microkernel() {
+  if constexpr (part_of(microkernel_names<Tile>[index]) == part) return microkernel_at<Tile, index>();
+  else return nullptr;
+}
+template <class Tile, Part part, size_t... index> constexpr auto compile_microkernels(std::index_sequence<index...>) {
+  return std::array<TileFunction, sizeof...(index)>{compile_microkernel<Tile, part, index>()...};
+}
+template <class Tile, Part part>
+inline constexpr auto compiled_microkernels =
+    compile_microkernels<Tile, part>(std::make_index_sequence<microkernel_names<Tile>.size()>());
 
 } // namespace lanefold::gemm

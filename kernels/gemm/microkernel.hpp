@@ -99,14 +99,16 @@ template <class Tile> struct MicrokernelTable {
 };
 
 template <class Tile, size_t... index> constexpr MicrokernelTable<Tile> make_table(std::index_sequence<index...>) {
+  constexpr TileFunction functions[] = {microkernel_at<Tile, index>()...};
   MicrokernelTable<Tile> table{};
-  ((table.at(microkernel_names<Tile>[index]) = microkernel_at<Tile, index>()), ...);
-  // Where prefetching gains nothing, the plain microkernel serves both.
-  for (int tail = 0; tail < 3; ++tail)
-    for (int rows = 0; rows < Tile::most_rows; ++rows)
-      for (int vectors = 0; vectors < Tile::most_vectors; ++vectors)
-        if (!table.prefetched[tail][rows][vectors])
-          table.prefetched[tail][rows][vectors] = table.plain[tail][rows][vectors];
+  for (size_t i = 0; i < sizeof...(index); ++i) {
+    MicrokernelName name = microkernel_names<Tile>[i];
+    table.at(name) = functions[i];
+    // Where prefetching gains nothing, the plain microkernel serves both.  The list names it before the prefetched one.
+    if (name.b_load != BLoad::plain || name.elu) continue;
+    name.b_load = BLoad::prefetched;
+    table.at(name) = functions[i];
+  }
   return table;
 }
 

@@ -49,7 +49,8 @@ template <class Tile, int rows, int vectors, Tail tail, BLoad b_load, bool elu> 
             Acc::load_last(at(Acc::whole), lanes));
       } else {
         if constexpr (b_load != BLoad::plain) {
-          LANEFOLD_UNROLL for (int v = 0; v < vectors; v += prefetch_step<S>) prefetch(at(v), prefetched_rows * b_k);
+          LANEFOLD_UNROLL for (int v = 0; v < vectors; v += prefetch_step<S>)
+              prefetch(b_panels.at(b, v / Tile::vectors), prefetched_rows * b_k + v % Tile::vectors * S::width);
         }
         typename S::V row[Acc::whole > 0 ? Acc::whole : 1];
         LANEFOLD_UNROLL for (int v = 0; v < Acc::whole; ++v) row[v] = S::in_register(S::load(at(v)));

@@ -1,5 +1,6 @@
-// Softmax cross-entropy on integer labels, loss and gradient, and top-k accuracy.
-// A row is summed in 16 virtual lanes (element j in lane j mod 16), folded 8, 4, 2, 1, on every width.
+// Softmax cross-entropy on integer labels, loss and gradient, and the count of correct predictions.
+// Sixteen virtual lanes sum a row on every SIMD width: element j is added to lane j mod 16.  The lanes are then added
+// pairwise over distances of 8, 4, 2 and 1.
 #pragma once
 
 #include <kernels/math/exponential.hpp>
@@ -13,14 +14,14 @@
 namespace lanefold::loss {
 
 inline constexpr int lanes = 16;
-inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
+inline constexpr int64_t least_elements = 1 << 14; // with fewer elements, another thread costs more than it saves
 
 inline int64_t row_pieces(const lf_host *host, int64_t m, int64_t n) {
   const int64_t most = most_tasks(host->threads);
   return larger(1, smaller(smaller(most, m), m * n / least_elements));
 }
 
-// The largest element that is not NaN; -infinity where all are.
+// The largest element that is not NaN, or -infinity if all are NaN.
 template <class S> float row_maximum(const float *x, int64_t n) {
   using V = typename S::V;
   V most(-INFINITY);
@@ -35,7 +36,7 @@ template <class S> float row_maximum(const float *x, int64_t n) {
   return result;
 }
 
-// sum_j exp(x[j] - maximum); the terms go to e unless it is NULL.
+// Returns the sum over j of exp(x[j] - maximum).  Stores the terms in e, unless e is NULL.
 template <class S> float exponentials(const float *x, int64_t n, float maximum, float *e) {
   using V = typename S::V;
   constexpr int vectors = lanes / S::width;
@@ -65,7 +66,7 @@ template <class S> void gradient_row(float *dx, int64_t n, float sum, int32_t la
   simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, S::divide(column.load(dx, 0), V(m))); });
 }
 
-// mean(log(sums) - margins), in row blocks; overwrites both.
+// Returns mean(log(sums) - margins), summed in blocks of rows.  Overwrites sums.
 template <class S> float mean_loss(float *sums, const float *margins, int64_t m) {
   simd::for_columns<S, 1>(0, m, [&](const auto &column) {
     column.store(sums, 0, math::log_normal<S>(column.load(sums, 0)) - column.load(margins, 0));
@@ -101,16 +102,18 @@ template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf
   return LF_OK;
 }
 
-// Elements of a row that are larger than score.
-template <class S> int64_t count_larger(const float *x, int64_t n, float score) {
+// How many of the columns first..end-1 of a row rank above `score`.  A larger output does; an equal one does only where
+// Equal is true.  NaN compares false with everything, so it ranks below every number.
+template <class S, bool Equal> int64_t count_above(const float *x, int64_t first, int64_t end, float score) {
   using V = typename S::V;
   constexpr int64_t most = 1 << 24; // columns whose count a lane holds exactly
   int64_t total = 0;
-  for (int64_t first = 0; first < n; first += most) {
+  for (; first < end; first += most) {
     V count(0.0f);
-    simd::for_columns<S, 1>(first, smaller(n, first + most), [&](const auto &column) {
-      const auto larger = (column.load(x, 0) > V(score)) & S::lanes_below(column.part);
-      count = count + S::select(larger, V(1.0f), V(0.0f));
+    simd::for_columns<S, 1>(first, smaller(end, first + most), [&](const auto &column) {
+      const V v = column.load(x, 0);
+      const auto above = (Equal ? v >= V(score) : v > V(score)) & S::lanes_below(column.part);
+      count = count + S::select(above, V(1.0f), V(0.0f));
     });
     float lane[S::width];
     S::store(lane, count);
@@ -119,13 +122,17 @@ template <class S> int64_t count_larger(const float *x, int64_t n, float score) 
   return total;
 }
 
+// A class ranks above the label if its output is larger, or equal with a lower index.
+template <class S> bool is_correct(const float *x, int64_t n, int32_t label, int64_t k) {
+  const float score = x[label];
+  if (score != score) return false; // NaN
+  return count_above<S, true>(x, 0, label, score) + count_above<S, false>(x, label + 1, n, score) < k;
+}
+
 template <class S> lf_status top_k_correct(const lf_host *, const lf_top_k_correct_args *args) {
   int64_t correct = 0;
-  for (int64_t i = 0; i < args->m; ++i) {
-    const float *x = args->x + i * args->ldx;
-    const float score = x[args->labels[i]];
-    correct += score == score && count_larger<S>(x, args->n, score) < args->k;
-  }
+  for (int64_t i = 0; i < args->m; ++i)
+    correct += is_correct<S>(args->x + i * args->ldx, args->n, args->labels[i], args->k);
   *args->correct = correct;
   return LF_OK;
 }

@@ -99,13 +99,13 @@ template <class S, class Activation> struct Backward : BackwardArrays<S> {
       constexpr int count = std::remove_reference_t<decltype(column)>::count;
       const lf_batch_norm *bn = this->bn;
       const float *const results = this->results();
-      V mean[count], inv_std[count], scale[count], shift[count], slope[count];
+      V mean[count], inv_std[count], scale[count], shift[count], factor[count];
       LANEFOLD_UNROLL for (int v = 0; v < count; ++v) {
         mean[v] = column.load(bn->mean, v);
         inv_std[v] = column.load(bn->inv_std, v);
         scale[v] = column.load(bn->gamma, v) * inv_std[v];
         shift[v] = column.load(results, v);
-        slope[v] = column.load(results + this->n, v);
+        factor[v] = column.load(results + this->n, v);
       }
       const Incoming<S, Activation> incoming = dt;
       const float *const x = this->x;
@@ -114,7 +114,7 @@ template <class S, class Activation> struct Backward : BackwardArrays<S> {
       for (int64_t i = begin; i < end; ++i) LANEFOLD_UNROLL for (int v = 0; v < count; ++v) {
           const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
           const V d = incoming.at(column, i, v) - shift[v];
-          column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, slope[v], d));
+          column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, factor[v], d));
         }
     };
     for_strips<S, far_rows>(rows, columns, strip);

@@ -7,7 +7,7 @@
 
 namespace lanefold::optimizer {
 
-// base^exponent by squaring: plain products, the same bits everywhere.
+// base^exponent by squaring.  Plain products give the same bits everywhere.
 inline double power(double base, int64_t exponent) {
   double result = 1.0;
   for (; exponent > 0; exponent >>= 1, base *= base)

@@ -4,4 +4,5 @@
 
 #include <tile.hpp>
 
-template struct lanefold::gemm::CompiledMicrokernels<lanefold::PluginTile, lanefold::gemm::Part::partial>;
+[[gnu::used]] static constexpr auto compiled =
+    lanefold::gemm::compiled_microkernels<lanefold::PluginTile, lanefold::gemm::Part::partial>;

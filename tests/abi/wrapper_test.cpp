@@ -1,5 +1,5 @@
-// lanefold.hpp, compiled as C++17: its calls give the bits of the C calls, views that do not fit each other are refused,
-// and layers and networks own their memory.
+// lanefold.hpp, compiled as C++17: its calls give the bits of the C calls, views that do not fit each other are
+// refused, and layers and networks own their memory.
 #include <doctest/doctest.h>
 
 #include <lanefold/lanefold.hpp>

@@ -1,8 +1,15 @@
 // `lanefold bench` from the point of view of its user: files, exit codes, bad options, interruption.
 #include "support/command.hpp"
 
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
 #include <regex>
 #include <set>
+#include <sstream>
+#include <thread>
 
 using namespace lanefold::test;
 

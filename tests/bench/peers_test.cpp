@@ -2,7 +2,6 @@
 // LANEFOLD_ISA: the instruction set of the peers; the default is the best of avx512 and avx2 that the CPU has.
 // LANEFOLD_ONNXRUNTIME: path of ONNX Runtime.  Exits with code 77, which Meson counts as skipped, if the CPU lacks the
 // instruction set or no peer is installed.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
 #include "bench/peers/peer.hpp"

@@ -1,5 +1,5 @@
-// The products of liblanefold_cblas in both layouts: the documented chain, strides, what is read and written, errors.
-// The handlers below take the place of the library's, as those of Netlib's testers do.
+// The products of liblanefold_cblas in both layouts: the documented chain, strides, reads and writes, and errors.  The
+// handlers in this file replace the library's, as the handlers of Netlib's testers do.
 #include "support/matrix.hpp"
 
 #include <runtime/cblas/blas.hpp>
@@ -15,22 +15,22 @@ constexpr int row_major = 101, column_major = 102, no_transpose = 111, transpose
 
 std::string reported;
 
-// What the handlers were called with since the last question; "" if nothing was reported.
+// The errors that the handlers got since the last call, or "".
 std::string report() { return std::exchange(reported, ""); }
 
-// rows x columns as a layout stores it; op turns it round once more.
+// rows x columns as a layout stores it.  op transposes it.
 struct Operand {
   Operand(int layout, int op, int64_t rows, int64_t columns, int64_t gap)
-      : turned((layout == column_major) != (op != no_transpose)),
-        store(turned ? columns : rows, turned ? rows : columns, gap) {}
-  float &at(int64_t i, int64_t j) { return turned ? store(j, i) : store(i, j); }
+      : transposes((layout == column_major) != (op != no_transpose)),
+        store(transposes ? columns : rows, transposes ? rows : columns, gap) {}
+  float &at(int64_t i, int64_t j) { return transposes ? store(j, i) : store(i, j); }
   float *data() { return store.data(); }
   int stride() const { return std::max(1, static_cast<int>(store.stride())); }
-  bool turned;
+  bool transposes;
   PaddedMatrix store;
 };
 
-// A BLAS vector: a negative increment begins with the last element in memory.
+// A BLAS vector.  With a negative increment its first element is the last one in memory.
 struct Vector {
   Vector(int length, int step)
       : increment(step), store(length, 1, std::abs(step) - 1), last(step < 0 ? length - 1 : -1) {}
@@ -49,7 +49,7 @@ void xerbla_(const char *routine, const int *position, std::size_t length) {
   reported = std::string(routine, length) + std::to_string(*position);
 }
 
-TEST_CASE("sgemm is the chain in both layouts, with every transposition and leading dimensions larger than needed") {
+TEST_CASE("sgemm is the chain in both layouts, with every transposition and leading dimensions larger than necessary") {
   Random random(1);
   const int sizes[] = {1, 2, 7, 16, 17, 33, 65};
   const float factors[] = {0.0f, 1.0f, -0.3f};
@@ -143,8 +143,8 @@ TEST_CASE("a call with nothing to do touches nothing, and needs no operand") {
   }
 }
 
-TEST_CASE("matrices and vectors that interleave with other strides are no overlap") {
-  // In an array of 8 columns: A is rows 0, 2, 4 of the columns 0 to 2, C is rows 1 and 5 of the same columns.
+TEST_CASE("matrices and vectors that interleave do not count as overlap") {
+  // In an array of 8 columns, A is rows 0, 2 and 4 of columns 0 to 2, and C is rows 1 and 5 of the same columns.
   const float factor = 2;
   PaddedMatrix array(8, 8), untouched(8, 8);
   const auto value = [](int64_t i, int64_t j) { return static_cast<float>(i * 8 + j); };
@@ -157,7 +157,7 @@ TEST_CASE("matrices and vectors that interleave with other strides are no overla
     return j < 3 && (i == 1 || i == 5) ? factor * value(i == 1 ? 0 : 2, j) : value(i, j);
   });
   CHECK(differing(array, expected) == 0);
-  // x is row 0, y is column 3 below it, or every other element of that.
+  // x is row 0.  y is column 3 below it, or every other element of that column.
   for (const int step : {8, 16, -8}) {
     array.fill(value);
     cblas_sgemv(row_major, no_transpose, 3, 3, factor, identity, 3, at, 1, 0, at + 3, step);
@@ -184,7 +184,7 @@ TEST_CASE("a bad argument is reported as Netlib reports it, and the output stays
   CHECK(gemm(column_major, no, no, 2, 1, 1, 1, 1, 1) == "cblas_sgemm 9");
   CHECK(gemm(column_major, no, no, 2, 1, 2, 2, 1, 2) == "cblas_sgemm 11");
   CHECK(gemm(column_major, no, no, 2, 1, 1, 2, 1, 1) == "cblas_sgemm 14");
-  // As positions of the column-major call with A and B, m and n exchanged.
+  // Netlib counts positions in the column-major call, which exchanges A and B, and m and n.
   CHECK(gemm(row_major, no, no, -1, 2, 2, 2, 2, 2) == "cblas_sgemm 5");
   CHECK(gemm(row_major, no, no, 2, -1, 2, 2, 2, 2) == "cblas_sgemm 4");
   CHECK(gemm(row_major, no, no, 1, 1, 2, 1, 1, 1) == "cblas_sgemm 11");

@@ -1,5 +1,15 @@
-// Trainings that are interrupted, killed, resumed: they end in the bits of one that nobody disturbed.
+// Trainings that are interrupted or killed, and then resumed, end in the bits of a training without interruption.
 #include "support/command.hpp"
+#include "support/random.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
@@ -21,7 +31,7 @@ Words resume(const Place &place, Words more = {}) {
 } // namespace
 
 TEST_CASE(
-    "Ctrl-C ends training with 130 after the step, saved, and resuming ends in the bits of one never interrupted") {
+    "Ctrl-C saves after the step and ends with 130, and resuming ends in the bits of a training without interruption") {
   for (const int signal : {SIGINT, SIGTERM}) {
     CAPTURE(signal);
     const Place place;
@@ -48,8 +58,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("Ctrl-C before the first step is 130 too, and replaces nothing") {
-  // Loading this takes a while.
+TEST_CASE("Ctrl-C before the first step ends with 130 too, and replaces no file") {
+  // These data take a while to load.
   const Place place(28);
   write_idx(place.data, make_images(60000, 28, 1), make_images(10, 28, 2));
   place.make_model({"--batch-size", "30000", "--epochs", "1"});
@@ -61,12 +71,12 @@ TEST_CASE("Ctrl-C before the first step is 130 too, and replaces nothing") {
     const Result result = process.wait();
     CAPTURE(milliseconds);
     CAPTURE(result.err);
-    CHECK((result.exit_code == 130 || result.exit_code == -SIGINT)); // the signal came before main, perhaps
+    CHECK((result.exit_code == 130 || result.exit_code == -SIGINT)); // -SIGINT if the signal came before main
     if (contains(result.err, "no step was made")) CHECK(read_file(place.model) == old);
   }
 }
 
-TEST_CASE("without a place to save, an interrupted training says that nothing was saved") {
+TEST_CASE("an interrupted training without --save says that nothing was saved") {
   const Place place;
   Process process(place.train({"--epochs", "1000000", "--json"}));
   REQUIRE(process.wait_for("\"event\":\"epoch\"", 1));
@@ -77,7 +87,7 @@ TEST_CASE("without a place to save, an interrupted training says that nothing wa
   CHECK(result.lines().back()["saved"] == false);
 }
 
-TEST_CASE("a second Ctrl-C ends the process at once, by the signal") {
+TEST_CASE("a second Ctrl-C ends the process immediately, by the signal") {
   // One step of this batch takes long enough for two signals.
   const Place place(28);
   write_idx(place.data, make_images(6000, 28, 1), make_images(10, 28, 2));
@@ -97,7 +107,7 @@ TEST_CASE("a second Ctrl-C ends the process at once, by the signal") {
   CHECK(result.exit_code == -SIGINT);
 }
 
-TEST_CASE("killed again and again and resumed each time, a training ends in the same bits") {
+TEST_CASE("a training that is killed many times, and resumed each time, ends in the same bits") {
   const Place place;
   const Words options = {"--epochs",       "60",   "--optimizer", "momentum", "--learning-rate", "0.02",
                          "--weight-decay", "0.01", "--json",      "--quiet"};
@@ -105,7 +115,7 @@ TEST_CASE("killed again and again and resumed each time, a training ends in the 
   Words first = options;
   first.insert(first.end(), {"--save", place.model});
   Random random(61);
-  // Each time killed soon after it has saved once more.
+  // Each run is killed soon after it has saved once more.
   const auto saved = [&] { return std::filesystem::exists(place.model) ? read_file(place.model) : std::string(); };
   for (int kills = 0; kills < 20; ++kills) {
     const std::string before = saved();
@@ -116,7 +126,7 @@ TEST_CASE("killed again and again and resumed each time, a training ends in the 
     process.wait();
   }
   CHECK(hash_of(run(resume(place, {"--quiet"}))) == expected);
-  CHECK(place.models.entries() == 1); // nothing of the killed ones is left
+  CHECK(place.models.entries() == 1); // the killed runs left no file
 }
 
 TEST_CASE("a training is resumed to more epochs, with its own options, and refuses others") {
@@ -125,11 +135,11 @@ TEST_CASE("a training is resumed to more epochs, with its own options, and refus
   place.make_model({"--epochs", "2"});
   const std::string two = read_file(place.model);
   CHECK(hash_of(run(resume(place, {"--epochs", "5"}))) == whole);
-  // The same command once more, with --resume, is fine too.
+  // The same command again, with --resume, is valid too.
   write_file(place.model, two);
   Words again = place.train({"--epochs", "5", "--json", "--resume", place.model, "--save", place.models / "other"});
   CHECK(hash_of(run(again)) == whole);
-  CHECK(read_file(place.model) == two); // --save says where
+  CHECK(read_file(place.model) == two); // --save names the file
   check_refused(resume(place, {"--learning-rate", "0.5"}), {"--learning-rate", place.model});
   check_refused(resume(place, {"--optimizer", "adam"}), {"--optimizer", place.model});
   check_refused(resume(place, {"--seed", "2"}), {"--seed"});
@@ -137,15 +147,15 @@ TEST_CASE("a training is resumed to more epochs, with its own options, and refus
   check_refused(resume(place, {"--activation", "relu"}), {"network", place.model});
   check_refused({"train", "--data", place.data.path(), "--resume", place.models / "none"}, {place.models / "none"});
   CHECK(read_file(place.model) == two);
-  // A training that is at its end has nothing to do, and says how good it is.
+  // A training that is complete has nothing to do, and reports its accuracy.
   const Result end = run(resume(place));
   CHECK(end.exit_code == 0);
   CHECK(end.lines().size() == 1);
   CHECK(end.lines()[0]["test_accuracy"] > 0.5);
-  // But where it is to be saved elsewhere, it is.
+  // But with another --save, it saves there.
   REQUIRE(run(resume(place, {"--save", place.models / "elsewhere"})).exit_code == 0);
   CHECK(read_file(place.models / "elsewhere") == two);
-  // Other images, or a network that is only to be used.
+  // Other images are refused, and so is a network without the state of a training.
   const Place elsewhere;
   write_idx(elsewhere.data, make_images(300, 6, 99), make_images(100, 6, 2));
   check_refused({"train", "--data", elsewhere.data.path(), "--resume", place.model}, {"not the training images"});
@@ -153,14 +163,14 @@ TEST_CASE("a training is resumed to more epochs, with its own options, and refus
   check_refused({"train", "--data", place.data.path(), "--resume", place.models / "folded"}, {"no training"});
 }
 
-TEST_CASE("a cosine goes on to its own last epoch, and to no other") {
+TEST_CASE("a cosine schedule resumes to its own last epoch, and to no other") {
   const Place place;
   place.make_model({"--schedule", "cosine", "--epochs", "3"});
   check_refused(resume(place, {"--epochs", "4"}), {"--epochs", place.model});
   CHECK(run(resume(place, {"--epochs", "3"})).exit_code == 0);
 }
 
-TEST_CASE("checkpoints are written every so many epochs and at the end, and so many are kept") {
+TEST_CASE("--save-every writes a checkpoint every few epochs and at the end, and only the newest are kept") {
   const Place place;
   const auto names = [&] {
     std::vector<std::string> all;
@@ -172,7 +182,7 @@ TEST_CASE("checkpoints are written every so many epochs and at the end, and so m
   place.make_model({"--epochs", "7", "--save-every", "2", "--keep", "2"});
   CHECK(names() == Words{"model.epoch-6.safetensors", "model.epoch-7.safetensors", "model.safetensors"});
   CHECK(read_file(numbered(place.model, 7)) == read_file(place.model));
-  CHECK(read_checkpoint(numbered(place.model, 6)).training.value().position.epoch == 7); // to come
+  CHECK(read_checkpoint(numbered(place.model, 6)).training.value().position.epoch == 7); // the next epoch
   CHECK(run(resume(place, {"--epochs", "9", "--keep", "2"})).exit_code == 0);
   CHECK(names() == Words{"model.epoch-8.safetensors", "model.epoch-9.safetensors", "model.safetensors"});
 }

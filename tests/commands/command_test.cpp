@@ -1,11 +1,16 @@
-// The lanefold command as its user meets it: exit codes, what stands on which stream, the files it writes or does not.
+// The lanefold command as its user sees it: exit codes, streams, and the files that it writes or leaves alone.
 #include "support/command.hpp"
+#include "support/matrix.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/training/golden.hpp"
+
+#include <cstdlib>
+#include <filesystem>
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
 
-TEST_CASE("without a verb, or with one that is unknown, the verbs are listed") {
+TEST_CASE("without a verb, or with an unknown one, the command lists the verbs") {
   for (const Words &words : {Words{}, Words{"trian"}, Words{"--epochs", "3"}})
     check_refused(words, {"", "train", "eval", "predict", "fold", "study", "plot", "info", "verify", "demo"});
   check_refused({"trian"}, {"'trian'", "did you mean train?"});
@@ -34,7 +39,7 @@ TEST_CASE("an unknown value is refused, and the valid ones are listed") {
   check_refused({"train", "--batch-norm", "maybe"}, {"maybe", "on", "off", "hidden"});
 }
 
-TEST_CASE("numbers out of range, or none at all, are refused by the name of their option") {
+TEST_CASE("a value that is out of range or no number is refused, and the message names the option") {
   for (const Words &option : {Words{"--learning-rate", "nan"},
                               {"--learning-rate", "inf"},
                               {"--learning-rate", "0"},
@@ -83,7 +88,7 @@ TEST_CASE("numbers out of range, or none at all, are refused by the name of thei
                               {"--threads", "-1"},
                               {"--threads", "nan"},
                               {"--threads", "1e9"}})
-    // Data that is not there: what is wrongly taken for good then fails at once, by another message.
+    // The folder does not exist.  A value that the command wrongly accepts then fails with another message.
     check_refused({"train", "--data=/nowhere", option[0] + "=" + option[1]}, {option[0]});
   check_refused({"predict", "model", "--first=-1"}, {"--first"});
   check_refused({"predict", "model", "--count=0"}, {"--count"});
@@ -95,7 +100,7 @@ TEST_CASE("the version is that of the library") {
   CHECK(result.out == "lanefold " + Json::parse(run({"info", "--json"}).out)["version"].get<std::string>() + "\n");
 }
 
-TEST_CASE("options that would mean nothing are refused") {
+TEST_CASE("an option that would have no effect is refused") {
   const Place place;
   check_refused(place.train({"--keep", "2"}), {"--keep", "--save"});
   check_refused(place.train({"--save-every", "2"}), {"--save-every", "--save"});
@@ -116,7 +121,7 @@ TEST_CASE("help is no error") {
   CHECK(result.err.empty());
 }
 
-TEST_CASE("a batch of one does not go with batch normalization, and does without") {
+TEST_CASE("a batch of one sample is refused with batch normalization, and accepted without") {
   const Place place;
   check_refused(place.train({"--batch-size", "1", "--save", place.model}), {"--batch-size 1", "--batch-norm"});
   CHECK(place.models.entries() == 0);
@@ -125,7 +130,7 @@ TEST_CASE("a batch of one does not go with batch normalization, and does without
   check_refused(place.train(), {"one training image", "--batch-norm"});
 }
 
-TEST_CASE("data that is missing or corrupt is refused by name, and nothing is written") {
+TEST_CASE("missing or corrupt data are refused by the name of the file, and nothing is written") {
   const Place place;
   const std::string images = place.data / "train-images-idx3-ubyte", good = read_file(images);
   check_refused({"train", "--data", place.data / "none", "--save", place.model},
@@ -147,7 +152,7 @@ TEST_CASE("data that is missing or corrupt is refused by name, and nothing is wr
   CHECK(place.models.entries() == 0);
 }
 
-TEST_CASE("where the checkpoint cannot be written, nothing is trained and nothing written") {
+TEST_CASE("if the checkpoint cannot be written, the command neither trains nor writes") {
   const Place place;
   const std::string missing = place.models / "no/such/model";
   check_refused(place.train({"--save", missing}), {missing, "cannot be written"});
@@ -159,18 +164,18 @@ TEST_CASE("where the checkpoint cannot be written, nothing is trained and nothin
   CHECK(place.models.entries() == 1);
 }
 
-TEST_CASE("an instruction set that is not there is refused, and those that are there are listed") {
-  check_refused({"train", "--data=/nowhere", "--isa", "mmx"}, {"mmx", "portable"});
+TEST_CASE("an unknown instruction set is refused, and the message lists the known ones") {
+  check_refused({"train", "--data=/nowhere", "--isa", "mmx"}, {"--isa is 'mmx'", "portable"});
   check_refused({"train", "--data=/nowhere"}, {"LANEFOLD_ISA", "mmx", "portable"}, {"LANEFOLD_ISA=mmx"});
   const Result result = run({"info", "--json", "--isa", "mmx"});
   CHECK(result.exit_code == 2);
-  CHECK(contains(result.err, "mmx"));
-  const Json info = Json::parse(result.out); // says of each plugin why not
+  CHECK(contains(result.err, "lanefold: --isa is 'mmx'")); // names the option, not the C function
+  const Json info = Json::parse(result.out);               // gives a reason for each plugin that is not used
   CHECK(contains(info["error"], "mmx"));
   for (const Json &plugin : info["plugins"]) CHECK_FALSE(plugin["taken"].get<bool>());
 }
 
-TEST_CASE("info names the plugin that is taken, and portable can always be") {
+TEST_CASE("info names the plugin in use, and portable is always usable") {
   const Result result = run({"info", "--json"});
   CHECK(result.exit_code == 0);
   const Json info = Json::parse(result.out);
@@ -188,7 +193,7 @@ TEST_CASE("info names the plugin that is taken, and portable can always be") {
   CHECK(contains(portable.out, "* portable"));
 }
 
-TEST_CASE("train --json says each epoch, then the end, in the documented words, and nothing else on standard output") {
+TEST_CASE("train --json prints a line for each epoch and one for the end, with the documented keys, and nothing else") {
   const Place place;
   const Result result = run(place.train({"--epochs", "4", "--json", "--save", place.model}));
   CHECK(result.exit_code == 0);
@@ -296,7 +301,7 @@ TEST_CASE("a network file gives the network that flags give, and does not go wit
   check_refused(with_file({}), {file, "no such file"});
 }
 
-TEST_CASE("eval, eval --folded and fold agree on a saved network, and predict says its labels") {
+TEST_CASE("eval, eval --folded and fold agree on a saved network, and predict prints its labels") {
   const Place place;
   place.make_model({"--epochs", "4"});
   const Words data = {"--data", place.data.path(), "--json"};
@@ -358,7 +363,7 @@ TEST_CASE("eval, eval --folded and fold agree on a saved network, and predict sa
                 {"--first 100", "100 test images"});
 }
 
-TEST_CASE("a checkpoint of another network, or none at all, is refused by name") {
+TEST_CASE("a checkpoint of another network, or a file that is none, is refused by its name") {
   const Place place, larger(7);
   place.make_model();
   const std::string bytes = read_file(place.model);
@@ -386,7 +391,7 @@ TEST_CASE("verify proves the golden hash, and train ends with it") {
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out, "\n" + isa));
   CHECK(contains(result.out, "1 runs: the same bits, equal to the golden hash"));
-  if (isa == "portable") return; // 300 steps of software fma would take a minute
+  if (isa == "portable") return; // with software fma, 300 steps take a minute
   const Json json = Json::parse(run({"verify", "--isa", isa, "--threads", "1,3", "--json"}).out);
   CHECK(json["runs"].size() == 2);
   CHECK(json["equal"] == true);
@@ -399,7 +404,7 @@ TEST_CASE("verify proves the golden hash, and train ends with it") {
   CHECK(lines.back()["parameters_sha256"] == adam.hashes.back().digits);
 }
 
-TEST_CASE("verify says so where a plugin gives other bits, where no golden hash is known, and what it cannot do") {
+TEST_CASE("verify reports other bits, a missing golden hash, and a request that it cannot meet") {
   const Place place;
   TemporaryFolder plugins;
   std::filesystem::copy_file(std::string(std::getenv("LANEFOLD_FAKE_PLUGINS")) + "/fake-still.so",

@@ -1,9 +1,10 @@
 // Each form that is derived from option_table.inc, held against the table: JSON in and out, the command line, help,
 // completion, the check on --resume and the manual page.  Another option of the table is tested here without a change.
-#include "command.hpp"
+#include "cli/object_reader.hpp"
+#include "support/command.hpp"
 #include "trainer/commands/train_options.hpp"
 
-#include "cli/object_reader.hpp"
+#include <doctest/doctest.h>
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
@@ -28,7 +29,7 @@ std::string other_value(const Option &option) {
   }
   for (const std::string &candidate : candidates)
     if (candidate != usual && option.range.problem(candidate).empty()) return candidate;
-  FAIL("no other value of " + option.names);
+  FAIL("no other value of ", option.names);
   return "";
 }
 

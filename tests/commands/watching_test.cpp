@@ -1,18 +1,26 @@
-// Watching a training: the line on a terminal, lines elsewhere, the log and its curves; help, completion, the man page;
-// and the study's report.
+// What a user sees of a training: the line on a terminal, lines elsewhere, the log and its curves.  Help, completion, the
+// man page, and the study's report.
 #include "support/command.hpp"
 
-#include <cstring>
+#include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
 
 namespace {
 
-// A terminal that nobody looks at; what a process wrote to it.
+// A pseudoterminal that keeps what a process writes to it.
 class Pseudoterminal {
 public:
   Pseudoterminal() : master_(posix_openpt(O_RDWR | O_NOCTTY)) {
@@ -22,7 +30,7 @@ public:
     const winsize size{40, 120, 0, 0};
     REQUIRE(ioctl(master_, TIOCSWINSZ, &size) == 0);
     name_ = ptsname(master_);
-    slave_ = open(name_.c_str(), O_RDWR | O_NOCTTY); // so that the last writer's end is none for us
+    slave_ = open(name_.c_str(), O_RDWR | O_NOCTTY); // so that reading goes on after the last writer has closed it
     reader_ = std::thread([this] {
       char bytes[4096];
       for (ssize_t count; (count = read(master_, bytes, sizeof bytes)) > 0;)
@@ -31,7 +39,7 @@ public:
   }
   ~Pseudoterminal() { text(); }
   const std::string &name() const { return name_; }
-  // All of it, the process having ended.
+  // All that was written.  The process must have ended.
   const std::string &text() {
     if (slave_ >= 0) close(slave_), reader_.join(), close(master_);
     slave_ = -1;
@@ -71,7 +79,7 @@ Words options_of(const std::string &verb) {
 
 } // namespace
 
-TEST_CASE("where standard error is no terminal, there is one line an epoch on it, and the result on standard output") {
+TEST_CASE("without a terminal, standard error has a line for each epoch, and standard output the result") {
   const Place place;
   const Result result = run(place.train({"--epochs", "3"}), {"LANG=C.UTF-8", "LC_ALL="});
   CHECK(result.exit_code == 0);
@@ -101,7 +109,8 @@ TEST_CASE("[terminal] a line with step, loss, accuracy, samples and time left is
     CHECK(contains(text, part));
 }
 
-TEST_CASE("[terminal] NO_COLOR takes the colours away, a dumb terminal all that is rewritten, and --quiet everything") {
+TEST_CASE(
+    "[terminal] NO_COLOR removes colours, a dumb terminal removes rewritten lines, and --quiet removes everything") {
   const Place place;
   Result result;
   const std::string plain = on_terminal(place.train(), {"TERM=xterm", "NO_COLOR=1"}, result);
@@ -116,7 +125,7 @@ TEST_CASE("[terminal] NO_COLOR takes the colours away, a dumb terminal all that 
   CHECK(contains(result.out, "test accuracy"));
 }
 
-TEST_CASE("the log is JSON lines: the start, parts of epochs, epochs, the end; resuming goes on with it") {
+TEST_CASE("the log has JSON lines for the start, parts of epochs, epochs and the end, and resuming appends to it") {
   const Place place;
   const std::string path = place.models / "log.jsonl";
   const auto lines = [&] {
@@ -146,7 +155,7 @@ TEST_CASE("the log is JSON lines: the start, parts of epochs, epochs, the end; r
   log = lines();
   CHECK(log.size() == 1 + 4 * 7 + 3);
   CHECK(log[1 + 3 * 7 + 1]["event"] == "resume");
-  // A process that was killed may leave half a line.
+  // A killed process may leave half a line.
   write_file(path, read_file(path) + "{\"event\":\"st");
   REQUIRE(
       run({"train", "--data", place.data.path(), "--resume", place.model, "--epochs", "5", "--log", path}).exit_code ==
@@ -157,7 +166,7 @@ TEST_CASE("the log is JSON lines: the start, parts of epochs, epochs, the end; r
                 {place.models / "no/such/log", "cannot be written"});
 }
 
-TEST_CASE("plot draws a log in characters, and says what is wrong with one") {
+TEST_CASE("plot draws a log in characters, and says what is wrong with a bad log") {
   const Place place;
   const std::string path = place.models / "log.jsonl";
   REQUIRE(run(place.train({"--log", path, "--epochs", "3"})).exit_code == 0);
@@ -168,7 +177,7 @@ TEST_CASE("plot draws a log in characters, and says what is wrong with one") {
   CHECK(count(plain.out, "|") == 12);
   std::istringstream lines(plain.out);
   for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 60);
-  // What is being written may end anywhere.
+  // A log that is being written may end anywhere.
   write_file(path, read_file(path) + "{\"event\":\"ep");
   CHECK(run({"plot", path, "--width", "60", "--height", "6"}, {"LC_ALL=C"}).out == plain.out);
   write_file(path, read_file(path) + "\n");
@@ -179,10 +188,10 @@ TEST_CASE("plot draws a log in characters, and says what is wrong with one") {
   check_refused({"plot", path, "-o", "picture.jpeg"}, {"picture.jpeg", ".svg"});
   write_file(path, "{\"event\":\"epoch\",\"epoch\":1,\"loss\":null,\"train_accuracy\":0.1,\"test_loss\":null,\"test_"
                    "accuracy\":0.1}\n");
-  CHECK(run({"plot", path}).exit_code == 0); // it diverged
+  CHECK(run({"plot", path}).exit_code == 0); // a training that diverged
 }
 
-TEST_CASE("without matplotlib there is no picture, and the way to get it is said") {
+TEST_CASE("without matplotlib there is no picture, and the message says how to install it") {
   const Place place;
   const std::string path = place.models / "log.jsonl", picture = place.models / "curves.svg";
   REQUIRE(run(place.train({"--log", path, "--epochs", "2"})).exit_code == 0);
@@ -219,7 +228,7 @@ TEST_CASE("each verb's help has examples, and the man page and completion know a
   CHECK(contains(run({"--help"}).out, "Example"));
 }
 
-TEST_CASE("completion offers verbs, options, words, and files where a file may stand") {
+TEST_CASE("completion offers verbs, options and values, and files where an option takes one") {
   const auto offered = [](Words words) {
     words.insert(words.begin(), {"complete", "--"});
     const Result result = run(words);
@@ -235,7 +244,7 @@ TEST_CASE("completion offers verbs, options, words, and files where a file may s
   CHECK(offered({"nothing", "x"}).empty());
 }
 
-TEST_CASE("bash completes by the script that is installed") {
+TEST_CASE("bash completes with the installed script") {
   const std::string command = std::getenv("LANEFOLD_COMMAND");
   const TemporaryFolder folder;
   const std::string script = "source " + std::string(LANEFOLD_SOURCE) + "/trainer/completion.bash\n" + "COMP_WORDS=('" +
@@ -246,8 +255,8 @@ TEST_CASE("bash completes by the script that is installed") {
   CHECK(read_file(folder / "out") == "nesterov.");
 }
 
-TEST_CASE("the study measures, judges every claim, and tells how to get the charts") {
-  // Once, on the plugin that this machine takes by itself: it needs a while, and minutes of software fma.
+TEST_CASE("the study measures, gives a verdict on every claim, and says how to get the charts") {
+  // Only on the plugin that suits this CPU, because the study takes a while, and minutes with software fma.
   for (const Json &plugin : Json::parse(run({"info", "--json"}, {"LANEFOLD_ISA="}).out)["plugins"])
     if (plugin["taken"] && plugin["name"] != std::getenv("LANEFOLD_ISA")) return;
   const Place place;

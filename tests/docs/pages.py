@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """pages.py FOLDER CC CXX: whether the documents of this tree are true in what a program can check.
-Every relative link leads to a file that is there, and to a heading that it has.  Every C and C++ example compiles."""
+Every relative link leads to a file that is there, and to a heading that it has.  Every path in backticks is there.  Every
+C and C++ example compiles.  ARCHITECTURE.md lists each folder once."""
+import glob
 import os
 import re
 import subprocess
@@ -8,6 +10,10 @@ import sys
 
 TOP_PAGES = ('README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md')
 COMPILERS = {'c': (0, 'c', '-std=c11'), 'cpp': (1, 'c++', '-std=c++20')}
+ROOMS = 'include kernels plugins runtime cli trainer bench tests tools examples docs'.split()
+PATH = re.compile(r'`((?:%s)/[\w./*-]*)`' % '|'.join(ROOMS))
+WHOLE = ('plugins', 'tests/trainer')  # rooms whose inner folders need no line of their own
+MADE_UP = re.compile('sve256|softplus|FAMILY')  # names in CONTRIBUTING.md that stand for a reader's own
 FENCED = re.compile(r'^```(\w*)\n(.*?)^```', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\]\(([^)\s]+)\)')
 
@@ -41,6 +47,31 @@ def broken_links(path):
             yield '%s: no such heading' % link
 
 
+def missing_paths(folder, path):
+    for name in PATH.findall(FENCED.sub('', read(path))):
+        if not MADE_UP.search(name) and not glob.glob(os.path.join(folder, name)):
+            yield '%s: no such file or folder' % name
+
+
+def badly_listed_folders(folder):
+    """Folders of the tree that the map does not have, or has twice."""
+    listed = re.findall(r'^\| `([\w./-]+)/` \|', read(os.path.join(folder, 'ARCHITECTURE.md')), re.MULTILINE)
+    there = set()
+    for room in ROOMS:
+        for place, folders, files in os.walk(os.path.join(folder, room)):
+            folders[:] = [name for name in folders if name != '__pycache__']
+            if files:
+                there.add(os.path.relpath(place, folder))
+    for name in sorted(there):
+        if name not in listed and not any(name.startswith(room + '/') and room in WHOLE for room in listed):
+            yield '%s/ is not listed' % name
+    for name in sorted(set(listed)):
+        if listed.count(name) > 1:
+            yield '%s/ is listed %d times' % (name, listed.count(name))
+        if not os.path.isdir(os.path.join(folder, name)):
+            yield '%s/ is listed, but not there' % name
+
+
 def broken_examples(path, include, compilers):
     for language, text in FENCED.findall(read(path)):
         if language not in COMPILERS:
@@ -56,7 +87,9 @@ def broken_examples(path, include, compilers):
 def main(folder, *compilers):
     pages = list(documents(folder))
     faults = [(page, fault) for page in pages
-              for fault in (*broken_links(page), *broken_examples(page, os.path.join(folder, 'include'), compilers))]
+              for fault in (*broken_links(page), *missing_paths(folder, page),
+                            *broken_examples(page, os.path.join(folder, 'include'), compilers))]
+    faults += [(os.path.join(folder, 'ARCHITECTURE.md'), fault) for fault in badly_listed_folders(folder)]
     for page, fault in faults:
         print('%s: %s' % (os.path.relpath(page, folder), fault))
     print('%d pages' % len(pages))

@@ -1,4 +1,4 @@
-// Batches of bytes: each quotient is the division's, rows come in any order, and nothing beyond is read or written.
+// Batches of bytes: every quotient is rounded correctly, rows come in any order, and no call leaves its arrays.
 #include "support/guarded.hpp"
 #include "support/reference.hpp"
 
@@ -8,7 +8,7 @@
 using namespace lanefold;
 using namespace lanefold::test;
 
-TEST_CASE("every byte over every kind of divisor is the correctly rounded quotient") {
+TEST_CASE("every byte divided by every kind of divisor is the correctly rounded quotient") {
   const Context context = lanefold::test::context(1);
   Random random(81);
   std::vector<uint8_t> bytes(256);
@@ -44,7 +44,7 @@ TEST_CASE("rows are gathered in any order, by any number of threads, and nothing
       for (const bool in_order : {false, true}) {
         if (passed_over()) continue;
         const int64_t count = m + random.between(0, 9), ldx = n + random.between(0, 5);
-        // The last byte is the last that may be read.
+        // The last byte of x is the last byte that may be read.
         const int64_t size = (count - 1) * ldx + n, floats = (size + 3) / 4;
         Guarded memory(1, floats, floats, Side::ends);
         uint8_t *x = reinterpret_cast<uint8_t *>(memory.data()) + 4 * floats - size;

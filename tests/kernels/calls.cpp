@@ -1,4 +1,4 @@
-// One function for each operation; reads and writes are named where they are made.
+// One function for each operation.  It makes the operands and the results, and a function that does the call.
 #include "calls.hpp"
 
 #include <lanefold/lanefold.hpp>
@@ -8,14 +8,15 @@ namespace {
 
 using Matrices = std::vector<PaddedMatrix>;
 
-// One matrix in sixteen spans most exponents: overflow, infinity - infinity, results below the smallest normal number.
-// One in sixteen holds what is special.
+// One matrix in sixteen spans most exponents, so that sums overflow, infinities cancel, and results are subnormal.
+// One in sixteen holds special values.
 PaddedMatrix values(int64_t rows, int64_t columns, Random &random, float low = -1, float high = 1) {
   constexpr float special[] = {0.0f,   -0.0f,   1.0f,    INFINITY, -INFINITY, NAN,
                                1e-42f, -1e-42f, -200.0f, 3e38f,    -20.0f,    0x1p-126f};
   PaddedMatrix x(rows, columns);
   const int64_t kind = random.below(16);
-  // (Compilers choose the order of arguments: a statement for each number, or the digest would depend on it.)
+  // Each random number is drawn in a statement of its own.  Otherwise the digest would depend on the order in which a
+  // compiler evaluates arguments.
   if (kind == 0)
     return x.fill([&](int64_t, int64_t) {
       const float mantissa = random.uniform(-2, 2);
@@ -54,11 +55,7 @@ Call sgemm(Random &random) {
   call.reads = {values(ta ? k : m, ta ? m : k, random), values(tb ? n : k, tb ? k : n, random)};
   call.writes = {beta == 0 ? unwritten(m, n) : values(m, n, random)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    auto a = args<lf_sgemm_args>();
-    a.flags = flags, a.m = m, a.n = n, a.k = k, a.alpha = alpha, a.beta = beta;
-    a.a = in[0].data(), a.lda = in[0].stride(), a.b = in[1].data(), a.ldb = in[1].stride();
-    a.c = out[0].data(), a.ldc = out[0].stride();
-    context.sgemm(a);
+    context.sgemm({in[0], ta}, {in[1], tb}, out[0], alpha, beta);
   };
   return call;
 }
@@ -72,10 +69,7 @@ Call activation_forward(Random &random) {
   call.reads = {values(m, n, random, -9, 9)};
   call.writes = {unwritten(m, n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    auto a = args<lf_activation_forward_args>();
-    a.m = m, a.n = n, a.activation = activation, a.alpha = alpha;
-    a.x = in[0].data(), a.ldx = in[0].stride(), a.y = out[0].data(), a.ldy = out[0].stride();
-    context.activation_forward(a);
+    context.activation_forward({activation, alpha}, in[0], out[0]);
   };
   return call;
 }
@@ -89,16 +83,12 @@ Call activation_backward(Random &random) {
   call.reads = {values(m, n, random), values(m, n, random)};
   call.writes = {unwritten(m, n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    auto a = args<lf_activation_backward_args>();
-    a.m = m, a.n = n, a.activation = activation, a.alpha = alpha;
-    a.y = in[0].data(), a.ldy = in[0].stride(), a.dy = in[1].data(), a.lddy = in[1].stride();
-    a.dx = out[0].data(), a.lddx = out[0].stride();
-    context.activation_backward(a);
+    context.activation_backward({activation, alpha}, in[0], in[1], out[0]);
   };
   return call;
 }
 
-// Rows of a batch: sometimes more than a block of sums has.
+// The rows of a batch are sometimes more than one block of sums has.
 int64_t some_rows(Random &random) {
   return random.below(8) ? std::max<int64_t>(2, some_size(random)) : random.between(250, 800);
 }
@@ -126,7 +116,7 @@ lf_batch_norm batch_norm(const Norm &norm, const PaddedMatrix &gamma, const Padd
   return bn;
 }
 
-// Arrays that a call does not write are not const in this struct.
+// lf_batch_norm has pointers to mutable floats, also for arrays that a call only reads.
 float *unchanged(const PaddedMatrix &x) { return const_cast<float *>(x.data()); }
 
 Call batch_norm_forward(Random &random) {
@@ -145,11 +135,7 @@ Call batch_norm_forward(Random &random) {
     bn.running_mean = training ? out[1].data() : unchanged(in[3]);
     bn.running_var = training ? out[2].data() : unchanged(in[4]);
     if (training) bn.mean = out[3].data(), bn.inv_std = out[4].data();
-    auto a = args<lf_batch_norm_forward_args>();
-    a.flags = training ? LF_TRAINING : 0;
-    a.m = m, a.n = n, a.batch_norm = &bn;
-    a.x = in[0].data(), a.ldx = in[0].stride(), a.y = out[0].data(), a.ldy = out[0].stride();
-    context.batch_norm_forward(a);
+    context.batch_norm_forward(in[0], bn, out[0], training ? LF_TRAINING : 0);
   };
   return call;
 }
@@ -165,11 +151,7 @@ Call batch_norm_backward(Random &random) {
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
     lf_batch_norm bn = batch_norm(norm, in[2], in[2]);
     bn.mean = unchanged(in[3]), bn.inv_std = unchanged(in[4]);
-    auto a = args<lf_batch_norm_backward_args>();
-    a.m = m, a.n = n, a.batch_norm = &bn;
-    a.x = in[0].data(), a.ldx = in[0].stride(), a.dy = in[1].data(), a.lddy = in[1].stride();
-    a.dx = out[0].data(), a.lddx = out[0].stride(), a.dgamma = out[1].data(), a.dbeta = out[2].data();
-    context.batch_norm_backward(a);
+    context.batch_norm_backward(in[0], bn, in[1], out[0], out[1].data(), out[2].data());
   };
   return call;
 }
@@ -208,7 +190,7 @@ struct Dense {
   }
 };
 Dense some_dense(Random &random) {
-  if (random.below(16) == 0) { // blocks of k, panels of columns
+  if (random.below(16) == 0) { // more than one block of k and several panels of columns
     const int64_t m = random.between(2, 40), n = random.between(1, 600), k = random.between(300, 1200);
     return {m, n, k, some_activation(random), 1.0f, true, random.below(2) != 0, random.below(2) != 0, false};
   }
@@ -218,10 +200,7 @@ Dense some_dense(Random &random) {
 }
 
 PackedWeights pack(const Context &context, const Dense &d, const PaddedMatrix &w) {
-  auto a = args<lf_pack_weights_args>();
-  a.flags = d.transposes ? LF_TRANSPOSE_B : 0;
-  a.n = d.n, a.k = d.k, a.w = w.data(), a.ldw = w.stride();
-  return context.pack_weights(a);
+  return context.pack_weights({w, d.transposes});
 }
 
 Call dense_infer(Random &random) {
@@ -232,11 +211,8 @@ Call dense_infer(Random &random) {
                 vector(d.n, random)};
   call.writes = {unwritten(d.m, d.n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    auto a = args<lf_dense_infer_args>();
-    a.m = d.m, a.n = d.n, a.k = d.k, a.activation = d.activation, a.alpha = d.alpha;
-    a.x = in[0].data(), a.ldx = in[0].stride(), a.bias = d.bias ? in[2].data() : nullptr;
-    a.y = out[0].data(), a.ldy = out[0].stride();
-    context.dense_infer(a, pack(context, d, in[1]));
+    context.dense_infer(in[0], pack(context, d, in[1]), d.bias ? in[2].data() : nullptr, {d.activation, d.alpha},
+                        out[0]);
   };
   return call;
 }
@@ -277,11 +253,11 @@ Call dense_forward(Random &random) {
 Call dense_backward(Random &random) {
   Dense d = some_dense(random);
   d.transposes = false;
-  const bool wants_dx = random.below(4) != 0, descends = random.below(2) != 0;
+  const bool wants_dx = random.below(4) != 0, updates = random.below(2) != 0;
   const Norm norm = some_norm(random);
   const float rate = random.uniform(0, 1);
   Call call;
-  call.text = d.text("dense_backward") + (wants_dx ? ", dx" : "") + (descends ? ", descends" : "");
+  call.text = d.text("dense_backward") + (wants_dx ? ", dx" : "") + (updates ? ", updates" : "");
   call.reads = {values(d.m, d.k, random), values(d.k, d.n, random),    values(d.m, d.n, random),
                 values(d.m, d.n, random), values(d.m, d.n, random),    vector(d.n, random, 0.5f, 1.5f),
                 vector(d.n, random),      vector(d.n, random, 0.5f, 2)};
@@ -301,16 +277,16 @@ Call dense_backward(Random &random) {
     if (d.norm) a.batch_norm = &bn, a.dgamma = out[3].data(), a.dbeta = out[4].data();
     a.learning_rate = rate;
     if (!d.packs) {
-      // Its stride is that of w.
+      // updated_w has the stride of w.
       PaddedMatrix updated = in[1];
-      if (descends) a.updated_w = updated.data();
+      if (updates) a.updated_w = updated.data();
       context.dense_backward(a);
-      if (descends) out[5].fill([&](int64_t i, int64_t j) { return updated(i, j); });
+      if (updates) out[5].fill([&](int64_t i, int64_t j) { return updated(i, j); });
       return;
     }
     PackedWeights packed = pack(context, d, in[1]);
     a.packed = packed.get();
-    if (descends) a.flags = LF_UPDATE_PACKED;
+    if (updates) a.flags = LF_UPDATE_PACKED;
     context.dense_backward(a);
     auto back = args<lf_unpack_weights_args>();
     back.n = d.n, back.k = d.k, back.w = out[5].data(), back.ldw = out[5].stride();
@@ -335,7 +311,7 @@ Call softmax_cross_entropy(Random &random) {
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
     auto a = args<lf_softmax_cross_entropy_args>();
     a.m = m, a.n = n, a.x = in[0].data(), a.ldx = in[0].stride(), a.labels = labels.data();
-    a.loss = out[0].data(), a.dx = out[1].data(), a.lddx = out[1].stride();
+    a.loss = out[0].data(), a.dx = out[1].data(), a.lddx = out[1].stride(); // canaries surround the loss
     context.softmax_cross_entropy(a);
   };
   return call;
@@ -349,12 +325,7 @@ Call top_k_correct(Random &random) {
   call.reads = {values(m, n, random)};
   call.writes = {unwritten(1, 1)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    auto a = args<lf_top_k_correct_args>();
-    int64_t correct = -1;
-    a.m = m, a.n = n, a.k = k, a.x = in[0].data(), a.ldx = in[0].stride(), a.labels = labels.data(),
-    a.correct = &correct;
-    context.top_k_correct(a);
-    out[0](0, 0) = static_cast<float>(correct);
+    out[0](0, 0) = static_cast<float>(context.top_k_correct(in[0], labels.data(), k));
   };
   return call;
 }
@@ -389,10 +360,7 @@ Call gather(Random &random) {
   call.text = "gather" + shape({m, n, count});
   call.writes = {unwritten(m, n)};
   call.run = [=](const Context &context, const Matrices &, Matrices &out) {
-    auto a = args<lf_gather_args>();
-    a.m = m, a.n = n, a.count = count, a.x = x.data(), a.ldx = n + gap, a.rows = rows.empty() ? nullptr : rows.data();
-    a.divisor = divisor, a.y = out[0].data(), a.ldy = out[0].stride();
-    context.gather(a);
+    context.gather({x.data(), count, n, n + gap}, rows.empty() ? nullptr : rows.data(), divisor, out[0]);
   };
   return call;
 }

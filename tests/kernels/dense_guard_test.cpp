@@ -1,5 +1,5 @@
-// Training with every array against inaccessible pages: the forward pass with z beside y, the backward pass with all
-// that it can write, and weights that live packed.  The values are those of the same calls on plain arrays.
+// Training with every array at an inaccessible page: the forward pass with z and y, the backward pass with all that it
+// can write, and weights that stay packed.  The values are those of the same calls on plain arrays.
 #include "support/dense.hpp"
 #include "support/guarded.hpp"
 
@@ -16,7 +16,7 @@ void copy(const PaddedMatrix &from, Guarded &to) {
   to.fill([&](int64_t i, int64_t j) { return from(i, j); });
 }
 
-// The arrays of a layer and of its gradients, each fenced on the same side.
+// The arrays of a layer and of its gradients, all guarded on the same side.
 struct Fenced {
   Guarded x, w, bias, gamma, beta, running_mean, running_var, mean, inv_std, z, y, dy, dw, dx, dbias, dgamma, dbeta,
       updated;
@@ -53,7 +53,7 @@ template <size_t Count> int64_t pick(Random &random, const int64_t (&sizes)[Coun
 
 } // namespace
 
-TEST_CASE("training touches nothing beyond its arrays, whatever it updates, and packed weights nothing beyond theirs") {
+TEST_CASE("training touches nothing beyond its arrays and its packed weights, whatever it updates") {
   const Context one = context(1), three = context(3);
   Random random(71);
   for (int round = 0; round < 300; ++round) {
@@ -116,7 +116,7 @@ TEST_CASE("training touches nothing beyond its arrays, whatever it updates, and 
       context.unpack_weights(a, *packed);
     }
 
-    // The same on plain arrays, where the gradient is kept and the step is made by hand.
+    // The same step on plain arrays.  The call keeps the gradient, and the test updates the weights.
     layer.forward(one, LF_TRAINING);
     Gradients g(layer, 0);
     test::backward(one, layer, dy, g);
@@ -149,31 +149,22 @@ TEST_CASE("a network touches nothing beyond its batch and its result") {
     const Context &context = round % 2 ? one : three;
     const int64_t widths[] = {pick(random, ks), pick(random, ns), pick(random, ns)};
     std::vector<PaddedMatrix> w, bias;
-    std::vector<lf_network_layer> layers;
+    std::vector<LayerView> layers;
     for (int i = 0; i < 2; ++i) {
       w.emplace_back(widths[i], widths[i + 1]).random(random);
       bias.emplace_back(1, widths[i + 1]).random(random);
     }
-    for (int i = 0; i < 2; ++i) {
-      auto &to = layers.emplace_back(args<lf_network_layer>());
-      to.n = widths[i + 1], to.k = widths[i], to.w = w[i].data(), to.ldw = w[i].stride(), to.bias = bias[i].data();
-      to.activation = LF_ELU, to.alpha = 1;
-    }
-    auto description = args<lf_network_args>();
-    description.count = 2, description.layers = layers.data();
-    const InferenceNetwork network = context.make_network(description);
+    for (int i = 0; i < 2; ++i) layers.push_back({w[i], bias[i].data(), {}, {LF_ELU, 1}});
+    const InferenceNetwork network = context.make_network(layers);
     const int64_t m = pick(random, ms);
     const Side side = random.below(2) ? Side::begins : Side::ends;
     Guarded x(m, widths[0], widths[0] + random.below(5), side), y(m, widths[2], widths[2] + random.below(5), side);
     x.random(random);
     const FaultNote note("network", widths[0], widths[1], widths[2], "batch", m);
-    auto a = args<lf_network_infer_args>();
-    a.m = m, a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
-    context.network_infer(a, network);
+    context.network_infer(x, network, y);
     PaddedMatrix plain_x(m, widths[0]), plain_y(m, widths[2]);
     plain_x.fill([&](int64_t i, int64_t j) { return x(i, j); });
-    a.x = plain_x.data(), a.ldx = plain_x.stride(), a.y = plain_y.data(), a.ldy = plain_y.stride();
-    one.network_infer(a, network);
+    one.network_infer(plain_x, network, plain_y);
     CHECK(differing(y, plain_y) == 0);
     CHECK(y.gaps_untouched());
   }

@@ -1,4 +1,5 @@
-// Dense layers: fused and unfused agree bit for bit, forward and backward; packed weights; thread counts.
+// Dense layers: fused calls agree with separate calls bit for bit, forward and backward, with packed weights or without,
+// on any number of threads.
 #include "support/dense.hpp"
 #include "support/reference.hpp"
 
@@ -13,58 +14,19 @@ namespace {
 // The forward pass by separate calls.
 void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
   PaddedMatrix &z = layer.z, &y = layer.y;
-  auto product = args<lf_sgemm_args>();
-  product.m = layer.x.rows(), product.n = layer.w.columns(), product.k = layer.x.columns();
-  product.alpha = 1.0f, product.beta = layer.with_bias ? 1.0f : 0.0f;
-  product.a = layer.x.data(), product.lda = layer.x.stride(), product.b = layer.w.data(),
-  product.ldb = layer.w.stride();
-  product.c = z.data(), product.ldc = z.stride();
   if (layer.with_bias) z.fill([&](int64_t, int64_t j) { return layer.bias(0, j); });
-  context.sgemm(product);
-  const PaddedMatrix *last = &z;
-  if (layer.with_norm) {
-    auto a = args<lf_batch_norm_forward_args>();
-    a.flags = flags;
-    a.m = z.rows(), a.n = z.columns();
-    a.x = z.data(), a.ldx = z.stride(), a.y = y.data(), a.ldy = y.stride();
-    a.batch_norm = layer.norm();
-    context.batch_norm_forward(a);
-    last = &y;
-  }
-  auto act = args<lf_activation_forward_args>();
-  act.m = z.rows(), act.n = z.columns(), act.activation = layer.activation, act.alpha = layer.alpha;
-  act.x = last->data(), act.ldx = last->stride(), act.y = y.data(), act.ldy = y.stride();
-  context.activation_forward(act);
+  context.sgemm(layer.x, layer.w, z, 1, layer.with_bias ? 1.0f : 0.0f);
+  if (layer.with_norm) context.batch_norm_forward(z, layer.norm(), y, flags);
+  context.activation_forward({layer.activation, layer.alpha}, layer.with_norm ? y : z, y);
 }
 
-// dt, BN's gradient and the two products by separate calls.
+// The backward pass by separate calls: the activation, the normalization and the two products.
 void backward_unfused(const Context &context, Layer &layer, const PaddedMatrix &dy, Gradients &g) {
   PaddedMatrix dz(dy.rows(), dy.columns());
-  auto act = args<lf_activation_backward_args>();
-  act.m = dy.rows(), act.n = dy.columns(), act.activation = layer.activation, act.alpha = layer.alpha;
-  act.y = layer.y.data(), act.ldy = layer.y.stride(), act.dy = dy.data(), act.lddy = dy.stride();
-  act.dx = dz.data(), act.lddx = dz.stride();
-  context.activation_backward(act);
-  if (layer.with_norm) {
-    auto norm = args<lf_batch_norm_backward_args>();
-    norm.m = dz.rows(), norm.n = dz.columns();
-    norm.x = layer.z.data(), norm.ldx = layer.z.stride(), norm.dy = dz.data(), norm.lddy = dz.stride();
-    norm.dx = dz.data(), norm.lddx = dz.stride(), norm.batch_norm = layer.norm();
-    norm.dgamma = g.dgamma.data(), norm.dbeta = g.dbeta.data();
-    context.batch_norm_backward(norm);
-  }
-  auto x = args<lf_sgemm_args>();
-  x.alpha = 1.0f;
-  x.flags = LF_TRANSPOSE_A;
-  x.m = layer.w.rows(), x.n = dz.columns(), x.k = dz.rows();
-  x.a = layer.x.data(), x.lda = layer.x.stride(), x.b = dz.data(), x.ldb = dz.stride();
-  x.c = g.dw.data(), x.ldc = g.dw.stride();
-  context.sgemm(x);
-  x.flags = LF_TRANSPOSE_B;
-  x.m = dz.rows(), x.n = layer.w.rows(), x.k = dz.columns();
-  x.a = dz.data(), x.lda = dz.stride(), x.b = layer.w.data(), x.ldb = layer.w.stride();
-  x.c = g.dx.data(), x.ldc = g.dx.stride();
-  context.sgemm(x);
+  context.activation_backward({layer.activation, layer.alpha}, layer.y, dy, dz);
+  if (layer.with_norm) context.batch_norm_backward(layer.z, layer.norm(), dz, dz, g.dgamma.data(), g.dbeta.data());
+  context.sgemm(transpose(layer.x), dz, g.dw);
+  context.sgemm(dz, transpose(layer.w), g.dx);
 }
 
 struct Shape {
@@ -79,15 +41,15 @@ constexpr Shape shapes[] = {{2, 1, 1},      {3, 5, 7},        {200, 10, 100},  {
 TEST_CASE("one fused call gives the bits of separate calls, whatever the activation, norm, bias and threads") {
   const Context one = context(1), three = context(3);
   Random random(21);
-  int turn = 0;
+  int number = 0;
   for (const Shape &s : shapes)
-    for (int variant = 0; variant < 8; ++variant, ++turn) {
+    for (int variant = 0; variant < 8; ++variant, ++number) {
       if (passed_over()) continue;
-      Layer fused(s.m, s.n, s.k, random, turn % 3);
+      Layer fused(s.m, s.n, s.k, random, number % 3);
       fused.with_bias = variant & 1;
       fused.with_norm = variant & 2;
       const uint32_t flags = variant & 4 ? LF_TRAINING : 0;
-      fused.activation = turn % LF_ACTIVATION_COUNT;
+      fused.activation = number % LF_ACTIVATION_COUNT;
       fused.alpha = 0.75f;
       Layer unfused = fused, parallel = fused;
       fused.forward(one, flags);
@@ -109,8 +71,8 @@ TEST_CASE("one fused call gives the bits of separate calls, whatever the activat
       CHECK(fused.y.gaps_untouched());
       CHECK(fused.z.gaps_untouched());
 
-      if (fused.with_norm && flags == 0) continue; // no batch statistics to go back through
-      PaddedMatrix dy(s.m, s.n, turn % 2);
+      if (fused.with_norm && flags == 0) continue; // inference has no batch statistics for a backward pass
+      PaddedMatrix dy(s.m, s.n, number % 2);
       dy.random(random);
       Gradients g(fused, 1), separate(fused, 0), g3(fused, 2);
       backward(one, fused, dy, g);
@@ -135,19 +97,11 @@ TEST_CASE("without z the forward pass gives the same y") {
   kept.with_norm = true;
   Layer dropped = kept;
   kept.forward(one, LF_TRAINING);
-  auto a = args<lf_dense_forward_args>();
-  a.flags = LF_TRAINING;
-  a.m = 200, a.n = 100, a.k = 30;
-  a.x = dropped.x.data(), a.ldx = dropped.x.stride(), a.w = dropped.w.data(), a.ldw = dropped.w.stride();
-  a.batch_norm = dropped.norm();
-  a.activation = LF_ELU, a.alpha = 1.0f;
-  a.y = dropped.y.data(), a.ldy = dropped.y.stride();
-  one.dense_forward(a);
+  one.dense_forward(dropped.x, dropped.view(), dropped.y, {}, LF_TRAINING);
   CHECK(differing(kept.y, dropped.y) == 0);
 }
 
-TEST_CASE(
-    "packed weights give the bits of the unpacked layer, for any batch, from either orientation, in any context") {
+TEST_CASE("packed weights give the bits of the unpacked layer, for any batch, transposed or not, in any context") {
   const Context one = context(1), three = context(3);
   Random random(23);
   for (const Shape &s :
@@ -247,18 +201,9 @@ TEST_CASE("the backward pass updates the weights with the bits of an optimizer's
             step.w = w.data() + i * w.stride(), step.g = expected.dw.data() + i * expected.dw.stride();
             one.optimizer_step(step);
           }
-          auto a = args<lf_dense_backward_args>();
-          a.m = s.m, a.n = s.n, a.k = s.k;
-          a.x = layer.x.data(), a.ldx = layer.x.stride(), a.w = layer.w.data(), a.ldw = layer.w.stride();
-          a.updated_w = layer.w.data(), a.learning_rate = 0.3f;
-          a.batch_norm = with_norm ? layer.norm() : nullptr;
-          a.activation = layer.activation, a.alpha = layer.alpha;
-          a.z = layer.z.data(), a.ldz = layer.z.stride(), a.y = layer.y.data(), a.ldy = layer.y.stride();
-          a.dy = dy.data(), a.lddy = dy.stride();
-          if (keeps_dw) a.dw = g.dw.data(), a.lddw = g.dw.stride();
-          a.dx = g.dx.data(), a.lddx = g.dx.stride();
-          if (with_norm) a.dgamma = g.dgamma.data(), a.dbeta = g.dbeta.data();
-          context->dense_backward(a);
+          GradientView gradients = g.view(layer);
+          if (!keeps_dw) gradients.dw = {};
+          context->dense_backward_and_update({layer.x, layer.z, layer.y}, layer.view(), dy, gradients, 0.3f);
           CAPTURE(layer);
           CHECK(differing(layer.w, w) == 0);
           CHECK(layer.w.gaps_untouched());
@@ -267,7 +212,7 @@ TEST_CASE("the backward pass updates the weights with the bits of an optimizer's
         }
 }
 
-TEST_CASE("weights that live packed train with the bits of those that do not, and come back when asked for") {
+TEST_CASE("weights that stay packed train with the bits of those that do not, and unpack to them") {
   const Context one = context(1), three = context(3);
   Random random(28);
   for (const Shape &s : {Shape{2, 1, 1},
@@ -286,12 +231,12 @@ TEST_CASE("weights that live packed train with the bits of those that do not, an
         plain.with_norm = with_norm, plain.with_bias = true;
         Layer layer = plain;
         PackedWeights packed = pack(*context, layer.w, false);
-        layer.w.nan(); // is not looked at
+        layer.w.nan(); // no call reads it
         PaddedMatrix dy(s.m, s.n);
         dy.random(random);
         Gradients expected(plain, 1), g(layer, 1);
         CAPTURE(layer);
-        for (int turn = 0; turn < 2; ++turn) {
+        for (int step = 0; step < 2; ++step) {
           plain.forward(one, LF_TRAINING);
           backward(one, plain, dy, expected, 0.3f);
           layer.forward(*context, LF_TRAINING, packed.get());
@@ -301,10 +246,8 @@ TEST_CASE("weights that live packed train with the bits of those that do not, an
           CHECK(differing(g.dx, expected.dx) == 0);
           CHECK(differing(g.dgamma, expected.dgamma) == 0);
         }
-        CHECK(differing(g.dw, Gradients(layer, 1).dw) == 0); // was not asked for
-        auto a = args<lf_unpack_weights_args>();
-        a.n = s.n, a.k = s.k, a.w = layer.w.data(), a.ldw = layer.w.stride();
-        one.unpack_weights(a, packed);
+        CHECK(differing(g.dw, Gradients(layer, 1).dw) == 0); // no call writes it
+        one.unpack_weights(packed, layer.w);
         CHECK(differing(layer.w, plain.w) == 0);
         CHECK(layer.w.gaps_untouched());
       }
@@ -312,7 +255,7 @@ TEST_CASE("weights that live packed train with the bits of those that do not, an
 
 namespace {
 
-// Rows that a task of dw takes, as lf_explain says.
+// The number of rows of a task of dw, as lf_explain states it.
 int64_t rows_of_a_task(const Context &context, lf_dense_backward_args a) {
   char text[400];
   REQUIRE(lf_explain(context.get(), LF_OP_DENSE_BACKWARD, &a, text, sizeof text, nullptr) == LF_OK);
@@ -323,7 +266,7 @@ int64_t rows_of_a_task(const Context &context, lf_dense_backward_args a) {
 
 } // namespace
 
-TEST_CASE("weights that descend alone are those that dw gives, however few rows the last task has") {
+TEST_CASE("an update without dw gives the weights of an update with dw, however few rows the last task has") {
   Random random(91);
   for (const int threads : {1, 2}) {
     const Context context = lanefold::test::context(threads);

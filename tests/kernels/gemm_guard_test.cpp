@@ -1,5 +1,5 @@
-// Products whose operands lie against inaccessible pages: no kernel reads or writes an element beyond a matrix, on any
-// path of tiles, tails, packing and reading in place, and the values are those of the chain all the same.
+// Products whose operands lie at inaccessible pages.  No kernel reads or writes an element beyond a matrix, on any path
+// of tiles, tails, packing and direct reads, and the values are those of the chain.
 #include "support/gemm.hpp"
 #include "support/guarded.hpp"
 
@@ -8,7 +8,7 @@ using namespace lanefold::test;
 
 namespace {
 
-// Around tiles (4, 6, 8 rows; 8, 16, 24, 64 columns), several tiles, and the rows below which packing does not pay.
+// Sizes around one tile and several tiles (4, 6, 8 rows; 8, 16, 24, 64 columns), and rows too few for packing to pay.
 constexpr int64_t ms[] = {1, 2, 3, 5, 6, 7, 8, 13, 14, 15, 16, 27, 28, 29, 30, 40, 61};
 constexpr int64_t ns[] = {1, 2, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 48, 49, 63, 64, 65, 130};
 constexpr int64_t ks[] = {1, 2, 7, 8, 9, 15, 16, 17, 33, 100};
@@ -17,7 +17,7 @@ template <size_t Count> int64_t pick(Random &random, const int64_t (&sizes)[Coun
   return sizes[random.below(Count)];
 }
 
-// On which side each operand is held, one bit each; all bits 0 or 1 holds all on the same side.
+// The side at which each operand is guarded, one bit for each.  All bits 0, or all bits 1, guard the same side.
 class Sides {
 public:
   explicit Sides(int64_t bits) : bits_(bits) {}
@@ -28,7 +28,7 @@ private:
   int64_t bits_;
 };
 
-int64_t gap(Random &random) { return random.below(2) * random.between(1, 17); } // half of all strides are tight
+int64_t gap(Random &random) { return random.below(2) * random.between(1, 17); } // half of all matrices have no gap
 
 void check_guarded(const Context &context, const Case &p, Sides side, Random &random) {
   Guarded a(p.a_rows(), p.a_columns(), p.a_columns() + gap(random), side(0));
@@ -37,8 +37,7 @@ void check_guarded(const Context &context, const Case &p, Sides side, Random &ra
   a.random(random);
   b.random(random);
   c.fill([&](int64_t, int64_t) { return p.beta == 0.0f ? NAN : random.uniform(-1, 1); });
-  PaddedMatrix expected(p.m, p.n);
-  expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
+  const PaddedMatrix expected = chains(p, a, b, c);
   CAPTURE(p);
   const FaultNote note(p, "sides", side.bits());
   context.sgemm(arguments(p, a, b, c));
@@ -70,8 +69,8 @@ void check_packed(const Context &context, int64_t n, int64_t k, bool transpose, 
     infer.x = x.data(), infer.ldx = x.stride(), infer.bias = bias.data();
     infer.activation = static_cast<int32_t>(random.below(LF_ACTIVATION_COUNT)), infer.alpha = 0.5f;
     infer.y = y.data(), infer.ldy = y.stride();
-    PaddedMatrix expected(m, n);
-    expected.fill([&](int64_t i, int64_t j) { return chain(p, x, w, bias(0, j), i, j); });
+    PaddedMatrix expected =
+        chains({m, n, k, p.flags, 1.0f, 1.0f}, x, w, [&](int64_t, int64_t j) { return bias(0, j); });
     auto act = args<lf_activation_forward_args>();
     act.m = m, act.n = n, act.activation = infer.activation, act.alpha = infer.alpha;
     act.x = act.y = expected.data(), act.ldx = act.ldy = expected.stride();
@@ -88,7 +87,7 @@ void check_packed(const Context &context, int64_t n, int64_t k, bool transpose, 
 
 } // namespace
 
-TEST_CASE("a product touches nothing before or behind its operands, whatever its sizes and transposes") {
+TEST_CASE("a product touches nothing before or after its operands, whatever its sizes and transposes") {
   const Context one = context(1), three = context(3);
   Random random(31);
   for (const int64_t m : ms)
@@ -102,7 +101,7 @@ TEST_CASE("a product touches nothing before or behind its operands, whatever its
         }
 }
 
-TEST_CASE("a product touches nothing beyond its operands, whichever side each of them lies at") {
+TEST_CASE("a product touches nothing beyond its operands, whichever side of each is guarded") {
   const Context one = context(1), three = context(3);
   Random random(32);
   const float factors[] = {0.0f, 1.0f, -1.0f, 0.3f};

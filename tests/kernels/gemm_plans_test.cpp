@@ -55,8 +55,7 @@ void check_plan(FencedHost &host, const Case &p, const Knobs &knobs, Random &ran
   b.fill([&](int64_t, int64_t) { return random.uniform(-1, 1); });
   if (p.beta == 0.0f) c.nan();
   else c.random(random);
-  PaddedMatrix expected = c;
-  expected.fill([&](int64_t i, int64_t j) { return chain(p, a, b, c(i, j), i, j); });
+  const PaddedMatrix expected = chains(p, a, b, c);
   const lf_sgemm_args x = arguments(p, a, b, c);
   INFO(p << ", transposes the problem " << knobs.transposes_problem << ", packs " << knobs.packs_a << knobs.packs_b
          << ", on the fly " << knobs.packs_b_on_the_fly << ", kc " << knobs.kc << ", mc " << knobs.mc << ", nc_panels "

@@ -1,5 +1,6 @@
-// lf_sgemm: every element is the documented chain, bit for bit, on every shape, stride and thread count.
+// lf_sgemm: every element is the documented chain, bit for bit, at any size and stride and on any number of threads.
 #include "support/gemm.hpp"
+#include "support/reference.hpp"
 
 using namespace lanefold;
 using namespace lanefold::test;
@@ -13,11 +14,11 @@ TEST_CASE("a product is the documented chain on sizes around every tile and bloc
     Case p{sizes[random.below(24)],  sizes[random.below(24)],
            sizes[random.below(24)],  static_cast<uint32_t>(random.below(4)),
            factors[random.below(4)], factors[random.below(4)]};
-    check_case(i % 2 ? one : three, p, random, [&](int64_t, int64_t) { return random.uniform(-1, 1); });
+    check_case({i % 2 ? &one : &three}, p, random, [&](int64_t, int64_t) { return random.uniform(-1, 1); });
   }
 }
 
-TEST_CASE("large products, more than one block in every direction, are the same chain") {
+TEST_CASE("large products, with several blocks in each direction, are the same chain") {
   const Context one = context(1), three = context(3);
   Random random(2);
   const Case cases[] = {{200, 300, 784, 0, 1, 0},   {784, 300, 200, 1, 1, 0}, {200, 300, 100, 2, 1, 0},
@@ -25,8 +26,7 @@ TEST_CASE("large products, more than one block in every direction, are the same 
                         {17, 4200, 19, 2, 1, 0},    {1, 300, 784, 0, 1, 0},   {2, 301, 784, 0, 1, 0},
                         {1030, 130, 1030, 0, 1, 0}};
   for (const Case &p : cases)
-    for (const Context *context : {&one, &three})
-      if (!passed_over()) check_case(*context, p, random, [&](int64_t, int64_t) { return random.uniform(-1, 1); });
+    if (!passed_over()) check_case({&one, &three}, p, random, [&](int64_t, int64_t) { return random.uniform(-1, 1); });
 }
 
 TEST_CASE("small integers multiply exactly, whatever the transposes, factors and threads") {
@@ -43,13 +43,14 @@ TEST_CASE("small integers multiply exactly, whatever the transposes, factors and
           a.fill(small);
           b.fill(small);
           c.fill(small);
+          Doubles left(p.m, p.k), right(p.k, p.n);
+          left.fill([&](int64_t i, int64_t q) { return op_a(p, a, i, q); });
+          right.fill([&](int64_t q, int64_t j) { return op_b(p, b, q, j); });
+          const Doubles sums = product(left, right); // exact: every sum stays far below 2^53
           PaddedMatrix expected = c;
           expected.fill([&](int64_t i, int64_t j) {
-            int64_t sum = 0;
-            for (int64_t q = 0; q < p.k; ++q)
-              sum += static_cast<int64_t>(op_a(p, a, i, q)) * static_cast<int64_t>(op_b(p, b, q, j));
-            return static_cast<float>(static_cast<int64_t>(alpha) * sum + static_cast<int64_t>(beta * c(i, j)));
-          });
+            return static_cast<float>(alpha * sums(i, j) + beta * c(i, j) + 0.0);
+          }); // 0, not -0
           if (beta == 0.0f) c.nan();
           CAPTURE(p);
           context->sgemm(arguments(p, a, b, c));
@@ -60,14 +61,14 @@ TEST_CASE("small integers multiply exactly, whatever the transposes, factors and
 
 // |c - exact| <= k u S for each element, S = sum |a b|, u = 2^-24, with no term in u^2 however long the chain.  With
 // c_p the chain after p steps, E_p = |c_p - exact_p| and S_p the sum of the first p products, E_p <= p u S_p follows
-// step by step; a fused step errs by the distance from ab + c to the nearest float, and
+// step by step.  A fused step errs by the distance from ab + c to the nearest float:
 //   - if |ab| <= u S_(p-1): c itself is a float, so the step errs by at most |ab|, and
 //     E_p <= (p-1) u S_(p-1) + u S_(p-1) <= p u S_p;
 //   - else the step errs by at most u |ab + c| <= u (S_p + E_(p-1)) <= u S_p + (p-1) u u S_(p-1), which is at most
 //     u S_p + (p-1) u |ab|, and E_p <= (p-1) u S_(p-1) + (p-1) u |ab| + u S_p = p u S_p.
 // The first step, from 0, is of the second kind: it rounds the product.  Nothing underflows: every sum is a multiple of
-// 2^-106, for the last bit of a factor is worth 2^-53 or more.  The reference, k sums in double, and S err by k 2^-53 S
-// each at most, which the bound allows for.
+// 2^-106, because the last bit of a factor is worth 2^-53 or more.  The reference, k sums in double, and S err by at
+// most k 2^-53 S each, and the bound allows for both.
 TEST_CASE("the error of a product stays within k 2^-24 sum |a||b|, element by element") {
   const Context one = context(1), three = context(3);
   Random random(6);
@@ -75,26 +76,26 @@ TEST_CASE("the error of a product stays within k 2^-24 sum |a||b|, element by el
     const float sign = random.below(2) ? 1.0f : -1.0f;
     return std::ldexp(sign * random.uniform(1, 2), static_cast<int>(random.between(-30, 30)));
   };
-  const auto even = [&](int64_t, int64_t) { return random.uniform(1, 2); }; // errors add up most
-  for (int turn = 0; turn < 48; ++turn) {
-    const int64_t k = turn < 8 ? 3000 : random.between(1, 3000);
-    const Case p{random.between(1, 40), random.between(1, 40), k, static_cast<uint32_t>(turn % 4), 1.0f, 0.0f};
+  const auto even = [&](int64_t, int64_t) { return random.uniform(1, 2); }; // of one sign, so that errors add up
+  for (int number = 0; number < 48; ++number) {
+    const int64_t k = number < 8 ? 3000 : random.between(1, 3000);
+    const Case p{random.between(1, 40), random.between(1, 40), k, static_cast<uint32_t>(number % 4), 1.0f, 0.0f};
     PaddedMatrix a(p.a_rows(), p.a_columns(), 1), b(p.b_rows(), p.b_columns(), 2), c(p.m, p.n);
-    for (PaddedMatrix *x : {&a, &b}) turn % 8 < 4 ? x->fill(wide) : x->fill(even);
+    for (PaddedMatrix *x : {&a, &b}) number % 8 < 4 ? x->fill(wide) : x->fill(even);
     c.nan();
-    (turn % 3 ? one : three).sgemm(arguments(p, a, b, c));
-    double worst = 0; // error as a part of its bound
+    (number % 3 ? one : three).sgemm(arguments(p, a, b, c));
+    double worst = 0; // the largest error, divided by its bound
     for (int64_t i = 0; i < p.m; ++i)
       for (int64_t j = 0; j < p.n; ++j) {
         double exact = 0, magnitude = 0;
         for (int64_t q = 0; q < k; ++q) {
-          const double product = static_cast<double>(op_a(p, a, i, q)) * op_b(p, b, q, j); // 48 bits: exact
+          const double product = static_cast<double>(op_a(p, a, i, q)) * op_b(p, b, q, j); // 48 bits, so it is exact
           exact += product;
           magnitude += std::fabs(product);
         }
         const double bound = static_cast<double>(k) * (0x1p-24 + 0x1p-52) * magnitude;
         const double error = std::fabs(c(i, j) - exact);
-        worst = error <= bound ? std::max(worst, error / bound) : INFINITY; // NaN is no error within the bound
+        worst = error <= bound ? std::max(worst, error / bound) : INFINITY; // also where the error is NaN
       }
     CAPTURE(p);
     CHECK(worst <= 1.0);
@@ -118,11 +119,11 @@ TEST_CASE("columns of one larger matrix can be operands and result") {
   CHECK(whole(7, 40 + 9) == sum);
 }
 
-TEST_CASE("five rows by five vectors, turned, fit their buffer on every width") {
+TEST_CASE("tiles of five rows by five vectors fit their buffer when the problem is transposed") {
   const Context one = context(1);
   Random random(8);
   for (const int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14})
     for (const int64_t m : {20, 25, 80, 100, 200, 330})
-      check_case(one, {m, n, 60, LF_TRANSPOSE_A, 1, 0}, random,
+      check_case({&one}, {m, n, 60, LF_TRANSPOSE_A, 1, 0}, random,
                  [&](int64_t, int64_t) { return random.uniform(-1, 1); });
 }

@@ -1,5 +1,5 @@
-// Central differences, in double, of whole small networks confirm every gradient, for each activation, with and without
-// batch normalization.
+// Central differences, in double, of whole small networks confirm every gradient for each activation, with batch
+// normalization and without.
 #include "support/reference.hpp"
 
 using namespace lanefold;
@@ -65,7 +65,7 @@ double largest_of(const PaddedMatrix &gradient) {
   return largest;
 }
 
-// scale: the largest gradient of the network.
+// Compares a gradient with central differences.  `scale` is the largest gradient of the network.
 void check_gradient(const Net &net, const PaddedMatrix &parameter, const PaddedMatrix &gradient, double scale,
                     const std::string &name) {
   for (int64_t i = 0; i < gradient.rows(); ++i)
@@ -75,8 +75,8 @@ void check_gradient(const Net &net, const PaddedMatrix &parameter, const PaddedM
       CAPTURE(name);
       CAPTURE(i);
       CAPTURE(j);
-      // Relative to the element, or to a hundredth of the largest where the element itself cancels to next to nothing
-      // (a shift before batch normalization has no gradient at all).
+      // The error is relative to the element, or to a hundredth of the largest gradient where the element is nearly 0.
+      // A shift before batch normalization, for example, has no gradient at all.
       CHECK(std::fabs(gradient(i, j) - exact) <= 1e-3 * std::max(std::fabs(exact), 0.01 * scale));
     }
 }
@@ -97,39 +97,24 @@ TEST_CASE("every gradient of a small network agrees with central differences") {
       PaddedMatrix dw[2] = {net.w[0], net.w[1]}, dbias[2] = {net.bias[0], net.bias[1]},
                    dgamma[2] = {net.bias[0], net.bias[1]}, dbeta[2] = {net.bias[0], net.bias[1]};
       PaddedMatrix dx = net.x;
-      lf_batch_norm bn[2];
+      LayerView views[2];
       const PaddedMatrix *input[2] = {&net.x, &y[0]};
       for (int layer = 0; layer < 2; ++layer) {
-        bn[layer] = args<lf_batch_norm>();
-        bn[layer].eps = eps, bn[layer].gamma = net.gamma[layer].data(), bn[layer].beta = net.beta[layer].data();
-        bn[layer].mean = mean[layer].data(), bn[layer].inv_std = inv_std[layer].data();
-        auto a = args<lf_dense_forward_args>();
-        a.flags = LF_TRAINING;
-        a.m = batch, a.n = sizes[layer + 1], a.k = sizes[layer];
-        a.x = input[layer]->data(), a.ldx = a.k, a.w = net.w[layer].data(), a.ldw = a.n;
-        if (with_norm) a.batch_norm = &bn[layer];
-        else a.bias = net.bias[layer].data();
-        a.activation = layer == 0 ? code : LF_IDENTITY, a.alpha = net.alpha;
-        a.z = z[layer].data(), a.ldz = a.n, a.y = y[layer].data(), a.ldy = a.n;
-        one.dense_forward(a);
+        auto bn = args<lf_batch_norm>();
+        bn.eps = eps, bn.gamma = net.gamma[layer].data(), bn.beta = net.beta[layer].data();
+        bn.mean = mean[layer].data(), bn.inv_std = inv_std[layer].data();
+        views[layer] = {net.w[layer], nullptr, {}, {layer == 0 ? code : LF_IDENTITY, net.alpha}};
+        if (with_norm) views[layer].batch_norm = bn;
+        else views[layer].bias = net.bias[layer].data();
+        one.dense_forward(*input[layer], views[layer], y[layer], z[layer], LF_TRAINING);
       }
-      float value = 0;
-      auto entropy = args<lf_softmax_cross_entropy_args>();
-      entropy.m = batch, entropy.n = sizes[2], entropy.x = y[1].data(), entropy.ldx = sizes[2];
-      entropy.labels = net.labels.data(), entropy.loss = &value, entropy.dx = dy[1].data(), entropy.lddx = sizes[2];
-      one.softmax_cross_entropy(entropy);
+      const float value = one.softmax_cross_entropy(y[1], net.labels.data(), dy[1]);
       CHECK(value == doctest::Approx(loss(net)).epsilon(1e-5));
       for (int layer = 1; layer >= 0; --layer) {
-        auto a = args<lf_dense_backward_args>();
-        a.m = batch, a.n = sizes[layer + 1], a.k = sizes[layer];
-        a.x = input[layer]->data(), a.ldx = a.k, a.w = net.w[layer].data(), a.ldw = a.n;
-        a.activation = layer == 0 ? code : LF_IDENTITY, a.alpha = net.alpha;
-        a.z = z[layer].data(), a.ldz = a.n, a.y = y[layer].data(), a.ldy = a.n, a.dy = dy[layer].data(), a.lddy = a.n;
-        a.dw = dw[layer].data(), a.lddw = a.n;
-        a.dx = layer == 0 ? dx.data() : dy[0].data(), a.lddx = a.k;
-        if (with_norm) a.batch_norm = &bn[layer], a.dgamma = dgamma[layer].data(), a.dbeta = dbeta[layer].data();
-        else a.dbias = dbias[layer].data();
-        one.dense_backward(a);
+        GradientView gradients{dw[layer], nullptr, nullptr, nullptr, layer == 0 ? dx : dy[0]};
+        if (with_norm) gradients.dgamma = dgamma[layer].data(), gradients.dbeta = dbeta[layer].data();
+        else gradients.dbias = dbias[layer].data();
+        one.dense_backward({*input[layer], z[layer], y[layer]}, views[layer], dy[layer], gradients);
       }
       const double scale = std::max({largest_of(dw[0]), largest_of(dw[1]), largest_of(dx)});
       check_gradient(net, net.x, dx, scale, "dx");

@@ -55,7 +55,7 @@ void check(const MicrokernelList &list, size_t index, const Run &run, Random &ra
   Guarded panel_memory(panels * run.kc, list.columns, list.columns, Side::ends);
   Guarded packed(run.kc, list.columns, list.columns, Side::ends);
   Guarded bias(1, columns, columns, Side::ends), sums(1, columns, columns, Side::ends);
-  Matrix c(m, columns, 3, 5);
+  PaddedMatrix c(m, columns, 3, 5);
   for (Guarded *x : {&a, &direct, &panel_memory, &bias})
     x->fill([&](int64_t, int64_t) { return random.uniform(-1, 1); });
   const auto b = [&](int64_t p, int64_t j) {
@@ -66,7 +66,7 @@ void check(const MicrokernelList &list, size_t index, const Run &run, Random &ra
   if (run.start == Start::carry || run.start == Start::scaled) c.random(random);
   else c.nan();
   const float beta = 0.3f, alpha = 0.7f;
-  Matrix expected = c;
+  PaddedMatrix expected = c;
   expected.fill([&](int64_t i, int64_t j) {
     float x = run.start == Start::zero    ? 0.0f
               : run.start == Start::bias  ? bias(0, j)

@@ -1,4 +1,4 @@
-// A whole network in one call: the bits of its layers one after the other, for any batch and any number of threads.
+// A whole network in one call gives the bits of one call for each layer, for any batch and any number of threads.
 #include "support/dense.hpp"
 
 #include <memory>
@@ -8,7 +8,7 @@ using namespace lanefold::test;
 
 namespace {
 
-// Layers that follow each other, with what is needed to run them one by one.
+// A network, and the same layers for one call each.
 class Chain {
 public:
   Chain(const std::vector<int64_t> &widths, bool with_norm, Random &random) : widths_(widths) {
@@ -34,7 +34,7 @@ public:
       to.n = widths_[i + 1], to.k = widths_[i];
       to.w = w.data(), to.ldw = w.stride();
       to.bias = from.with_bias ? from.bias.data() : nullptr;
-      to.batch_norm = from.with_norm ? from.norm() : nullptr;
+      to.batch_norm = from.with_norm ? &from.norm() : nullptr;
       to.activation = from.activation, to.alpha = from.alpha;
     }
     auto a = args<lf_network_args>();
@@ -42,20 +42,15 @@ public:
     return context.make_network(a);
   }
 
-  // Layer by layer, each folded and packed by its own calls.
+  // One call for each layer, after calls that fold and pack its weights.
   PaddedMatrix one_by_one(const Context &context, const PaddedMatrix &x) {
     PaddedMatrix input = x;
     for (const auto &layer : layers_) {
       Layer folded = *layer;
       folded.x = input, folded.y = PaddedMatrix(input.rows(), layer->w.columns());
       if (layer->with_norm) {
-        auto fold = args<lf_fold_batch_norm_args>();
-        fold.k = layer->w.rows(), fold.n = layer->w.columns();
-        fold.w = layer->w.data(), fold.ldw = layer->w.stride();
-        fold.bias = layer->with_bias ? layer->bias.data() : nullptr;
-        fold.batch_norm = layer->norm();
-        fold.folded_w = folded.w.data(), fold.ldfolded_w = folded.w.stride(), fold.folded_bias = folded.bias.data();
-        context.fold_batch_norm(fold);
+        context.fold_batch_norm(layer->w, layer->with_bias ? layer->bias.data() : nullptr, layer->norm(), folded.w,
+                                folded.bias.data());
         folded.with_bias = true;
       }
       folded.infer(context, pack(context, folded.w, false));
@@ -70,15 +65,9 @@ private:
   std::vector<PaddedMatrix> transposed_;
 };
 
-void infer(const Context &context, const PaddedMatrix &x, PaddedMatrix &y, const InferenceNetwork &network) {
-  auto a = args<lf_network_infer_args>();
-  a.m = x.rows(), a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
-  context.network_infer(a, network);
-}
-
 } // namespace
 
-TEST_CASE("a network gives the bits of its layers, for any batch, threads, depth and orientation") {
+TEST_CASE("a network gives the bits of its layers, for any batch, number of threads, depth and layout of the weights") {
   const Context one = context(1), three = context(3);
   Random random(71);
   for (const auto &widths : std::vector<std::vector<int64_t>>{
@@ -95,7 +84,7 @@ TEST_CASE("a network gives the bits of its layers, for any batch, threads, depth
           for (const InferenceNetwork *network : {&plain, &transposed}) {
             PaddedMatrix y(m, widths.back(), 2);
             y.nan();
-            infer(*context, x, y, *network);
+            context->network_infer(x, *network, y);
             CAPTURE(m);
             CAPTURE(widths.size());
             CHECK(differing(y, expected) == 0);
@@ -105,24 +94,24 @@ TEST_CASE("a network gives the bits of its layers, for any batch, threads, depth
     }
 }
 
-TEST_CASE("a network keeps copies of its own, and an empty batch is fine") {
+TEST_CASE("a network keeps copies of the weights, and accepts an empty batch") {
   const Context one = context(1);
   Random random(72);
   PaddedMatrix x(3, 5), expected(3, 4), y(3, 4);
   x.random(random);
   auto chain = std::make_unique<Chain>(std::vector<int64_t>{5, 6, 4}, true, random);
   const InferenceNetwork network = chain->make(one, false);
-  infer(one, x, expected, network);
+  one.network_infer(x, network, expected);
   chain.reset();
-  infer(one, x, y, network);
+  one.network_infer(x, network, y);
   CHECK(differing(y, expected) == 0);
   const PaddedMatrix none(0, 5);
   PaddedMatrix nothing(0, 4);
-  infer(one, none, nothing, network);
+  one.network_infer(none, network, nothing);
   CHECK(nothing.gaps_untouched());
 }
 
-TEST_CASE("a layer that cannot be, or does not fit the one before, is named") {
+TEST_CASE("an error names the layer that is invalid or does not fit the layer before") {
   const Context one = context(1);
   const float w[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   float y[12] = {};

@@ -1,4 +1,4 @@
-// Batch normalization alone: against the formulas in double, on hostile data, and folding.
+// Batch normalization alone, against the formulas in double and on hostile data, and folding.
 #include "support/reference.hpp"
 
 using namespace lanefold;
@@ -6,7 +6,7 @@ using namespace lanefold::test;
 
 namespace {
 
-// Everything that one normalization owns.
+// The arrays of one normalization.
 struct Norm {
   PaddedMatrix gamma, beta, running_mean, running_var, mean, inv_std;
   lf_batch_norm bn = args<lf_batch_norm>();
@@ -21,21 +21,16 @@ struct Norm {
     inv_std.nan();
     bn.eps = 1e-3f, bn.momentum = 0.9f;
   }
-  const lf_batch_norm *get() {
+  const lf_batch_norm &get() {
     bn.gamma = gamma.data(), bn.beta = beta.data();
     bn.running_mean = running_mean.data(), bn.running_var = running_var.data();
     bn.mean = mean.data(), bn.inv_std = inv_std.data();
-    return &bn;
+    return bn;
   }
 };
 
 void forward(const Context &context, uint32_t flags, const PaddedMatrix &x, PaddedMatrix &y, Norm &norm) {
-  auto a = args<lf_batch_norm_forward_args>();
-  a.flags = flags;
-  a.m = x.rows(), a.n = x.columns();
-  a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
-  a.batch_norm = norm.get();
-  context.batch_norm_forward(a);
+  context.batch_norm_forward(x, norm.get(), y, flags);
 }
 
 double range(const PaddedMatrix &x, int64_t column) {
@@ -59,13 +54,14 @@ TEST_CASE("training normalizes by the batch and updates the running statistics")
     y.nan();
     Norm norm(n, random), same = norm;
     const Norm before = norm;
-    if (passed_over()) continue; // after the numbers are drawn: 1e-6 holds of these, not of any two rows
+    if (passed_over()) continue; // after the numbers are drawn: 1e-6 holds for these data, not for any two rows
     forward(one, LF_TRAINING, x, y, norm);
-    const Doubles expected = normalized(Doubles(x), Doubles(norm.gamma), Doubles(norm.beta), 1e-3f);
+    const Doubles exact_x(x), expected = normalized(exact_x, Doubles(norm.gamma), Doubles(norm.beta), 1e-3f);
     double worst = 0, worst_running = 0;
     for (int64_t j = 0; j < n; ++j) {
-      const Moments s = moments(Doubles(x), j);
-      for (int64_t r = 0; r < m; ++r) worst = std::max(worst, std::fabs(y(r, j) - expected(r, j)) / range(y, j));
+      const Moments s = moments(exact_x, j);
+      const double scale = range(y, j);
+      for (int64_t r = 0; r < m; ++r) worst = std::max(worst, std::fabs(y(r, j) - expected(r, j)) / scale);
       worst_running = std::max({worst_running,
                                 std::fabs(norm.running_mean(0, j) -
                                           (0.9f * double(before.running_mean(0, j)) + (1 - double(0.9f)) * s.mean)),
@@ -87,7 +83,8 @@ TEST_CASE("training normalizes by the batch and updates the running statistics")
   }
 }
 
-TEST_CASE("a large mean costs no digits, constant columns give exactly beta, columns may differ by 12 orders") {
+TEST_CASE("a large mean costs no digits, a constant column gives exactly beta, and columns may differ by 12 orders of "
+          "magnitude") {
   const Context one = context(1);
   Random random(12);
   const int64_t m = 1000, n = 20;
@@ -157,11 +154,7 @@ TEST_CASE("inference normalizes by the running statistics and changes nothing; f
   bias.random(random);
   Norm norm(n, random);
   const Norm before = norm;
-  auto dense = args<lf_dense_forward_args>();
-  dense.m = m, dense.n = n, dense.k = k;
-  dense.x = x.data(), dense.ldx = x.stride(), dense.w = w.data(), dense.ldw = w.stride(), dense.bias = bias.data();
-  dense.y = z.data(), dense.ldy = z.stride();
-  one.dense_forward(dense);
+  one.dense_forward(x, LayerView{w, bias.data(), {}, {}}, z);
   forward(one, 0, z, y, norm);
   CHECK(differing(norm.running_mean, before.running_mean) == 0);
   CHECK(differing(norm.running_var, before.running_var) == 0);
@@ -171,15 +164,9 @@ TEST_CASE("inference normalizes by the running statistics and changes nothing; f
       REQUIRE(y(i, j) ==
               doctest::Approx((z(i, j) - double(norm.running_mean(0, j))) * s + norm.beta(0, j)).epsilon(1e-5));
     }
-  auto fold = args<lf_fold_batch_norm_args>();
-  fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.bias = bias.data();
-  fold.batch_norm = norm.get();
-  fold.folded_w = folded.data(), fold.ldfolded_w = folded.stride(), fold.folded_bias = folded_bias.data();
-  one.fold_batch_norm(fold);
+  one.fold_batch_norm(w, bias.data(), norm.get(), folded, folded_bias.data());
   CHECK(folded.gaps_untouched());
-  dense.w = folded.data(), dense.ldw = folded.stride(), dense.bias = folded_bias.data();
-  dense.y = folded_y.data(), dense.ldy = folded_y.stride();
-  one.dense_forward(dense);
+  one.dense_forward(x, LayerView{folded, folded_bias.data(), {}, {}}, folded_y);
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j) REQUIRE(std::fabs(folded_y(i, j) - double(y(i, j))) < 1e-4);
 }
@@ -194,14 +181,11 @@ TEST_CASE("the gradient follows the formula, on any number of threads and blocks
       dy.random(random);
       Norm norm(n, random);
       forward(one, LF_TRAINING, x, y, norm);
-      auto a = args<lf_batch_norm_backward_args>();
-      a.m = m, a.n = n, a.x = x.data(), a.ldx = x.stride(), a.dy = dy.data(), a.lddy = dy.stride();
-      a.dx = dx.data(), a.lddx = dx.stride(), a.batch_norm = norm.get();
-      a.dgamma = dgamma.data(), a.dbeta = dbeta.data();
-      one.batch_norm_backward(a);
+      one.batch_norm_backward(x, norm.get(), dy, dx, dgamma.data(), dbeta.data());
       CHECK(dx.gaps_untouched());
+      const Doubles exact_x(x);
       for (int64_t j = 0; j < n; ++j) {
-        const Moments s = moments(Doubles(x), j);
+        const Moments s = moments(exact_x, j);
         const double inv = 1 / std::sqrt(s.variance + norm.bn.eps);
         double sum = 0, product = 0;
         for (int64_t i = 0; i < m; ++i) sum += dy(i, j), product += dy(i, j) * (x(i, j) - s.mean) * inv;
@@ -215,15 +199,14 @@ TEST_CASE("the gradient follows the formula, on any number of threads and blocks
         }
       }
       PaddedMatrix dgamma3(1, n), dbeta3(1, n);
-      a.dx = dy.data(), a.lddx = dy.stride(), a.dgamma = dgamma3.data(), a.dbeta = dbeta3.data();
-      three.batch_norm_backward(a);
+      three.batch_norm_backward(x, norm.get(), dy, dy, dgamma3.data(), dbeta3.data()); // in place
       CHECK(differing(dx, dy) == 0);
       CHECK(differing(dgamma, dgamma3) == 0);
       CHECK(differing(dbeta, dbeta3) == 0);
     }
 }
 
-TEST_CASE("the unbiased running variance is what a flag asks for, and nothing else changes") {
+TEST_CASE("a flag makes the running variance unbiased, and nothing else changes") {
   const Context one = context(1);
   Random random(16);
   for (const int64_t m : {2, 200, 700}) {
@@ -260,15 +243,11 @@ TEST_CASE("folding stays within the error that it reports, which is small") {
     norm.running_mean.random(random, -50, 50);
     auto fold = args<lf_fold_batch_norm_args>();
     fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.bias = bias.data();
-    fold.batch_norm = norm.get();
+    fold.batch_norm = &norm.get();
     fold.folded_w = folded.data(), fold.ldfolded_w = folded.stride(), fold.folded_bias = folded_bias.data();
     fold.error_bound = bound.data(), fold.largest_x = largest;
     one.fold_batch_norm(fold);
-    auto dense = args<lf_dense_forward_args>();
-    dense.m = m, dense.n = n, dense.k = k, dense.x = x.data(), dense.ldx = x.stride();
-    dense.w = folded.data(), dense.ldw = folded.stride(), dense.bias = folded_bias.data();
-    dense.y = y.data(), dense.ldy = y.stride();
-    one.dense_forward(dense);
+    one.dense_forward(x, LayerView{folded, folded_bias.data(), {}, {}}, y);
     for (int64_t j = 0; j < n; ++j) {
       const double s = norm.gamma(0, j) / std::sqrt(norm.running_var(0, j) + double(norm.bn.eps));
       double weights = 0;
@@ -284,7 +263,7 @@ TEST_CASE("folding stays within the error that it reports, which is small") {
   }
 }
 
-TEST_CASE("a channel whose variance is small beside its mean is refused by name, and nothing is written") {
+TEST_CASE("folding refuses a channel whose variance is too small for its mean, names it, and writes nothing") {
   const Context one = context(1);
   Random random(18);
   const int64_t k = 3, n = 9;
@@ -294,22 +273,22 @@ TEST_CASE("a channel whose variance is small beside its mean is refused by name,
   Norm norm(n, random);
   norm.bn.eps = 1e-8f;
   norm.running_var(0, 6) = 0;
-  norm.running_mean(0, 6) = 0.5f; // 5000 deviations
+  norm.running_mean(0, 6) = 0.5f; // 5000 standard deviations
   auto fold = args<lf_fold_batch_norm_args>();
-  fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.batch_norm = norm.get();
+  fold.k = k, fold.n = n, fold.w = w.data(), fold.ldw = w.stride(), fold.batch_norm = &norm.get();
   fold.folded_w = folded.data(), fold.ldfolded_w = folded.stride(), fold.folded_bias = folded_bias.data();
   CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_INVALID_ARGUMENT);
-  CHECK(std::string(lf_last_error(one.get())).find("channel 6") != std::string::npos);
+  CHECK(std::string(lf_last_error(one.get())).find("column 6") != std::string::npos);
   for (int64_t j = 0; j < n; ++j) {
     CHECK(std::isnan(folded_bias(0, j)));
     for (int64_t i = 0; i < k; ++i) CHECK(std::isnan(folded(i, j)));
   }
   const float gamma = norm.gamma(0, 6);
-  norm.gamma(0, 6) = 0; // folds exactly
+  norm.gamma(0, 6) = 0; // a channel with this gamma folds exactly
   CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_OK);
   CHECK(folded_bias(0, 6) == norm.beta(0, 6));
   norm.gamma(0, 6) = gamma;
-  norm.running_mean(0, 6) = 0.4f; // 4000
+  norm.running_mean(0, 6) = 0.4f; // 4000 standard deviations
   CHECK(lf_fold_batch_norm(one.get(), &fold) == LF_OK);
   for (const float value : {NAN, -0.25f}) {
     norm.running_var(0, 2) = value;
@@ -333,16 +312,11 @@ TEST_CASE("the error that folding reports holds below the smallest normal number
     Norm norm(1, random);
     norm.gamma(0, 0) = t.gamma, norm.beta(0, 0) = norm.running_mean(0, 0) = 0, norm.running_var(0, 0) = 1;
     auto fold = args<lf_fold_batch_norm_args>();
-    fold.k = t.k, fold.n = 1, fold.w = w.data(), fold.ldw = 1, fold.batch_norm = norm.get();
+    fold.k = t.k, fold.n = 1, fold.w = w.data(), fold.ldw = 1, fold.batch_norm = &norm.get();
     fold.folded_w = folded.data(), fold.ldfolded_w = 1, fold.folded_bias = folded_bias.data();
     fold.error_bound = bound.data(), fold.largest_x = t.x;
     one.fold_batch_norm(fold);
-    auto pack = args<lf_pack_weights_args>();
-    pack.n = 1, pack.k = t.k, pack.w = folded.data(), pack.ldw = 1;
-    auto infer = args<lf_dense_infer_args>();
-    infer.m = infer.n = 1, infer.k = t.k, infer.x = x.data(), infer.ldx = t.k, infer.bias = folded_bias.data();
-    infer.y = y.data(), infer.ldy = 1;
-    one.dense_infer(infer, one.pack_weights(pack));
+    one.dense_infer(x, one.pack_weights(folded), folded_bias.data(), {}, y);
     const double exact = double(t.k) * t.x * t.w * t.gamma / std::sqrt(1 + double(norm.bn.eps));
     CAPTURE(t.k);
     CHECK(std::fabs(y(0, 0) - exact) <= bound(0, 0));

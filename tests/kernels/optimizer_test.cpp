@@ -1,11 +1,11 @@
-// Optimizer steps: against the formulas in double, over several steps and any length.
+// Optimizer steps, against the formulas in double, over several steps and on any length.
 #include "support/reference.hpp"
 
 using namespace lanefold;
 using namespace lanefold::test;
 
 TEST_CASE(
-    "each optimizer follows its formula for ten steps, with and without decay, on any length and number of threads") {
+    "each optimizer follows its formula for ten steps, with decay and without, on any length and number of threads") {
   const Context one = context(1), three = context(3);
   Random random(51);
   for (int32_t optimizer = 0; optimizer < LF_OPTIMIZER_COUNT; ++optimizer)

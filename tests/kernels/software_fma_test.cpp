@@ -1,5 +1,5 @@
-// The fused multiply-add in software, for CPUs without one, against the C library's, on the cases that double rounding,
-// subnormals, cancellation and overflow make hard.
+// The fused multiply-add in software, for CPUs without the instruction, against the C library's.  Double rounding,
+// subnormals, cancellation and overflow make the cases hard.
 #include <kernels/simd/sse2.hpp>
 
 #include "support/matrix.hpp"
@@ -13,7 +13,7 @@ float hard_value(Random &random) {
   const auto bits = static_cast<uint32_t>(random.bits());
   const float sign = bits & 1 ? -1.0f : 1.0f;
   switch (random.below(6)) {
-  case 0: return std::bit_cast<float>(bits);               // anything, NaN included
+  case 0: return std::bit_cast<float>(bits);               // any float, also NaN
   case 1: return std::bit_cast<float>(bits & 0x807fffffu); // subnormal
   case 2:
     return sign * std::ldexp(1.0f + static_cast<float>(random.below(8)) * 0x1p-23f, // few bits at both ends
@@ -29,7 +29,7 @@ float hard_value(Random &random) {
 TEST_CASE("software fma rounds once, whatever the operands") {
   Random random(61);
   int64_t wrong = 0;
-  for (int turn = 0; turn < 300000; ++turn) {
+  for (int round = 0; round < 300000; ++round) {
     float a[4], b[4], c[4], result[4];
     for (int i = 0; i < 4; ++i) {
       a[i] = hard_value(random), b[i] = hard_value(random), c[i] = hard_value(random);

@@ -1,5 +1,5 @@
-// The golden vectors (docs/golden_vectors.json), which docs/one_chain.py computes from docs/numerics.md alone: every
-// plugin gives their bits.
+// Every plugin gives the bits of the golden vectors (docs/golden_vectors.json), which docs/one_chain.py computes from
+// docs/numerics.md alone.
 #include "support/matrix.hpp"
 
 #include <nlohmann/json.hpp>
@@ -34,7 +34,7 @@ int32_t code_of(const std::string &word) {
   return codes.at(word);
 }
 
-// A vector: its arguments, and its arrays by name; a result begins as NaN, or as the input of its name.
+// A vector has arguments, and arrays that it finds by name.  A result begins as NaN, or as the input of the same name.
 class Vector {
 public:
   explicit Vector(const Json &json) : args_(json.value("args", Json::object())), out_(json.at("out")) {
@@ -67,7 +67,9 @@ public:
   }
 
   void check() {
-    for (const auto &[name, array] : out_.items()) {
+    for (const auto &item : out_.items()) {
+      const std::string &name = item.key();
+      const Json &array = item.value();
       if (!array.is_object()) continue;
       CAPTURE(name);
       CHECK(differing(at(name), matrix_of(array)) == 0);
@@ -143,7 +145,7 @@ void dense_forward(const Context &context, Vector &v, const Json &json) {
   a.z = v.data("z"), a.ldz = v.stride("z"), a.y = v.data("y"), a.ldy = v.stride("y");
   context.dense_forward(a);
   if (v.has("gamma")) return;
-  // Inference on packed weights, and a network of this one layer.
+  // The same layer again, by inference on packed weights and as a network of one layer.
   auto pack = args<lf_pack_weights_args>();
   pack.n = a.n, pack.k = a.k, pack.w = a.w, pack.ldw = a.ldw;
   PaddedMatrix y(a.m, a.n), network_y(a.m, a.n);
@@ -236,7 +238,7 @@ const std::map<std::string, void (*)(const Context &, Vector &, const Json &)> o
 
 } // namespace
 
-TEST_CASE("every golden vector comes out to the bit") {
+TEST_CASE("every golden vector is computed to the bit") {
   const Json file = Json::parse(std::ifstream(LANEFOLD_GOLDEN_VECTORS));
   REQUIRE(file.at("format") == "lanefold-vectors-2");
   std::map<std::string, int> seen;

@@ -1,4 +1,4 @@
-// A call whose like has run before on its context allocates nothing: scratch memory is kept.
+// A call allocates nothing if a call like it ran before on the same context, because the context keeps its scratch memory.
 #include "counting_allocator.hpp"
 #include "support/dense.hpp"
 #include "support/gemm.hpp"
@@ -12,7 +12,7 @@ namespace {
 
 constexpr int repeats = 100;
 
-// What a hundred calls allocate after the first; the least of so many rounds.
+// The number of allocations of a hundred calls after a first one: the smallest number of several rounds.
 template <class Call> int64_t allocated_by_repeats(int rounds, const Call &call) {
   call();
   int64_t least = INT64_MAX;
@@ -24,7 +24,7 @@ template <class Call> int64_t allocated_by_repeats(int rounds, const Call &call)
   return least;
 }
 
-// Three tasks at once, it says, and runs them one after the other on the thread that calls.
+// An executor that claims three threads, and runs its tasks one after the other on the calling thread.
 Context in_place() {
   auto executor = args<lf_executor>();
   executor.threads = 3;
@@ -57,12 +57,12 @@ void products_allocate_nothing(const Context &context, int rounds) {
 
 void layers_allocate_nothing(const Context &context, int rounds) {
   Random random(52);
-  int turn = 0;
+  int number = 0;
   for (const Shape &s : shapes)
     for (const bool with_norm : {false, true}) {
       Layer layer(s.m, s.n, s.k, random, 1);
       layer.with_bias = true;
-      layer.activation = turn++ % LF_ACTIVATION_COUNT;
+      layer.activation = number++ % LF_ACTIVATION_COUNT;
       CAPTURE(layer);
       const PackedWeights packed = pack(context, layer.w, false);
       CHECK(allocated_by_repeats(rounds, [&] { layer.infer(context, packed); }) == 0);
@@ -84,25 +84,19 @@ void networks_allocate_nothing(const Context &context, int rounds) {
   Random random(53);
   PaddedMatrix w1(784, 300), w2(300, 100);
   w1.random(random), w2.random(random);
-  lf_network_layer layers[2] = {args<lf_network_layer>(), args<lf_network_layer>()};
-  layers[0].n = 300, layers[0].k = 784, layers[0].w = w1.data(), layers[0].ldw = w1.stride();
-  layers[1].n = 100, layers[1].k = 300, layers[1].w = w2.data(), layers[1].ldw = w2.stride();
-  auto description = args<lf_network_args>();
-  description.count = 2, description.layers = layers;
-  const InferenceNetwork network = context.make_network(description);
+  const InferenceNetwork network =
+      context.make_network({LayerView{w1, nullptr, {}, {}}, LayerView{w2, nullptr, {}, {}}});
   for (const int64_t m : {1, 16, 200, 700}) {
     PaddedMatrix x(m, 784), y(m, 100);
     x.random(random);
-    auto a = args<lf_network_infer_args>();
-    a.m = m, a.x = x.data(), a.ldx = x.stride(), a.y = y.data(), a.ldy = y.stride();
     CAPTURE(m);
-    CHECK(allocated_by_repeats(rounds, [&] { context.network_infer(a, network); }) == 0);
+    CHECK(allocated_by_repeats(rounds, [&] { context.network_infer(x, network, y); }) == 0);
   }
 }
 
 } // namespace
 
-TEST_CASE("the counter sees what the library, its plugins' scratch and other threads allocate") {
+TEST_CASE("the counter sees what the library, its plugins' scratch memory and other threads allocate") {
   const auto counted = [](const auto &call) {
     const int64_t before = allocations();
     call();
@@ -112,9 +106,9 @@ TEST_CASE("the counter sees what the library, its plugins' scratch and other thr
   CHECK(counted([] { const Context made = context(1); }) > 0);
   const Context one = context(1);
   Random random(50);
-  Layer layer(1030, 33, 65, random, 0); // of more rows than leave its weights where they lie
+  Layer layer(1030, 33, 65, random, 0); // with so many rows that it packs the weights
   CHECK(counted([&] { pack(one, layer.w, false); }) > 0);
-  CHECK(counted([&] { layer.forward(one, LF_TRAINING); }) > 0); // its first scratch
+  CHECK(counted([&] { layer.forward(one, LF_TRAINING); }) > 0); // its first scratch memory
   CHECK(counted([&] { layer.forward(one, LF_TRAINING); }) == 0);
   int64_t elsewhere = 0;
   std::thread([&] { elsewhere = counted([] { std::vector<float> made(100); }); }).join();
@@ -135,8 +129,8 @@ TEST_CASE("on an executor of the application's own a repeated call allocates not
   networks_allocate_nothing(own, 1);
 }
 
-// Three rounds: a worker that wakes up late may allocate for itself, once, when it takes its first task.  What calls
-// allocate is in every round.
+// A worker that wakes up late allocates once for itself, when it takes its first task.  Therefore there are three rounds:
+// an allocation of the call itself is in every round.
 TEST_CASE("on oneTBB a repeated call allocates nothing") {
   const Context two = context(2);
   products_allocate_nothing(two, 3);

@@ -44,8 +44,8 @@ TEST_CASE("lf_sgemm finds bad arguments") {
       });
 }
 
-// The library looks at arguments that are surely right more quickly; a longer struct is never looked at in that way.
-TEST_CASE("lf_sgemm judges a struct of its own length and a longer one alike") {
+// The library has a quick way to accept arguments of ordinary sizes.  It does not take that way with a longer struct.
+TEST_CASE("lf_sgemm gives a struct of its own length and a longer one the same status") {
   struct Longer {
     lf_sgemm_args args;
     uint64_t unknown;
@@ -85,7 +85,7 @@ TEST_CASE("lf_sgemm judges a struct of its own length and a longer one alike") {
   CHECK(wrong > 2000);
 }
 
-TEST_CASE("fields that this library does not know are refused, and zeros there are not") {
+TEST_CASE("a field that this library does not know is refused unless it is 0") {
   const lanefold::Context context;
   struct {
     lf_sgemm_args args;
@@ -98,7 +98,7 @@ TEST_CASE("fields that this library does not know are refused, and zeros there a
   CHECK(std::string(lf_last_error(context.get())).find("args uses a field") != std::string::npos);
 }
 
-TEST_CASE("fields that a smaller struct does not have count as 0") {
+TEST_CASE("a field that a smaller struct lacks counts as 0") {
   const lanefold::Context context;
   const float x[] = {1, 2};
   const int32_t label = 0;
@@ -116,7 +116,7 @@ TEST_CASE("fields that a smaller struct does not have count as 0") {
   CHECK(lf_softmax_cross_entropy(context.get(), &args) == LF_INVALID_ARGUMENT);
 }
 
-TEST_CASE("columns of one larger matrix may be operands of one call, if they are different columns") {
+TEST_CASE("different columns of one matrix may be the operands of one call") {
   const lanefold::Context context;
   std::vector<float> all(4 * 10, 1.0f);
   auto args = lanefold::args<lf_activation_forward_args>();

@@ -7,7 +7,7 @@ using namespace lanefold::test;
 
 namespace {
 
-// Packed weights of n x k that live to the end of the program.
+// Packed weights of n columns and k rows, which stay until the program ends.
 lanefold::PackedWeights &packed_of(int64_t n, int64_t k) {
   static const lanefold::Context context;
   static std::deque<lanefold::PackedWeights> kept;
@@ -280,8 +280,7 @@ TEST_CASE("packing and inference find bad arguments") {
     g.args.activation = LF_ELU, g.args.alpha = 1;
     g.args.y = g.memory.operand(2), g.args.ldy = 3;
   };
-  const lanefold::PackedWeights packed = context.pack_weights(good_pack.args);
-  const auto infer = [&](lf_context *on, const Infer *args) { return lf_dense_infer(on, args, packed.get()); };
+  const auto infer = [](lf_context *on, const Infer *args) { return lf_dense_infer(on, args, packed_of(3, 2).get()); };
   check_faults<Infer>(
       infer, prepare_infer,
       with_activation_faults<Infer>({

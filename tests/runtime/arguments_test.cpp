@@ -1,5 +1,5 @@
-// Bad arguments of losses, optimizers, contexts and lf_explain: the right status, a message that names the argument,
-// and not one byte written.
+// Bad arguments of losses, optimizers, contexts and lf_explain.  A call gives the right status and a message that names
+// the argument, and writes nothing.
 #include "faults.hpp"
 
 using namespace lanefold::test;
@@ -115,7 +115,7 @@ TEST_CASE("contexts find bad options") {
   struct Fault {
     const char *named;
     lf_status status;
-    std::function<void(lf_context_options &, lf_executor &)> make;
+    void (*make)(lf_context_options &, lf_executor &);
   };
   const std::vector<Fault> faults = {
       {"options.struct_size", LF_INVALID_ARGUMENT, [](auto &o, auto &) { o.struct_size = 1; }},
@@ -152,7 +152,7 @@ TEST_CASE("contexts find bad options") {
   CHECK(lf_context_threads(nullptr) == 0);
 }
 
-TEST_CASE("lf_explain finds bad sizes, flags and codes, and passes over pointers") {
+TEST_CASE("lf_explain finds bad sizes, flags and codes, and ignores pointers") {
   const lanefold::Context context;
   auto args = lanefold::args<lf_dense_forward_args>();
   args.m = 4, args.n = 3, args.k = 2;

@@ -1,8 +1,8 @@
-// The executable's own malloc, which the dynamic linker prefers to the C library's for every shared object: Lanefold,
-// its plugins, oneTBB, and the C++ library, whose operator new calls it.  It counts, and hands on to the names under
-// which glibc keeps its allocator reachable; unlike dlsym, they need nothing to be allocated first.
-// mmap is counted too: oneTBB's allocator gets its memory there.  No header declares what is defined here: with large
-// files <sys/mman.h> gives mmap the name mmap64.
+// The executable's own malloc.  The dynamic linker prefers it to the C library's malloc for every shared object: Lanefold,
+// its plugins, oneTBB, and the C++ library, whose operator new calls it.  It counts, and then calls glibc's allocator by
+// the names that glibc exports for it.  They allocate nothing themselves, as dlsym would.
+// mmap counts too, because oneTBB's allocator gets its memory there.  This file includes no header that declares mmap:
+// with large files <sys/mman.h> gives mmap the name mmap64.
 #include "counting_allocator.hpp"
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace {
 
-std::atomic<int64_t> count{0}; // constant-initialized: the first malloc comes before any constructor
+std::atomic<int64_t> count{0}; // constant-initialized, because the first malloc comes before any constructor
 
 void note() noexcept { count.fetch_add(1, std::memory_order_relaxed); }
 

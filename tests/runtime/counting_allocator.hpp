@@ -5,7 +5,7 @@
 
 namespace lanefold::test {
 
-// Calls of malloc and its kin, and of mmap, so far.
+// The number of calls of malloc, of its relatives and of mmap so far.
 int64_t allocations() noexcept;
 
 } // namespace lanefold::test

@@ -1,9 +1,10 @@
-// CPU detection and plugin manifests: the pure functions, on every case that one machine cannot show. Links the inner
-// parts of the library.
+// CPU detection and plugin manifests: the pure functions, on cases that one machine cannot show.  The program links the
+// library's inner parts.
 #include <doctest/doctest.h>
 
 #include "runtime/cpu.hpp"
 #include "runtime/manifest.hpp"
+#include "support/files.hpp"
 
 #include <lanefold/lanefold.h>
 
@@ -11,12 +12,7 @@
 #include <string>
 
 using namespace lanefold::runtime;
-
-namespace {
-
-bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
-
-} // namespace
+using lanefold::test::contains;
 
 TEST_CASE("x86 features need both the CPU and the operating system") {
   X86Registers all{};
@@ -48,7 +44,7 @@ TEST_CASE("x86 features need both the CPU and the operating system") {
   CHECK(decode({}).present == 0);
 }
 
-TEST_CASE("in every combination of CPU and saved state, AVX needs ymm and AVX-512 all of zmm") {
+TEST_CASE("for every CPU and every state that the system saves, AVX needs ymm, and AVX-512 needs all of zmm") {
   const uint64_t avx512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512CD | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
   const std::string avx512_needs = "needs avx512f avx512bw avx512cd avx512dq avx512vl";
   for (uint32_t state = 0; state < 256; ++state)
@@ -79,14 +75,14 @@ TEST_CASE("Arm features come from the auxiliary vector") {
   CHECK(decode_arm(1).enabled == 0);
 }
 
-TEST_CASE("what is missing tells CPU from operating system") {
+TEST_CASE("a missing feature is the CPU's or the operating system's, and the message says which") {
   const CpuFeatures features{LF_CPU_AVX2 | LF_CPU_AVX512F, LF_CPU_AVX2};
   CHECK(what_is_missing(LF_CPU_AVX2, features).empty());
   CHECK(what_is_missing(LF_CPU_FMA, features) == "needs fma, which this CPU lacks");
   CHECK(what_is_missing(LF_CPU_AVX512F, features) == "needs avx512f, which the operating system has not enabled");
 }
 
-TEST_CASE("the CPU describes itself, cut to the buffer") {
+TEST_CASE("the description of the CPU is cut to the buffer") {
   uint64_t needed = 0;
   CHECK(lf_describe_cpu(nullptr, 0, &needed) == LF_OK);
   std::string text(needed, 'x');

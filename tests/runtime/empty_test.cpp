@@ -1,9 +1,9 @@
-// Empty problems: sizes of 0 are valid, need no pointers, and where a sum of nothing is asked for, it is 0.
+// Empty problems: sizes of 0 are valid and need no pointers, and an empty sum is 0.
 #include <doctest/doctest.h>
 
 #include <lanefold/lanefold.hpp>
 
-TEST_CASE("empty problems are fine, need no pointers, and leave sums of nothing") {
+TEST_CASE("empty problems are valid, need no pointers, and write empty sums") {
   const lanefold::Context context;
   float ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
   float out[8] = {7, 7, 7, 7, 7, 7, 7, 7};
@@ -55,7 +55,7 @@ TEST_CASE("empty problems are fine, need no pointers, and leave sums of nothing"
   CHECK(correct == 0);
 }
 
-TEST_CASE("training on no rows leaves the running statistics alone") {
+TEST_CASE("training on no rows leaves the running statistics unchanged") {
   const lanefold::Context context;
   float gamma[3] = {1, 1, 1}, beta[3] = {0, 0, 0};
   float kept[4][3] = {{7, 7, 7}, {7, 7, 7}, {7, 7, 7}, {7, 7, 7}};
@@ -73,7 +73,7 @@ TEST_CASE("training on no rows leaves the running statistics alone") {
     for (const float x : array) CHECK(x == 7);
 }
 
-TEST_CASE("gradients over no columns leave zeros in dx, and over no rows in dgamma and dbeta") {
+TEST_CASE("gradients over no columns write zeros to dx, and over no rows to dgamma and dbeta") {
   const lanefold::Context context;
   float x[4] = {1, 1, 1, 1}, dx[4] = {7, 7, 7, 7};
   auto dense = lanefold::args<lf_dense_backward_args>();

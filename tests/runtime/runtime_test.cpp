@@ -1,11 +1,12 @@
-// The runtime: finding, trusting and loading plugins, selection, executor, scratch memory and messages. Links the inner
-// parts of the library; the fake plugins lie in the folder LANEFOLD_FAKE_PLUGINS.
+// The runtime: finding, trusting and loading plugins, selection, executor, scratch memory and messages.  The program links
+// the library's inner parts.  LANEFOLD_FAKE_PLUGINS is the folder of the fake plugins.
 #include <doctest/doctest.h>
 
 #include "runtime/error.hpp"
 #include "runtime/executor.hpp"
 #include "runtime/manifest.hpp"
 #include "runtime/scratch.hpp"
+#include "support/files.hpp"
 
 #include <lanefold/lanefold.hpp>
 #include <lanefold/plugin.h>
@@ -28,33 +29,20 @@
 #endif
 
 using namespace lanefold::runtime;
+using lanefold::test::contains;
 
 namespace {
 
-bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
-
 // A folder of plugins, made for one test.
-class Folder {
-public:
-  Folder() {
-    char name[] = "/tmp/lanefold-test-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder &) = delete;
-  Folder &operator=(const Folder &) = delete;
-
+struct Folder : lanefold::test::TemporaryFolder {
   // Copies the fake plugin of that variant under a name of its own.
   void add(const std::string &variant, const std::string &stem, const std::string &manifest) const {
     std::filesystem::copy_file(std::string(LANEFOLD_FAKE_PLUGINS) + "/fake-" + variant + ".so", module(stem));
     write_manifest(stem, manifest);
   }
   void write_manifest(const std::string &stem, const std::string &text) const { std::ofstream(manifest(stem)) << text; }
-  std::string module(const std::string &stem) const { return path + "/" + stem + ".so"; }
-  std::string manifest(const std::string &stem) const { return path + "/" + stem + ".manifest"; }
-
-  std::string path;
+  std::string module(const std::string &stem) const { return *this / (stem + ".so"); }
+  std::string manifest(const std::string &stem) const { return *this / (stem + ".manifest"); }
 };
 
 const std::string good = "name fake\nvendor tests\npriority 1000\nneeds\n";
@@ -69,7 +57,7 @@ const char absent_feature[] = "avx2";
 lf_context_options options_for(const Folder &folder, const char *isa = nullptr) {
   auto options = lanefold::args<lf_context_options>();
   options.isa = isa;
-  options.plugin_path = folder.path.c_str();
+  options.plugin_path = folder.path().c_str();
   return options;
 }
 
@@ -191,7 +179,7 @@ TEST_CASE("a plugin that the CPU cannot run is never opened") {
   CHECK(create(options_for(folder)).status == LF_OK);
 }
 
-TEST_CASE("a plugin that is not what its manifest says is passed over") {
+TEST_CASE("a plugin that differs from its manifest is not used") {
   Folder folder;
   folder.add("good", "priority", "name fake\nvendor tests\npriority 3000\nneeds\n");
   folder.add("second", "name", "name other\nvendor tests\npriority 900\nneeds\n");
@@ -234,9 +222,9 @@ TEST_CASE("files and folders that others can write are refused") {
     refused_because("good.manifest can be written by everybody");
   }
   SUBCASE("folder, sticky or not") {
-    chmod(folder.path.c_str(), 01777);
+    chmod(folder.path().c_str(), 01777);
     refused_because("can be written by everybody");
-    chmod(folder.path.c_str(), 0777);
+    chmod(folder.path().c_str(), 0777);
     refused_because("can be written by everybody");
   }
   SUBCASE("another group or another owner") {
@@ -256,22 +244,22 @@ TEST_CASE("files and folders that others can write are refused") {
     std::filesystem::rename(folder.module("good"), open.module("good"));
     std::filesystem::create_symlink(open.module("good"), folder.module("good"));
     CHECK(create(options_for(folder)).isa() == "fake");
-    chmod(open.path.c_str(), 0777);
+    chmod(open.path().c_str(), 0777);
     refused_because("can be written by everybody");
   }
   SUBCASE("a folder further up, unless it is sticky") {
     Folder inner;
-    const std::string inside = folder.path + "/inside";
-    std::filesystem::rename(inner.path, inside);
-    std::filesystem::create_directory(inner.path); // for its destructor
+    const std::string inside = folder.path() + "/inside";
+    std::filesystem::rename(inner.path(), inside);
+    std::filesystem::create_directory(inner.path()); // which the destructor removes
     std::filesystem::rename(folder.module("good"), inside + "/good.so");
     std::filesystem::rename(folder.manifest("good"), inside + "/good.manifest");
     auto options = options_for(folder);
     options.plugin_path = inside.c_str();
     CHECK(create(options).isa() == "fake");
-    chmod(folder.path.c_str(), 0777);
+    chmod(folder.path().c_str(), 0777);
     CHECK(contains(reason_of(enumerate(options), "fake"), "can be written by everybody"));
-    chmod(folder.path.c_str(), 01777);
+    chmod(folder.path().c_str(), 01777);
     CHECK(create(options).isa() == "fake");
   }
   SUBCASE("a link that leads nowhere or to itself") {
@@ -296,12 +284,12 @@ TEST_CASE("manifests that are broken or too large are refused") {
   CHECK(contains(reason_of(enumerate(options_for(folder)), "fake"), "does not know"));
 }
 
-TEST_CASE("the first of two plugins of one name is kept, and the built-in portable before all") {
+TEST_CASE("of two plugins with one name the first is used, and the built-in portable comes before all") {
   Folder first, other;
   first.add("good", "z", good);
   other.add("good", "a", good);
   other.add("second", "p", "name portable\nvendor tests\npriority 900\nneeds\n");
-  const std::string path = first.path + ":relative::" + other.path + ":/nonexistent/folder";
+  const std::string path = first.path() + ":relative::" + other.path() + ":/nonexistent/folder";
   std::string log;
   auto options = options_for(first);
   options.plugin_path = path.c_str();
@@ -361,7 +349,7 @@ TEST_CASE("an operation that a plugin lacks or declines goes to the next one") {
   CHECK(lf_explain(context, LF_OP_COUNT, &args, text, sizeof text, nullptr) == LF_UNSUPPORTED);
 }
 
-TEST_CASE("a forced plugin is not helped by a better one") {
+TEST_CASE("no other plugin does the work of a forced one") {
   Folder folder;
   folder.add("good", "good", good);
   folder.add("second", "second", second);
@@ -376,7 +364,7 @@ TEST_CASE("a forced plugin is not helped by a better one") {
   CHECK(std::string(lf_last_error(created.context.get())) == "lf_activation_forward: second got m 1");
 }
 
-TEST_CASE("packed weights outlive their context and serve another one") {
+TEST_CASE("packed weights outlive their context and serve another context") {
   Folder folder;
   folder.add("good", "good", good);
   float w = 7, y[2] = {0, 0}, x = 1;
@@ -401,7 +389,7 @@ TEST_CASE("packed weights outlive their context and serve another one") {
   lf_packed_weights_destroy(packed);
 }
 
-TEST_CASE("every task runs with the promised floating-point state, and the caller gets its own back") {
+TEST_CASE("every task runs with the promised floating-point state, and the caller keeps its own") {
   Folder folder;
   folder.add("good", "good", good);
   for (const int32_t threads : {1, 2}) {
@@ -445,7 +433,7 @@ struct Pool {
 
 } // namespace
 
-TEST_CASE("the application's own executor runs the tasks, no more at once than the limit") {
+TEST_CASE("the application's own executor runs the tasks, no more at a time than the limit") {
   Folder folder;
   folder.add("good", "good", good);
   Pool pool;
@@ -497,7 +485,7 @@ TEST_CASE("oneTBB runs each task once, within the thread limit") {
   }
 }
 
-TEST_CASE("scratch memory is aligned, reused, and absent rather than wrong when too large") {
+TEST_CASE("scratch memory is aligned and reused, and a request that is too large gets none") {
   Scratch scratch;
   void *small = scratch.acquire(100);
   void *large = scratch.acquire(1 << 20);
@@ -547,7 +535,7 @@ TEST_CASE("messages belong to one thread and one context, and survive calls that
   CHECK(std::string(lf_last_error(context)) == "");
 }
 
-TEST_CASE("the least recent of many contexts' messages makes room, and long ones are cut") {
+TEST_CASE("the oldest of many contexts' messages makes room for a new one, and long messages are cut") {
   for (uint64_t serial = 1000; serial < 1010; ++serial)
     note_error(serial, LF_INTERNAL, "call", std::to_string(serial).c_str());
   CHECK(std::string(last_error(1000)) == "");
@@ -556,7 +544,7 @@ TEST_CASE("the least recent of many contexts' messages makes room, and long ones
   CHECK(std::strlen(last_error(1009)) == message_size - 1);
 }
 
-TEST_CASE("statuses have names, and the library a version") {
+TEST_CASE("statuses have names, and the library has a version") {
   CHECK(std::string(lf_status_name(LF_UNUSABLE)) == "LF_UNUSABLE");
   CHECK(std::string(lf_status_name(99)) == "unknown status");
   CHECK(lf_version() == LF_VERSION_MAJOR * 10000 + LF_VERSION_MINOR * 100 + LF_VERSION_PATCH);

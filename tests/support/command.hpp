@@ -1,23 +1,14 @@
-// What the command's tests share: running it as its user would, with streams in files, and small data for it.
-// LANEFOLD_COMMAND names the program.
+// Runs the lanefold command as its user would, with its streams in files.  LANEFOLD_COMMAND names the program.
 #pragma once
 
-#include "trainer/checkpoint/checkpoint.hpp"
 #include "images.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <chrono>
-#include <csignal>
-#include <sstream>
-#include <thread>
+#include <string>
+#include <vector>
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
+#include <sys/types.h>
 
 namespace lanefold::test {
 
@@ -26,80 +17,27 @@ using Words = std::vector<std::string>;
 using Json = nlohmann::ordered_json;
 
 struct Result {
-  int exit_code;
+  int exit_code; // or minus the number of the signal that ended the command
   std::string out, err;
 
-  std::vector<Json> lines() const {
-    std::vector<Json> objects;
-    std::istringstream stream(out);
-    for (std::string line; std::getline(stream, line);) objects.push_back(Json::parse(line));
-    return objects;
-  }
+  // Standard output as JSON, one object a line.
+  std::vector<Json> lines() const;
 };
 
-inline std::vector<char *> pointers(Words &words) {
-  std::vector<char *> result;
-  for (std::string &word : words) result.push_back(word.data());
-  result.push_back(nullptr);
-  return result;
-}
-
-// A running command.  Its streams go to files, so that no pipe can fill up.
+// A running command.  Its streams go to files, so that no pipe can fill up.  The destructor kills it.
 class Process {
 public:
-  // `variables`: NAME=value, beside the environment without LANEFOLD_DATA.  terminal: what standard error is, if not a
-  // file of its own.
-  explicit Process(Words words, const Words &variables = {}, const std::string &terminal = "") {
-    const char *command = std::getenv("LANEFOLD_COMMAND");
-    REQUIRE_MESSAGE(command != nullptr, "LANEFOLD_COMMAND must name the lanefold command");
-    words.insert(words.begin(), command);
-    Words environment = variables;
-    for (char **variable = environ; *variable; ++variable) {
-      const std::string text = *variable, name = text.substr(0, text.find('=') + 1);
-      const bool given = std::any_of(variables.begin(), variables.end(), [&](auto &v) { return v.starts_with(name); });
-      if (!given && name != "LANEFOLD_DATA=") environment.push_back(text);
-    }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, out_path_.c_str(), O_WRONLY | O_CREAT, 0600);
-    if (!terminal.empty()) write_file(err_path_, "");
-    const std::string &err = terminal.empty() ? err_path_ : terminal;
-    posix_spawn_file_actions_addopen(&actions, 2, err.c_str(), O_WRONLY | O_CREAT, 0600);
-    const std::vector<char *> arguments = pointers(words), variables_and_all = pointers(environment);
-    const int error = posix_spawn(&pid_, command, &actions, nullptr, arguments.data(), variables_and_all.data());
-    posix_spawn_file_actions_destroy(&actions);
-    REQUIRE(error == 0);
-  }
-  ~Process() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
+  // `variables` are NAME=value.  The command gets them and this process's environment, without LANEFOLD_DATA.
+  // `terminal` is the device for standard error.  Without it, standard error goes to a file of its own.
+  explicit Process(Words words, const Words &variables = {}, const std::string &terminal = "");
+  ~Process();
   Process(const Process &) = delete;
   Process &operator=(const Process &) = delete;
 
-  // Waits until `text` has come `times` times on standard output; false after half a minute.
-  bool wait_for(const std::string &text, int times) const {
-    for (int i = 0; i < 3000; ++i) {
-      if (std::filesystem::exists(out_path_)) {
-        const std::string out = read_file(out_path_);
-        int seen = 0;
-        for (size_t at = out.find(text); at != std::string::npos; at = out.find(text, at + 1)) ++seen;
-        if (seen >= times) return true;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-  }
-  void interrupt(int signal) const { REQUIRE(kill(pid_, signal) == 0); }
-
-  Result wait() {
-    int status = 0;
-    REQUIRE(waitpid(pid_, &status, 0) == pid_);
-    pid_ = -1;
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read_file(out_path_), read_file(err_path_)};
-  }
+  // Waits until standard output holds `text` `times` times.  The result is false after half a minute.
+  bool wait_for(const std::string &text, int times) const;
+  void interrupt(int signal) const;
+  Result wait();
 
 private:
   TemporaryFolder folder_;
@@ -107,65 +45,29 @@ private:
   pid_t pid_ = -1;
 };
 
-inline Result run(const Words &words, const Words &variables = {}) { return Process(words, variables).wait(); }
+std::vector<char *> pointers(Words &words);
 
-inline std::string joined(const Words &words) {
-  std::string text;
-  for (const std::string &word : words) text += word + " ";
-  return text;
-}
+Result run(const Words &words, const Words &variables = {});
 
-// Exit code 2, nothing on standard output, and a message with each of the parts, the first of them in its first line:
-// help may follow.
-inline void check_refused(const Words &words, const Words &parts, const Words &variables = {}) {
-  CAPTURE(joined(words));
-  const Result result = run(words, variables);
-  CAPTURE(result.err);
-  CHECK(result.exit_code == 2);
-  CHECK(result.out.empty());
-  CHECK(result.err.starts_with("lanefold: "));
-  CHECK_FALSE(contains(result.err, "training on"));
-  CHECK(contains(result.err.substr(0, result.err.find('\n')), parts.at(0)));
-  for (const std::string &part : parts) {
-    CAPTURE(part);
-    CHECK(contains(result.err, part));
-  }
-}
+std::string joined(const Words &words);
 
-// 300 training and 100 test images of 6 x 6, in a folder of their own, and room for checkpoints in another.
+// Checks for exit code 2, nothing on standard output, and a message that holds each of the parts.  The first part stands
+// in the first line, because help may follow.
+void check_refused(const Words &words, const Words &parts, const Words &variables = {});
+
+// One folder with 300 training and 100 test images of 6 x 6, and another for checkpoints.
 struct Place {
   TemporaryFolder data, models;
   std::string model = models / "model.safetensors";
 
-  explicit Place(int64_t side = 6) { write_idx(data, make_images(300, side, 1), make_images(100, side, 2)); }
+  explicit Place(int64_t side = 6);
 
-  // "train" with the options given, and with these where they are not given: an option may come once only.
-  Words train(const Words &given = {}) const {
-    Words words = {"train"};
-    words.insert(words.end(), given.begin(), given.end());
-    for (const auto &[option, value] : {std::pair<std::string, std::string>{"--data", data.path()},
-                                        {"--hidden", "20,15"},
-                                        {"--batch-size", "50"},
-                                        {"--learning-rate", "0.1"},
-                                        {"--epochs", "2"}})
-      if (std::find(given.begin(), given.end(), option) == given.end()) words.insert(words.end(), {option, value});
-    return words;
-  }
-  // A checkpoint at `model`; the SHA-256 that the command gave.
-  std::string make_model(const Words &more = {}) const {
-    Words options = {"--json", "--save", model};
-    options.insert(options.end(), more.begin(), more.end());
-    const Result result = run(train(options));
-    CAPTURE(result.err);
-    REQUIRE(result.exit_code == 0);
-    return result.lines().back()["parameters_sha256"];
-  }
+  // "train" with the given options, and with defaults for the others: an option may come once only.
+  Words train(const Words &given = {}) const;
+  // Saves a checkpoint at `model`, and gives the SHA-256 that the command reports.
+  std::string make_model(const Words &more = {}) const;
 };
 
-inline Words keys(const Json &object) {
-  Words result;
-  for (const auto &[key, value] : object.items()) result.push_back(key);
-  return result;
-}
+Words keys(const Json &object);
 
 } // namespace lanefold::test

@@ -31,35 +31,26 @@ struct Layer {
     bn.eps = 1e-3f, bn.momentum = 0.9f;
   }
 
-  const lf_batch_norm *norm() {
+  const lf_batch_norm &norm() {
     bn.gamma = gamma.data(), bn.beta = beta.data();
     bn.running_mean = running_mean.data(), bn.running_var = running_var.data();
     bn.mean = mean.data(), bn.inv_std = inv_std.data();
-    return &bn;
+    return bn;
   }
 
-  void forward(const Context &context, uint32_t flags, const lf_packed_weights *packed = nullptr) {
-    auto a = args<lf_dense_forward_args>();
-    a.flags = flags;
-    a.m = x.rows(), a.n = w.columns(), a.k = x.columns();
-    a.x = x.data(), a.ldx = x.stride(), a.w = w.data(), a.ldw = w.stride();
-    a.bias = with_bias ? bias.data() : nullptr;
-    a.batch_norm = with_norm ? norm() : nullptr;
-    a.activation = activation, a.alpha = alpha;
-    a.z = z.data(), a.ldz = z.stride(), a.y = y.data(), a.ldy = y.stride();
-    a.packed = packed;
-    context.dense_forward(a);
+  LayerView view(lf_packed_weights *packed = nullptr) {
+    LayerView layer{w, with_bias ? bias.data() : nullptr, {}, {activation, alpha}, packed};
+    if (with_norm) layer.batch_norm = norm();
+    return layer;
   }
 
-  // The forward pass without normalization, on packed w.
+  void forward(const Context &context, uint32_t flags, lf_packed_weights *packed = nullptr) {
+    context.dense_forward(x, view(packed), y, z, flags);
+  }
+
+  // The forward pass without normalization, on packed weights.
   void infer(const Context &context, const PackedWeights &packed) {
-    auto a = args<lf_dense_infer_args>();
-    a.m = x.rows(), a.n = w.columns(), a.k = x.columns();
-    a.x = x.data(), a.ldx = x.stride();
-    a.bias = with_bias ? bias.data() : nullptr;
-    a.activation = activation, a.alpha = alpha;
-    a.y = y.data(), a.ldy = y.stride();
-    context.dense_infer(a, packed);
+    context.dense_infer(x, packed, with_bias ? bias.data() : nullptr, {activation, alpha}, y);
   }
 };
 
@@ -68,13 +59,9 @@ inline std::ostream &operator<<(std::ostream &out, const Layer &layer) {
              << layer.activation << (layer.with_bias ? ", bias" : "");
 }
 
-// w: k x n, or n x k where it holds the transpose.
+// w is k x n, or n x k if it holds the transpose.
 inline PackedWeights pack(const Context &context, const PaddedMatrix &w, bool transposed) {
-  auto a = args<lf_pack_weights_args>();
-  a.flags = transposed ? LF_TRANSPOSE_B : 0;
-  a.n = transposed ? w.rows() : w.columns(), a.k = transposed ? w.columns() : w.rows();
-  a.w = w.data(), a.ldw = w.stride();
-  return context.pack_weights(a);
+  return context.pack_weights({w, transposed});
 }
 
 struct Gradients {
@@ -84,26 +71,22 @@ struct Gradients {
         dx(layer.x.rows(), layer.x.columns(), gap), dgamma(1, layer.w.columns()), dbeta(1, layer.w.columns()) {
     for (PaddedMatrix *m : {&dw, &dbias, &dx, &dgamma, &dbeta}) m->nan();
   }
+
+  // The gradients that the layer has.
+  GradientView view(const Layer &layer) {
+    return {dw, layer.with_bias ? dbias.data() : nullptr, layer.with_norm ? dgamma.data() : nullptr,
+            layer.with_norm ? dbeta.data() : nullptr, dx};
+  }
 };
 
-// rate: unless 0, w descends with it in place of dw, or the packed weights do.
+// The backward pass.  A rate other than 0 updates w, or the packed weights, and dw is not written.
 inline void backward(const Context &context, Layer &layer, const PaddedMatrix &dy, Gradients &g, float rate = 0,
                      lf_packed_weights *packed = nullptr) {
-  auto a = args<lf_dense_backward_args>();
-  a.m = layer.x.rows(), a.n = layer.w.columns(), a.k = layer.x.columns();
-  a.x = layer.x.data(), a.ldx = layer.x.stride(), a.w = layer.w.data(), a.ldw = layer.w.stride();
-  a.batch_norm = layer.with_norm ? layer.norm() : nullptr;
-  a.activation = layer.activation, a.alpha = layer.alpha;
-  a.z = layer.z.data(), a.ldz = layer.z.stride(), a.y = layer.y.data(), a.ldy = layer.y.stride();
-  a.dy = dy.data(), a.lddy = dy.stride();
-  a.packed = packed, a.learning_rate = rate;
-  if (packed != nullptr) a.flags = LF_UPDATE_PACKED;
-  else if (rate > 0) a.updated_w = layer.w.data();
-  else a.dw = g.dw.data(), a.lddw = g.dw.stride();
-  a.dbias = layer.with_bias ? g.dbias.data() : nullptr;
-  a.dx = g.dx.data(), a.lddx = g.dx.stride();
-  if (layer.with_norm) a.dgamma = g.dgamma.data(), a.dbeta = g.dbeta.data();
-  context.dense_backward(a);
+  const ForwardPass pass{layer.x, layer.z, layer.y};
+  GradientView gradients = g.view(layer);
+  if (rate == 0) return context.dense_backward(pass, layer.view(), dy, gradients);
+  gradients.dw = {};
+  context.dense_backward_and_update(pass, layer.view(packed), dy, gradients, rate);
 }
 
 } // namespace lanefold::test

@@ -1,4 +1,4 @@
-// A matrix between two inaccessible pages: the first element that a kernel reads or writes too far ends the test.
+// A matrix beside an inaccessible page.  The first access beyond the matrix ends the test.
 #pragma once
 
 #include "matrix.hpp"
@@ -14,15 +14,15 @@
 namespace lanefold::test {
 
 enum class Side {
-  begins, // the first element is the first that is accessible: one before it faults
-  ends,   // the last element is the last: one after it faults
+  begins, // an access before the first element faults
+  ends,   // an access after the last element faults
 };
 
 //   | no access | accessible pages       | no access |
 //               |a00 a01 . a10 a11 ......|              Side::begins
 //               |...... a00 a01 . a10 a11|              Side::ends: no gap after the last row
 //
-// All that is accessible and no element holds canaries.
+// The accessible memory outside of the elements holds canaries.
 class Guarded {
 public:
   Guarded(int64_t rows, int64_t columns, int64_t stride, Side side) : rows_(rows), columns_(columns), stride_(stride) {
@@ -48,6 +48,9 @@ public:
   int64_t stride() const { return stride_; }
   float *data() { return data_; }
   const float *data() const { return data_; }
+  operator Matrix() { return {data(), rows_, columns_, stride_}; }
+  operator ConstMatrix() const { return {data(), rows_, columns_, stride_}; }
+  operator Operand() const { return ConstMatrix(*this); }
   float &operator()(int64_t i, int64_t j) { return data_[i * stride_ + j]; }
   float operator()(int64_t i, int64_t j) const { return data_[i * stride_ + j]; }
 
@@ -60,15 +63,8 @@ public:
     return fill([&](int64_t, int64_t) { return random.uniform(-1, 1); });
   }
 
-  // Nothing but the elements was written.
-  bool gaps_untouched() const {
-    for (const float *p = begin_; p < end_; ++p) {
-      const int64_t at = p - data_;
-      const bool inside = at >= 0 && at < rows_ * stride_ && at % stride_ < columns_;
-      if (!inside && !is_canary(*p)) return false;
-    }
-    return true;
-  }
+  // True if no write went beyond the elements.
+  bool gaps_untouched() const { return canaries_alive(begin_, end_, data_, rows_, columns_, stride_); }
 
 private:
   int64_t rows_, columns_, stride_;
@@ -77,14 +73,14 @@ private:
   float *begin_, *end_, *data_;
 };
 
-// While it lives, a fault names the case before doctest reports the crash, which shows nothing of what CAPTURE holds.
-// One at a time.
+// While it lives, a fault prints the case, because doctest's report of a crash shows nothing that CAPTURE holds.  Only one
+// may live at a time.
 class FaultNote {
 public:
   template <class... Parts> explicit FaultNote(const Parts &...parts) {
     std::ostringstream line;
     ((line << parts << ' '), ...);
-    text_ = line.str() + "crosses a fence\n";
+    text_ = line.str() + "crosses a guard page\n";
     struct sigaction action = {};
     action.sa_handler = say;
     action.sa_flags = SA_ONSTACK;
@@ -95,7 +91,7 @@ public:
   FaultNote &operator=(const FaultNote &) = delete;
 
 private:
-  // Returning repeats the access, which then faults into doctest.
+  // After the handler returns, the access faults again, and doctest reports it.
   static void say(int) {
     [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, text_.data(), text_.size());
     sigaction(SIGSEGV, &previous_, nullptr);

@@ -1,12 +1,10 @@
-// Images that tests make, the files of MNIST's format that hold them, and the folder of the real ones.
+// Images that tests make, files in MNIST's format that hold them, and the folder with the published data sets.
 #pragma once
 
 #include "files.hpp"
-#include "matrix.hpp"
 #include "trainer/data/dataset.hpp"
 
-#include <algorithm>
-#include <cstdlib>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,58 +12,22 @@ namespace lanefold::test {
 
 inline constexpr uint32_t images_magic = 0x803, labels_magic = 0x801;
 
-// Numbers of 4 bytes, most significant first, then the payload.
-inline std::string idx(const std::vector<uint32_t> &header, const std::string &payload) {
-  std::string bytes;
-  for (const uint32_t number : header)
-    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift & 255);
-  return bytes + payload;
-}
+// The bytes of an IDX file: numbers of 4 bytes, most significant byte first, and then the payload.
+std::string idx(const std::vector<uint32_t> &header, const std::string &payload);
 
-// Images that differ clearly by class: pixels whose index is near the label modulo ten are bright, the rest noise.
-inline trainer::Images make_images(int64_t count, int64_t side, uint64_t seed) {
-  Random random(seed);
-  trainer::Images images;
-  images.rows = images.columns = side;
-  std::vector<uint8_t> pixels;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t label = i % trainer::classes;
-    images.labels.push_back(static_cast<uint8_t>(label));
-    for (int64_t j = 0; j < side * side; ++j)
-      pixels.push_back(static_cast<uint8_t>((j % trainer::classes == label ? 160 : 0) + random.below(90)));
-  }
-  images.pixels = trainer::Pixels(std::move(pixels));
-  return images;
-}
+// Images whose classes differ clearly.  A pixel is bright if its index has the label's residue modulo ten; the other pixels
+// are noise.
+trainer::Images make_images(int64_t count, int64_t side, uint64_t seed);
 
-inline std::string images_file(const trainer::Images &images) {
-  return idx({images_magic, static_cast<uint32_t>(images.count()), static_cast<uint32_t>(images.rows),
-              static_cast<uint32_t>(images.columns)},
-             {images.pixels.begin(), images.pixels.end()});
-}
+std::string images_file(const trainer::Images &images);
+std::string labels_file(const trainer::Images &images);
 
-inline std::string labels_file(const trainer::Images &images) {
-  return idx({labels_magic, static_cast<uint32_t>(images.count())}, {images.labels.begin(), images.labels.end()});
-}
+// Writes the four files, uncompressed, under the names that MNIST gives them.
+void write_idx(const TemporaryFolder &folder, const trainer::Images &train, const trainer::Images &test);
 
-// The four files as MNIST names them, plain.
-inline void write_idx(const TemporaryFolder &folder, const trainer::Images &train, const trainer::Images &test) {
-  write_file(folder / "train-images-idx3-ubyte", images_file(train));
-  write_file(folder / "train-labels-idx1-ubyte", labels_file(train));
-  write_file(folder / "t10k-images-idx3-ubyte", images_file(test));
-  write_file(folder / "t10k-labels-idx1-ubyte", labels_file(test));
-}
+bool equal(const trainer::Pixels &a, const trainer::Pixels &b);
 
-inline bool equal(const trainer::Pixels &a, const trainer::Pixels &b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end());
-}
-
-// Folder of real data sets; empty, and said so, if there is none.
-inline std::string real_data() {
-  const char *folder = std::getenv("LANEFOLD_TEST_DATA");
-  if (folder && *folder) return folder;
-  MESSAGE("SKIPPED: LANEFOLD_TEST_DATA names no folder with mnist/ and fashion-mnist/");
-  return {};
-}
+// The folder of the published data sets.  Without one the result is empty, and the test says that it skips.
+std::string real_data();
 
 } // namespace lanefold::test

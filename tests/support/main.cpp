@@ -1,7 +1,7 @@
-// Runs the tests on the plugin that LANEFOLD_ISA names, which is the best one if it names none.  Exit code 77 (Meson's "skipped") where the CPU cannot run it,
-// or where LANEFOLD_NEEDS_DATA is set and LANEFOLD_TEST_DATA names no data, or LANEFOLD_NEEDS_TERMINAL and there are no
-// pseudoterminals; a plugin refused for another reason is a failure.
-#define DOCTEST_CONFIG_IMPLEMENT
+// Runs the tests on the plugin that LANEFOLD_ISA names, or else on the best one.  A program skips, with exit code 77, in
+// three cases: the CPU cannot run the plugin; LANEFOLD_NEEDS_DATA is set and LANEFOLD_TEST_DATA names no data;
+// LANEFOLD_NEEDS_TERMINAL is set and the system has no pseudoterminals.  A plugin that is refused for another reason
+// fails the test.
 #include <doctest/doctest.h>
 
 #include <lanefold/lanefold.h>

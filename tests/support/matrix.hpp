@@ -1,5 +1,7 @@
-// What the numeric tests share: contexts, random data, matrices with gaps and canaries, distances in ulp.
+// What the numeric tests share: contexts, matrices with gaps and canaries, and distances in ulp.
 #pragma once
+
+#include "random.hpp"
 
 #include <lanefold/lanefold.hpp>
 
@@ -23,38 +25,15 @@ inline Context context(int threads = 1) {
   return Context(options);
 }
 
-// A small generator for data: splitmix64.
-class Random {
-public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  uint64_t bits() {
-    uint64_t z = state_ += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
-  int64_t below(int64_t n) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(n)); }
-  int64_t between(int64_t low, int64_t high) { return low + below(high - low + 1); }
-  float uniform(float low, float high) { return low + (high - low) * static_cast<float>(bits() >> 40) * 0x1p-24f; }
-  float integer(int64_t most) { return static_cast<float>(between(-most, most)); }
-
-private:
-  uint64_t state_;
-};
-
-// Of many like cases one in so many is enough under an emulator: LANEFOLD_TEST_EVERY says how many, chance which.
-inline bool passed_over() {
-  static const char *text = std::getenv("LANEFOLD_TEST_EVERY");
-  static const int64_t every = text ? std::max<int64_t>(1, std::atoll(text)) : 1;
-  static Random random(99);
-  return random.below(every) != 0;
-}
-
 inline constexpr uint32_t canary_bits = 0x7fc0dead; // a NaN that no kernel makes
 
 inline bool is_canary(float x) { return std::bit_cast<uint32_t>(x) == canary_bits; }
 
-// rows x columns with a stride, at an odd offset from any alignment, canaries in every gap and on both sides.
+// True if every float of [begin, end) is a canary, except for the elements of a matrix that begins at `data`.
+bool canaries_alive(const float *begin, const float *end, const float *data, int64_t rows, int64_t columns,
+                    int64_t stride);
+
+// rows x columns floats with a stride.  By default the first one is not aligned.  Canaries fill every gap and both sides.
 class PaddedMatrix {
 public:
   PaddedMatrix(int64_t rows, int64_t columns, int64_t gap = 0, int64_t offset = 1)
@@ -66,6 +45,9 @@ public:
   int64_t stride() const { return stride_; }
   float *data() { return store_.data() + first_; }
   const float *data() const { return store_.data() + first_; }
+  operator Matrix() { return {data(), rows_, columns_, stride_}; }
+  operator ConstMatrix() const { return {data(), rows_, columns_, stride_}; }
+  operator Operand() const { return ConstMatrix(*this); }
   float &operator()(int64_t i, int64_t j) { return data()[i * stride_ + j]; }
   float operator()(int64_t i, int64_t j) const { return data()[i * stride_ + j]; }
 
@@ -81,14 +63,9 @@ public:
     return fill([](int64_t, int64_t) { return std::numeric_limits<float>::quiet_NaN(); });
   }
 
-  // Nothing but the elements was written.
+  // True if no write went beyond the elements.
   bool gaps_untouched() const {
-    for (int64_t i = 0; i < static_cast<int64_t>(store_.size()); ++i) {
-      const int64_t at = i - first_;
-      const bool inside = at >= 0 && at < rows_ * stride_ && at % stride_ < columns_;
-      if (!inside && !is_canary(store_[static_cast<size_t>(i)])) return false;
-    }
-    return true;
+    return canaries_alive(store_.data(), store_.data() + store_.size(), data(), rows_, columns_, stride_);
   }
 
 private:
@@ -102,7 +79,7 @@ inline PaddedMatrix moved(const PaddedMatrix &source, int64_t gap, int64_t offse
   return to.fill([&](int64_t i, int64_t j) { return source(i, j); });
 }
 
-// Elements whose bits differ; two NaNs count as equal, whatever their payload.
+// The number of elements whose bits differ.  Two NaNs count as equal, whatever their payload.
 template <class A, class B> int64_t differing(const A &a, const B &b) {
   int64_t count = 0;
   for (int64_t i = 0; i < a.rows(); ++i)
@@ -112,7 +89,7 @@ template <class A, class B> int64_t differing(const A &a, const B &b) {
   return count;
 }
 
-// |x - exact| in units of exact's last place as a float.
+// |x - exact| in units in the last place of `exact` as a float.
 inline double ulps(float x, double exact) {
   if (std::isnan(x) || std::isnan(exact)) return std::isnan(x) && std::isnan(exact) ? 0.0 : INFINITY;
   const float nearest = static_cast<float>(exact);

@@ -1,4 +1,4 @@
-// The formulas of the public headers, in double, as plainly as they are written there.
+// The formulas of the public headers, in double, written as plainly as there.
 #pragma once
 
 #include "matrix.hpp"
@@ -30,9 +30,11 @@ struct Doubles {
   int64_t rows, columns;
   std::vector<double> values;
   Doubles(int64_t r, int64_t c) : rows(r), columns(c), values(static_cast<size_t>(r * c)) {}
-  explicit Doubles(const PaddedMatrix &m) : Doubles(m.rows(), m.columns()) {
+  explicit Doubles(const PaddedMatrix &m) : Doubles(m.rows(), m.columns()) { fill(m); }
+  template <class Make> Doubles &fill(Make make) {
     for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < columns; ++j) (*this)(i, j) = m(i, j);
+      for (int64_t j = 0; j < columns; ++j) (*this)(i, j) = make(i, j);
+    return *this;
   }
   double &operator()(int64_t i, int64_t j) { return values[static_cast<size_t>(i * columns + j)]; }
   double operator()(int64_t i, int64_t j) const { return values[static_cast<size_t>(i * columns + j)]; }

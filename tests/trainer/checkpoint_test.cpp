@@ -1,17 +1,22 @@
-// Checkpoints: written as safetensors that anyone can read, read back bit for bit, replaced as a whole or not at all,
-// and refused by name whatever is wrong with them.
+// Checkpoints: the file is safetensors that any reader can read, the network comes back bit for bit, saving replaces a
+// file as a whole or not at all, and an error names the bad file.
 #include "cli/words.hpp"
 #include "support/images.hpp"
+#include "support/random.hpp"
 #include "trainer/checkpoint/checkpoint.hpp"
 
+#include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include <limits>
-
 #include <bit>
+#include <cmath>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <limits>
+#include <string>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,7 +29,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-// 5-4-3 with values that no initialization gives: -0, subnormal and the largest among them.
+// A network 5-4-3 with values that no initialization gives, among them -0, a subnormal and the largest float.
 Network make_network(bool batch_norm) {
   LayerDescription layer;
   layer.activation = LF_SELU;
@@ -46,7 +51,7 @@ Network make_network(bool batch_norm) {
   return network;
 }
 
-// Each array with its name, as bits.
+// The name and the bits of each array.
 std::vector<std::pair<std::string, std::vector<uint32_t>>> bits_of(Network &network) {
   std::vector<std::pair<std::string, std::vector<uint32_t>>> result;
   network.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
@@ -69,7 +74,7 @@ std::string with_length(uint64_t length, const std::string &rest) {
   return bytes + rest;
 }
 
-// A good checkpoint, taken apart, and a place to put bad ones.
+// The parts of a good checkpoint, and a folder for bad ones.
 struct Parts {
   TemporaryFolder folder;
   std::string path = folder / "model.safetensors", bytes, data;
@@ -94,7 +99,7 @@ struct Parts {
     CHECK(message.starts_with(path + ": "));
     CHECK(contains(message, what));
   }
-  // With text for a header, or a changed one.
+  // The checkpoint with this text as its header, or with a changed header.
   void check_header_refused(const std::string &text, const std::string &what = "") const {
     check_refused(with_length(text.size(), text + data), what);
   }
@@ -104,7 +109,7 @@ struct Parts {
     CAPTURE(changed.dump());
     check_header_refused(changed.dump(), what);
   }
-  // With the network's description changed.
+  // The checkpoint with a changed description of the network.
   void check_description_refused(const std::function<void(Json &)> &change, const std::string &what = "") const {
     check_change_refused(
         [&](Json &h) {
@@ -114,7 +119,7 @@ struct Parts {
         },
         what);
   }
-  // With one value of its first layer changed.
+  // The checkpoint with one changed value of its first layer.
   void check_layer_refused(const std::string &key, const Json &value, const std::string &what = "") const {
     CAPTURE(key);
     check_description_refused([&](Json &network) { network["layers"][0][key] = value; }, what);
@@ -162,7 +167,7 @@ TEST_CASE("values that no training gives are refused, and the tensor is named") 
   refused("layers.1.running_var", -5);
 }
 
-TEST_CASE("values that no reader would take are not saved, and the old file stays") {
+TEST_CASE("values that no reader would accept are not saved, and the old file stays") {
   const TemporaryFolder folder;
   Network good = make_network(true);
   save(folder / "model", good);
@@ -179,7 +184,7 @@ TEST_CASE("values that no reader would take are not saved, and the old file stay
   refused(negative, "layers.1.running_var");
 }
 
-TEST_CASE("a header that is too deep, or holds too much, is refused at once") {
+TEST_CASE("a header that is too deep, or too large, is refused immediately") {
   const Parts parts;
   std::string keys = "{", more = "{\"__metadata__\":{", numbers = "{\"a\":[1";
   for (int i = 0; i < 300000; ++i) {
@@ -192,7 +197,7 @@ TEST_CASE("a header that is too deep, or holds too much, is refused at once") {
     parts.check_header_refused(text, "more than it could mean");
 }
 
-TEST_CASE("the mode of the old file is kept, and a link that points nowhere yet is followed") {
+TEST_CASE("saving keeps the mode of the old file, and follows a link whose target does not exist yet") {
   const TemporaryFolder folder;
   Network network = make_network(true);
   save(folder / "model", network);
@@ -230,7 +235,9 @@ TEST_CASE("the file is what the safetensors format says, byte for byte") {
   for (const auto &[key, value] : parts.header["__metadata__"].items()) CHECK(value.is_string());
   CHECK(parts.header["__metadata__"]["format"] == "lanefold-3");
   uint64_t offset = 0;
-  for (const auto &[name, bits] : arrays) {
+  for (const auto &array : arrays) {
+    const auto &name = array.first;
+    const auto &bits = array.second;
     CAPTURE(name);
     const Json &entry = parts.header[name];
     CHECK(entry.size() == 3);
@@ -250,7 +257,7 @@ TEST_CASE("the file is what the safetensors format says, byte for byte") {
   CHECK(parts.header["layers.0.w"]["shape"] == Json::array({5, 4}));
 }
 
-TEST_CASE("a file that is missing, a folder, or no file at all is refused") {
+TEST_CASE("a missing file, a folder and an empty path are refused") {
   const TemporaryFolder folder;
   for (const std::string &path : {folder / "nothing", folder.path(), folder / "no/such", std::string()}) {
     CAPTURE(path);
@@ -329,9 +336,10 @@ TEST_CASE("a key that comes twice is refused") {
 
 TEST_CASE("tensors that are missing, unknown, or of the other kind of network are refused") {
   const Parts parts;
-  for (const auto &[name, value] : parts.header.items()) {
+  for (const auto &item : parts.header.items()) {
+    const std::string &name = item.key();
     CAPTURE(name);
-    parts.check_change_refused([&, key = name](Json &h) { h.erase(key); });
+    parts.check_change_refused([&](Json &h) { h.erase(name); });
   }
   for (const char *name : {"layers.2.w", "layers.0.bias", "layers.0.w.m"}) {
     Json more = parts.header;
@@ -350,7 +358,7 @@ TEST_CASE("a tensor of another shape, type or place is refused, by its name") {
     CAPTURE(key);
     parts.check_change_refused([&](Json &h) { h["layers.1.w"][key] = value; }, "layers.1.w");
   };
-  // The right number of elements too: 4 x 3 is neither 3 x 4 nor 12.
+  // Also with the right number of elements: 4 x 3 is neither 3 x 4 nor 12.
   for (const Json &shape : {Json{3, 4}, Json::array({12}), Json{4, 3, 1}, Json::array(), Json{4, 4}, Json{-4, -3},
                             Json{"4", "3"}, Json(12), Json(nullptr), Json{4, 18446744073709551615u}})
     refused("shape", shape);
@@ -379,7 +387,7 @@ TEST_CASE("a hole between two tensors is refused though all bytes are there") {
   parts.check_header_refused(parts.header.dump(), "without holes");
 }
 
-TEST_CASE("two tensors over each other are refused") {
+TEST_CASE("two tensors that overlap are refused") {
   const Parts parts;
   parts.check_change_refused([](Json &h) { h["layers.0.beta"]["data_offsets"] = h["layers.0.gamma"]["data_offsets"]; },
                              "layers.0.beta");
@@ -426,7 +434,7 @@ TEST_CASE("shapes and offsets that are not whole numbers, or whose products over
     parts.check_change_refused([&](Json &h) { h["layers.1.w"]["shape"] = shape; }, "layers.1.w");
 }
 
-TEST_CASE("a description that is none is refused") {
+TEST_CASE("a description that is not the text of a JSON object is refused") {
   const Parts parts;
   const Json good = Json::parse(parts.header["__metadata__"]["network"].get<std::string>());
   for (const Json &text : {Json(""), Json("{}"), Json("[]"), Json("{"), Json("nan"), Json(1), Json(nullptr), good})
@@ -466,7 +474,7 @@ TEST_CASE("a safetensors file of another kind is refused as such") {
   parts.check_change_refused([](Json &h) { h["__metadata__"].erase("numeric_version"); }, "numeric_version");
 }
 
-TEST_CASE("random bytes in header and length load or are refused, and do nothing else") {
+TEST_CASE("a checkpoint with random bytes in header and length either loads or is refused") {
   const Parts parts;
   const auto head = static_cast<int64_t>(parts.bytes.size() - parts.data.size());
   Random random(17);
@@ -476,7 +484,7 @@ TEST_CASE("random bytes in header and length load or are refused, and do nothing
     const int64_t changes = random.between(1, 4);
     for (int64_t j = 0; j < changes; ++j) {
       char &byte = file[static_cast<size_t>(random.below(j == 0 && i % 20 == 0 ? 8 : head))];
-      // Half of the changes stay printable, so that JSON often survives.
+      // Half of the changes are printable, so that the header often stays JSON.
       byte = static_cast<char>(i % 2 ? random.between(' ', '~') : byte ^ random.between(1, 255));
     }
     const std::string message = parts.refusal(file); // any other exception fails the test
@@ -527,7 +535,7 @@ TEST_CASE("check_writable leaves the folder as it was, and an old file whole") {
   CHECK(folder.entries() == 1);
 }
 
-TEST_CASE("saving replaces the old file by a new one, and whoever reads the old one still does") {
+TEST_CASE("saving replaces the old file by a new one, and a reader of the old one keeps it") {
   const TemporaryFolder folder;
   const std::string path = folder / "model";
   Network first = make_network(true), second = make_network(false);
@@ -539,7 +547,7 @@ TEST_CASE("saving replaces the old file by a new one, and whoever reads the old 
   REQUIRE(stat(path.c_str(), &before) == 0);
   save(path, second);
   REQUIRE(stat(path.c_str(), &after) == 0);
-  CHECK(before.st_ino != after.st_ino); // `reader` keeps the old one's number in use
+  CHECK(before.st_ino != after.st_ino); // `reader` keeps the old file's number in use
   CHECK(folder.entries() == 1);
   CHECK(std::string(std::istreambuf_iterator<char>(reader), {}) == old);
   CHECK_FALSE(read_checkpoint(path).network.description.batch_norm());
@@ -557,7 +565,7 @@ TEST_CASE("a new checkpoint has the rights of any new file") {
   CHECK(model.st_mode == other.st_mode);
 }
 
-TEST_CASE("where the disk is full, saving is an error, the old file stays whole and no other is left") {
+TEST_CASE("on a full disk saving is an error, the old file stays whole, and no other file is left") {
   const TemporaryFolder folder;
   const std::string path = folder / "model";
   Network network = make_network(true);

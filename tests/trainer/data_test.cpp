@@ -1,17 +1,21 @@
-// Data of the trainer: IDX files, good and crafted to harm, the built-in digits, and the real sets where they are at
-// hand.
+// The trainer's data: IDX files, both good and hostile, the built-in digits, and the published data sets if they are
+// present.
 #include "support/images.hpp"
+#include "support/random.hpp"
+
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
+#include <set>
 
 #include <sha256.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
-
-#include <set>
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
@@ -47,7 +51,7 @@ std::string refusal(const TemporaryFolder &folder) {
   return message_of<DataError>([&] { read_idx(folder.path()); });
 }
 
-// The folder is refused, by a message that names the file and says what is wrong.
+// Checks that the folder is refused, with a message that names the file and says what is wrong.
 void check_refused(const TemporaryFolder &folder, const std::string &file, const std::string &what) {
   const std::string message = refusal(folder);
   CAPTURE(message);
@@ -55,14 +59,14 @@ void check_refused(const TemporaryFolder &folder, const std::string &file, const
   CHECK(contains(message, what));
 }
 
-// The same, for `bytes` in the place of the file.
+// The same with `bytes` in place of the file.
 void check_bytes_refused(const std::string &file, const std::string &bytes, const std::string &what) {
   const Folder folder;
   write_file(folder / file, bytes);
   check_refused(folder, file, what);
 }
 
-// The same, for compressed bytes in the place of training images.
+// The same with compressed bytes in place of the training images.
 void check_gzip_refused(const std::string &bytes, const std::string &what) {
   const Folder folder;
   folder.remove(names[0]);
@@ -137,7 +141,7 @@ TEST_CASE("a folder that is missing, or a file, is refused by name") {
   }
 }
 
-TEST_CASE("each of the four files is missed by name: images without labels too") {
+TEST_CASE("a message names each of the four files that is missing") {
   for (const char *name : names) {
     CAPTURE(name);
     const Folder folder;
@@ -164,7 +168,7 @@ TEST_CASE("a plain file cut off anywhere is refused") {
     check_bytes_refused(names[0], images.substr(0, size), "ends too early");
   for (const size_t size : {size_t{16}, size_t{17}, images.size() - 17})
     check_bytes_refused(names[0], images.substr(0, size), "more than the file can hold");
-  // What the header announces is no more than the file's size, yet not all of it is there.
+  // The header announces no more bytes than the file has, but the file has fewer after the header.
   for (const size_t size : {images.size() - 16, images.size() - 1})
     check_bytes_refused(names[0], images.substr(0, size), "ends too early");
   for (const size_t size : {size_t{3}, size_t{7}, size_t{8}, labels.size() - 1})
@@ -207,7 +211,7 @@ TEST_CASE("header sizes that overflow, or are beyond the file, are refused befor
                                                                                {1, 17, 1}}) {
     CAPTURE(sizes);
     const std::string bytes = idx({images_magic, sizes[0], sizes[1], sizes[2]}, pixels);
-    // A compressed file of this size might hold 1 x 17 pixels and the like: then their lack is found on reading.
+    // A compressed file of this size could hold so few pixels, so the reader finds only later that they are missing.
     check_bytes_refused(names[0], bytes, sizes[0] < 1000 && sizes[1] < 1000 ? "" : "more than the file can hold");
     check_gzip_refused(gzip(bytes), "");
   }
@@ -217,7 +221,7 @@ TEST_CASE("header sizes that overflow, or are beyond the file, are refused befor
   CHECK(peak_kilobytes() - before < 32 << 10);
 }
 
-TEST_CASE("as many labels as images, or refused, with both numbers") {
+TEST_CASE("another number of labels than images is refused, and the message has both numbers") {
   const Images few = make_images(29, 4, 1), many = make_images(31, 4, 1);
   check_bytes_refused(names[1], labels_file(few), "29 labels for the 30 images");
   check_bytes_refused(names[1], labels_file(many), "31 labels for the 30 images");
@@ -255,7 +259,7 @@ TEST_CASE("a flipped bit anywhere in a gzip file never loads other pixels") {
     write_file(folder / (std::string(names[0]) + ".gz"), flipped);
     const std::string message = message_of<DataError>([&] {
       const Pixels pixels = read_idx(folder.path()).train.pixels;
-      REQUIRE(equal(pixels, folder.train.pixels)); // time and system in gzip's header do not matter
+      REQUIRE(equal(pixels, folder.train.pixels)); // gzip's header has a time and a system, which do not matter
     });
     CHECK((message == "nothing thrown" || contains(message, names[0])));
   }
@@ -267,7 +271,7 @@ TEST_CASE("a small gzip file that inflates without end is refused, in little mem
   folder.remove(names[1]);
   const std::string images = std::string(names[0]) + ".gz", labels = std::string(names[1]) + ".gz";
   constexpr size_t megabytes = 128;
-  // 128 MiB of zeros, a piece at a time, after a header that announces little.
+  // 128 MiB of zeros after a header that announces little.
   const auto write_bomb = [](const std::string &path, const std::string &header) {
     const gzFile file = gzopen(path.c_str(), "wb1");
     REQUIRE(file != nullptr);
@@ -287,20 +291,20 @@ TEST_CASE("a small gzip file that inflates without end is refused, in little mem
   CHECK(peak_kilobytes() - before < 32 << 10);
 }
 
-TEST_CASE("a compressed file that announces more than gzip can hold in its size is refused at once") {
+TEST_CASE("a compressed file that announces more than gzip can hold in its size is refused immediately") {
   const int64_t before = peak_kilobytes();
   const std::string bytes = gzip(idx({images_magic, 1u << 18, 28, 28}, std::string(1000, 'x')));
   check_gzip_refused(bytes, "more than the file can hold");
   CHECK(peak_kilobytes() - before < 32 << 10);
 }
 
-TEST_CASE("a file named .gz must be gzip, and no other may be") {
+TEST_CASE("a file is gzip if, and only if, its name ends in .gz") {
   check_gzip_refused(good_images(), "is not gzip-compressed");
   check_bytes_refused(names[0], gzip(good_images()), "does not end in .gz");
   check_bytes_refused(names[3], gzip(labels_file(make_images(20, 4, 2))), "does not end in .gz");
 }
 
-TEST_CASE("a folder in the place of a file is refused") {
+TEST_CASE("a folder in place of a file is refused") {
   const Folder folder;
   folder.remove(names[0]);
   std::filesystem::create_directory(folder / names[0]);
@@ -334,7 +338,7 @@ TEST_CASE("a built-in digit depends on its index alone, not on how many there ar
   CHECK(std::equal(few.test.labels.begin(), few.test.labels.end(), many.test.labels.begin()));
 }
 
-TEST_CASE("test digits are others than the training digits, and no two digits are alike") {
+TEST_CASE("test digits differ from training digits, and no two digits are alike") {
   const Dataset data = draw_digits(500, 500);
   std::set<std::string> images;
   for (const Images *part : {&data.train, &data.test})

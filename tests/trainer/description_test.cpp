@@ -1,9 +1,11 @@
-// Descriptions of networks: defaults, what layers change, JSON and back, and what is said of mistakes; the words that
-// are near a mistyped one; and the learning rates of schedules.
+// Descriptions of networks: defaults, changes by layers, JSON and back, and messages about mistakes.  Also the words that
+// are near a mistyped one, and the learning rates of schedules.
 #include "cli/words.hpp"
-#include "support/images.hpp"
+#include "support/files.hpp"
 #include "trainer/network/description.hpp"
 #include "trainer/training/schedule.hpp"
+
+#include <doctest/doctest.h>
 
 #include <cmath>
 
@@ -23,7 +25,7 @@ std::string refusal(const std::string &text) {
 
 } // namespace
 
-TEST_CASE("layers are as the defaults say, but for what they change; the last has no activation of its own") {
+TEST_CASE("layers follow the defaults except where they change them, and the last has no activation of its own") {
   const Description d = parse(R"({"features": 20,
     "defaults": {"activation": "selu", "bn_eps": 0.01, "bn_momentum": 0.8, "init": "lecun-normal", "fan": "out"},
     "layers": [{"units": 7}, {"units": 6, "activation": "leaky-relu", "batch_norm": "off"},
@@ -38,7 +40,7 @@ TEST_CASE("layers are as the defaults say, but for what they change; the last ha
   CHECK(d.layers[0].init.name == "lecun-normal");
   CHECK(d.layers[0].init.fan == "out");
   CHECK(d.layers[1].activation == LF_LEAKY_RELU);
-  CHECK(d.layers[1].alpha == 0.01f); // the usual one of its own activation
+  CHECK(d.layers[1].alpha == 0.01f); // the default of its own activation
   CHECK_FALSE(d.layers[1].batch_norm);
   CHECK(d.layers[2].alpha == 0.5f);
   CHECK(d.layers[2].init.name == "xavier-uniform");
@@ -48,7 +50,7 @@ TEST_CASE("layers are as the defaults say, but for what they change; the last ha
   CHECK(d.batch_norm());
 }
 
-TEST_CASE("without a word the network is the notes': ELU, normalization everywhere, He's truncated weights") {
+TEST_CASE("by default the network has ELU, normalization everywhere, and He's truncated weights") {
   const Description d = parse(R"({"layers": [{"units": 300}, {"units": 100}, {"units": 10}]})");
   CHECK(d.features == 0);
   CHECK(describe(d)["layers"] == describe(reference_network())["layers"]);
@@ -73,7 +75,7 @@ TEST_CASE("batch normalization is on every layer, on none, or on the hidden ones
   }
 }
 
-TEST_CASE("a description comes back from its JSON, and numbers in it are as short as they can be") {
+TEST_CASE("a description comes back from its JSON, whose numbers are as short as possible") {
   LayerDescription layer;
   layer.activation = LF_LEAKY_RELU, layer.alpha = 0.01f, layer.bn_eps = 1.7e-5f, layer.bn_momentum = 0.99f;
   layer.init = {"he-uniform", "out"};

@@ -1,4 +1,4 @@
-// Stands in front of the C library's functions of these names.
+// Replaces the C library's functions of these names.
 #include "failing_calls.hpp"
 
 #include <cerrno>
@@ -15,7 +15,7 @@ namespace {
 int countdown = -1, error_code = 0, made = 0;
 const char *failed = "";
 
-// True if this call is the one.
+// True if this call is the one that fails.
 bool fails(const char *name) {
   const bool here = made++ == countdown;
   if (here) failed = name, errno = error_code;
@@ -45,7 +45,7 @@ int open(const char *path, int flags, ...) {
   va_end(more);
   return fails("open") ? -1 : next<int(const char *, int, ...)>("open")(path, flags, mode);
 }
-// What <stdlib.h> calls mkostemp where files can be large.
+// The name that <stdlib.h> gives mkostemp with large files.
 int mkostemp64(char *pattern, int flags) {
   return fails("mkostemp") ? -1 : next<int(char *, int)>("mkostemp")(pattern, flags);
 }
@@ -58,7 +58,7 @@ int fsync(int file) { return fails("fsync") ? -1 : next<int(int)>("fsync")(file)
 int close(int file) {
   static auto *real = next<int(int)>("close");
   const bool bad = fails("close");
-  const int code = real(file); // a file that could not be closed is closed nevertheless
+  const int code = real(file); // close fails, but the file is closed
   return bad ? (errno = error_code, -1) : code;
 }
 int rename(const char *from, const char *to) noexcept {

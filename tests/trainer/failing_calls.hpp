@@ -3,10 +3,10 @@
 
 namespace lanefold::test {
 
-// From now on the n-th (from 0) of open, mkostemp, write, fsync, close and rename of this process fails with `error`, or
-// is cut short if that is 0 and it is a write; a negative n: none.
+// Makes the n-th call from now on (from 0) of open, mkostemp, write, fsync, close and rename fail with `error`.  An error of
+// 0 cuts a write short instead.  With a negative n no call fails.
 void fail_call(int n, int error);
-// How many there were since fail_call; and the name of the one that failed, "" if none did.
+// The number of calls since fail_call, and the name of the call that failed, or "".
 int calls_made();
 const char *failed_call();
 

@@ -1,12 +1,14 @@
-// The golden list: every network of it trains to its hash on the plugin that LANEFOLD_ISA names, on 1, 2, 3 and 7
-// threads, with batches wherever in memory.  LANEFOLD_GOLDEN_DEPTH says how many of the list's three numbers of steps
-// are made; LANEFOLD_GOLDEN_FULL makes all, of each network on each number of threads.
+// The golden list: every network trains to its hash on the plugin that LANEFOLD_ISA names, on 1, 2, 3 and 7 threads, with
+// batches at any address.  LANEFOLD_GOLDEN_DEPTH is the number of entries for each network, from 1 to 3 numbers of steps.
+// LANEFOLD_GOLDEN_FULL makes all entries of each network on each number of threads.
 // `golden-tests -ns -tc=print*` prints the list.
 #include "support/images.hpp"
+#include "support/matrix.hpp"
 #include "trainer/data/random.hpp"
 #include "trainer/training/golden.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
@@ -48,7 +50,8 @@ void check(const Dataset &data, const GoldenCase &golden, int threads, size_t co
   }
 }
 
-// The reference network on each number of threads, the others on one of them, unless all is asked for.
+// The reference network trains on each number of threads, and the others on one of them unless LANEFOLD_GOLDEN_FULL is
+// set.
 void check_list(const Dataset &data) {
   const std::vector<GoldenCase> &cases = golden_cases();
   for (size_t i = 0; i < cases.size(); ++i)
@@ -62,7 +65,7 @@ TEST_CASE("on the built-in digits, every network trains to its golden hash") { c
 
 TEST_CASE("on MNIST, every network trains to its golden hash") { check_list(mnist()); }
 
-TEST_CASE("batches that lie anywhere give the golden hash") {
+TEST_CASE("batches at any address give the golden hash") {
   const GoldenCase &golden = golden_cases().front();
   const Context context = lanefold::test::context(2);
   for (const int64_t offset : {1, 2, 3, 7}) {
@@ -92,7 +95,7 @@ TEST_CASE("too few images for the steps are an error, not a short list of hashes
   CHECK_THROWS_AS(train_golden(lanefold::test::context(), data, golden_cases().front(), 2), DataError);
 }
 
-TEST_CASE("the changelog tells why the list is as it is") {
+TEST_CASE("the changelog has the fingerprint of the list") {
   const std::string fingerprint = golden_fingerprint();
   CAPTURE(fingerprint);
   CHECK(contains(read_file(LANEFOLD_CHANGELOG), fingerprint));

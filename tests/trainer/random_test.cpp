@@ -34,7 +34,7 @@ template <class Draw> Moments moments(int count, const Draw &draw) {
 } // namespace
 
 TEST_CASE("Philox4x32-10 gives the published answers") {
-  // Random123's kat_vectors.
+  // From the file kat_vectors of Random123.
   constexpr uint32_t f = 0xffffffff;
   CHECK(philox({0, 0, 0, 0}, {0, 0}) == PhiloxBlock{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   CHECK(philox({f, f, f, f}, {f, f}) == PhiloxBlock{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
@@ -42,7 +42,7 @@ TEST_CASE("Philox4x32-10 gives the published answers") {
         PhiloxBlock{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("a stream repeats itself, and differs by seed, by either half of it, by purpose and by index") {
+TEST_CASE("a stream repeats itself, and differs by either half of the seed, by purpose and by index") {
   const auto first = [](Stream stream) {
     std::array<uint32_t, 9> bits;
     for (uint32_t &b : bits) b = stream.bits();
@@ -54,7 +54,7 @@ TEST_CASE("a stream repeats itself, and differs by seed, by either half of it, b
   CHECK(first(Stream(1 + (uint64_t{1} << 32), Purpose::weights, 0)) != base);
   CHECK(first(Stream(1, Purpose::shuffle, 0)) != base);
   CHECK(first(Stream(1, Purpose::weights, 1)) != base);
-  // Blocks follow each other by a counter: no block comes twice.
+  // A counter numbers the blocks, so no block comes twice.
   CHECK_FALSE(std::equal(base.begin(), base.begin() + 4, base.begin() + 4));
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("the logarithm agrees with libm to 1e-14") {
   CHECK(logarithm(1.0) == 0.0);
 }
 
-TEST_CASE("sine and cosine of a turn agree with libm to 1e-14") {
+TEST_CASE("sine and cosine of a fraction of the circle agree with libm to 1e-14") {
   double worst = 0;
   for (int i = 0; i < 20000; ++i) {
     const double u = i / 20000.0;
@@ -102,7 +102,7 @@ TEST_CASE("uniform numbers lie in [0, 1) with mean 1/2 and variance 1/12") {
   CHECK(std::fabs(between.mean - 1) < 0.15);
 }
 
-TEST_CASE("normal numbers have mean 0, variance 1, no skew, the tails of a normal, and do not follow each other") {
+TEST_CASE("normal numbers have mean 0, variance 1, no skew, normal tails, and no correlation") {
   constexpr int count = 400000;
   Stream random(4, Purpose::weights, 0);
   std::vector<double> x(count);
@@ -122,7 +122,7 @@ TEST_CASE("normal numbers have mean 0, variance 1, no skew, the tails of a norma
   CHECK(std::fabs(product / count) < 5 / std::sqrt(count));
 }
 
-TEST_CASE("below() is in range and even, for ranges that do not divide 2^32 too") {
+TEST_CASE("below() is in range and uniform, also for ranges that do not divide 2^32") {
   for (const uint32_t n : {1u, 2u, 3u, 10u, 1000u}) {
     CAPTURE(n);
     constexpr int count = 200000;
@@ -216,7 +216,7 @@ TEST_CASE("initial weights have mean 0, the variance of their initializer and fa
         CHECK(m.variance == doctest::Approx(variance).epsilon(0.01));
         CHECK(std::fabs(m.mean) < 5 * std::sqrt(variance / count));
         if (name.ends_with("uniform") || name == "he-truncated") {
-          // Cut at the ends of the interval, or at two deviations of the normal before it was cut.
+          // The limit is the end of the interval, or two standard deviations of the normal before truncation.
           const double limit = name == "he-truncated" ? 2 * std::sqrt(variance / 0.7737413) : std::sqrt(3 * variance);
           CHECK(m.most <= limit * (1 + 1e-6));
           CHECK(m.least >= -limit * (1 + 1e-6));
@@ -238,7 +238,7 @@ TEST_CASE("he-truncated is within 1% of He's variance, and a gain multiplies the
     CHECK(large.layers[0].w[i] == doctest::Approx(10 * network.layers[0].w[i]).epsilon(1e-6));
 }
 
-TEST_CASE("initial weights are the same for the same seed, others for another, and each layer has its own") {
+TEST_CASE("initial weights depend on the seed and on the layer, and repeat for the same seed") {
   const Description description = plain(50, {50}, 50);
   Network first(description), second(description), third(description);
   initialize(first, 1);

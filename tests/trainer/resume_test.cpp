@@ -1,10 +1,12 @@
-// A training that stops anywhere, goes through a file and goes on, ends in the bits of one that never stopped.
+// A training that stops anywhere, is saved, and resumes ends in the bits of a training that never stopped.
 #include "cli/words.hpp"
 #include "support/images.hpp"
+#include "support/matrix.hpp"
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/training/golden.hpp"
 
 #include <cmath>
+#include <filesystem>
 
 using namespace lanefold::test;
 using namespace lanefold::trainer;
@@ -57,7 +59,7 @@ Ending uninterrupted(const Context &context, const Dataset &data, const Training
   return ending;
 }
 
-// Stops after every `every` steps, saves, forgets all, and reads it back.
+// Stops after each `every` steps, saves, and continues with what it reads back.
 Ending with_stops(const Dataset &data, const TrainingState &first, int every, const std::string &path) {
   {
     Network network = new_network();
@@ -104,7 +106,7 @@ TEST_CASE("stopped anywhere and resumed, each optimizer and schedule ends in the
     }
 }
 
-TEST_CASE("what a training is comes back from its file, to the last bit") {
+TEST_CASE("the state of a training comes back from its file to the bit") {
   const TemporaryFolder folder;
   const Dataset data = small_data();
   Network network = new_network();
@@ -142,7 +144,7 @@ TEST_CASE("what a training is comes back from its file, to the last bit") {
     CHECK(contains(bytes, part));
 }
 
-TEST_CASE("a training that cannot be one is refused") {
+TEST_CASE("a state that no training can have is refused") {
   const TemporaryFolder folder;
   Network network = new_network();
   const TrainingState state = [&] {
@@ -169,14 +171,14 @@ TEST_CASE("a training that cannot be one is refused") {
   refused("\\\"momentum\\\",", "\\\"momentun\\\",", "did you mean 'momentum'");
   refused("layers.0.w.m", "layers.0.w.x", "layers.0.w.m");
   refused("batch_size", "batch-size", "batch_size");
-  // Of another version it can still be used; only not gone on with.
+  // A network of another version can be used, but its training cannot resume.
   std::string other = good;
   other.replace(other.find("numeric_version\":\"1\""), 20, "numeric_version\":\"2\"");
   write_file(folder / "other", other);
   CHECK(read_checkpoint(folder / "other").training.value().version == "2");
 }
 
-TEST_CASE("a position that no training has is told from one that it can have") {
+TEST_CASE("a position that no training can have is refused") {
   const Images images = make_images(230, 5, 41); // batches of 50: five steps
   const Description normalized = plain(25, {9}, 10), plain_one = plain(25, {9}, 10, {}, "off");
   TrainingState state = begin(LF_SGD);
@@ -195,7 +197,7 @@ TEST_CASE("a position that no training has is told from one that it can have") {
   CHECK(impossible(state, plain_one, images).empty());
 }
 
-TEST_CASE("numbered checkpoints are kept up to their number, and nothing else is removed") {
+TEST_CASE("--keep removes the oldest numbered checkpoints, and nothing else") {
   const TemporaryFolder folder;
   const std::string path = folder / "model.safetensors";
   CHECK(numbered(path, 3) == folder / "model.epoch-3.safetensors");

@@ -1,9 +1,13 @@
-// Whatever happens while a checkpoint is saved, its file is the old one or the new one, whole: a call of the system that
-// fails, or SIGKILL at any moment.
+// While a checkpoint is saved, any system call may fail, and SIGKILL may come at any moment.  The file is always the whole
+// old one or the whole new one.
 #include "failing_calls.hpp"
 #include "support/images.hpp"
+#include "support/random.hpp"
 #include "trainer/checkpoint/checkpoint.hpp"
 
+#include <doctest/doctest.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <set>
@@ -64,7 +68,7 @@ TEST_CASE("if any call fails, saving says so, the file is the old or the new one
   CHECK(failed.count("mkostemp") == 2);
 }
 
-TEST_CASE("writes that are cut short or interrupted are gone on with") {
+TEST_CASE("a write that is cut short or interrupted continues") {
   const TemporaryFolder folder;
   const std::string path = folder / "model";
   Network network = network_of(3);
@@ -114,7 +118,7 @@ TEST_CASE("killed at any moment, hundreds of times, a process leaves a whole che
       }
       _exit(1);
     }
-    // It has saved once, and is killed somewhere in the next times.
+    // The process has saved once, and is killed while it saves again.
     char byte;
     close(started[1]);
     REQUIRE(read(started[0], &byte, 1) == 1);
@@ -129,7 +133,7 @@ TEST_CASE("killed at any moment, hundreds of times, a process leaves a whole che
     CHECK(hashes.contains(hash));
     seen.insert(hash);
     unfinished += folder.entries() > 1;
-    // What the killed process left goes as soon as somebody is about to save there again.
+    // The next process that prepares to save there removes what the killed process left.
     check_writable(path);
     CHECK(folder.entries() == 1);
   }
@@ -137,7 +141,7 @@ TEST_CASE("killed at any moment, hundreds of times, a process leaves a whole che
   CHECK(unfinished > 30); // it was killed while it wrote
 }
 
-TEST_CASE("what another process is writing is not taken for left over") {
+TEST_CASE("a file that another process is writing does not count as left over") {
   const TemporaryFolder folder;
   const std::string path = folder / "model";
   Network network = network_of(1);

@@ -1,5 +1,5 @@
-// The training step against the textbook: forward, loss, backward and update once more, in double; and what evaluate
-// and train make of such steps.
+// The training step against the textbook's, which this file computes in double: forward, loss, backward and update.  Also
+// what evaluate and train make of such steps.
 #include "cli/words.hpp"
 #include "support/images.hpp"
 #include "support/reference.hpp"
@@ -16,7 +16,7 @@ using lanefold::Context;
 
 namespace {
 
-double slope(int32_t code, double alpha, double x) {
+double derivative(int32_t code, double alpha, double x) {
   if (x > 0 || code == LF_IDENTITY) return 1;
   return code == LF_ELU ? alpha * std::exp(x) : alpha;
 }
@@ -28,9 +28,9 @@ Doubles transposed(const Doubles &a) {
   return t;
 }
 
-// What forward keeps of one layer for backward.
+// The arrays of one layer that forward keeps for backward.
 struct Pass {
-  Doubles x{0, 0}, z{0, 0}, u{0, 0}; // input, product, what the activation gets
+  Doubles x{0, 0}, z{0, 0}, u{0, 0}; // the input, x w + bias, and the input of the activation
 };
 
 struct Parameter {
@@ -39,7 +39,7 @@ struct Parameter {
       : value(start), gradient(start.rows, start.columns), v(gradient), s(gradient) {}
 };
 
-// A network in double; it starts as a copy.
+// A network in double.  It begins as a copy of the parameters.
 class Reference {
 public:
   explicit Reference(Network &network) : description_(network.description), passes_(description_.layers.size()) {
@@ -72,7 +72,7 @@ public:
       const LayerDescription &layer = description_.layers[static_cast<size_t>(i)];
       const Pass &pass = passes_[static_cast<size_t>(i)];
       for (size_t e = 0; e < dy.values.size(); ++e)
-        dy.values[e] *= slope(layer.activation, layer.alpha, pass.u.values[e]);
+        dy.values[e] *= derivative(layer.activation, layer.alpha, pass.u.values[e]);
       const char *shift = layer.batch_norm ? "beta" : "bias";
       for (int64_t j = 0; j < dy.columns; ++j) {
         double sum = 0;
@@ -104,14 +104,14 @@ public:
       }
   }
 
-  // The largest distance between an array and its reference; infinite if one has a size of its own.
+  // The largest distance between an array and its reference, or infinity if their sizes differ.
   double distance(const std::string &name, const std::vector<float> &values) const {
     const std::vector<double> &exact = parameters_.at(name).value.values;
     if (exact.size() != values.size()) return INFINITY;
     double most = 0;
     for (size_t e = 0; e < exact.size(); ++e) {
       const double here = std::fabs(values[e] - exact[e]);
-      if (!(here <= most)) most = here; // NaN too
+      if (!(here <= most)) most = here; // also if it is NaN
     }
     return most;
   }
@@ -135,7 +135,7 @@ private:
     variance = keep * variance + (1 - keep) * used.variance;
   }
 
-  // Column j of dy becomes the gradient of z, by way of variance and mean (Ioffe and Szegedy 2015, section 3).
+  // Turns column j of dy into the gradient of z (Ioffe and Szegedy 2015, section 3).
   void normalize_backward(int64_t i, int64_t j, Doubles &dy) {
     const Doubles &z = passes_[static_cast<size_t>(i)].z;
     const Moments batch = moments(z, j);
@@ -189,7 +189,7 @@ int64_t count_hits(const Doubles &logits, const std::vector<int32_t> &labels) {
   return count;
 }
 
-// Every parameter random, so that none is a neutral 0 or 1.
+// Every parameter is random, so that none is 0 or 1.
 Network random_network(const Description &description, uint64_t seed) {
   Network network(description);
   Random random(seed);
@@ -239,7 +239,7 @@ void compare_steps(const Context &context, const Description &description, const
   }
 }
 
-// Figures of one epoch that changes nothing: 201 images in batches of 200, at a rate too small to move a weight.
+// The figures of one epoch that changes nothing: 201 images in batches of 200, at a rate too small to change a weight.
 Epoch still_epoch(const Context &context, Network network, const Dataset &data, int64_t &steps) {
   TrainOptions options;
   options.epochs = 1;
@@ -288,7 +288,7 @@ TEST_CASE("each layer does what its own description says") {
   compare_steps(context, d, optimizer);
 }
 
-TEST_CASE("evaluate counts the images whose largest logit is the label's, and means their losses") {
+TEST_CASE("evaluate counts the images whose largest logit is the label's, and averages their losses") {
   const Context context = lanefold::test::context();
   const Images images = make_images(1203, 3, 21); // two batches of 500 and a smaller one
   Batch all;
@@ -326,7 +326,7 @@ TEST_CASE("evaluate counts the images whose largest logit is the label's, and me
   }
 }
 
-TEST_CASE("the figures of an epoch are means over the images seen, not over one that normalization leaves out") {
+TEST_CASE("the figures of an epoch are means over the images seen, without one that normalization leaves out") {
   const Context context = lanefold::test::context();
   Dataset data;
   data.train = make_images(201, 3, 31);

@@ -1,7 +1,8 @@
-// Training as a whole: it learns, in the same bits however many threads work, with each optimizer and each activation,
-// and folding batch normalization changes nothing.
+// Training as a whole learns with each optimizer and each activation, in the same bits on any number of threads, and
+// folding batch normalization changes nothing.
 #include "cli/words.hpp"
 #include "support/images.hpp"
+#include "support/matrix.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/training/training.hpp"
 
@@ -39,7 +40,7 @@ TrainOptions options(int64_t epochs, float learning_rate, int32_t optimizer = LF
   return result;
 }
 
-// A smaller network, for what need not be large.
+// A smaller network, for quick tests.
 Description small_network(int32_t activation = LF_ELU, const std::string &batch_norm = "on") {
   LayerDescription layer;
   layer.activation = activation;
@@ -68,7 +69,7 @@ bool all_finite(Network &network) {
   return finite;
 }
 
-// Training on all of `data` lowers its loss, and leaves every parameter a number.
+// Training on all of `data` lowers its loss, and every parameter stays finite.
 void check_learns(const Description &description, TrainOptions o) {
   const Context context = lanefold::test::context(2);
   const Dataset data = first_digits(600);
@@ -84,7 +85,8 @@ void check_learns(const Description &description, TrainOptions o) {
   CHECK(all_finite(after));
 }
 
-// Largest difference of logits, and predictions that change though the two best logits are further apart than `clear`.
+// The largest difference of logits, and the number of predictions that change although the two best logits differ by more
+// than `clear`.
 struct Difference {
   double largest = 0;
   int64_t changed = 0;
@@ -101,7 +103,7 @@ Difference compare(const Context &context, Network &a, Network &b, const Images 
     for (int64_t i = 0; i < rows; ++i, x += n, y += n) {
       for (int64_t j = 0; j < n; ++j) {
         const double difference = std::fabs(double{x[j]} - y[j]);
-        if (!(difference <= result.largest)) result.largest = difference; // NaN too
+        if (!(difference <= result.largest)) result.largest = difference; // also if it is NaN
       }
       std::vector<float> sorted(x, x + n);
       std::sort(sorted.rbegin(), sorted.rend());
@@ -133,7 +135,7 @@ TEST_CASE("three epochs on 4,000 built-in digits reach 90%, and folding changes 
   CHECK_FALSE(folded.description.batch_norm());
   const Difference difference = compare(context, network, folded, digits().test, 1e-4f);
   CHECK(difference.largest <= 1e-4);
-  CHECK(difference.largest > 0); // two ways of counting, not one compared with itself
+  CHECK(difference.largest > 0); // the two ways of computing differ
   CHECK(difference.changed == 0);
   Network again = fold(context, folded);
   CHECK(sha256(again) == sha256(folded));
@@ -219,7 +221,7 @@ TEST_CASE("a last batch of one sample is left out under batch normalization, and
 }
 
 TEST_CASE("the figures of an epoch are means over the samples that were seen") {
-  // A step too small to change anything: each batch sees the first network, and so the means are those of all samples.
+  // The step is too small to change anything.  Each batch sees the first network, so the means are those of all samples.
   const Context context = lanefold::test::context();
   const Description description = small_network(LF_ELU, "off");
   const Dataset data = first_digits(450);
@@ -231,9 +233,9 @@ TEST_CASE("the figures of an epoch are means over the samples that were seen") {
   CHECK(epochs[0].test_accuracy == test.accuracy);
 }
 
-TEST_CASE("each epoch sees the samples in another order, which is the seed's") {
-  // With a step too small to change anything, the loss of an epoch's one full batch tells which samples fell into it:
-  // of 201, batch normalization leaves out one, another each time.
+TEST_CASE("each epoch sees the samples in another order, which depends on the seed") {
+  // The step is too small to change anything, so the loss of an epoch's one full batch shows which samples it has.  Batch
+  // normalization leaves out one sample of 201, another one each time.
   const Context context = lanefold::test::context();
   const auto losses = [&](uint64_t seed) {
     TrainOptions o = options(3, 1e-12f);
@@ -272,7 +274,7 @@ TEST_CASE("training stops after the step, or after the epoch, that the watch say
   CHECK(epochs == 2);
 }
 
-TEST_CASE("pixels become numbers from 0 to 1, in the order that is asked for") {
+TEST_CASE("pixels become numbers from 0 to 1, in the requested order") {
   const Images images = make_images(30, 4, 1);
   const uint32_t order[] = {7, 3, 29, 0, 3};
   Batch batch;

@@ -96,7 +96,7 @@ void SafetensorsReader::read_header(const std::string &text) {
       if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes))
         fields.fail("has a shape with too many elements");
     if (offsets.size() != 2 || static_cast<uint64_t>(offsets[0]) != offset)
-      fields.fail("has data_offsets that do not follow those of the tensor before it");
+      fields.fail("has data_offsets that do not follow the tensor before it without holes");
     if (bytes > size_ - data_ - offset || static_cast<uint64_t>(offsets[1]) != offset + bytes)
       fields.fail("has data_offsets that do not fit its shape, or lie outside the file");
     offset += bytes;

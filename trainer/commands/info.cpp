@@ -39,7 +39,7 @@ int run(const ContextOptions &options, bool json) {
   o.isa = options.isa.c_str();
   cli::Json plugins = cli::Json::array();
   const lf_status status = lf_enumerate_plugins(&o, collect, &plugins);
-  const std::string message = status == LF_OK ? "" : lf_last_error(nullptr);
+  const std::string message = status == LF_OK ? "" : in_words_of_options(lf_last_error(nullptr));
   cli::Json info = {{"version", version()}, {"cpu", describe_cpu()}};
   if (status == LF_OK) info["threads"] = Context(o).threads();
   info["plugins"] = plugins;

@@ -28,7 +28,7 @@ int print_manual(const cli::Command &program, const std::vector<std::string> &wo
   LayerDescription layer;
   cli::Table keys = {{"key", "value", "default"}};
   for (const Entry &entry : entries(layer))
-    keys.push_back({entry.key, entry.option.range.text(),
+    keys.push_back({entry.key, entry.option.table.empty() ? entry.option.range.text() : "as " + entry.option.names,
                     entry.option.fallback.empty() ? value_of(entry) : entry.option.fallback});
   std::fputs(cli::manual_page(program, words.front(), {{"layer", keys}}).c_str(), stdout);
   return 0;

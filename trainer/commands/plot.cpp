@@ -5,6 +5,7 @@
 #include "trainer/commands/shared_options.hpp"
 #include "trainer/study/charts.hpp"
 
+#include "cli/chart.hpp"
 #include "cli/json.hpp"
 
 #include <algorithm>

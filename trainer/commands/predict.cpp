@@ -19,11 +19,13 @@ struct Options {
 
 void print(const Options &o, int64_t index, int32_t predicted, int32_t label) {
   if (!o.json) {
-    std::printf("%6lld  %d%s\n", static_cast<long long>(index), predicted,
+    std::printf("%6lld  %s%s\n", static_cast<long long>(index),
+                predicted < 0 ? "no class: all outputs are NaN" : std::to_string(predicted).c_str(),
                 predicted == label ? "" : ("  (is " + std::to_string(label) + ")").c_str());
     return;
   }
-  const cli::Json object = {{"index", index}, {"predicted", predicted}, {"label", label}};
+  const cli::Json object = {
+      {"index", index}, {"predicted", predicted < 0 ? cli::Json() : cli::Json(predicted)}, {"label", label}};
   std::printf("%s\n", object.dump().c_str());
 }
 

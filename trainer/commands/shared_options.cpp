@@ -31,7 +31,18 @@ Context make_context(const ContextOptions &options) {
   o.log = [](void *, int32_t level, const char *message) {
     if (level == LF_LOG_WARNING) std::fprintf(stderr, "lanefold: %s\n", message);
   };
-  return Context(o);
+  try {
+    return Context(o);
+  } catch (const Error &error) {
+    throw Error(error.status, in_words_of_options(error.what()));
+  }
+}
+
+std::string in_words_of_options(const std::string &message) {
+  const size_t end = message.find(": ");
+  if (!message.starts_with("lf_") || end == std::string::npos) return message;
+  const std::string words = message.substr(end + 2);
+  return words.starts_with("isa is ") || words.starts_with("threads is ") ? "--" + words : words;
 }
 
 cli::Option data_option(std::string &folder) {

@@ -165,7 +165,7 @@ cli::Json measure(const Options &o) {
                  context.isa().c_str(), context.threads());
   cli::watch_interrupts();
   const study::Setting setting{context,  data,        o.seed,
-                               o.epochs, interrupted, [&](const std::string &text) { notes.note(text); }};
+                               o.epochs, cli::interrupted, [&](const std::string &text) { notes.note(text); }};
   const auto start = std::chrono::steady_clock::now();
   cli::Json report = {{"format", "lanefold-study-1"}, {"data", data.name},
                       {"cpu", describe_cpu()},        {"plugin", context.isa()},
@@ -223,7 +223,7 @@ int run(const Options &o) {
 cli::Command study_command() {
   const auto o = std::make_shared<Options>();
   cli::Command command{.name = "study",
-                       .description = "Measure common claims about BN and ELU, judge each, and write a report.",
+                       .description = "Measure which common claims about BN and ELU hold, and write a report.",
                        .examples = "Examples:\n"
                                    "  lanefold study --data mnist -o report\n"
                                    "  lanefold study --charts report/study.json",
@@ -233,7 +233,8 @@ cli::Command study_command() {
                       .value = "FOLDER",
                       .target = &o->output,
                       .range = cli::not_empty(),
-                      .help = "The folder for study.json and study.html. It is made if it is not there."},
+                      .help = "The folder for study.json and study.html. It is made if it is not there.",
+       .fallback = "the current folder"},
                      {.names = "--charts",
                       .value = "FILE",
                       .target = &o->charts,

@@ -109,7 +109,7 @@ private:
     const std::string losses = progress_.losses(cli::terminal(stdout).unicode);
     if (!losses.empty()) std::printf("loss %s\n", losses.c_str());
     std::printf("test accuracy %.2f%% after %.1f s; SHA-256 of the parameters %s\n", 100 * accuracy_, seconds,
-                done["parameters_sha256"].text().c_str());
+                done.at("parameters_sha256").text().c_str());
     return 0;
   }
 

@@ -95,7 +95,7 @@ public:
     const int got = gzread(file_.get(), &extra, 1);
     if (got < 0) fail_read();
     if (got > 0) fail_longer();
-    // Where the checksum and size of gzip are cut off, zlib reports no error at once, and only remembers it.
+    // Where the checksum and size of gzip are cut off, zlib reports no error here, and only remembers it.
     int code = Z_OK;
     gzerror(file_.get(), &code);
     if (code == Z_BUF_ERROR) fail_truncated();
@@ -108,7 +108,7 @@ private:
     int code = Z_OK;
     const char *text = gzerror(file_.get(), &code);
     if (code == Z_BUF_ERROR) fail_truncated();
-    fail(std::string("is damaged: ") + (code == Z_ERRNO ? std::strerror(errno) : text));
+    fail(std::string("is broken: ") + (code == Z_ERRNO ? std::strerror(errno) : text));
   }
   [[noreturn]] void fail_truncated() const { fail("ends too early"); }
   [[noreturn]] void fail_longer() const { fail("holds more than its header announces"); }

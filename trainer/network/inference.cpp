@@ -48,7 +48,8 @@ Evaluation evaluate(const Context &context, Network &network, const Images &imag
     if (k > 1) among_k += context.top_k_correct(y, labels, k);
     result.loss += context.softmax_cross_entropy(y, labels) * static_cast<double>(rows);
     for (int64_t i = 0; i < rows; ++i)
-      ++result.confusion[static_cast<size_t>(labels[i] * n + largest(logits + i * n, n))];
+      if (const int32_t predicted = largest(logits + i * n, n); predicted >= 0)
+        ++result.confusion[static_cast<size_t>(labels[i] * n + predicted)];
   }
   const auto count = static_cast<double>(images.count());
   result.loss /= count;
@@ -58,7 +59,10 @@ Evaluation evaluate(const Context &context, Network &network, const Images &imag
 }
 
 int32_t largest(const float *logits, int64_t n) {
-  return static_cast<int32_t>(std::max_element(logits, logits + n) - logits);
+  int64_t best = -1;
+  for (int64_t j = 0; j < n; ++j)
+    if (logits[j] == logits[j] && (best < 0 || logits[j] > logits[best])) best = j;
+  return static_cast<int32_t>(best);
 }
 
 } // namespace lanefold::trainer

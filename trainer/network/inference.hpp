@@ -28,12 +28,15 @@ private:
 
 struct Evaluation {
   double loss = 0, accuracy = 0, top_k_accuracy = 0;
-  std::vector<int64_t> confusion; // classes x outputs: how many images of a class were predicted as which output
+  // classes x outputs: how many images of a class were predicted as which output.  Images whose outputs are all NaN were
+  // predicted as none.
+  std::vector<int64_t> confusion;
 };
 
 Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k = 1);
 
-// The index of the largest of n logits; the lowest one if several are equal.
+// The class that ranks highest, which is the prediction: the first of the largest outputs.  A NaN ranks below every
+// number; -1 if all outputs are NaN.  A row is correct for lf_top_k_correct with k = 1 if this is its label.
 int32_t largest(const float *logits, int64_t n);
 
 } // namespace lanefold::trainer

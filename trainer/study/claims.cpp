@@ -235,7 +235,7 @@ Finding little_when_shallow(const cli::Json &studies) {
 struct Claim {
   const char *text;
   const char *study;
-  Finding (*judge)(const cli::Json &studies);
+  Finding (*verdict)(const cli::Json &studies);
 };
 constexpr Claim all[] = {
     {"Weights drawn so that variance in and out agree keep signals and gradients alive.", "signals_at_start",
@@ -261,7 +261,7 @@ constexpr Claim all[] = {
 cli::Json claims(const cli::Json &studies) {
   cli::Json result = cli::Json::array();
   for (const Claim &claim : all) {
-    const Finding finding = claim.judge(studies);
+    const Finding finding = claim.verdict(studies);
     result.push_back(
         {{"claim", claim.text}, {"verdict", finding.verdict}, {"measured", finding.measured}, {"study", claim.study}});
   }

@@ -1,5 +1,5 @@
 // The five studies of `lanefold study`, which measure common claims about BN and ELU.  Each returns JSON.  The Python
-// files of this folder draw it, and claims.cpp judges it.
+// files of this folder draw it, and claims.cpp decides which claims hold.
 #pragma once
 
 #include "cli/json.hpp"

@@ -1,4 +1,4 @@
-// Each line is flushed at once, so that `lanefold plot` sees it.
+// Each line is flushed immediately, so that `lanefold plot` sees it.
 #include "trainer/training/log.hpp"
 
 #include <cstdio>

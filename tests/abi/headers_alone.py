@@ -1,0 +1,77 @@
+"""Checks each public header by itself. Included alone, it compiles as C11 and as C++ without a warning, and provides
+each constant, function and type that its comments name. Each function states in which threads it may be called.
+
+usage: headers_alone.py HEADERS C_COMPILER -- C++_COMPILER"""
+
+import re
+import sys
+from pathlib import Path
+
+from public_headers import Headers, comments, compile_text
+
+NAME = re.compile(r'\b(?:LF|lf)_\w*\w(?<!_)\b(?!\*|\w)')
+TAG = re.compile(r'\[(?:thread-safe\b.*|calling thread)\]', re.S)
+
+
+def names_in_comments(text):
+    return sorted({name for comment in comments(text) for name in NAME.findall(comment)})
+
+
+def uses(headers, names):
+    """C code that does not compile where one of these names is not there."""
+    code = ''
+    for name in names:
+        if name.startswith('LF_'):
+            code += '#ifndef %s\n#error "%s is named in a comment, but is not there"\n#endif\n' % (name, name)
+        elif name in headers.functions:
+            code += 'char has_%s[sizeof(&%s)];\n' % (name, name)
+        elif name == 'lf_plugin_entry_v1':
+            code += 'char has_%s[sizeof %s];\n' % (name, name)
+        else:
+            code += 'char has_%s[sizeof(%s *)];\n' % (name, name)
+    return code
+
+
+def untagged_functions(text):
+    """Functions whose comment has no tag."""
+    found = []
+    for match in re.finditer(r'(/\*(?:(?!\*/).)*\*/)?\s*LF_API [\w *]+?\b(lf_\w+)\([^)]*\);', text, re.S):
+        if not match[1] or not TAG.search(' '.join(match[1].replace('\n *', ' ').split())):
+            found.append(match[2])
+    return found
+
+
+def main():
+    split = sys.argv.index('--')
+    folder, c, cpp = Path(sys.argv[1]), sys.argv[2:split], sys.argv[split + 1:]
+    headers = Headers(folder / 'lanefold')
+    problems, named = [], 0
+    for name, text in headers.texts.items():
+        names = names_in_comments(text)
+        named += len(names)
+        source = '#include <lanefold/%s>\nextern int something;\n' % name  # C forbids an empty file
+        for compiler, language, standard in ((c, 'c', 'c11'), (cpp, 'c++', 'c++17'), (cpp, 'c++', 'c++20')):
+            for what, code in (('alone', source), ('with what its comments name', source + uses(headers, names))):
+                messages = compile_text(compiler, language, standard, code, folder)
+                if messages:
+                    problems.append('%s %s, as %s:\n%s' % (name, what, standard, messages))
+        problems += ['%s: the comment of %s has no thread tag' % (name, f) for f in untagged_functions(text)]
+    for standard in ('c++17', 'c++20'):
+        messages = compile_text(cpp, 'c++', standard, '#include <lanefold/lanefold.hpp>\n', folder)
+        if messages:
+            problems.append('lanefold.hpp alone, as %s:\n%s' % (standard, messages))
+    # A check that finds nothing must have looked at something.
+    if not compile_text(c, 'c', 'c11', '#include <lanefold/status.h>\n' + uses(headers, ['LF_TRANSPOSE_B']), folder):
+        problems.append('a name that a header does not provide is not noticed')
+    if untagged_functions('/* Frees it. */\nLF_API void lf_free(lf_context *context);') != ['lf_free']:
+        problems.append('a function without a thread tag is not noticed')
+    if named < 60 or len(headers.functions) < 29:
+        problems.append('only %d names in comments and %d functions were found' % (named, len(headers.functions)))
+    if problems:
+        sys.exit('\n'.join(problems))
+    print('%d headers compile alone and provide the %d names in their comments; %d functions have their thread tag' % (
+        len(headers.texts), named, len(headers.functions)))
+
+
+if __name__ == '__main__':
+    main()
