@@ -90,8 +90,7 @@ template <int Rows, int Vectors> void chains_over_k(const gemm::Product &x, int6
     }
   };
   int64_t p = 0;
-  for (; p + chains <= x.k; p += chains)
-    LANEFOLD_UNROLL for (int c = 0; c < chains; ++c) add(c, p + c);
+  for (; p + chains <= x.k; p += chains) LANEFOLD_UNROLL for (int c = 0; c < chains; ++c) add(c, p + c);
   for (; p < x.k; ++p) add(0, p);
   for (int i = 0; i < Rows; ++i)
     for (int v = 0; v < Vectors; ++v) {

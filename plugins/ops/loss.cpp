@@ -6,4 +6,5 @@
 template lf_status
 lanefold::loss::softmax_cross_entropy<lanefold::PluginTile::Simd>(const lf_host *,
                                                                   const lf_softmax_cross_entropy_args *);
-template lf_status lanefold::loss::top_k_correct<lanefold::PluginTile::Simd>(const lf_host *, const lf_top_k_correct_args *);
+template lf_status lanefold::loss::top_k_correct<lanefold::PluginTile::Simd>(const lf_host *,
+                                                                             const lf_top_k_correct_args *);

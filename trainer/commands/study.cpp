@@ -164,8 +164,8 @@ cli::Json measure(const Options &o) {
     std::fprintf(stderr, "studying %s: plugin %s, %d threads; this takes minutes\n", data.name.c_str(),
                  context.isa().c_str(), context.threads());
   cli::watch_interrupts();
-  const study::Setting setting{context,  data,        o.seed,
-                               o.epochs, cli::interrupted, [&](const std::string &text) { notes.note(text); }};
+  const study::Setting setting{
+      context, data, o.seed, o.epochs, cli::interrupted, [&](const std::string &text) { notes.note(text); }};
   const auto start = std::chrono::steady_clock::now();
   cli::Json report = {{"format", "lanefold-study-1"}, {"data", data.name},
                       {"cpu", describe_cpu()},        {"plugin", context.isa()},
@@ -177,8 +177,9 @@ cli::Json measure(const Options &o) {
     notes.end();
   }
   report["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const cli::Json found = study::claims(report);
   cli::Json claims = cli::Json::array();
-  for (cli::Json claim : study::claims(report).elements()) {
+  for (cli::Json claim : found.elements()) {
     const bool random = claim.at("study") == "signals_at_start" || claim.at("study") == "costs";
     claim["data"] = random ? cli::Json("random samples") : report.at("data");
     claims.push_back(claim);
@@ -234,7 +235,7 @@ cli::Command study_command() {
                       .target = &o->output,
                       .range = cli::not_empty(),
                       .help = "The folder for study.json and study.html. It is made if it is not there.",
-       .fallback = "the current folder"},
+                      .fallback = "the current folder"},
                      {.names = "--charts",
                       .value = "FILE",
                       .target = &o->charts,
