@@ -177,8 +177,9 @@ cli::Json measure(const Options &o) {
     notes.end();
   }
   report["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const cli::Json found = study::claims(report);
   cli::Json claims = cli::Json::array();
-  for (cli::Json claim : study::claims(report).elements()) {
+  for (cli::Json claim : found.elements()) {
     const bool random = claim.at("study") == "signals_at_start" || claim.at("study") == "costs";
     claim["data"] = random ? cli::Json("random samples") : report.at("data");
     claims.push_back(claim);
