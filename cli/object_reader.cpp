@@ -24,7 +24,7 @@ const Json &ObjectReader::at(const std::string &key) {
 
 std::string ObjectReader::text(const std::string &key) {
   const Json &value = at(key);
-  if (!value.is_text()) fail("has a \"" + key + "\" that is no string: " + value.dump());
+  if (!value.is_text()) fail("has a \"" + key + "\" that is not a string: " + value.dump());
   return value.text();
 }
 
@@ -37,7 +37,7 @@ std::string ObjectReader::word(const std::string &key, const std::vector<std::st
 int64_t ObjectReader::whole(const std::string &key, int64_t least, int64_t most) {
   const Json &value = at(key);
   if (!value.is_whole() || value.whole() < least || value.whole() > most)
-    fail("has a \"" + key + "\" that is no whole number from " + std::to_string(least) + " to " + std::to_string(most) +
+    fail("has a \"" + key + "\" that is not a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
          ": " + value.dump());
   return value.whole();
 }
@@ -52,7 +52,7 @@ float ObjectReader::number(const std::string &key, const Range &range) {
 double ObjectReader::real(const std::string &key) {
   const Json &value = at(key);
   if (!value.is_number() || !std::isfinite(value.number()))
-    fail("has a \"" + key + "\" that is no number: " + value.dump());
+    fail("has a \"" + key + "\" that is not a number: " + value.dump());
   return value.number();
 }
 

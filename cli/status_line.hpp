@@ -9,7 +9,7 @@ namespace lanefold::cli {
 
 class StatusLine {
 public:
-  // A quiet one shows nothing.  Nor does one whose standard error is no terminal.
+  // A quiet one shows nothing.  Nor does one whose standard error is not a terminal.
   explicit StatusLine(bool quiet = false);
 
   bool visible() const { return visible_; }

@@ -71,7 +71,7 @@ def check_page(folder):
     assert len(ids) == len(set(ids))
     for claim in report['claims']:
         assert claim['claim'].replace('>', '&gt;') in page and claim['verdict'] in page, claim
-    # Values that are no numbers, and text that is no HTML.
+    # Values that are not numbers, and text that is not HTML.
     report['data'] = '<b>&"'
     report['signals_at_start']['cases'][0]['gradient_variance'] = [None] * 20
     report['sensitivity']['gains'][0].update(diverged=True, loss=None)

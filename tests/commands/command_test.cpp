@@ -114,7 +114,7 @@ TEST_CASE("an option that would have no effect is refused") {
   CHECK(place.models.entries() == 0);
 }
 
-TEST_CASE("help is no error") {
+TEST_CASE("help is not an error") {
   const Result result = run({"train", "--help"});
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out, "--bn-momentum"));

@@ -16,7 +16,7 @@ constexpr const char *metadata_key = "__metadata__";
 // Of an array of whole numbers that are not negative.
 std::vector<int64_t> sizes(const cli::ObjectReader &object, const cli::Json &array, const std::string &what) {
   std::vector<int64_t> numbers;
-  if (!array.is_array()) object.fail("has " + what + " that is no array");
+  if (!array.is_array()) object.fail("has " + what + " that is not an array");
   for (const cli::Json &number : array.elements()) {
     if (!number.is_whole()) object.fail("has " + what + " with a number that is not whole: " + number.dump());
     if (number.whole() < 0) object.fail("has " + what + " with a number out of range: " + number.dump());
@@ -81,7 +81,7 @@ void SafetensorsReader::read_header(const std::string &text) {
     if (name == metadata_key) {
       require(value.is_object(), "__metadata__ is no JSON object");
       for (const auto &[key, entry] : value.members()) {
-        require(entry.is_text(), "__metadata__ has a \"" + key + "\" that is no string");
+        require(entry.is_text(), "__metadata__ has a \"" + key + "\" that is not a string");
         metadata_[key] = entry.text();
       }
       continue;

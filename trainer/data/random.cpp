@@ -31,7 +31,7 @@ uint32_t Stream::bits() {
 }
 
 uint32_t Stream::below(uint32_t n) {
-  // 2^32 is no multiple of n.  Rejecting the numbers below 2^32 mod n makes all remainders equally likely.
+  // 2^32 need not be a multiple of n.  Rejecting the numbers below 2^32 mod n makes all remainders equally likely.
   const uint32_t least = static_cast<uint32_t>(-n) % n;
   for (;;) {
     const uint32_t x = bits();
