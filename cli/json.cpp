@@ -84,6 +84,7 @@ void Json::update(const Json &other) {
 }
 
 bool operator==(const Json &a, const Json &b) {
+  if (a.is_whole() && b.is_whole()) return a.whole_ == b.whole_;
   if (a.is_number() && b.is_number()) return a.number() == b.number();
   if (a.kind_ != b.kind_) return false;
   switch (a.kind_) {

@@ -17,6 +17,18 @@ bool ObjectReader::has(const std::string &key) {
   return object_.contains(key);
 }
 
+namespace {
+
+// The value in a message, shortened: nobody vouches for its length.
+std::string excerpt(const Json &value) {
+  constexpr size_t most = 60;
+  std::string text = value.dump();
+  if (text.size() > most) text.replace(most, std::string::npos, "...");
+  return text;
+}
+
+} // namespace
+
 const Json &ObjectReader::at(const std::string &key) {
   if (!has(key)) fail("lacks \"" + key + "\"");
   return object_.at(key);
@@ -24,7 +36,7 @@ const Json &ObjectReader::at(const std::string &key) {
 
 std::string ObjectReader::text(const std::string &key) {
   const Json &value = at(key);
-  if (!value.is_text()) fail("has a \"" + key + "\" that is not a string: " + value.dump());
+  if (!value.is_text()) fail("has a \"" + key + "\" that is not a string: " + excerpt(value));
   return value.text();
 }
 
@@ -37,8 +49,8 @@ std::string ObjectReader::word(const std::string &key, const std::vector<std::st
 int64_t ObjectReader::whole(const std::string &key, int64_t least, int64_t most) {
   const Json &value = at(key);
   if (!value.is_whole() || value.whole() < least || value.whole() > most)
-    fail("has a \"" + key + "\" that is not a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
-         ": " + value.dump());
+    fail("has a \"" + key + "\" that is not a whole number from " + std::to_string(least) + " to " +
+         std::to_string(most) + ": " + excerpt(value));
   return value.whole();
 }
 
@@ -52,7 +64,7 @@ float ObjectReader::number(const std::string &key, const Range &range) {
 double ObjectReader::real(const std::string &key) {
   const Json &value = at(key);
   if (!value.is_number() || !std::isfinite(value.number()))
-    fail("has a \"" + key + "\" that is not a number: " + value.dump());
+    fail("has a \"" + key + "\" that is not a number: " + excerpt(value));
   return value.number();
 }
 

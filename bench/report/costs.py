@@ -2,7 +2,7 @@
 
 # ------------------------------------------------------------------------------------------------------------ words
 
-EXTRAS = {'relu': 'ReLU', 'leaky_relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SELU', 'tanh': 'tanh',
+EXTRAS = {'relu': 'ReLU', 'leaky-relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SELU', 'tanh': 'tanh',
           'logistic': 'logistic', 'bn': 'BN', 'bn_relu': 'BN + ReLU', 'bn_elu': 'BN + ELU'}
 MODES = {'training': 'Training, forward', 'inference': 'Inference', 'backward': 'Training, backward'}
 WAYS = {'unfused': Look('red', 'dot', '^'), 'fused': OURS, 'folded': Look('green', 'dash', 's')}

@@ -11,7 +11,7 @@ from table import NOTHING, command_of, line
 
 LEVELS = ('L1', 'L2', 'L3', 'memory')
 PASSES = {'training': 'forward, training', 'inference': 'forward, inference'}
-NAMES = {'relu': 'ReLU', 'leaky': 'leaky', 'elu': 'ELU', 'selu': 'SELU', 'bn': 'BN +'}
+NAMES = {'relu': 'ReLU', 'leaky-relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SELU', 'bn': 'BN +'}
 
 
 def table(head, rows):

@@ -85,7 +85,7 @@ std::string sizes(const Shape &shape);   // "m:200/n:300/k:784"
 std::string brief(const Shape &shape);   // "200x300x784"
 inline double multiply_adds(const Shape &s) { return static_cast<double>(s.m * s.n * s.k); }
 
-inline constexpr const char *activation_names[LF_ACTIVATION_COUNT] = {"identity", "relu", "leaky_relu", "elu",
+inline constexpr const char *activation_names[LF_ACTIVATION_COUNT] = {"identity", "relu", "leaky-relu", "elu",
                                                                       "selu",     "tanh", "logistic"}; // by code
 
 // The layers of 784-300-100-10 at batch 200.

@@ -50,7 +50,10 @@ template <class Element> struct MatrixView {
 
   Element &operator()(int64_t row, int64_t column) const { return data[row * stride + column]; }
   // The rows from `first` on, `count` of them.
-  MatrixView row_range(int64_t first, int64_t count) const { return {data + first * stride, count, columns, stride}; }
+  // first + count is at most the number of rows.
+  MatrixView row_range(int64_t first, int64_t count) const {
+    return {data == nullptr ? data : data + first * stride, count, columns, stride};
+  }
 };
 using Matrix = MatrixView<float>;
 using ConstMatrix = MatrixView<const float>;
@@ -90,6 +93,15 @@ private:
   std::unique_ptr<lf_packed_weights, Destroy> packed_;
 };
 
+// rows * columns as a size.  Throws Error if one of them is negative, or the product too large.
+inline size_t count_of(int64_t rows, int64_t columns) {
+  constexpr int64_t most = int64_t{1} << 47; // as in the C API
+  if (rows < 0 || columns < 0 || (columns > 0 && rows > most / columns))
+    throw Error(LF_INVALID_ARGUMENT, "a size is " + std::to_string(rows) + " x " + std::to_string(columns) +
+                                         "; expected 0 to 2^47 elements");
+  return static_cast<size_t>(rows * columns);
+}
+
 // A batch normalization over n columns that owns its arrays: at first gamma and running_var are 1, and beta and
 // running_mean are 0.  mean and inv_std are those of the batch that was trained last.
 struct BatchNorm {
@@ -98,7 +110,7 @@ struct BatchNorm {
   std::vector<float> gamma, beta, running_mean, running_var, mean, inv_std;
 
   explicit BatchNorm(int64_t n)
-      : gamma(static_cast<size_t>(n), 1.0f), beta(gamma.size()), running_mean(gamma.size()), running_var(gamma),
+      : gamma(count_of(1, n), 1.0f), beta(gamma.size()), running_mean(gamma.size()), running_var(gamma),
         mean(gamma.size()), inv_std(gamma.size()) {}
 
   // The C struct, which points to these arrays.
@@ -131,10 +143,9 @@ struct DenseLayer {
 
   // Under a batch normalization a bias has no effect, so such a layer has none.
   DenseLayer(int64_t input_count, int64_t output_count, Activation function = {}, bool with_batch_norm = false)
-      : inputs(input_count), outputs(output_count), activation(function),
-        w(static_cast<size_t>(input_count * output_count)) {
+      : inputs(input_count), outputs(output_count), activation(function), w(count_of(input_count, output_count)) {
     if (with_batch_norm) batch_norm.emplace(outputs);
-    else bias.resize(static_cast<size_t>(outputs));
+    else bias.resize(count_of(1, outputs));
   }
 
   Matrix weights() { return {w.data(), inputs, outputs}; }
@@ -354,10 +365,13 @@ public:
     gather(call);
   }
 
-  // Folds and packs the layers, first to last.
+  // Folds and packs the layers, first to last.  Throws Error (LF_UNSUPPORTED) for a layer with packed weights: unpack them
+  // first.
   InferenceNetwork make_network(const std::vector<LayerView> &layers) const {
     std::vector<lf_network_layer> views;
     for (const LayerView &layer : layers) {
+      if (layer.packed)
+        throw Error(LF_UNSUPPORTED, "layer " + std::to_string(views.size()) + " has packed weights; unpack them first");
       auto &view = views.emplace_back(args<lf_network_layer>());
       view.n = layer.w.columns, view.k = layer.w.rows, view.bias = layer.bias;
       view.batch_norm = layer.batch_norm ? &*layer.batch_norm : nullptr;
@@ -479,12 +493,17 @@ public:
   NetworkBuilder &normalized(int64_t outputs, Activation activation = {}) {
     return append(DenseLayer(outputs_, outputs, activation, true));
   }
+  // Throws Error if the layer does not take the outputs of the one before it.
   NetworkBuilder &append(DenseLayer layer) {
+    if (layer.inputs != outputs_)
+      throw Error(LF_INVALID_ARGUMENT,
+                  "the layer takes " + std::to_string(layer.inputs) + " inputs; expected " + std::to_string(outputs_));
     outputs_ = layer.outputs;
     layers_.push_back(std::move(layer));
     return *this;
   }
 
+  // Appending a layer ends the validity of references to layers.
   std::vector<DenseLayer> &layers() { return layers_; }
   const std::vector<DenseLayer> &layers() const { return layers_; }
 

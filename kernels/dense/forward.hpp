@@ -59,10 +59,10 @@ template <class Tile> lf_status forward_inference(const lf_host *host, const lf_
   norm::running_scale<S>(bn, args->n, scale.data());
   const norm::NormalizeFunction normalize = normalize_with<S>(args->activation);
   const norm::NormalizeArgs arrays{z, ldz, args->y, args->ldy, bn->running_mean, scale.data(), bn->beta, args->alpha};
-  const auto finish = [&](const gemm::Panel &panel) {
+  const auto normalize_panel = [&](const gemm::Panel &panel) {
     normalize(arrays, {panel.row, panel.row + panel.rows}, {panel.column, panel.column + panel.columns});
   };
-  return gemm::multiply<Tile>(host, product, plan, gemm::epilogue_of(finish));
+  return gemm::multiply<Tile>(host, product, plan, gemm::epilogue_of(normalize_panel));
 }
 
 template <class Tile> lf_status forward(const lf_host *host, const lf_dense_forward_args *args) {

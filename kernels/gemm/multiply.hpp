@@ -26,6 +26,7 @@ struct Epilogue {
 };
 
 // An epilogue that calls function(panel); the function object must outlive it.
+template <class Function> Epilogue epilogue_of(const Function &&) = delete; // a temporary does not
 template <class Function> Epilogue epilogue_of(const Function &function) {
   return {[](const void *self, const Panel &panel) { (*static_cast<const Function *>(self))(panel); }, &function};
 }

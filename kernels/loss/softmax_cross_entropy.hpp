@@ -124,9 +124,10 @@ template <class S, bool Equal> int64_t count_above(const float *x, int64_t first
 
 // A class ranks above the label if its output is larger, or equal with a lower index.
 template <class S> bool is_correct(const float *x, int64_t n, int32_t label, int64_t k) {
-  const float score = x[label];
+  const int64_t index = label; // wide enough for index + 1
+  const float score = x[index];
   if (score != score) return false; // NaN
-  return count_above<S, true>(x, 0, label, score) + count_above<S, false>(x, label + 1, n, score) < k;
+  return count_above<S, true>(x, 0, index, score) + count_above<S, false>(x, index + 1, n, score) < k;
 }
 
 template <class S> lf_status top_k_correct(const lf_host *, const lf_top_k_correct_args *args) {

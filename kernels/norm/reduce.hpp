@@ -31,6 +31,7 @@ struct Reduction {
 };
 
 // R has const members reduce(rows, columns), merge(columns) and apply(rows, columns).  r must outlive the reduction.
+template <class R> Reduction reduction_of(const R &&) = delete; // a temporary does not
 template <class R> Reduction reduction_of(const R &r) {
   return {&r, [](const void *self, Range rows, Range columns) { static_cast<const R *>(self)->reduce(rows, columns); },
           [](const void *self, Range columns) { static_cast<const R *>(self)->merge(columns); },

@@ -21,7 +21,7 @@ inline double activate(int32_t code, double alpha, double x) {
 }
 
 inline std::string activation_name(int32_t code) {
-  constexpr const char *names[] = {"identity", "relu", "leaky relu", "elu", "selu", "tanh", "logistic"};
+  constexpr const char *names[] = {"identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic"};
   return names[code];
 }
 

@@ -18,7 +18,13 @@ int run(const Options &o) {
   const Context context = make_context(o.context);
   Network network = read_checkpoint(o.model).network;
   if (!network.description.batch_norm()) throw CheckpointError(o.model + ": has no batch normalization to fold");
-  Network folded = fold(context, network);
+  Network folded = [&] {
+    try {
+      return fold(context, network);
+    } catch (const Error &error) {
+      throw CheckpointError(o.model + ": " + error.what());
+    }
+  }();
   save(o.output, folded);
   std::printf("%s: %lld layers, batch normalization folded\n", o.output.c_str(),
               static_cast<long long>(folded.layers.size()));

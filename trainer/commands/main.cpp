@@ -6,6 +6,8 @@
 #include "trainer/fields.hpp"
 #include "trainer/network/description.hpp"
 
+#include <lanefold/lanefold.hpp>
+
 #include <csignal>
 #include <cstdio>
 
@@ -46,6 +48,15 @@ cli::Command lanefold_program() {
                                    "`lanefold VERB --help` shows the options of a verb, `man lanefold` everything."};
   program.verbs = {train_command(), eval_command(),  predict_command(), fold_command(),   study_command(),
                    plot_command(),  bench_command(), info_command(),    verify_command(), demo_command()};
+  // Nobody who typed an option wants the name of a C function.
+  for (cli::Command &verb : program.verbs)
+    verb.run = [run = verb.run](const cli::Command &command) {
+      try {
+        return run(command);
+      } catch (const Error &error) {
+        throw Error(error.status, in_words_of_options(error.what()));
+      }
+    };
   return program;
 }
 

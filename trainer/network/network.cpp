@@ -40,7 +40,14 @@ Network fold(const Context &context, Network &network) {
   Description description = network.description;
   for (LayerDescription &layer : description.layers) layer.batch_norm = false;
   Network folded(description);
-  for (size_t i = 0; i < network.layers.size(); ++i) folded.layers[i] = context.fold(network.layers[i]);
+  for (size_t i = 0; i < network.layers.size(); ++i) try {
+      folded.layers[i] = context.fold(network.layers[i]);
+    } catch (const Error &error) {
+      const std::string message = error.what();
+      const size_t function = message.starts_with("lf_") ? message.find(": ") : std::string::npos;
+      throw Error(error.status, "layer " + std::to_string(i) + ": " +
+                                    (function == std::string::npos ? message : message.substr(function + 2)));
+    }
   return folded;
 }
 
