@@ -124,7 +124,7 @@ public:
       const auto bytes = static_cast<uint64_t>(workers_ * worker_floats_) * sizeof(float);
       buffers_ = static_cast<float *>(context_.scratch.acquire(bytes));
       if (buffers_ == nullptr)
-        return note_error(context_.serial, LF_OUT_OF_MEMORY, name, "scratch memory could not be had");
+        return note_error(context_.serial, LF_OUT_OF_MEMORY, name, "there is not enough scratch memory");
     }
     if (workers_ == 1) run_pieces(call, *call.host(), buffers_);
     else context_.executor.parallel_for(workers_, run_worker, this);
