@@ -97,8 +97,8 @@ struct Json::Member {
 // The shortest decimal number that rounds to this float: 0.01 rather than 0.009999999776482582.
 double shortest(float x);
 
-// Reads text that nobody vouches for.  Throws JsonError where it is not JSON, where an object has a key twice, and
-// where there is more of it than any file of Lanefold holds.  `what` begins the message.
+// Reads text that cannot be trusted.  Throws JsonError where it is not JSON, where an object has a key twice, and where
+// there is more of it than any file of Lanefold holds.  `what` begins the message.
 Json parse_strictly(const std::string &text, const std::string &what);
 
 } // namespace lanefold::cli

@@ -6,7 +6,7 @@
 
 namespace lanefold::simd {
 
-// x86, up to 10 lines.  There are few general registers, so each address is a sum of few terms: the base, perhaps 5
+// x86, up to 10 lines.  There are few general registers, so each address is a sum of few terms: the base, optionally 5
 // strides, and 0, 1, 2, 3 or 4 strides.  The addressing mode itself scales one stride to 2 or 4.
 class ScaledLines {
 public:
