@@ -1,4 +1,4 @@
-// Loops that reach the limits of one thread, which no kernel can pass: fused multiply-adds in registers, and traffic
+// Loops that reach the limits of one thread, which no kernel can exceed: fused multiply-adds in registers, and traffic
 // with a level of memory.
 #pragma once
 

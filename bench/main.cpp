@@ -348,7 +348,7 @@ std::vector<cli::Option> run_options(CommandLine &line) {
       {.names = "-o,--output",
        .value = "FOLDER",
        .target = &line.output,
-       .help = "The folder for results.json and report.html. It is made if it is not there.",
+       .help = "The folder for results.json and report.html. It is created if it does not exist.",
        .fallback = "the current folder"},
       {.names = "--no-report", .target = &line.no_report, .help = "Write results.json alone, which needs no Python."}};
   for (const cli::Option &option : shared_options(line)) options.push_back(option);

@@ -11,7 +11,7 @@
 
 namespace lanefold::cli {
 
-// Options that do not fit each other, or what they are for.
+// Options that do not fit each other or their purpose.
 class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };

@@ -122,7 +122,7 @@ int explain(const Command &program, const CLI::App &app, const CLI::ParseError &
   return error_exit_code;
 }
 
-// True if the first word should be a verb and is none; says so.
+// True if the first word should be a verb but is not one.  It then says so.
 bool unknown_verb(const Command &program, const CLI::App &app, int argc, char **argv) {
   if (program.run || argc < 2 || argv[1][0] == '-' || program.verb(argv[1])) return false;
   std::fprintf(stderr, "%s: there is no verb '%s'\n%s\n%s", program.name.c_str(), argv[1],
@@ -134,7 +134,7 @@ bool unknown_verb(const Command &program, const CLI::App &app, int argc, char **
 void check_verb_first(const Command &program, const Command *chosen) {
   if (chosen == &program) return;
   for (const Option &option : program.options)
-    if (option.times > 0) throw UsageError(option.long_name() + ": stands before the verb, which does not know it");
+    if (option.times > 0) throw UsageError(option.long_name() + ": comes before the verb, which does not know it");
 }
 
 int run(const Command &program, const Command &chosen) {

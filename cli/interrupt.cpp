@@ -19,7 +19,7 @@ void note(int signal) {
 void watch_interrupts() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP})
     if (std::signal(signal, note) == SIG_IGN)
-      std::signal(signal, SIG_IGN); // a background job ignores it, and goes on doing so
+      std::signal(signal, SIG_IGN); // a background job ignores it, and continues to do so
 }
 
 bool interrupted() { return flag != 0; }

@@ -64,8 +64,8 @@ public:
   const Json *find(const std::string &key) const; // NULL if there is no such key
   bool contains(const std::string &key) const { return find(key) != nullptr; }
   const Json &at(const std::string &key) const; // throws JsonError if there is no such key
-  Json &operator[](const std::string &key);     // makes the member if it is not there
-  void append(std::string key, Json value);     // a member whose key is not there yet, which nobody checks
+  Json &operator[](const std::string &key);     // makes the member if there is none
+  void append(std::string key, Json value);     // a member whose key must be new, which is not checked
   void update(const Json &other);               // takes over all members of `other`
 
   // Numbers are equal if their values are, whole or not.
@@ -97,8 +97,8 @@ struct Json::Member {
 // The shortest decimal number that rounds to this float: 0.01 rather than 0.009999999776482582.
 double shortest(float x);
 
-// Reads text that nobody vouches for.  Throws JsonError where it is not JSON, where an object has a key twice, and
-// where there is more of it than any file of Lanefold holds.  `what` begins the message.
+// Reads text that cannot be trusted.  Throws JsonError where it is not JSON, where an object has a key twice, and where
+// there is more of it than any file of Lanefold holds.  `what` begins the message.
 Json parse_strictly(const std::string &text, const std::string &what);
 
 } // namespace lanefold::cli

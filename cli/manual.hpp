@@ -15,7 +15,7 @@ using Table = std::vector<std::vector<std::string>>; // rows of cells
 //   @options VERB   the options of a verb, under their headings
 //   @common         the options that the manual explains once for all verbs
 //   @table NAME     one of `tables`
-// Throws UsageError if the template cannot be read, or names what is not there.
+// Throws UsageError if the template cannot be read, or names something that does not exist.
 std::string manual_page(const Command &program, const std::string &template_path,
                         const std::map<std::string, Table> &tables);
 

@@ -1,4 +1,4 @@
-// Reads a JSON object that nobody vouches for: takes each key once, by its kind, and at the end none may be left.
+// Reads a JSON object that cannot be trusted: takes each key once, by its kind, and at the end no key may be left.
 #pragma once
 
 #include "cli/json.hpp"

@@ -71,9 +71,10 @@ struct Option {
   std::string manual = "";                             // further sentences, which the manual alone has
   std::vector<std::vector<std::string>> table = {};    // a table of the manual: rows of cells
   std::string environment = "";                        // the variable that stands for it where it is not given
-  std::string excludes = "";                           // another option that does not go with it
+  std::string excludes = "";                           // another option that cannot be given with it
   enum { optional, required, common } need = optional; // common: the manual explains it once for all verbs
-  // Given more than once: an error, or the last counts, or all count, and with commas a word may hold several.
+  // What happens if the option is given more than once: an error, the last value counts, all count, or all count and
+  // one word may hold several, with commas between them.
   enum { once, last, all, commas } repeated = once;
   int times = 0; // how often it was given, once the command line is read
 

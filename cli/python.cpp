@@ -17,7 +17,7 @@ namespace lanefold::cli {
 namespace {
 
 constexpr int no_matplotlib_exit_code = 3; // drawing.py exits with it
-constexpr const char *advice = "charts are drawn by Python 3 with matplotlib, which is not there (Debian and Ubuntu: "
+constexpr const char *advice = "charts are drawn by Python 3 with matplotlib, which is missing (Debian and Ubuntu: "
                                "apt install python3-matplotlib)";
 
 // A file in memory that holds the program, at its first byte.

@@ -27,7 +27,7 @@ struct Points {
   lanefold::ConstMatrix view() const { return {x.data(), samples, 2}; }
 };
 
-// Plain descent of one array of parameters.
+// Plain gradient descent on one array of parameters.
 void descend(const lanefold::Context &context, std::vector<float> &parameters, const std::vector<float> &gradient) {
   auto step = lanefold::args<lf_optimizer_step_args>();
   step.optimizer = LF_SGD, step.learning_rate = 0.5f;

@@ -36,7 +36,7 @@ void check_batch_norm_arrays(Check &check, const lf_batch_norm &norm, BatchNormU
   }
 }
 
-// If the mean lies more deviations away than this, too few bits of a folded column are left for what varies.
+// If the mean lies more standard deviations away than this, too few bits of a folded column are left for what varies.
 constexpr float most_deviations = 4096;
 
 void check_foldable(Check &check, const lf_batch_norm &norm, const float *bias, int64_t n) {

@@ -16,7 +16,7 @@ bool check_arguments(Check &check, lf_optimizer_step_args &args) {
               "at least 0 and finite");
   check.value("weight_decay", args.weight_decay,
               args.weight_decay >= 0 && std::isfinite(args.learning_rate * args.weight_decay),
-              "at least 0 and finite, times learning_rate too");
+              "at least 0 and finite, also when multiplied by learning_rate");
   if (has_m) check.value("momentum", args.momentum, args.momentum >= 0 && args.momentum < 1, "at least 0 and below 1");
   if (adam) {
     check.value("beta2", args.beta2, args.beta2 >= 0 && args.beta2 < 1, "at least 0 and below 1");

@@ -90,7 +90,7 @@ template <class Body> lf_status guarded(const lf_context *context, const char *n
   return guarded(context->serial, name, body);
 }
 
-// Calls attempt(plugin, host) for the plugins of the chain, until one returns another status than LF_UNSUPPORTED.
+// Calls attempt(plugin, host) for the plugins of the chain, until one returns a status other than LF_UNSUPPORTED.
 template <class Attempt> lf_status ask_chain(lf_context &context, const char *name, Attempt attempt) {
   Call call(context, name);
   for (const LoadedPlugin &plugin : context.chain) {

@@ -83,7 +83,7 @@ void Check::value(const char *name, int64_t given, bool good, const char *rule) 
 void Check::together(NamedPointer one, NamedPointer other) {
   if (sizes_only_ || (one.pointer == nullptr) == (other.pointer == nullptr)) return;
   if (one.pointer == nullptr) std::swap(one, other);
-  fail(LF_INVALID_ARGUMENT, "%s is NULL, but %s is given: both or neither", other.name, one.name);
+  fail(LF_INVALID_ARGUMENT, "%s is NULL, but %s is given; expected both or neither", other.name, one.name);
 }
 
 void Check::write_text(std::string_view from, char *text, uint64_t size, uint64_t *needed) {
@@ -107,7 +107,7 @@ void Check::labels(const int32_t *labels, int64_t m, int64_t n) {
 }
 
 void Check::rows(const uint32_t *rows, int64_t m, int64_t count) {
-  if (rows == nullptr) value("m", m, m <= count, "at most count without rows");
+  if (rows == nullptr) value("m", m, m <= count, "at most count if rows is NULL");
   if (!ok() || sizes_only_ || rows == nullptr) return;
   for (int64_t i = 0; i < m; ++i) {
     if (rows[i] < count) continue;

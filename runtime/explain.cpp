@@ -31,9 +31,9 @@ lf_status explain(const Question &question,
   if (!question.check.ok()) return question.check.status();
   return ask_chain(question.context, "lf_explain", [&](const LoadedPlugin &plugin, const lf_host *host) {
     if (plugin.table.*kernel == nullptr) return LF_UNSUPPORTED;
-    char words[longest_line] = "the plugin says no more";
+    char words[longest_line] = "the plugin gives no details";
     lf_status status = LF_OK;
-    if (!has_work) std::snprintf(words, sizeof words, "nothing to do, the problem is empty");
+    if (!has_work) std::snprintf(words, sizeof words, "nothing to do, because the problem is empty");
     else if (plugin.table.explain != nullptr)
       status = plugin.table.explain(host, question.op, &args, words, sizeof words);
     if (status == LF_OK) question.line = line_about(plugin, *host, words);

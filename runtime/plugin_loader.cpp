@@ -81,9 +81,9 @@ std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest)
   if (entry.struct_size < sizeof(lf_plugin_entry)) return "its entry is too small";
   if (entry.name == nullptr || entry.vendor == nullptr || entry.fill == nullptr) return "its entry is incomplete";
   if (manifest.name != entry.name) return std::string("calls itself ") + entry.name + ", unlike its manifest";
-  if (manifest.vendor != entry.vendor) return "its vendor is not that of its manifest";
+  if (manifest.vendor != entry.vendor) return "its vendor differs from that in its manifest";
   if (manifest.needs != entry.needs) return "needs " + feature_names(entry.needs) + ", unlike its manifest";
-  if (manifest.priority != entry.priority) return "its priority is not that of its manifest";
+  if (manifest.priority != entry.priority) return "its priority differs from that in its manifest";
   return "";
 }
 
@@ -136,7 +136,7 @@ std::vector<Candidate> find_candidates(const std::vector<std::string> &folders) 
       });
       if (candidate.judgement == Judgement::usable && same != candidates.end()) {
         candidate.judgement = Judgement::shadowed;
-        candidate.reason = same->built_in != nullptr ? "the built-in one serves" : "found first: " + same->path;
+        candidate.reason = same->built_in != nullptr ? "the built-in one serves" : "hidden by " + same->path;
       }
       candidates.push_back(candidate);
     }

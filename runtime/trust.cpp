@@ -23,7 +23,7 @@ std::string why_distrusted(const std::string &path) {
 
 namespace {
 
-// Whoever can write a folder further up can replace ours, unless the sticky bit forbids it.
+// Whoever can write to a folder further up can replace ours, unless the sticky bit forbids it.
 std::string why_replaceable(const std::filesystem::path &folder) {
   for (std::filesystem::path up = folder.parent_path(); up.has_relative_path(); up = up.parent_path()) {
     struct stat status;

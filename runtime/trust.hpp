@@ -1,4 +1,4 @@
-// Says who else can write a file. Code is only loaded from places where nobody but root and this user can put it.
+// Says who else can write to a file.  Code is loaded only from places where nobody but root and this user can put it.
 #pragma once
 
 #include <string>

@@ -16,7 +16,7 @@ struct TrainOptions;
 
 struct Entry {
   std::string key;    // in JSON; "" if JSON does not hold it
-  cli::Option option; // its target is the member; without a name it is no option of the command line
+  cli::Option option; // its target is the member; without a name, it is not on the command line
 };
 
 // Turns what follows the default in an entry of the table into an Entry, bound to the member of `object`.

@@ -15,8 +15,8 @@ public:
   // Runs the kernels on as many threads as the measurements use.
   Calibration(const std::string &isa, int threads);
 
-  // Runs the kernels once.  Returns 0 if they are as fast as ever, and 1 if the arithmetic or the traffic with L1 or L2
-  // is slower by as much as also happens without a neighbour.
+  // Runs the kernels once.  Returns 0 if they are as fast as ever.  Returns 1 if the arithmetic or the traffic with L1
+  // or L2 is slower by as much as can happen without a neighbour.
   double drift();
 
   static constexpr double max_quiet_drift = 1;

@@ -9,8 +9,8 @@ extern "C" {
 #endif
 
 /*
- * The activations.  The derivative is a function of the output y, so that the backward pass does not need x.  alpha is
- * a finite number, at least 0, where a formula has it; the other activations do not read it.
+ * The activations.  The derivative is a function of the output y, so that the backward pass does not need x.  Where a
+ * formula has alpha, alpha is finite and at least 0.  The other activations do not read it.
  *
  * NaN gives NaN, forward and backward.  ELU keeps the sign of -0.  Sources: ELU, Clevert et al. 2015 (arXiv
  * 1511.07289); SELU, Klambauer et al. 2017 (arXiv 1706.02515).

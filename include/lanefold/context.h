@@ -3,13 +3,13 @@
  *
  * Lanefold has no global state, so two contexts never affect each other.  The following rules hold for every call.
  *
- * Structs.  Every struct begins with struct_size, its size in bytes, which is a multiple of 8.  The library reads no
- * field beyond that size and takes it as 0.  Structs change only by appending fields, so a program that was compiled
- * with an older header keeps working.  A field called `reserved` must be 0.
+ * Structs.  Every struct begins with struct_size, its size in bytes, which is a multiple of 8.  The library does not
+ * read fields beyond that size, and treats them as 0.  Structs change only by appending fields, so a program that was
+ * compiled with an older header keeps working.  A field called `reserved` must be 0.
  *
- * Matrices.  A matrix is row-major.  Its stride, called ld and the matrix's name, is the distance from one row to the
- * next, in elements.  It is at least the number of columns, and any value is fine where a matrix has no element.
- * Pointers need only the alignment of their element type.
+ * Matrices.  A matrix is row-major.  Its stride is the distance from one row to the next, in elements.  A stride is
+ * named after its matrix: ldx is that of x.  It is at least the number of columns, but a matrix without elements may
+ * have any stride.  Pointers need only the alignment of their element type.
  *
  * Sizes.  A size is at most 2^47.  A size of 0 is valid unless the call says otherwise, and a sum over nothing is 0.  A
  * pointer to an empty matrix may be NULL, and so may a pointer that the call does not read.
@@ -17,14 +17,14 @@
  * Overlap.  An output overlaps no other operand unless the call says otherwise.  Operands with the same stride may
  * interleave: they may be different columns of one larger matrix.
  *
- * Errors.  A call checks every argument before it writes anything.  If it returns another status than LF_OK, all
+ * Errors.  A call checks every argument before it writes anything.  If it returns any status other than LF_OK, all
  * outputs are untouched, unless the call says otherwise.
  *
- * Results.  They depend on values alone.  They have the same bits for every plugin, number of threads, alignment and
+ * Results.  A result depends on values alone.  It has the same bits for every plugin, number of threads, alignment and
  * stride.
  *
- * Threads.  Each function carries a tag.  [thread-safe] means that any threads may call it at the same time, also on
- * the same context, as long as no call writes what another one reads or writes.
+ * Threads.  Each function carries a tag.  [thread-safe] means that any number of threads may call it at the same time,
+ * even on the same context, as long as no call writes what another one reads or writes.
  */
 #ifndef LANEFOLD_CONTEXT_H
 #define LANEFOLD_CONTEXT_H
@@ -38,12 +38,13 @@ extern "C" {
 
 typedef struct lf_context lf_context;
 
-/* A unit of work: it is called with the argument of the job, and with its own index. */
+/* A unit of work.  It receives the argument of the job, and its own index. */
 typedef void (*lf_task)(void *arg, int64_t index);
 
 /*
  * Runs task(arg, i) once for each i in [0, count), in any order and on any threads, and returns when all of them are
- * done.  No task waits for another one.  Several threads may call this function at the same time.  It must not throw.
+ * done.  No task waits for another one.  Several threads may call this function at the same time, and it must not
+ * throw.
  */
 typedef void (*lf_parallel_for)(void *self, int64_t count, lf_task task, void *arg);
 
@@ -64,15 +65,15 @@ typedef void (*lf_log)(void *self, int32_t level, const char *message);
 typedef struct lf_context_options {
   uint32_t struct_size;
   uint32_t flags; /* Must be 0. */
-  /* Name of the plugin to use, such as "avx2".  NULL or "": the environment variable LANEFOLD_ISA names it, or else the
-   * best one that can run here is chosen. */
+  /* Name of the plugin to use, such as "avx2".  NULL or "": the environment variable LANEFOLD_ISA names it.  Without
+   * that variable, the best plugin that can run here is chosen. */
   const char *isa;
   /* Absolute folders with more plugins, separated by ':'.  They are searched after the folder beside the library.
-   * NULL: the environment variable LANEFOLD_PLUGIN_PATH, which programs that run as another user (set-user-ID) ignore.
-   * */
+   * NULL: the environment variable LANEFOLD_PLUGIN_PATH.  Programs that run as another user (set-user-ID) ignore
+   * it. */
   const char *plugin_path;
   /* The most tasks that run at once, 1 to 4096.  0: the number of CPUs that the process may use or, with an executor,
-   * the executor's threads, which are also the most that is valid then. */
+   * the number of the executor's threads.  With an executor, no larger number is valid. */
   int32_t threads;
   int32_t reserved;
   /* The library keeps a copy.  NULL: oneTBB, which starts its threads in the first call that can use two. */
@@ -139,8 +140,8 @@ LF_API lf_status lf_enumerate_plugins(const lf_context_options *options, lf_plug
 
 /*
  * Writes the name of the CPU and the features that both the CPU and the operating system offer, such as "AMD EPYC: sse2
- * avx2 fma".  The text goes to text[size]; it is cut if it does not fit, and always ends with 0.  *needed, unless
- * needed is NULL, gets the size that holds all of it.  text may be NULL if size is 0.
+ * avx2 fma".  The text goes to text[size]; it is cut if it does not fit, and always ends with 0.  Unless needed is
+ * NULL, *needed receives the size that holds all of it.  text may be NULL if size is 0.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
  */
@@ -165,9 +166,9 @@ LF_API lf_status lf_describe_cpu(char *text, uint64_t size, uint64_t *needed);
 #define LF_OP_COUNT 15 /* The number of operations; it may grow. */
 
 /*
- * Writes one line on what a call would do: the plugin, the kernel, its tile, the number of tasks, and why.  op is one
- * of the codes above, and args points to the struct of that operation.  Only its sizes, flags and codes matter; its
- * pointers may be NULL.  text, size and needed are used as in lf_describe_cpu().
+ * Writes one line that names what a call would use (the plugin, the kernel, its tile, the number of tasks), and says
+ * why.  op is one of the codes above, and args points to the struct of that operation.  Only its sizes, flags and codes
+ * matter; its pointers may be NULL.  text, size and needed are used as in lf_describe_cpu().
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
  */

@@ -15,7 +15,7 @@ extern "C" {
 
 /*
  * Weights in the layout that a plugin reads fastest.  They are a copy, so the source may change or go away afterwards.
- * They can also be the only copy: training takes them in place of w and updates them in place, and they can be unpacked
+ * They can also be the only copy: training uses them instead of w and updates them in place, and they can be unpacked
  * at any time.  Every context of the process can use them, whatever plugin it has.
  */
 typedef struct lf_packed_weights lf_packed_weights;
@@ -79,7 +79,8 @@ typedef struct lf_dense_forward_args {
  * Computes z = x w + bias, and y = act(bn(z)) or, without a normalization, y = act(z).
  *
  * Each element of z is one chain of fused multiply-adds over k in ascending order, which begins with the bias.  The
- * result has the bits that lf_sgemm(), lf_batch_norm_forward() and lf_activation_forward() give one after the other.
+ * result has the same bits as lf_sgemm(), lf_batch_norm_forward() and lf_activation_forward(), called one after the
+ * other.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe, if no other call uses the same
  * running statistics while this one updates them]
@@ -106,15 +107,15 @@ typedef struct lf_dense_backward_args {
   int64_t ldy;
   const float *dy; /* m x n */
   int64_t lddy;
-  float *dw; /* k x n; may be NULL, not wanted, with updated_w or LF_UPDATE_PACKED */
+  float *dw; /* k x n; may be NULL (not wanted) with updated_w or LF_UPDATE_PACKED */
   int64_t lddw;
   float *dbias; /* n; NULL: not wanted */
   float *dx;    /* m x k; NULL: not wanted */
   int64_t lddx;
   float *dgamma; /* n; NULL without a normalization */
   float *dbeta;  /* n; NULL without a normalization */
-  /* k x n, with the stride ldw: gets w - learning_rate * dw, as LF_SGD has it, after dx was computed.  It may be w
-   * itself, and mostly is.  NULL: not wanted. */
+  /* k x n, with the stride ldw: receives w - learning_rate * dw, as LF_SGD computes it, after dx has been computed.  It
+   * may be w itself, and usually is.  NULL: not wanted. */
   float *updated_w;
   float learning_rate; /* finite and at least 0; only read with updated_w or LF_UPDATE_PACKED */
   uint32_t reserved;

@@ -1,9 +1,9 @@
 /*
  * The flags of all calls.
  *
- * Each flag has one bit of its own in the whole interface.  A flag that belongs to another call is therefore unknown to
- * this one, which then returns the status "unsupported" and writes nothing.  Each struct with a field `flags` says
- * which flags it takes.
+ * Each flag has one bit of its own in the whole interface.  A call therefore recognizes the flags of other calls as
+ * unknown.  Given one of them, it returns the status "unsupported" and writes nothing.  Each struct with a field
+ * `flags` says which flags it takes.
  */
 #ifndef LANEFOLD_FLAGS_H
 #define LANEFOLD_FLAGS_H

@@ -1,8 +1,8 @@
 // The C interface for C++17: views of matrices, layers and networks that own their memory, and exceptions.
 //
 // Context has a call for each C function, and that function's header has the contract: formula, aliasing, errors and
-// thread-safety.  A status other than LF_OK becomes an Error.  A call that needs a field that no parameter here stands
-// for takes the C struct itself: context.sgemm(args).
+// thread-safety.  A status other than LF_OK becomes an Error.  To set a field that has no parameter here, pass the C
+// struct itself: context.sgemm(args).
 #ifndef LANEFOLD_LANEFOLD_HPP
 #define LANEFOLD_LANEFOLD_HPP
 
@@ -44,13 +44,12 @@ template <class Element> struct MatrixView {
       : MatrixView(elements, row_count, column_count, column_count) {}
   MatrixView(Element *elements, int64_t row_count, int64_t column_count, int64_t row_stride)
       : data(elements), rows(row_count), columns(column_count), stride(row_stride) {}
-  // A view of constant elements can be made of one of mutable elements, but not the reverse.
+  // A view of constant elements can be made from a view of mutable elements, but not the reverse.
   template <class Other, class = std::enable_if_t<std::is_convertible_v<Other (*)[], Element (*)[]>>>
   MatrixView(const MatrixView<Other> &other) : MatrixView(other.data, other.rows, other.columns, other.stride) {}
 
   Element &operator()(int64_t row, int64_t column) const { return data[row * stride + column]; }
-  // The rows from `first` on, `count` of them.
-  // first + count is at most the number of rows.
+  // `count` rows, beginning with row `first`.  The view must have them.
   MatrixView row_range(int64_t first, int64_t count) const {
     return {data == nullptr ? data : data + first * stride, count, columns, stride};
   }
@@ -103,7 +102,7 @@ inline size_t count_of(int64_t rows, int64_t columns) {
 }
 
 // A batch normalization over n columns that owns its arrays: at first gamma and running_var are 1, and beta and
-// running_mean are 0.  mean and inv_std are those of the batch that was trained last.
+// running_mean are 0.  mean and inv_std are those of the last training batch.
 struct BatchNorm {
   float eps = 1e-3f, momentum = 0.9f;
   uint32_t flags = 0; // LF_UNBIASED_RUNNING_VAR
@@ -126,7 +125,7 @@ struct BatchNorm {
 
 // The parameters of a dense layer in memory that somebody else owns.
 struct LayerView {
-  Matrix w;                                // k x n; of packed weights only the sizes matter
+  Matrix w;                                // k x n; with packed weights, only its sizes matter
   const float *bias = nullptr;             // n; NULL: zeros
   std::optional<lf_batch_norm> batch_norm; // over n columns
   Activation activation;
@@ -160,7 +159,7 @@ struct DenseLayer {
   LayerView read_only_view() const { return const_cast<DenseLayer *>(this)->view(); }
 };
 
-// Where the gradients of a dense layer go; what is absent is not computed.
+// Where the gradients of a dense layer go.  A gradient whose place is absent is not computed.
 struct GradientView {
   Matrix dw;
   float *dbias = nullptr, *dgamma = nullptr, *dbeta = nullptr; // n
@@ -186,7 +185,7 @@ private:
   int64_t inputs_, outputs_;
 };
 
-// What a backward pass needs of the forward pass.  z may be absent if the layer has no batch normalization, and y if
+// What a backward pass needs from the forward pass.  z may be absent if the layer has no batch normalization, and y if
 // its activation is the identity.
 struct ForwardPass {
   ConstMatrix x, z, y;
@@ -215,7 +214,7 @@ public:
     context_.reset(made);
   }
 
-  // Limits the tasks that run at once; 0: as many as the process may use CPUs.
+  // Limits the number of tasks that run at once.  0: one for each CPU that the process may use.
   explicit Context(int32_t threads) : Context(options_with(threads)) {}
 
   lf_context *get() const { return context_.get(); }
@@ -278,7 +277,7 @@ public:
                       const GradientView &gradients) const {
     dense_backward(backward_args(forward, layer, dy, gradients));
   }
-  // Also updates the weights by plain SGD in the same call: the packed ones, if the layer has such, else w itself.
+  // Also updates the weights by plain SGD in the same call: the packed weights if the layer has them, else w itself.
   void dense_backward_and_update(const ForwardPass &forward, const LayerView &layer, ConstMatrix dy,
                                  const GradientView &gradients, float learning_rate) const {
     auto call = backward_args(forward, layer, dy, gradients);
@@ -304,7 +303,7 @@ public:
     put(x, call.x, call.ldx), put(dy, call.dy, call.lddy), put(dx, call.dx, call.lddx);
     batch_norm_backward(call);
   }
-  // The same layer without its normalization.
+  // Returns an equivalent layer, with its normalization folded into w and bias.
   DenseLayer fold(const DenseLayer &layer) const {
     if (!layer.batch_norm) return layer;
     DenseLayer folded(layer.inputs, layer.outputs, layer.activation);
@@ -519,8 +518,8 @@ private:
   std::vector<DenseLayer> layers_;
 };
 
-// Names of the plugins that this machine can use, the best first.  Throws Error where LANEFOLD_ISA asks for a plugin
-// that is not there.
+// Returns the names of the plugins that this machine can use, the best first.  Throws Error if LANEFOLD_ISA names a
+// plugin that does not exist.
 inline std::vector<std::string> usable_plugins() {
   std::vector<std::string> names;
   const auto note = [](void *self, const lf_plugin_candidate *candidate) {

@@ -44,7 +44,7 @@ typedef struct lf_top_k_correct_args {
  * ranks above the label if its output is larger, or if its output is equal and its index is lower.  A NaN ranks below
  * every number, and a row is never correct if the output of its label is NaN.
  *
- * With k = 1 this is the accuracy of the prediction "the first of the largest outputs".
+ * With k = 1, the prediction of a row is the first of its largest outputs.
  *
  * Returns LF_OK, LF_UNSUPPORTED, or LF_INVALID_ARGUMENT, whose message names a label that is out of range.
  * [thread-safe]

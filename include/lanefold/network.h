@@ -1,6 +1,6 @@
 /*
- * Inference by a whole network of dense layers in one call.  The network has its normalizations folded into the
- * weights, and its weights packed.
+ * Inference by a whole network of dense layers in one call.  Its normalizations are folded into its weights, and its
+ * weights are packed.
  */
 #ifndef LANEFOLD_NETWORK_H
 #define LANEFOLD_NETWORK_H
@@ -16,7 +16,7 @@ extern "C" {
 typedef struct lf_network_layer {
   uint32_t struct_size;
   uint32_t flags; /* LF_TRANSPOSE_B */
-  int64_t n, k;   /* Both are at least 1, and k is n of the layer before. */
+  int64_t n, k;   /* Both are at least 1, and k equals n of the layer before. */
   const float *w; /* k x n; with LF_TRANSPOSE_B n x k */
   int64_t ldw;
   const float *bias;               /* n; NULL: zeros */
@@ -29,7 +29,7 @@ typedef struct lf_network_args {
   uint32_t struct_size;
   uint32_t flags; /* Must be 0. */
   int64_t count;  /* the number of layers, at least 1 */
-  /* The layers from the first to the last.  Their struct_size is the same, and is also the distance in bytes from one
+  /* The layers from the first to the last.  All have the same struct_size, which is also the distance in bytes from one
    * to the next. */
   const lf_network_layer *layers;
 } lf_network_args;
@@ -63,7 +63,7 @@ typedef struct lf_network_infer_args {
  * Passes x through all layers and stores the output of the last one in y.  The result has the bits that
  * lf_dense_infer() gives layer by layer.  Every context of the process can use the network.
  *
- * A few rows at a time go through all layers, so that what lies between two layers stays in cache.  Each thread needs
+ * A few rows at a time go through all layers, so that the values between two layers stay in cache.  Each thread needs
  * scratch memory for its rows.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  If it runs out of memory, y may be partly

@@ -103,13 +103,13 @@ typedef struct lf_fold_batch_norm_args {
  * Folds a normalization into the layer before it, so that inference needs no normalization.  In each column,
  *   s = gamma * (1 / sqrt(running_var + eps));  folded_w = w * s;  folded_bias = beta + (bias - running_mean) * s
  *
- * error_bound[j] says how far column j of x folded_w + folded_bias, as inference computes it, lies at most from the
- * exact value of the layer and its normalization.  It holds for every x whose elements are at most largest_x in size,
- * and is infinite for k above 2^20.
+ * error_bound[j] bounds the error of column j of x folded_w + folded_bias, as inference computes it.  The error is the
+ * distance from the exact value of the layer and its normalization.  The bound holds for every x whose elements are at
+ * most largest_x in magnitude, and is infinite for k above 2^20.
  *
  * The call refuses two kinds of columns, and its message names the column.  In the first, running_var is negative or
  * NaN. In the second, |bias - running_mean| >= 4096 * sqrt(running_var + eps), and gamma is not 0: the folded bias
- * would be so large that fewer than 12 bits were left for what varies.
+ * would be so large that fewer than 12 bits would be left for what varies.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
  */

@@ -40,7 +40,7 @@ typedef struct lf_optimizer_step_args {
 } lf_optimizer_step_args;
 
 /*
- * Takes one step.  Each parameter is updated by itself.  w, g, m and v do not overlap.
+ * Takes one step.  Each parameter is updated independently of the others.  w, g, m and v do not overlap.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, or LF_UNSUPPORTED if the code of the optimizer is unknown.  [thread-safe]
  */

@@ -60,8 +60,8 @@ typedef struct lf_host {
  * The library has checked the arguments.  Each struct has at least the size that the plugin's own header gives it.  No
  * matrix is empty, unless the call gives an empty one a meaning.
  *
- * An operation may be NULL, or may return LF_UNSUPPORTED before it writes anything, also for a field that it cannot
- * serve.  The library then asks the next plugin.  All operations are [thread-safe].
+ * An operation may be NULL, or may return LF_UNSUPPORTED before it writes anything, for example because of a field that
+ * it cannot serve.  The library then asks the next plugin.  All operations are [thread-safe].
  */
 typedef struct lf_kernel_table {
   uint32_t struct_size;
@@ -85,12 +85,13 @@ typedef struct lf_kernel_table {
   lf_status (*top_k_correct)(const lf_host *host, const lf_top_k_correct_args *args);
   lf_status (*optimizer_step)(const lf_host *host, const lf_optimizer_step_args *args);
   lf_status (*gather)(const lf_host *host, const lf_gather_args *args);
-  /* Writes one line on the kernel, its tile, the tasks and why to text[size]; it is cut if it does not fit, and ends
-   * with 0. op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct of that operation. */
+  /* Writes one line that names the kernel, its tile and the tasks, and says why.  It goes to text[size], is cut if it
+   * does not fit, and ends with 0.  op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct of
+   * that operation.  */
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
 } lf_kernel_table;
 
-/* What a plugin says of itself.  It is initialized by constants, so that reading it runs no code of the plugin. */
+/* What a plugin says about itself.  It is initialized by constants, so that reading it runs no code of the plugin. */
 typedef struct lf_plugin_entry {
   uint32_t struct_size;
   int32_t priority; /* Lanefold's own plugins have 0 (portable), 10 (neon), 20 (avx2) and 30 (avx512). */

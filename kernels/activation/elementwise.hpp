@@ -30,7 +30,7 @@ template <class Body> void for_rows(const lf_host *host, int64_t m, int64_t n, b
 }
 
 // Results larger than all caches are streamed to memory: a plain store would first read the line that it overwrites.
-inline constexpr int64_t least_streamed = 8 << 20; // elements: 32 MB will not be in cache when somebody reads them
+inline constexpr int64_t least_streamed = 8 << 20; // elements: 32 MB will no longer be in cache when they are read
 
 // y[j] = f(x[j]) for first..end-1, with vectors at addresses of y that allow streaming.
 template <class S, class Activation>

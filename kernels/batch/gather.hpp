@@ -14,9 +14,9 @@ namespace lanefold::batch {
 inline constexpr int64_t least_elements = 1 << 14; // elements that repay handing a task to another thread
 inline constexpr int64_t rows_ahead = 4, cache_line = 64;
 
-// x / divisor, correctly rounded: the product with the reciprocal, then one step of Newton's method, whose residue is
-// exact.  An exhaustive run over all 2^23 significands of a divisor and all 256 bytes confirmed it; powers of two change
-// nothing.
+// x / divisor, correctly rounded: the product with the reciprocal, then one step of Newton's method, whose residual is
+// exact.  An exhaustive run over all 2^23 significands of a divisor and all 256 bytes confirmed it; powers of two
+// change nothing.
 template <class S> typename S::V quotient(typename S::V x, float divisor) {
   using V = typename S::V;
   const V reciprocal(1.0f / divisor), estimate = x * reciprocal;

@@ -34,8 +34,8 @@ void make_dz(const lf_host *host, const lf_dense_backward_args *args, float *dz,
 // The SGD update, an epilogue of dw: w - rate * dw, to `updated` and to the packed weights.  Columns: NR.
 template <class S, int Columns> struct SgdUpdate {
   const float *w;
-  float *updated; // k x n, stride ldw; NULL if nobody wants it
-  float *packed;  // b_panels[ceil(n/Columns)][k][Columns]; NULL if nobody wants it
+  float *updated; // k x n, stride ldw; NULL if not wanted
+  float *packed;  // b_panels[ceil(n/Columns)][k][Columns]; NULL if not wanted
   int64_t k, ldw;
   float rate;
 

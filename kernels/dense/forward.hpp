@@ -1,5 +1,5 @@
 // y = act(bn(x w + bias)) in one pass: product, statistics, normalization and activation follow each other on each panel
-// of columns while it is in cache.  And inference on packed weights.
+// of columns while it is in cache.  This file also has inference on packed weights.
 #pragma once
 
 #include <kernels/dense/epilogues.hpp>

@@ -37,7 +37,7 @@ template <class S, int Rows, int Vectors, Tail tail> struct Accumulators {
   }
   // Sets the initial values of a tile whose first element of C is *c.
   [[gnu::always_inline]] void start(const TileArgs &t, const float *c) {
-    // C and the bias end with the matrix, also where B may be read beyond it.
+    // C and the bias end with the matrix, even where B may be read beyond it.
     const auto load_end = [&](const float *p) __attribute__((always_inline)) {
       return t.lanes == Last::width ? Last::load(p) : Last::load_part(p, t.lanes);
     };

@@ -27,7 +27,7 @@ template <class Tile> constexpr Tail tail_of(bool readable, int lanes) {
 // to 3% of a product.  The other activations cost less there, or need more registers than a tile leaves.
 template <class Tile> constexpr bool has_elu(int64_t rows) {
   using S = typename Tile::Simd;
-  // Lockstep needs registers that the tile has, and software makes ELU large.
+  // Lockstep needs the registers that hold the tile, and a fused multiply-add in software makes ELU large.
   return S::in_lockstep == 1 && !S::software_fma && 3 * rows >= 2 * Tile::rows;
 }
 
@@ -41,7 +41,8 @@ template <class Tile> constexpr int vectors_packing(int rows) {
 template <class Tile, class Add> constexpr void for_each_microkernel(const Add &add) {
   for (const Tail tail : {Tail::whole, Tail::partial, Tail::half}) {
     if (tail == Tail::half && !Tile::has_halves) continue;
-    // With fewer than four lanes in a partial vector, only the last strip is read so: it needs no prefetching.
+    // With fewer than four lanes in a partial vector, only the last strip is read this way, and it needs no
+    // prefetching.
     const bool prefetches = tail != Tail::partial || Tile::Simd::width > 4;
     for (int rows = 1; rows <= Tile::most_rows; ++rows) {
       for (int vectors = 1; vectors <= Tile::vectors_direct(rows); ++vectors) {

@@ -1,5 +1,5 @@
-// The blocked product behind every GEMM-like operation, and the epilogue that an operation adds to it.  Declared here and
-// compiled once per plugin (multiply_body.hpp), whatever follows it.
+// The blocked product behind every GEMM-like operation, and the epilogue that an operation adds to it.  The product is
+// declared here, and compiled once per plugin (multiply_body.hpp) for all epilogues.
 #pragma once
 
 #include <kernels/gemm/parts.hpp>

@@ -17,7 +17,7 @@ Multiply<Tile>::Multiply(const lf_host *host, const Product &product, const Plan
   packs_task_b_ = packs_b && !shares_b_;
   pass_depth_ = larger(1, x_.k), pass_column_blocks_ = plan.column_blocks, pass_row_blocks_ = plan.row_blocks;
   a_panels_per_block_ = ceil_div(plan.mc, Tile::rows);
-  if (packs_a_ || shares_b_) { // as much together as stays in cache
+  if (packs_a_ || shares_b_) { // packs as much together as stays in cache
     if (x_.k > most_shared_depth) pass_depth_ = most_shared_depth / plan.kc * plan.kc;
     if (plan.column_blocks > 1)
       pass_column_blocks_ =

@@ -45,7 +45,7 @@ struct Product {
   const float *packed_b = nullptr; // b_panels[ceil(n/NR)][k][NR]
   float *c = nullptr;
   int64_t ldc = 0;
-  // column_sums[row block][sums_stride]: the sums of each block's rows in ascending order; NULL if nobody wants them.
+  // column_sums[row block][sums_stride]: the sums of each block's rows in ascending order; NULL if not wanted.
   // They need C stored by rows, a B that is not transposed in registers, and no activation in the microkernels.
   float *column_sums = nullptr;
   int64_t sums_stride = 0;

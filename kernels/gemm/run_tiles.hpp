@@ -57,7 +57,7 @@ template <class Tile>
     t.b = columns.packed, t.b_k = Tile::columns;
     b = Reading::packed;
   }
-  // One call does all tiles of one height, unless each tile needs something of its own.
+  // One call computes all tiles of one height, unless each tile needs arguments of its own.
   const bool one_by_one = rows.panels || x.c_transposed || thin;
   const bool far = b == Reading::direct && x.n * x.k > most_near_floats;
   const auto &kernels = (elu ? table.elu : far ? table.prefetched : table.plain)[tail()];

@@ -1,5 +1,5 @@
 // Thin products: a few rows times an operand that lies along k, such as a matrix times a vector.  Packing would cost more
-// than the product, so a few elements of each line are transposed in registers and used at once.
+// than the product, so a few elements of each line are transposed in registers and used immediately.
 #pragma once
 
 #include <kernels/gemm/load_transposed.hpp>

@@ -24,7 +24,7 @@ void read_transposed(const float *c, int64_t ldc, int rows, int columns, float *
     }
 }
 
-// c[j * ldc + i] = buffer[i * stride + j].  Reads whole vectors of the buffer, also beyond the columns.
+// c[j * ldc + i] = buffer[i * stride + j].  Reads whole vectors of the buffer, even beyond the columns.
 template <class S>
 void write_transposed(const float *buffer, int64_t stride, int rows, int columns, float *c, int64_t ldc) {
   for (int i0 = 0; i0 < rows; i0 += S::width) {

@@ -5,7 +5,7 @@
 
 namespace lanefold::math {
 
-// |x| for every x, NaN included; and the way back.
+// |x| for every x, NaN included; and the inverse, which gives a magnitude the sign of x.
 template <class S> [[gnu::always_inline]] inline typename S::V magnitude(typename S::V x) {
   return S::from_bits(S::bits(x) & typename S::I(0x7fffffff));
 }

@@ -29,7 +29,7 @@ template <class S> struct BackwardArrays {
   int64_t m, n;
   const float *x; // m x n
   int64_t ldx;
-  float *dx; // m x n; NULL if nobody wants it
+  float *dx; // m x n; NULL if not wanted
   int64_t lddx;
   float *dgamma, *dbeta;
   float *partial; // [blocks][2][n]: dbeta and dgamma of each block; then [2][n]: dbeta / m and -dgamma / m

@@ -9,9 +9,9 @@ namespace lanefold::norm {
 template <class S, class Activation> struct ColumnSums {
   int64_t m, n;
   Incoming<S, Activation> dt;
-  float *dx; // m x n; NULL if nobody wants it
+  float *dx; // m x n; NULL if not wanted
   int64_t lddx;
-  float *sum;     // n; NULL if nobody wants it
+  float *sum;     // n; NULL if not wanted
   float *partial; // [blocks][n]
 
   void reduce(Range rows, Range columns) const {

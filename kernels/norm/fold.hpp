@@ -15,7 +15,7 @@ template <class S> struct FoldError {
 // The error of b' is at most 5u |b - mean| s, plus its own rounding.  The chain from b' over k rounds k sums, and none of
 // them is larger than |b'| + sum |w'| X.  Together: u ((k + 5) sum |w'| X + (k + 1) |b'| + 5 |b - mean| s).
 // One more of each, and 1.25 u in place of u, cover the terms of u^2 and the roundings of the bound itself, as long as
-// exp(2 k u) < 1.25; k <= 2^20 satisfies that amply.
+// exp(2 k u) < 1.25; k <= 2^20 easily satisfies that.
 // Each result below the smallest normal number adds an error of 2^-150: s, k products w', b', and k sums.
 template <class S> typename S::V fold_bound(int64_t k, float largest_x, const FoldError<S> &error) {
   using V = typename S::V;

@@ -49,7 +49,7 @@ inline void merge_and_apply(const lf_host *host, const Reduction &r, int64_t m, 
 // width: lanes of a vector.
 inline void run(const lf_host *host, const Reduction &r, int64_t m, int64_t n, int64_t width) {
   const int64_t unit = 2 * width;
-  // Floats of a task's panel in each array, of which there are up to four: together they about fill L2.
+  // Floats of a task's panel in each array, of which there are up to four: together they roughly fill L2.
   constexpr int64_t panel_floats = 1 << 16;
   const int64_t most = most_tasks(host->threads);
   const int64_t repaid = larger(1, smaller(most, m * n / least_elements));

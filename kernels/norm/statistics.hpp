@@ -14,8 +14,8 @@ inline constexpr int64_t block_rows = 256;
 template <class S> struct Moments { typename S::V base, shift, m2; };
 
 // At most 256 rows, in two passes.  The second pass also sums the deviations; their mean corrects the mean of the first
-// pass (Chan, Golub and LeVeque 1983), so that a large mean costs no digits.  sums: the result of the first pass, if
-// somebody has made it, else NULL.
+// pass (Chan, Golub and LeVeque 1983), so that a large mean costs no digits.  sums: the result of the first pass, or
+// NULL if this function is to compute it.
 template <class S, class Column>
 void block_moments(const float *x, int64_t ldx, int64_t rows, const Column &column, const float *sums,
                    Moments<S> (&result)[Column::count]) {

@@ -6,7 +6,7 @@
 
 namespace lanefold::simd {
 
-// x86, up to 10 lines.  There are few general registers, so each address is a sum of few terms: the base, perhaps 5
+// x86, up to 10 lines.  There are few general registers, so each address is a sum of few terms: the base, optionally 5
 // strides, and 0, 1, 2, 3 or 4 strides.  The addressing mode itself scales one stride to 2 or 4.
 class ScaledLines {
 public:
@@ -14,7 +14,7 @@ public:
     const int64_t bytes = stride * static_cast<int64_t>(sizeof(float));
     one_ = bytes, three_ = 3 * bytes, five_ = 5 * bytes;
   }
-  // Call it in the loop.  It keeps the compiler from holding other multiples in registers of their own.
+  // Call this function in the loop.  It keeps the compiler from holding other multiples in registers of their own.
   template <int Count> [[gnu::always_inline]] void keep() {
     if constexpr (Count > 1) asm("" : "+r"(one_));
     if constexpr (Count > 3) asm("" : "+r"(three_));

@@ -23,7 +23,7 @@ struct Neon : XsimdBase<xsimd::neon64> {
   }
   static V fma(Factor a, V b, V c) { return vfmaq_lane_f32(c, b, a, 0); }
 
-  // Loaded anew for each fma, which overwrites its addend.  A copy of a register would occupy the vector units, too.
+  // Loaded again for each fma, which overwrites its addend.  A copy of a register would occupy the vector units, too.
   static V addend(const Addend &x) {
     float32x4_t v;
     asm volatile("ldr %q0, [%1]" : "=w"(v) : "r"(&x)); // not a memory operand, because x is constant

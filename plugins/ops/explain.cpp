@@ -1,4 +1,4 @@
-// How an operation would be done, in words.
+// Describes in words how an operation would run.
 #include <kernels/explain.hpp>
 
 #include <tile.hpp>

@@ -1,4 +1,4 @@
-// Error exits as Netlib has them, and the handlers that a program gets which brings none.
+// Error exits like Netlib's, and the default handlers for a program that defines none.
 #include "errors.hpp"
 
 #include "blas.hpp"
@@ -12,8 +12,8 @@
 namespace lanefold::cblas {
 namespace {
 
-// What this thread is reporting: nothing, a call as its caller wrote it, or the one that a row-major call amounts to.
-// Netlib keeps this in global variables; a handler needs it to count arguments as the caller does.
+// What this thread is reporting: nothing, a call as its caller wrote it, or the column-major equivalent of a row-major
+// call.  Netlib keeps this in global variables; a handler needs it to count arguments as the caller does.
 enum class Report { none, as_called, exchanged };
 constinit thread_local Report current = Report::none;
 
@@ -24,7 +24,7 @@ void call_handler(const Routine &routine, Report report, int position, const cha
   current = Report::none;
 }
 
-// From the position in the exchanged call to that in the caller's.
+// Converts a position in the exchanged call to the position in the caller's call.
 int row_major_position(int position, const char *routine) {
   const bool gemm = std::strstr(routine, "gemm") != nullptr;
   switch (position) {

@@ -1,4 +1,4 @@
-// From a bad argument to the handler that the caller expects.
+// Reports a bad argument to the handler that the caller expects.
 #pragma once
 
 namespace lanefold::cblas {
@@ -13,8 +13,8 @@ struct Routine {
   const char *cblas;
 };
 
-// position: in Fortran's list of arguments, 1 being the first.  A row-major call counts as the column-major one that it
-// amounts to, with m and n, and in sgemm also A and B, exchanged.
+// position: that in Fortran's list of arguments, from 1.  A row-major call counts as the equivalent column-major call,
+// in which m and n are exchanged, and in sgemm also A and B.
 void report(const Routine &routine, Face face, int position);
 
 // Whether a CBLAS call names a layout and transpositions; reports the first that it does not.

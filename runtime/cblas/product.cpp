@@ -18,8 +18,8 @@ lf_context *make_context() {
   return made;
 }
 
-// lf_sgemm takes operands of different strides for overlapping where their ranges of bytes meet; BLAS allows those that
-// share no element.  A single row is compared exactly, and its chains are the same.
+// If the byte ranges of two operands with different strides meet, lf_sgemm counts them as overlapping.  BLAS allows
+// such operands if they share no element.  A single row is compared exactly, and its chains are the same.
 lf_status multiply_by_rows(lf_context *context, lf_sgemm_args product) {
   const int64_t rows = product.m;
   const int64_t to_next_row = product.flags & LF_TRANSPOSE_A ? 1 : product.lda;

@@ -6,8 +6,9 @@
 namespace lanefold::cblas {
 
 // C = alpha * op(A) * op(B) + beta * C on the context of this process, which the first call makes with default options.
-// Returns when it is done.  BLAS cannot tell its caller of a failure (no memory; $LANEFOLD_ISA names what cannot run; a
-// C that overlaps an operand), and to go on would be to go on with wrong numbers: so a failure prints why, and aborts.
+// Returns when it is done.  BLAS cannot report a failure to its caller, and continuing would give wrong numbers.  A
+// failure therefore prints the reason and aborts.  Examples are a lack of memory, a plugin of $LANEFOLD_ISA that cannot
+// run, and a C that overlaps an operand.
 void multiply(lf_sgemm_args product);
 
 } // namespace lanefold::cblas

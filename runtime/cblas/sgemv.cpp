@@ -33,7 +33,7 @@ int bad_argument(const Call &call) {
   return 0;
 }
 
-// Elements of a vector that are copied at once, on the stack.
+// The number of elements of a vector that are copied to the stack at a time.
 constexpr int64_t piece_length = 1024;
 
 // Element i of a BLAS vector is at i * increment from here: with a negative increment the first element comes last.

@@ -38,7 +38,7 @@ class Headers:
             check_all_understood(name, plain)
 
     def with_struct(self, struct):
-        """The texts of the headers, with one struct written anew."""
+        """The texts of the headers, with one struct rewritten."""
         texts = {}
         for name, text in self.texts.items():
             plain = without_comments(text)

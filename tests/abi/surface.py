@@ -1,4 +1,4 @@
-"""Runs abidiff, which knows no C text but the debugging information that a compiler writes, on the public interface.
+"""Runs abidiff on the public interface.  abidiff reads no C text, only the debugging information of a compiler.
 
 The library that people link is built without debugging information. So this makes a shared library from the public
 headers alone: each function that they declare, with an empty body, and an lf_plugin_entry. Its types are the real ones,

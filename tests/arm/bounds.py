@@ -11,12 +11,13 @@ import subprocess
 import sys
 
 CPUS = ("neoverse-n1", "neoverse-v1", "apple-m1")
-# LLVM describes apple-m1 as Apple's core of 2013, whose multiply-add takes 8 cycles and which looks 192 operations
-# ahead: there ELU waits for its own results, which the M1 does not.  What the units could do is asked of it nevertheless.
+# LLVM describes apple-m1 as Apple's core of 2013, whose multiply-add takes 8 cycles, and which looks 192 operations
+# ahead.  On that core ELU waits for its own results, but not on the M1.  The limit of the units is still checked.
 SHORT_SIGHTED = ("apple-m1",)
 ITERATIONS = 200
-# Loops that do more: two fetches of a B beyond the caches (LLVM has each address of two registers, of which there are
-# nine, as an operation of its own on apple-m1: 48 for 6 a cycle), or three stores, of B on the first way through it.
+# Loops that do more.  One has two fetches of a B beyond the caches.  On apple-m1, LLVM counts each of its nine
+# addresses of two registers as an operation of its own: 48 operations, at 6 per cycle.  The other has three stores of
+# B, on the first pass through it.
 LEAST_SHARE = {"Reading)1": 0.87, "Reading)2": 0.78}
 
 BRANCH = re.compile(r"(b|b\.\w+|bl|blr|br|ret|cbn?z|tbn?z)\s")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# mistakes.sh PROGRAM: without handlers of its own, a program ends at a bad argument, whose number is the caller's, and
-# where there is no context.  A mistake of a library whose handler is hidden still reaches that handler.
+# mistakes.sh PROGRAM: a program without handlers of its own ends at a bad argument, and where no context can be made.
+# The message has the caller's number of the argument.  A mistake of a library whose handler is hidden still reaches
+# that handler.
 set -eu
 program=$1
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# symbols.sh LIBRARY: exactly the products leave it, and the handlers, which are weak.
+# symbols.sh LIBRARY: it exports exactly the products, and the handlers, which are weak.
 set -eu
 exported=$(nm -D --defined-only "$1" | awk '{ print $2, $3 }' | sort | tr '\n' ';')
 [ "$exported" = 'T cblas_sgemm;T cblas_sgemv;T sgemm_;T sgemv_;W cblas_xerbla;W xerbla_;' ] ||

@@ -55,7 +55,7 @@ def check_curves(folder):
 
 
 def check_page(folder):
-    """Self-contained, without colour alone, light and dark, and with each claim."""
+    """The page is self-contained, never relies on colour alone, suits light and dark, and has each claim."""
     run('study', '--data', folder, '-o', folder, '--epochs', '2', '--quiet')
     with open(folder + '/study.json') as file:
         report = json.load(file)

@@ -30,7 +30,7 @@ public:
     const winsize size{40, 120, 0, 0};
     REQUIRE(ioctl(master_, TIOCSWINSZ, &size) == 0);
     name_ = ptsname(master_);
-    slave_ = open(name_.c_str(), O_RDWR | O_NOCTTY); // so that reading goes on after the last writer has closed it
+    slave_ = open(name_.c_str(), O_RDWR | O_NOCTTY); // so that reading can continue after the last writer has closed it
     reader_ = std::thread([this] {
       char bytes[4096];
       for (ssize_t count; (count = read(master_, bytes, sizeof bytes)) > 0;)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""pages.py FOLDER CC CXX: whether the documents of this tree are true in what a program can check.
-Every relative link leads to a file that is there, and to a heading that it has.  Every path in backticks is there.  Every
+"""pages.py FOLDER CC CXX: checks what a program can check in the documents of this tree.
+Every relative link leads to a file that exists, and to a heading that it has.  Every path in backticks exists.  Every
 C and C++ example compiles.  ARCHITECTURE.md lists each folder once."""
 import glob
 import os

@@ -1,5 +1,6 @@
-// Every one of the 2^32 floats through every function of one instruction set.  Without a file of digests the results are
-// held to the exact values, and their digests written; with one, they must be the same bits, which are as good.
+// Every one of the 2^32 floats through every function of one instruction set.  Without a file of digests, it compares
+// the results with the exact values, and writes their digests.  With one, the results must have the same bits, and so
+// are as good.
 #include "functions.hpp"
 
 #include <lanefold/lanefold.hpp>

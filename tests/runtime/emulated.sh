@@ -1,7 +1,7 @@
 #!/bin/sh
 # emulated.sh LANEFOLD FAKE_PLUGIN.so VECTORS_TESTS SOFTWARE_FMA_TESTS: on emulated CPUs that this machine may not have,
-# the right plugin is taken, none that the CPU lacks runs a single instruction, forcing one is an error, and the bits
-# are the promised ones, also without FMA instructions.
+# the right plugin is taken, no plugin that the CPU cannot run executes a single instruction, forcing one is an error,
+# and the bits are the promised ones, even without FMA instructions.
 set -eu
 lanefold=$1 fake=$2 vectors=$3 software_fma=$4
 

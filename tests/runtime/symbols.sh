@@ -1,6 +1,6 @@
 #!/bin/sh
-# symbols.sh LIBRARY PLUGIN.so...: exactly one symbol leaves each plugin, and not that of portable the library; none is
-# GNU_UNIQUE, and there is no RPATH.
+# symbols.sh LIBRARY PLUGIN.so...: each plugin exports exactly one symbol, and the library does not export that of
+# portable; none is GNU_UNIQUE, and there is no RPATH.
 set -eu
 if nm -D --defined-only "$1" | grep lf_plugin_entry; then
   echo "$1: the above must not leave it: another plugin could take the place of portable"; exit 1

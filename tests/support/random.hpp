@@ -24,7 +24,7 @@ private:
   uint64_t state_;
 };
 
-// True for a case that this run leaves out.  LANEFOLD_TEST_EVERY=n keeps about one in n of many like cases, which is
+// True for a case that this run leaves out.  LANEFOLD_TEST_EVERY=n keeps about one in n of many similar cases, which is
 // enough under an emulator.
 bool passed_over();
 

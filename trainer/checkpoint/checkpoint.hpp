@@ -1,5 +1,5 @@
-// Checkpoints are safetensors files.  The metadata describes the network.  If a training can go on, the metadata also
-// holds its options, position and generator, and the optimizer state is stored as tensors.
+// Checkpoints are safetensors files.  The metadata describes the network.  If a training can continue, the metadata
+// also holds its options, position and generator, and the optimizer state is stored as tensors.
 #pragma once
 
 #include "trainer/checkpoint/safetensors.hpp"

@@ -1,4 +1,4 @@
-// Checkpoints of past epochs, beside the one that a training goes on with.
+// Checkpoints of past epochs, beside the one that a training continues from.
 #include "trainer/checkpoint/checkpoint.hpp"
 
 #include <algorithm>

@@ -75,11 +75,11 @@ SafetensorsReader::SafetensorsReader(const std::string &path) : path_(path) {
 
 void SafetensorsReader::read_header(const std::string &text) {
   const cli::Json header = cli::parse_strictly(text, "the header");
-  if (!header.is_object()) fail("the header is no JSON object");
+  if (!header.is_object()) fail("the header is not a JSON object");
   uint64_t offset = 0;
   for (const auto &[name, value] : header.members()) {
     if (name == metadata_key) {
-      require(value.is_object(), "__metadata__ is no JSON object");
+      require(value.is_object(), "__metadata__ is not a JSON object");
       for (const auto &[key, entry] : value.members()) {
         require(entry.is_text(), "__metadata__ has a \"" + key + "\" that is not a string");
         metadata_[key] = entry.text();

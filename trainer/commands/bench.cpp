@@ -20,7 +20,7 @@ std::string program() {
         std::filesystem::path(LANEFOLD_LIBEXEC) / "lanefold-bench"})
     if (std::filesystem::exists(path, error)) return path.string();
   throw cli::UsageError(
-      "lanefold-bench is not there: build the benchmarks (meson -Dbench=enabled needs Google Benchmark)");
+      "lanefold-bench does not exist: build the benchmarks (meson -Dbench=enabled needs Google Benchmark)");
 }
 
 } // namespace

@@ -6,7 +6,7 @@
 
 namespace lanefold::trainer {
 
-// Becomes lanefold-bench with these words.  Throws cli::UsageError if it is not there.
+// Becomes lanefold-bench with these words.  Throws cli::UsageError if it does not exist.
 int become_bench(const std::vector<std::string> &words);
 
 } // namespace lanefold::trainer

@@ -89,7 +89,7 @@ void print_costs(const Context &context, int64_t batch_size) {
   const std::vector<Costs> rows = measure_costs(
       context, batch_size,
       {{"dense", false, LF_IDENTITY}, {"+ELU", false, LF_ELU}, {"+BN", true, LF_IDENTITY}, {"+BN+ELU", true, LF_ELU}});
-  std::printf("\nNanoseconds a sample, 784-300-100-10, batch %lld, %d threads; in brackets: times dense alone\n\n",
+  std::printf("\nNanoseconds per sample, 784-300-100-10, batch %lld, %d threads; in brackets: relative to dense\n\n",
               static_cast<long long>(batch_size), context.threads());
   std::printf("           training forward               inference\n");
   std::printf("           unfused         fused          unfused         fused           folded\n");

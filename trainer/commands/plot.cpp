@@ -72,7 +72,7 @@ cli::Curve curve(const std::string &name, const std::map<double, double> &points
 void check_output(const std::string &path) {
   const std::string kind = std::filesystem::path(path).extension().string();
   if (kind != ".svg" && kind != ".png" && kind != ".pdf")
-    throw cli::UsageError(path + ": a picture's name ends in .svg, .png or .pdf");
+    throw cli::UsageError(path + ": the name of a picture must end in .svg, .png or .pdf");
 }
 
 int run(const Options &o) {

@@ -17,8 +17,8 @@ struct ContextOptions {
 void add_context_options(std::vector<cli::Option> &to, ContextOptions &options);
 Context make_context(const ContextOptions &options);
 
-// A message of the library as the user of a command knows things: without the name of the C function, and with the
-// option's name where the argument is that of an option.
+// A message of the library in the words of a command's user: without the name of the C function, and with the option's
+// name where the argument is that of an option.
 std::string in_words_of_options(const std::string &message);
 
 cli::Option data_option(std::string &folder);

@@ -29,7 +29,7 @@ struct Part {
 };
 constexpr Part parts[] = {
     {"signals_at_start", "signals and gradients through 20 layers", study::signals_at_start},
-    {"signals_in_training", "the same while training goes on", study::signals_in_training},
+    {"signals_in_training", "the same during training", study::signals_in_training},
     {"learning", "accuracy by epoch, shallow and deep", study::learning},
     {"sensitivity", "learning rates and initial scales", study::sensitivity},
     {"costs", "what steps and predictions cost", study::costs},
@@ -234,7 +234,7 @@ cli::Command study_command() {
                       .value = "FOLDER",
                       .target = &o->output,
                       .range = cli::not_empty(),
-                      .help = "The folder for study.json and study.html. It is made if it is not there.",
+                      .help = "The folder for study.json and study.html. It is created if it does not exist.",
                       .fallback = "the current folder"},
                      {.names = "--charts",
                       .value = "FILE",

@@ -126,7 +126,7 @@ private:
     if (c_.run.json) print(line);
     std::fprintf(stderr, "interrupted in epoch %lld, after step %lld of %lld; ", static_cast<long long>(p.epoch),
                  static_cast<long long>(p.step), static_cast<long long>(training_.steps_per_epoch()));
-    if (kept) std::fprintf(stderr, "to go on: lanefold train --resume %s\n", c_.run.save.c_str());
+    if (kept) std::fprintf(stderr, "to continue: lanefold train --resume %s\n", c_.run.save.c_str());
     else
       std::fprintf(stderr, "nothing was saved%s\n",
                    c_.run.save.empty() ? " (--save FILE)"

@@ -67,10 +67,10 @@ void check_same(TrainCommand &c, Checkpoint &checkpoint, const Dataset &data) {
   for (size_t i = 0; i < wanted.size(); ++i) {
     const std::string &name = wanted[i].option.names;
     if (!c.given->given(name) || value_of(wanted[i]) == value_of(stored[i])) continue;
-    // The rates of a cosine depend on the last epoch.  Other trainings may have more epochs than they were to have.
+    // The rates of a cosine depend on the last epoch.  Other trainings may be extended.
     if (name == "--epochs" && kept.train.schedule.kind != "cosine") continue;
     throw cli::UsageError(name + ": " + value_of(wanted[i]) + " is not the value of " + c.run.resume + ", which has " +
-                          value_of(stored[i]) + ": the training would not go on as it began");
+                          value_of(stored[i]) + ": the training could not continue as it began");
   }
   const std::string described = c.given->given(whole_network) ? whole_network : network_option_given(c);
   if (!described.empty() &&
@@ -81,13 +81,13 @@ void check_same(TrainCommand &c, Checkpoint &checkpoint, const Dataset &data) {
 Checkpoint resume(TrainCommand &c, const Dataset &data) {
   const std::string &path = c.run.resume;
   Checkpoint checkpoint = read_checkpoint(path);
-  if (!checkpoint.training) throw CheckpointError(path + ": holds a network, but no training that could go on");
+  if (!checkpoint.training) throw CheckpointError(path + ": holds a network, but no training that could continue");
   check_fits(path, checkpoint.network, data);
   check_same(c, checkpoint, data);
   TrainingState &state = *checkpoint.training;
   if (state.version != numeric_version)
     throw CheckpointError(path + ": is a training of numeric version " + state.version + ", not " + numeric_version +
-                          ": it would not go on bit for bit");
+                          ": it could not continue bit for bit");
   if (state.data_sha256 != sha256(data.train))
     throw cli::UsageError(data.name + ": these are not the training images of " + path);
   if (const std::string problem = impossible(state, checkpoint.network.description, data.train); !problem.empty())

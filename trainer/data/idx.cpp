@@ -142,7 +142,7 @@ Header read_header(Reader &images) {
   Header h{};
   h.count = images.read_number(), h.rows = images.read_number(), h.columns = images.read_number();
   if (h.count == 0 || h.rows == 0 || h.columns == 0) images.fail("holds no pixels");
-  // Each is below 2^32, so rows * columns cannot overflow; the division keeps the rest from it.
+  // Each is below 2^32, so rows * columns cannot overflow; the division keeps the rest from overflowing.
   if (h.rows * h.columns > images.most() || h.count > images.most() / (h.rows * h.columns))
     images.fail("announces " + std::to_string(h.count) + " images of " + std::to_string(h.rows) + " x " +
                 std::to_string(h.columns) + ", more than the file can hold");

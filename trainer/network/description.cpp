@@ -87,7 +87,7 @@ Description read_description(const cli::Json &json, const std::string &what) {
   const cli::Json &layers = object.at("layers");
   object.end();
   if (!layers.is_array() || layers.size() == 0 || layers.size() > most_layers)
-    object.fail("has \"layers\" that are no array of 1 to " + std::to_string(most_layers));
+    object.fail("has \"layers\" that are not an array of 1 to " + std::to_string(most_layers));
   for (size_t i = 0; i < layers.size(); ++i) {
     const bool last = i + 1 == layers.size();
     cli::ObjectReader reader(layers.elements()[i], what + ": layer " + std::to_string(i));

@@ -231,7 +231,7 @@ def cost_table(cases):
         rows.append([c['network']] + ['%.*f' % (1 if c[key] < 100 else 0, c[key]) + ' (\u00d7%.2f)' % ratio(
             c[key], cases[0][key]) for key, _ in COST_COLUMNS])
     return table(['Network'] + [name for _, name in COST_COLUMNS], rows,
-                 'Medians; in brackets relative to the first row')
+                 'Medians; in brackets: relative to the first row')
 
 
 def costs(study, inline):
@@ -244,7 +244,7 @@ def costs(study, inline):
         'What do activations and normalization cost? Six networks (%s) that differ only in what follows each product '
         'are timed in turn on %d thread%s, in batches of %d.' % (
             escape(study['network']), study['threads'], '' if study['threads'] == 1 else 's', study['batch_size']),
-        '<b>Unfused</b>: product, normalization and activation are calls of their own. <b>Fused</b>: one call does all '
+        '<b>Unfused</b>: product, normalization and activation are separate calls. <b>Fused</b>: one call does all '
         'three. <b>Folded</b>: normalization has become part of the weights. Two runs may differ by some 5%, so '
         'smaller differences mean little.')
     return text + panels('Time, and time relative to dense layers alone', charts,

@@ -3,7 +3,7 @@
 # ---------------------------------------------------------------------------------------------------- the whole page
 
 SECTIONS = (('signals_at_start', 'Start', 'Signals before training', signals_at_start),
-            ('signals_in_training', 'Training', 'Signals while training goes on', signals_in_training),
+            ('signals_in_training', 'Training', 'Signals during training', signals_in_training),
             ('learning', 'Learning', 'Learning', learning),
             ('sensitivity', 'Sensitivity', 'Sensitivity', sensitivity),
             ('costs', 'Costs', 'Costs', costs))

@@ -245,7 +245,7 @@ def signals_in_training(study, inline):
         'and with batch normalization.' % (study['learning_rate'], study['batch_size']),
         'Look at whether lines leave the grey band, and whether they move from step %s to step %s. %s' % (
             steps[0] if steps else '', steps[-1] if steps else '', stay_sentence(study)))
-    for kind, heading in (('gradient', 'Gradients on their way back, as training goes on'),
+    for kind, heading in (('gradient', 'Gradients on their way back, during training'),
                           ('output', 'Outputs on their way forward')):
         lines = [travelled(at, kind) for c in study['cases'] for at in c['at']]
         bounds = limits(lines, -STEEPEST, STEEPEST)

@@ -31,7 +31,7 @@ const std::vector<Subject> &subjects();
 
 // 1. Variance of outputs and gradients through 20 layers, for each initializer and activation, before training.
 cli::Json signals_at_start(const Setting &setting);
-// 2. The same while training goes on, with and without batch normalization.
+// 2. The same during training, with and without batch normalization.
 cli::Json signals_in_training(const Setting &setting);
 // 3. Accuracy and loss by epoch: activations, with and without batch normalization, shallow and deep.
 cli::Json learning(const Setting &setting);

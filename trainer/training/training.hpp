@@ -1,5 +1,5 @@
-// Training over epochs in shuffled batches.  It reports each step and epoch.  It can stop between two steps and go on
-// from there later, bit for bit.
+// Training over epochs in shuffled batches.  It reports each step and epoch.  It can stop between two steps and
+// continue from there later, bit for bit.
 #pragma once
 
 #include "trainer/training/schedule.hpp"
@@ -20,17 +20,17 @@ struct TrainOptions {
   Schedule schedule;
 };
 
-// How far a training is: the epoch (from 1), the steps of it that are done, and sums over their samples.
+// How far a training has come: the epoch (from 1), the steps of it that are done, and sums over their samples.
 struct Position {
   int64_t epoch = 1, step = 0;
   double loss = 0;
   int64_t correct = 0, samples = 0;
 };
 
-// The version of docs/numerics.md.  A training of another version cannot go on bit for bit.
+// The version of docs/numerics.md.  A training of another version cannot continue bit for bit.
 inline constexpr const char *numeric_version = "1";
 
-// With this state, its network and its data, a training goes on as if it had never stopped.
+// With this state, its network and its data, a training continues as if it had never stopped.
 struct TrainingState {
   TrainOptions options;
   Position position;
