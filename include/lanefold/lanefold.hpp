@@ -482,22 +482,21 @@ private:
 // Builds a network layer by layer.  It owns the layers, so that they can be filled or trained before `build`.
 class NetworkBuilder {
 public:
-  explicit NetworkBuilder(int64_t inputs) : outputs_(inputs) {}
+  explicit NetworkBuilder(int64_t inputs) : inputs_(inputs) {}
 
   // Appends y = activation(x w + bias).
   NetworkBuilder &dense(int64_t outputs, Activation activation = {}) {
-    return append(DenseLayer(outputs_, outputs, activation));
+    return append(DenseLayer(next_inputs(), outputs, activation));
   }
   // Appends y = activation(bn(x w)).
   NetworkBuilder &normalized(int64_t outputs, Activation activation = {}) {
-    return append(DenseLayer(outputs_, outputs, activation, true));
+    return append(DenseLayer(next_inputs(), outputs, activation, true));
   }
   // Throws Error if the layer does not take the outputs of the one before it.
   NetworkBuilder &append(DenseLayer layer) {
-    if (layer.inputs != outputs_)
-      throw Error(LF_INVALID_ARGUMENT,
-                  "the layer takes " + std::to_string(layer.inputs) + " inputs; expected " + std::to_string(outputs_));
-    outputs_ = layer.outputs;
+    if (layer.inputs != next_inputs())
+      throw Error(LF_INVALID_ARGUMENT, "the layer takes " + std::to_string(layer.inputs) + " inputs; expected " +
+                                           std::to_string(next_inputs()));
     layers_.push_back(std::move(layer));
     return *this;
   }
@@ -514,7 +513,9 @@ public:
   }
 
 private:
-  int64_t outputs_; // of the last layer
+  int64_t next_inputs() const { return layers_.empty() ? inputs_ : layers_.back().outputs; }
+
+  int64_t inputs_; // of the first layer
   std::vector<DenseLayer> layers_;
 };
 

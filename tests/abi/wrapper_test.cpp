@@ -33,11 +33,11 @@ bool same_bits(const Floats &one, const Floats &other) {
 }
 
 // The message of the Error that a call throws; "" if it throws none.
-template <class Run> std::string error_of(const Run &run) {
+template <class Run> std::string error_of(const Run &run, lf_status status = LF_INVALID_ARGUMENT) {
   try {
     run();
   } catch (const Error &error) {
-    CHECK(error.status == LF_INVALID_ARGUMENT);
+    CHECK(error.status == status);
     return error.what();
   }
   return "";
@@ -254,5 +254,14 @@ TEST_CASE("a network builder owns its layers, and builds what they compute one a
   context.dense_infer({between.data(), m, 6}, packed, second.bias.data(), second.activation, {packed_y.data(), m, n});
   CHECK(same_bits(packed_y, expected));
   CHECK(error_of([&] { NetworkBuilder(3).dense(4).append(DenseLayer(5, 2)).build(context); }) ==
-        "lf_network_create, layer 1: k is 5, but the layer before has 4 columns");
+        "the layer takes 5 inputs; expected 4");
+  CHECK(error_of([&] { DenseLayer(-1, 2); }) == "a size is -1 x 2; expected 0 to 2^47 elements");
+  CHECK(error_of([&] { DenseLayer(int64_t{1} << 40, int64_t{1} << 30); }) ==
+        "a size is 1099511627776 x 1073741824; expected 0 to 2^47 elements");
+  PackedWeights weights = context.pack_weights(Operand(second.weights()));
+  LayerView with_packed = builder.layers()[1].view();
+  with_packed.packed = weights.get();
+  CHECK(error_of([&] {
+          context.make_network({builder.layers()[0], with_packed});
+        }) == "layer 1 has packed weights; unpack them first");
 }
