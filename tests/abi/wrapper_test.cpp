@@ -261,7 +261,9 @@ TEST_CASE("a network builder owns its layers, and builds what they compute one a
   PackedWeights weights = context.pack_weights(Operand(second.weights()));
   LayerView with_packed = builder.layers()[1].view();
   with_packed.packed = weights.get();
-  CHECK(error_of([&] {
-          context.make_network({builder.layers()[0], with_packed});
-        }) == "layer 1 has packed weights; unpack them first");
+  CHECK(error_of(
+            [&] {
+              context.make_network({builder.layers()[0], with_packed});
+            },
+            LF_UNSUPPORTED) == "layer 1 has packed weights; unpack them first");
 }
