@@ -12,10 +12,20 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
   using V = typename S::V;
   Accumulators<S, rows, blocks, Tail::whole> acc;
   acc.start(t, t.c);
+  // A copy whose indices are all constants: compilers keep it in registers from the start.
+  V sums[rows][blocks];
+  const auto each_sum = [&](const auto &body) __attribute__((always_inline)) {
+    simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
+      simd::unrolled<blocks>([&](auto block) __attribute__((always_inline)) {
+        if constexpr (block < blocks - 1) body(sums[i][block], acc.vectors[i][block]);
+        else body(sums[i][block], acc.lasts[i]);
+      });
+    });
+  };
+  each_sum([](V & sum, const V &start) __attribute__((always_inline)) { sum = start; });
   // += a * b in block `block` of row i.
-  const auto add = [&](int i, int block, auto a, V b) __attribute__((always_inline)) {
-    auto &sum = block < blocks - 1 ? acc.vectors[i][block] : acc.lasts[i];
-    sum = S::fma(a, b, sum);
+  const auto add = [&](auto i, auto block, auto a, V b) __attribute__((always_inline)) {
+    sums[i][block] = S::fma(a, b, sums[i][block]);
   };
 
   const int64_t a_k = t.a_k;
@@ -30,10 +40,10 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
     const float *a = t.a + p * a_k, *b = t.b + p;
     a_rows.template keep<rows>();
     lines.template keep<S::width>();
-    LANEFOLD_UNROLL for (int block = 0; block < blocks; ++block) {
+    simd::unrolled<blocks>([&](auto block) __attribute__((always_inline)) {
       asm("" : "+r"(b)); // computes addresses from b instead of keeping them: they are too many
       V x[4];
-      if (whole || block < blocks - 1) {
+      if constexpr (whole || block < blocks - 1) {
         load_transposed<S>(
             [&](int j) __attribute__((always_inline)) { return lines.at(b, j); }, x);
         b = lines.at(lines.at(b, S::width / 2), S::width / 2);
@@ -42,15 +52,15 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
             [&](int j) __attribute__((always_inline)) { return last_lines[j] + p; }, x);
       }
       const float *column = a;
-      simd::for_each_fma<S, 4>([&](int q) __attribute__((always_inline)) {
+      simd::unrolled<4>([&](auto q) __attribute__((always_inline)) {
         if (q >= first)
-          simd::for_each_fma<S, rows>([&](int i) __attribute__((always_inline)) {
+          simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
             add(i, block, S::factor(a_rows.at(column, i)), x[q]);
           });
         column += a_k;
         asm volatile("" : "+r"(column)); // each block computes it again, for the same reason
       });
-    }
+    });
   };
   const auto run = [&](auto whole) __attribute__((always_inline)) {
     int64_t p = 0;
@@ -58,19 +68,20 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
     if (p == t.kc) return;
     if (t.kc >= 4) return advance(whole, t.kc - 4, static_cast<int>(4 - (t.kc - p)));
     for (; p < t.kc; ++p) {
-      LANEFOLD_UNROLL for (int block = 0; block < blocks; ++block) {
+      simd::unrolled<blocks>([&](auto block) __attribute__((always_inline)) {
         alignas(64) float column[S::width];
         for (int j = 0; j < S::width; ++j)
           column[j] = block < blocks - 1 ? t.b[(block * S::width + j) * t.b_k + p] : last_lines[j][p];
         const V x = S::load(column);
-        simd::for_each_fma<S, rows>([&](int i) __attribute__((always_inline)) {
+        simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
           add(i, block, S::factor(a_rows.at(t.a + p * a_k, i)), x);
         });
-      }
+      });
     }
   };
   if (t.lanes == S::width) run(std::true_type());
   else run(std::false_type());
+  each_sum([](const V &sum, V &result) __attribute__((always_inline)) { result = sum; });
   acc.store(t, activation::Identity{}, t.c);
 }
 

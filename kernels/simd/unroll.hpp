@@ -1,6 +1,8 @@
 // Loops that must be unrolled completely, so that the arrays that they index become registers.
 #pragma once
 
+#include <utility>
+
 // Before a loop with a constant trip count of at most 32.  GCC and Clang both honour it.
 #define LANEFOLD_UNROLL _Pragma("GCC unroll 32")
 
@@ -15,6 +17,14 @@ template <class S, int count, class Body> [[gnu::always_inline]] inline void for
   } else {
     LANEFOLD_UNROLL for (int i = 0; i < count; ++i) body(i);
   }
+}
+
+// Calls body(0) to body(count - 1) with constants, for loops that the compilers would not unroll early enough.
+template <int count, class Body> [[gnu::always_inline]] inline void unrolled(const Body &body) {
+  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    (body(std::integral_constant<int, i>()), ...);
+  }
+  (std::make_integer_sequence<int, count>());
 }
 
 } // namespace lanefold::simd

@@ -18,7 +18,7 @@ ITERATIONS = 200
 # Loops that do more.  One has two fetches of a B beyond the caches.  On apple-m1, LLVM counts each of its nine
 # addresses of two registers as an operation of its own: 48 operations, at 6 per cycle.  The other has three stores of
 # B, on the first pass through it.
-LEAST_SHARE = {"Reading)1": 0.87, "Reading)2": 0.78}
+LEAST_SHARE = {"BLoad)1": 0.87, "BLoad)2": 0.78}
 
 BRANCH = re.compile(r"(b|b\.\w+|bl|blr|br|ret|cbn?z|tbn?z)\s")
 BACK = re.compile(r"(?:b\.\w+|cbn?z|tbn?z)\s+(?:.*,\s*)?([0-9a-f]+) <")
@@ -83,9 +83,9 @@ class Checks:
 
 # What must be found, by a part of the function's name and the multiply-adds of the loop: a tile, for each way to read
 # B, and ELU alone, behind a normalization, and behind a product.
-TILES = [f"Neon, 8, 3, 8>, 8, 3, (lanefold::gemm::Edge)0, (lanefold::gemm::Reading){reading}" for reading in (0, 1, 2)]
+TILES = [f"Neon, 8, 3, 8>, 8, 3, (lanefold::gemm::Tail)0, (lanefold::gemm::BLoad){load}" for load in (0, 1, 2)]
 ELUS = ["activation::forward<", "norm::normalize<",
-        "dense::Activate<lanefold::simd::Neon, lanefold::activation::Elu>"]
+        "dense::activate<lanefold::simd::Neon, lanefold::activation::Elu>"]
 
 
 def main(objdump, plugin):
@@ -104,7 +104,7 @@ def main(objdump, plugin):
             if spills := [instruction for instruction in loop if re.search(r"\[(sp|x29)\b", instruction)]:
                 checks.that(False, f"{name}: spills {spills[:3]}")
             multiplies = [instruction for instruction in loop if instruction.startswith("fmla")]
-            if "microkernel<" in name and len(multiplies) == 24:
+            if "::microkernel<" in name and len(multiplies) == 24:
                 products.append((name, loop, multiplies))
             if "activation::Elu" in name and "microkernel<" not in name and len(multiplies) >= 4 * 7:
                 elus.append((name, loop))
@@ -117,7 +117,7 @@ def main(objdump, plugin):
         for name, loop, multiplies in products:
             simulated, _ = cycles(mca, cpu, loop)
             share = cycles(mca, cpu, multiplies)[1] / simulated
-            least = next((least for reading, least in LEAST_SHARE.items() if reading in name), 0.95)
+            least = next((least for load, least in LEAST_SHARE.items() if load in name), 0.95)
             checks.that(share >= least, f"{cpu}: {share:.3f} of the multiply-adds' throughput, {short(name)}")
         for name, loop in elus:
             simulated, units = cycles(mca, cpu, loop)
