@@ -11,7 +11,7 @@ namespace lanefold::bench::onednn {
 
 using Handle = std::shared_ptr<void>; // owns an object of oneDNN
 
-// The layout of an array, or "any" if a primitive shall choose it.  Empty if there is no array.
+// The layout of an array, or "any" if the primitive chooses it.  It is empty where the array is absent.
 struct Layout {
   std::shared_ptr<const void> description;
 };

@@ -15,7 +15,7 @@ NAMES = {'relu': 'ReLU', 'leaky-relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SELU
 
 
 def table(head, rows):
-    """Lines of a table; none if there are no rows."""
+    """The lines of a table; an empty list without rows."""
     rows = [[str(cell) for cell in row] for row in rows]
     return [line(map(str, head)), '|---' * len(head) + '|', *map(line, rows), ''] if rows else []
 

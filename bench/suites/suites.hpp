@@ -49,7 +49,7 @@ struct Case {
 struct Summary {
   std::string name;
   enum Kind { geometric_mean, share_at_least } kind;
-  std::vector<std::string> of; // names of ratios; without one of them there is no summary
+  std::vector<std::string> of; // names of ratios; the summary needs all of them
   double threshold;            // for share_at_least
   Sense sense;
   double target;
