@@ -52,8 +52,9 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   case LF_OP_DENSE_INFER: {
     static constexpr float weights = 0; // stands for the packed weights
     const gemm::Product x = dense::infer_product(static_cast<const lf_dense_infer_args *>(args), &weights);
-    return explain_product<Tile>("product, then the activation in cache", x, gemm::make_plan<Tile>(x, threads), threads,
-                                 text, size);
+    const char *what = gemm::SmallPath<Tile>(x).fits ? "small product, then the activation in cache"
+                                                     : "product, then the activation in cache";
+    return explain_product<Tile>(what, x, gemm::make_plan<Tile>(x, threads), threads, text, size);
   }
   case LF_OP_DENSE_FORWARD: {
     const auto *a = static_cast<const lf_dense_forward_args *>(args);

@@ -4,6 +4,7 @@
 
 #include <kernels/dense/epilogues.hpp>
 #include <kernels/dense/products.hpp>
+#include <kernels/gemm/small.hpp>
 #include <kernels/norm/forward.hpp>
 
 namespace lanefold::dense {
@@ -47,18 +48,18 @@ template <class Tile> lf_status forward_inference(const lf_host *host, const lf_
   using S = typename Tile::Simd;
   const lf_batch_norm *bn = args->batch_norm;
   float *z = args->z ? args->z : args->y;
-  const int64_t ldz = args->z ? args->ldz : args->ldy;
-  const gemm::Product product = forward_product(args, z, ldz);
+  const int64_t ldy = gemm::stride_of(args->m, args->n, args->ldy);
+  const gemm::Product product = forward_product(args, z, args->z ? args->ldz : args->ldy);
   const gemm::Plan plan = gemm::make_plan<Tile>(product, host->threads);
   if (!bn) {
-    const ActivateArgs activate{z, args->y, args->ldy, args->alpha};
+    const ActivateArgs activate{z, args->y, ldy, args->alpha};
     return gemm::multiply<Tile>(host, product, plan, activation_epilogue<S>(args->activation, activate));
   }
   const Scratch scale(host, args->n);
   if (!scale.valid()) return scale.failure();
   norm::running_scale<S>(bn, args->n, scale.data());
   const norm::NormalizeFunction normalize = normalize_with<S>(args->activation);
-  const norm::NormalizeArgs arrays{z, ldz, args->y, args->ldy, bn->running_mean, scale.data(), bn->beta, args->alpha};
+  const norm::NormalizeArgs arrays{z, product.ldc, args->y, ldy, bn->running_mean, scale.data(), bn->beta, args->alpha};
   const auto normalize_panel = [&](const gemm::Panel &panel) {
     normalize(arrays, {panel.row, panel.row + panel.rows}, {panel.column, panel.column + panel.columns});
   };
@@ -73,10 +74,14 @@ template <class Tile> lf_status forward(const lf_host *host, const lf_dense_forw
 // y = act(x w + bias) on packed weights: the bias starts each chain, and the activation ends it.
 template <class Tile> lf_status infer(const lf_host *host, const lf_dense_infer_args *args, const void *packed) {
   const gemm::Product product = infer_product(args, packed);
-  const gemm::Plan plan = gemm::make_plan<Tile>(product, host->threads);
-  const ActivateArgs activate{args->y, args->y, args->ldy, args->alpha};
-  return gemm::multiply<Tile>(host, product, plan,
-                              activation_epilogue<typename Tile::Simd>(args->activation, activate));
+  const ActivateArgs activate{args->y, args->y, product.ldc, args->alpha};
+  const gemm::Epilogue epilogue = activation_epilogue<typename Tile::Simd>(args->activation, activate);
+  const gemm::SmallPath<Tile> path(product);
+  if (!path.fits) return gemm::multiply<Tile>(host, product, gemm::make_plan<Tile>(product, host->threads), epilogue);
+  const bool elu = epilogue.is_elu && gemm::microkernels_apply_elu<Tile>(path.b, path.tiles);
+  gemm::multiply_small(product, path, elu, args->alpha);
+  if (epilogue.run && !elu) epilogue.run(epilogue.self, {0, product.m, 0, product.n, product.c, product.ldc});
+  return LF_OK;
 }
 
 } // namespace lanefold::dense

@@ -57,7 +57,6 @@ private:
   EvenParts tiles_of(int64_t rows) const;
   int64_t widest_strip(int64_t rows) const;
   int64_t task_panels() const;
-  bool microkernels_apply_elu(const EvenParts &tiles) const;
 
   void run_pass(const Slots &slots, const Pass &pass);
   float *a_panel(const Pass &pass, int64_t row_block, int64_t panel) const;

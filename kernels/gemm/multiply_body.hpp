@@ -61,12 +61,6 @@ template <class Tile> int64_t Multiply<Tile>::widest_strip(int64_t rows) const {
   return larger(width.direct, width.packed);
 }
 
-// The offset of column j in panels of this depth, from the first column of the first panel.
-template <class Tile> int64_t offset_in_panels(int64_t j, int64_t depth) {
-  const int64_t in_panel = j % Tile::columns;
-  return (j - in_panel) * depth + in_panel;
-}
-
 // How many panels of B a task packs at a time.  Where it packs before it computes, for a few rows only, it takes several,
 // so that it visits each page of B's rows once for all of them.
 template <class Tile> int64_t Multiply<Tile>::task_panels() const {
@@ -75,11 +69,6 @@ template <class Tile> int64_t Multiply<Tile>::task_panels() const {
   const int64_t in_strip = ceil_div(strip_width<Tile>(tiles).packed, Tile::columns);
   const int64_t fit = task_panel_bytes / (plan_.kc * Tile::columns * static_cast<int64_t>(sizeof(float)));
   return smaller(plan_.nc_panels, round_up(larger(1, fit), in_strip));
-}
-
-template <class Tile> bool Multiply<Tile>::microkernels_apply_elu(const EvenParts &tiles) const {
-  return epilogue_.is_elu && plan_.b == Reading::packed && tiles.count() > 0 && has_elu<Tile>(tiles.size(0)) &&
-         has_elu<Tile>(tiles.size(tiles.count() - 1));
 }
 
 template <class Tile> void Multiply<Tile>::run_pass(const Slots &slots, const Pass &pass) {
@@ -146,7 +135,7 @@ void Multiply<Tile>::compute(const Slots &slots, const Pass &pass, int64_t row_b
   const int64_t end = smaller(column + plan_.nc_panels * Tile::columns, x_.n);
   const EvenParts tiles = tiles_of(rows);
   const int64_t together = packs_task_b_ ? task_panels() * Tile::columns : end - column;
-  const bool elu = microkernels_apply_elu(tiles);
+  const bool elu = epilogue_.is_elu && microkernels_apply_elu<Tile>(plan_.b, tiles);
   const Slots::Slot slot(slots);
   Product own = x_;
   for (int64_t p = 0; p == 0 || p < pass.depth; p += plan_.kc) {

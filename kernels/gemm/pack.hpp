@@ -61,7 +61,9 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
     const int there = lines - first < room ? lines - first : room;
     float *to = panel + first;
     const float *from[S::width]; // the first line stands for lines beyond the matrix
-    for (int j = 0; j < S::width; ++j) from[j] = source.at(line + first + (j < there ? j : 0), k0);
+    LANEFOLD_UNROLL for (int j = 0; j < S::width; ++j) from[j] = source.at(line + first + (j < there ? j : 0), k0);
+    // Eight pointers stay in memory: compilers would advance each, in more registers than there are.
+    if constexpr (S::width > 4) asm("" : "+m"(from));
     const auto store = [&](int64_t p, V x) __attribute__((always_inline)) {
       if constexpr (scaled) x = x * V(scale);
       if (room < S::width && (Width > S::width || p >= kc - rows_reached(S::width, Width)))
@@ -78,7 +80,7 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
     for (; p + 4 <= kc; p += 4) pack(p);
     for (; p < kc; ++p) {
       alignas(64) float column[S::width];
-      for (int j = 0; j < S::width; ++j) column[j] = from[j][p];
+      LANEFOLD_UNROLL for (int j = 0; j < S::width; ++j) column[j] = from[j][p];
       store(p, S::load(column));
     }
   }

@@ -99,22 +99,23 @@ template <class Tile> double vectors_of(int64_t n) {
   else return static_cast<double>((n + width - 1) / width);
 }
 
-// About how many vector instructions the product takes: multiply-adds, and transposing elements of an operand or of C.
-template <class Tile> double cost(const Product &x) {
-  const double m = static_cast<double>(x.m), n = static_cast<double>(x.n), k = static_cast<double>(x.k);
+// About how many vector instructions m x n chains of k take: multiply-adds, and transposing elements of B or C.
+template <class Tile> double cost(int64_t m, int64_t n, int64_t k, bool b_along_k, bool transposes_c) {
   constexpr double transposing = 3.0 / Tile::Simd::width;
-  double instructions = m * vectors_of<Tile>(x.n) * k;
-  if (x.b.along_k) instructions += transposing * n * k;
-  if (x.c_transposed && x.ldc > 1) instructions += transposing * m * n;
+  const double rows = static_cast<double>(m), columns = static_cast<double>(n), depth = static_cast<double>(k);
+  double instructions = rows * vectors_of<Tile>(n) * depth;
+  if (b_along_k) instructions += transposing * columns * depth;
+  if (transposes_c) instructions += transposing * rows * columns;
   return instructions;
 }
 
 // Transposes the problem where that costs at least 10% less: vectors run along the columns of C, or along its rows.
 template <class Tile> void transpose_if_cheaper(Product &x) {
-  if (x.alpha != 1.0f) return; // alpha scales A
-  const double cost_before = cost<Tile>(x);
-  transpose_problem(x);
-  if (cost<Tile>(x) > 0.9 * cost_before) transpose_problem(x);
+  if (x.alpha != 1.0f) return;        // alpha scales A
+  const bool has_columns = x.ldc > 1; // a C of one contiguous column lies by rows and by columns
+  const double before = cost<Tile>(x.m, x.n, x.k, x.b.along_k, x.c_transposed && has_columns);
+  const double after = cost<Tile>(x.n, x.m, x.k, x.a.along_k, !x.c_transposed && has_columns);
+  if (after <= 0.9 * before) transpose_problem(x);
   if (x.m == 1 && x.ldc == 1) x.c_transposed = false; // one contiguous column is as good as a row
 }
 

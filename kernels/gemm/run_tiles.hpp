@@ -31,8 +31,10 @@ template <class Tile>
   const EvenParts &tiles = rows.tiles;
   Reading b = columns.b;
   const bool thin = b == Reading::transposed;
-  const int64_t width = thin ? Transposing<S>::width : S::width, vectors = ceil_div(columns.count, width);
-  t.lanes = static_cast<int>(columns.count - (vectors - 1) * width);
+  // Dividing by a constant costs a small product nothing.
+  using Thin = Transposing<S>;
+  const int64_t vectors = thin ? ceil_div(columns.count, Thin::width) : ceil_div(columns.count, S::width);
+  t.lanes = static_cast<int>(columns.count - (vectors - 1) * (thin ? Thin::width : S::width));
   t.bias = x.bias ? x.bias + columns.column : nullptr;
 
   const auto tail = [&] { return static_cast<int>(tail_of<Tile>(b == Reading::packed, t.lanes)); };

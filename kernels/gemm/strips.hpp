@@ -36,29 +36,44 @@ inline bool packs_on_the_fly(Reading b, const EvenParts &tiles) {
   return b == Reading::on_the_fly && tiles.count() > 1;
 }
 
+// Whether all tiles of these rows have microkernels that apply ELU.
+template <class Tile> bool microkernels_apply_elu(Reading b, const EvenParts &tiles) {
+  return b == Reading::packed && tiles.count() > 0 && has_elu<Tile>(tiles.size(0)) &&
+         has_elu<Tile>(tiles.size(tiles.count() - 1));
+}
+
+// The offset of column j in panels of this depth, from the first column of the first panel.
+template <class Tile> int64_t offset_in_panels(int64_t j, int64_t depth) {
+  const int64_t in_panel = j % Tile::columns;
+  return (j - in_panel) * depth + in_panel;
+}
+
 // Columns as strips, cut where a vector ends, or a panel or half of one.
 template <class Tile> class Strips {
 public:
   Strips(Reading b, const EvenParts &tiles, int64_t columns) : end_(columns) {
+    using Thin = Transposing<typename Tile::Simd>;
+    constexpr int64_t half_panel = Tile::vectors / 2 * Tile::Simd::width;
     const StripWidth &width = strip_width<Tile>(tiles);
-    const bool panels = b == Reading::packed || packs_on_the_fly(b, tiles);
-    unit_ = panels ? smaller(Tile::columns, width.packed) : lanes_of(b);
-    const int64_t widest = b == Reading::transposed ? thin_blocks(static_cast<int>(larger(1, tiles.size(0))),
-                                                                  Transposing<typename Tile::Simd>::registers) *
-                                                          unit_
-                           : panels ? width.packed
-                                    : width.direct;
-    if (columns <= widest) parts_ = EvenParts(columns > 0, 1), unit_ = columns;
-    else parts_ = EvenParts(ceil_div(columns, unit_), widest / unit_);
+    if (b == Reading::transposed)
+      cut<Thin::width>(thin_blocks(static_cast<int>(larger(1, tiles.size(0))), Thin::registers));
+    else if (b != Reading::packed && !packs_on_the_fly(b, tiles))
+      cut<Tile::Simd::width>(width.direct / Tile::Simd::width);
+    else if (width.packed >= Tile::columns) cut<Tile::columns>(width.packed / Tile::columns);
+    else cut<larger(1, half_panel)>(1);
   }
   int64_t count() const { return parts_.count(); }
   // The column after the last one of a strip that begins at column `first`.
   int64_t end(int64_t strip, int64_t first) const { return smaller(first + parts_.size(strip) * unit_, end_); }
 
 private:
-  static constexpr int64_t lanes_of(Reading b) {
-    return b == Reading::transposed ? Transposing<typename Tile::Simd>::width : Tile::Simd::width;
+  // Strips of at most `most` units.  The unit is a constant, because a small product has no time to divide.
+  template <int64_t unit> void cut(int64_t most) {
+    unit_ = unit;
+    if (end_ <= most * unit) parts_ = EvenParts(end_ > 0, 1), unit_ = end_;
+    else parts_ = EvenParts(ceil_div(end_, unit), most);
   }
+
   int64_t unit_, end_;
   EvenParts parts_{1, 1};
 };

@@ -33,7 +33,8 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
   // In the last block, the first line stands for lines beyond the matrix; their lanes are not stored.
   const float *last_block = t.b + (blocks - 1) * S::width * t.b_k;
   const float *last_lines[S::width];
-  for (int j = 0; j < S::width; ++j) last_lines[j] = last_block + (j < t.lanes ? j : 0) * t.b_k;
+  if (t.lanes < S::width)
+    for (int j = 0; j < S::width; ++j) last_lines[j] = last_block + (j < t.lanes ? j : 0) * t.b_k;
 
   // Uses four elements from p of every line, except those before p + first.
   const auto advance = [&](auto whole, int64_t p, int first) __attribute__((always_inline)) {
@@ -52,9 +53,9 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
             [&](int j) __attribute__((always_inline)) { return last_lines[j] + p; }, x);
       }
       const float *column = a;
-      simd::unrolled<4>([&](auto q) __attribute__((always_inline)) {
+      simd::unrolled_for_each_fma<S, 4>([&](auto q) __attribute__((always_inline)) {
         if (q >= first)
-          simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
+          simd::unrolled_for_each_fma<S, rows>([&](auto i) __attribute__((always_inline)) {
             add(i, block, S::factor(a_rows.at(column, i)), x[q]);
           });
         column += a_k;
@@ -71,9 +72,9 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
       simd::unrolled<blocks>([&](auto block) __attribute__((always_inline)) {
         alignas(64) float column[S::width];
         for (int j = 0; j < S::width; ++j)
-          column[j] = block < blocks - 1 ? t.b[(block * S::width + j) * t.b_k + p] : last_lines[j][p];
+          column[j] = whole || block < blocks - 1 ? t.b[(block * S::width + j) * t.b_k + p] : last_lines[j][p];
         const V x = S::load(column);
-        simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
+        simd::unrolled_for_each_fma<S, rows>([&](auto i) __attribute__((always_inline)) {
           add(i, block, S::factor(a_rows.at(t.a + p * a_k, i)), x);
         });
       });

@@ -30,7 +30,7 @@ void write_transposed(const float *buffer, int64_t stride, int rows, int columns
   for (int i0 = 0; i0 < rows; i0 += S::width) {
     const int there = static_cast<int>(smaller(rows - i0, S::width));
     const float *lines[S::width];
-    for (int i = 0; i < S::width; ++i) lines[i] = buffer + (i0 + (i < there ? i : 0)) * stride;
+    LANEFOLD_UNROLL for (int i = 0; i < S::width; ++i) lines[i] = buffer + (i0 + (i < there ? i : 0)) * stride;
     float *to = c + i0;
     for (int j0 = 0; j0 < columns; j0 += 4) {
       typename S::V x[4];
@@ -43,7 +43,8 @@ void write_transposed(const float *buffer, int64_t stride, int rows, int columns
 
 // Runs a microkernel on one tile whose element (i, j) lies at c[j * ldc + i].
 template <class Tile>
-void run_transposed(TileFunction kernel, TileArgs &t, float *c, int64_t ldc, int rows, int columns) {
+[[gnu::always_inline]] inline void run_transposed(TileFunction kernel, TileArgs &t, float *c, int64_t ldc, int rows,
+                                                  int columns) {
   using S = typename Tile::Simd;
   alignas(64) float buffer[S::registers * S::width]; // no tile has more accumulators than there are registers
   t.ldc = ceil_div(columns, S::width) * S::width;

@@ -27,10 +27,12 @@ template <class S, int Count, bool Whole> struct Columns {
 
 // Calls body(Columns) until columns begin..end-1 are covered.  What the body captures by value stays in registers, because
 // no store of its own can change it.
-template <class S, int Most, class Body> void for_columns(int64_t begin, int64_t end, const Body body) {
+template <class S, int Most, class Body>
+[[gnu::always_inline]] inline void for_columns(int64_t begin, int64_t end, const Body body) {
   // A fused multiply-add in software takes longer than several vectors could hide, and would make their code large.
   if constexpr (S::software_fma && Most > 1) return for_columns<S, 1>(begin, end, body);
-  for (; end - begin >= Most * S::width; begin += Most * S::width) body(Columns<S, Most, true>{begin, S::width});
+  for (const int64_t last = end - Most * S::width; begin <= last; begin += Most * S::width)
+    body(Columns<S, Most, true>{begin, S::width});
   if constexpr (Most > 1) for_columns<S, Most / 2>(begin, end, body);
   else if (begin < end) body(Columns<S, 1, false>{begin, static_cast<int>(end - begin)});
 }
