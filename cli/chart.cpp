@@ -9,7 +9,7 @@
 namespace lanefold::cli {
 namespace {
 
-struct Range {
+struct Extent {
   double low = INFINITY, high = -INFINITY;
   void include(double v) {
     if (!std::isfinite(v)) return;
@@ -72,7 +72,7 @@ private:
 std::string sparkline(const std::vector<double> &values, bool unicode, size_t most) {
   const size_t count = std::min(most, values.size());
   std::vector<double> shown;
-  Range range;
+  Extent range;
   for (size_t i = 0; i < count; ++i) {
     const size_t begin = i * values.size() / count, end = (i + 1) * values.size() / count;
     double sum = 0;
@@ -102,7 +102,7 @@ std::string bar(double share, int width, bool unicode) {
 
 std::string chart(const std::string &title, const std::vector<Curve> &curves, bool unicode, bool colour, int width,
                   int height) {
-  Range across, up;
+  Extent across, up;
   for (const Curve &curve : curves) {
     for (const double x : curve.x) across.include(x);
     for (const double y : curve.y) up.include(y);

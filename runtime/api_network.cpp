@@ -187,7 +187,7 @@ private:
   std::atomic<int64_t> next_ = 0;
   std::atomic<bool> failed_ = false;
   lf_status status_ = LF_OK;
-  char message_[message_size];
+  char message_[message_size + 32]; // "layer N: " and the message
 };
 
 } // namespace

@@ -6,8 +6,8 @@ namespace {
 
 constexpr int64_t images = 60000, batch = 200, pixels = 784;
 
-struct Images {
-  Images()
+struct GatheredImages {
+  GatheredImages()
       : x(static_cast<size_t>(images * pixels)), rows(static_cast<size_t>(images)),
         y(static_cast<size_t>(batch * pixels)) {
     for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i * 2654435761u >> 24);
@@ -43,7 +43,7 @@ void add_batches(List &list) {
                         Extent::full,
                         {{"batch/gather-over-copy", Ratio::times, "lanefold", "copies"}},
                         [](const Setting &setting) {
-                          const auto all = std::make_shared<Images>();
+                          const auto all = std::make_shared<GatheredImages>();
                           CaseBuilder builder(setting, all);
                           const double count = batch * pixels;
                           builder.add(

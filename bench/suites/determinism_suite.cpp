@@ -9,8 +9,8 @@
 namespace lanefold::bench {
 namespace {
 
-struct Operands {
-  explicit Operands(const Product &p)
+struct DeterminismOperands {
+  explicit DeterminismOperands(const Product &p)
       : a(random_floats(p.shape.m * p.shape.k, 1)), b(random_floats(p.shape.k * p.shape.n, 2)),
         c(static_cast<size_t>(p.shape.m * p.shape.n)), any_order_c(c) {
     const auto [m, n, k] = p.shape;
@@ -40,7 +40,7 @@ std::shared_ptr<const Context> any_order_context(const std::string &isa) {
 
 CaseInstance make(const Setting &setting, const Product &product) {
   static const std::shared_ptr<const Context> other = any_order_context(setting.isa);
-  const auto operands = std::make_shared<Operands>(product);
+  const auto operands = std::make_shared<DeterminismOperands>(product);
   CaseBuilder builder(setting, operands);
   const Work work{2 * multiply_adds(product.shape), 0, 0};
   const std::string size = sizes(product.shape), which = transposes[product.flags];

@@ -196,15 +196,16 @@ struct Layer {
   PackedWeights packed{nullptr}, plain_packed{nullptr};
 };
 
-enum class Mode { training, backward, inference };
+enum class LayerMode { training, backward, inference };
 constexpr const char *mode_names[] = {"forward", "backward", "infer"};
 
-CaseInstance make_layer(const Setting &setting, const Shape &shape, const Extra &extra, Mode mode, bool with_unfused) {
+CaseInstance make_layer(const Setting &setting, const Shape &shape, const Extra &extra, LayerMode mode,
+                        bool with_unfused) {
   const auto layer = std::make_shared<Layer>(shape, extra, setting.context);
   CaseBuilder builder(setting, layer);
   const std::string size = sizes(shape), base = std::string("dense/") + mode_names[static_cast<int>(mode)] + "_";
   const std::string name = "_" + name_of(extra);
-  if (mode == Mode::backward) {
+  if (mode == LayerMode::backward) {
     layer->fused(true);
     if (!extra.batch_norm) layer->unfused(true); // writes z as well
     const Verification verify_backward = verification({&layer->dw, &layer->dx, &layer->dgamma, &layer->dbeta},
@@ -220,7 +221,7 @@ CaseInstance make_layer(const Setting &setting, const Shape &shape, const Extra 
         "fused", base + "fused" + name, size, layer->work(2), [=] { layer->backward_fused(); }, verify_backward);
     return builder.take();
   }
-  const bool training = mode == Mode::training;
+  const bool training = mode == LayerMode::training;
   const Verification verify_product =
       verification({&layer->product_only}, [=] { return layer->mismatch_of_product(layer->product_only); });
   builder.add(
@@ -249,23 +250,23 @@ struct Gate {
   double target;
 };
 
-void add(List &list, int threads, const Shape &shape, const Extra &extra, Mode mode, Extent extent,
+void add(List &list, int threads, const Shape &shape, const Extra &extra, LayerMode mode, Extent extent,
          const std::vector<Gate> &gates = {}, bool with_costs = true) {
   const std::string tail = "/" + name_of(extra) + "/" + brief(shape) + suffix(threads);
   std::vector<Ratio> ratios;
   const auto cost = [&](const char *how, const char *label, const char *alone) {
     ratios.push_back({std::string("cost/") +
-                          (mode == Mode::training   ? "training/"
-                           : mode == Mode::backward ? "backward/"
-                                                    : "inference/") +
+                          (mode == LayerMode::training   ? "training/"
+                           : mode == LayerMode::backward ? "backward/"
+                                                         : "inference/") +
                           how + tail,
                       Ratio::times, label, alone});
   };
-  const char *alone = mode == Mode::backward ? "gemms" : "gemm";
+  const char *alone = mode == LayerMode::backward ? "gemms" : "gemm";
   if (with_costs) {
     cost("unfused", "unfused", alone);
     cost("fused", "fused", alone);
-    if (mode == Mode::inference) cost("folded", "folded", "packed");
+    if (mode == LayerMode::inference) cost("folded", "folded", "packed");
   }
   for (const Gate &gate : gates)
     ratios.push_back({gate.name + "/" + brief(shape) + suffix(threads), Ratio::times, gate.numerator, gate.denominator,
@@ -283,7 +284,7 @@ void add(List &list, int threads, const Shape &shape, const Extra &extra, Mode m
 constexpr Extra extras[] = {{false, LF_RELU},    {false, LF_LEAKY_RELU}, {false, LF_ELU},
                             {false, LF_SELU},    {false, LF_TANH},       {false, LF_LOGISTIC},
                             {true, LF_IDENTITY}, {true, LF_RELU},        {true, LF_ELU}};
-constexpr Extra bn_elu{true, LF_ELU};
+constexpr Extra bn_elu_layer{true, LF_ELU};
 bool is(const Extra &a, const Extra &b) { return a.batch_norm == b.batch_norm && a.activation == b.activation; }
 
 } // namespace
@@ -296,24 +297,25 @@ void add_layers(List &list, int threads) {
   constexpr Target layers[] = {{{200, 300, 784}, 1.05, 1.08}, {{200, 100, 300}, 1.12, 1.08}};
   for (const auto &[shape, forward, backward] : layers)
     for (const Extra &extra : extras) {
-      const bool gated = is(extra, bn_elu);
+      const bool gated = is(extra, bn_elu_layer);
       const bool quick = shape.k == 784 && (threads == 1 || gated);
       const Extent extent = quick ? Extent::quick : Extent::full;
       using Gates = std::vector<Gate>;
-      add(list, threads, shape, extra, Mode::training, extent,
+      add(list, threads, shape, extra, LayerMode::training, extent,
           gated ? Gates{{"dense/forward-over-gemm", "fused", "gemm", forward}} : Gates{});
-      add(list, threads, shape, extra, Mode::inference, extent,
+      add(list, threads, shape, extra, LayerMode::inference, extent,
           gated && shape.k == 784 ? Gates{{"dense/folded-over-packed", "folded", "packed", 1.02}} : Gates{});
       const bool plain = extra.activation == LF_IDENTITY || extra.activation == LF_RELU || extra.activation == LF_ELU;
       if (plain)
-        add(list, threads, shape, extra, Mode::backward, gated ? extent : Extent::full,
+        add(list, threads, shape, extra, LayerMode::backward, gated ? extent : Extent::full,
             gated ? Gates{{"dense/backward-over-gemms", "fused", "gemms", backward}} : Gates{});
     }
   for (const int64_t m : {1, 16, 1000})
-    add(list, threads, {m, 300, 784}, bn_elu, Mode::inference, threads == 1 && m < 1000 ? Extent::quick : Extent::full,
+    add(list, threads, {m, 300, 784}, bn_elu_layer, LayerMode::inference,
+        threads == 1 && m < 1000 ? Extent::quick : Extent::full,
         {{"dense/folded-over-packed", "folded", "packed", 1.02}});
   for (const int64_t m : {4096, 65536})
-    add(list, threads, {m, 300, 784}, bn_elu, Mode::training, Extent::full,
+    add(list, threads, {m, 300, 784}, bn_elu_layer, LayerMode::training, Extent::full,
         {{"dense/forward-over-gemm", "fused", "gemm", 1.06}}, false);
 }
 

@@ -39,8 +39,8 @@ private:
   CallMicrokernel *const call_;
 };
 
-struct Operands {
-  explicit Operands(const Microkernel &m)
+struct MicrokernelOperands {
+  explicit MicrokernelOperands(const Microkernel &m)
       : microkernel(m), a(random_floats(m.rows * depth, 1)), b(random_floats(depth * m.columns, 2)),
         packed(static_cast<size_t>(256 * depth)), c(static_cast<size_t>(m.rows * m.columns)) {
     const int64_t columns = m.columns, width = m.panel_columns;
@@ -79,7 +79,7 @@ struct Operands {
 
 CaseInstance make(const Setting &setting, const Module &module, int64_t index, const std::string &operation,
                   const std::string &size) {
-  const auto operands = std::make_shared<Operands>(module.describe(index));
+  const auto operands = std::make_shared<MicrokernelOperands>(module.describe(index));
   CaseBuilder builder(setting, operands);
   const Shape shape{operands->microkernel.rows, operands->microkernel.columns, depth};
   const double flops = 2 * multiply_adds(shape) * static_cast<double>(iterations);

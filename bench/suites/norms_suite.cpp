@@ -55,34 +55,34 @@ struct Data {
   lf_batch_norm norm = args<lf_batch_norm>();
 };
 
-enum class Mode { training, inference, backward };
+enum class NormMode { training, inference, backward };
 constexpr const char *names[] = {"forward_training", "forward_inference", "backward"};
 
-Operation of_peer(Peer &peer, const std::shared_ptr<Data> &d, Mode mode) {
+Operation of_peer(Peer &peer, const std::shared_ptr<Data> &d, NormMode mode) {
   float *const y = d->peer_y.data();
   switch (mode) {
-  case Mode::training: return peer.batch_norm_training(d->for_peer(), y);
-  case Mode::inference:
+  case NormMode::training: return peer.batch_norm_training(d->for_peer(), y);
+  case NormMode::inference:
     return peer.batch_norm_inference(d->for_peer(), d->running_mean.data(), d->running_var.data(), y);
   default: return peer.batch_norm_backward(d->for_peer(), d->dy.data(), y, d->peer_dgamma.data(), d->peer_dbeta.data());
   }
 }
 
-CaseInstance make(const Setting &setting, int64_t m, int64_t n, Mode mode) {
+CaseInstance make(const Setting &setting, int64_t m, int64_t n, NormMode mode) {
   const auto d = std::make_shared<Data>(m, n);
   CaseBuilder builder(setting, d);
   const std::string operation = std::string("norm/") + names[static_cast<int>(mode)], size = sizes(m, n);
   const double count = static_cast<double>(m * n);
   // Each operand counts once, as if all others stayed in cache.
-  const Work work{0, (mode == Mode::backward ? 12 : 8) * count, count};
+  const Work work{0, (mode == NormMode::backward ? 12 : 8) * count, count};
   const auto context = setting.context;
-  if (mode == Mode::backward) {
+  if (mode == NormMode::backward) {
     d->forward(*context, LF_TRAINING);
     builder.add(
         "lanefold", operation, size, work, [=] { d->backward(*context); },
         verification({&d->y, &d->dgamma, &d->dbeta}, [=] { return d->mismatch_backward(d->y, d->dgamma, d->dbeta); }));
   } else {
-    const bool training = mode == Mode::training;
+    const bool training = mode == NormMode::training;
     builder.add(
         "lanefold", operation, size, work, [=] { d->forward(*context, training ? LF_TRAINING : 0); },
         verification({&d->y}, [=] { return d->mismatch_forward(d->y, training); }));
@@ -90,9 +90,9 @@ CaseInstance make(const Setting &setting, int64_t m, int64_t n, Mode mode) {
   for (const auto &peer : setting.peers)
     builder.add_peer(*peer, operation, size, work, of_peer(*peer, d, mode),
                      verification({&d->peer_y, &d->peer_dgamma, &d->peer_dbeta}, [=] {
-                       if (mode == Mode::backward)
+                       if (mode == NormMode::backward)
                          return d->mismatch_backward(d->peer_y, d->peer_dgamma, d->peer_dbeta);
-                       return d->mismatch_forward(d->peer_y, mode == Mode::training);
+                       return d->mismatch_forward(d->peer_y, mode == NormMode::training);
                      }));
   builder.add_copies(m * n / 128 * 128);
   return builder.take();
@@ -102,7 +102,7 @@ CaseInstance make(const Setting &setting, int64_t m, int64_t n, Mode mode) {
 
 void add_norms(List &list, int threads) {
   for (const auto &[m, n] : {std::pair<int64_t, int64_t>{200, 300}, {4096, 512}})
-    for (const Mode mode : {Mode::training, Mode::inference, Mode::backward}) {
+    for (const NormMode mode : {NormMode::training, NormMode::inference, NormMode::backward}) {
       const std::string name = names[static_cast<int>(mode)];
       const std::string tail = name + "/" + std::to_string(m) + "x" + std::to_string(n) + suffix(threads);
       list.cases.push_back({"norm/" + name,

@@ -7,8 +7,8 @@
 namespace lanefold::bench {
 namespace {
 
-struct Operands {
-  explicit Operands(const Product &of)
+struct ProductOperands {
+  explicit ProductOperands(const Product &of)
       : product(of), a(random_floats(of.shape.m * of.shape.k, 1)), b(random_floats(of.shape.k * of.shape.n, 2)),
         c(static_cast<size_t>(of.shape.m * of.shape.n)), packed_c(c), peer_c(c) {}
   lf_sgemm_args call() {
@@ -35,7 +35,7 @@ struct Operands {
 // The reference result, computed once for all placements and variants.
 using Expected = std::shared_ptr<Doubles>;
 
-Verification verify_product(const std::shared_ptr<Operands> &o, Floats &c, const Expected &expected) {
+Verification verify_product(const std::shared_ptr<ProductOperands> &o, Floats &c, const Expected &expected) {
   return verification({&c}, [=, &c] {
     const auto [m, n, k] = o->product.shape;
     if (expected->empty())
@@ -49,7 +49,7 @@ Verification verify_product(const std::shared_ptr<Operands> &o, Floats &c, const
 enum Variants { packed = 1, with_peers = 2, peak = 4, reads = 8 };
 
 CaseInstance make_product(const Setting &setting, const Product &product, int include, const Expected &expected) {
-  const auto o = std::make_shared<Operands>(product);
+  const auto o = std::make_shared<ProductOperands>(product);
   CaseBuilder builder(setting, o);
   const std::string op = std::string("gemm/") + transposes[product.flags], size = sizes(product.shape);
   builder.add(

@@ -11,7 +11,7 @@
 namespace lanefold::trainer {
 namespace {
 
-struct Options {
+struct EvalOptions {
   ContextOptions context;
   std::string model, data;
   int64_t top_k = 1;
@@ -38,7 +38,7 @@ cli::Json rows(const std::vector<int64_t> &confusion, int64_t outputs) {
   return rows;
 }
 
-int run(const Options &o) {
+int run_eval(const EvalOptions &o) {
   const Context context = make_context(o.context);
   Network network = read_checkpoint(o.model).network;
   const Dataset data = load(o.data, Needs::test);
@@ -73,13 +73,13 @@ int run(const Options &o) {
 } // namespace
 
 cli::Command eval_command() {
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<EvalOptions>();
   cli::Command command{.name = "eval",
                        .description = "Print loss and accuracy of a checkpoint on the test images.",
                        .examples = "Examples:\n"
                                    "  lanefold eval model.safetensors --data mnist\n"
                                    "  lanefold eval model.safetensors --data mnist --top-k 3 --confusion",
-                       .run = [o](const cli::Command &) { return run(*o); }};
+                       .run = [o](const cli::Command &) { return run_eval(*o); }};
   command.options = {
       model_argument(o->model),
       data_option(o->data),

@@ -9,12 +9,12 @@
 namespace lanefold::trainer {
 namespace {
 
-struct Options {
+struct FoldOptions {
   ContextOptions context;
   std::string model, output;
 };
 
-int run(const Options &o) {
+int run_fold(const FoldOptions &o) {
   const Context context = make_context(o.context);
   Network network = read_checkpoint(o.model).network;
   if (!network.description.batch_norm()) throw CheckpointError(o.model + ": has no batch normalization to fold");
@@ -34,11 +34,11 @@ int run(const Options &o) {
 } // namespace
 
 cli::Command fold_command() {
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<FoldOptions>();
   cli::Command command{.name = "fold",
                        .description = "Fold batch normalization into the weights.",
                        .examples = "Example:\n  lanefold fold model.safetensors -o folded.safetensors",
-                       .run = [o](const cli::Command &) { return run(*o); }};
+                       .run = [o](const cli::Command &) { return run_fold(*o); }};
   command.options = {model_argument(o->model),
                      {.names = "-o,--output",
                       .value = "FILE",

@@ -19,7 +19,7 @@ void collect(void *self, const lf_plugin_candidate *c) {
                                              {"path", c->path}});
 }
 
-void print(const cli::Json &info) {
+void print_info(const cli::Json &info) {
   const auto text = [](const cli::Json &object, const char *key) { return object.at(key).text().c_str(); };
   std::printf("lanefold %s\nCPU      %s\n", text(info, "version"), text(info, "cpu"));
   if (info.contains("threads")) std::printf("threads  %lld\n", static_cast<long long>(info.at("threads").whole()));
@@ -33,7 +33,7 @@ void print(const cli::Json &info) {
   std::printf("\n* taken   + usable   - not usable here\n");
 }
 
-int run(const ContextOptions &options, bool json) {
+int run_info(const ContextOptions &options, bool json) {
   auto o = args<lf_context_options>();
   o.threads = options.threads;
   o.isa = options.isa.c_str();
@@ -45,7 +45,7 @@ int run(const ContextOptions &options, bool json) {
   info["plugins"] = plugins;
   if (status != LF_OK) info["error"] = message;
   if (json) std::printf("%s\n", info.dump(2).c_str());
-  else print(info);
+  else print_info(info);
   std::fflush(stdout);
   if (status != LF_OK) throw Error(status, message);
   return 0;
@@ -62,7 +62,7 @@ cli::Command info_command() {
   cli::Command command{.name = "info",
                        .description = "Print the CPU, and which plugins it can use, and why.",
                        .examples = "Examples:\n  lanefold info\n  lanefold info --isa avx2 --json",
-                       .run = [o](const cli::Command &) { return run(o->context, o->json); }};
+                       .run = [o](const cli::Command &) { return run_info(o->context, o->json); }};
   command.options = {{.names = "--json",
                       .target = &o->json,
                       .help = "Print one JSON object.",

@@ -17,7 +17,7 @@
 namespace lanefold::trainer {
 namespace {
 
-struct Options {
+struct PlotOptions {
   std::string log, output;
   int32_t width = 0, height = 12;
 };
@@ -75,7 +75,7 @@ void check_output(const std::string &path) {
     throw cli::UsageError(path + ": the name of a picture must end in .svg, .png or .pdf");
 }
 
-int run(const Options &o) {
+int run_plot(const PlotOptions &o) {
   if (!o.output.empty()) check_output(o.output);
   const Curves curves = read_log(o.log);
   if (!o.output.empty()) {
@@ -100,14 +100,14 @@ int run(const Options &o) {
 } // namespace
 
 cli::Command plot_command() {
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<PlotOptions>();
   cli::Command command{.name = "plot",
                        .description = "Draw the curves of a training log, in the terminal or as a picture.",
                        .examples = "Examples:\n"
                                    "  lanefold train --data mnist --log log.jsonl\n"
                                    "  lanefold plot log.jsonl\n"
                                    "  lanefold plot log.jsonl -o curves.svg",
-                       .run = [o](const cli::Command &) { return run(*o); }};
+                       .run = [o](const cli::Command &) { return run_plot(*o); }};
   command.options = {{.names = "log",
                       .value = "FILE",
                       .target = &o->log,

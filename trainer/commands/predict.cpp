@@ -10,14 +10,14 @@
 namespace lanefold::trainer {
 namespace {
 
-struct Options {
+struct PredictOptions {
   ContextOptions context;
   std::string model, data;
   int64_t first = 0, count = 10;
   bool json = false;
 };
 
-void print(const Options &o, int64_t index, int32_t predicted, int32_t label) {
+void print(const PredictOptions &o, int64_t index, int32_t predicted, int32_t label) {
   if (!o.json) {
     std::printf("%6lld  %s%s\n", static_cast<long long>(index),
                 predicted < 0 ? "no class: all outputs are NaN" : std::to_string(predicted).c_str(),
@@ -29,7 +29,7 @@ void print(const Options &o, int64_t index, int32_t predicted, int32_t label) {
   std::printf("%s\n", object.dump().c_str());
 }
 
-int run(const Options &o) {
+int run_predict(const PredictOptions &o) {
   const Context context = make_context(o.context);
   Network network = read_checkpoint(o.model).network;
   const Dataset data = load(o.data, Needs::test);
@@ -55,13 +55,13 @@ int run(const Options &o) {
 } // namespace
 
 cli::Command predict_command() {
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<PredictOptions>();
   cli::Command command{.name = "predict",
                        .description = "Print the class that a checkpoint predicts for each test image.",
                        .examples = "Examples:\n"
                                    "  lanefold predict model.safetensors --data mnist --first 100 --count 20\n"
                                    "  lanefold predict model.safetensors --data mnist --count 10000 --json",
-                       .run = [o](const cli::Command &) { return run(*o); }};
+                       .run = [o](const cli::Command &) { return run_predict(*o); }};
   command.options = {model_argument(o->model),
                      data_option(o->data),
                      {.names = "--first",

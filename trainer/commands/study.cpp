@@ -15,7 +15,7 @@
 namespace lanefold::trainer {
 namespace {
 
-struct Options {
+struct StudyOptions {
   ContextOptions context;
   std::string data, output = ".", charts;
   uint64_t seed = 1;
@@ -155,7 +155,7 @@ void print_claims(const cli::Json &report) {
                 claim.at("measured").text().c_str());
 }
 
-cli::Json measure(const Options &o) {
+cli::Json measure(const StudyOptions &o) {
   const Context context = make_context(o.context);
   const Dataset data = load(o.data);
   if (data.train.count() < 1000) throw cli::UsageError(data.name + ": the study needs at least 1000 training images");
@@ -188,7 +188,7 @@ cli::Json measure(const Options &o) {
   return report;
 }
 
-int run(const Options &o) {
+int run_study(const StudyOptions &o) {
   if (!o.charts.empty()) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(o.charts, error)) throw cli::UsageError(o.charts + ": no such file");
@@ -222,13 +222,13 @@ int run(const Options &o) {
 } // namespace
 
 cli::Command study_command() {
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<StudyOptions>();
   cli::Command command{.name = "study",
                        .description = "Measure which common claims about BN and ELU hold, and write a report.",
                        .examples = "Examples:\n"
                                    "  lanefold study --data mnist -o report\n"
                                    "  lanefold study --charts report/study.json",
-                       .run = [o](const cli::Command &) { return run(*o); }};
+                       .run = [o](const cli::Command &) { return run_study(*o); }};
   command.options = {data_option(o->data),
                      {.names = "-o,--output",
                       .value = "FOLDER",

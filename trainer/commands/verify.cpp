@@ -11,7 +11,7 @@
 namespace lanefold::trainer {
 namespace {
 
-struct Options {
+struct VerifyOptions {
   std::string data, isa;
   std::vector<int> threads = {1, 2, 3, 7};
   bool json = false;
@@ -40,7 +40,7 @@ void print(const Proof &p, const std::string &golden) {
   std::fflush(stdout);
 }
 
-int run(const Options &o) {
+int run_verify(const VerifyOptions &o) {
   if (!o.isa.empty()) make_context({1, o.isa}); // throws before anything is printed
   const Dataset data = load(o.data);
   constexpr int64_t steps = golden_steps[checked - 1];
@@ -83,12 +83,12 @@ int run(const Options &o) {
 } // namespace
 
 cli::Command verify_command() {
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<VerifyOptions>();
   cli::Command command{.name = "verify",
                        .description = "Prove that every plugin, on any number of threads, gives the same bits.",
                        .examples =
                            "Examples:\n  lanefold verify\n  lanefold verify --data mnist --isa avx2 --threads 1,2",
-                       .run = [o](const cli::Command &) { return run(*o); }};
+                       .run = [o](const cli::Command &) { return run_verify(*o); }};
   command.options = {data_option(o->data),
                      {.names = "--isa",
                       .value = "NAME",
