@@ -36,7 +36,7 @@ public:
   bool end_array() override { return close(); }
   bool key(std::string &value) override {
     std::vector<std::string> &keys = open_.back().keys;
-    if (keys.size() >= most_keys) fail("holds more than it could mean");
+    if (keys.size() >= most_keys) fail("is larger or more deeply nested than any file that Lanefold writes");
     keys.push_back(value);
     return true;
   }
@@ -53,12 +53,12 @@ private:
   [[noreturn]] void fail(const std::string &message) const { throw JsonError(what_ + " " + message); }
 
   void count() {
-    if (++values_ > most_values) fail("holds more than it could mean");
+    if (++values_ > most_values) fail("is larger or more deeply nested than any file that Lanefold writes");
   }
 
   bool open(Json value) {
     count();
-    if (open_.size() > most_depth) fail("holds more than it could mean");
+    if (open_.size() > most_depth) fail("is larger or more deeply nested than any file that Lanefold writes");
     open_.push_back({std::move(value), {}});
     return true;
   }

@@ -9,7 +9,7 @@
 namespace lanefold::cli {
 
 ObjectReader::ObjectReader(const Json &value, std::string what) : object_(value), what_(std::move(what)) {
-  if (!value.is_object()) fail("is no JSON object");
+  if (!value.is_object()) fail("is not a JSON object");
 }
 
 bool ObjectReader::has(const std::string &key) {

@@ -62,7 +62,7 @@ void Check::flags_unknown(const char *name, uint32_t unknown, const char *known_
 
 void Check::code(const char *name, int32_t given, int32_t count, const char *known_names) {
   if (given < 0 || given >= count)
-    fail(LF_UNSUPPORTED, "%s is %" PRId32 ", which is none of: %s", name, given, known_names);
+    fail(LF_UNSUPPORTED, "%s is %" PRId32 ", but must be one of: %s", name, given, known_names);
 }
 
 void Check::size_out_of_range(const NamedSize &size, int64_t least) {

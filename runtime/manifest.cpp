@@ -51,7 +51,7 @@ std::string read_needs(std::string_view words, Manifest &manifest) {
     if (!manifest.needs_text.empty()) manifest.needs_text += ' ';
     manifest.needs_text += word;
     const uint64_t feature = feature_of(word);
-    if (feature == 0) unknown = "needs a feature that this library does not know: " + quoted(word);
+    if (feature == 0) unknown = "needs a CPU feature that this library does not know: " + quoted(word);
     manifest.needs |= feature;
   }
   return unknown;
@@ -84,14 +84,14 @@ Manifest parse_manifest(std::string_view text) {
     if (index == std::size(keys)) {
       note("manifest: unknown line " + quoted(key));
     } else if (seen[index]) {
-      note("manifest: two lines " + quoted(key));
+      note("manifest: the line " + quoted(key) + " occurs twice");
     } else {
       seen[index] = true;
       note(read_line(key, trimmed(line), manifest));
     }
   }
   for (std::size_t i = 0; i < std::size(keys); ++i)
-    if (!seen[i]) note("manifest: no line " + quoted(keys[i]));
+    if (!seen[i]) note("manifest: the line " + quoted(keys[i]) + " is missing");
   return manifest;
 }
 

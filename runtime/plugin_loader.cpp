@@ -72,7 +72,7 @@ const lf_plugin_entry *open_module(Candidate &candidate) {
     return nullptr;
   }
   const auto *entry = static_cast<const lf_plugin_entry *>(dlsym(module, LF_PLUGIN_ENTRY_SYMBOL));
-  if (entry == nullptr) refuse(candidate, "exports no " LF_PLUGIN_ENTRY_SYMBOL);
+  if (entry == nullptr) refuse(candidate, "does not export " LF_PLUGIN_ENTRY_SYMBOL);
   return entry;
 }
 
@@ -80,7 +80,8 @@ const lf_plugin_entry *open_module(Candidate &candidate) {
 std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest) {
   if (entry.struct_size < sizeof(lf_plugin_entry)) return "its entry is too small";
   if (entry.name == nullptr || entry.vendor == nullptr || entry.fill == nullptr) return "its entry is incomplete";
-  if (manifest.name != entry.name) return std::string("calls itself ") + entry.name + ", unlike its manifest";
+  if (manifest.name != entry.name)
+    return std::string("its entry has the name ") + entry.name + ", its manifest the name " + manifest.name;
   if (manifest.vendor != entry.vendor) return "its vendor differs from that in its manifest";
   if (manifest.needs != entry.needs) return "needs " + feature_names(entry.needs) + ", unlike its manifest";
   if (manifest.priority != entry.priority) return "its priority differs from that in its manifest";
@@ -136,7 +137,8 @@ std::vector<Candidate> find_candidates(const std::vector<std::string> &folders) 
       });
       if (candidate.judgement == Judgement::usable && same != candidates.end()) {
         candidate.judgement = Judgement::shadowed;
-        candidate.reason = same->built_in != nullptr ? "the built-in one serves" : "hidden by " + same->path;
+        candidate.reason =
+            same->built_in != nullptr ? "the built-in plugin of this name is used" : "hidden by " + same->path;
       }
       candidates.push_back(candidate);
     }

@@ -1,4 +1,4 @@
-// Judges the candidates, takes the best one or the one that is asked for, and builds the chain that ends with portable.
+// Checks the candidates, takes the best one or the one that is asked for, and builds the chain that ends with portable.
 #include "runtime/selection.hpp"
 
 #include <algorithm>

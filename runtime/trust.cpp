@@ -15,9 +15,9 @@ std::string why_distrusted(const std::string &path) {
   struct stat status;
   if (stat(path.c_str(), &status) != 0) return path + ": " + std::generic_category().message(errno);
   if (status.st_uid != 0 && status.st_uid != geteuid()) return path + " belongs to another user";
-  if ((status.st_mode & S_IWOTH) != 0) return path + " can be written by everybody";
+  if ((status.st_mode & S_IWOTH) != 0) return path + " is writable by everyone";
   const bool others_in_group = status.st_gid != 0 && status.st_gid != getegid();
-  if ((status.st_mode & S_IWGRP) != 0 && others_in_group) return path + " can be written by another group";
+  if ((status.st_mode & S_IWGRP) != 0 && others_in_group) return path + " is writable by another group";
   return "";
 }
 
@@ -29,7 +29,7 @@ std::string why_replaceable(const std::filesystem::path &folder) {
     struct stat status;
     if (stat(up.c_str(), &status) != 0) return up.string() + ": " + std::generic_category().message(errno);
     if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
-      return up.string() + " can be written by everybody";
+      return up.string() + " is writable by everyone";
   }
   return "";
 }

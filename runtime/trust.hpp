@@ -5,7 +5,7 @@
 
 namespace lanefold::runtime {
 
-// Why others can change the file or folder at this path, such as "/x/y can be written by everybody"; "" if they cannot.
+// Why others can change the file or folder at this path, such as "/x/y is writable by everyone"; "" if they cannot.
 std::string why_distrusted(const std::string &path);
 
 // The same for a regular file and the folders above it, with links resolved.

@@ -24,7 +24,9 @@
  * stride.
  *
  * Threads.  Each function carries a tag.  [thread-safe] means that any number of threads may call it at the same time,
- * even on the same context, as long as no call writes what another one reads or writes.
+ * even on the same context, as long as no call writes what another one reads or writes.  A callback that the
+ * application provides carries a tag, too: [thread-safe] if the library may call it in several threads at the same time,
+ * [calling thread] if it is called only in the thread of the call that it belongs to.
  */
 #ifndef LANEFOLD_CONTEXT_H
 #define LANEFOLD_CONTEXT_H
@@ -38,13 +40,13 @@ extern "C" {
 
 typedef struct lf_context lf_context;
 
-/* A unit of work.  It receives the argument of the job, and its own index. */
+/* A unit of work.  It receives the argument of the job, and its own index.  [thread-safe] */
 typedef void (*lf_task)(void *arg, int64_t index);
 
 /*
  * Runs task(arg, i) once for each i in [0, count), in any order and on any threads, and returns when all of them are
- * done.  No task waits for another one.  Several threads may call this function at the same time, and it must not
- * throw.
+ * done.  No task waits for another one.  The library may call this function in several threads at the same time, and
+ * the function must not throw.  [thread-safe]
  */
 typedef void (*lf_parallel_for)(void *self, int64_t count, lf_task task, void *arg);
 
@@ -59,7 +61,10 @@ typedef struct lf_executor {
 #define LF_LOG_INFO 0
 #define LF_LOG_WARNING 1
 
-/* Receives a message for the application's log; level is LF_LOG_INFO or LF_LOG_WARNING. */
+/*
+ * Receives a message for the application's log; level is LF_LOG_INFO or LF_LOG_WARNING.  The library calls it during a
+ * call, and a plugin may call it in any of its tasks.  It must not throw.  [thread-safe]
+ */
 typedef void (*lf_log)(void *self, int32_t level, const char *message);
 
 typedef struct lf_context_options {
@@ -127,6 +132,8 @@ typedef struct lf_plugin_candidate {
   const char *needs;  /* The CPU features that it needs, separated by blanks; "" if it needs none. */
   const char *reason; /* Why it was taken or passed over. */
 } lf_plugin_candidate;
+
+/* Receives one plugin of lf_enumerate_plugins(), and must not throw.  [calling thread] */
 typedef void (*lf_plugin_visitor)(void *self, const lf_plugin_candidate *candidate);
 
 /*

@@ -3,12 +3,16 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace lanefold::cblas {
 namespace {
 
 [[noreturn]] void stop(const lf_context *context) {
-  std::fprintf(stderr, "liblanefold_cblas: %s\n", lf_last_error(context));
+  // The message begins with the name of a function that the program did not call.
+  const char *message = lf_last_error(context), *after_name = std::strstr(message, ": ");
+  if (std::strncmp(message, "lf_", 3) == 0 && after_name != nullptr) message = after_name + 2;
+  std::fprintf(stderr, "liblanefold_cblas: %s\n", message);
   std::abort();
 }
 

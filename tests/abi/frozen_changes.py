@@ -15,8 +15,8 @@ def main():
     headers = Headers(folder / 'lanefold')
     refused = taken = 0
 
-    def judge(struct):
-        """The changes that the check finds if this struct stands in the headers."""
+    def changes_with(struct):
+        """What the check says if the headers have this struct: changes and additions."""
         changed = Headers(folder / 'lanefold')
         texts = changed.with_struct(struct)
         changed.structs[struct.name] = struct
@@ -24,7 +24,7 @@ def main():
 
     def expect_refused(what, struct, word):
         nonlocal refused
-        changes, _ = judge(struct)
+        changes, _ = changes_with(struct)
         if not any(word in change for change in changes):
             sys.exit('NOT NOTICED: %s in %s: %s' % (what, struct.name, changes))
         if refused < 3:
@@ -40,7 +40,7 @@ def main():
         swapped = fields[:i] + [fields[i + 1], fields[i]] + fields[i + 2:]
         expect_refused('a swapped pair of fields', Struct(name, swapped), 'has the fields')
         # The same without the look at names: the offsets alone, or the types, give it away.
-        changes, _ = judge(Struct(name, swapped))
+        changes, _ = changes_with(Struct(name, swapped))
         if not any('no longer true' in change for change in changes):
             sys.exit('NOT NOTICED by the compiler: a swapped pair in %s: %s' % (name, changes))
         expect_refused('a field inserted', Struct(name, fields[:2] + [('int64_t', 'inserted')] + fields[2:]), 'has the')
@@ -48,7 +48,7 @@ def main():
         last_type, last = fields[-1]
         other = 'double *' if last_type != 'double *' else 'float *'
         expect_refused('another type', Struct(name, fields[:-1] + [(other, last)]), 'has the type')
-        changes, additions = judge(Struct(name, fields + [('int64_t', 'appended')]))
+        changes, additions = changes_with(Struct(name, fields + [('int64_t', 'appended')]))
         if changes or additions != [name + '.appended']:
             sys.exit('an appended field of %s is refused: %s %s' % (name, changes, additions))
         taken += 1

@@ -33,9 +33,10 @@ def uses(headers, names):
 
 
 def untagged_functions(text):
-    """Functions whose comment has no tag."""
+    """Functions and types of callbacks whose comment has no tag."""
     found = []
-    for match in re.finditer(r'(/\*(?:(?!\*/).)*\*/)?\s*LF_API [\w *]+?\b(lf_\w+)\([^)]*\);', text, re.S):
+    declared = r'(?:LF_API [\w *]+?\b(?=lf_\w+\()|typedef \w+ \(\*)(lf_\w+)\)?\([^)]*\);'
+    for match in re.finditer(r'(/\*(?:(?!\*/).)*\*/)?\s*' + declared, text, re.S):
         if not match[1] or not TAG.search(' '.join(match[1].replace('\n *', ' ').split())):
             found.append(match[2])
     return found
@@ -65,6 +66,8 @@ def main():
         problems.append('a name that a header does not provide is not noticed')
     if untagged_functions('/* Frees it. */\nLF_API void lf_free(lf_context *context);') != ['lf_free']:
         problems.append('a function without a thread tag is not noticed')
+    if untagged_functions('/* Frees it. */\ntypedef void (*lf_free)(void *self);') != ['lf_free']:
+        problems.append('a callback without a thread tag is not noticed')
     if named < 60 or len(headers.functions) < 29:
         problems.append('only %d names in comments and %d functions were found' % (named, len(headers.functions)))
     if problems:

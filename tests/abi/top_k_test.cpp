@@ -77,7 +77,7 @@ TEST_CASE("zeros of both signs tie") {
   }
 }
 
-TEST_CASE("a network of equal outputs is right as often as its prediction, which is class 0") {
+TEST_CASE("a network of equal outputs is right exactly where its prediction, class 0, is right") {
   const Context context(1);
   constexpr int64_t m = 1000, n = 10;
   const Floats outputs(m * n, 0.25f);

@@ -29,7 +29,8 @@ Floats numbers(int64_t count, unsigned seed) {
 }
 
 bool same_bits(const Floats &one, const Floats &other) {
-  return one.size() == other.size() && std::memcmp(one.data(), other.data(), one.size() * sizeof(float)) == 0;
+  return one.size() == other.size() &&
+         (one.empty() || std::memcmp(one.data(), other.data(), one.size() * sizeof(float)) == 0);
 }
 
 // The message of the Error that a call throws; "" if it throws none.

@@ -58,7 +58,7 @@ TEST_CASE("optimizers find bad arguments") {
   check_faults<Args>(
       lf_optimizer_step, prepare,
       {
-          {"optimizer is 4, which is none of: LF_SGD", LF_UNSUPPORTED, [](auto &g) { g.args.optimizer = 4; }},
+          {"optimizer is 4, but must be one of: LF_SGD", LF_UNSUPPORTED, [](auto &g) { g.args.optimizer = 4; }},
           {"weight_decay is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weight_decay = -1; }},
           {"weight_decay", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weight_decay = not_a_number; }},
           {"weight_decay", LF_INVALID_ARGUMENT, [](auto &g) { g.args.learning_rate = g.args.weight_decay = 1e30f; }},

@@ -105,11 +105,12 @@ TEST_CASE("manifests are read strictly") {
   CHECK(avx2.needs_text == "avx2 fma");
 
   CHECK(contains(parse_manifest("name a\nvendor b\npriority 1\nneeds amx\n").problem, "does not know: 'amx'"));
-  CHECK(contains(parse_manifest("name a\nvendor b\npriority 1\n").problem, "no line 'needs'"));
-  CHECK(contains(parse_manifest("name a\nname b\nvendor b\npriority 1\nneeds\n").problem, "two lines 'name'"));
+  CHECK(contains(parse_manifest("name a\nvendor b\npriority 1\n").problem, "the line 'needs' is missing"));
+  CHECK(contains(parse_manifest("name a\nname b\nvendor b\npriority 1\nneeds\n").problem,
+                 "the line 'name' occurs twice"));
   CHECK(contains(parse_manifest("name a/b\nvendor b\npriority 1\nneeds\n").problem, "is not a name"));
   CHECK(contains(parse_manifest("name a\nvendor b\npriority 1x\nneeds\n").problem, "is not a number"));
   CHECK(contains(parse_manifest("name a\nvendor b\npriority 99999999999\nneeds\n").problem, "is not a number"));
   CHECK(contains(parse_manifest("name a\nvendor b\npriority 1\nneeds\nforbids x\n").problem, "unknown line"));
-  CHECK(contains(parse_manifest("").problem, "no line"));
+  CHECK(contains(parse_manifest("").problem, "is missing"));
 }

@@ -193,15 +193,15 @@ TEST_CASE("a plugin that differs from its manifest is not used") {
   options.log_self = &log;
   const auto seen = enumerate(options);
   CHECK(contains(reason_of(seen, "fake"), "priority"));
-  CHECK(contains(reason_of(seen, "other"), "calls itself second"));
-  CHECK(contains(reason_of(seen, "mute"), "exports no lf_plugin_entry_v1"));
+  CHECK(contains(reason_of(seen, "other"), "its entry has the name second"));
+  CHECK(contains(reason_of(seen, "mute"), "does not export lf_plugin_entry_v1"));
   CHECK(contains(reason_of(seen, "half"), "only a part"));
   CHECK(contains(reason_of(seen, "junk"), "cannot be opened"));
   CHECK(contains(log, "mute"));
   CHECK_FALSE(contains(create(options).isa(), "fake"));
   const Created forced = create(options_for(folder, "mute"));
   CHECK(forced.status == LF_UNUSABLE);
-  CHECK(contains(forced.message, "exports no"));
+  CHECK(contains(forced.message, "does not export"));
 }
 
 TEST_CASE("files and folders that others can write are refused") {
@@ -215,17 +215,17 @@ TEST_CASE("files and folders that others can write are refused") {
   };
   SUBCASE("module") {
     chmod(folder.module("good").c_str(), 0777);
-    refused_because("good.so can be written by everybody");
+    refused_because("good.so is writable by everyone");
   }
   SUBCASE("manifest") {
     chmod(folder.manifest("good").c_str(), 0666);
-    refused_because("good.manifest can be written by everybody");
+    refused_because("good.manifest is writable by everyone");
   }
   SUBCASE("folder, sticky or not") {
     chmod(folder.path().c_str(), 01777);
-    refused_because("can be written by everybody");
+    refused_because("is writable by everyone");
     chmod(folder.path().c_str(), 0777);
-    refused_because("can be written by everybody");
+    refused_because("is writable by everyone");
   }
   SUBCASE("another group or another owner") {
     if (geteuid() != 0) {
@@ -235,7 +235,7 @@ TEST_CASE("files and folders that others can write are refused") {
     REQUIRE(chown(folder.module("good").c_str(), 0, 12345) == 0);
     CHECK(create(options_for(folder)).isa() == "fake");
     chmod(folder.module("good").c_str(), 0775);
-    refused_because("can be written by another group");
+    refused_because("is writable by another group");
     REQUIRE(chown(folder.module("good").c_str(), 12345, 0) == 0);
     refused_because("belongs to another user");
   }
@@ -245,7 +245,7 @@ TEST_CASE("files and folders that others can write are refused") {
     std::filesystem::create_symlink(open.module("good"), folder.module("good"));
     CHECK(create(options_for(folder)).isa() == "fake");
     chmod(open.path().c_str(), 0777);
-    refused_because("can be written by everybody");
+    refused_because("is writable by everyone");
   }
   SUBCASE("a folder further up, unless it is sticky") {
     Folder inner;
@@ -258,7 +258,7 @@ TEST_CASE("files and folders that others can write are refused") {
     options.plugin_path = inside.c_str();
     CHECK(create(options).isa() == "fake");
     chmod(folder.path().c_str(), 0777);
-    CHECK(contains(reason_of(enumerate(options), "fake"), "can be written by everybody"));
+    CHECK(contains(reason_of(enumerate(options), "fake"), "is writable by everyone"));
     chmod(folder.path().c_str(), 01777);
     CHECK(create(options).isa() == "fake");
   }
@@ -300,7 +300,7 @@ TEST_CASE("of two plugins with one name the first is used, and the built-in port
   CHECK(seen[0].taken);
   CHECK(seen[1].path == other.module("a"));
   CHECK(contains(seen[1].reason, first.module("z")));
-  CHECK(reason_of(seen, "portable") == "the built-in one serves");
+  CHECK(reason_of(seen, "portable") == "the built-in plugin of this name is used");
   CHECK(contains(log, "relative"));
   CHECK(contains(log, "/nonexistent/folder"));
 }

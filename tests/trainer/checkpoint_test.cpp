@@ -194,7 +194,7 @@ TEST_CASE("a header that is too deep, or too large, is refused immediately") {
     numbers += ",1,1,1,1";
   }
   for (const std::string &text : {keys + "}", more + "}}", numbers + "]}"})
-    parts.check_header_refused(text, "more than it could mean");
+    parts.check_header_refused(text, "larger or more deeply nested");
 }
 
 TEST_CASE("saving keeps the mode of the old file, and follows a link whose target does not exist yet") {
@@ -464,10 +464,11 @@ TEST_CASE("tensors in another order are read, as long as they lie in the order o
   parts.check_header_refused(header.dump());
 }
 
-TEST_CASE("a safetensors file of another kind is refused as such") {
+TEST_CASE("a safetensors file that is not a checkpoint of this version is refused as such") {
   const Parts parts;
   for (const Json &format : {Json("pt"), Json("lanefold-2"), Json("lanefold-3 "), Json("")})
-    parts.check_change_refused([&](Json &h) { h["__metadata__"]["format"] = format; }, "another kind");
+    parts.check_change_refused([&](Json &h) { h["__metadata__"]["format"] = format; },
+                               "not a checkpoint that this version reads");
   for (const Json &format : {Json(1), Json(nullptr)})
     parts.check_change_refused([&](Json &h) { h["__metadata__"]["format"] = format; }, "format");
   parts.check_change_refused([](Json &h) { h["__metadata__"].erase("format"); });

@@ -89,7 +89,7 @@ TEST_CASE("a description comes back from its JSON, whose numbers are as short as
 
 TEST_CASE("mistakes in a description are named, with the nearest known word") {
   CHECK(contains(refusal("{"), "is not JSON"));
-  CHECK(contains(refusal("[]"), "no JSON object"));
+  CHECK(contains(refusal("[]"), "not a JSON object"));
   CHECK(contains(refusal("{}"), "lacks \"layers\""));
   CHECK(contains(refusal(R"({"layers": []})"), "layers"));
   CHECK(contains(refusal(R"({"layers": [{"units": 3}], "layer": 1})"), "did you mean 'layers'"));

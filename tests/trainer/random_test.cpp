@@ -77,14 +77,14 @@ TEST_CASE("sine and cosine of a fraction of the circle agree with libm to 1e-14"
   double worst = 0;
   for (int i = 0; i < 20000; ++i) {
     const double u = i / 20000.0;
-    const Turn t = turn(u);
+    const CosineAndSine t = cosine_and_sine(u);
     worst = std::max({worst, std::fabs(t.cosine - std::cos(2 * std::numbers::pi * u)),
                       std::fabs(t.sine - std::sin(2 * std::numbers::pi * u))});
   }
   CHECK(worst <= 1e-14);
-  CHECK(turn(0.25).sine == 1.0);
-  CHECK(turn(0.5).cosine == -1.0);
-  CHECK(turn(0.75).sine == -1.0);
+  CHECK(cosine_and_sine(0.25).sine == 1.0);
+  CHECK(cosine_and_sine(0.5).cosine == -1.0);
+  CHECK(cosine_and_sine(0.75).sine == -1.0);
 }
 
 TEST_CASE("uniform numbers lie in [0, 1) with mean 1/2 and variance 1/12") {

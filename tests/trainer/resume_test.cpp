@@ -63,7 +63,8 @@ Ending uninterrupted(const Context &context, const Dataset &data, const Training
 Ending with_stops(const Dataset &data, const TrainingState &first, int every, const std::string &path) {
   {
     Network network = new_network();
-    const TrainingState state = Training(lanefold::test::context(), network, data, first).state();
+    const Context context = lanefold::test::context();
+    const TrainingState state = Training(context, network, data, first).state();
     save(path, network, &state);
   }
   Ending ending;
@@ -111,7 +112,8 @@ TEST_CASE("the state of a training comes back from its file to the bit") {
   const Dataset data = small_data();
   Network network = new_network();
   TrainingState state = begin(LF_ADAM, "cosine");
-  Training training(lanefold::test::context(), network, data, state);
+  const Context context = lanefold::test::context();
+  Training training(context, network, data, state);
   int steps = 0;
   TrainWatch watch;
   watch.step = [&](const StepFigures &) { ++steps; };
@@ -148,8 +150,9 @@ TEST_CASE("a state that no training can have is refused") {
   const TemporaryFolder folder;
   Network network = new_network();
   const TrainingState state = [&] {
-    Training training(lanefold::test::context(), network, small_data(), begin(LF_MOMENTUM));
-    return training.state();
+    const Context context = lanefold::test::context();
+    const Dataset data = small_data();
+    return Training(context, network, data, begin(LF_MOMENTUM)).state();
   }();
   save(folder / "model", network, &state);
   const std::string good = read_file(folder / "model");

@@ -343,15 +343,15 @@ TEST_CASE("the figures of an epoch are means over the images seen, without one t
     Batch batch;
     gather(context, data.train, order.data(), 0, 200, batch);
     const TrainingStep::Result most = step.run(batch);
-    double loss = most.loss, hit = static_cast<double>(most.correct) / 200;
+    double loss = most.loss, correct_share = static_cast<double>(most.correct) / 200;
     if (!batch_norm) {
       gather(context, data.train, order.data(), 200, 1, batch);
       const TrainingStep::Result last = step.run(batch);
       loss = (200.0 * most.loss + last.loss) / 201;
-      hit = static_cast<double>(most.correct + last.correct) / 201;
+      correct_share = static_cast<double>(most.correct + last.correct) / 201;
     }
     CHECK(steps == (batch_norm ? 1 : 2));
     CHECK(std::fabs(epoch.loss - loss) < 1e-12);
-    CHECK(epoch.train_accuracy == hit);
+    CHECK(epoch.train_accuracy == correct_share);
   }
 }

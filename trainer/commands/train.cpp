@@ -130,8 +130,8 @@ private:
     else
       std::fprintf(stderr, "nothing was saved%s\n",
                    c_.run.save.empty() ? " (--save FILE)"
-                   : stepped_          ? ": training diverged"
-                                       : ": no step was made");
+                   : stepped_          ? ": the training diverged"
+                                       : ": it was interrupted before the first step");
     return cli::interrupted_exit_code;
   }
 

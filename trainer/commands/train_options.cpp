@@ -81,7 +81,7 @@ void check_same(TrainCommand &c, Checkpoint &checkpoint, const Dataset &data) {
 Checkpoint resume(TrainCommand &c, const Dataset &data) {
   const std::string &path = c.run.resume;
   Checkpoint checkpoint = read_checkpoint(path);
-  if (!checkpoint.training) throw CheckpointError(path + ": holds a network, but no training that could continue");
+  if (!checkpoint.training) throw CheckpointError(path + ": holds a network but no state of training to resume from");
   check_fits(path, checkpoint.network, data);
   check_same(c, checkpoint, data);
   TrainingState &state = *checkpoint.training;

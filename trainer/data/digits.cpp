@@ -25,7 +25,7 @@ Stroke arc(Point center, double rx, double ry, double from, double to) {
   for (int i = 0; i <= pieces; ++i) {
     double u = from + (to - from) * i / pieces;
     u -= std::floor(u);
-    const Turn t = turn(u);
+    const CosineAndSine t = cosine_and_sine(u);
     points.push_back({center.x + rx * t.cosine, center.y + ry * t.sine});
   }
   return points;
@@ -96,7 +96,8 @@ void draw(Point a, Point b, Pen pen, double *image) {
 }
 
 void draw_digit(const Glyph &glyph, Stream &random, uint8_t *pixels) {
-  const Turn angle = turn(random.uniform(0, 1) < 0.5 ? random.uniform(0, 0.035) : random.uniform(0.965, 1));
+  const CosineAndSine angle =
+      cosine_and_sine(random.uniform(0, 1) < 0.5 ? random.uniform(0, 0.035) : random.uniform(0.965, 1));
   const double slant = random.uniform(-0.15, 0.45), width = random.uniform(13, 21), height = random.uniform(16, 22);
   const double shift_x = random.uniform(-3, 3), shift_y = random.uniform(-2.5, 2.5);
   const Pen pen{random.uniform(0.6, 1.7), random.uniform(150, 255)};

@@ -49,7 +49,7 @@ double Stream::normal() {
     return spare_;
   }
   const double radius = std::sqrt(-2.0 * logarithm(1.0 - uniform()));
-  const Turn angle = turn(uniform());
+  const CosineAndSine angle = cosine_and_sine(uniform());
   spare_ = radius * angle.sine;
   has_spare_ = true;
   return radius * angle.cosine;
@@ -76,7 +76,7 @@ double logarithm(double x) {
   return exponent * 0.69314718055994531 + 2 * s * sum;
 }
 
-Turn turn(double u) {
+CosineAndSine cosine_and_sine(double u) {
   const double quarters = u * 4;
   const int quarter = static_cast<int>(quarters);
   const double x = (quarters - quarter) * 1.57079632679489662, square = x * x;

@@ -40,9 +40,9 @@ std::vector<uint32_t> permutation(uint32_t n, Stream stream);
 
 // Natural logarithm of x > 0, and cosine and sine of 2 pi u, 0 <= u < 1, to about 1e-15.
 double logarithm(double x);
-struct Turn {
+struct CosineAndSine {
   double cosine, sine;
 };
-Turn turn(double u);
+CosineAndSine cosine_and_sine(double u);
 
 } // namespace lanefold::trainer

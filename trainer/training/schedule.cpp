@@ -27,7 +27,7 @@ double Schedule::factor(int64_t step, int64_t steps, int64_t epoch_steps) const 
   }
   if (kind == "cosine") {
     const double done = static_cast<double>(step - warm_up) / static_cast<double>(steps - warm_up);
-    return (1 + turn(done / 2).cosine) / 2;
+    return (1 + cosine_and_sine(done / 2).cosine) / 2;
   }
   return 1;
 }

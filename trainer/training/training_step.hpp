@@ -11,6 +11,7 @@ class TrainingStep {
 public:
   // Keeps references to context and network.
   TrainingStep(const Context &context, Network &network, const Optimizer &optimizer, int64_t batch_size);
+  TrainingStep(const Context &&, Network &, const Optimizer &, int64_t) = delete; // a temporary would dangle
 
   struct Result {
     float loss;
