@@ -60,7 +60,7 @@ lf_status answer(const Question &question) {
   case LF_OP_OPTIMIZER_STEP: return explain(question, &Table::optimizer_step);
   case LF_OP_GATHER: return explain(question, &Table::gather);
   default:
-    return question.check.fail(LF_UNSUPPORTED, "op is %d, but must be LF_OP_SGEMM (0) to LF_OP_GATHER (14)",
+    return question.check.fail(LF_UNSUPPORTED, "op is %d, but must be from LF_OP_SGEMM (0) to LF_OP_GATHER (14)",
                                question.op);
   }
 }

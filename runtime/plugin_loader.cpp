@@ -81,7 +81,7 @@ std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest)
   if (entry.struct_size < sizeof(lf_plugin_entry)) return "its entry is too small";
   if (entry.name == nullptr || entry.vendor == nullptr || entry.fill == nullptr) return "its entry is incomplete";
   if (manifest.name != entry.name)
-    return std::string("its entry has the name ") + entry.name + ", its manifest the name " + manifest.name;
+    return std::string("its entry has the name ") + entry.name + ", but its manifest has the name " + manifest.name;
   if (manifest.vendor != entry.vendor) return "its vendor differs from that in its manifest";
   if (manifest.needs != entry.needs) return "needs " + feature_names(entry.needs) + ", unlike its manifest";
   if (manifest.priority != entry.priority) return "its priority differs from that in its manifest";

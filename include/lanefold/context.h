@@ -24,9 +24,9 @@
  * stride.
  *
  * Threads.  Each function carries a tag.  [thread-safe] means that any number of threads may call it at the same time,
- * even on the same context, as long as no call writes what another one reads or writes.  A callback that the
- * application provides carries a tag, too: [thread-safe] if the library may call it in several threads at the same time,
- * [calling thread] if it is called only in the thread of the call that it belongs to.
+ * even on the same context, as long as no call writes what another one reads or writes.  The type of
+ * a callback carries a tag, too.  [thread-safe]: several threads may call it at the same time.  [calling thread]: the
+ * library calls it only on the thread that called the library.
  */
 #ifndef LANEFOLD_CONTEXT_H
 #define LANEFOLD_CONTEXT_H
@@ -40,12 +40,12 @@ extern "C" {
 
 typedef struct lf_context lf_context;
 
-/* A unit of work.  It receives the argument of the job, and its own index.  [thread-safe] */
+/* A unit of work.  It receives the arg that was passed to lf_parallel_for, and its own index.  [thread-safe] */
 typedef void (*lf_task)(void *arg, int64_t index);
 
 /*
  * Runs task(arg, i) once for each i in [0, count), in any order and on any threads, and returns when all of them are
- * done.  No task waits for another one.  The library may call this function in several threads at the same time, and
+ * done.  No task waits for another one.  The library may call this function from several threads at the same time, and
  * the function must not throw.  [thread-safe]
  */
 typedef void (*lf_parallel_for)(void *self, int64_t count, lf_task task, void *arg);
@@ -53,7 +53,7 @@ typedef void (*lf_parallel_for)(void *self, int64_t count, lf_task task, void *a
 /* An application's own thread pool. */
 typedef struct lf_executor {
   uint32_t struct_size;
-  int32_t threads;              /* The most tasks that the pool runs at once, 1 to 4096. */
+  int32_t threads;              /* The maximum number of tasks that the pool runs at once, 1 to 4096. */
   void *self;                   /* The first argument of parallel_for. */
   lf_parallel_for parallel_for; /* Must not be NULL. */
 } lf_executor;
@@ -62,8 +62,8 @@ typedef struct lf_executor {
 #define LF_LOG_WARNING 1
 
 /*
- * Receives a message for the application's log; level is LF_LOG_INFO or LF_LOG_WARNING.  The library calls it during a
- * call, and a plugin may call it in any of its tasks.  It must not throw.  [thread-safe]
+ * Receives a message for the application's log; level is LF_LOG_INFO or LF_LOG_WARNING.  The library calls it only
+ * while one of the library's functions runs.  A plugin may call it from any of its tasks.  It must not throw.  [thread-safe]
  */
 typedef void (*lf_log)(void *self, int32_t level, const char *message);
 
@@ -77,8 +77,8 @@ typedef struct lf_context_options {
    * NULL: the environment variable LANEFOLD_PLUGIN_PATH.  Programs that run as another user (set-user-ID) ignore
    * it. */
   const char *plugin_path;
-  /* The most tasks that run at once, 1 to 4096.  0: the number of CPUs that the process may use or, with an executor,
-   * the number of the executor's threads.  With an executor, no larger number is valid. */
+  /* The maximum number of tasks that run at once, 1 to 4096.  0: the number of CPUs that the process may use or, with an executor,
+   * the number of the executor's threads.  With an executor, the number must not exceed the executor's. */
   int32_t threads;
   int32_t reserved;
   /* The library keeps a copy.  NULL: oneTBB, which starts its threads in the first call that can use two. */
@@ -123,17 +123,17 @@ LF_API int32_t lf_context_threads(const lf_context *context);
 /* A plugin that the library considered.  Its strings are valid until the visitor returns. */
 typedef struct lf_plugin_candidate {
   uint32_t struct_size;
-  int32_t taken;      /* 1: this plugin answers the calls. */
+  int32_t taken;      /* 1: this plugin runs the context's calls. */
   int32_t usable;     /* 1: this CPU and operating system can run it. */
   int32_t priority;   /* The usable plugin with the highest priority is taken. */
   const char *name;   /* Such as "avx2". */
   const char *vendor; /* Such as "lanefold". */
   const char *path;   /* The plugin's file, or "built in". */
-  const char *needs;  /* The CPU features that it needs, separated by blanks; "" if it needs none. */
+  const char *needs;  /* The CPU features that it needs, separated by spaces; "" if it needs none. */
   const char *reason; /* Why it was taken or passed over. */
 } lf_plugin_candidate;
 
-/* Receives one plugin of lf_enumerate_plugins(), and must not throw.  [calling thread] */
+/* Receives one plugin that lf_enumerate_plugins() considered, and must not throw.  [calling thread] */
 typedef void (*lf_plugin_visitor)(void *self, const lf_plugin_candidate *candidate);
 
 /*

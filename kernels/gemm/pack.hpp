@@ -62,7 +62,7 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
     float *to = panel + first;
     const float *from[S::width]; // the first line stands for lines beyond the matrix
     LANEFOLD_UNROLL for (int j = 0; j < S::width; ++j) from[j] = source.at(line + first + (j < there ? j : 0), k0);
-    // Eight pointers stay in memory: compilers would advance each, in more registers than there are.
+    // This keeps eight pointers in memory.  Otherwise compilers advance each in a register of its own, and run out.
     if constexpr (S::width > 4) asm("" : "+m"(from));
     const auto store = [&](int64_t p, V x) __attribute__((always_inline)) {
       if constexpr (scaled) x = x * V(scale);

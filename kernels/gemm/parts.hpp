@@ -21,7 +21,7 @@ public:
   int64_t equal_from(int64_t index) const { return (index < larger_ ? larger_ : count_) - index; }
 
 private:
-  // Dividing 32-bit numbers takes half as long, or less.
+  // A 32-bit division takes at most half as long as a 64-bit one.
   static constexpr int64_t quotient(int64_t x, int64_t y) {
     return ((x | y) >> 32) == 0 ? static_cast<uint32_t>(x) / static_cast<uint32_t>(y) : x / y;
   }

@@ -31,7 +31,7 @@ template <class Tile>
   const EvenParts &tiles = rows.tiles;
   Reading b = columns.b;
   const bool thin = b == Reading::transposed;
-  // Dividing by a constant costs a small product nothing.
+  // Each branch divides by a constant, because a small product has no time for a real division.
   using Thin = Transposing<S>;
   const int64_t vectors = thin ? ceil_div(columns.count, Thin::width) : ceil_div(columns.count, S::width);
   t.lanes = static_cast<int>(columns.count - (vectors - 1) * (thin ? Thin::width : S::width));

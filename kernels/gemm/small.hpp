@@ -6,7 +6,7 @@
 
 namespace lanefold::gemm {
 
-// fits: the product is small, A is direct, and what is packed of B here fits the stack.
+// fits: the product is small, A is direct, and the panels of B that this path packs fit on the stack.
 template <class Tile> struct SmallPath {
   Reading b;
   EvenParts tiles;

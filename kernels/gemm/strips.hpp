@@ -42,7 +42,7 @@ template <class Tile> bool microkernels_apply_elu(Reading b, const EvenParts &ti
          has_elu<Tile>(tiles.size(tiles.count() - 1));
 }
 
-// The offset of column j in panels of this depth, from the first column of the first panel.
+// The offset of column j from the first column of the first panel, in floats.  Each panel has this depth.
 template <class Tile> int64_t offset_in_panels(int64_t j, int64_t depth) {
   const int64_t in_panel = j % Tile::columns;
   return (j - in_panel) * depth + in_panel;
@@ -67,7 +67,8 @@ public:
   int64_t end(int64_t strip, int64_t first) const { return smaller(first + parts_.size(strip) * unit_, end_); }
 
 private:
-  // Strips of at most `most` units.  The unit is a constant, because a small product has no time to divide.
+  // Cuts the columns into strips of at most `most` units.  The unit is a constant, because a small product has no time
+  // for a real division.
   template <int64_t unit> void cut(int64_t most) {
     unit_ = unit;
     if (end_ <= most * unit) parts_ = EvenParts(end_ > 0, 1), unit_ = end_;

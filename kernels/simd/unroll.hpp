@@ -27,7 +27,7 @@ template <int count, class Body> [[gnu::always_inline]] inline void unrolled(con
   (std::make_integer_sequence<int, count>());
 }
 
-// As for_each_fma, but with constants where it unrolls.
+// Like for_each_fma, but passes constants to body where it unrolls.
 template <class S, int count, class Body> [[gnu::always_inline]] inline void unrolled_for_each_fma(const Body &body) {
   if constexpr (S::software_fma) for_each_fma<S, count>(body);
   else unrolled<count>(body);

@@ -9,7 +9,7 @@ namespace lanefold::cblas {
 namespace {
 
 [[noreturn]] void stop(const lf_context *context) {
-  // The message begins with the name of a function that the program did not call.
+  // Skips the name of a function at the start of the message, because the program did not call that function.
   const char *message = lf_last_error(context), *after_name = std::strstr(message, ": ");
   if (std::strncmp(message, "lf_", 3) == 0 && after_name != nullptr) message = after_name + 2;
   std::fprintf(stderr, "liblanefold_cblas: %s\n", message);

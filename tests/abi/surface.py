@@ -7,7 +7,7 @@ because the real sources include the same headers. Its symbols must be those of 
 usage: surface.py check BASELINE LIBRARY HEADERS COMPILER...   compares with the baseline
        surface.py changes BASELINE HEADERS COMPILER...         shows that changed headers differ from the baseline
        surface.py write BASELINE HEADERS COMPILER...           writes the baseline anew, where frozen.txt agrees
-Exit status 77, for "skipped", if abidiff is not installed; an error in CI."""
+If abidiff is not installed, the exit status is 77, for "skipped". In CI, this is an error."""
 
 import os
 import re
@@ -101,8 +101,8 @@ def changes(baseline, folder, compiler, place):
 def main():
     if not shutil.which('abidiff'):
         if os.environ.get('CI'):
-            sys.exit('abidiff is not there to compare the ABI with its baseline; install abigail-tools')
-        print('SKIPPED: abidiff is not there to compare the ABI with its baseline; install abigail-tools')
+            sys.exit('abidiff is not installed, so the ABI cannot be compared with its baseline; install abigail-tools')
+        print('SKIPPED: abidiff is not installed, so the ABI cannot be compared with its baseline; install abigail-tools')
         sys.exit(77)
     verb, baseline = sys.argv[1], Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as place:

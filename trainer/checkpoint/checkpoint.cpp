@@ -133,7 +133,7 @@ void check_writable(const std::string &path) {
 Checkpoint read_checkpoint(const std::string &path) {
   SafetensorsReader reader(path);
   reader.require(reader.metadata("format") == format,
-                 std::string("is not a checkpoint that this version reads, whose format is ") + format);
+                 std::string("is not a checkpoint that this version reads: its format must be ") + format);
   try {
     const std::string &version = reader.metadata("numeric_version");
     const char *what = "the description of the network";

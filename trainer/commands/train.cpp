@@ -129,9 +129,9 @@ private:
     if (kept) std::fprintf(stderr, "to continue: lanefold train --resume %s\n", c_.run.save.c_str());
     else
       std::fprintf(stderr, "nothing was saved%s\n",
-                   c_.run.save.empty() ? " (--save FILE)"
-                   : stepped_          ? ": the training diverged"
-                                       : ": it was interrupted before the first step");
+                   c_.run.save.empty() ? ", because --save FILE was not given"
+                   : stepped_          ? ": training diverged"
+                                       : ": the interrupt came before the first step");
     return cli::interrupted_exit_code;
   }
 

@@ -15,7 +15,7 @@ class Inference {
 public:
   // Keeps references to context and network.  It packs copies of the weights, so make a new one after training.
   Inference(const Context &context, Network &network);
-  Inference(const Context &&, Network &) = delete; // a temporary would dangle
+  Inference(const Context &&, Network &) = delete; // a reference to a temporary would dangle
 
   // Returns the logits (m x outputs) of x (m x features).  They are valid until the next call.
   const float *logits(const float *x, int64_t m);

@@ -77,7 +77,8 @@ public:
   // Keeps references.  Begins where the state says.  With batch normalization it leaves out a last batch of one sample,
   // because one sample has no variance.
   Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state);
-  Training(const Context &&, Network &, const Dataset &, const TrainingState &) = delete; // a temporary would dangle
+  Training(const Context &&, Network &, const Dataset &,
+           const TrainingState &) = delete; // a reference to a temporary would dangle
   Training(const Context &, Network &, const Dataset &&, const TrainingState &) = delete;
 
   // Trains until the last epoch of the options, or until a watch stops it.  Returns false if stop() did.

@@ -11,7 +11,8 @@ class TrainingStep {
 public:
   // Keeps references to context and network.
   TrainingStep(const Context &context, Network &network, const Optimizer &optimizer, int64_t batch_size);
-  TrainingStep(const Context &&, Network &, const Optimizer &, int64_t) = delete; // a temporary would dangle
+  TrainingStep(const Context &&, Network &, const Optimizer &,
+               int64_t) = delete; // a reference to a temporary would dangle
 
   struct Result {
     float loss;
