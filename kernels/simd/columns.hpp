@@ -25,10 +25,17 @@ template <class S, int Count, bool Whole> struct Columns {
   }
 };
 
+// x86 passes a large body through memory, so the walk is inlined.  AArch64 has the registers for one loop at a time, and
+// loops that share a function spill.
+#ifdef __aarch64__
+#define LANEFOLD_WALK
+#else
+#define LANEFOLD_WALK [[gnu::always_inline]] inline
+#endif
+
 // Calls body(Columns) until columns begin..end-1 are covered.  What the body captures by value stays in registers, because
 // no store of its own can change it.
-template <class S, int Most, class Body>
-[[gnu::always_inline]] inline void for_columns(int64_t begin, int64_t end, const Body body) {
+template <class S, int Most, class Body> LANEFOLD_WALK void for_columns(int64_t begin, int64_t end, const Body body) {
   // A fused multiply-add in software takes longer than several vectors could hide, and would make their code large.
   if constexpr (S::software_fma && Most > 1) return for_columns<S, 1>(begin, end, body);
   for (const int64_t last = end - Most * S::width; begin <= last; begin += Most * S::width)
@@ -36,5 +43,7 @@ template <class S, int Most, class Body>
   if constexpr (Most > 1) for_columns<S, Most / 2>(begin, end, body);
   else if (begin < end) body(Columns<S, 1, false>{begin, static_cast<int>(end - begin)});
 }
+
+#undef LANEFOLD_WALK
 
 } // namespace lanefold::simd
