@@ -125,7 +125,7 @@ int explain(const Command &program, const CLI::App &app, const CLI::ParseError &
 // True if the first word should be a verb but is not one.  It then says so.
 bool unknown_verb(const Command &program, const CLI::App &app, int argc, char **argv) {
   if (program.run || argc < 2 || argv[1][0] == '-' || program.verb(argv[1])) return false;
-  std::fprintf(stderr, "%s: there is no verb '%s'\n%s\n%s", program.name.c_str(), argv[1],
+  std::fprintf(stderr, "%s: '%s' is not a verb\n%s\n%s", program.name.c_str(), argv[1],
                suggest(argv[1], program.verb_names()).c_str(), app.help().c_str());
   return true;
 }

@@ -61,9 +61,9 @@ public:
 
   // Of an object, whose members keep their order.
   const std::vector<Member> &members() const { return members_; }
-  const Json *find(const std::string &key) const; // NULL if there is no such key
+  const Json *find(const std::string &key) const; // NULL if no member has this key
   bool contains(const std::string &key) const { return find(key) != nullptr; }
-  const Json &at(const std::string &key) const; // throws JsonError if there is no such key
+  const Json &at(const std::string &key) const; // throws JsonError if no member has this key
   Json &operator[](const std::string &key);     // makes the member if there is none
   void append(std::string key, Json value);     // a member whose key must be new, which is not checked
   void update(const Json &other);               // takes over all members of `other`

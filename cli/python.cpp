@@ -33,7 +33,7 @@ int memory_file(std::string_view left) {
   return file;
 }
 
-// Returns the exit code of the program, or no_matplotlib_exit_code if there is no such Python.
+// Returns the exit code of the program, or no_matplotlib_exit_code if this Python does not exist.
 int run(const char *text, const std::string &python, const std::vector<std::string> &arguments) {
   std::vector<std::string> words = {python, "-"};
   words.insert(words.end(), arguments.begin(), arguments.end());

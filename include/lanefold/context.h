@@ -24,9 +24,9 @@
  * stride.
  *
  * Threads.  Each function carries a tag.  [thread-safe] means that any number of threads may call it at the same time,
- * even on the same context, as long as no call writes what another one reads or writes.  The type of
- * a callback carries a tag, too.  [thread-safe]: several threads may call it at the same time.  [calling thread]: the
- * library calls it only on the thread that called the library.
+ * even on the same context, as long as no call writes what another one reads or writes.  The type of a callback carries
+ * a tag, too.  [thread-safe]: several threads may call it at the same time.  [calling thread]: the library calls it
+ * only on the thread that called the library.
  */
 #ifndef LANEFOLD_CONTEXT_H
 #define LANEFOLD_CONTEXT_H
@@ -63,7 +63,8 @@ typedef struct lf_executor {
 
 /*
  * Receives a message for the application's log; level is LF_LOG_INFO or LF_LOG_WARNING.  The library calls it only
- * while one of the library's functions runs.  A plugin may call it from any of its tasks.  It must not throw.  [thread-safe]
+ * while one of the library's functions runs.  A plugin may call it from any of its tasks.  It must not throw.
+ * [thread-safe]
  */
 typedef void (*lf_log)(void *self, int32_t level, const char *message);
 
@@ -77,8 +78,8 @@ typedef struct lf_context_options {
    * NULL: the environment variable LANEFOLD_PLUGIN_PATH.  Programs that run as another user (set-user-ID) ignore
    * it. */
   const char *plugin_path;
-  /* The maximum number of tasks that run at once, 1 to 4096.  0: the number of CPUs that the process may use or, with an executor,
-   * the number of the executor's threads.  With an executor, the number must not exceed the executor's. */
+  /* The maximum number of tasks that run at once, 1 to 4096.  0: the number of CPUs that the process may use or, with
+   * an executor, the number of the executor's threads.  With an executor, the number must not exceed the executor's. */
   int32_t threads;
   int32_t reserved;
   /* The library keeps a copy.  NULL: oneTBB, which starts its threads in the first call that can use two. */
@@ -91,7 +92,7 @@ typedef struct lf_context_options {
  * Makes a context and stores it in *context.  options may be NULL, which is the same as a struct of zeros.
  *
  * Choosing a plugin always succeeds, because the portable one is part of the library.  Asking for a plugin by name can
- * fail: with LF_NOT_FOUND if there is no such plugin, with LF_UNUSABLE if it cannot run here.
+ * fail: with LF_NOT_FOUND if no plugin has this name, with LF_UNUSABLE if the plugin cannot run here.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY, LF_NOT_FOUND or LF_UNUSABLE.  On an error
  * *context is NULL, and lf_last_error(NULL) returns the message.  [thread-safe]
