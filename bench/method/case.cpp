@@ -268,17 +268,18 @@ CaseResult CaseRun::result(const Effort &effort) const {
   return result;
 }
 
-void CaseRun::measure_round(std::vector<CaseInstance> &instances, const Effort &effort, Calibration &calibration) {
+void CaseRun::measure_round(std::vector<CaseInstance> &instances, const Effort &effort,
+                            const std::function<double()> &drift) {
   verify(instances);
   variants_ = instances[0].variants;
   for (Variant &variant : variants_) variant.operation = {}, variant.verification = {};
   const int round = rounds_++;
   RegisteredCase registered(instances, setting_, effort);
   const Clock::time_point begin = Clock::now();
-  double before = calibration.drift();
+  double before = drift();
   for (int count = 1;; ++count) {
     std::vector<Repetitions> repetitions = registered.take_sample();
-    const double after = calibration.drift();
+    const double after = drift();
     samples_.push_back({std::max(before, after), round, std::move(repetitions)});
     before = after;
     const int quiet = count_quiet(samples_, round);

@@ -109,9 +109,9 @@ class CaseRun {
 public:
   explicit CaseRun(CaseSetting setting) : setting_(std::move(setting)) {}
 
-  // Measures one round.  `instances` has one instance for each placement of memory, with the same variants.
-  // Throws std::runtime_error if a result is wrong.
-  void measure_round(std::vector<CaseInstance> &instances, const Effort &effort, Calibration &calibration);
+  // Measures one round.  `instances` has one instance for each placement of memory, with the same variants.  `drift`
+  // returns what Calibration::drift() does.  Throws std::runtime_error if a result is wrong.
+  void measure_round(std::vector<CaseInstance> &instances, const Effort &effort, const std::function<double()> &drift);
   // From all rounds so far.
   CaseResult result(const Effort &effort) const;
 

@@ -137,7 +137,7 @@ private:
     }
     placement = 0;
     const Effort effort = effort_of(seconds, rounds_of(bench_case));
-    case_run.measure_round(instances, effort, calibration_);
+    case_run.measure_round(instances, effort, [&] { return calibration_.drift(); });
     const CaseResult result = case_run.result(effort);
     Json all = result_json(result);
     all["case"] = name, all["isa"] = setting_.isa, all["threads"] = setting_.threads;

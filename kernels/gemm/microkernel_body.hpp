@@ -41,8 +41,6 @@ template <class Tile, int rows, int vectors, Tail tail, BLoad b_load, bool elu> 
       return b_panels.at(b, v / Tile::vectors) + v % Tile::vectors * S::width;
     };
     for (int64_t p = t.kc; p > 0; --p, a += a_k, b += b_k) {
-      a_rows.template keep<rows>();
-      b_panels.template keep<panels>();
       if constexpr (rows == 1) { // each vector of B is used once, as a memory operand
         acc.add(
             0, Acc::Element::factor(a), [&](int v) __attribute__((always_inline)) { return S::load(at(v)); },
@@ -66,6 +64,8 @@ template <class Tile, int rows, int vectors, Tail tail, BLoad b_load, bool elu> 
               last);
         });
       }
+      a_rows.template keep<rows>();
+      b_panels.template keep<panels>();
     }
     if (t.column_sums) acc.add_to_columns(t, t.sums_begin && tile == t.tiles);
     if constexpr (elu) acc.store(t, activation::Elu{t.alpha}, c);

@@ -56,32 +56,45 @@ template <class S, int Width, bool scaled>
 void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0, int64_t kc, float scale,
                      float *panel) {
   using V = typename S::V;
-  for (int first = 0; first < lines; first += S::width) {
-    const int room = Width - first < S::width ? Width - first : S::width;
-    const int there = lines - first < room ? lines - first : room;
+  constexpr int together = Width < S::width ? Width : S::width; // lines that are transposed together
+  static_assert(Width % together == 0);
+  constexpr bool spills = together < S::width; // a store of a vector reaches the next rows of the panel
+  const auto store = [&](float *to, int64_t p, V x) __attribute__((always_inline)) {
+    if constexpr (scaled) x = x * V(scale);
+    if (spills && p >= kc - rows_reached(S::width, Width)) S::store_part(to + p * Width, x, together);
+    else S::store(to + p * Width, x);
+  };
+  typename S::Lines strides(source.stride);
+  for (int first = 0; first < lines; first += together) {
     float *to = panel + first;
+    const float *begin = source.at(line + first, k0);
+    const int there = lines - first < together ? lines - first : together;
     const float *from[S::width]; // the first line stands for lines beyond the matrix
-    LANEFOLD_UNROLL for (int j = 0; j < S::width; ++j) from[j] = source.at(line + first + (j < there ? j : 0), k0);
-    // This keeps eight pointers in memory.  Otherwise compilers advance each in a register of its own, and run out.
-    if constexpr (S::width > 4) asm("" : "+m"(from));
-    const auto store = [&](int64_t p, V x) __attribute__((always_inline)) {
-      if constexpr (scaled) x = x * V(scale);
-      if (room < S::width && (Width > S::width || p >= kc - rows_reached(S::width, Width)))
-        S::store_part(to + p * Width, x, room);
-      else S::store(to + p * Width, x);
-    };
-    const auto pack = [&](int64_t p) __attribute__((always_inline)) {
-      V x[4];
-      load_transposed<S>(
-          [&](int j) __attribute__((always_inline)) { return from[j] + p; }, x);
-      LANEFOLD_UNROLL for (int q = 0; q < 4; ++q) store(p + q, x[q]);
-    };
+    LANEFOLD_UNROLL for (int j = 0; j < S::width; ++j) from[j] = begin + (j < there ? j : 0) * source.stride;
     int64_t p = 0;
-    for (; p + 4 <= kc; p += 4) pack(p);
+    const auto pack = [&](const auto &address) __attribute__((always_inline)) {
+      V x[4];
+      load_transposed<S>(address, x);
+      LANEFOLD_UNROLL for (int q = 0; q < 4; ++q) store(to, p + q, x[q]);
+    };
+    const auto by_stride = [&](int j) __attribute__((always_inline)) {
+      return strides.at(begin + p, j < together ? j : 0);
+    };
+    const auto by_pointer = [&](int j) __attribute__((always_inline)) { return from[j] + p; };
+    if (there == together)
+      for (; p + 4 <= kc; p += 4) {
+        pack(by_stride);
+        strides.template keep<together>();
+      }
+    for (; p + 4 <= kc; p += 4) {
+      pack(by_pointer);
+      // This keeps eight pointers in memory.  Otherwise compilers advance each in a register of its own, and run out.
+      if constexpr (S::width > 4) asm("" : "+m"(from));
+    }
     for (; p < kc; ++p) {
       alignas(64) float column[S::width];
       LANEFOLD_UNROLL for (int j = 0; j < S::width; ++j) column[j] = from[j][p];
-      store(p, S::load(column));
+      store(to, p, S::load(column));
     }
   }
 }

@@ -36,12 +36,14 @@ Variant timed(const std::string &label, double seconds, const std::string &group
   return variant;
 }
 
-CaseResult run(std::vector<Variant> variants, std::vector<Ratio> ratios, int rounds = 1) {
+double no_drift() { return 0; }
+
+CaseResult run(std::vector<Variant> variants, std::vector<Ratio> ratios, int rounds = 1,
+               const std::function<double()> &drift = no_drift, double max_seconds = 60) {
   std::vector<CaseInstance> instances(4, CaseInstance{std::move(variants), nullptr});
-  const Effort effort{0.2};
-  Calibration calibration("portable", 1);
+  const Effort effort{max_seconds};
   CaseRun case_run({1, false, std::move(ratios)});
-  for (int i = 0; i < rounds; ++i) case_run.measure_round(instances, effort, calibration);
+  for (int i = 0; i < rounds; ++i) case_run.measure_round(instances, effort, drift);
   return case_run.result(effort);
 }
 
@@ -128,17 +130,30 @@ TEST_CASE("a case yields the ratios of its variants, and a group stands for its 
   CHECK(result.seconds(1).value == doctest::Approx(5e-4));
 }
 
+TEST_CASE("noisy samples are used for want of quiet ones, and then the case has not converged") {
+  const std::vector<Variant> variants{timed("a", 2e-4), timed("b", 1e-4)};
+  const std::vector<Ratio> ratios{{"r", Ratio::times, "a", "b"}};
+  const CaseResult noisy = run(
+      variants, ratios, 1, [] { return 1.5; }, 0.1);
+  CHECK_FALSE(noisy.converged);
+  CHECK(noisy.noisy == static_cast<int>(noisy.samples.size()));
+  int calls = 0;
+  const CaseResult mixed = run(variants, ratios, 1, [&] { return calls++ < 3 ? 1.5 : 1.0; });
+  CHECK(mixed.converged);
+  CHECK(mixed.noisy == 0);
+  CHECK(mixed.discarded == 3); // a sample is as noisy as the worse of the calibrations before and after it
+}
+
 TEST_CASE("all rounds count, and the interval includes the median of each round") {
   double seconds = 1e-4;
   Variant changing = timed("changing", 0);
   changing.operation.seconds = [&](int64_t iterations) { return seconds * static_cast<double>(iterations); };
   std::vector<CaseInstance> instances(2, CaseInstance{{changing, timed("steady", 1e-4)}, nullptr});
-  Calibration calibration("portable", 1);
   CaseRun case_run({1, false, {{"ratio", Ratio::times, "changing", "steady"}}});
   const Effort effort{0.1};
   for (const double factor : {1.0, 1.3, 1.0}) {
     seconds = factor * 1e-4;
-    case_run.measure_round(instances, effort, calibration);
+    case_run.measure_round(instances, effort, no_drift);
   }
   const Interval interval = case_run.result(effort).ratios[0].interval;
   CHECK(interval.low == doctest::Approx(1));
