@@ -59,7 +59,7 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
             add(i, block, S::factor(a_rows.at(column, i)), x[q]);
           });
         column += a_k;
-        asm volatile("" : "+r"(column)); // each block computes it again, for the same reason
+        if constexpr (rows > 2) asm volatile("" : "+r"(column)); // each block computes it again, for the same reason
       });
     });
   };

@@ -14,12 +14,10 @@ public:
     const int64_t bytes = stride * static_cast<int64_t>(sizeof(float));
     one_ = bytes, three_ = 3 * bytes, five_ = 5 * bytes;
   }
-  // Call this function in each iteration.  It keeps the compiler from holding other multiples in registers of their own.
-  // In this order, and at the end of the microkernel's loop, it costs GCC 12 the fewest copies between registers.
+  // Call this function in each iteration.  After it the compiler no longer knows that the multiples belong together, so it
+  // does not hold further ones in registers of their own.
   template <int Count> [[gnu::always_inline]] void keep() {
-    if constexpr (Count > 5) asm("" : "+r"(five_));
-    if constexpr (Count > 3) asm("" : "+r"(three_));
-    if constexpr (Count > 1) asm("" : "+r"(one_));
+    if constexpr (Count > 3) asm("" : "+r"(one_));
     static_assert(Count <= 10);
   }
   [[gnu::always_inline]] const float *at(const float *base, int i) const {
