@@ -166,6 +166,42 @@ TEST_CASE("the stride of a single row may be any number") {
   CHECK(differing(dx, expected_dx) == 0);
 }
 
+TEST_CASE("the stride of a single row may be any number for what is done to each row, too") {
+  constexpr int64_t n = 37;
+  const Context context;
+  Random random(10);
+  std::vector<float> in(n), dy(n);
+  for (float &x : in) x = random.uniform(-2, 2);
+  for (float &x : dy) x = random.uniform(-2, 2);
+  const std::vector<uint8_t> bytes(n, 7);
+  const std::vector<int32_t> labels{3};
+  BatchNorm norm(n);
+  norm.running_mean[5] = 0.25f;
+  const lf_batch_norm view = norm.view();
+  const PackedWeights packed = context.pack_weights(ConstMatrix(in.data(), 1, n));
+  // All results of a row with this stride.
+  const auto results = [&](int64_t stride) {
+    std::vector<std::vector<float>> all;
+    const auto y = [&] { return Matrix(all.emplace_back(n).data(), 1, n, stride); };
+    const ConstMatrix x(in.data(), 1, n, stride), gradient(dy.data(), 1, n, stride);
+    context.gather(ByteMatrix(bytes.data(), 1, n, stride), nullptr, 255, y());
+    context.batch_norm_forward(x, view, y());
+    std::vector<float> folded_bias(n);
+    context.fold_batch_norm(x, nullptr, view, y(), folded_bias.data());
+    all.push_back(folded_bias);
+    const Matrix dx = y();
+    all.push_back({context.softmax_cross_entropy(x, labels.data(), dx)});
+    for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
+      const Activation activation{code, 0.5f};
+      context.activation_forward(activation, x, y());
+      context.activation_backward(activation, x, gradient, y());
+      context.dense_infer(ConstMatrix(dy.data(), 1, 1, stride), packed, nullptr, activation, y());
+    }
+    return all;
+  };
+  CHECK(results(INT64_MAX) == results(n));
+}
+
 TEST_CASE("an empty batch has zero gradients") {
   const Context one = context(1);
   Random random(24);

@@ -174,3 +174,25 @@ TEST_CASE("lf_explain finds bad sizes, flags and codes, and ignores pointers") {
   CHECK(lf_explain(context.get(), -1, &args, text, sizeof text, nullptr) == LF_UNSUPPORTED);
   CHECK(lf_explain(context.get(), LF_OP_SGEMM, nullptr, text, sizeof text, nullptr) == LF_INVALID_ARGUMENT);
 }
+
+TEST_CASE("lf_explain says whether a product takes the small path") {
+  const lanefold::Context context(1);
+  const auto explained = [&](int32_t op, const void *args) {
+    char text[300] = "";
+    CHECK(lf_explain(context.get(), op, args, text, sizeof text, nullptr) == LF_OK);
+    return std::string(text);
+  };
+  const auto contains = [](const std::string &text, const char *part) { return text.find(part) != std::string::npos; };
+  auto infer = lanefold::args<lf_dense_infer_args>();
+  infer.m = 1, infer.n = 10, infer.k = 100, infer.activation = LF_ELU, infer.alpha = 1;
+  CHECK(contains(explained(LF_OP_DENSE_INFER, &infer), "small product, then the activation in cache: "));
+  CHECK(contains(explained(LF_OP_DENSE_INFER, &infer), "B packed before"));
+  infer.m = 1000, infer.n = 300, infer.k = 784;
+  CHECK_FALSE(contains(explained(LF_OP_DENSE_INFER, &infer), "small"));
+  CHECK(contains(explained(LF_OP_DENSE_INFER, &infer), "product, then the activation in cache: "));
+  auto product = lanefold::args<lf_sgemm_args>();
+  product.m = product.n = product.k = 8, product.lda = product.ldb = product.ldc = 1000, product.alpha = 1;
+  CHECK(contains(explained(LF_OP_SGEMM, &product), "small product: "));
+  product.m = product.n = product.k = 500;
+  CHECK_FALSE(contains(explained(LF_OP_SGEMM, &product), "small"));
+}
