@@ -67,9 +67,9 @@ std::string feature_names(uint64_t features) {
 
 std::string what_is_missing(uint64_t needs, const CpuFeatures &features) {
   const uint64_t absent = needs & ~features.present;
-  if (absent != 0) return "needs " + feature_names(absent) + ", which this CPU lacks";
+  if (absent != 0) return "it needs " + feature_names(absent) + ", which this CPU lacks";
   const uint64_t disabled = needs & ~features.enabled;
-  if (disabled != 0) return "needs " + feature_names(disabled) + ", which the operating system has not enabled";
+  if (disabled != 0) return "it needs " + feature_names(disabled) + ", which the operating system has not enabled";
   return "";
 }
 

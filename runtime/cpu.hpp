@@ -35,7 +35,7 @@ uint64_t feature_of(std::string_view name);
 // The names of the features, such as "avx2 fma", in the order of the bits.
 std::string feature_names(uint64_t features);
 
-// Why a plugin with these needs cannot run: "needs avx512f, which this CPU lacks", or "needs avx512f, which the
+// Why a plugin with these needs cannot run: "it needs avx512f, which this CPU lacks", or "it needs avx512f, which the
 // operating system has not enabled". It returns "" if the plugin can run.
 std::string what_is_missing(uint64_t needs, const CpuFeatures &features);
 

@@ -51,7 +51,7 @@ std::string read_needs(std::string_view words, Manifest &manifest) {
     if (!manifest.needs_text.empty()) manifest.needs_text += ' ';
     manifest.needs_text += word;
     const uint64_t feature = feature_of(word);
-    if (feature == 0) unknown = "needs a CPU feature that this library does not know: " + quoted(word);
+    if (feature == 0) unknown = "it needs a CPU feature that this library does not know: " + quoted(word);
     manifest.needs |= feature;
   }
   return unknown;
@@ -61,9 +61,11 @@ std::string read_needs(std::string_view words, Manifest &manifest) {
 std::string read_line(std::string_view key, std::string_view value, Manifest &manifest) {
   if (key == "needs") return read_needs(value, manifest);
   if (key == "priority") {
-    return parse_number(value, manifest.priority) ? "" : "manifest: priority " + quoted(value) + " is not a number";
+    return parse_number(value, manifest.priority)
+               ? ""
+               : "the priority " + quoted(value) + " in its manifest is not a number";
   }
-  if (!is_name(value)) return "manifest: " + std::string(key) + " " + quoted(value) + " is not a name";
+  if (!is_name(value)) return "the " + std::string(key) + " " + quoted(value) + " in its manifest is not a name";
   (key == "name" ? manifest.name : manifest.vendor) = value;
   return "";
 }
@@ -82,16 +84,16 @@ Manifest parse_manifest(std::string_view text) {
     const std::string_view key = take_until(line, " \t");
     const auto index = static_cast<std::size_t>(std::find(std::begin(keys), std::end(keys), key) - std::begin(keys));
     if (index == std::size(keys)) {
-      note("manifest: unknown line " + quoted(key));
+      note("its manifest has the unknown line " + quoted(key));
     } else if (seen[index]) {
-      note("manifest: the line " + quoted(key) + " occurs twice");
+      note("its manifest has the line " + quoted(key) + " twice");
     } else {
       seen[index] = true;
       note(read_line(key, trimmed(line), manifest));
     }
   }
   for (std::size_t i = 0; i < std::size(keys); ++i)
-    if (!seen[i]) note("manifest: the line " + quoted(keys[i]) + " is missing");
+    if (!seen[i]) note("its manifest lacks the line " + quoted(keys[i]));
   return manifest;
 }
 
@@ -101,12 +103,12 @@ Manifest read_manifest(const std::string &path) {
   std::string text(largest_manifest + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!file.is_open() || file.bad()) {
-    unusable.problem = "manifest cannot be read";
+    unusable.problem = "its manifest cannot be read";
     return unusable;
   }
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > largest_manifest) {
-    unusable.problem = "manifest is larger than " + std::to_string(largest_manifest) + " bytes";
+    unusable.problem = "its manifest is larger than " + std::to_string(largest_manifest) + " bytes";
     return unusable;
   }
   return parse_manifest(text);

@@ -68,11 +68,11 @@ const lf_plugin_entry *open_module(Candidate &candidate) {
   void *module = dlopen(candidate.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) {
     const char *error = dlerror();
-    refuse(candidate, std::string("cannot be opened: ") + (error == nullptr ? "unknown error" : error));
+    refuse(candidate, std::string("it cannot be opened: ") + (error == nullptr ? "unknown error" : error));
     return nullptr;
   }
   const auto *entry = static_cast<const lf_plugin_entry *>(dlsym(module, LF_PLUGIN_ENTRY_SYMBOL));
-  if (entry == nullptr) refuse(candidate, "does not export " LF_PLUGIN_ENTRY_SYMBOL);
+  if (entry == nullptr) refuse(candidate, "it does not export " LF_PLUGIN_ENTRY_SYMBOL);
   return entry;
 }
 
@@ -83,7 +83,7 @@ std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest)
   if (manifest.name != entry.name)
     return std::string("its entry has the name ") + entry.name + ", but its manifest has the name " + manifest.name;
   if (manifest.vendor != entry.vendor) return "its vendor differs from that in its manifest";
-  if (manifest.needs != entry.needs) return "needs " + feature_names(entry.needs) + ", unlike its manifest";
+  if (manifest.needs != entry.needs) return "it needs " + feature_names(entry.needs) + ", unlike its manifest";
   if (manifest.priority != entry.priority) return "its priority differs from that in its manifest";
   return "";
 }
@@ -159,11 +159,11 @@ std::optional<LoadedPlugin> load(Candidate &candidate, const lf_host &host) {
   plugin.table.struct_size = sizeof plugin.table;
   const lf_status status = entry->fill(&host, &plugin.table);
   if (status != LF_OK) {
-    refuse(candidate, std::string("offers no operations: ") + lf_status_name(status));
+    refuse(candidate, std::string("it offers no operations: ") + lf_status_name(status));
     return std::nullopt;
   }
   if (has_part_of_packing(plugin.table)) {
-    refuse(candidate, "offers only a part of packed_weights_size, pack_weights, unpack_weights and dense_infer");
+    refuse(candidate, "it offers only a part of packed_weights_size, pack_weights, unpack_weights and dense_infer");
     return std::nullopt;
   }
   return plugin;
