@@ -10,6 +10,9 @@ inline constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) 
 inline constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+// The stride of a matrix.  The stride of a single row has no meaning and may be any number.
+inline int64_t stride_of(int64_t rows, int64_t columns, int64_t stride) { return rows <= 1 ? columns : stride; }
+
 // The most tasks worth making: a few for each thread, so that cores of unequal speed share evenly.
 inline int64_t most_tasks(int64_t threads) { return threads <= 1 ? 1 : 4 * threads; }
 

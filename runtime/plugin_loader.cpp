@@ -76,6 +76,8 @@ const lf_plugin_entry *open_module(Candidate &candidate) {
   return entry;
 }
 
+std::string names_or_nothing(uint64_t features) { return features == 0 ? "nothing" : feature_names(features); }
+
 // Returns what differs between the entry and the manifest, or "".
 std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest) {
   if (entry.struct_size < sizeof(lf_plugin_entry)) return "its entry is too small";
@@ -83,7 +85,9 @@ std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest)
   if (manifest.name != entry.name)
     return std::string("its entry has the name ") + entry.name + ", but its manifest has the name " + manifest.name;
   if (manifest.vendor != entry.vendor) return "its vendor differs from that in its manifest";
-  if (manifest.needs != entry.needs) return "it needs " + feature_names(entry.needs) + ", unlike its manifest";
+  if (manifest.needs != entry.needs)
+    return "its entry needs " + names_or_nothing(entry.needs) + ", but its manifest needs " +
+           names_or_nothing(manifest.needs);
   if (manifest.priority != entry.priority) return "its priority differs from that in its manifest";
   return "";
 }
@@ -137,8 +141,8 @@ std::vector<Candidate> find_candidates(const std::vector<std::string> &folders) 
       });
       if (candidate.judgement == Judgement::usable && same != candidates.end()) {
         candidate.judgement = Judgement::shadowed;
-        candidate.reason =
-            same->built_in != nullptr ? "the built-in plugin of this name is used" : "hidden by " + same->path;
+        candidate.reason = same->built_in != nullptr ? "the built-in plugin of this name is used"
+                                                     : "the plugin of this name in " + same->path + " is used";
       }
       candidates.push_back(candidate);
     }

@@ -13,7 +13,7 @@ namespace lanefold::runtime {
 
 std::string why_distrusted(const std::string &path) {
   struct stat status;
-  if (stat(path.c_str(), &status) != 0) return path + ": " + std::generic_category().message(errno);
+  if (stat(path.c_str(), &status) != 0) return path + " cannot be examined: " + std::generic_category().message(errno);
   if (status.st_uid != 0 && status.st_uid != geteuid()) return path + " belongs to another user";
   if ((status.st_mode & S_IWOTH) != 0) return path + " is writable by everyone";
   const bool others_in_group = status.st_gid != 0 && status.st_gid != getegid();
@@ -27,7 +27,8 @@ namespace {
 std::string why_replaceable(const std::filesystem::path &folder) {
   for (std::filesystem::path up = folder.parent_path(); up.has_relative_path(); up = up.parent_path()) {
     struct stat status;
-    if (stat(up.c_str(), &status) != 0) return up.string() + ": " + std::generic_category().message(errno);
+    if (stat(up.c_str(), &status) != 0)
+      return up.string() + " cannot be examined: " + std::generic_category().message(errno);
     if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
       return up.string() + " is writable by everyone";
   }
@@ -38,7 +39,7 @@ std::string why_replaceable(const std::filesystem::path &folder) {
 
 std::string why_file_distrusted(const std::string &path) {
   const std::string real = resolve(path);
-  if (real.empty()) return path + ": " + std::generic_category().message(errno);
+  if (real.empty()) return path + " cannot be examined: " + std::generic_category().message(errno);
   struct stat status;
   if (stat(real.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return real + " is not a regular file";
   const std::string file_problem = why_distrusted(real);

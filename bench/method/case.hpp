@@ -93,12 +93,12 @@ struct Sample {
 Repetition mean_repetition(const Sample &sample, size_t variant);
 
 struct CaseResult {
-  std::vector<Variant> variants;          // without their operations
-  std::vector<Sample> samples;            // those that the medians use
-  std::vector<MeasuredRatio> ratios;      // those whose variants exist here
-  int noisy = 0;                          // samples that are used although they are noisy, for want of quiet ones
-  int discarded = 0;                      // noisy samples that are not used
-  bool converged = false;                 // no noisy sample is used, and every interval is narrow enough
+  std::vector<Variant> variants;     // without their operations
+  std::vector<Sample> samples;       // those that the medians use
+  std::vector<MeasuredRatio> ratios; // those whose variants exist here
+  int noisy = 0;          // samples that are used although they are noisy, because there are too few quiet ones
+  int discarded = 0;      // noisy samples that are not used
+  bool converged = false; // no noisy sample is used, and every interval is narrow enough
   Interval seconds(size_t variant) const; // of one call
 };
 

@@ -48,7 +48,7 @@ template <class Tile> lf_status forward_inference(const lf_host *host, const lf_
   using S = typename Tile::Simd;
   const lf_batch_norm *bn = args->batch_norm;
   float *z = args->z ? args->z : args->y;
-  const int64_t ldy = gemm::stride_of(args->m, args->n, args->ldy);
+  const int64_t ldy = stride_of(args->m, args->n, args->ldy);
   const gemm::Product product = forward_product(args, z, args->z ? args->ldz : args->ldy);
   const gemm::Plan plan = gemm::make_plan<Tile>(product, host->threads);
   if (!bn) {

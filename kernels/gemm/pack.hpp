@@ -81,6 +81,7 @@ void pack_transposed(const Operand &source, int64_t line, int lines, int64_t k0,
       return strides.at(begin + p, j < together ? j : 0);
     };
     const auto by_pointer = [&](int j) __attribute__((always_inline)) { return from[j] + p; };
+    // If all lines exist, they lie one stride apart, and few registers address them.
     if (there == together)
       for (; p + 4 <= kc; p += 4) {
         pack(by_stride);

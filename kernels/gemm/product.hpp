@@ -23,9 +23,6 @@ struct Operand {
   int64_t k_stride() const { return along_k ? 1 : stride; }
 };
 
-// The stride of a matrix.  The stride of a single row has no meaning and may be any number.
-inline int64_t stride_of(int64_t rows, int64_t columns, int64_t stride) { return rows <= 1 ? columns : stride; }
-
 // The initial value of each chain.
 enum class Start {
   zero,

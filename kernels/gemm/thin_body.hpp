@@ -59,7 +59,8 @@ template <class Tile, int rows, int blocks> void thin_microkernel(const TileArgs
             add(i, block, S::factor(a_rows.at(column, i)), x[q]);
           });
         column += a_k;
-        if constexpr (rows > 2) asm volatile("" : "+r"(column)); // each block computes it again, for the same reason
+        // The addresses of more than two rows are too many to keep, so each block computes them again.
+        if constexpr (rows > 2) asm volatile("" : "+r"(column));
       });
     });
   };

@@ -28,7 +28,9 @@ lf_status unpack_weights(const lf_host *, const lf_unpack_weights_args *args, co
 }
 
 template <class Tile> lf_status pack_weights(const lf_host *host, const lf_pack_weights_args *args, void *packed) {
-  const Operand w{args->w, args->ldw, (args->flags & LF_TRANSPOSE_B) != 0};
+  const bool transposed = (args->flags & LF_TRANSPOSE_B) != 0;
+  const int64_t rows = transposed ? args->n : args->k, columns = transposed ? args->k : args->n;
+  const Operand w{args->w, stride_of(rows, columns, args->ldw), transposed};
   if (args->k == 0) return LF_OK;
   const int64_t panels = ceil_div(args->n, Tile::columns);
   const int64_t pieces = host->threads <= 1 ? 1 : smaller(panels, ceil_div(args->n * args->k, 1 << 16));

@@ -87,7 +87,8 @@ template <class S> lf_status batch_norm_forward(const lf_host *host, const lf_ba
   running_scale<S>(bn, n, scale.data());
   const int64_t most = most_tasks(host->threads);
   const int64_t pieces = larger(1, smaller(smaller(most, m), m * n / least_elements));
-  const NormalizeArgs normalize{args->x, args->ldx, args->y, args->ldy, bn->running_mean, scale.data(), bn->beta};
+  const int64_t ldx = stride_of(m, n, args->ldx), ldy = stride_of(m, n, args->ldy);
+  const NormalizeArgs normalize{args->x, ldx, args->y, ldy, bn->running_mean, scale.data(), bn->beta};
   for_each_task(host, pieces, [&](int64_t index) { identity(normalize, piece(m, 1, pieces, index), {0, n}); });
   return LF_OK;
 }

@@ -6,7 +6,7 @@
 
 namespace lanefold::simd {
 
-// x86, up to 10 lines.  There are few general registers, so each address is a sum of few terms: the base, optionally 5
+// x86, up to 8 lines.  There are few general registers, so each address is a sum of few terms: the base, optionally 5
 // strides, and 0, 1, 2, 3 or 4 strides.  The addressing mode itself scales one stride to 2 or 4.
 class ScaledLines {
 public:
@@ -14,11 +14,11 @@ public:
     const int64_t bytes = stride * static_cast<int64_t>(sizeof(float));
     one_ = bytes, three_ = 3 * bytes, five_ = 5 * bytes;
   }
-  // Call this function in each iteration.  After it the compiler no longer knows that the multiples belong together, so it
-  // does not hold further ones in registers of their own.
+  // Call this function in each iteration.  It hides from the compiler that one_ stays the same.  Otherwise the compiler
+  // holds further multiples in registers of their own.  Up to three lines have no further multiples.
   template <int Count> [[gnu::always_inline]] void keep() {
     if constexpr (Count > 3) asm("" : "+r"(one_));
-    static_assert(Count <= 10);
+    static_assert(Count <= 8);
   }
   [[gnu::always_inline]] const float *at(const float *base, int i) const {
     const char *p = reinterpret_cast<const char *>(base);

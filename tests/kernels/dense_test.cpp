@@ -166,7 +166,7 @@ TEST_CASE("the stride of a single row may be any number") {
   CHECK(differing(dx, expected_dx) == 0);
 }
 
-TEST_CASE("the stride of a single row may be any number for what is done to each row, too") {
+TEST_CASE("every other operation accepts any stride for a single row") {
   constexpr int64_t n = 37;
   const Context context;
   Random random(10);
@@ -179,23 +179,36 @@ TEST_CASE("the stride of a single row may be any number for what is done to each
   norm.running_mean[5] = 0.25f;
   const lf_batch_norm view = norm.view();
   const PackedWeights packed = context.pack_weights(ConstMatrix(in.data(), 1, n));
-  // All results of a row with this stride.
+  // Returns the results of all operations on one row with this stride.
   const auto results = [&](int64_t stride) {
     std::vector<std::vector<float>> all;
-    const auto y = [&] { return Matrix(all.emplace_back(n).data(), 1, n, stride); };
-    const ConstMatrix x(in.data(), 1, n, stride), gradient(dy.data(), 1, n, stride);
-    context.gather(ByteMatrix(bytes.data(), 1, n, stride), nullptr, 255, y());
-    context.batch_norm_forward(x, view, y());
+    const auto row = [&] { return Matrix(all.emplace_back(n).data(), 1, n, stride); };
+    const ConstMatrix x(in.data(), 1, n, stride), gradient(dy.data(), 1, n, stride), scalar(dy.data(), 1, 1, stride);
+    context.gather(ByteMatrix(bytes.data(), 1, n, stride), nullptr, 255, row());
+    context.batch_norm_forward(x, view, row());
     std::vector<float> folded_bias(n);
-    context.fold_batch_norm(x, nullptr, view, y(), folded_bias.data());
+    context.fold_batch_norm(x, nullptr, view, row(), folded_bias.data());
     all.push_back(folded_bias);
-    const Matrix dx = y();
+    const Matrix dx = row();
     all.push_back({context.softmax_cross_entropy(x, labels.data(), dx)});
+    all.push_back({static_cast<float>(context.top_k_correct(x, labels.data(), 5))});
+    context.unpack_weights(packed, row());
+    // The transpose of n x 1 weights is one row.
+    const PackedWeights transposed = context.pack_weights(transpose(x));
+    std::vector<float> column(n);
+    context.unpack_weights(transposed, Matrix(column.data(), n, 1));
+    all.push_back(column);
     for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
       const Activation activation{code, 0.5f};
-      context.activation_forward(activation, x, y());
-      context.activation_backward(activation, x, gradient, y());
-      context.dense_infer(ConstMatrix(dy.data(), 1, 1, stride), packed, nullptr, activation, y());
+      context.activation_forward(activation, x, row());
+      context.activation_backward(activation, x, gradient, row());
+      context.dense_infer(scalar, packed, nullptr, activation, row());
+      auto layer = args<lf_dense_forward_args>();
+      layer.m = layer.k = 1, layer.n = n, layer.x = dy.data(), layer.ldx = stride, layer.w = in.data();
+      layer.ldw = stride, layer.batch_norm = &view, layer.activation = code, layer.alpha = 0.5f;
+      const Matrix y = row(), z = row();
+      layer.y = y.data, layer.ldy = stride, layer.z = z.data, layer.ldz = stride;
+      context.dense_forward(layer);
     }
     return all;
   };

@@ -49,9 +49,9 @@ const std::string good = "name fake\nvendor tests\npriority 1000\nneeds\n";
 const std::string second = "name second\nvendor tests\npriority 900\nneeds\n";
 
 #if defined(__x86_64__)
-const char absent_feature[] = "neon";
+const char absent_feature[] = "neon", present_feature[] = "sse2";
 #else
-const char absent_feature[] = "avx2";
+const char absent_feature[] = "avx2", present_feature[] = "neon";
 #endif
 
 lf_context_options options_for(const Folder &folder, const char *isa = nullptr) {
@@ -185,6 +185,7 @@ TEST_CASE("a plugin that differs from its manifest is not used") {
   folder.add("second", "name", "name other\nvendor tests\npriority 900\nneeds\n");
   folder.add("mute", "mute", "name mute\nvendor tests\npriority 2000\nneeds\n");
   folder.add("half", "half", "name half\nvendor tests\npriority 1000\nneeds\n");
+  folder.add("still", "needs", std::string("name still\nvendor tests\npriority 1\nneeds ") + present_feature);
   folder.write_manifest("junk", "name junk\nvendor tests\npriority 5000\nneeds\n");
   std::ofstream(folder.module("junk")) << "not a module";
   std::string log;
@@ -196,6 +197,7 @@ TEST_CASE("a plugin that differs from its manifest is not used") {
   CHECK(contains(reason_of(seen, "other"), "its entry has the name second"));
   CHECK(contains(reason_of(seen, "mute"), "does not export lf_plugin_entry_v1"));
   CHECK(contains(reason_of(seen, "half"), "only a part"));
+  CHECK(reason_of(seen, "still") == std::string("its entry needs nothing, but its manifest needs ") + present_feature);
   CHECK(contains(reason_of(seen, "junk"), "cannot be opened"));
   CHECK(contains(log, "mute"));
   CHECK_FALSE(contains(create(options).isa(), "fake"));
