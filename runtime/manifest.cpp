@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
+#include <unistd.h>
 
 namespace lanefold::runtime {
 namespace {
@@ -97,17 +97,19 @@ Manifest parse_manifest(std::string_view text) {
   return manifest;
 }
 
-Manifest read_manifest(const std::string &path) {
+Manifest read_manifest(int file) {
   Manifest unusable;
-  std::ifstream file(path, std::ios::binary);
   std::string text(largest_manifest + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad()) {
-    unusable.problem = "its manifest cannot be read";
-    return unusable;
+  std::size_t size = 0;
+  for (ssize_t got = 1; got > 0 && size < text.size(); size += static_cast<std::size_t>(got)) {
+    got = read(file, text.data() + size, text.size() - size);
+    if (got < 0) {
+      unusable.problem = "its manifest cannot be read";
+      return unusable;
+    }
   }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > largest_manifest) {
+  text.resize(size);
+  if (size > largest_manifest) {
     unusable.problem = "its manifest is larger than " + std::to_string(largest_manifest) + " bytes";
     return unusable;
   }

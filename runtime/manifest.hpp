@@ -22,6 +22,7 @@ struct Manifest {
 // Parses the lines "name avx2", "vendor lanefold", "priority 20" and "needs avx2 fma": each once, in any order.
 Manifest parse_manifest(std::string_view text);
 
-Manifest read_manifest(const std::string &path);
+// Reads an open file.
+Manifest read_manifest(int file);
 
 } // namespace lanefold::runtime

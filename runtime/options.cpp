@@ -20,11 +20,10 @@ void choose_isa(const lf_context_options &options, Request &request) {
 }
 
 void choose_folders(const lf_context_options &options, Request &request) {
-  const std::string own = own_plugin_folder(request.log);
-  if (!own.empty()) request.folders.push_back(own);
+  if (const auto own = own_plugin_folder(request.log)) request.folders.push_back(*own);
   const char *path = options.plugin_path != nullptr ? options.plugin_path : secure_getenv("LANEFOLD_PLUGIN_PATH");
   if (path == nullptr) return;
-  for (const std::string &folder : split_folders(path, request.log)) request.folders.push_back(folder);
+  for (const PluginFolder &folder : split_folders(path, request.log)) request.folders.push_back(folder);
 }
 
 void choose_threads(Check &check, const lf_context_options &options, Settings &settings) {

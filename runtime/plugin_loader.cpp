@@ -6,8 +6,14 @@
 
 #include <algorithm>
 #include <dlfcn.h>
+#include <elf.h>
 #include <filesystem>
+#include <fstream>
 #include <limits>
+#include <link.h>
+#include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace lanefold::runtime {
 namespace {
@@ -31,22 +37,40 @@ void refuse(Candidate &candidate, const std::string &reason) {
   candidate.reason = reason;
 }
 
+// Whether a module ends before the last byte that the loader would map. Reading such a module ends the process.
+bool is_cut_short(int module) {
+  struct stat status;
+  ElfW(Ehdr) header;
+  if (fstat(module, &status) != 0 || pread(module, &header, sizeof header, 0) != sizeof header ||
+      header.e_phentsize != sizeof(ElfW(Phdr)))
+    return false; // the loader itself refuses what does not begin like a module
+  const auto size = static_cast<uint64_t>(status.st_size);
+  for (uint64_t i = 0; i < header.e_phnum; ++i) {
+    ElfW(Phdr) segment;
+    const uint64_t offset = header.e_phoff + i * sizeof segment;
+    if (offset > size || pread(module, &segment, sizeof segment, static_cast<off_t>(offset)) != sizeof segment)
+      return true;
+    if (segment.p_filesz > size || segment.p_offset > size - segment.p_filesz) return true;
+  }
+  return false;
+}
+
 // Reads a manifest even if others can write it, to name the plugin that is refused.
-Candidate read_candidate(const std::string &folder, const std::string &stem) {
-  const std::string manifest_path = folder + "/" + stem + std::string(manifest_ending);
+Candidate read_candidate(const PluginFolder &folder, const std::string &stem) {
+  const std::string path = folder.path + "/" + stem;
+  const Opened in = open_folder(folder.path, folder.trust);
+  const Opened manifest = open_file(path + std::string(manifest_ending), folder.trust);
+  const Opened module = open_file(path + ".so", folder.trust);
   Candidate candidate;
-  candidate.path = folder + "/" + stem + ".so";
-  std::string distrust = why_distrusted(folder);
-  if (distrust.empty()) distrust = why_file_distrusted(manifest_path);
-  if (distrust.empty()) distrust = why_file_distrusted(candidate.path);
-  std::error_code unreadable;
-  if (std::filesystem::is_regular_file(manifest_path, unreadable)) candidate.manifest = read_manifest(manifest_path);
+  candidate.path = path + ".so";
+  if (manifest.file.number() >= 0) candidate.manifest = read_manifest(manifest.file.number());
   if (candidate.manifest.name.empty()) {
     candidate.manifest.name = stem;
     candidate.manifest.priority = std::numeric_limits<int32_t>::min();
   }
-  if (!distrust.empty()) refuse(candidate, distrust);
-  else if (!candidate.manifest.problem.empty()) refuse(candidate, candidate.manifest.problem);
+  for (const std::string &problem : {in.problem, manifest.problem, module.problem, candidate.manifest.problem})
+    if (!problem.empty()) return refuse(candidate, problem), candidate;
+  if (is_cut_short(module.file.number())) refuse(candidate, candidate.path + " is cut short");
   return candidate;
 }
 
@@ -92,6 +116,23 @@ std::string disagreement(const lf_plugin_entry &entry, const Manifest &manifest)
   return "";
 }
 
+// The file that is mapped at an address, as the system knows it; "" if it is not known. The loader's own name of a
+// library is relative if the path was, and the current folder may have changed since.
+std::string mapped_file(const void *address) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream fields(line);
+    uintptr_t begin = 0, end = 0;
+    char dash = 0;
+    fields >> std::hex >> begin >> dash >> end;
+    const auto at = reinterpret_cast<uintptr_t>(address);
+    if (at < begin || at >= end) continue;
+    const std::size_t slash = line.find('/');
+    return slash == std::string::npos ? "" : line.substr(slash);
+  }
+  return "";
+}
+
 bool has_part_of_packing(const lf_kernel_table &table) {
   const int parts = (table.packed_weights_size != nullptr) + (table.pack_weights != nullptr) +
                     (table.unpack_weights != nullptr) + (table.dense_infer != nullptr);
@@ -100,41 +141,40 @@ bool has_part_of_packing(const lf_kernel_table &table) {
 
 } // namespace
 
-std::string own_plugin_folder(const Log &log) {
+std::optional<PluginFolder> own_plugin_folder(const Log &log) {
   // The address of a public function would not do. It may lie in the program, if that is not position-independent.
   static const char inside_this_library = 0;
   Dl_info library;
-  if (dladdr(&inside_this_library, &library) == 0) {
+  std::string file = dladdr(&inside_this_library, &library) == 0 ? "" : library.dli_fname;
+  if (!file.starts_with('/')) file = mapped_file(&inside_this_library);
+  const std::string real = file.empty() ? "" : resolve(file);
+  if (real.empty()) {
     log(LF_LOG_WARNING, "plugins beside the library are not found: the path of the library is not known");
-    return "";
+    return std::nullopt;
   }
-  const std::string file = library.dli_fname;
-  if (!file.starts_with('/')) {
-    log(LF_LOG_WARNING, "plugins beside " + file + " are not found: the path of the library is not absolute");
-    return "";
-  }
-  const std::string real = resolve(file);
-  return resolve(real.substr(0, real.rfind('/') + 1) + "lanefold");
+  const std::string folder = resolve(real.substr(0, real.rfind('/') + 1) + "lanefold");
+  if (folder.empty()) return std::nullopt;
+  return PluginFolder{folder, trust_as_library(real)};
 }
 
-std::vector<std::string> split_folders(const std::string &path, const Log &log) {
-  std::vector<std::string> folders;
+std::vector<PluginFolder> split_folders(const std::string &path, const Log &log) {
+  std::vector<PluginFolder> folders;
   for (std::size_t begin = 0; begin < path.size();) {
     const std::size_t end = std::min(path.find(':', begin), path.size());
     const std::string folder = path.substr(begin, end - begin);
     begin = end + 1;
     if (folder.empty()) continue;
     const std::string real = folder.starts_with('/') ? resolve(folder) : "";
-    if (!real.empty()) folders.push_back(real);
+    if (!real.empty()) folders.push_back({folder, trust_nobody_else()});
     else log(LF_LOG_WARNING, "the plugin folder " + folder + " is ignored: it is not an absolute path to a folder");
   }
   return folders;
 }
 
-std::vector<Candidate> find_candidates(const std::vector<std::string> &folders) {
+std::vector<Candidate> find_candidates(const std::vector<PluginFolder> &folders) {
   std::vector<Candidate> candidates = {built_in_candidate()};
-  for (const std::string &folder : folders) {
-    for (const std::string &stem : stems_of_manifests(folder)) {
+  for (const PluginFolder &folder : folders) {
+    for (const std::string &stem : stems_of_manifests(folder.path)) {
       Candidate candidate = read_candidate(folder, stem);
       const auto same = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate &earlier) {
         return earlier.judgement == Judgement::usable && earlier.manifest.name == candidate.manifest.name;

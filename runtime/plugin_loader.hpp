@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/manifest.hpp"
+#include "runtime/trust.hpp"
 
 #include <lanefold/plugin.h>
 
@@ -44,14 +45,20 @@ struct LoadedPlugin {
   lf_kernel_table table;
 };
 
-// The folder "lanefold" beside this library, with links resolved; "" if there is none.
-std::string own_plugin_folder(const Log &log);
+// A folder of plugins, and who may change it.
+struct PluginFolder {
+  std::string path; // absolute, without links
+  Trust trust;
+};
+
+// The folder "lanefold" beside this library; none if there is none.
+std::optional<PluginFolder> own_plugin_folder(const Log &log);
 
 // The absolute folders of a text like "/a:/b". Others are logged and ignored.
-std::vector<std::string> split_folders(const std::string &path, const Log &log);
+std::vector<PluginFolder> split_folders(const std::string &path, const Log &log);
 
 // The built-in plugin, and then the modules of each folder in the order of their names.
-std::vector<Candidate> find_candidates(const std::vector<std::string> &folders);
+std::vector<Candidate> find_candidates(const std::vector<PluginFolder> &folders);
 
 // Opens a usable candidate and asks it for its operations. If that fails, the candidate is refused, and its reason says
 // why.

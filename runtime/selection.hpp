@@ -12,7 +12,7 @@ namespace lanefold::runtime {
 struct Request {
   std::string isa;        // name of the plugin to use; "": the best usable one
   std::string isa_source; // who asks for it: "isa" or "LANEFOLD_ISA"
-  std::vector<std::string> folders;
+  std::vector<PluginFolder> folders;
   CpuFeatures cpu;
   Log log;
 };

@@ -1,15 +1,48 @@
-// Says who else can write to a file.  Code is loaded only from places where nobody but root and this user can put it.
+// Opens files and folders, and says who else can change what was opened. Code is loaded only from where nobody can put it
+// but root, this user and, beside the library, whoever can change the library.
 #pragma once
 
 #include <string>
+#include <sys/types.h>
 
 namespace lanefold::runtime {
 
-// Why others can change the file or folder at this path, such as "/x/y is writable by everyone"; "" if they cannot.
-std::string why_distrusted(const std::string &path);
+// Who may change a file, besides root and this user.
+struct Trust {
+  uid_t owner;           // may own it
+  mode_t writers = 0;    // which of S_IWGRP and S_IWOTH it may have
+  gid_t group = 0;       // whose members S_IWGRP lets write
+  bool anywhere = false; // the folders above it do not matter
+};
 
-// The same for a regular file and the folders above it, with links resolved.
-std::string why_file_distrusted(const std::string &path);
+// Nobody else may change the file, or any folder or link on the way to it.
+Trust trust_nobody_else();
+// Whoever can change the library at this path, which is already running, may change what lies beside it.
+Trust trust_as_library(const std::string &path);
+
+// Owns a file descriptor.
+class Descriptor {
+public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  Descriptor(Descriptor &&other) noexcept : number_(other.number_) { other.number_ = -1; }
+  Descriptor &operator=(Descriptor &&other) noexcept;
+  ~Descriptor();
+  int number() const { return number_; } // -1: none
+
+private:
+  int number_;
+};
+
+// A file or folder, open for reading.
+struct Opened {
+  Descriptor file;
+  std::string path;    // absolute and, if it could be opened, without links
+  std::string problem; // why it cannot be trusted or opened, such as "/x/y is writable by everyone"; "" if it can
+};
+
+// path is absolute. A file that cannot be trusted is open, too. Anything but a regular file is a problem, and never read.
+Opened open_file(const std::string &path, const Trust &trust);
+Opened open_folder(const std::string &path, const Trust &trust);
 
 // The absolute path without links, or "" if there is none.
 std::string resolve(const std::string &path);

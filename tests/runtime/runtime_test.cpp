@@ -2,11 +2,11 @@
 // the library's inner parts.  LANEFOLD_FAKE_PLUGINS is the folder of the fake plugins.
 #include <doctest/doctest.h>
 
+#include "plugin_folder.hpp"
 #include "runtime/error.hpp"
 #include "runtime/executor.hpp"
 #include "runtime/manifest.hpp"
 #include "runtime/scratch.hpp"
-#include "support/files.hpp"
 
 #include <lanefold/lanefold.hpp>
 #include <lanefold/plugin.h>
@@ -15,11 +15,8 @@
 #include <cfenv>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
-#include <memory>
 #include <string>
-#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -29,76 +26,9 @@
 #endif
 
 using namespace lanefold::runtime;
-using lanefold::test::contains;
+using namespace lanefold::test;
 
 namespace {
-
-// A folder of plugins, made for one test.
-struct Folder : lanefold::test::TemporaryFolder {
-  // Copies the fake plugin of that variant under a name of its own.
-  void add(const std::string &variant, const std::string &stem, const std::string &manifest) const {
-    std::filesystem::copy_file(std::string(LANEFOLD_FAKE_PLUGINS) + "/fake-" + variant + ".so", module(stem));
-    write_manifest(stem, manifest);
-  }
-  void write_manifest(const std::string &stem, const std::string &text) const { std::ofstream(manifest(stem)) << text; }
-  std::string module(const std::string &stem) const { return *this / (stem + ".so"); }
-  std::string manifest(const std::string &stem) const { return *this / (stem + ".manifest"); }
-};
-
-const std::string good = "name fake\nvendor tests\npriority 1000\nneeds\n";
-const std::string second = "name second\nvendor tests\npriority 900\nneeds\n";
-
-#if defined(__x86_64__)
-const char absent_feature[] = "neon", present_feature[] = "sse2";
-#else
-const char absent_feature[] = "avx2", present_feature[] = "neon";
-#endif
-
-lf_context_options options_for(const Folder &folder, const char *isa = nullptr) {
-  auto options = lanefold::args<lf_context_options>();
-  options.isa = isa;
-  options.plugin_path = folder.path().c_str();
-  return options;
-}
-
-struct Created {
-  lf_status status;
-  std::string message;
-  std::unique_ptr<lf_context, decltype(&lf_context_destroy)> context{nullptr, lf_context_destroy};
-  std::string isa() const { return lf_context_isa(context.get()); }
-};
-
-Created create(const lf_context_options &options) {
-  unsetenv("LANEFOLD_ISA");
-  lf_context *context = nullptr;
-  Created created{lf_context_create(&options, &context), lf_last_error(nullptr)};
-  created.context.reset(context);
-  CHECK((context == nullptr) == (created.status != LF_OK));
-  return created;
-}
-
-struct Seen {
-  std::string name, reason, path;
-  bool taken, usable;
-};
-
-void see(void *self, const lf_plugin_candidate *candidate) {
-  static_cast<std::vector<Seen> *>(self)->push_back(
-      {candidate->name, candidate->reason, candidate->path, candidate->taken != 0, candidate->usable != 0});
-}
-
-std::vector<Seen> enumerate(const lf_context_options &options) {
-  unsetenv("LANEFOLD_ISA");
-  std::vector<Seen> seen;
-  lf_enumerate_plugins(&options, see, &seen);
-  return seen;
-}
-
-std::string reason_of(const std::vector<Seen> &seen, const std::string &name) {
-  for (const Seen &candidate : seen)
-    if (candidate.name == name) return candidate.reason;
-  return "not seen";
-}
 
 void keep_line(void *self, int32_t, const char *message) { *static_cast<std::string *>(self) += message; }
 
@@ -204,86 +134,6 @@ TEST_CASE("a plugin that differs from its manifest is not used") {
   const Created forced = create(options_for(folder, "mute"));
   CHECK(forced.status == LF_UNUSABLE);
   CHECK(contains(forced.message, "does not export"));
-}
-
-TEST_CASE("files and folders that others can write are refused") {
-  Folder folder;
-  folder.add("good", "good", good);
-  const auto refused_because = [&](const std::string &part) {
-    const std::string reason = reason_of(enumerate(options_for(folder)), "fake");
-    INFO(reason);
-    CHECK(contains(reason, part));
-    CHECK(create(options_for(folder)).isa() != "fake");
-  };
-  SUBCASE("module") {
-    chmod(folder.module("good").c_str(), 0777);
-    refused_because("good.so is writable by everyone");
-  }
-  SUBCASE("manifest") {
-    chmod(folder.manifest("good").c_str(), 0666);
-    refused_because("good.manifest is writable by everyone");
-  }
-  SUBCASE("folder, sticky or not") {
-    chmod(folder.path().c_str(), 01777);
-    refused_because("is writable by everyone");
-    chmod(folder.path().c_str(), 0777);
-    refused_because("is writable by everyone");
-  }
-  SUBCASE("another group or another owner") {
-    if (geteuid() != 0) {
-      MESSAGE("SKIPPED: only root can give files away");
-      return;
-    }
-    REQUIRE(chown(folder.module("good").c_str(), 0, 12345) == 0);
-    CHECK(create(options_for(folder)).isa() == "fake");
-    chmod(folder.module("good").c_str(), 0775);
-    refused_because("is writable by another group");
-    REQUIRE(chown(folder.module("good").c_str(), 12345, 0) == 0);
-    refused_because("belongs to another user");
-  }
-  SUBCASE("a link to where others can write") {
-    Folder open;
-    std::filesystem::rename(folder.module("good"), open.module("good"));
-    std::filesystem::create_symlink(open.module("good"), folder.module("good"));
-    CHECK(create(options_for(folder)).isa() == "fake");
-    chmod(open.path().c_str(), 0777);
-    refused_because("is writable by everyone");
-  }
-  SUBCASE("a folder further up, unless it is sticky") {
-    Folder inner;
-    const std::string inside = folder.path() + "/inside";
-    std::filesystem::rename(inner.path(), inside);
-    std::filesystem::create_directory(inner.path()); // which the destructor removes
-    std::filesystem::rename(folder.module("good"), inside + "/good.so");
-    std::filesystem::rename(folder.manifest("good"), inside + "/good.manifest");
-    auto options = options_for(folder);
-    options.plugin_path = inside.c_str();
-    CHECK(create(options).isa() == "fake");
-    chmod(folder.path().c_str(), 0777);
-    CHECK(contains(reason_of(enumerate(options), "fake"), "is writable by everyone"));
-    chmod(folder.path().c_str(), 01777);
-    CHECK(create(options).isa() == "fake");
-  }
-  SUBCASE("a link that leads nowhere or to itself") {
-    std::filesystem::remove(folder.manifest("good"));
-    std::filesystem::create_symlink(folder.manifest("good"), folder.manifest("good"));
-    const Created created = create(options_for(folder));
-    CHECK(created.status == LF_OK);
-    CHECK(created.isa() != "fake");
-  }
-  SUBCASE("no regular file") {
-    std::filesystem::remove(folder.module("good"));
-    REQUIRE(mkfifo(folder.module("good").c_str(), 0600) == 0);
-    refused_because("not a regular file");
-  }
-}
-
-TEST_CASE("manifests that are broken or too large are refused") {
-  Folder folder;
-  folder.add("good", "good", good + std::string(largest_manifest, '\n'));
-  CHECK(contains(reason_of(enumerate(options_for(folder)), "good"), "larger than"));
-  folder.write_manifest("good", "name fake\nvendor tests\npriority 1000\nneeds warp\n");
-  CHECK(contains(reason_of(enumerate(options_for(folder)), "fake"), "does not know"));
 }
 
 TEST_CASE("of two plugins with one name the first is used, and the built-in portable comes before all") {
