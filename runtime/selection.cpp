@@ -67,7 +67,7 @@ Candidate *choose(Selection &selection, const Request &request, const lf_host &h
   Candidate *named = find_named(selection.candidates, request.isa);
   if (named == nullptr) {
     fail(selection, LF_NOT_FOUND,
-         asked + "there is no plugin of this name; valid names are " + list_of_names(selection.candidates));
+         asked + "no plugin has this name; valid names are " + list_of_names(selection.candidates));
     return nullptr;
   }
   if (named->judgement == Judgement::usable && append(selection, *named, host)) return named;

@@ -45,7 +45,7 @@ public:
   // Opens the last part with these flags.
   Opened open(int flags) {
     Opened opened;
-    enter("/", ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    enter_root();
     std::string last = ".";
     while (!stuck_ && !parts_.empty()) {
       const std::string part = std::move(parts_.back());
@@ -96,12 +96,11 @@ private:
     return folder == "/" ? "/" + part : folder + "/" + part;
   }
 
-  void enter(const std::string &path, int file) {
-    folders_.clear();
-    folders_.push_back({Descriptor(file), path});
+  void enter_root() {
+    folders_.push_back({Descriptor(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)), "/"});
     struct stat status;
-    if (file < 0 || fstat(file, &status) != 0) get_stuck(path);
-    else judge(path, status);
+    if (fstat(top(), &status) != 0) get_stuck("/");
+    else judge("/", status);
   }
 
   // Notes the first problem.

@@ -78,8 +78,8 @@ inline Reading reading_of_a(const Product &x) {
   if (x.alpha != 1.0f || x.k == 0) return Reading::packed;
   const bool conflict = x.a.stride % page == 0;
   if (conflict && x.m > most_conflicting_rows && x.k > 1) return Reading::packed;
-  // A tile uses a part of each cache line of such an A; the line is gone before the other tiles use the rest.  Nor does
-  // a hardware prefetcher follow steps of several pages along k.
+  // A tile uses a part of each cache line of a large transposed A, and the line is evicted before the next tile needs the
+  // rest.  No hardware prefetcher follows steps of several pages along k.
   const bool strided = !x.a.along_k && x.m > most_strided_floats / x.k && x.n >= least_strided_columns;
   return strided ? Reading::packed : Reading::direct;
 }

@@ -16,7 +16,7 @@ struct Operand {
   // For weights that were packed as the transpose of this operand (and along_k): the columns of one of their panels.
   // Element k of a line lies in panel k / panel of b_panels.  0 for an ordinary matrix.
   int64_t panel = 0;
-  int64_t lines = 0; // the number of lines of such an operand
+  int64_t lines = 0; // for such weights: the number of lines
 
   const float *at(int64_t line, int64_t k) const { return data + (along_k ? line * stride + k : k * stride + line); }
   int64_t line_stride() const { return along_k ? stride : 1; }

@@ -23,7 +23,7 @@ lf_context *make_context() {
 }
 
 // If the byte ranges of two operands with different strides meet, lf_sgemm counts them as overlapping.  BLAS allows
-// such operands if they share no element.  A single row is compared exactly, and its chains are the same.
+// this if they share no element.  A single row is compared exactly, and its chains are the same.
 lf_status multiply_by_rows(lf_context *context, lf_sgemm_args product) {
   const int64_t rows = product.m;
   const int64_t to_next_row = product.flags & LF_TRANSPOSE_A ? 1 : product.lda;

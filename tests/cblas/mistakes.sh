@@ -23,4 +23,4 @@ ends 1 'Parameter 9 to routine cblas_sgemm was incorrect' "$program" column-majo
 ends 1 'On entry to SGEMM parameter number 8 had an illegal value' "$program" fortran
 ends 3 "the other library's handler: cblas_ssymm 6" "$program" other
 ulimit -c 0
-ends 134 "liblanefold_cblas: LANEFOLD_ISA is 'none', but there is no plugin of this name" env LANEFOLD_ISA=none "$program" none
+ends 134 "liblanefold_cblas: LANEFOLD_ISA is 'none', but no plugin has this name" env LANEFOLD_ISA=none "$program" none

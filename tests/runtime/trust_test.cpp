@@ -1,4 +1,4 @@
-// Which files and folders the library trusts with code, and what it does about files that are no plugins.
+// Which files and folders the library trusts with code, and what it does about files that are not plugins.
 #include "plugin_folder.hpp"
 #include "runtime/manifest.hpp"
 #include "runtime/trust.hpp"

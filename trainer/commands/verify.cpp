@@ -105,9 +105,9 @@ cli::Command verify_command() {
                       .target = &o->json,
                       .help = "Print one JSON object.",
                       .manual =
-                          "Its keys are data, steps, golden (the promised hash, null if there is none), runs "
+                          "Its keys are data, steps, golden (the promised hash, null without one), runs "
                           "(plugin, threads, seconds and parameters_sha256 of each), equal, and as_promised (null "
-                          "if there is no promise)."}};
+                          "without a promise)."}};
   return command;
 }
 
