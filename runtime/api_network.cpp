@@ -109,20 +109,23 @@ void one_by_one(void *, int64_t count, lf_task task, void *arg) {
 // so that cores of unequal speed finish together.  Or there is one worker, and all threads share each of its products.
 class Inference {
 public:
+  // The scratch memory of a call, whatever its number of rows.  A plugin of Lanefold needs none for packed weights.
+  static uint64_t most_bytes(const lf_context &context, const lf_network &network) {
+    return bytes(context.executor.threads(), buffers_floats(most_rows_of_a_piece(network), network));
+  }
+
   Inference(lf_context &context, const lf_network_infer_args &args, const lf_network &network)
       : context_(context), args_(args), network_(network) {
     const int64_t threads = context.executor.threads();
     workers_ = args.m >= threads * least_rows_of_a_worker ? threads : 1;
-    const int64_t rows = std::clamp(buffer_floats / std::max<int64_t>(1, network.widest), fewest_rows, most_rows);
-    pieces_ = round_up((args.m - 1) / rows + 1, workers_);
-    worker_floats_ = 2 * round_up(((args.m - 1) / pieces_ + 1) * network.widest, floats_in_a_line);
+    pieces_ = round_up((args.m - 1) / most_rows_of_a_piece(network) + 1, workers_);
+    worker_floats_ = buffers_floats((args.m - 1) / pieces_ + 1, network);
   }
 
   lf_status run() {
     Call call(context_, name);
     if (worker_floats_ > 0) {
-      const auto bytes = static_cast<uint64_t>(workers_ * worker_floats_) * sizeof(float);
-      buffers_ = static_cast<float *>(context_.scratch.acquire(bytes));
+      buffers_ = static_cast<float *>(context_.scratch.acquire(bytes(workers_, worker_floats_)));
       if (buffers_ == nullptr)
         return note_error(context_.serial, LF_OUT_OF_MEMORY, name, "out of memory: cannot allocate scratch memory");
     }
@@ -136,6 +139,17 @@ private:
   static constexpr const char *name = "lf_network_infer";
 
   static int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
+
+  static int64_t most_rows_of_a_piece(const lf_network &network) {
+    return std::clamp(buffer_floats / std::max<int64_t>(1, network.widest), fewest_rows, most_rows);
+  }
+  // The two buffers of a worker.
+  static int64_t buffers_floats(int64_t rows, const lf_network &network) {
+    return 2 * round_up(rows * network.widest, floats_in_a_line);
+  }
+  static uint64_t bytes(int64_t workers, int64_t floats) {
+    return static_cast<uint64_t>(workers * floats) * sizeof(float);
+  }
 
   static void run_worker(void *self, int64_t worker) {
     auto &inference = *static_cast<Inference *>(self);
@@ -190,6 +204,25 @@ private:
   char message_[message_size + 32]; // "layer N: " and the message
 };
 
+constexpr int64_t most_calls = 4096;
+
+// Makes the scratch memory for as many calls at the same time, and starts the threads.
+lf_status reserve(lf_context &context, const lf_network &network, const char *call, int64_t calls) {
+  std::vector<void *> blocks;
+  blocks.reserve(static_cast<size_t>(calls));
+  const uint64_t bytes = Inference::most_bytes(context, network);
+  while (bytes > 0 && static_cast<int64_t>(blocks.size()) < calls) {
+    blocks.push_back(context.scratch.acquire(bytes));
+    if (blocks.back() == nullptr) break;
+  }
+  const bool has_all = bytes == 0 || blocks.back() != nullptr;
+  for (void *block : blocks) context.scratch.release(block);
+  if (!has_all)
+    return note_error(context.serial, LF_OUT_OF_MEMORY, call, "out of memory: cannot allocate scratch memory");
+  context.executor.start();
+  return LF_OK;
+}
+
 } // namespace
 } // namespace lanefold::runtime
 
@@ -207,12 +240,21 @@ lf_status lf_network_create(lf_context *context, const lf_network_args *given, l
     auto made = std::make_unique<lf_network>();
     for (int64_t i = 0; i < args.count; ++i)
       if (const lf_status status = add_layer(*context, args, i, *made); status != LF_OK) return status;
+    if (const lf_status status = reserve(*context, *made, "lf_network_create", 1); status != LF_OK) return status;
     *network = made.release();
     return LF_OK;
   });
 }
 
 void lf_network_destroy(lf_network *network) { delete network; }
+
+lf_status lf_network_reserve(lf_context *context, const lf_network *network, int32_t calls) {
+  return guarded(context, "lf_network_reserve", [=](Check &check) {
+    check.present("network", network);
+    check.value("calls", int64_t{calls}, calls >= 1 && calls <= most_calls, "1 to 4096");
+    return check.ok() ? reserve(*context, *network, "lf_network_reserve", calls) : check.status();
+  });
+}
 
 lf_status lf_network_infer(lf_context *context, const lf_network_infer_args *given, const lf_network *network) {
   return guarded(context, "lf_network_infer", [=](Check &check) {

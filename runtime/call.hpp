@@ -93,11 +93,16 @@ template <class Body> lf_status guarded(const lf_context *context, const char *n
 // Calls attempt(plugin, host) for the plugins of the chain, until one returns a status other than LF_UNSUPPORTED.
 template <class Attempt> lf_status ask_chain(lf_context &context, const char *name, Attempt attempt) {
   Call call(context, name);
-  for (const LoadedPlugin &plugin : context.chain) {
-    const lf_status status = attempt(plugin, call.host());
-    if (status != LF_UNSUPPORTED) return call.finish(status, plugin);
+  const LoadedPlugin *asked = &context.chain->chosen();
+  lf_status status = attempt(*asked, call.host());
+  if (status == LF_UNSUPPORTED) [[unlikely]] {
+    for (const LoadedPlugin &plugin : context.chain->stand_ins(*call.host())) {
+      asked = &plugin;
+      status = attempt(plugin, call.host());
+      if (status != LF_UNSUPPORTED) break;
+    }
   }
-  return call.finish(LF_UNSUPPORTED, context.chain.back());
+  return call.finish(status, *asked);
 }
 
 template <class Args> using Kernel = lf_status (*lf_kernel_table::*)(const lf_host *, const Args *);

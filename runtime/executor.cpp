@@ -2,14 +2,17 @@
 // any pool. What a pool cannot run, because it is out of memory for example, the calling thread runs.
 #include "runtime/executor.hpp"
 
+#include "runtime/cpus.hpp"
 #include "runtime/float_state.hpp"
 
+#ifdef LANEFOLD_WITH_TBB
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
-#include <sched.h>
+#include <chrono>
 #include <thread>
 
 namespace lanefold::runtime {
@@ -31,47 +34,106 @@ struct Job {
 
 void run_job(void *job, int64_t) { static_cast<Job *>(job)->run(); }
 
-// Isolation keeps a thread that waits here from taking a task of another call, which would need more memory and stack.
-void run_on_tbb(tbb::task_arena &arena, Job &job, int64_t workers) noexcept {
-  try {
-    arena.execute([&] {
+} // namespace
+
+#ifdef LANEFOLD_WITH_TBB
+// An arena of oneTBB, which one call at a time may use. A call that finds it in use runs on its own thread alone. It
+// would otherwise wait there until the other call ends.
+class Executor::Team {
+public:
+  explicit Team(int32_t threads) : threads_(threads) {}
+
+  // Whether oneTBB can be used no more. It keeps its workers for all arenas of a process and knows nothing of forks, so
+  // a forked child has none. If it lacked memory when it started, it would make its next caller wait forever.
+  static bool is_lost() noexcept {
+    const uint32_t state = process.load(std::memory_order_acquire);
+    return state < starting ? state != forks() : state == failed;
+  }
+
+  void run(Job &job, int64_t workers) noexcept {
+    if (in_use_.test_and_set(std::memory_order_acquire)) return;
+    uint32_t state = not_started;
+    const bool is_first = process.compare_exchange_strong(state, starting, std::memory_order_acquire);
+    if (is_first || state == forks()) {
+      try {
+        enter(job, workers);
+        if (is_first) process.store(forks(), std::memory_order_release);
+      } catch (...) {
+        // oneTBB lacked memory or a thread. It has waited for the tasks that it started.
+        process.store(failed, std::memory_order_release);
+      }
+    }
+    in_use_.clear(std::memory_order_release);
+  }
+
+private:
+  // What oneTBB is in this process: the number of forks after which it started, or one of these. While one thread starts
+  // it, the calls of other threads run alone.
+  static constexpr uint32_t starting = UINT32_MAX - 2, not_started = UINT32_MAX - 1, failed = UINT32_MAX;
+  static constinit std::atomic<uint32_t> process;
+
+  // oneTBB has no more workers than CPUs, and prints a warning when asked for more.  Isolation keeps a thread that waits
+  // here from taking a task of another call, which would need more memory and stack.
+  void enter(Job &job, int64_t workers) {
+    if (arena_ == nullptr) arena_ = std::make_unique<tbb::task_arena>(std::min(threads_, affinity_cpus()));
+    arena_->execute([&] {
       tbb::this_task_arena::isolate([&] {
         tbb::parallel_for(
             tbb::blocked_range<int64_t>(0, workers, 1), [&](const auto &) { job.run(); }, tbb::simple_partitioner());
       });
     });
-  } catch (...) {
-    // oneTBB had no memory for its tasks. It has waited for those that it started.
   }
-}
 
-} // namespace
-
-int32_t available_cpus() noexcept {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(CPU_COUNT(&set), 1);
-  return std::max(static_cast<int32_t>(std::thread::hardware_concurrency()), 1); // more than 1024 CPUs
-}
-
-// Making an arena starts no thread; the first call that uses it does.
-struct Executor::Arena {
-  explicit Arena(int threads) : arena(threads) {}
-  tbb::task_arena arena;
+  const int32_t threads_;
+  std::atomic_flag in_use_;
+  std::unique_ptr<tbb::task_arena> arena_; // belongs to whoever set in_use_; NULL before the first call
 };
 
-// oneTBB has no more workers than CPUs, and prints a warning when asked for more.
-Executor::Executor(int32_t threads, const lf_executor &own)
-    : threads_(threads), own_(own),
-      arena_(own.parallel_for != nullptr ? nullptr : std::make_unique<Arena>(std::min(threads, available_cpus()))) {}
+constinit std::atomic<uint32_t> Executor::Team::process{not_started};
+#else
+class Executor::Team {
+public:
+  explicit Team(int32_t) {}
+  static bool is_lost() noexcept { return true; }
+  void run(Job &, int64_t) noexcept {}
+};
+#endif
 
-Executor::~Executor() = default;
+Executor::Executor(int32_t threads, const lf_executor &own)
+    : threads_(threads), made_after_forks_(forks()), own_(own),
+      team_(own.parallel_for != nullptr ? nullptr : std::make_unique<Team>(threads)) {}
+
+int32_t Executor::threads() const noexcept {
+  const bool is_alone = forks() != made_after_forks_ || (team_ != nullptr && Team::is_lost());
+  return is_alone ? 1 : threads_;
+}
+
+Executor::~Executor() {
+  // In a forked child, a lock of oneTBB's may be in the hands of a thread that is gone.
+  if (team_ != nullptr && Team::is_lost()) static_cast<void>(team_.release());
+}
+
+void Executor::start() noexcept {
+  struct Arrival {
+    const int64_t expected;
+    const std::chrono::steady_clock::time_point deadline;
+    std::atomic<int64_t> arrived{0};
+  } arrival{std::min(threads(), affinity_cpus()), std::chrono::steady_clock::now() + std::chrono::milliseconds(20)};
+  if (own_.parallel_for != nullptr || arrival.expected < 2) return;
+  const auto arrive = [](void *arg, int64_t) {
+    auto &all = *static_cast<Arrival *>(arg);
+    ++all.arrived;
+    while (all.arrived < all.expected && std::chrono::steady_clock::now() < all.deadline) std::this_thread::yield();
+  };
+  parallel_for(arrival.expected, arrive, &arrival);
+}
 
 void Executor::parallel_for(int64_t count, lf_task task, void *arg) noexcept {
   Job job{count, task, arg};
-  const int64_t workers = std::min<int64_t>(count, threads_);
+  const int64_t workers = std::min<int64_t>(count, threads());
   if (workers > 1) {
     if (own_.parallel_for != nullptr) own_.parallel_for(own_.self, workers, run_job, &job);
-    else run_on_tbb(arena_->arena, job, workers);
+    else team_->run(job, workers);
   }
   job.run();
 }

@@ -1,6 +1,8 @@
 // Runs the tasks of a call: on oneTBB, which only executor.cpp knows, or on the application's own thread pool.
 #pragma once
 
+#include "runtime/forks.hpp"
+
 #include <lanefold/context.h>
 
 #include <cstdint>
@@ -8,26 +10,30 @@
 
 namespace lanefold::runtime {
 
-// The number of CPUs that this process may use, at least 1.
-int32_t available_cpus() noexcept;
-
 class Executor {
 public:
-  // If own.parallel_for is NULL, tasks run on oneTBB.
+  // If own.parallel_for is NULL, tasks run on oneTBB. They run on the calling thread alone if there is no oneTBB, if it
+  // could not start, and in a forked child of a process that has used it.
   Executor(int32_t threads, const lf_executor &own);
   ~Executor();
 
-  int32_t threads() const { return threads_; }
+  // The most tasks that run at once. A forked child has no thread but its own: it gets 1.
+  int32_t threads() const noexcept;
 
   // Like lf_parallel_for. Each task runs with the floating-point state that the results need. [thread-safe]
   void parallel_for(int64_t count, lf_task task, void *arg) noexcept;
 
+  // Starts oneTBB's workers, and waits up to 20 ms until each has run a task. Later calls on this thread then allocate
+  // nothing.
+  void start() noexcept;
+
 private:
-  struct Arena; // of oneTBB
+  class Team; // of oneTBB
 
   const int32_t threads_;
+  const uint32_t made_after_forks_;
   const lf_executor own_;
-  const std::unique_ptr<Arena> arena_; // NULL with the application's own pool
+  std::unique_ptr<Team> team_; // NULL with the application's own pool
 };
 
 } // namespace lanefold::runtime

@@ -1,9 +1,12 @@
 // Only this file reads environment variables. Programs that run as another user (set-user-ID) ignore them.
 #include "runtime/options.hpp"
 
-#include "runtime/executor.hpp"
+#include "runtime/cpus.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 
 namespace lanefold::runtime {
 namespace {
@@ -19,11 +22,35 @@ void choose_isa(const lf_context_options &options, Request &request) {
   if (variable != nullptr) request.isa = variable;
 }
 
-void choose_folders(const lf_context_options &options, Request &request) {
-  if (const auto own = own_plugin_folder(request.log)) request.folders.push_back(*own);
+// A folder that an option names must be there. One that a variable names may be gone, because the variable belongs to
+// the user and not to the program; then there is a warning.
+void choose_folders(Check &check, const lf_context_options &options, Settings &settings) {
+  std::vector<PluginFolder> &folders = settings.request.folders;
+  folders.push_back(own_plugin_folder());
   const char *path = options.plugin_path != nullptr ? options.plugin_path : secure_getenv("LANEFOLD_PLUGIN_PATH");
   if (path == nullptr) return;
-  for (const PluginFolder &folder : split_folders(path, request.log)) request.folders.push_back(folder);
+  std::vector<std::string> problems;
+  for (const PluginFolder &folder : split_folders(path, problems)) folders.push_back(folder);
+  if (problems.empty()) return;
+  if (options.plugin_path != nullptr) {
+    check.fail(LF_NOT_FOUND, "plugin_path: %s; name folders that exist by absolute paths, with ':' between them",
+               problems.front().c_str());
+    return;
+  }
+  for (const std::string &problem : problems)
+    settings.warnings.push_back("LANEFOLD_PLUGIN_PATH: " + problem + " and is ignored; correct or unset the variable");
+}
+
+// LANEFOLD_NUM_THREADS, or most_threads without it.
+int32_t threads_of_variable(Check &check) {
+  const char *variable = secure_getenv("LANEFOLD_NUM_THREADS");
+  if (variable == nullptr || *variable == 0) return most_threads;
+  int32_t threads = 0;
+  const char *last = variable + std::strlen(variable);
+  const auto [end, error] = std::from_chars(variable, last, threads);
+  if (error != std::errc() || end != last || threads < 1 || threads > most_threads)
+    check.fail(LF_INVALID_ARGUMENT, "LANEFOLD_NUM_THREADS is '%s', but must be 1 to %d", variable, most_threads);
+  return threads;
 }
 
 void choose_threads(Check &check, const lf_context_options &options, Settings &settings) {
@@ -38,7 +65,8 @@ void choose_threads(Check &check, const lf_context_options &options, Settings &s
   }
   settings.threads = options.threads;
   if (settings.threads == 0)
-    settings.threads = options.executor != nullptr ? settings.executor.threads : available_cpus();
+    settings.threads = std::min(options.executor != nullptr ? settings.executor.threads : available_cpus(),
+                                threads_of_variable(check));
 }
 
 } // namespace
@@ -47,16 +75,17 @@ Settings read_options(Check &check, const lf_context_options *given) {
   Settings settings;
   lf_context_options options{};
   if (given != nullptr) options = check.read("options", given);
-  check.flags("flags", options.flags, 0, "none");
+  check.flags("flags", options.flags, LF_QUIET, "LF_QUIET");
   check.flags("reserved", static_cast<uint32_t>(options.reserved), 0, "none");
   check.value("threads", int64_t{options.threads}, options.threads >= 0 && options.threads <= most_threads,
               "0 to 4096");
   choose_threads(check, options, settings);
   if (!check.ok()) return settings;
+  settings.quiet = (options.flags & LF_QUIET) != 0;
   settings.request.log = {options.log, options.log_self};
   settings.request.cpu = detect_features();
   choose_isa(options, settings.request);
-  choose_folders(options, settings.request);
+  choose_folders(check, options, settings);
   return settings;
 }
 

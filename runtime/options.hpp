@@ -6,12 +6,17 @@
 
 #include <lanefold/context.h>
 
+#include <string>
+#include <vector>
+
 namespace lanefold::runtime {
 
 struct Settings {
   Request request;
   int32_t threads = 1;
-  lf_executor executor{}; // parallel_for is NULL: oneTBB
+  lf_executor executor{};            // parallel_for is NULL: oneTBB
+  bool quiet = false;                // nothing is printed
+  std::vector<std::string> warnings; // about the environment
 };
 
 // given may be NULL. If the options are invalid, check has the error, and the settings are of no use.

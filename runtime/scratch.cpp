@@ -1,5 +1,8 @@
 // A request takes the smallest free block that is large enough, or else a new one, whose size is rounded up. Sizes that
 // vary a little therefore share blocks, and there are only as many blocks as are in use at the same time.
+//
+// All blocks form a list that only grows, and a thread takes a block by setting its mark. No thread ever waits for
+// another one. That also holds in a forked child, where the thread that was changing the list may be gone.
 #include "runtime/scratch.hpp"
 
 #include <bit>
@@ -26,22 +29,22 @@ void *allocate_aligned(uint64_t bytes) noexcept {
 }
 
 Scratch::~Scratch() {
-  while (free_ != nullptr) {
-    Block *next = free_->next;
-    std::free(free_);
-    free_ = next;
+  for (Block *block = newest_.load(std::memory_order_acquire); block != nullptr;) {
+    Block *next = block->next;
+    std::free(block);
+    block = next;
   }
 }
 
-Scratch::Block *Scratch::take_best_fit(uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  Block **best = nullptr;
-  for (Block **link = &free_; *link != nullptr; link = &(*link)->next)
-    if ((*link)->bytes >= bytes && (best == nullptr || (*link)->bytes < (*best)->bytes)) best = link;
-  if (best == nullptr) return nullptr;
-  Block *block = *best;
-  *best = block->next;
-  return block;
+Scratch::Block *Scratch::take_best_fit(uint64_t bytes) noexcept {
+  for (;;) {
+    Block *best = nullptr;
+    for (Block *block = newest_.load(std::memory_order_acquire); block != nullptr; block = block->next)
+      if (block->bytes >= bytes && (best == nullptr || block->bytes < best->bytes) &&
+          !block->in_use.load(std::memory_order_relaxed))
+        best = block;
+    if (best == nullptr || !best->in_use.exchange(true, std::memory_order_acquire)) return best;
+  }
 }
 
 void *Scratch::acquire(uint64_t bytes) noexcept {
@@ -51,7 +54,10 @@ void *Scratch::acquire(uint64_t bytes) noexcept {
   if (block == nullptr) {
     void *memory = allocate_aligned(rounded + scratch_alignment);
     if (memory == nullptr) return nullptr;
-    block = new (memory) Block{nullptr, rounded};
+    for (Block *newest = newest_.load(std::memory_order_relaxed);;) {
+      block = new (memory) Block{newest, rounded};
+      if (newest_.compare_exchange_weak(newest, block, std::memory_order_release, std::memory_order_relaxed)) break;
+    }
   }
   return reinterpret_cast<char *>(block) + scratch_alignment;
 }
@@ -59,9 +65,7 @@ void *Scratch::acquire(uint64_t bytes) noexcept {
 void Scratch::release(void *memory) noexcept {
   if (memory == nullptr) return;
   auto *block = reinterpret_cast<Block *>(static_cast<char *>(memory) - scratch_alignment);
-  const std::lock_guard lock(mutex_);
-  block->next = free_;
-  free_ = block;
+  block->in_use.store(false, std::memory_order_release);
 }
 
 } // namespace lanefold::runtime

@@ -2,8 +2,8 @@
 // nothing when it runs again.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <mutex>
 
 namespace lanefold::runtime {
 
@@ -26,13 +26,13 @@ public:
 private:
   // Lies in the 64 bytes before the memory that a caller gets.
   struct Block {
-    Block *next;
-    uint64_t bytes;
+    Block *const next; // the block that was made before this one
+    const uint64_t bytes;
+    std::atomic<bool> in_use{true};
   };
-  Block *take_best_fit(uint64_t bytes);
+  Block *take_best_fit(uint64_t bytes) noexcept;
 
-  std::mutex mutex_;
-  Block *free_ = nullptr;
+  std::atomic<Block *> newest_{nullptr};
 };
 
 } // namespace lanefold::runtime

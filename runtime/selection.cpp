@@ -1,6 +1,8 @@
 // Checks the candidates, takes the best one or the one that is asked for, and builds the chain that ends with portable.
 #include "runtime/selection.hpp"
 
+#include "runtime/modules.hpp"
+
 #include <algorithm>
 
 namespace lanefold::runtime {
@@ -42,24 +44,26 @@ std::string list_of_names(const std::vector<Candidate> &candidates) {
   return text;
 }
 
+std::string with_cure(const Candidate &candidate) {
+  return candidate.cure.empty() ? candidate.reason : candidate.reason + "; " + candidate.cure;
+}
+
 void fail(Selection &selection, lf_status status, const std::string &message) {
   selection.status = status;
   selection.message = message;
 }
 
-// Opens a candidate and appends it to the chain. Returns whether that worked.
-bool append(Selection &selection, Candidate &candidate, const lf_host &host) {
-  auto plugin = load(candidate, host);
-  if (plugin) selection.chain.push_back(std::move(*plugin));
-  return plugin.has_value();
+// Opens a candidate as the chosen one. Returns whether that worked.
+bool take(Selection &selection, Candidate &candidate, const lf_host &host) {
+  selection.chosen = load(candidate, host);
+  return candidate.taken = selection.chosen.has_value();
 }
 
-// Opens the candidate with which the chain begins. If the one that is asked for cannot be used, returns NULL and sets
-// status and message.
+// Opens the best candidate. If one is asked for and cannot be used, returns NULL and sets status and message.
 Candidate *choose(Selection &selection, const Request &request, const lf_host &host) {
   if (request.isa.empty()) {
     for (Candidate &candidate : selection.candidates)
-      if (candidate.judgement == Judgement::usable && append(selection, candidate, host)) return &candidate;
+      if (candidate.judgement == Judgement::usable && take(selection, candidate, host)) return &candidate;
     fail(selection, LF_INTERNAL, "the built-in plugin cannot be used: " + selection.candidates.back().reason);
     return nullptr;
   }
@@ -70,22 +74,9 @@ Candidate *choose(Selection &selection, const Request &request, const lf_host &h
          asked + "no plugin has this name; valid names are " + list_of_names(selection.candidates));
     return nullptr;
   }
-  if (named->judgement == Judgement::usable && append(selection, *named, host)) return named;
-  fail(selection, LF_UNUSABLE, asked + "this plugin cannot be used: " + named->reason);
+  if (named->judgement == Judgement::usable && take(selection, *named, host)) return named;
+  fail(selection, LF_UNUSABLE, asked + "this plugin cannot be used: " + with_cure(*named));
   return nullptr;
-}
-
-// An operation that a plugin lacks, or for which it returns LF_UNSUPPORTED, goes to the next best plugin. The chain
-// ends with portable, which is built in and has all operations.
-void add_stand_ins(Selection &selection, const Candidate *chosen, const lf_host &host) {
-  if (chosen->built_in != nullptr) return;
-  const auto first = selection.candidates.begin() + (chosen - selection.candidates.data()) + 1;
-  for (auto candidate = first; candidate != selection.candidates.end(); ++candidate) {
-    if (candidate->judgement != Judgement::usable || candidate->built_in != nullptr) continue;
-    append(selection, *candidate, host);
-  }
-  for (Candidate &candidate : selection.candidates)
-    if (candidate.built_in != nullptr) append(selection, candidate, host);
 }
 
 void open_the_rest(Selection &selection, const lf_host &host) {
@@ -93,37 +84,108 @@ void open_the_rest(Selection &selection, const lf_host &host) {
     if (candidate.judgement == Judgement::usable && !candidate.opened) load(candidate, host);
 }
 
-void give_reasons(Selection &selection, const Request &request, Candidate *chosen) {
+// A plugin that comes with the library.
+struct KnownPlugin {
+  const char *name;
+  int32_t priority;
+  uint64_t needs;
+};
+constexpr KnownPlugin known_plugins[] = {
+#include "runtime/known_plugins.inc"
+};
+
+// The priority of the best plugin in use that has every operation. A plugin of another vendor may have only a few.
+int32_t complete_priority(const std::vector<Candidate> &candidates) {
+  int32_t best = 0;
+  for (const Candidate &candidate : candidates)
+    for (const KnownPlugin &known : known_plugins)
+      if (candidate.judgement == Judgement::usable && candidate.manifest.name == known.name)
+        best = std::max(best, candidate.manifest.priority);
+  return best;
+}
+
+// Whether the candidate is, or claims by its file's name to be, this plugin.
+bool is(const Candidate &candidate, const KnownPlugin &known) {
+  return candidate.manifest.name == known.name || candidate.manifest.name == stem_of(known.name);
+}
+
+// The best plugin that would run here if its files were there and could be trusted.
+std::string find_shortfall(const Selection &selection, const Request &request) {
+  const std::vector<Candidate> &candidates = selection.candidates;
+  const std::string instead = " suits this CPU better than " + selection.chosen->name + ", but ";
+  for (const Candidate &candidate : candidates) {
+    if (candidate.taken) break;
+    if (candidate.judgement == Judgement::refused && what_is_missing(candidate.manifest.needs, request.cpu).empty())
+      return "the plugin " + candidate.manifest.name + " (" + candidate.path + ")" + instead +
+             "is not used: " + with_cure(candidate);
+  }
+  const int32_t used = complete_priority(candidates);
+  for (const KnownPlugin &known : known_plugins) { // best first
+    if (known.priority <= used || !what_is_missing(known.needs, request.cpu).empty()) continue;
+    const auto found = std::find_if(candidates.begin(), candidates.end(),
+                                    [&](const Candidate &candidate) { return is(candidate, known); });
+    const std::string plugin = std::string("the plugin ") + known.name + instead;
+    if (found == candidates.end()) return plugin + "is missing: " + why_missing(known.name, request.folders.front());
+    if (found->judgement == Judgement::refused) return plugin + "is not used: " + with_cure(*found);
+  }
+  return "";
+}
+
+void give_reasons(Selection &selection, const Request &request) {
   const std::string forced = request.isa_source + " asks for ";
   for (Candidate &candidate : selection.candidates) {
     if (candidate.judgement != Judgement::usable) continue;
-    candidate.taken = &candidate == chosen;
-    if (candidate.taken)
-      candidate.reason = request.isa.empty() ? "it is the best one that can run here" : forced + "it";
-    else if (!request.isa.empty()) candidate.reason = forced + request.isa;
-    else if (chosen != nullptr) candidate.reason = chosen->manifest.name + " has a higher priority";
+    if (candidate.taken) {
+      candidate.reason = !request.isa.empty()          ? forced + "it"
+                         : selection.shortfall.empty() ? "it is the best one that can run here"
+                                                       : "it is the best one of those that are usable";
+      if (!selection.shortfall.empty()) candidate.reason += "; " + selection.shortfall;
+    } else if (!request.isa.empty()) {
+      candidate.reason = forced + request.isa;
+    } else if (selection.chosen.has_value()) {
+      candidate.reason = selection.chosen->name + " has a higher priority";
+    }
   }
 }
 
 void log_outcome(const Selection &selection, const Log &log) {
+  if (log.function == nullptr) return;
   for (const Candidate &candidate : selection.candidates) {
     const std::string which = "the plugin " + candidate.manifest.name + " (" + candidate.path + ")";
-    if (candidate.judgement == Judgement::refused) log(LF_LOG_WARNING, which + " is not used: " + candidate.reason);
+    if (candidate.judgement == Judgement::refused) log(LF_LOG_WARNING, which + " is not used: " + with_cure(candidate));
     if (candidate.taken) log(LF_LOG_INFO, which + " is used");
   }
 }
 
 } // namespace
 
+const Candidate *Selection::taken() const {
+  for (const Candidate &candidate : candidates)
+    if (candidate.taken) return &candidate;
+  return nullptr;
+}
+
+// An operation that a plugin lacks, or for which it returns LF_UNSUPPORTED, goes to the next best plugin. Portable comes
+// last, because it is built in and has all operations.
+std::vector<Candidate> Selection::stand_ins() const {
+  const auto is_portable = [](const Candidate &c) { return c.built_in != nullptr && c.manifest.needs == 0; };
+  std::vector<Candidate> found;
+  if (is_portable(*taken())) return found;
+  for (const Candidate *candidate = taken() + 1; candidate != candidates.data() + candidates.size(); ++candidate)
+    if (candidate->judgement == Judgement::usable && !is_portable(*candidate)) found.push_back(*candidate);
+  found.push_back(*std::find_if(candidates.begin(), candidates.end(), is_portable));
+  return found;
+}
+
 Selection select(const Request &request, const lf_host &host, Extent extent) {
   Selection selection;
   selection.candidates = find_candidates(request.folders);
   judge_features(selection.candidates, request.cpu);
   sort_best_first(selection.candidates);
-  Candidate *chosen = choose(selection, request, host);
-  if (chosen != nullptr) add_stand_ins(selection, chosen, host);
+  const Candidate *chosen = choose(selection, request, host);
   if (extent == Extent::everything) open_the_rest(selection, host);
-  give_reasons(selection, request, chosen);
+  if (chosen != nullptr && request.isa.empty()) selection.shortfall = find_shortfall(selection, request);
+  give_reasons(selection, request);
   log_outcome(selection, request.log);
   return selection;
 }

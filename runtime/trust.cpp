@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <memory>
+#include <new>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <system_error>
@@ -134,16 +135,10 @@ private:
   int links_ = 0;
 };
 
-Opened open_trusted(const std::string &path, const Trust &trust, int flags, mode_t type, const char *not_the_type) {
-  flags |= O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  Opened opened;
-  if (trust.anywhere) {
-    opened.path = resolve(path);
-    opened.file = Descriptor(open(path.c_str(), flags));
-  } else {
-    opened = Walk(path, trust).open(flags);
-  }
-  if (opened.path.empty()) opened.path = path;
+constexpr int reading = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+// Adds what is wrong with the file that was opened, or that errno says could not be opened.
+void judge(Opened &opened, const Trust &trust, mode_t type, const char *not_the_type) {
   struct stat status;
   std::string problem;
   if (opened.file.number() < 0 || fstat(opened.file.number(), &status) != 0) {
@@ -159,7 +154,6 @@ Opened open_trusted(const std::string &path, const Trust &trust, int flags, mode
       problem = " is writable through an access-control list";
   }
   if (opened.problem.empty() && !problem.empty()) opened.problem = opened.path + problem;
-  return opened;
 }
 
 } // namespace
@@ -181,16 +175,27 @@ Trust trust_as_library(const std::string &path) {
   return {status.st_uid, status.st_mode & (S_IWGRP | S_IWOTH), status.st_gid, true};
 }
 
-Opened open_file(const std::string &path, const Trust &trust) {
-  return open_trusted(path, trust, 0, S_IFREG, " is not a regular file");
+Opened open_folder(const std::string &path, const Trust &trust) {
+  Opened opened;
+  if (trust.anywhere) opened = {Descriptor(open(path.c_str(), reading | O_DIRECTORY)), path, ""};
+  else opened = Walk(path, trust).open(reading | O_DIRECTORY);
+  judge(opened, trust, S_IFDIR, " is not a folder");
+  return opened;
 }
 
-Opened open_folder(const std::string &path, const Trust &trust) {
-  return open_trusted(path, trust, O_DIRECTORY, S_IFDIR, " is not a folder");
+Opened open_file_in(const Opened &folder, const std::string &name, const Trust &trust) {
+  const int follow = trust.anywhere ? 0 : O_NOFOLLOW;
+  const std::string path = folder.path + "/" + name;
+  Opened opened = {Descriptor(openat(folder.file.number(), name.c_str(), reading | follow)), path, ""};
+  // What leads through a link to another folder is judged from the root on.
+  if (opened.file.number() < 0 && errno == ELOOP) opened = Walk(path, trust).open(reading);
+  judge(opened, trust, S_IFREG, " is not a regular file");
+  return opened;
 }
 
 std::string resolve(const std::string &path) {
   const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
+  if (real == nullptr && errno == ENOMEM) throw std::bad_alloc();
   return real == nullptr ? "" : real.get();
 }
 

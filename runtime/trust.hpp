@@ -36,13 +36,14 @@ private:
 // A file or folder, open for reading.
 struct Opened {
   Descriptor file;
-  std::string path;    // absolute and, if it could be opened, without links
+  std::string path;    // absolute
   std::string problem; // why it cannot be trusted or opened, such as "/x/y is writable by everyone"; "" if it can
 };
 
-// path is absolute. A file that cannot be trusted is open, too. Anything but a regular file is a problem, and never read.
-Opened open_file(const std::string &path, const Trust &trust);
+// path is absolute. A folder that cannot be trusted is open, too.
 Opened open_folder(const std::string &path, const Trust &trust);
+// name is that of a file in an open folder. Anything but a regular file is a problem, and never read.
+Opened open_file_in(const Opened &folder, const std::string &name, const Trust &trust);
 
 // The absolute path without links, or "" if there is none.
 std::string resolve(const std::string &path);

@@ -27,7 +27,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<Peer> open_eigen(const PeerOptions &options) {
+std::unique_ptr<Peer> open_eigen([[maybe_unused]] const PeerOptions &options) {
 #ifdef LANEFOLD_PEERS_WITH_EIGEN
   const Library module({options.folder + "/eigen-" + options.isa + ".so"});
   module.find<void(int)>("lanefold_eigen_set_threads")(options.threads);

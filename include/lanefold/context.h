@@ -70,21 +70,25 @@ typedef void (*lf_log)(void *self, int32_t level, const char *message);
 
 typedef struct lf_context_options {
   uint32_t struct_size;
-  uint32_t flags; /* Must be 0. */
+  uint32_t flags; /* LF_QUIET */
   /* Name of the plugin to use, such as "avx2".  NULL or "": the environment variable LANEFOLD_ISA names it.  Without
    * that variable, the best plugin that can run here is chosen. */
   const char *isa;
-  /* Absolute folders with more plugins, separated by ':'.  They are searched after the folder beside the library.
-   * NULL: the environment variable LANEFOLD_PLUGIN_PATH.  Programs that run as another user (set-user-ID) ignore
-   * it. */
+  /* Absolute folders with more plugins, separated by ':'.  They must exist, and are searched after the folder beside
+   * the library.  NULL: the environment variable LANEFOLD_PLUGIN_PATH; of its folders, those that do not exist are
+   * ignored with a warning.  Programs that run as another user (set-user-ID) ignore the variable.  A static library
+   * takes no folders. */
   const char *plugin_path;
-  /* The maximum number of tasks that run at once, 1 to 4096.  0: the number of CPUs that the process may use or, with
-   * an executor, the number of the executor's threads.  With an executor, the number must not exceed the executor's. */
+  /* The maximum number of tasks of a call that run at once, 1 to 4096.  0: the number of CPUs that the process may use,
+   * by its affinity mask and the CPU quota of its control groups, or with an executor the number of the executor's
+   * threads.  The environment variable LANEFOLD_NUM_THREADS, 1 to 4096, lowers that number.  With an executor, the
+   * number must not exceed the executor's. */
   int32_t threads;
   int32_t reserved;
-  /* The library keeps a copy.  NULL: oneTBB, which starts its threads in the first call that can use two. */
+  /* The library keeps a copy.  NULL: oneTBB, which starts its threads in the first call that can use two.  A library that
+   * was built without oneTBB then computes on the calling thread. */
   const lf_executor *executor;
-  lf_log log; /* NULL: messages are dropped. */
+  lf_log log; /* NULL: messages are dropped, and warnings are printed as lf_context_create() says. */
   void *log_self;
 } lf_context_options;
 
@@ -94,8 +98,15 @@ typedef struct lf_context_options {
  * Choosing a plugin always succeeds, because the portable one is part of the library.  Asking for a plugin by name can
  * fail: with LF_NOT_FOUND if no plugin has this name, with LF_UNUSABLE if the plugin cannot run here.
  *
- * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY, LF_NOT_FOUND or LF_UNUSABLE.  On an error
- * *context is NULL, and lf_last_error(NULL) returns the message.  [thread-safe]
+ * If a better plugin for this CPU is missing or refused, there is one warning, which names the file and the cure.  It
+ * goes to `log`.  Without a log it goes to standard error, once in a process, unless `flags` has LF_QUIET.
+ *
+ * A forked child computes on its own thread alone, because the other threads of its parent are gone.  This holds for
+ * every context that it has from its parent.  It also holds for new contexts without an executor, if the parent's calls
+ * have used oneTBB.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY, LF_NOT_FOUND (also for a folder of plugin_path
+ * that does not exist) or LF_UNUSABLE.  On an error *context is NULL, and lf_last_error(NULL) returns the message.  [thread-safe]
  */
 LF_API lf_status lf_context_create(const lf_context_options *options, lf_context **context);
 
@@ -114,11 +125,22 @@ LF_API const char *lf_last_error(const lf_context *context);
 
 /*
  * Returns the name of the chosen plugin, such as "avx512".  The string is valid as long as the context; it is "" if the
- * context is NULL.  [thread-safe]
+ * context is NULL.  lf_context_isa_reason() says why it was chosen.  [thread-safe]
  */
 LF_API const char *lf_context_isa(const lf_context *context);
 
-/* Returns the most tasks that run at once, or 0 if the context is NULL.  [thread-safe] */
+/*
+ * Returns why this plugin was chosen: "it is the best one that can run here", or who asked for it.  If a better plugin
+ * is missing or refused, the text also has the file and the cure.  The string is valid as long as the context; it is ""
+ * if the context is NULL.  [thread-safe]
+ */
+LF_API const char *lf_context_isa_reason(const lf_context *context);
+
+/*
+ * Returns the most tasks of a call that run at once: 1 in a forked child of the process that made the context, and 0 if
+ * the context is NULL.  A call that finds oneTBB's threads busy with another call on the same context runs on its own
+ * thread alone.  [thread-safe]
+ */
 LF_API int32_t lf_context_threads(const lf_context *context);
 
 /* A plugin that the library considered.  Its strings are valid until the visitor returns. */

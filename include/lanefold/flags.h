@@ -29,4 +29,7 @@
 /* A backward pass applies the update of plain SGD to the packed weights in place. */
 #define LF_UPDATE_PACKED 0x10u
 
+/* The library prints nothing, not even that a better plugin for this CPU is missing. */
+#define LF_QUIET 0x20u
+
 #endif

@@ -219,6 +219,7 @@ public:
 
   lf_context *get() const { return context_.get(); }
   std::string isa() const { return lf_context_isa(get()); }
+  std::string isa_reason() const { return lf_context_isa_reason(get()); }
   int threads() const { return lf_context_threads(get()); }
 
   // C = alpha op(A) op(B) + beta C.  A product with a transpose: sgemm(transpose(a), b, c).
@@ -380,6 +381,10 @@ public:
     auto call = args<lf_network_args>();
     call.count = static_cast<int64_t>(views.size()), call.layers = views.data();
     return make_network(call);
+  }
+  // Prepares this context for as many calls of network_infer at the same time.
+  void network_reserve(const InferenceNetwork &network, int32_t calls = 1) const {
+    check(lf_network_reserve(get(), network.get(), calls));
   }
   void network_infer(ConstMatrix x, const InferenceNetwork &network, Matrix y) const {
     same("rows of x and y", x.rows, y.rows);

@@ -39,7 +39,8 @@ typedef struct lf_network lf_network;
 
 /*
  * Folds and packs the layers for the plugin of this context, and stores the network in *network.  On an error *network
- * is NULL, and the message names the layer.
+ * is NULL, and the message names the layer.  The context then has the scratch memory for one call of lf_network_infer()
+ * at a time, and its threads have started, as after lf_network_reserve() with calls = 1.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT (also for a column that lf_fold_batch_norm() refuses), LF_UNSUPPORTED or
  * LF_OUT_OF_MEMORY.  [thread-safe]
@@ -48,6 +49,15 @@ LF_API lf_status lf_network_create(lf_context *context, const lf_network_args *a
 
 /* Frees a network, which may be NULL.  No call may be using it.  [thread-safe on different networks] */
 LF_API void lf_network_destroy(lf_network *network);
+
+/*
+ * Prepares a context for as many calls of lf_network_infer() on this network at the same time, 1 to 4096: it allocates
+ * their scratch memory, and starts the context's threads.  Call it for a context that did not make the network, for
+ * calls that several threads make at the same time, and in each thread that shares the work with oneTBB's threads.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
+ */
+LF_API lf_status lf_network_reserve(lf_context *context, const lf_network *network, int32_t calls);
 
 typedef struct lf_network_infer_args {
   uint32_t struct_size;
@@ -63,8 +73,11 @@ typedef struct lf_network_infer_args {
  * Passes x through all layers and stores the output of the last one in y.  The result has the bits that
  * lf_dense_infer() gives layer by layer.  Every context of the process can use the network.
  *
- * A few rows at a time go through all layers, so that the values between two layers stay in cache.  Each thread needs
- * scratch memory for its rows.
+ * A few rows at a time go through all layers, so that the values between two layers stay in cache.
+ *
+ * The call allocates nothing, not even the first one, if its context is prepared (lf_network_reserve()) and no other
+ * call on this context runs at the same time without being counted there.  It takes no lock, so another thread of the
+ * same context cannot hold it up.  While oneTBB's threads work for another call, this one computes on its own thread.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  If it runs out of memory, y may be partly
  * written.  [thread-safe]

@@ -64,7 +64,9 @@ def exported(library):
     done = run('nm', '-D', '--defined-only', library)
     if done.returncode:
         sys.exit('nm: ' + done.stderr)
-    return {line.split()[-1].split('@')[0] for line in done.stdout.splitlines()} - {'lf_plugin_entry_v1'}
+    symbols = [line.split()[-2:] for line in done.stdout.splitlines()]
+    # A symbol of type A is the name of a version.
+    return {name.split('@')[0] for kind, name in symbols if kind != 'A'} - {'lf_plugin_entry_v1'}
 
 
 def check(baseline, library, folder, compiler, place):

@@ -3,7 +3,9 @@
 #include "support/dense.hpp"
 #include "support/gemm.hpp"
 
+#include <atomic>
 #include <thread>
+#include <vector>
 
 using namespace lanefold;
 using namespace lanefold::test;
@@ -80,12 +82,16 @@ void layers_allocate_nothing(const Context &context, int rounds) {
     }
 }
 
-void networks_allocate_nothing(const Context &context, int rounds) {
+InferenceNetwork network_of_two_layers(const Context &context) {
   Random random(53);
   PaddedMatrix w1(784, 300), w2(300, 100);
   w1.random(random), w2.random(random);
-  const InferenceNetwork network =
-      context.make_network({LayerView{w1, nullptr, {}, {}}, LayerView{w2, nullptr, {}, {}}});
+  return context.make_network({LayerView{w1, nullptr, {}, {}}, LayerView{w2, nullptr, {}, {}}});
+}
+
+void networks_allocate_nothing(const Context &context, int rounds) {
+  Random random(54);
+  const InferenceNetwork network = network_of_two_layers(context);
   for (const int64_t m : {1, 16, 200, 700}) {
     PaddedMatrix x(m, 784), y(m, 100);
     x.random(random);
@@ -136,4 +142,52 @@ TEST_CASE("on oneTBB a repeated call allocates nothing") {
   products_allocate_nothing(two, 3);
   layers_allocate_nothing(two, 3);
   networks_allocate_nothing(two, 3);
+}
+
+TEST_CASE("the first inference by a network allocates nothing, whatever its number of rows") {
+  Random random(55);
+  PaddedMatrix x(3000, 784), y(3000, 100);
+  x.random(random);
+  for (const int threads : {1, 2})
+    for (const int64_t m : {1, 2, 31, 64, 100, 200, 3000}) {
+      CAPTURE(threads);
+      CAPTURE(m);
+      const Context maker = context(threads), other = context(threads);
+      const InferenceNetwork network = network_of_two_layers(maker);
+      other.network_reserve(network);
+      for (const Context *used : {&maker, &other}) {
+        const int64_t before = allocations();
+        used->network_infer({x.data(), m, 784, x.stride()}, network, {y.data(), m, 100, y.stride()});
+        CHECK(allocations() == before);
+      }
+    }
+}
+
+TEST_CASE("as many inferences at the same time as were reserved allocate nothing") {
+  Random random(56);
+  PaddedMatrix x(200, 784);
+  x.random(random);
+  const Context one = context(1);
+  const InferenceNetwork network = network_of_two_layers(one);
+  constexpr int callers = 4;
+  one.network_reserve(network, callers);
+  std::atomic<int> ready{0}, done{0};
+  std::atomic<bool> go{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < callers; ++i)
+    threads.emplace_back([&] {
+      PaddedMatrix y(200, 100);
+      ++ready;
+      while (!go) std::this_thread::yield();
+      for (int call = 0; call < 50; ++call) one.network_infer(x, network, y);
+      ++done;
+      while (go) std::this_thread::yield();
+    });
+  while (ready < callers) std::this_thread::yield();
+  const int64_t before = allocations();
+  go = true;
+  while (done < callers) std::this_thread::yield();
+  CHECK(allocations() == before);
+  go = false;
+  for (std::thread &thread : threads) thread.join();
 }

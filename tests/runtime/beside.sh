@@ -1,7 +1,7 @@
 #!/bin/sh
 # beside.sh PROGRAM LIBRARY PLUGIN_FOLDER: plugins beside a copy of the library are used, whatever the path by which the
 # library was opened, and whoever owns the copy.  They are not used if others can change them who cannot change the
-# library.
+# library.  Where the best plugin is missing or refused, there is one warning, which names the file and the cure.
 set -eu
 program=$1 library=$2 plugins=$3
 unset LANEFOLD_ISA LANEFOLD_PLUGIN_PATH
@@ -16,19 +16,40 @@ cp "$program" "$place/beside"
 chmod -R u=rwX,go=rX "$place"
 
 # expect WHAT RESULT PROGRAM...: the program prints this.
+errors=$place/errors
 expect() {
   what=$1 result=$2
   shift 2
-  printed=$("$@") || { echo "$what: the program fails: $printed"; exit 1; }
+  printed=$("$@" 2>"$errors") || { echo "$what: the program fails: $printed"; exit 1; }
   [ "$printed" = "$result" ] || { echo "$what: '$printed', but '$result' is right"; exit 1; }
+  [ ! -s "$errors" ] || { echo "$what: on standard error: $(cat "$errors")"; exit 1; }
+}
+# warned WHAT PART... : the two contexts of the program are not the best, and there is one warning, with these parts, on
+# standard error, in the log, and in the reason.
+warned() {
+  what=$1
+  shift
+  used=$("$place/beside" "$copy" 2>"$errors")
+  [ "$used" != "$best" ] || { echo "$what: $best is used"; exit 1; }
+  [ "$(wc -l <"$errors")" = 1 ] || { echo "$what: not one warning: $(cat "$errors")"; exit 1; }
+  log=$("$place/beside" "$copy" log 2>"$errors" | grep "suits this CPU better")
+  why=$("$place/beside" "$copy" why 2>>"$errors")
+  [ "$(wc -l <"$errors")" = 1 ] || { echo "$what: the program has a log, but there is also: $(cat "$errors")"; exit 1; }
+  for part in "the plugin $best" "suits this CPU better than $used" "$@"; do
+    for text in "$(cat "$errors")" "$log" "$why"; do
+      case $text in *"$part"*) ;; *) echo "$what: '$text' lacks '$part'"; exit 1 ;; esac
+    done
+  done
+  [ "$("$place/beside" "$copy" quiet 2>&1)" = "$used" ] || { echo "$what: not quiet"; exit 1; }
+  [ "$(LANEFOLD_ISA=portable "$place/beside" "$copy" 2>&1)" = portable ] || { echo "$what: portable was asked for"; exit 1; }
 }
 # refused WHAT PART PROGRAM...: the best plugin is not used, and the reason has this part.
 refused() {
   what=$1 part=$2
   shift 2
-  reason=$("$@" "$best") || { echo "$what: the program fails: $reason"; exit 1; }
+  reason=$("$@" "$best" 2>/dev/null) || { echo "$what: the program fails: $reason"; exit 1; }
   case $reason in *"$part"*) ;; *) echo "$what: the reason is '$reason'; '$part' is right"; exit 1 ;; esac
-  [ "$("$@")" != "$best" ] || { echo "$what: $best is used"; exit 1; }
+  [ "$("$@" 2>/dev/null)" != "$best" ] || { echo "$what: $best is used"; exit 1; }
 }
 
 copy=$place/lib/liblanefold.so.0 module=$place/lib/lanefold/lanefold-$best.so
@@ -47,6 +68,26 @@ refused 'a group may write' 'is writable by a group' "$place/beside" "$copy"
 chmod 664 "$copy"
 expect 'the group may write to the library, too' "$best" "$place/beside" "$copy"
 chmod 644 "$copy" "$module"
+expect 'the reason, if nothing is wrong' 'it is the best one that can run here' "$place/beside" "$copy" why
+
+chmod 666 "$module"
+warned 'a refused plugin' "$module is writable by everyone" 'chmod go-w'
+chmod 644 "$module"
+mv "$module" "$place/kept.so"
+warned 'a plugin without its module' "$module" 'install it again'
+head -c 5000 "$place/kept.so" >"$module"
+warned 'a plugin that is cut short' "$module is cut short" 'install it again'
+mv "$place/kept.so" "$module"
+mv "${module%.so}.manifest" "$place/kept.manifest"
+warned 'a plugin without its manifest' "${module%.so}.manifest does not exist" 'copy it from'
+sed 's/^priority .*/priority 77/' "$place/kept.manifest" >"${module%.so}.manifest"
+warned 'a plugin that makes false claims' 'its priority differs from that in its manifest' 'install it again'
+mv "$place/kept.manifest" "${module%.so}.manifest"
+mv "$place/lib/lanefold" "$place/lib/elsewhere"
+warned 'no plugins' "$module does not exist" 'LANEFOLD_PLUGIN_PATH'
+LANEFOLD_PLUGIN_PATH=$place/lib/elsewhere expect 'their folder in the variable' "$best" "$place/beside" "$copy"
+mv "$place/lib/elsewhere" "$place/lib/lanefold"
+expect 'all is well again' "$best" "$place/beside" "$copy"
 
 if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
   echo 'SKIPPED in part: only root can give files away'

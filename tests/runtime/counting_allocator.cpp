@@ -16,11 +16,29 @@ namespace {
 
 std::atomic<int64_t> count{0}; // constant-initialized, because the first malloc comes before any constructor
 
+std::atomic<int64_t> until_failure{-1};
+std::atomic<bool> all_fail{false};
+
 void note() noexcept { count.fetch_add(1, std::memory_order_relaxed); }
+
+// Whether this request is one that fails.
+bool fails() noexcept {
+  note();
+  if (until_failure.load(std::memory_order_relaxed) < 0) return false;
+  const int64_t left = until_failure.fetch_sub(1, std::memory_order_relaxed);
+  if (left == 0 && all_fail) until_failure = 0;
+  if (left == 0) errno = ENOMEM;
+  return left == 0;
+}
 
 } // namespace
 
 int64_t lanefold::test::allocations() noexcept { return count; }
+
+void lanefold::test::fail_allocation(int64_t at, bool all) noexcept {
+  all_fail = all;
+  until_failure = at;
+}
 
 extern "C" {
 
@@ -29,25 +47,13 @@ void *__libc_calloc(size_t elements, size_t bytes);
 void *__libc_realloc(void *memory, size_t bytes);
 void *__libc_memalign(size_t alignment, size_t bytes);
 
-void *malloc(size_t bytes) {
-  note();
-  return __libc_malloc(bytes);
-}
+void *malloc(size_t bytes) { return fails() ? nullptr : __libc_malloc(bytes); }
 
-void *calloc(size_t elements, size_t bytes) {
-  note();
-  return __libc_calloc(elements, bytes);
-}
+void *calloc(size_t elements, size_t bytes) { return fails() ? nullptr : __libc_calloc(elements, bytes); }
 
-void *realloc(void *memory, size_t bytes) {
-  note();
-  return __libc_realloc(memory, bytes);
-}
+void *realloc(void *memory, size_t bytes) { return fails() ? nullptr : __libc_realloc(memory, bytes); }
 
-void *memalign(size_t alignment, size_t bytes) {
-  note();
-  return __libc_memalign(alignment, bytes);
-}
+void *memalign(size_t alignment, size_t bytes) { return fails() ? nullptr : __libc_memalign(alignment, bytes); }
 
 void *aligned_alloc(size_t alignment, size_t bytes) { return memalign(alignment, bytes); }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "plugin_folder.hpp"
+#include "runtime/cpus.hpp"
 #include "runtime/error.hpp"
 #include "runtime/executor.hpp"
 #include "runtime/manifest.hpp"
@@ -13,6 +14,7 @@
 
 #include <atomic>
 #include <cfenv>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -141,20 +143,106 @@ TEST_CASE("of two plugins with one name the first is used, and the built-in port
   first.add("good", "z", good);
   other.add("good", "a", good);
   other.add("second", "p", "name portable\nvendor tests\npriority 900\nneeds\n");
-  const std::string path = first.path() + ":relative::" + other.path() + ":/nonexistent/folder";
-  std::string log;
+  const std::string path = first.path() + "::" + other.path();
   auto options = options_for(first);
   options.plugin_path = path.c_str();
-  options.log = keep_line;
-  options.log_self = &log;
   const auto seen = enumerate(options);
   CHECK(seen[0].path == first.module("z"));
   CHECK(seen[0].taken);
   CHECK(seen[1].path == other.module("a"));
   CHECK(contains(seen[1].reason, first.module("z")));
   CHECK(reason_of(seen, "portable") == "the built-in plugin of this name is used");
-  CHECK(contains(log, "relative"));
-  CHECK(contains(log, "/nonexistent/folder"));
+}
+
+TEST_CASE("folders that an option names must exist, and of a variable's folders those that do are used") {
+  Folder folder;
+  folder.add("good", "good", good);
+  const std::string file = folder.module("good");
+  for (const auto &[name, problem] : {std::pair<std::string, std::string>("/nonexistent/folder", "does not exist"),
+                                      {"relative", "is not an absolute path"},
+                                      {file, "is not a folder"}}) {
+    const std::string path = folder.path() + ":" + name;
+    auto options = options_for(folder);
+    options.plugin_path = path.c_str();
+    const Created created = create(options);
+    CHECK(created.status == LF_NOT_FOUND);
+    for (const std::string &part : {std::string("plugin_path"), "'" + name + "' " + problem})
+      CHECK(contains(created.message, part));
+
+    std::string log;
+    options.plugin_path = nullptr;
+    options.log = keep_line;
+    options.log_self = &log;
+    setenv("LANEFOLD_PLUGIN_PATH", path.c_str(), 1);
+    CHECK(create(options).isa() == "fake");
+    unsetenv("LANEFOLD_PLUGIN_PATH");
+    for (const std::string &part :
+         {std::string("LANEFOLD_PLUGIN_PATH"), "'" + name + "' " + problem, std::string("unset")})
+      CHECK(contains(log, part));
+  }
+}
+
+TEST_CASE("LANEFOLD_NUM_THREADS lowers a number of threads that the application leaves open") {
+  Folder folder;
+  auto options = options_for(folder);
+  const auto threads = [&] { return lf_context_threads(create(options).context.get()); };
+  const int32_t all = threads();
+  setenv("LANEFOLD_NUM_THREADS", "1", 1);
+  CHECK(threads() == 1);
+  options.threads = 3;
+  CHECK(threads() == 3);
+  options.threads = 0;
+  setenv("LANEFOLD_NUM_THREADS", "4096", 1);
+  CHECK(threads() == all);
+  setenv("LANEFOLD_NUM_THREADS", "", 1);
+  CHECK(threads() == all);
+  auto executor = lanefold::args<lf_executor>();
+  executor.threads = 7;
+  executor.parallel_for = [](void *, int64_t, lf_task, void *) {};
+  options.executor = &executor;
+  CHECK(threads() == 7);
+  setenv("LANEFOLD_NUM_THREADS", "5", 1);
+  CHECK(threads() == 5);
+  for (const char *wrong : {"0", "-1", "4097", "two", "2x", " 2", "99999999999"}) {
+    setenv("LANEFOLD_NUM_THREADS", wrong, 1);
+    const Created created = create(options);
+    CHECK(created.status == LF_INVALID_ARGUMENT);
+    CHECK(contains(created.message, "LANEFOLD_NUM_THREADS is '" + std::string(wrong) + "', but must be 1 to 4096"));
+  }
+  unsetenv("LANEFOLD_NUM_THREADS");
+}
+
+TEST_CASE("CPU quotas of control groups of both versions count as fewer CPUs") {
+  const TemporaryFolder root;
+  const auto write = [&](const std::string &file, const std::string &text) {
+    std::filesystem::create_directories(std::filesystem::path(root / file).parent_path());
+    std::ofstream(root / file) << text << '\n';
+  };
+  CHECK(std::isinf(cpu_quota(root.path()))); // neither file is there
+  write("proc/self/cgroup", "0::/a/b");
+  CHECK(std::isinf(cpu_quota(root.path())));
+  write("sys/fs/cgroup/a/b/cpu.max", "max 100000");
+  CHECK(std::isinf(cpu_quota(root.path())));
+  write("sys/fs/cgroup/a/b/cpu.max", "250000 100000");
+  CHECK(cpu_quota(root.path()) == 2.5);
+  write("sys/fs/cgroup/a/cpu.max", "50000 100000"); // a group above
+  CHECK(cpu_quota(root.path()) == 0.5);
+  write("sys/fs/cgroup/cpu.max", "20000 100000"); // the root, which only a container's has
+  CHECK(cpu_quota(root.path()) == 0.2);
+  write("proc/self/cgroup", "5:memory:/x\n4:cpu,cpuacct:/docker/123\n1:name=systemd:/y");
+  CHECK(std::isinf(cpu_quota(root.path())));
+  write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1");
+  write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000");
+  CHECK(std::isinf(cpu_quota(root.path())));
+  write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "150000"); // in a container its own group is the root
+  CHECK(cpu_quota(root.path()) == 1.5);
+  write("sys/fs/cgroup/cpu/docker/123/cpu.cfs_quota_us", "100000");
+  write("sys/fs/cgroup/cpu/docker/123/cpu.cfs_period_us", "100000");
+  CHECK(cpu_quota(root.path()) == 1.0);
+  write("sys/fs/cgroup/cpu/docker/123/cpu.cfs_quota_us", "nonsense");
+  CHECK(cpu_quota(root.path()) == 1.5);
+  CHECK(available_cpus() >= 1);
+  CHECK(available_cpus() <= affinity_cpus());
 }
 
 TEST_CASE("an operation that a plugin lacks or declines goes to the next one") {

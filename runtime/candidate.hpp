@@ -1,0 +1,39 @@
+// A plugin that the library considers, and what it found out about it.
+#pragma once
+
+#include "runtime/manifest.hpp"
+
+#include <lanefold/plugin.h>
+
+#include <string>
+
+namespace lanefold::runtime {
+
+enum class Judgement {
+  usable,
+  lacks_features, // the CPU or the operating system lacks what it needs
+  shadowed,       // another candidate of the same name is used
+  refused,        // it cannot be trusted, read or loaded
+};
+
+struct Candidate {
+  Manifest manifest;
+  std::string path;                          // of the module, or "built in"
+  const lf_plugin_entry *built_in = nullptr; // NULL for a module
+  Judgement judgement = Judgement::usable;
+  bool opened = false;
+  bool taken = false;
+  std::string reason; // of the judgement
+  std::string cure;   // what the user can do about a refusal
+
+  void refuse(const std::string &why, const std::string &what_to_do) {
+    judgement = Judgement::refused;
+    reason = why;
+    cure = what_to_do;
+  }
+};
+
+// What cures a plugin whose files are damaged, or do not belong to each other or to this library.
+inline constexpr char install_again[] = "install it again, so that its files belong to each other and to this library";
+
+} // namespace lanefold::runtime

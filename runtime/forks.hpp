@@ -1,0 +1,13 @@
+// Tells a forked child from its parent. The child has one thread, the one that forked, and none of those that would
+// have run its tasks.
+#pragma once
+
+#include <cstdint>
+
+namespace lanefold::runtime {
+
+// How many forks lie between the first process that loaded this library and this one. A child of _Fork or of a bare
+// clone is not counted. [thread-safe]
+uint32_t forks() noexcept;
+
+} // namespace lanefold::runtime
