@@ -24,10 +24,9 @@ LF_API void sgemm_(const char *transpose_a, const char *transpose_b, const int *
 LF_API void sgemv_(const char *transpose, const int *m, const int *n, const float *alpha, const float *a,
                    const int *lda, const float *x, const int *incx, const float *beta, float *y, const int *incy);
 
-// Called with the first bad argument, before anything is written.  The symbols are weak, so a program may define its
-// own handlers.  If such a handler returns, the routine returns with C or y untouched.  The handlers here print the
-// error and end the program.
-LF_API __attribute__((weak, format(printf, 3, 4))) void cblas_xerbla(int position, const char *routine,
-                                                                     const char *format, ...);
-LF_API __attribute__((weak)) void xerbla_(const char *routine, const int *position, std::size_t routine_length);
+// Handlers that a program may define.  They are called with the first bad argument, before anything is written, and only
+// if no other BLAS lies behind this library.  If a handler returns, the routine returns with C or y untouched.
+__attribute__((weak, format(printf, 3, 4))) void cblas_xerbla(int position, const char *routine, const char *format,
+                                                              ...);
+__attribute__((weak)) void xerbla_(const char *routine, const int *position, std::size_t routine_length);
 }

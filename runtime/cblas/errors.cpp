@@ -1,30 +1,18 @@
-// Error exits like Netlib's, and the default handlers for a program that defines none.
+// Error exits like Netlib's, for programs with no other BLAS.
 #include "errors.hpp"
 
 #include "blas.hpp"
 
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <link.h>
 
 namespace lanefold::cblas {
 namespace {
 
-// What this thread is reporting: nothing, a call as its caller wrote it, or the column-major equivalent of a row-major
-// call.  Netlib keeps this in global variables; a handler needs it to count arguments as the caller does.
-enum class Report { none, as_called, exchanged };
-constinit thread_local Report current = Report::none;
-
-template <class... Values>
-void call_handler(const Routine &routine, Report report, int position, const char *format, Values... values) {
-  current = report;
-  cblas_xerbla(position, routine.cblas, format, values...);
-  current = Report::none;
-}
-
-// Converts a position in the exchanged call to the position in the caller's call.
+// Converts a position in the exchanged CBLAS call to the position in the caller's call.
 int row_major_position(int position, const char *routine) {
   const bool gemm = std::strstr(routine, "gemm") != nullptr;
   switch (position) {
@@ -37,62 +25,61 @@ int row_major_position(int position, const char *routine) {
   }
 }
 
+// Looks in a library that is loaded, and in what it needs.
+void *find_in(const char *library, const char *name, const void *own) {
+  void *handle = *library == 0 ? nullptr : dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+  if (handle == nullptr) return nullptr;
+  void *found = dlsym(handle, name);
+  dlclose(handle);
+  return found == own ? nullptr : found;
+}
+
 } // namespace
 
-void report(const Routine &routine, Face face, int position) {
+Mistake mistake_at(Face face, int position) {
+  return {position == 0 || face == Face::fortran ? position : position + 1};
+}
+
+Mistake layout_mistake(int layout) {
+  if (layout == row_major || layout == column_major) return {};
+  return {1, "Illegal layout setting, %d\n", layout};
+}
+
+Mistake transposition_mistake(int position, int transposition) {
+  if (transposition >= no_transpose && transposition <= conjugate_transpose) return {};
+  return {position, "Illegal transposition setting, %d\n", transposition};
+}
+
+void report(const Routine &routine, Face face, const Mistake &mistake) {
   if (face != Face::fortran) {
-    const Report report = face == Face::row_major ? Report::exchanged : Report::as_called;
-    call_handler(routine, report, position + 1, "%s", "");
-    return;
+    if (cblas_xerbla != nullptr) return cblas_xerbla(mistake.position, routine.cblas, mistake.format, mistake.value);
+    const int position =
+        face == Face::row_major ? row_major_position(mistake.position, routine.cblas) : mistake.position;
+    std::fprintf(stderr, "Parameter %d to routine %s was incorrect\n", position, routine.cblas);
+    std::fprintf(stderr, mistake.format, mistake.value);
+  } else {
+    const std::size_t length = std::strlen(routine.fortran);
+    if (xerbla_ != nullptr) return xerbla_(routine.fortran, &mistake.position, length);
+    std::fprintf(stderr, " ** On entry to %.5s parameter number %d had an illegal value\n", routine.fortran,
+                 mistake.position);
   }
-  current = Report::as_called;
-  xerbla_(routine.fortran, &position, std::strlen(routine.fortran));
-  current = Report::none;
+  std::exit(EXIT_FAILURE);
 }
 
-bool has_layout(const Routine &routine, int layout) {
-  if (layout == row_major || layout == column_major) return true;
-  call_handler(routine, Report::as_called, 1, "Illegal layout setting, %d\n", layout);
-  return false;
-}
-
-bool has_transposition(const Routine &routine, int position, int transposition) {
-  if (transposition >= no_transpose && transposition <= conjugate_transpose) return true;
-  call_handler(routine, Report::as_called, position, "Illegal transposition setting, %d\n", transposition);
-  return false;
+void *find_behind(const char *name, const void *own, const void *caller) {
+  if (void *next = dlsym(RTLD_NEXT, name)) return next;
+  // Libraries that were loaded without becoming global: first the caller's, whose name a tail call hides, and then all.
+  Dl_info library;
+  void *found = dladdr(caller, &library) != 0 ? find_in(library.dli_fname, name, own) : nullptr;
+  void *program = dlopen(nullptr, RTLD_LAZY);
+  const link_map *loaded = nullptr;
+  if (program == nullptr || dlinfo(program, RTLD_DI_LINKMAP, &loaded) != 0) return found;
+  for (; found == nullptr && loaded != nullptr; loaded = loaded->l_next) found = find_in(loaded->l_name, name, own);
+  dlclose(program);
+  return found;
 }
 
 bool is_transposition(char letter) { return letter != 0 && std::strchr("NnTtCc", letter) != nullptr; }
 bool is_transposed(char letter) { return letter != 'N' && letter != 'n'; }
 
 } // namespace lanefold::cblas
-
-using namespace lanefold::cblas;
-
-// A handler that another library calls gives way to that library's own, which it hides when it is loaded before it.
-void cblas_xerbla(int position, const char *routine, const char *format, ...) {
-  char text[256];
-  va_list values;
-  va_start(values, format);
-  std::vsnprintf(text, sizeof text, format, values);
-  va_end(values);
-  if (current == Report::none) {
-    if (void *hidden = dlsym(RTLD_NEXT, "cblas_xerbla"))
-      return reinterpret_cast<decltype(&cblas_xerbla)>(hidden)(position, routine, "%s", text);
-  }
-  if (current == Report::exchanged) position = row_major_position(position, routine);
-  if (position != 0) std::fprintf(stderr, "Parameter %d to routine %s was incorrect\n", position, routine);
-  std::fputs(text, stderr);
-  std::exit(EXIT_FAILURE);
-}
-
-void xerbla_(const char *routine, const int *position, std::size_t routine_length) {
-  if (current == Report::none) {
-    if (void *hidden = dlsym(RTLD_NEXT, "xerbla_"))
-      return reinterpret_cast<decltype(&xerbla_)>(hidden)(routine, position, routine_length);
-  }
-  while (routine_length > 0 && routine[routine_length - 1] == ' ') --routine_length;
-  std::fprintf(stderr, " ** On entry to %.*s parameter number %d had an illegal value\n",
-               static_cast<int>(routine_length), routine, *position);
-  std::exit(EXIT_FAILURE);
-}

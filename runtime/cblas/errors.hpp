@@ -1,4 +1,4 @@
-// Reports a bad argument to the handler that the caller expects.
+// What happens to a call with a bad argument.
 #pragma once
 
 namespace lanefold::cblas {
@@ -13,13 +13,31 @@ struct Routine {
   const char *cblas;
 };
 
-// position: that in Fortran's list of arguments, from 1.  A row-major call counts as the equivalent column-major call,
-// in which m and n are exchanged, and in sgemm also A and B.
-void report(const Routine &routine, Face face, int position);
+// The first bad argument of a call.
+struct Mistake {
+  int position = 0;        // in the list of arguments, from 1, as Netlib counts for handlers; 0: there is none
+  const char *format = ""; // what is wrong with `value`, if the position does not say it
+  int value = 0;
+};
 
-// Whether a CBLAS call names a layout and transpositions; reports the first that it does not.
-bool has_layout(const Routine &routine, int layout);
-bool has_transposition(const Routine &routine, int position, int transposition);
+// position: that in Fortran's list of arguments, 0 if none.  A row-major call counts as the equivalent column-major call,
+// in which m and n are exchanged, and in sgemm also A and B.
+Mistake mistake_at(Face face, int position);
+
+// Whether a CBLAS call names a layout and a transposition.
+Mistake layout_mistake(int layout);
+Mistake transposition_mistake(int position, int transposition);
+
+// Calls the program's handler.  Without one it prints the mistake, with the position as the caller counts, and ends the
+// program, as Netlib's BLAS does.
+void report(const Routine &routine, Face face, const Mistake &mistake);
+
+// The routine of this name that a call from this address would reach without this library; NULL if there is none.
+// A bad call goes there, because that BLAS knows the handler of its caller, which may be of no global scope.
+void *find_behind(const char *name, const void *own, const void *caller);
+template <class Function> Function *behind(const char *name, Function *own, const void *caller) {
+  return reinterpret_cast<Function *>(find_behind(name, reinterpret_cast<const void *>(own), caller));
+}
 
 // 'N', 'T' or 'C', in either case.
 bool is_transposition(char letter);

@@ -1,6 +1,7 @@
 // The context of this process, and the products on it.
 #include "product.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,9 +17,24 @@ namespace {
   std::abort();
 }
 
+// The number with which a variable begins ("4,2" is a list for nested loops), or 4096 if it is no number of threads.
+int32_t threads_of(const char *variable) {
+  constexpr long most = 4096;
+  const char *text = secure_getenv(variable);
+  const long threads = text == nullptr ? 0 : std::strtol(text, nullptr, 10);
+  return static_cast<int32_t>(threads < 1 ? most : std::min(threads, most));
+}
+
+// BLAS programs bound the threads of their library by these variables.  The context itself reads LANEFOLD_NUM_THREADS.
 lf_context *make_context() {
   lf_context *made = nullptr;
   if (lf_context_create(nullptr, &made) != LF_OK) stop(nullptr);
+  lf_context_options options{};
+  options.struct_size = sizeof options;
+  options.threads = std::min(threads_of("OMP_NUM_THREADS"), threads_of("OPENBLAS_NUM_THREADS"));
+  if (options.threads >= lf_context_threads(made)) return made;
+  lf_context_destroy(made);
+  if (lf_context_create(&options, &made) != LF_OK) stop(nullptr);
   return made;
 }
 

@@ -28,8 +28,7 @@ int bad_argument(const lf_sgemm_args &product) {
   return 0;
 }
 
-void sgemm(Face face, const lf_sgemm_args &product) {
-  if (const int position = bad_argument(product)) return report(sgemm_routine, face, position);
+void sgemm(const lf_sgemm_args &product) {
   if (product.m == 0 || product.n == 0) return;
   if ((product.alpha == 0 || product.k == 0) && product.beta == 1) return;
   multiply(product);
@@ -42,21 +41,37 @@ using namespace lanefold::cblas;
 
 void cblas_sgemm(int layout, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
                  int lda, const float *b, int ldb, float beta, float *c, int ldc) {
-  if (!has_layout(sgemm_routine, layout) || !has_transposition(sgemm_routine, 2, transpose_a) ||
-      !has_transposition(sgemm_routine, 3, transpose_b))
-    return;
   const bool ta = transpose_a != no_transpose, tb = transpose_b != no_transpose;
+  const Face face = layout == column_major ? Face::column_major : Face::row_major;
   // A column-major matrix is its transpose in row-major: C^T = op(B)^T op(A)^T.
-  if (layout == column_major)
-    sgemm(Face::column_major, {0, flags(tb, ta), n, m, k, alpha, beta, b, ldb, a, lda, c, ldc});
-  else sgemm(Face::row_major, {0, flags(ta, tb), m, n, k, alpha, beta, a, lda, b, ldb, c, ldc});
+  const lf_sgemm_args product = face == Face::column_major
+                                    ? lf_sgemm_args{0, flags(tb, ta), n, m, k, alpha, beta, b, ldb, a, lda, c, ldc}
+                                    : lf_sgemm_args{0, flags(ta, tb), m, n, k, alpha, beta, a, lda, b, ldb, c, ldc};
+  Mistake mistake = layout_mistake(layout);
+  if (mistake.position == 0) mistake = transposition_mistake(2, transpose_a);
+  if (mistake.position == 0) mistake = transposition_mistake(3, transpose_b);
+  if (mistake.position == 0) mistake = mistake_at(face, bad_argument(product));
+  if (mistake.position == 0) return sgemm(product);
+  if (const auto other = behind("cblas_sgemm", cblas_sgemm, __builtin_return_address(0)))
+    return other(layout, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  report(sgemm_routine, face, mistake);
 }
 
 void sgemm_(const char *transpose_a, const char *transpose_b, const int *m, const int *n, const int *k,
             const float *alpha, const float *a, const int *lda, const float *b, const int *ldb, const float *beta,
             float *c, const int *ldc) {
-  if (!is_transposition(*transpose_a)) return report(sgemm_routine, Face::fortran, 1);
-  if (!is_transposition(*transpose_b)) return report(sgemm_routine, Face::fortran, 2);
-  sgemm(Face::fortran, {0, flags(is_transposed(*transpose_b), is_transposed(*transpose_a)), *n, *m, *k, *alpha, *beta,
-                        b, *ldb, a, *lda, c, *ldc});
+  const lf_sgemm_args product = {0,     flags(is_transposed(*transpose_b), is_transposed(*transpose_a)),
+                                 *n,    *m,
+                                 *k,    *alpha,
+                                 *beta, b,
+                                 *ldb,  a,
+                                 *lda,  c,
+                                 *ldc};
+  const int position = !is_transposition(*transpose_a)   ? 1
+                       : !is_transposition(*transpose_b) ? 2
+                                                         : bad_argument(product);
+  if (position == 0) return sgemm(product);
+  if (const auto other = behind("sgemm_", sgemm_, __builtin_return_address(0)))
+    return other(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  report(sgemm_routine, Face::fortran, {position});
 }

@@ -63,8 +63,7 @@ void multiply_vector(lf_sgemm_args product, const float *x, int64_t increment) {
   }
 }
 
-void sgemv(Face face, const Call &call) {
-  if (const int position = bad_argument(call)) return report(sgemv_routine, face, position);
+void sgemv(const Call &call) {
   if (call.m == 0 || call.n == 0 || (call.alpha == 0 && call.beta == 1)) return;
   const int64_t y_length = call.transposed ? call.n : call.m, x_length = call.transposed ? call.m : call.n;
   lf_sgemm_args product{};
@@ -96,14 +95,25 @@ using namespace lanefold::cblas;
 
 void cblas_sgemv(int layout, int transpose, int m, int n, float alpha, const float *a, int lda, const float *x,
                  int incx, float beta, float *y, int incy) {
-  if (!has_layout(sgemv_routine, layout) || !has_transposition(sgemv_routine, 2, transpose)) return;
   const bool transposed = transpose != no_transpose;
-  if (layout == column_major) sgemv(Face::column_major, {transposed, m, n, alpha, a, lda, x, incx, beta, y, incy});
-  else sgemv(Face::row_major, {!transposed, n, m, alpha, a, lda, x, incx, beta, y, incy});
+  const Face face = layout == column_major ? Face::column_major : Face::row_major;
+  const Call call = face == Face::column_major ? Call{transposed, m, n, alpha, a, lda, x, incx, beta, y, incy}
+                                               : Call{!transposed, n, m, alpha, a, lda, x, incx, beta, y, incy};
+  Mistake mistake = layout_mistake(layout);
+  if (mistake.position == 0) mistake = transposition_mistake(2, transpose);
+  if (mistake.position == 0) mistake = mistake_at(face, bad_argument(call));
+  if (mistake.position == 0) return sgemv(call);
+  if (const auto other = behind("cblas_sgemv", cblas_sgemv, __builtin_return_address(0)))
+    return other(layout, transpose, m, n, alpha, a, lda, x, incx, beta, y, incy);
+  report(sgemv_routine, face, mistake);
 }
 
 void sgemv_(const char *transpose, const int *m, const int *n, const float *alpha, const float *a, const int *lda,
             const float *x, const int *incx, const float *beta, float *y, const int *incy) {
-  if (!is_transposition(*transpose)) return report(sgemv_routine, Face::fortran, 1);
-  sgemv(Face::fortran, {is_transposed(*transpose), *m, *n, *alpha, a, *lda, x, *incx, *beta, y, *incy});
+  const Call call = {is_transposed(*transpose), *m, *n, *alpha, a, *lda, x, *incx, *beta, y, *incy};
+  const int position = is_transposition(*transpose) ? bad_argument(call) : 1;
+  if (position == 0) return sgemv(call);
+  if (const auto other = behind("sgemv_", sgemv_, __builtin_return_address(0)))
+    return other(transpose, m, n, alpha, a, lda, x, incx, beta, y, incy);
+  report(sgemv_routine, Face::fortran, {position});
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# mistakes.sh PROGRAM: a program without handlers of its own ends at a bad argument, and where no context can be made.
-# The message has the caller's number of the argument.  A mistake of a library whose handler is hidden still reaches
-# that handler.
+# mistakes.sh PROGRAM WITH_HANDLERS: a program without handlers of its own ends at a bad argument, and where no context can
+# be made.  The message has the caller's number of the argument.  The handlers of a program are
+# called as Netlib calls them: a row-major call counts as its column-major equivalent.
 set -eu
-program=$1
+program=$1 with_handlers=$2
 
 # ends STATUS TEXT COMMAND...
 ends() {
@@ -21,6 +21,10 @@ ends 0 '' "$program" none
 ends 1 'Parameter 9 to routine cblas_sgemm was incorrect' "$program" row-major
 ends 1 'Parameter 9 to routine cblas_sgemm was incorrect' "$program" column-major
 ends 1 'On entry to SGEMM parameter number 8 had an illegal value' "$program" fortran
-ends 3 "the other library's handler: cblas_ssymm 6" "$program" other
+ends 1 'Illegal layout setting, 7' "$program" layout
+ends 0 'my cblas_xerbla: cblas_sgemm 11' "$with_handlers" row-major
+ends 0 'my cblas_xerbla: cblas_sgemm 9' "$with_handlers" column-major
+ends 0 'my cblas_xerbla: cblas_sgemm 1 Illegal layout' "$with_handlers" layout
+ends 0 'my xerbla_: SGEMM  8' "$with_handlers" fortran
 ulimit -c 0
 ends 134 "liblanefold_cblas: LANEFOLD_ISA is 'none', but no plugin has this name" env LANEFOLD_ISA=none "$program" none
