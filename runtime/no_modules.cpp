@@ -5,6 +5,8 @@ namespace lanefold::runtime {
 
 Trust trust_nobody_else() { return {.owner = 0}; }
 
+bool opens_folders() { return false; }
+
 PluginFolder own_plugin_folder() { return {"", trust_nobody_else()}; }
 
 std::vector<PluginFolder> split_folders(const std::string &path, std::vector<std::string> &problems) {

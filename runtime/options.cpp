@@ -27,7 +27,8 @@ void choose_isa(const lf_context_options &options, Request &request) {
 void choose_folders(Check &check, const lf_context_options &options, Settings &settings) {
   std::vector<PluginFolder> &folders = settings.request.folders;
   folders.push_back(own_plugin_folder());
-  const char *path = options.plugin_path != nullptr ? options.plugin_path : secure_getenv("LANEFOLD_PLUGIN_PATH");
+  const char *path = options.plugin_path;
+  if (path == nullptr && opens_folders()) path = secure_getenv("LANEFOLD_PLUGIN_PATH");
   if (path == nullptr) return;
   std::vector<std::string> problems;
   for (const PluginFolder &folder : split_folders(path, problems)) folders.push_back(folder);

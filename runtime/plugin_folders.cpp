@@ -38,6 +38,8 @@ std::string problem_of(const std::string &folder) {
 
 } // namespace
 
+bool opens_folders() { return true; }
+
 PluginFolder own_plugin_folder() {
   // The address of a public function would not do. It may lie in the program, if that is not position-independent.
   static const char inside_this_library = 0;

@@ -15,6 +15,9 @@ struct PluginFolder {
   Trust trust;
 };
 
+// Whether this library opens files at all. The static one does not.
+bool opens_folders();
+
 // The folder "lanefold" beside this library; its path is "" if that of the library is not known.
 PluginFolder own_plugin_folder();
 

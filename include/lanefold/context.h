@@ -77,7 +77,7 @@ typedef struct lf_context_options {
   /* Absolute folders with more plugins, separated by ':'.  They must exist, and are searched after the folder beside
    * the library.  NULL: the environment variable LANEFOLD_PLUGIN_PATH; of its folders, those that do not exist are
    * ignored with a warning.  Programs that run as another user (set-user-ID) ignore the variable.  A static library
-   * takes no folders. */
+   * takes no folders, and ignores it, too. */
   const char *plugin_path;
   /* The maximum number of tasks of a call that run at once, 1 to 4096.  0: the number of CPUs that the process may use,
    * by its affinity mask and the CPU quota of its control groups, or with an executor the number of the executor's

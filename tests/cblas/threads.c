@@ -33,7 +33,8 @@ int main(int count, char **arguments) {
   int wrong = 0;
   for (int bound = 0; bound < 2; ++bound) {
     if (bound == 1) setenv(VARIABLE, "1", 1);
-    snprintf(command, sizeof command, "%s'%s' %d", bound == 1 ? "" : "taskset -c 0,1 ", arguments[0], bound == 1 ? 1 : 2);
+    snprintf(command, sizeof command, "%s'%s' %d", bound == 1 ? "" : "taskset -c 0,1 ", arguments[0],
+             bound == 1 ? 1 : 2);
     wrong += system(command) != 0;
   }
   return wrong;

@@ -16,8 +16,7 @@ std::string program() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   for (const std::filesystem::path &path :
-       {self.parent_path() / "bench" / "lanefold-bench", self.parent_path() / "libexec" / "lanefold" / "lanefold-bench",
-        std::filesystem::path(LANEFOLD_LIBEXEC) / "lanefold-bench"})
+       {self.parent_path() / "bench" / "lanefold-bench", self / LANEFOLD_LIBEXEC / "lanefold-bench"})
     if (std::filesystem::exists(path, error)) return path.string();
   throw cli::UsageError(
       "lanefold-bench does not exist: build the benchmarks (meson -Dbench=enabled needs Google Benchmark)");

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# install.sh BUILD SOURCE LIBDIR PLUGINDIR: installs the build into a folder, moves the installed tree, and checks that the
+# command starts and that the README's program links and starts by pkg-config, CMake and make.  Then it takes files away,
+# and each message names what is missing.
+set -eu
+build=$1 source=$2 libdir=$3 plugindir=$4
+unset LANEFOLD_ISA LANEFOLD_PLUGIN_PATH LD_LIBRARY_PATH
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cd "$place"
+wrong() { echo "$1"; exit 1; }
+# says TEXT COMMAND...: whatever its status, the command says this.
+says() {
+  local text=$1 said
+  shift
+  said=$("$@" 2>&1) || true
+  case $said in *"$text"*) ;; *) wrong "$*: '$said' lacks '$text'" ;; esac
+}
+
+DESTDIR=$place/staged meson install -C "$build" --no-rebuild >install.log
+prefix=$(dirname "$(dirname "$(find staged -name lanefold -path '*/bin/*')")")
+mkdir elsewhere
+mv "$prefix" elsewhere/moved
+prefix=$place/elsewhere/moved
+chmod -R go-w "$prefix"
+lib=$prefix/$libdir plugins=$prefix/$plugindir
+
+for file in include/lanefold/plugin.h share/doc/lanefold/LICENSE share/doc/lanefold/docs/guide/link.md \
+  share/doc/lanefold/docs/golden_vectors.json share/doc/lanefold/examples/minimal.c \
+  share/doc/lanefold/examples/plugin/mine.manifest "$libdir/liblanefold.so" "$libdir/liblanefold_cblas.so.0"; do
+  [ -e "$prefix/$file" ] || wrong "$file is not installed"
+done
+if find "$prefix" -name '*portable*' -o -name 'any-order*' -o -name 'recorder*' -o -name 'microkernels*' | grep .; then
+  wrong 'the above are of no use where Lanefold is installed'
+fi
+
+"$prefix/bin/lanefold" info >info
+grep -q "$plugins" info || wrong "the command does not use the plugins beside its library: $(cat info)"
+
+# The program of the README.
+sed -n '/^```c$/,/^```$/{/^```/d;p}' "$source/README.md" >hello.c
+grep -q lf_context_create hello.c || wrong 'the README has no program'
+right='ELU(x w) = 7 1'
+export PKG_CONFIG_PATH=$lib/pkgconfig
+[ "$(realpath "$(pkg-config --variable=plugindir lanefold)")" = "$plugins" ] || wrong 'plugindir is wrong'
+# shellcheck disable=SC2046 # flags
+cc hello.c $(pkg-config --cflags --libs lanefold) "-Wl,-rpath,$lib" -o by-pkg-config
+says "$right" ./by-pkg-config
+if [ -e "$lib/liblanefold.a" ]; then
+  # shellcheck disable=SC2046 # flags
+  cc hello.c $(pkg-config --cflags lanefold) "$lib/liblanefold.a" \
+    $(pkg-config --static --libs-only-l lanefold | sed 's/-llanefold//') -o by-archive
+  says "$right" ./by-archive
+fi
+
+cp -r "$prefix/share/doc/lanefold/examples" examples
+make -s -C examples LDLIBS="-llanefold" CPPFLAGS="-I$prefix/include" LDFLAGS="-L$lib -Wl,-rpath,$lib"
+for example in minimal own_executor training; do "examples/$example" >/dev/null || wrong "examples/$example fails"; done
+if [ "$(uname -m)" = x86_64 ]; then
+  make -s -C examples/plugin CPPFLAGS="-I$prefix/include"
+  chmod go-w examples examples/plugin examples/plugin/*
+  LANEFOLD_PLUGIN_PATH=$place/examples/plugin "$prefix/bin/lanefold" info >info
+  grep -q ' mine (me)' info || wrong "the example of a plugin is not found: $(cat info)"
+fi
+
+if command -v cmake >/dev/null; then
+  mkdir cmake-project
+  cp hello.c cmake-project
+  echo 'void sgemm_(void); int main(int n, char **v) { (void)v; if (n > 5) sgemm_(); return 0; }' >cmake-project/blas.c
+  cat >cmake-project/CMakeLists.txt <<'CMAKE'
+cmake_minimum_required(VERSION 3.18)
+project(hello C CXX)
+find_package(Lanefold 0.1 REQUIRED)
+add_executable(hello hello.c)
+target_link_libraries(hello Lanefold::lanefold)
+add_executable(blas blas.c)
+target_link_libraries(blas Lanefold::cblas)
+if(TARGET Lanefold::static)
+  add_executable(hello-static hello.c)
+  set_target_properties(hello-static PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(hello-static Lanefold::static)
+endif()
+CMAKE
+  cmake -S cmake-project -B by-cmake -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 || wrong "$(cat cmake.log)"
+  cmake --build by-cmake >cmake.log 2>&1 || wrong "$(cat cmake.log)"
+  says "$right" by-cmake/hello
+  by-cmake/blas || wrong 'the program of Lanefold::cblas does not start'
+  if [ -e "$lib/liblanefold.a" ]; then says "$right" by-cmake/hello-static; fi
+  sed -i 's/Lanefold 0.1/Lanefold 0.2/' cmake-project/CMakeLists.txt
+  says '0.1.0' cmake -S cmake-project -B newer -DCMAKE_PREFIX_PATH="$prefix"
+  sed -i 's/Lanefold 0.2/Lanefold/' cmake-project/CMakeLists.txt
+  mv "$lib/liblanefold_cblas.so.0" kept
+  says 'install Lanefold again' cmake -S cmake-project -B broken -DCMAKE_PREFIX_PATH="$prefix"
+  mv kept "$lib/liblanefold_cblas.so.0"
+else
+  echo 'SKIPPED in part: no cmake'
+fi
+
+# Half of the files are gone.
+best=$(./by-pkg-config | sed 's/:.*//')
+if [ "$best" != portable ]; then
+  rm "$plugins/lanefold-$best.so"
+  says "$plugins/lanefold-$best.so cannot be opened" ./by-pkg-config
+  says 'install it again' ./by-pkg-config
+  rm -r "$plugins"
+  says "$plugins/lanefold-$best.so does not exist" ./by-pkg-config
+  says "$right" ./by-pkg-config
+fi
+rm "$lib"/liblanefold.so.*
+says 'liblanefold.so.0' "$prefix/bin/lanefold" info
