@@ -391,6 +391,7 @@ TEST_CASE("verify proves the golden hash, and train ends with it") {
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out, "\n" + isa));
   CHECK(contains(result.out, "1 runs: the same bits, equal to the golden hash"));
+  CHECK(contains(result.out, "14 operations on fixed operands: equal to their golden hashes"));
   if (isa == "portable") return; // with software fma, 300 steps take a minute
   const Json json = Json::parse(run({"verify", "--isa", isa, "--threads", "1,3", "--json"}).out);
   CHECK(json["runs"].size() == 2);
@@ -402,6 +403,29 @@ TEST_CASE("verify proves the golden hash, and train ends with it") {
   CHECK(adam.flags() == "--optimizer adam");
   const auto lines = run({"train", "--epochs", "1", "--optimizer", "adam", "--json"}).lines();
   CHECK(lines.back()["parameters_sha256"] == adam.hashes.back().digits);
+}
+
+TEST_CASE("verify finds a plugin in which any one operation of the table is wrong") {
+  if (std::string(std::getenv("LANEFOLD_ISA")) == "portable") return; // the stand-in, which is slow
+  const Place place;
+  write_idx(place.data, make_images(20000, 2, 3), make_images(10, 2, 4)); // drawing digits takes seconds
+  TemporaryFolder plugins;
+  const Words path = {"LANEFOLD_PLUGIN_PATH=" + plugins.path(), "LANEFOLD_ISA="};
+  for (const std::string operation :
+       {"sgemm", "pack_weights", "unpack_weights", "dense_infer", "dense_forward", "dense_backward",
+        "batch_norm_forward", "batch_norm_backward", "fold_batch_norm", "activation_forward", "activation_backward",
+        "softmax_cross_entropy", "top_k_correct", "optimizer_step", "gather"}) {
+    const std::string name = "lazy-" + operation;
+    std::filesystem::copy_file(std::string(std::getenv("LANEFOLD_FAKE_PLUGINS")) + "/fake-" + name + ".so",
+                               plugins / (name + ".so"));
+    write_file(plugins / (name + ".manifest"), "name " + name + "\nvendor tests\npriority 1000\nneeds\n");
+    const Result result = run({"verify", "--data", place.data.path(), "--isa", name, "--threads", "1"}, path);
+    CAPTURE(operation);
+    CAPTURE(result.out);
+    CHECK(result.exit_code == 1);
+    const std::string seen = operation == "pack_weights" ? "dense_infer" : operation;
+    CHECK(contains(result.out, " " + seen + " DIFFERS"));
+  }
 }
 
 TEST_CASE("verify reports other bits, a missing golden hash, and a request that it cannot meet") {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifndef FAKE_NAME
 #define FAKE_NAME "fake"
@@ -112,8 +113,27 @@ static lf_status optimizer_step(const lf_host *host, const lf_optimizer_step_arg
 }
 #endif
 
+#if defined(FAKE_LAZY)
+/* An operation that claims to have done its work. */
+static lf_status nothing(void) { return LF_OK; }
+#endif
+
 static lf_status fill(const lf_host *host, lf_kernel_table *table) {
   (void)host;
+#if defined(FAKE_LAZY)
+  (void)sgemm, (void)activation_forward, (void)activation_backward, (void)fold_batch_norm, (void)explain;
+#if defined(FAKE_LAZY_PACKING)
+  table->packed_weights_size = packed_weights_size;
+  table->pack_weights = pack_weights;
+  table->unpack_weights = unpack_weights;
+  table->dense_infer = dense_infer;
+#else
+  (void)packed_weights_size, (void)pack_weights, (void)unpack_weights, (void)dense_infer;
+#endif
+  void (*claim)(void) = (void (*)(void))nothing;
+  memcpy(&table->FAKE_LAZY, &claim, sizeof claim);
+  return LF_OK;
+#endif
   table->sgemm = sgemm;
   table->activation_forward = activation_forward;
   table->activation_backward = activation_backward;

@@ -1,8 +1,9 @@
 // lanefold verify: proves on the user's machine that every plugin, on any number of threads, trains to the same bits,
-// and that they are those of the golden list.
+// and that they and the results of each operation are those of the golden lists.
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
 #include "trainer/training/golden.hpp"
+#include "trainer/training/golden_operations.hpp"
 
 #include <chrono>
 #include <memory>
@@ -24,19 +25,35 @@ struct Proof {
   int threads;
   double seconds;
   std::string hash;
+  std::vector<std::string> wrong_operations; // their names
 };
+
+// The operations that do not give their golden hash, and why, if they fail.
+std::vector<std::string> wrong_operations(const Context &context) {
+  std::vector<std::string> wrong;
+  for (const GoldenOperation &operation : golden_operations()) {
+    try {
+      if (operation.run(context) != operation.promise) wrong.emplace_back(operation.name);
+    } catch (const Error &error) {
+      wrong.push_back(std::string(operation.name) + " (" + error.what() + ")");
+    }
+  }
+  return wrong;
+}
 
 Proof prove(const std::string &plugin, int threads, const Dataset &data) {
   const Context context = make_context({threads, plugin});
   const auto start = std::chrono::steady_clock::now();
   const std::string hash = train_golden(context, data, golden_cases().front(), checked).back();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return {plugin, context.threads(), seconds, hash};
+  return {plugin, context.threads(), seconds, hash, wrong_operations(context)};
 }
 
 void print(const Proof &p, const std::string &golden) {
   const char *verdict = golden.empty() ? "" : p.hash == golden ? "golden" : "DIFFERS";
   std::printf("%-12s %7d %8.2f s  %s  %s\n", p.plugin.c_str(), p.threads, p.seconds, p.hash.c_str(), verdict);
+  for (const std::string &operation : p.wrong_operations)
+    std::printf("%-12s %7d              %s DIFFERS\n", p.plugin.c_str(), p.threads, operation.c_str());
   std::fflush(stdout);
 }
 
@@ -55,27 +72,35 @@ int run_verify(const VerifyOptions &o) {
                 "SHA-256 of the parameters");
   auto runs = cli::Json::array();
   std::set<std::string> hashes;
+  bool operations_right = true;
   for (const std::string &plugin : plugins)
     for (const int threads : o.threads) {
       const Proof proof = prove(plugin, threads, data);
       hashes.insert(proof.hash);
+      operations_right = operations_right && proof.wrong_operations.empty();
+      auto wrong = cli::Json::array();
+      for (const std::string &operation : proof.wrong_operations) wrong.push_back(operation);
       runs.push_back({{"plugin", proof.plugin},
                       {"threads", proof.threads},
                       {"seconds", proof.seconds},
-                      {"parameters_sha256", proof.hash}});
+                      {"parameters_sha256", proof.hash},
+                      {"wrong_operations", wrong}});
       if (!o.json) print(proof, golden);
     }
-  const bool equal = hashes.size() == 1, as_promised = golden.empty() || (equal && *hashes.begin() == golden);
+  const bool equal = hashes.size() == 1;
+  const bool as_promised = operations_right && (golden.empty() || (equal && *hashes.begin() == golden));
   if (o.json) {
     const cli::Json result = {
         {"data", data.name}, {"steps", steps}, {"golden", golden.empty() ? cli::Json() : cli::Json(golden)},
-        {"runs", runs},      {"equal", equal}, {"as_promised", golden.empty() ? cli::Json() : cli::Json(as_promised)}};
+        {"runs", runs},      {"equal", equal}, {"as_promised", as_promised}};
     std::printf("%s\n", result.dump(2).c_str());
   } else {
     std::printf("\n%zu runs: %s%s\n", runs.size(), equal ? "the same bits" : "NOT THE SAME BITS",
-                golden.empty() ? "; this release knows no golden hash of this data"
-                : as_promised  ? ", equal to the golden hash"
-                               : ", NOT THE GOLDEN HASH");
+                golden.empty()                       ? "; this release knows no golden hash of this data"
+                : equal && *hashes.begin() == golden ? ", equal to the golden hash"
+                                                     : ", NOT THE GOLDEN HASH");
+    std::printf("%zu operations on fixed operands: %s\n", golden_operations().size(),
+                operations_right ? "equal to their golden hashes" : "NOT ALL EQUAL TO THEIR GOLDEN HASHES");
   }
   return equal && as_promised ? 0 : 1;
 }
@@ -106,8 +131,8 @@ cli::Command verify_command() {
                       .help = "Print one JSON object.",
                       .manual =
                           "Its keys are data, steps, golden (the promised hash, null without one), runs "
-                          "(plugin, threads, seconds and parameters_sha256 of each), equal, and as_promised (null "
-                          "without a promise)."}};
+                          "(plugin, threads, seconds, parameters_sha256 and wrong_operations of each), equal, and "
+                          "as_promised."}};
   return command;
 }
 

@@ -1,0 +1,284 @@
+// Shapes and options are chosen so that each operation takes each of its ways: small and blocked products, thin ones,
+// transposed operands, blocks of statistics, partial vectors.  Gaps between rows hold a pattern that must survive.
+#include "trainer/training/golden_operations.hpp"
+
+#include "trainer/data/digest.hpp"
+#include "trainer/data/random.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <utility>
+
+namespace lanefold::trainer {
+namespace {
+
+constexpr float untouched = -12345.5f;
+constexpr int64_t gap = 3;
+
+// What one operation reads and writes.  All outputs go into the hash, gaps included.
+class Operands {
+public:
+  // rows x columns random floats between -1 and 1.
+  Matrix input(int64_t rows, int64_t columns) {
+    const Matrix made = output(rows, columns);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j) made.data[i * made.stride + j] = static_cast<float>(next(-1, 1));
+    return made;
+  }
+  float *positive(int64_t count) {
+    const Matrix made = input(1, count);
+    for (int64_t i = 0; i < count; ++i) made.data[i] = 1.25f + made.data[i];
+    return made.data;
+  }
+  Matrix output(int64_t rows, int64_t columns) {
+    const int64_t stride = columns + gap;
+    all_.emplace_back(static_cast<size_t>(rows * stride), untouched);
+    return {all_.back().data(), rows, columns, stride};
+  }
+  std::vector<int32_t> labels(int64_t count, int64_t classes) {
+    std::vector<int32_t> made;
+    for (int64_t i = 0; i < count; ++i)
+      made.push_back(static_cast<int32_t>(stream_.below(static_cast<uint32_t>(classes))));
+    return made;
+  }
+  double next(double low, double high) { return stream_.uniform(low, high); }
+  uint32_t below(uint32_t n) { return stream_.below(n); }
+
+  // A normalization over n columns with everything that any call may want.
+  lf_batch_norm norm(int64_t n) {
+    auto made = args<lf_batch_norm>();
+    made.eps = 1e-3f, made.momentum = 0.9f;
+    made.gamma = positive(n), made.beta = input(1, n).data;
+    made.running_mean = input(1, n).data, made.running_var = positive(n);
+    made.mean = input(1, n).data, made.inv_std = positive(n);
+    return made;
+  }
+
+  void add_to(Sha256 &hash) const {
+    for (const std::vector<float> &values : all_) hash.add(values);
+  }
+
+private:
+  Stream stream_{42, Purpose::study, 7};
+  std::deque<std::vector<float>> all_;
+};
+
+struct Shape {
+  int64_t m, n, k;
+};
+constexpr Shape shapes[] = {{1, 1, 1},    {1, 300, 784}, {2, 3, 5},     {7, 65, 33},  {16, 16, 16},
+                            {64, 64, 64}, {300, 1, 40},  {40, 70, 520}, {530, 37, 19}};
+
+// The hash of a call for each shape.
+template <class Call> std::string hash_of(const Call &call) {
+  Sha256 hash;
+  for (const Shape &shape : shapes) {
+    Operands operands;
+    call(shape, operands, hash);
+    operands.add_to(hash);
+  }
+  return hash.hex();
+}
+
+void put(const Matrix &matrix, const float *&data, int64_t &stride) { data = matrix.data, stride = matrix.stride; }
+void put(const Matrix &matrix, float *&data, int64_t &stride) { data = matrix.data, stride = matrix.stride; }
+
+int32_t activation_of_shape(const Shape &s) { return static_cast<int32_t>((s.m + s.n + s.k) % LF_ACTIVATION_COUNT); }
+
+std::string sgemm(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (uint32_t flags = 0; flags < 4; ++flags)
+      for (const auto &[alpha, beta] : {std::pair(1.0f, 0.0f), std::pair(-0.7f, 0.3f)}) {
+        const bool ta = (flags & LF_TRANSPOSE_A) != 0, tb = (flags & LF_TRANSPOSE_B) != 0;
+        auto call = args<lf_sgemm_args>();
+        call.flags = flags, call.m = s.m, call.n = s.n, call.k = s.k, call.alpha = alpha, call.beta = beta;
+        put(o.input(ta ? s.k : s.m, ta ? s.m : s.k), call.a, call.lda);
+        put(o.input(tb ? s.n : s.k, tb ? s.k : s.n), call.b, call.ldb);
+        put(o.input(s.m, s.n), call.c, call.ldc);
+        context.sgemm(call);
+      }
+  });
+}
+
+PackedWeights pack(const Context &context, const Shape &s, Operands &o, bool transposed) {
+  auto call = args<lf_pack_weights_args>();
+  call.flags = transposed ? LF_TRANSPOSE_B : 0, call.n = s.n, call.k = s.k;
+  put(transposed ? o.input(s.n, s.k) : o.input(s.k, s.n), call.w, call.ldw);
+  return context.pack_weights(call);
+}
+
+std::string unpack_weights(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (const bool transposed : {false, true}) {
+      const PackedWeights packed = pack(context, s, o, transposed);
+      context.unpack_weights(packed, o.output(s.k, s.n));
+    }
+  });
+}
+
+std::string dense_infer(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (const bool transposed : {false, true}) {
+      const PackedWeights packed = pack(context, s, o, transposed);
+      const float *bias = transposed ? nullptr : o.input(1, s.n).data;
+      const Matrix x = o.input(s.m, s.k), y = o.output(s.m, s.n);
+      context.dense_infer(x, packed, bias, {activation_of_shape(s), 0.8f}, y);
+    }
+  });
+}
+
+std::string dense_forward(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (const uint32_t flags : {0u, LF_TRAINING})
+      for (const bool with_norm : {false, true}) {
+        if (with_norm && flags != 0 && s.m == 1) continue;
+        const lf_batch_norm norm = o.norm(s.n);
+        auto call = args<lf_dense_forward_args>();
+        call.flags = flags, call.m = s.m, call.n = s.n, call.k = s.k;
+        put(o.input(s.m, s.k), call.x, call.ldx), put(o.input(s.k, s.n), call.w, call.ldw);
+        call.bias = with_norm ? nullptr : o.input(1, s.n).data, call.batch_norm = with_norm ? &norm : nullptr;
+        call.activation = activation_of_shape(s), call.alpha = 0.8f;
+        put(o.output(s.m, s.n), call.z, call.ldz), put(o.output(s.m, s.n), call.y, call.ldy);
+        context.dense_forward(call);
+      }
+  });
+}
+
+std::string dense_backward(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (const bool with_norm : {false, true}) {
+      if (with_norm && s.m == 1) continue;
+      const lf_batch_norm norm = o.norm(s.n);
+      auto call = args<lf_dense_backward_args>();
+      call.m = s.m, call.n = s.n, call.k = s.k;
+      put(o.input(s.m, s.k), call.x, call.ldx);
+      const Matrix w = o.input(s.k, s.n);
+      put(w, call.w, call.ldw);
+      call.batch_norm = with_norm ? &norm : nullptr;
+      call.activation = activation_of_shape(s), call.alpha = 0.8f;
+      put(o.input(s.m, s.n), call.z, call.ldz), put(o.input(s.m, s.n), call.y, call.ldy);
+      put(o.input(s.m, s.n), call.dy, call.lddy), put(o.output(s.k, s.n), call.dw, call.lddw);
+      put(o.output(s.m, s.k), call.dx, call.lddx);
+      call.dbias = o.output(1, s.n).data;
+      if (with_norm) call.dgamma = o.output(1, s.n).data, call.dbeta = o.output(1, s.n).data;
+      call.updated_w = w.data, call.learning_rate = 0.01f;
+      context.dense_backward(call);
+    }
+  });
+}
+
+std::string batch_norm_forward(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (const uint32_t flags : {0u, LF_TRAINING}) {
+      if (flags != 0 && s.m == 1) continue;
+      lf_batch_norm norm = o.norm(s.n);
+      norm.flags = s.m % 2 == 0 ? 0 : LF_UNBIASED_RUNNING_VAR;
+      auto call = args<lf_batch_norm_forward_args>();
+      call.flags = flags, call.m = s.m, call.n = s.n, call.batch_norm = &norm;
+      put(o.input(s.m, s.n), call.x, call.ldx), put(o.output(s.m, s.n), call.y, call.ldy);
+      context.batch_norm_forward(call);
+    }
+  });
+}
+
+std::string batch_norm_backward(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    if (s.m == 1) return;
+    const lf_batch_norm norm = o.norm(s.n);
+    auto call = args<lf_batch_norm_backward_args>();
+    call.m = s.m, call.n = s.n, call.batch_norm = &norm;
+    put(o.input(s.m, s.n), call.x, call.ldx), put(o.input(s.m, s.n), call.dy, call.lddy);
+    put(o.output(s.m, s.n), call.dx, call.lddx);
+    call.dgamma = o.output(1, s.n).data, call.dbeta = o.output(1, s.n).data;
+    context.batch_norm_backward(call);
+  });
+}
+
+std::string fold_batch_norm(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    const lf_batch_norm norm = o.norm(s.n);
+    auto call = args<lf_fold_batch_norm_args>();
+    call.n = s.n, call.k = s.k, call.batch_norm = &norm;
+    put(o.input(s.k, s.n), call.w, call.ldw), put(o.output(s.k, s.n), call.folded_w, call.ldfolded_w);
+    call.bias = o.input(1, s.n).data, call.folded_bias = o.output(1, s.n).data;
+    call.error_bound = o.output(1, s.n).data, call.largest_x = 2;
+    context.fold_batch_norm(call);
+  });
+}
+
+std::string activation_forward(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (int32_t activation = 0; activation < LF_ACTIVATION_COUNT; ++activation) {
+      auto call = args<lf_activation_forward_args>();
+      call.m = s.m, call.n = s.n, call.activation = activation, call.alpha = 0.8f;
+      put(o.input(s.m, s.n), call.x, call.ldx), put(o.output(s.m, s.n), call.y, call.ldy);
+      context.activation_forward(call);
+    }
+  });
+}
+
+std::string activation_backward(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (int32_t activation = 0; activation < LF_ACTIVATION_COUNT; ++activation) {
+      auto call = args<lf_activation_backward_args>();
+      call.m = s.m, call.n = s.n, call.activation = activation, call.alpha = 0.8f;
+      put(o.input(s.m, s.n), call.y, call.ldy), put(o.input(s.m, s.n), call.dy, call.lddy);
+      put(o.output(s.m, s.n), call.dx, call.lddx);
+      context.activation_backward(call);
+    }
+  });
+}
+
+std::string softmax_cross_entropy(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    const std::vector<int32_t> labels = o.labels(s.m, s.n);
+    const Matrix loss = o.output(1, 1), x = o.input(s.m, s.n), dx = o.output(s.m, s.n);
+    loss.data[0] = context.softmax_cross_entropy(x, labels.data(), dx);
+  });
+}
+
+std::string top_k_correct(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &hash) {
+    const std::vector<int32_t> labels = o.labels(s.m, s.n);
+    for (const int64_t k : {int64_t{1}, (s.n + 1) / 2}) {
+      const int64_t correct = context.top_k_correct(o.input(s.m, s.n), labels.data(), k);
+      hash.add(&correct, sizeof correct);
+    }
+  });
+}
+
+std::string optimizer_step(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (int32_t optimizer = 0; optimizer < LF_OPTIMIZER_COUNT; ++optimizer) {
+      auto call = args<lf_optimizer_step_args>();
+      call.optimizer = optimizer, call.n = s.n * s.k, call.weight_decay = 1e-3f;
+      call.w = o.input(1, call.n).data, call.g = o.input(1, call.n).data;
+      call.m = o.input(1, call.n).data, call.v = o.positive(call.n);
+      call.learning_rate = 0.01f, call.momentum = 0.9f, call.beta2 = 0.999f, call.eps = 1e-8f, call.step = 3;
+      context.optimizer_step(call);
+    }
+  });
+}
+
+std::string gather(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    std::vector<uint8_t> x(static_cast<size_t>(s.m * s.n));
+    for (uint8_t &byte : x) byte = static_cast<uint8_t>(o.below(256));
+    std::vector<uint32_t> rows(static_cast<size_t>(s.m));
+    for (uint32_t &row : rows) row = o.below(static_cast<uint32_t>(s.m));
+    context.gather({x.data(), s.m, s.n}, rows.data(), 255, o.output(s.m, s.n));
+  });
+}
+
+} // namespace
+
+const std::vector<GoldenOperation> &golden_operations() {
+  // If a hash changes, every user's results have other bits.  CHANGELOG.md then says why.
+  // tests/trainer/golden_operations_test.cpp prints the rows.
+  static const std::vector<GoldenOperation> operations = {
+#include "trainer/training/golden_operations.inc"
+  };
+  return operations;
+}
+
+} // namespace lanefold::trainer
