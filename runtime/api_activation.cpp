@@ -2,18 +2,9 @@
 #include "runtime/call.hpp"
 #include "runtime/operations.hpp"
 
-#include <cmath>
-
 namespace lanefold::runtime {
 
-void check_activation(Check &check, int32_t activation, float alpha) {
-  check.code("activation", activation, LF_ACTIVATION_COUNT,
-             "LF_IDENTITY 0, LF_RELU 1, LF_LEAKY_RELU 2, LF_ELU 3, LF_SELU 4, LF_TANH 5, LF_LOGISTIC 6");
-  if (activation == LF_LEAKY_RELU || activation == LF_ELU)
-    check.value("alpha", alpha, alpha >= 0 && std::isfinite(alpha), "at least 0 and finite");
-}
-
-bool check_arguments(Check &check, lf_activation_forward_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_activation_forward_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}});
   check_activation(check, args.activation, args.alpha);
@@ -23,7 +14,7 @@ bool check_arguments(Check &check, lf_activation_forward_args &args) {
   return args.m > 0 && args.n > 0;
 }
 
-bool check_arguments(Check &check, lf_activation_backward_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_activation_backward_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}});
   check_activation(check, args.activation, args.alpha);
@@ -33,6 +24,10 @@ bool check_arguments(Check &check, lf_activation_backward_args &args) {
   check.overlaps();
   return args.m > 0 && args.n > 0;
 }
+
+// For lf_explain and lf_network_create.
+template bool check_arguments(Check &, lf_activation_forward_args &);
+template bool check_arguments(Check &, lf_activation_backward_args &);
 
 } // namespace lanefold::runtime
 

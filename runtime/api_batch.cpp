@@ -4,7 +4,7 @@
 
 namespace lanefold::runtime {
 
-bool check_arguments(Check &check, lf_gather_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_gather_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.flags("reserved", args.reserved, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}, {"count", args.count}});
@@ -17,6 +17,9 @@ bool check_arguments(Check &check, lf_gather_args &args) {
   check.rows(args.rows, args.m, args.count);
   return true;
 }
+
+// For lf_explain and lf_network_create.
+template bool check_arguments(Check &, lf_gather_args &);
 
 } // namespace lanefold::runtime
 

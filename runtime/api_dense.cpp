@@ -7,7 +7,7 @@
 namespace lanefold::runtime {
 namespace {
 
-void check_packed(Check &check, int64_t n, int64_t k, const lf_packed_weights *packed) {
+template <class Rules> void check_packed(Rules &check, int64_t n, int64_t k, const lf_packed_weights *packed) {
   if (check.sizes_only()) return;
   check.present("packed", packed);
   if (!check.ok()) return;
@@ -21,7 +21,7 @@ void check_packed(Check &check, int64_t n, int64_t k, const lf_packed_weights *p
 
 } // namespace
 
-bool check_arguments(Check &check, lf_dense_forward_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_dense_forward_args &args) {
   check.flags("flags", args.flags, LF_TRAINING, "LF_TRAINING");
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
   check_activation(check, args.activation, args.alpha);
@@ -41,7 +41,7 @@ bool check_arguments(Check &check, lf_dense_forward_args &args) {
 }
 
 // Where m, n or k is 0, some outputs may still have elements. They are sums over nothing, and the kernel writes them.
-bool check_arguments(Check &check, lf_dense_backward_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_dense_backward_args &args) {
   const bool has_norm = args.batch_norm != nullptr;
   check.flags("flags", args.flags, LF_UPDATE_PACKED, "LF_UPDATE_PACKED");
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
@@ -77,7 +77,7 @@ bool check_arguments(Check &check, lf_dense_backward_args &args) {
   return args.n > 0 || (args.dx != nullptr && args.m > 0 && args.k > 0);
 }
 
-bool check_arguments(Check &check, lf_pack_weights_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_pack_weights_args &args) {
   const bool transposed = (args.flags & LF_TRANSPOSE_B) != 0;
   check.flags("flags", args.flags, LF_TRANSPOSE_B, "LF_TRANSPOSE_B");
   check.sizes({{"n", args.n}, {"k", args.k}});
@@ -85,14 +85,14 @@ bool check_arguments(Check &check, lf_pack_weights_args &args) {
   return true;
 }
 
-bool check_arguments(Check &check, lf_unpack_weights_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_unpack_weights_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"n", args.n}, {"k", args.k}});
   check.writes("w", args.w, {args.k, args.n, args.ldw, "ldw"});
   return args.n > 0 && args.k > 0;
 }
 
-bool check_arguments(Check &check, lf_dense_infer_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_dense_infer_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
   check_activation(check, args.activation, args.alpha);
@@ -102,6 +102,13 @@ bool check_arguments(Check &check, lf_dense_infer_args &args) {
   check.overlaps();
   return args.m > 0 && args.n > 0;
 }
+
+// For lf_explain and lf_network_create.
+template bool check_arguments(Check &, lf_dense_forward_args &);
+template bool check_arguments(Check &, lf_dense_backward_args &);
+template bool check_arguments(Check &, lf_pack_weights_args &);
+template bool check_arguments(Check &, lf_unpack_weights_args &);
+template bool check_arguments(Check &, lf_dense_infer_args &);
 
 namespace {
 
@@ -123,14 +130,11 @@ namespace {
 // Only the plugin that packed the weights can read them. It gets them in its own form.
 template <class Args>
 lf_status run_on_weights(lf_context *context, const char *name, Kernel<Args> kernel, const Args *given) {
-  return guarded(context, name, [=](Check &check) {
-    Args args = check.read("args", given);
-    const bool has_work = check_arguments(check, args);
-    if (!check.ok() || !has_work) return check.status();
-    if (args.packed == nullptr) return ask_chain(*context, name, kernel, args);
+  return run(context, name, given, rules_of_struct, [=](lf_context &on, Args &args) {
+    if (args.packed == nullptr) return ask_chain(on, name, kernel, args);
     const LoadedPlugin &plugin = args.packed->plugin;
     args.packed = static_cast<lf_packed_weights *>(args.packed->data.get());
-    Call call(*context, name);
+    Call call(on, name);
     const auto operation = plugin.table.*kernel;
     return call.finish(operation == nullptr ? LF_UNSUPPORTED : operation(call.host(), &args), plugin);
   });
@@ -156,15 +160,16 @@ lf_status lf_dense_backward(lf_context *context, const lf_dense_backward_args *a
   return run_on_weights(context, "lf_dense_backward", &lf_kernel_table::dense_backward, args);
 }
 
-lf_status lf_unpack_weights(lf_context *context, const lf_unpack_weights_args *given, const lf_packed_weights *packed) {
-  return guarded(context, "lf_unpack_weights", [=](Check &check) {
-    lf_unpack_weights_args args = check.read("args", given);
-    check.sizes({{"n", args.n}, {"k", args.k}});
-    check_packed(check, args.n, args.k, packed); // before w, whose size follows from n and k
-    const bool has_work = check_arguments(check, args);
-    if (!check.ok() || !has_work) return check.status();
-    Call call(*context, "lf_unpack_weights");
-    return call.finish(packed->plugin.table.unpack_weights(call.host(), &args, packed->data.get()), packed->plugin);
+lf_status lf_unpack_weights(lf_context *context, const lf_unpack_weights_args *args, const lf_packed_weights *packed) {
+  constexpr auto name = "lf_unpack_weights";
+  const auto rules = [=](auto &check, lf_unpack_weights_args &checked) {
+    check.sizes({{"n", checked.n}, {"k", checked.k}});
+    check_packed(check, checked.n, checked.k, packed); // before w, whose size follows from n and k
+    return check_arguments(check, checked);
+  };
+  return run(context, name, args, rules, [=](lf_context &on, const lf_unpack_weights_args &checked) {
+    Call call(on, name);
+    return call.finish(packed->plugin.table.unpack_weights(call.host(), &checked, packed->data.get()), packed->plugin);
   });
 }
 
@@ -184,13 +189,15 @@ lf_status lf_pack_weights(lf_context *context, const lf_pack_weights_args *given
 
 void lf_packed_weights_destroy(lf_packed_weights *packed) { delete packed; }
 
-lf_status lf_dense_infer(lf_context *context, const lf_dense_infer_args *given, const lf_packed_weights *packed) {
-  return guarded(context, "lf_dense_infer", [=](Check &check) {
-    lf_dense_infer_args args = check.read("args", given);
-    const bool has_work = check_arguments(check, args);
-    check_packed(check, args.n, args.k, packed);
-    if (!check.ok() || !has_work) return check.status();
-    Call call(*context, "lf_dense_infer");
-    return call.finish(packed->plugin.table.dense_infer(call.host(), &args, packed->data.get()), packed->plugin);
+lf_status lf_dense_infer(lf_context *context, const lf_dense_infer_args *args, const lf_packed_weights *packed) {
+  constexpr auto name = "lf_dense_infer";
+  const auto rules = [=](auto &check, lf_dense_infer_args &checked) {
+    const bool has_work = check_arguments(check, checked);
+    check_packed(check, checked.n, checked.k, packed);
+    return has_work;
+  };
+  return run(context, name, args, rules, [=](lf_context &on, const lf_dense_infer_args &checked) {
+    Call call(on, name);
+    return call.finish(packed->plugin.table.dense_infer(call.host(), &checked, packed->data.get()), packed->plugin);
   });
 }

@@ -4,7 +4,7 @@
 
 namespace lanefold::runtime {
 
-bool check_arguments(Check &check, lf_sgemm_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_sgemm_args &args) {
   check.flags("flags", args.flags, LF_TRANSPOSE_A | LF_TRANSPOSE_B, "LF_TRANSPOSE_A, LF_TRANSPOSE_B");
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
   const bool a_transposed = (args.flags & LF_TRANSPOSE_A) != 0;
@@ -20,13 +20,15 @@ bool check_arguments(Check &check, lf_sgemm_args &args) {
   return has_work;
 }
 
+// For lf_explain and lf_network_create.
+template bool check_arguments(Check &, lf_sgemm_args &);
+
 namespace {
 
 uintptr_t address(const float *pointer) { return reinterpret_cast<uintptr_t>(pointer); }
 
-// Whether all rules above hold and there is work.  The rules take as long as a small product, so this function tests
-// them without finding words for what is wrong.  It leaves rare cases, large sizes and interleaved matrices, to the
-// rules.
+// Whether all rules above hold and there is work, for the most frequent call of all: in less than half the time of
+// QuickCheck, which is an eighth of that of a product of 16 x 16 x 16.
 bool certainly_right(const lf_sgemm_args &args) {
   constexpr uint64_t most_size = 1 << 20, most_address = uint64_t{1} << 60;
   const auto size = [](int64_t value) { return static_cast<uint64_t>(value); };
@@ -54,5 +56,6 @@ lf_status lf_sgemm(lf_context *context, const lf_sgemm_args *args) {
   constexpr auto kernel = &lf_kernel_table::sgemm;
   if (context == nullptr || args == nullptr || args->struct_size != sizeof *args || !certainly_right(*args))
     return run(context, name, kernel, args);
-  return guarded(context, name, [=](Check &) { return ask_chain(*context, name, kernel, *args); });
+  const FloatState state;
+  return without_exceptions(context->serial, name, [=] { return ask_chain(*context, name, kernel, *args); });
 }

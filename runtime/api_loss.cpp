@@ -4,7 +4,7 @@
 
 namespace lanefold::runtime {
 
-bool check_arguments(Check &check, lf_softmax_cross_entropy_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_softmax_cross_entropy_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}}, 1);
   check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
@@ -17,7 +17,7 @@ bool check_arguments(Check &check, lf_softmax_cross_entropy_args &args) {
 }
 
 // An empty batch has no correct rows. The kernel writes that 0.
-bool check_arguments(Check &check, lf_top_k_correct_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_top_k_correct_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}});
   if (args.k < 1 || args.k > args.n)
@@ -30,6 +30,10 @@ bool check_arguments(Check &check, lf_top_k_correct_args &args) {
   check.labels(args.labels, args.m, args.n);
   return true;
 }
+
+// For lf_explain and lf_network_create.
+template bool check_arguments(Check &, lf_softmax_cross_entropy_args &);
+template bool check_arguments(Check &, lf_top_k_correct_args &);
 
 } // namespace lanefold::runtime
 

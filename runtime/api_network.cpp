@@ -256,17 +256,18 @@ lf_status lf_network_reserve(lf_context *context, const lf_network *network, int
   });
 }
 
-lf_status lf_network_infer(lf_context *context, const lf_network_infer_args *given, const lf_network *network) {
-  return guarded(context, "lf_network_infer", [=](Check &check) {
+lf_status lf_network_infer(lf_context *context, const lf_network_infer_args *args, const lf_network *network) {
+  const auto rules = [=](auto &check, lf_network_infer_args &checked) {
     check.present("network", network);
-    const lf_network_infer_args args = check.read("args", given);
-    check.flags("flags", args.flags, 0, "none");
-    check.sizes({{"m", args.m}});
-    if (!check.ok()) return check.status();
-    check.reads("x", args.x, {args.m, network->layers.front().weights->k, args.ldx, "ldx"});
-    check.writes("y", args.y, {args.m, network->layers.back().weights->n, args.ldy, "ldy"});
+    check.flags("flags", checked.flags, 0, "none");
+    check.sizes({{"m", checked.m}});
+    if (!check.ok()) return false;
+    check.reads("x", checked.x, {checked.m, network->layers.front().weights->k, checked.ldx, "ldx"});
+    check.writes("y", checked.y, {checked.m, network->layers.back().weights->n, checked.ldy, "ldy"});
     check.overlaps();
-    if (!check.ok() || args.m == 0) return check.status();
-    return Inference(*context, args, *network).run();
+    return checked.m > 0;
+  };
+  return run(context, "lf_network_infer", args, rules, [=](lf_context &on, const lf_network_infer_args &checked) {
+    return Inference(on, checked, *network).run();
   });
 }

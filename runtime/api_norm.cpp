@@ -8,7 +8,8 @@ namespace lanefold::runtime {
 namespace {
 
 // Checks the arrays that a use reads or writes: one row of the table in norm.h.
-void check_batch_norm_arrays(Check &check, const lf_batch_norm &norm, BatchNormUse use, int64_t n) {
+template <class Rules>
+void check_batch_norm_arrays(Rules &check, const lf_batch_norm &norm, BatchNormUse use, int64_t n) {
   check.reads("batch_norm.gamma", norm.gamma, vector(n));
   if (use != BatchNormUse::backward) check.reads("batch_norm.beta", norm.beta, vector(n));
   switch (use) {
@@ -39,7 +40,7 @@ void check_batch_norm_arrays(Check &check, const lf_batch_norm &norm, BatchNormU
 // If the mean lies more standard deviations away than this, too few bits of a folded column are left for what varies.
 constexpr float most_deviations = 4096;
 
-void check_foldable(Check &check, const lf_batch_norm &norm, const float *bias, int64_t n) {
+template <class Rules> void check_foldable(Rules &check, const lf_batch_norm &norm, const float *bias, int64_t n) {
   for (int64_t j = 0; j < n && check.ok(); ++j) {
     const auto channel = static_cast<long long>(j);
     if (!(norm.running_var[j] >= 0)) {
@@ -61,7 +62,8 @@ void check_foldable(Check &check, const lf_batch_norm &norm, const float *bias, 
 
 } // namespace
 
-const lf_batch_norm *check_batch_norm(Check &check, const lf_batch_norm *given, BatchNormUse use, int64_t m,
+template <class Rules>
+const lf_batch_norm *check_batch_norm(Rules &check, const lf_batch_norm *given, BatchNormUse use, int64_t m,
                                       int64_t n) {
   if ((use == BatchNormUse::training || use == BatchNormUse::backward) && m == 1)
     check.fail(LF_INVALID_ARGUMENT,
@@ -77,7 +79,7 @@ const lf_batch_norm *check_batch_norm(Check &check, const lf_batch_norm *given, 
   return norm;
 }
 
-bool check_arguments(Check &check, lf_batch_norm_forward_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_batch_norm_forward_args &args) {
   check.flags("flags", args.flags, LF_TRAINING, "LF_TRAINING");
   check.sizes({{"m", args.m}, {"n", args.n}});
   const bool training = (args.flags & LF_TRAINING) != 0;
@@ -90,7 +92,7 @@ bool check_arguments(Check &check, lf_batch_norm_forward_args &args) {
 }
 
 // Without rows the gradients are sums over nothing. The kernel writes these zeros.
-bool check_arguments(Check &check, lf_batch_norm_backward_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_batch_norm_backward_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}});
   args.batch_norm = check_batch_norm(check, args.batch_norm, BatchNormUse::backward, args.m, args.n);
@@ -103,7 +105,7 @@ bool check_arguments(Check &check, lf_batch_norm_backward_args &args) {
   return args.n > 0;
 }
 
-bool check_arguments(Check &check, lf_fold_batch_norm_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_fold_batch_norm_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"n", args.n}, {"k", args.k}});
   args.batch_norm = check_batch_norm(check, args.batch_norm, BatchNormUse::fold, 0, args.n);
@@ -121,6 +123,13 @@ bool check_arguments(Check &check, lf_fold_batch_norm_args &args) {
   if (check.ok() && !check.sizes_only()) check_foldable(check, *args.batch_norm, args.bias, args.n);
   return args.n > 0;
 }
+
+// For lf_explain and lf_network_create.
+template bool check_arguments(Check &, lf_batch_norm_forward_args &);
+template bool check_arguments(Check &, lf_batch_norm_backward_args &);
+template bool check_arguments(Check &, lf_fold_batch_norm_args &);
+template const lf_batch_norm *check_batch_norm(Check &, const lf_batch_norm *, BatchNormUse, int64_t, int64_t);
+template const lf_batch_norm *check_batch_norm(QuickCheck &, const lf_batch_norm *, BatchNormUse, int64_t, int64_t);
 
 } // namespace lanefold::runtime
 

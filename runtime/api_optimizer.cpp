@@ -6,7 +6,7 @@
 
 namespace lanefold::runtime {
 
-bool check_arguments(Check &check, lf_optimizer_step_args &args) {
+template <class Rules> bool check_arguments(Rules &check, lf_optimizer_step_args &args) {
   const bool adam = args.optimizer == LF_ADAM;
   const bool has_m = args.optimizer != LF_SGD;
   check.flags("flags", args.flags, 0, "none");
@@ -30,6 +30,9 @@ bool check_arguments(Check &check, lf_optimizer_step_args &args) {
   check.overlaps();
   return args.n > 0;
 }
+
+// For lf_explain and lf_network_create.
+template bool check_arguments(Check &, lf_optimizer_step_args &);
 
 } // namespace lanefold::runtime
 

@@ -6,6 +6,7 @@
 #include "runtime/context.hpp"
 #include "runtime/error.hpp"
 #include "runtime/float_state.hpp"
+#include "runtime/operations.hpp"
 
 #include <lanefold/plugin.h>
 
@@ -69,12 +70,10 @@ private:
   char message_[message_size];
 };
 
-// Runs body(check), and turns an exception into a status.
-template <class Body> lf_status guarded(uint64_t serial, const char *name, Body body) noexcept {
-  const FloatState state;
+// Runs body(), and turns an exception into a status.
+template <class Body> lf_status without_exceptions(uint64_t serial, const char *name, Body body) noexcept {
   try {
-    Check check(serial, name);
-    return body(check);
+    return body();
   } catch (const std::bad_alloc &) {
     return note_error(serial, LF_OUT_OF_MEMORY, name, "out of memory");
   } catch (const std::exception &error) {
@@ -82,6 +81,15 @@ template <class Body> lf_status guarded(uint64_t serial, const char *name, Body 
   } catch (...) {
     return note_error(serial, LF_INTERNAL, name, "unknown exception");
   }
+}
+
+// Runs body(check) with the floating-point state that results need.
+template <class Body> lf_status guarded(uint64_t serial, const char *name, Body body) noexcept {
+  const FloatState state;
+  return without_exceptions(serial, name, [&] {
+    Check check(serial, name);
+    return body(check);
+  });
 }
 
 // The same for a call on a context, which must not be NULL.
@@ -116,15 +124,38 @@ lf_status ask_chain(lf_context &context, const char *name, Kernel<Args> kernel, 
   });
 }
 
+// The whole public call of an operation. rules(check, args) checks the arguments and returns whether there is work, which
+// work(context, args) does. On the way to a kernel the rules are only decided; words for what is wrong are found on a
+// second way.
+template <class Args, class Rules, class Work>
+lf_status run(lf_context *context, const char *name, const Args *given, Rules rules, Work work) noexcept {
+  const auto with_words = [=]() __attribute__((noinline, cold)) {
+    return guarded(context, name, [=](Check &check) {
+      Args args = check.read("args", given);
+      const bool has_work = rules(check, args);
+      return check.ok() && has_work ? work(*context, args) : check.status();
+    });
+  };
+  if (context == nullptr) [[unlikely]]
+    return with_words();
+  const FloatState state;
+  QuickCheck check;
+  Args args = check.read("args", given);
+  const bool has_work = check.ok() && rules(check, args);
+  if (!check.ok()) [[unlikely]]
+    return with_words();
+  if (!has_work) return LF_OK;
+  return without_exceptions(context->serial, name, [&] { return work(*context, args); });
+}
+
+// The rules of an operation that takes only its argument struct.
+inline constexpr auto rules_of_struct = [](auto &check, auto &args) { return check_arguments(check, args); };
+
 // The whole public call of such an operation.
 template <class Args>
 lf_status run(lf_context *context, const char *name, Kernel<Args> kernel, const Args *given) noexcept {
-  return guarded(context, name, [=](Check &check) {
-    Args args = check.read("args", given);
-    const bool has_work = check_arguments(check, args);
-    if (!check.ok() || !has_work) return check.status();
-    return ask_chain(*context, name, kernel, args);
-  });
+  return run(context, name, given, rules_of_struct,
+             [=](lf_context &on, const Args &args) { return ask_chain(on, name, kernel, args); });
 }
 
 } // namespace lanefold::runtime

@@ -2,37 +2,47 @@
 #pragma once
 
 #include "runtime/check.hpp"
+#include "runtime/quick_check.hpp"
 
 #include <lanefold/lanefold.h>
+
+#include <cmath>
 
 namespace lanefold::runtime {
 
 // Each function checks args, and returns whether a kernel has anything to do. It replaces the pointer to a nested
-// struct by one to a complete copy.
-bool check_arguments(Check &check, lf_sgemm_args &args);
-bool check_arguments(Check &check, lf_pack_weights_args &args);
-bool check_arguments(Check &check, lf_unpack_weights_args &args);
-bool check_arguments(Check &check, lf_dense_infer_args &args);
-bool check_arguments(Check &check, lf_dense_forward_args &args);
-bool check_arguments(Check &check, lf_dense_backward_args &args);
-bool check_arguments(Check &check, lf_batch_norm_forward_args &args);
-bool check_arguments(Check &check, lf_batch_norm_backward_args &args);
-bool check_arguments(Check &check, lf_fold_batch_norm_args &args);
-bool check_arguments(Check &check, lf_activation_forward_args &args);
-bool check_arguments(Check &check, lf_activation_backward_args &args);
-bool check_arguments(Check &check, lf_softmax_cross_entropy_args &args);
-bool check_arguments(Check &check, lf_top_k_correct_args &args);
-bool check_arguments(Check &check, lf_optimizer_step_args &args);
-bool check_arguments(Check &check, lf_gather_args &args);
+// struct by one to a complete copy. Rules is QuickCheck, which decides whether all is right, or Check, which finds words
+// for what is wrong.
+template <class Rules> bool check_arguments(Rules &check, lf_sgemm_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_pack_weights_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_unpack_weights_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_dense_infer_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_dense_forward_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_dense_backward_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_batch_norm_forward_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_batch_norm_backward_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_fold_batch_norm_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_activation_forward_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_activation_backward_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_softmax_cross_entropy_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_top_k_correct_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_optimizer_step_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_gather_args &args);
 
 // Checks the code of an activation, and its alpha.
-void check_activation(Check &check, int32_t activation, float alpha);
+template <class Rules> void check_activation(Rules &check, int32_t activation, float alpha) {
+  check.code("activation", activation, LF_ACTIVATION_COUNT,
+             "LF_IDENTITY 0, LF_RELU 1, LF_LEAKY_RELU 2, LF_ELU 3, LF_SELU 4, LF_TANH 5, LF_LOGISTIC 6");
+  if (activation == LF_LEAKY_RELU || activation == LF_ELU)
+    check.value("alpha", alpha, alpha >= 0 && std::isfinite(alpha), "at least 0 and finite");
+}
 
 // What a call does with a normalization: the rows of the table in norm.h.
 enum class BatchNormUse { training, inference, backward, fold };
 
 // Checks a normalization over n columns in a call on m rows. Returns a complete copy that lives as long as `check`, or
 // NULL on an error.
-const lf_batch_norm *check_batch_norm(Check &check, const lf_batch_norm *given, BatchNormUse use, int64_t m, int64_t n);
+template <class Rules>
+const lf_batch_norm *check_batch_norm(Rules &check, const lf_batch_norm *given, BatchNormUse use, int64_t m, int64_t n);
 
 } // namespace lanefold::runtime
