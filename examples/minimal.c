@@ -1,5 +1,5 @@
 /* A minimal program. It runs one dense layer, y = ELU(x w), on two samples of three numbers.
- * Compile it against an installed Lanefold: cc minimal.c $(pkg-config --cflags --libs lanefold) */
+ * Compile it against an installed Lanefold: cc minimal.c -llanefold -o minimal */
 #include <lanefold/lanefold.h>
 #include <stdio.h>
 

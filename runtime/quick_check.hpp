@@ -52,7 +52,8 @@ public:
     operand(name, nullptr, reinterpret_cast<uintptr_t>(pointer), sizeof(Element), false, shape);
   }
   template <class Element>
-  [[gnu::always_inline]] void writes(const char *name, Element *pointer, const Shape &shape, const char *may_be = nullptr) {
+  [[gnu::always_inline]] void writes(const char *name, Element *pointer, const Shape &shape,
+                                     const char *may_be = nullptr) {
     operand(name, may_be, reinterpret_cast<uintptr_t>(pointer), sizeof(Element), true, shape);
   }
   [[gnu::always_inline]] void overlaps() {
