@@ -178,12 +178,25 @@ void evict_caches() {
   asm volatile("" : : "r"(sum));
 }
 
-std::string module_folder(const std::string &part) {
+namespace {
+
+std::string find_module_folder(const std::string &part) {
   std::error_code error;
   const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   for (const std::filesystem::path &folder : {own / part, own.parent_path() / "bench" / part})
     if (std::filesystem::is_directory(folder, error)) return folder.string();
-  return own.string();
+  return "";
+}
+
+} // namespace
+
+bool has_module_folder(const std::string &part) { return !find_module_folder(part).empty(); }
+
+std::string module_folder(const std::string &part) {
+  const std::string folder = find_module_folder(part);
+  if (folder.empty())
+    throw std::runtime_error("this needs bench/" + part + ", which is not installed; run ./dev bench in the sources");
+  return folder;
 }
 
 } // namespace lanefold::bench

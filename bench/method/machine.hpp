@@ -38,8 +38,9 @@ void pin_to(int threads);
 // Reads 128 MB, or four times L3 if that is less, which evicts almost everything else from the caches.
 void evict_caches();
 
-// The folder of the benchmark modules of a part: "determinism_cost", "scaling" or "peers".  It lies beside this program
-// in a build folder; once installed it is the folder of this program.
+// The folder of the benchmark modules of a part: "determinism_cost", "microkernels", "scaling" or "peers".  It lies beside
+// this program in a build folder, and is not installed.  Throws std::runtime_error if there is none.
 std::string module_folder(const std::string &part);
+bool has_module_folder(const std::string &part);
 
 } // namespace lanefold::bench

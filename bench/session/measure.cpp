@@ -229,7 +229,10 @@ void measure(const Options &options, const std::string &isa, int threads, double
     // The peers use the best instructions of this CPU, so there is nothing to compare with.
     for (const std::string &name : options.peers)
       missing.push_back({name, "it cannot be restricted to the instructions of the portable plugin"});
-  else setting.peers = open_peers({isa, threads, options.peers, options.onnxruntime, module_folder("peers")}, missing);
+  else {
+    const std::string modules = has_module_folder("peers") ? module_folder("peers") : "";
+    setting.peers = open_peers({isa, threads, options.peers, options.onnxruntime, modules}, missing);
+  }
   Json peers = {{"isa", isa}, {"threads", threads}, {"peers", Json::array()}, {"missing", Json::array()}};
   for (const auto &peer : setting.peers)
     peers["peers"].push_back({{"name", peer->name()}, {"version", peer->version()}});

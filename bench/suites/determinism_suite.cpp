@@ -68,6 +68,7 @@ void add(List &list, const Product &product, const std::string &name, double tim
 } // namespace
 
 void add_determinism(List &list) {
+  if (!has_module_folder("determinism_cost")) return; // an installed program has no such plugins
   constexpr Product one_sample[] = {{{1, 100, 300}, nn}, {{1, 10, 100}, nn}};
   Summary all{"determinism/geometric-mean", Summary::geometric_mean, {}, 0, Sense::at_most, 1.03, 1}, random = all;
   for (const Product &product : products) add(list, product, "determinism/" + name_of(product), 0.3, all);

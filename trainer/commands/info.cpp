@@ -41,6 +41,7 @@ int run_info(const ContextOptions &options, bool json) {
   const lf_status status = lf_enumerate_plugins(&o, collect, &plugins);
   const std::string message = status == LF_OK ? "" : in_words_of_options(lf_last_error(nullptr));
   cli::Json info = {{"version", version()}, {"cpu", describe_cpu()}};
+  o.flags = LF_QUIET; // the reasons above say what is missing
   if (status == LF_OK) info["threads"] = Context(o).threads();
   info["plugins"] = plugins;
   if (status != LF_OK) info["error"] = message;
