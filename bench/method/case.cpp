@@ -193,6 +193,7 @@ double value_of(const Ratio &ratio, const Sample &sample, const std::vector<Vari
     case Ratio::flops_share: logs += std::log(work_a.flops / a / (threads * work_b.flops / b)); break;
     case Ratio::bytes_share: logs += std::log(work_a.bytes / a / (work_b.bytes / b)); break;
     case Ratio::time: logs += std::log(a * ratio.scale); break;
+    case Ratio::excess: logs += std::log(std::max(a - b, 1e-12) * ratio.scale); break; // noise may turn it around
     }
   }
   return std::exp(logs / static_cast<double>(sample.repetitions.size()));

@@ -47,7 +47,8 @@ struct Ratio {
     times,       // time of the numerator / time of the denominator
     flops_share, // FLOP/s of the numerator / (threads * FLOP/s of the denominator)
     bytes_share, // bytes/s of the numerator / bytes/s of the denominator
-    time         // time of the numerator in seconds, times scale
+    time,        // time of the numerator in seconds, times scale
+    excess       // time of the numerator - time of the denominator, in seconds, times scale
   };
   std::string name;
   Kind kind = times;

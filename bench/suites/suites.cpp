@@ -64,6 +64,7 @@ List list_of(const std::string &isa, int threads) {
   add_norms(list, threads);
   add_networks(list, threads);
   if (threads == 1) add_batches(list);
+  if (threads == 1) add_calls(list, isa);
   if (threads == 1 && isa != "portable") add_determinism(list);
   add_trainer(list, threads);
   if (threads > 2) remove_targets(list);
