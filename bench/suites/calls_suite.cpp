@@ -73,15 +73,15 @@ void add(List &list, const std::string &isa, const std::string &name, const Run 
   const std::string path = plugin_path(isa);
   if (path == "built in") return;
   Case bench_case{"call/" + name,
-                  "smallest",
+                  "m:1/n:1",
                   Extent::gates,
                   {{"call/" + name + "-excess-ns", Ratio::excess, "lanefold", "kernel", Sense::at_most, 30, 1e9}},
                   [=](const Setting &setting) {
                     const auto problems = std::make_shared<SmallestProblems>(path, *setting.context);
                     CaseBuilder builder(setting, problems);
                     const Work work{0, 0, 1};
-                    builder.add("lanefold", "call/" + name, "smallest", work, [=] { call(*problems); });
-                    builder.add("kernel", "call/" + name + "_kernel", "smallest", work, [=] { kernel(*problems); });
+                    builder.add("lanefold", "call/" + name, "m:1/n:1", work, [=] { call(*problems); });
+                    builder.add("kernel", "call/" + name + "_kernel", "m:1/n:1", work, [=] { kernel(*problems); });
                     return builder.take();
                   }};
   bench_case.other_operations = {"call/" + name + "_kernel"};
