@@ -206,7 +206,7 @@ private:
 
 constexpr int64_t most_calls = 4096;
 
-// Makes the scratch memory for as many calls at the same time, and starts the threads.
+// Makes the scratch memory for `calls` calls at the same time, and starts the threads.
 lf_status reserve(lf_context &context, const lf_network &network, const char *call, int64_t calls) {
   std::vector<void *> blocks;
   blocks.reserve(static_cast<size_t>(calls));

@@ -125,8 +125,8 @@ lf_status ask_chain(lf_context &context, const char *name, Kernel<Args> kernel, 
 }
 
 // The whole public call of an operation. rules(check, args) checks the arguments and returns whether there is work, which
-// work(context, args) does. On the way to a kernel the rules are only decided; words for what is wrong are found on a
-// second way.
+// work(context, args) does. QuickCheck first decides whether all rules hold. Only if it cannot confirm that, Check goes
+// through the rules again and writes the message.
 template <class Args, class Rules, class Work>
 lf_status run(lf_context *context, const char *name, const Args *given, Rules rules, Work work) noexcept {
   const auto with_words = [=]() __attribute__((noinline, cold)) {

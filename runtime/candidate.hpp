@@ -33,7 +33,7 @@ struct Candidate {
   }
 };
 
-// What cures a plugin whose files are damaged, or do not belong to each other or to this library.
-inline constexpr char install_again[] = "install it again, so that its files belong to each other and to this library";
+// What cures a plugin whose files are damaged, or do not match each other or this library.
+inline constexpr char install_again[] = "install it again, so that its files match each other and this library";
 
 } // namespace lanefold::runtime

@@ -43,7 +43,7 @@ class Executor::Team {
 public:
   explicit Team(int32_t threads) : threads_(threads) {}
 
-  // Whether oneTBB can be used no more. It keeps its workers for all arenas of a process and knows nothing of forks, so
+  // Whether oneTBB can no longer be used. It keeps its workers for all arenas of a process and knows nothing of forks, so
   // a forked child has none. If it lacked memory when it started, it would make its next caller wait forever.
   static bool is_lost() noexcept {
     const uint32_t state = process.load(std::memory_order_acquire);
@@ -67,8 +67,8 @@ public:
   }
 
 private:
-  // What oneTBB is in this process: the number of forks after which it started, or one of these. While one thread starts
-  // it, the calls of other threads run alone.
+  // The state of oneTBB in this process: one of these constants or, once it runs, the number of forks before its start.
+  // While one thread starts it, the calls of other threads run alone.
   static constexpr uint32_t starting = UINT32_MAX - 2, not_started = UINT32_MAX - 1, failed = UINT32_MAX;
   static constinit std::atomic<uint32_t> process;
 

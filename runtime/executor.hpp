@@ -12,8 +12,9 @@ namespace lanefold::runtime {
 
 class Executor {
 public:
-  // If own.parallel_for is NULL, tasks run on oneTBB. They run on the calling thread alone if there is no oneTBB, if it
-  // could not start, and in a forked child of a process that has used it.
+  // If own.parallel_for is NULL, tasks run on oneTBB. They run on the calling thread alone if oneTBB is absent or
+  // has failed, or if the parent of this process has used it. In a forked child, every executor of the parent runs tasks
+  // on the calling thread.
   Executor(int32_t threads, const lf_executor &own);
   ~Executor();
 

@@ -110,8 +110,9 @@ std::string why_missing(const std::string &name, const PluginFolder &own) {
   const std::string stem = own.path + "/" + stem_of(name);
   std::string file = stem + ".so";
   if (access(file.c_str(), F_OK) == 0) file = stem + std::string(manifest_ending);
-  return file + " does not exist; copy it from where Lanefold was built or installed, or name the folder that has " +
-         stem_of(name) + ".so and " + stem_of(name) + std::string(manifest_ending) + " in LANEFOLD_PLUGIN_PATH";
+  return file +
+         " does not exist; copy it from where Lanefold was built or installed, or set LANEFOLD_PLUGIN_PATH to the " +
+         "folder that has " + stem_of(name) + ".so and " + stem_of(name) + std::string(manifest_ending);
 }
 
 } // namespace lanefold::runtime

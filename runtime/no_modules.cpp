@@ -1,4 +1,4 @@
-// The static library's answers to the questions of plugin_folders.hpp and modules.hpp: it opens no files.
+// The static library's answers to the questions of plugin_folders.hpp and modules.hpp: it opens no plugin files.
 #include "runtime/modules.hpp"
 
 namespace lanefold::runtime {

@@ -11,8 +11,8 @@
 namespace lanefold::runtime {
 
 // Each function checks args, and returns whether a kernel has anything to do. It replaces the pointer to a nested
-// struct by one to a complete copy. Rules is QuickCheck, which decides whether all is right, or Check, which finds words
-// for what is wrong.
+// struct by one to a complete copy. Rules is QuickCheck, which decides whether all is right, or Check, which also
+// writes the message.
 template <class Rules> bool check_arguments(Rules &check, lf_sgemm_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_pack_weights_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_unpack_weights_args &args);

@@ -1,4 +1,4 @@
-// Only this file reads environment variables. Programs that run as another user (set-user-ID) ignore them.
+// In liblanefold, only this file reads environment variables. Programs that run as another user (set-user-ID) ignore them.
 #include "runtime/options.hpp"
 
 #include "runtime/cpus.hpp"
@@ -34,12 +34,13 @@ void choose_folders(Check &check, const lf_context_options &options, Settings &s
   for (const PluginFolder &folder : split_folders(path, problems)) folders.push_back(folder);
   if (problems.empty()) return;
   if (options.plugin_path != nullptr) {
-    check.fail(LF_NOT_FOUND, "plugin_path: %s; name folders that exist by absolute paths, with ':' between them",
-               problems.front().c_str());
+    check.fail(LF_NOT_FOUND, "plugin_path: %s; %s", problems.front().c_str(),
+               opens_folders() ? "name existing folders by absolute paths, with ':' between them" : "leave it NULL");
     return;
   }
   for (const std::string &problem : problems)
-    settings.warnings.push_back("LANEFOLD_PLUGIN_PATH: " + problem + " and is ignored; correct or unset the variable");
+    settings.warnings.push_back("LANEFOLD_PLUGIN_PATH: " + problem +
+                                ", so it is ignored; correct or unset the variable");
 }
 
 // LANEFOLD_NUM_THREADS, or most_threads without it.

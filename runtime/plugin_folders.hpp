@@ -15,7 +15,7 @@ struct PluginFolder {
   Trust trust;
 };
 
-// Whether this library opens files at all. The static one does not.
+// Whether this library searches folders for plugins. The static one does not.
 bool opens_folders();
 
 // The folder "lanefold" beside this library; its path is "" if that of the library is not known.

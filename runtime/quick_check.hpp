@@ -1,5 +1,5 @@
-// Decides whether the rules on arguments hold, and finds no words for what breaks them. A call asks this class first,
-// because finding words takes as long as a small product. What this class cannot decide at once, such as large sizes and
+// Decides whether the rules on arguments hold, without writing a message. A call asks this class first, because Check
+// takes as long as a small product. What this class cannot decide at once, such as large sizes and
 // interleaved matrices, it leaves to Check, which has the same members.
 #pragma once
 

@@ -94,7 +94,7 @@ constexpr KnownPlugin known_plugins[] = {
 #include "runtime/known_plugins.inc"
 };
 
-// The priority of the best plugin in use that has every operation. A plugin of another vendor may have only a few.
+// The priority of the best usable plugin that comes with the library. Such a plugin has every operation.
 int32_t complete_priority(const std::vector<Candidate> &candidates) {
   int32_t best = 0;
   for (const Candidate &candidate : candidates)

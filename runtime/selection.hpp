@@ -30,7 +30,7 @@ struct Selection {
   std::string message;                // "" if status is LF_OK
   std::vector<Candidate> candidates;  // best first, judged
   std::optional<LoadedPlugin> chosen; // none if status is not LF_OK
-  // What a better plugin for this CPU is missing, or why it is refused, and the cure; "" if the best one is used, or if
+  // That a better plugin for this CPU is missing or refused, with the file and the cure; "" if the best one is used, or if
   // a plugin is asked for by name.
   std::string shortfall;
 

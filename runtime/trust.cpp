@@ -187,7 +187,7 @@ Opened open_file_in(const Opened &folder, const std::string &name, const Trust &
   const int follow = trust.anywhere ? 0 : O_NOFOLLOW;
   const std::string path = folder.path + "/" + name;
   Opened opened = {Descriptor(openat(folder.file.number(), name.c_str(), reading | follow)), path, ""};
-  // What leads through a link to another folder is judged from the root on.
+  // If the file is a link, Walk judges every folder and link on the way to its target, from the root on.
   if (opened.file.number() < 0 && errno == ELOOP) opened = Walk(path, trust).open(reading);
   judge(opened, trust, S_IFREG, " is not a regular file");
   return opened;

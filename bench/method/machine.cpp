@@ -195,7 +195,7 @@ bool has_module_folder(const std::string &part) { return !find_module_folder(par
 std::string module_folder(const std::string &part) {
   const std::string folder = find_module_folder(part);
   if (folder.empty())
-    throw std::runtime_error("this needs bench/" + part + ", which is not installed; run ./dev bench in the sources");
+    throw std::runtime_error("the modules of bench/" + part + " are not installed; run ./dev bench in the source tree");
   return folder;
 }
 

@@ -76,13 +76,13 @@ typedef struct lf_context_options {
   const char *isa;
   /* Absolute folders with more plugins, separated by ':'.  They must exist, and are searched after the folder beside
    * the library.  NULL: the environment variable LANEFOLD_PLUGIN_PATH; of its folders, those that do not exist are
-   * ignored with a warning.  Programs that run as another user (set-user-ID) ignore the variable.  A static library
-   * takes no folders, and ignores it, too. */
+   * ignored with a warning.  Programs that run as another user (set-user-ID) ignore the variable.  The static library
+   * ignores it, too, and returns LF_NOT_FOUND for any folder in plugin_path. */
   const char *plugin_path;
-  /* The maximum number of tasks of a call that run at once, 1 to 4096.  0: the number of CPUs that the process may use,
-   * by its affinity mask and the CPU quota of its control groups, or with an executor the number of the executor's
-   * threads.  The environment variable LANEFOLD_NUM_THREADS, 1 to 4096, lowers that number.  With an executor, the
-   * number must not exceed the executor's. */
+  /* The maximum number of tasks of a call that run at once, 1 to 4096.  With an executor, the number
+   * must not exceed the executor's.  0: the number of the executor's threads or, without an executor, the number of CPUs
+   * that the process may use.  The affinity mask and the CPU quotas of control groups limit these CPUs.  Only where this
+   * field is 0, the environment variable LANEFOLD_NUM_THREADS, 1 to 4096, lowers the number. */
   int32_t threads;
   int32_t reserved;
   /* The library keeps a copy.  NULL: oneTBB, which starts its threads in the first call that can use two.  A library that
@@ -98,15 +98,17 @@ typedef struct lf_context_options {
  * Choosing a plugin always succeeds, because the portable one is part of the library.  Asking for a plugin by name can
  * fail: with LF_NOT_FOUND if no plugin has this name, with LF_UNUSABLE if the plugin cannot run here.
  *
- * If a better plugin for this CPU is missing or refused, there is one warning, which names the file and the cure.  It
- * goes to `log`.  Without a log it goes to standard error, once in a process, unless `flags` has LF_QUIET.
+ * If no plugin is asked for by name, and a better one for this CPU is missing or refused, a warning names the file and
+ * the cure.  With a log, each context sends it to `log`.  Without one it goes to standard error, once in a process,
+ * unless `flags` has LF_QUIET.
  *
  * A forked child computes on its own thread alone, because the other threads of its parent are gone.  This holds for
  * every context that it has from its parent.  It also holds for new contexts without an executor, if the parent's calls
  * have used oneTBB.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED, LF_OUT_OF_MEMORY, LF_NOT_FOUND (also for a folder of plugin_path
- * that does not exist) or LF_UNUSABLE.  On an error *context is NULL, and lf_last_error(NULL) returns the message.  [thread-safe]
+ * that does not exist) or LF_UNUSABLE.  On an error *context is NULL, and lf_last_error(NULL) returns the message.
+ * [thread-safe]
  */
 LF_API lf_status lf_context_create(const lf_context_options *options, lf_context **context);
 
@@ -137,9 +139,9 @@ LF_API const char *lf_context_isa(const lf_context *context);
 LF_API const char *lf_context_isa_reason(const lf_context *context);
 
 /*
- * Returns the most tasks of a call that run at once: 1 in a forked child of the process that made the context, and 0 if
- * the context is NULL.  A call that finds oneTBB's threads busy with another call on the same context runs on its own
- * thread alone.  [thread-safe]
+ * Returns the maximum number of tasks of a call that run at once, or 0 if the context is NULL.  It is 1 in a forked
+ * child of the process that made the context, and wherever oneTBB is needed but cannot be used.  A call that finds
+ * oneTBB's threads busy with another call on the same context runs on its own thread alone.  [thread-safe]
  */
 LF_API int32_t lf_context_threads(const lf_context *context);
 

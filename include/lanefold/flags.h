@@ -29,7 +29,10 @@
 /* A backward pass applies the update of plain SGD to the packed weights in place. */
 #define LF_UPDATE_PACKED 0x10u
 
-/* The library prints nothing, not even that a better plugin for this CPU is missing. */
+/*
+ * lf_context_create() prints no warning on standard error, such as that a better plugin for this CPU is missing.  A log
+ * still receives warnings.
+ */
 #define LF_QUIET 0x20u
 
 #endif

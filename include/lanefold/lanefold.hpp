@@ -382,7 +382,7 @@ public:
     call.count = static_cast<int64_t>(views.size()), call.layers = views.data();
     return make_network(call);
   }
-  // Prepares this context for as many calls of network_infer at the same time.
+  // Prepares this context for `calls` calls of network_infer at the same time.
   void network_reserve(const InferenceNetwork &network, int32_t calls = 1) const {
     check(lf_network_reserve(get(), network.get(), calls));
   }

@@ -39,8 +39,8 @@ typedef struct lf_network lf_network;
 
 /*
  * Folds and packs the layers for the plugin of this context, and stores the network in *network.  On an error *network
- * is NULL, and the message names the layer.  The context then has the scratch memory for one call of lf_network_infer()
- * at a time, and its threads have started, as after lf_network_reserve() with calls = 1.
+ * is NULL, and the message names the layer.  On success the context
+ * is prepared for one call of lf_network_infer() at a time: it has the scratch memory, and its threads have started.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT (also for a column that lf_fold_batch_norm() refuses), LF_UNSUPPORTED or
  * LF_OUT_OF_MEMORY.  [thread-safe]
@@ -51,9 +51,10 @@ LF_API lf_status lf_network_create(lf_context *context, const lf_network_args *a
 LF_API void lf_network_destroy(lf_network *network);
 
 /*
- * Prepares a context for as many calls of lf_network_infer() on this network at the same time, 1 to 4096: it allocates
- * their scratch memory, and starts the context's threads.  Call it for a context that did not make the network, for
- * calls that several threads make at the same time, and in each thread that shares the work with oneTBB's threads.
+ * Prepares a context for `calls` (1 to 4096) calls of lf_network_infer() on this network at the same time.  It
+ * allocates their scratch memory, and starts the context's threads.  Call it for a context that did not make the
+ * network, for calls that several threads make at the same time, and in each thread that will call lf_network_infer()
+ * on a context of several threads.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
  */
@@ -75,8 +76,8 @@ typedef struct lf_network_infer_args {
  *
  * A few rows at a time go through all layers, so that the values between two layers stay in cache.
  *
- * The call allocates nothing, not even the first one, if its context is prepared (lf_network_reserve()) and no other
- * call on this context runs at the same time without being counted there.  It takes no lock, so another thread of the
+ * On a prepared context (lf_network_reserve()) even the first call allocates nothing.  This holds as long as no more
+ * calls run on the context at the same time than were reserved.  It takes no lock, so another thread of the
  * same context cannot hold it up.  While oneTBB's threads work for another call, this one computes on its own thread.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  If it runs out of memory, y may be partly

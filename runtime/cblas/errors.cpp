@@ -68,7 +68,8 @@ void report(const Routine &routine, Face face, const Mistake &mistake) {
 
 void *find_behind(const char *name, const void *own, const void *caller) {
   if (void *next = dlsym(RTLD_NEXT, name)) return next;
-  // Libraries that were loaded without becoming global: first the caller's, whose name a tail call hides, and then all.
+  // Search libraries whose symbols are not global: first the caller's, then all. After a tail call, the return address
+  // does not lie in the caller.
   Dl_info library;
   void *found = dladdr(caller, &library) != 0 ? find_in(library.dli_fname, name, own) : nullptr;
   void *program = dlopen(nullptr, RTLD_LAZY);

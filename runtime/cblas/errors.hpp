@@ -24,7 +24,7 @@ struct Mistake {
 // in which m and n are exchanged, and in sgemm also A and B.
 Mistake mistake_at(Face face, int position);
 
-// Whether a CBLAS call names a layout and a transposition.
+// The mistake in the layout or the transposition of a CBLAS call. Its position is 0 if there is none.
 Mistake layout_mistake(int layout);
 Mistake transposition_mistake(int position, int transposition);
 
@@ -33,7 +33,7 @@ Mistake transposition_mistake(int position, int transposition);
 void report(const Routine &routine, Face face, const Mistake &mistake);
 
 // The routine of this name that a call from this address would reach without this library; NULL if there is none.
-// A bad call goes there, because that BLAS knows the handler of its caller, which may be of no global scope.
+// A bad call goes there, because that BLAS finds the handler of its caller, even one whose symbol is not global.
 void *find_behind(const char *name, const void *own, const void *caller);
 template <class Function> Function *behind(const char *name, Function *own, const void *caller) {
   return reinterpret_cast<Function *>(find_behind(name, reinterpret_cast<const void *>(own), caller));

@@ -17,7 +17,8 @@ namespace {
   std::abort();
 }
 
-// The number with which a variable begins ("4,2" is a list for nested loops), or 4096 if it is no number of threads.
+// The number with which a variable begins ("4,2" is a list for nested loops), or 4096 if it does not begin with a
+// positive number.
 int32_t threads_of(const char *variable) {
   constexpr long most = 4096;
   const char *text = secure_getenv(variable);

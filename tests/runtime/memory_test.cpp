@@ -1,5 +1,5 @@
-// Whichever allocation fails, a call returns, and so does the next one.  Each attempt runs in a child of its own, because
-// what oneTBB and the C library do the first time they do once in a process.
+// Whichever allocation fails, a call returns, and so does the next one.  Each attempt runs in a child of its own, because oneTBB and the C library do
+// some things only once in a process.
 #include "counting_allocator.hpp"
 #include "support/gemm.hpp"
 

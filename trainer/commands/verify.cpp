@@ -1,5 +1,5 @@
-// lanefold verify: proves on the user's machine that every plugin, on any number of threads, trains to the same bits,
-// and that they and the results of each operation are those of the golden lists.
+// lanefold verify: proves on the user's machine that every plugin, on any number of threads, trains to the same bits.
+// These bits, and the results of each operation, must be those of the golden lists.
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
 #include "trainer/training/golden.hpp"
@@ -132,7 +132,7 @@ cli::Command verify_command() {
                       .manual =
                           "Its keys are data, steps, golden (the promised hash, null without one), runs "
                           "(plugin, threads, seconds, parameters_sha256 and wrong_operations of each), equal, and "
-                          "as_promised."}};
+                          "as_promised (whether all hashes that this release promises were met)."}};
   return command;
 }
 

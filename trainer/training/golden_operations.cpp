@@ -1,4 +1,4 @@
-// Shapes and options are chosen so that each operation takes each of its ways: small and blocked products, thin ones,
+// Shapes and options are chosen so that each operation takes each of its paths: small and blocked products, thin ones,
 // transposed operands, blocks of statistics, partial vectors.  Gaps between rows hold a pattern that must survive.
 #include "trainer/training/golden_operations.hpp"
 
