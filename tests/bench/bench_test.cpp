@@ -225,7 +225,7 @@ TEST_CASE("memory begins at the chosen distance from a cache line") {
 
 TEST_CASE("names follow one pattern, and no two cases or ratios have the same name") {
   const std::regex pattern(
-      "(limit|gemm|dense|activation|norm|network|step|batch|determinism|trainer)/[a-z0-9_-]+/isa:avx2(/"
+      "(limit|gemm|dense|activation|norm|network|step|batch|call|determinism|trainer)/[a-z0-9_-]+/isa:avx2(/"
       "[a-z]+:[A-Za-z0-9]+)*/threads:[12]");
   for (const int threads : {1, 2}) {
     std::set<std::string> cases, ratios;
