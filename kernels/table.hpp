@@ -2,6 +2,8 @@
 // for each family of them, and fill_table puts them into the table that the library reads.
 #pragma once
 
+#include "kernels/flags.h"
+
 #include <lanefold/plugin.h>
 
 #include <cstring>

@@ -3,24 +3,14 @@
 #include "runtime/options.hpp"
 
 #include <atomic>
-#include <cstdio>
 #include <memory>
 
 using namespace lanefold::runtime;
 
 namespace {
 
-// All that contexts share: a counter, so that no two of them have the same number, and whether warnings were printed.
+// All that contexts share: a counter, so that no two of them have the same number.
 constinit std::atomic<uint64_t> last_serial{no_context};
-constinit std::atomic<bool> has_warned{false};
-
-// The application's log receives warnings. Without a log, the first context that has any prints them.
-void warn(const Settings &settings, const std::vector<std::string> &warnings) {
-  const Log &log = settings.request.log;
-  for (const std::string &warning : warnings) log(LF_LOG_WARNING, warning);
-  if (log.function != nullptr || settings.quiet || warnings.empty() || has_warned.exchange(true)) return;
-  for (const std::string &warning : warnings) std::fprintf(stderr, "lanefold: warning: %s\n", warning.c_str());
-}
 
 std::unique_ptr<lf_context> make_context(const Settings &settings) {
   return std::make_unique<lf_context>(last_serial.fetch_add(1, std::memory_order_relaxed) + 1, settings.threads,
@@ -55,8 +45,9 @@ lf_status lf_context_create(const lf_context_options *options, lf_context **cont
     Selection selection = select(settings.request, *call.host(), Extent::chosen);
     if (selection.status != LF_OK) return check.fail(selection.status, "%s", selection.message.c_str());
     std::vector<std::string> warnings = settings.warnings;
-    if (!selection.shortfall.empty()) warnings.push_back(selection.shortfall);
-    warn(settings, warnings);
+    warnings.insert(warnings.end(), selection.warnings.begin(), selection.warnings.end());
+    if (selection.is_told()) warnings.push_back(selection.shortfall);
+    made->log.warn(warnings);
     made->reason = selection.taken()->reason;
     made->chain.emplace(std::move(*selection.chosen), selection.stand_ins(), made->log);
     *context = made.release();

@@ -21,7 +21,7 @@ struct NetworkLayer {
 
 struct lf_network {
   std::vector<lanefold::runtime::NetworkLayer> layers;
-  int64_t widest = 0; // the most columns that lie between two layers
+  int64_t widest = 0; // the largest stride of what lies between two layers
 };
 
 namespace lanefold::runtime {
@@ -31,7 +31,11 @@ namespace {
 // stay in the second-level cache.  Fewer rows than 16 would read the weights too often.  Threads share the rows if each
 // of them gets 32 or more; otherwise they share the columns of each product.
 constexpr int64_t buffer_floats = 40960, most_rows = 128, fewest_rows = 16, least_rows_of_a_worker = 32;
-constexpr int64_t floats_in_a_line = 16;
+constexpr int64_t floats_in_a_line = 16, floats_in_a_page = 1024;
+
+// Rows whole pages apart map to the same sets of L1.  A plugin would copy such an operand, and allocate memory for it.
+bool rows_conflict(int64_t stride) { return stride % floats_in_a_page == 0; }
+int64_t good_stride(int64_t columns) { return rows_conflict(columns) ? columns + floats_in_a_line : columns; }
 
 lf_network_layer read_layer(Check &check, const lf_network_args &args, int64_t index) {
   const auto *bytes = reinterpret_cast<const char *>(args.layers);
@@ -95,7 +99,7 @@ lf_status add_layer(lf_context &context, const lf_network_args &args, int64_t in
   pack.n = layer.n, pack.k = layer.k, pack.w = layer.w, pack.ldw = layer.ldw;
   status = pack_weights(context, call.c_str(), pack, made.weights);
   if (status != LF_OK) return status;
-  if (index > 0) network.widest = std::max(network.widest, layer.k);
+  if (index > 0) network.widest = std::max(network.widest, good_stride(layer.k));
   network.layers.push_back(std::move(made));
   return LF_OK;
 }
@@ -109,9 +113,10 @@ void one_by_one(void *, int64_t count, lf_task task, void *arg) {
 // so that cores of unequal speed finish together.  Or there is one worker, and all threads share each of its products.
 class Inference {
 public:
-  // The scratch memory of a call, whatever its number of rows.  A plugin of Lanefold needs none for packed weights.
+  // The scratch memory of a call, whatever its number of rows and the stride of its input.  With weights that are packed,
+  // and operands whose rows do not conflict, a plugin of Lanefold needs none.
   static uint64_t most_bytes(const lf_context &context, const lf_network &network) {
-    return bytes(context.executor.threads(), buffers_floats(most_rows_of_a_piece(network), network));
+    return bytes(context.executor.threads(), buffers_floats(most_rows_of_a_piece(network), network, true));
   }
 
   Inference(lf_context &context, const lf_network_infer_args &args, const lf_network &network)
@@ -119,7 +124,8 @@ public:
     const int64_t threads = context.executor.threads();
     workers_ = args.m >= threads * least_rows_of_a_worker ? threads : 1;
     pieces_ = round_up((args.m - 1) / most_rows_of_a_piece(network) + 1, workers_);
-    worker_floats_ = buffers_floats((args.m - 1) / pieces_ + 1, network);
+    copies_x_ = args.m > 1 && rows_conflict(args.ldx);
+    worker_floats_ = buffers_floats((args.m - 1) / pieces_ + 1, network, copies_x_);
   }
 
   lf_status run() {
@@ -143,9 +149,14 @@ private:
   static int64_t most_rows_of_a_piece(const lf_network &network) {
     return std::clamp(buffer_floats / std::max<int64_t>(1, network.widest), fewest_rows, most_rows);
   }
-  // The two buffers of a worker.
-  static int64_t buffers_floats(int64_t rows, const lf_network &network) {
-    return 2 * round_up(rows * network.widest, floats_in_a_line);
+  // The two buffers of a worker, and one for a copy of its rows of x.
+  static int64_t buffers_floats(int64_t rows, const lf_network &network, bool copies_x) {
+    const int64_t input =
+        copies_x ? round_up(rows * good_stride(network.layers.front().weights->k), floats_in_a_line) : 0;
+    return 2 * buffer_of(rows, network) + input;
+  }
+  static int64_t buffer_of(int64_t rows, const lf_network &network) {
+    return round_up(rows * network.widest, floats_in_a_line);
   }
   static uint64_t bytes(int64_t workers, int64_t floats) {
     return static_cast<uint64_t>(workers * floats) * sizeof(float);
@@ -169,6 +180,13 @@ private:
   void run_rows(Call &call, const lf_host &host, int64_t first, int64_t rows, float *buffers) {
     const float *x = args_.x + first * args_.ldx;
     int64_t ldx = args_.ldx;
+    const int64_t buffer = buffer_of((args_.m - 1) / pieces_ + 1, network_);
+    if (copies_x_) {
+      const int64_t k = network_.layers.front().weights->k, stride = good_stride(k);
+      float *copy = buffers + 2 * buffer;
+      for (int64_t i = 0; i < rows; ++i) std::copy_n(x + i * ldx, k, copy + i * stride);
+      x = copy, ldx = stride;
+    }
     for (size_t i = 0; i < network_.layers.size(); ++i) {
       const NetworkLayer &layer = network_.layers[i];
       const bool last = i + 1 == network_.layers.size();
@@ -177,8 +195,8 @@ private:
       args.m = rows, args.n = layer.weights->n, args.k = layer.weights->k;
       args.x = x, args.ldx = ldx, args.bias = layer.bias.data();
       args.activation = layer.activation, args.alpha = layer.alpha;
-      args.y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * (worker_floats_ / 2);
-      args.ldy = last ? args_.ldy : args.n;
+      args.y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * buffer;
+      args.ldy = last ? args_.ldy : good_stride(args.n);
       const lf_status status = layer.weights->plugin.table.dense_infer(&host, &args, layer.weights->data.get());
       if (status != LF_OK) return fail(call, status, i);
       x = args.y, ldx = args.ldy;
@@ -197,6 +215,7 @@ private:
   const lf_network_infer_args &args_;
   const lf_network &network_;
   int64_t pieces_, workers_, worker_floats_;
+  bool copies_x_;
   float *buffers_ = nullptr;
   std::atomic<int64_t> next_ = 0;
   std::atomic<bool> failed_ = false;

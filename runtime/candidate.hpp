@@ -23,8 +23,14 @@ struct Candidate {
   Judgement judgement = Judgement::usable;
   bool opened = false;
   bool taken = false;
-  std::string reason; // of the judgement
-  std::string cure;   // what the user can do about a refusal
+  bool missed = false; // it would be better than the one that is taken
+  std::string reason;  // of the judgement
+  std::string cure;    // what the user can do about a refusal
+
+  // "the plugin avx2 (/x/lanefold-avx2.so)"
+  std::string title() const { return "the plugin " + manifest.name + " (" + path + ")"; }
+  // The reason and the cure.
+  std::string explanation() const { return cure.empty() ? reason : reason + "; " + cure; }
 
   void refuse(const std::string &why, const std::string &what_to_do) {
     judgement = Judgement::refused;

@@ -25,11 +25,15 @@ public:
 
 private:
   void open(const lf_host &host) {
-    stand_ins_.reserve(candidates_.size());
+    std::vector<std::string> warnings;
+    stand_ins_.clear(); // of an attempt that ran out of memory
     for (Candidate &candidate : candidates_) {
       if (auto plugin = load(candidate, host)) stand_ins_.push_back(std::move(*plugin));
-      else log_(LF_LOG_WARNING, "the plugin " + candidate.manifest.name + " is not used: " + candidate.reason);
+      else
+        warnings.push_back(candidate.title() + " is not used for what " + chosen_.name +
+                           " lacks: " + candidate.explanation());
     }
+    log_.warn(warnings);
   }
 
   const LoadedPlugin chosen_;

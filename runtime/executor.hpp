@@ -24,8 +24,8 @@ public:
   // Like lf_parallel_for. Each task runs with the floating-point state that the results need. [thread-safe]
   void parallel_for(int64_t count, lf_task task, void *arg) noexcept;
 
-  // Starts oneTBB's workers, and waits up to 20 ms until each has run a task. Later calls on this thread then allocate
-  // nothing.
+  // Starts oneTBB's workers, and waits up to 5 ms until each has run a task. Later calls on this thread then allocate
+  // nothing, unless the workers were busy all the time.
   void start() noexcept;
 
 private:

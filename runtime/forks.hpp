@@ -10,4 +10,14 @@ namespace lanefold::runtime {
 // clone is not counted. [thread-safe]
 uint32_t forks() noexcept;
 
+// While one of these lives, forks wait. Some work must not be half done in a child, where nobody would finish it: the
+// loader ends a child that opens a library if its parent was opening one.
+class NoFork {
+public:
+  NoFork() noexcept;
+  ~NoFork();
+  NoFork(const NoFork &) = delete;
+  NoFork &operator=(const NoFork &) = delete;
+};
+
 } // namespace lanefold::runtime

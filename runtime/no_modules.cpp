@@ -14,14 +14,16 @@ std::vector<PluginFolder> split_folders(const std::string &path, std::vector<std
   return {};
 }
 
-std::vector<Candidate> modules_in(const PluginFolder &) { return {}; }
+std::vector<Candidate> modules_in(const PluginFolder &, std::vector<std::string> &) { return {}; }
 
 const lf_plugin_entry *open_module(Candidate &) { return nullptr; }
 
 std::string stem_of(const std::string &name) { return name; }
 
 std::string why_missing(const std::string &name, const PluginFolder &) {
-  return "this program is linked with a liblanefold.a that lacks it; build that with -Dstatic_plugins=" + name;
+  return "this program is linked with a liblanefold.a that lacks it; build that with "
+         "-Dstatic_plugins=" LANEFOLD_STATIC_PLUGINS "," +
+         name;
 }
 
 } // namespace lanefold::runtime

@@ -83,8 +83,7 @@ Settings read_options(Check &check, const lf_context_options *given) {
               "0 to 4096");
   choose_threads(check, options, settings);
   if (!check.ok()) return settings;
-  settings.quiet = (options.flags & LF_QUIET) != 0;
-  settings.request.log = {options.log, options.log_self};
+  settings.request.log = {options.log, options.log_self, (options.flags & LF_QUIET) != 0};
   settings.request.cpu = detect_features();
   choose_isa(options, settings.request);
   choose_folders(check, options, settings);

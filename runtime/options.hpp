@@ -15,7 +15,6 @@ struct Settings {
   Request request;
   int32_t threads = 1;
   lf_executor executor{};            // parallel_for is NULL: oneTBB
-  bool quiet = false;                // nothing is printed
   std::vector<std::string> warnings; // about the environment
 };
 

@@ -58,11 +58,11 @@ bool has_part_of_packing(const lf_kernel_table &table) {
 
 } // namespace
 
-std::vector<Candidate> find_candidates(const std::vector<PluginFolder> &folders) {
+std::vector<Candidate> find_candidates(const std::vector<PluginFolder> &folders, std::vector<std::string> &warnings) {
   std::vector<Candidate> candidates;
   for (const lf_plugin_entry *entry : built_in_entries) candidates.push_back(built_in_candidate(entry));
   for (const PluginFolder &folder : folders) {
-    for (Candidate &candidate : modules_in(folder)) {
+    for (Candidate &candidate : modules_in(folder, warnings)) {
       const auto same = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate &earlier) {
         return earlier.judgement == Judgement::usable && earlier.manifest.name == candidate.manifest.name;
       });

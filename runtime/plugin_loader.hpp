@@ -16,8 +16,9 @@ struct LoadedPlugin {
   lf_kernel_table table;
 };
 
-// The built-in plugins, and then the modules of each folder in the order of their names.
-std::vector<Candidate> find_candidates(const std::vector<PluginFolder> &folders);
+// The built-in plugins, and then the modules of each folder in the order of their names. folders: the library's own first.
+// What is wrong with a folder is added to `warnings`.
+std::vector<Candidate> find_candidates(const std::vector<PluginFolder> &folders, std::vector<std::string> &warnings);
 
 // Opens a usable candidate and asks it for its operations. If that fails, the candidate is refused, and its reason says
 // why.

@@ -44,10 +44,6 @@ std::string list_of_names(const std::vector<Candidate> &candidates) {
   return text;
 }
 
-std::string with_cure(const Candidate &candidate) {
-  return candidate.cure.empty() ? candidate.reason : candidate.reason + "; " + candidate.cure;
-}
-
 void fail(Selection &selection, lf_status status, const std::string &message) {
   selection.status = status;
   selection.message = message;
@@ -75,7 +71,7 @@ Candidate *choose(Selection &selection, const Request &request, const lf_host &h
     return nullptr;
   }
   if (named->judgement == Judgement::usable && take(selection, *named, host)) return named;
-  fail(selection, LF_UNUSABLE, asked + "this plugin cannot be used: " + with_cure(*named));
+  fail(selection, LF_UNUSABLE, asked + "this plugin cannot be used: " + named->explanation());
   return nullptr;
 }
 
@@ -109,24 +105,33 @@ bool is(const Candidate &candidate, const KnownPlugin &known) {
   return candidate.manifest.name == known.name || candidate.manifest.name == stem_of(known.name);
 }
 
-// The best plugin that would run here if its files were there and could be trusted.
-std::string find_shortfall(const Selection &selection, const Request &request) {
-  const std::vector<Candidate> &candidates = selection.candidates;
-  const std::string instead = " suits this CPU better than " + selection.chosen->name + ", but ";
-  for (const Candidate &candidate : candidates) {
-    if (candidate.taken) break;
-    if (candidate.judgement == Judgement::refused && what_is_missing(candidate.manifest.needs, request.cpu).empty())
-      return "the plugin " + candidate.manifest.name + " (" + candidate.path + ")" + instead +
-             "is not used: " + with_cure(candidate);
-  }
-  const int32_t used = complete_priority(candidates);
+// Whether a refused candidate would be better than what is used.
+bool is_missed(const Candidate &candidate, const Candidate &used, const CpuFeatures &cpu) {
+  return candidate.judgement == Judgement::refused && candidate.manifest.priority > used.manifest.priority &&
+         candidate.manifest.name != used.manifest.name && what_is_missing(candidate.manifest.needs, cpu).empty();
+}
+
+// The best plugin that would run here if its files were there and could be trusted. If it is a candidate, it gets a mark.
+std::string find_shortfall(Selection &selection, const Request &request) {
+  std::vector<Candidate> &candidates = selection.candidates;
+  const Candidate &used = *selection.taken();
+  const auto missed = std::find_if(candidates.begin(), candidates.end(),
+                                   [&](const Candidate &candidate) { return is_missed(candidate, used, request.cpu); });
+  const auto refusal = [&](Candidate &candidate) {
+    candidate.missed = true;
+    return candidate.title() + " suits this CPU better than " + used.manifest.name +
+           ", but is not used: " + candidate.explanation();
+  };
+  if (missed != candidates.end()) return refusal(*missed);
+  const int32_t complete = complete_priority(candidates);
   for (const KnownPlugin &known : known_plugins) { // best first
-    if (known.priority <= used || !what_is_missing(known.needs, request.cpu).empty()) continue;
+    if (known.priority <= complete || !what_is_missing(known.needs, request.cpu).empty()) continue;
     const auto found = std::find_if(candidates.begin(), candidates.end(),
                                     [&](const Candidate &candidate) { return is(candidate, known); });
-    const std::string plugin = std::string("the plugin ") + known.name + instead;
-    if (found == candidates.end()) return plugin + "is missing: " + why_missing(known.name, request.folders.front());
-    if (found->judgement == Judgement::refused) return plugin + "is not used: " + with_cure(*found);
+    if (found == candidates.end())
+      return std::string("the plugin ") + known.name + " suits this CPU better than " + used.manifest.name +
+             ", but is missing: " + why_missing(known.name, request.folders.front());
+    if (found->judgement == Judgement::refused) return refusal(*found);
   }
   return "";
 }
@@ -151,9 +156,9 @@ void give_reasons(Selection &selection, const Request &request) {
 void log_outcome(const Selection &selection, const Log &log) {
   if (log.function == nullptr) return;
   for (const Candidate &candidate : selection.candidates) {
-    const std::string which = "the plugin " + candidate.manifest.name + " (" + candidate.path + ")";
-    if (candidate.judgement == Judgement::refused) log(LF_LOG_WARNING, which + " is not used: " + with_cure(candidate));
-    if (candidate.taken) log(LF_LOG_INFO, which + " is used");
+    if (candidate.judgement == Judgement::refused && !candidate.missed) // a missed one has a warning of its own
+      log(LF_LOG_WARNING, candidate.title() + " is not used: " + candidate.explanation());
+    if (candidate.taken) log(LF_LOG_INFO, candidate.title() + " is used");
   }
 }
 
@@ -164,6 +169,9 @@ const Candidate *Selection::taken() const {
     if (candidate.taken) return &candidate;
   return nullptr;
 }
+
+// The builder of a static library has chosen its plugins. If none of them can run here, that is news.
+bool Selection::is_told() const { return !shortfall.empty() && (opens_folders() || taken()->manifest.needs == 0); }
 
 // An operation that a plugin lacks, or for which it returns LF_UNSUPPORTED, goes to the next best plugin. Portable comes
 // last, because it is built in and has all operations.
@@ -179,7 +187,7 @@ std::vector<Candidate> Selection::stand_ins() const {
 
 Selection select(const Request &request, const lf_host &host, Extent extent) {
   Selection selection;
-  selection.candidates = find_candidates(request.folders);
+  selection.candidates = find_candidates(request.folders, selection.warnings);
   judge_features(selection.candidates, request.cpu);
   sort_best_first(selection.candidates);
   const Candidate *chosen = choose(selection, request, host);

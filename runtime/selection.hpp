@@ -34,6 +34,9 @@ struct Selection {
   // a plugin is asked for by name.
   std::string shortfall;
 
+  std::vector<std::string> warnings; // about folders
+
+  bool is_told() const; // whether the shortfall is worth a warning
   const Candidate *taken() const;
   std::vector<Candidate> stand_ins() const;
 };

@@ -142,6 +142,7 @@ void judge(Opened &opened, const Trust &trust, mode_t type, const char *not_the_
   struct stat status;
   std::string problem;
   if (opened.file.number() < 0 || fstat(opened.file.number(), &status) != 0) {
+    opened.error = errno;
     // This is how the system says that a socket cannot be opened.
     problem = errno == ENXIO ? not_the_type : " cannot be opened: " + last_error();
     opened.file = Descriptor();
@@ -177,7 +178,7 @@ Trust trust_as_library(const std::string &path) {
 
 Opened open_folder(const std::string &path, const Trust &trust) {
   Opened opened;
-  if (trust.anywhere) opened = {Descriptor(open(path.c_str(), reading | O_DIRECTORY)), path, ""};
+  if (trust.anywhere) opened = {Descriptor(open(path.c_str(), reading | O_DIRECTORY)), path, "", 0};
   else opened = Walk(path, trust).open(reading | O_DIRECTORY);
   judge(opened, trust, S_IFDIR, " is not a folder");
   return opened;
@@ -186,7 +187,7 @@ Opened open_folder(const std::string &path, const Trust &trust) {
 Opened open_file_in(const Opened &folder, const std::string &name, const Trust &trust) {
   const int follow = trust.anywhere ? 0 : O_NOFOLLOW;
   const std::string path = folder.path + "/" + name;
-  Opened opened = {Descriptor(openat(folder.file.number(), name.c_str(), reading | follow)), path, ""};
+  Opened opened = {Descriptor(openat(folder.file.number(), name.c_str(), reading | follow)), path, "", 0};
   // If the file is a link, Walk judges every folder and link on the way to its target, from the root on.
   if (opened.file.number() < 0 && errno == ELOOP) opened = Walk(path, trust).open(reading);
   judge(opened, trust, S_IFREG, " is not a regular file");

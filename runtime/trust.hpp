@@ -38,6 +38,7 @@ struct Opened {
   Descriptor file;
   std::string path;    // absolute
   std::string problem; // why it cannot be trusted or opened, such as "/x/y is writable by everyone"; "" if it can
+  int error = 0;       // the system's, if it cannot be opened
 };
 
 // path is absolute. A folder that cannot be trusted is open, too.

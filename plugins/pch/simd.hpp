@@ -1,4 +1,6 @@
 // Precompiled: what takes most of the time to parse, and changes least.
+#include "kernels/flags.h"
+
 #include <xsimd/xsimd.hpp>
 
 #include <array>

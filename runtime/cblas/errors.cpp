@@ -36,6 +36,8 @@ void *find_in(const char *library, const char *name, const void *own) {
 
 } // namespace
 
+constinit thread_local const char *Forwarding::current = nullptr;
+
 Mistake mistake_at(Face face, int position) {
   return {position == 0 || face == Face::fortran ? position : position + 1};
 }

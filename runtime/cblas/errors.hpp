@@ -1,6 +1,8 @@
 // What happens to a call with a bad argument.
 #pragma once
 
+#include <cstring>
+
 namespace lanefold::cblas {
 
 constexpr int row_major = 101, column_major = 102, no_transpose = 111, transpose = 112, conjugate_transpose = 113;
@@ -35,8 +37,25 @@ void report(const Routine &routine, Face face, const Mistake &mistake);
 // The routine of this name that a call from this address would reach without this library; NULL if there is none.
 // A bad call goes there, because that BLAS finds the handler of its caller, even one whose symbol is not global.
 void *find_behind(const char *name, const void *own, const void *caller);
-template <class Function> Function *behind(const char *name, Function *own, const void *caller) {
-  return reinterpret_cast<Function *>(find_behind(name, reinterpret_cast<const void *>(own), caller));
+
+// The routine whose call is on its way there. What is behind may be another copy of this library, which looks for a BLAS
+// behind itself, and finds the first copy.
+struct Forwarding {
+  explicit Forwarding(const char *name) : outer(current) { current = name; }
+  ~Forwarding() { current = outer; }
+  const char *const outer;
+  static constinit thread_local const char *current;
+};
+
+// Makes the call there. Returns whether there is such a BLAS.
+template <class... Parameters, class... Arguments>
+bool forward(const char *name, void (*own)(Parameters...), const void *caller, Arguments... arguments) {
+  if (Forwarding::current != nullptr && std::strcmp(Forwarding::current, name) == 0) return false;
+  void *found = find_behind(name, reinterpret_cast<const void *>(own), caller);
+  if (found == nullptr) return false;
+  const Forwarding forwarding(name);
+  reinterpret_cast<void (*)(Parameters...)>(found)(arguments...);
+  return true;
 }
 
 // 'N', 'T' or 'C', in either case.

@@ -2,6 +2,7 @@
 #include "product.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -39,6 +40,18 @@ lf_context *make_context() {
   return made;
 }
 
+// Never freed: a destructor at exit may still multiply. No thread waits for another one that makes the context, because in
+// a forked child that thread is gone.
+lf_context *context_of_process() {
+  static constinit std::atomic<lf_context *> context{nullptr};
+  lf_context *found = context.load(std::memory_order_acquire);
+  if (found != nullptr) return found;
+  lf_context *made = make_context();
+  if (context.compare_exchange_strong(found, made, std::memory_order_acq_rel)) return made;
+  lf_context_destroy(made);
+  return found;
+}
+
 // If the byte ranges of two operands with different strides meet, lf_sgemm counts them as overlapping.  BLAS allows
 // this if they share no element.  A single row is compared exactly, and its chains are the same.
 lf_status multiply_by_rows(lf_context *context, lf_sgemm_args product) {
@@ -57,7 +70,7 @@ lf_status multiply_by_rows(lf_context *context, lf_sgemm_args product) {
 } // namespace
 
 void multiply(lf_sgemm_args product) {
-  static lf_context *const context = make_context(); // never freed: a destructor at exit may still multiply
+  lf_context *const context = context_of_process();
   if (product.alpha == 0) product.k = 0;
   if (product.k == 0) product.a = product.b = nullptr; // not read, so nothing can overlap them
   product.struct_size = sizeof product;

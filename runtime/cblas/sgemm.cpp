@@ -52,8 +52,9 @@ void cblas_sgemm(int layout, int transpose_a, int transpose_b, int m, int n, int
   if (mistake.position == 0) mistake = transposition_mistake(3, transpose_b);
   if (mistake.position == 0) mistake = mistake_at(face, bad_argument(product));
   if (mistake.position == 0) return sgemm(product);
-  if (const auto other = behind("cblas_sgemm", cblas_sgemm, __builtin_return_address(0)))
-    return other(layout, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  if (forward("cblas_sgemm", cblas_sgemm, __builtin_return_address(0), layout, transpose_a, transpose_b, m, n, k, alpha,
+              a, lda, b, ldb, beta, c, ldc))
+    return;
   report(sgemm_routine, face, mistake);
 }
 
@@ -71,7 +72,8 @@ void sgemm_(const char *transpose_a, const char *transpose_b, const int *m, cons
                        : !is_transposition(*transpose_b) ? 2
                                                          : bad_argument(product);
   if (position == 0) return sgemm(product);
-  if (const auto other = behind("sgemm_", sgemm_, __builtin_return_address(0)))
-    return other(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  if (forward("sgemm_", sgemm_, __builtin_return_address(0), transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb,
+              beta, c, ldc))
+    return;
   report(sgemm_routine, Face::fortran, {position});
 }

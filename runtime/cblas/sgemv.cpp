@@ -103,8 +103,9 @@ void cblas_sgemv(int layout, int transpose, int m, int n, float alpha, const flo
   if (mistake.position == 0) mistake = transposition_mistake(2, transpose);
   if (mistake.position == 0) mistake = mistake_at(face, bad_argument(call));
   if (mistake.position == 0) return sgemv(call);
-  if (const auto other = behind("cblas_sgemv", cblas_sgemv, __builtin_return_address(0)))
-    return other(layout, transpose, m, n, alpha, a, lda, x, incx, beta, y, incy);
+  if (forward("cblas_sgemv", cblas_sgemv, __builtin_return_address(0), layout, transpose, m, n, alpha, a, lda, x, incx,
+              beta, y, incy))
+    return;
   report(sgemv_routine, face, mistake);
 }
 
@@ -113,7 +114,7 @@ void sgemv_(const char *transpose, const int *m, const int *n, const float *alph
   const Call call = {is_transposed(*transpose), *m, *n, *alpha, a, *lda, x, *incx, *beta, y, *incy};
   const int position = is_transposition(*transpose) ? bad_argument(call) : 1;
   if (position == 0) return sgemv(call);
-  if (const auto other = behind("sgemv_", sgemv_, __builtin_return_address(0)))
-    return other(transpose, m, n, alpha, a, lda, x, incx, beta, y, incy);
+  if (forward("sgemv_", sgemv_, __builtin_return_address(0), transpose, m, n, alpha, a, lda, x, incx, beta, y, incy))
+    return;
   report(sgemv_routine, Face::fortran, {position});
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# mistakes.sh PROGRAM WITH_HANDLERS: a program without handlers of its own ends at a bad argument, and where no context can
+# mistakes.sh PROGRAM WITH_HANDLERS LIBRARY: a program without handlers of its own ends at a bad argument, and where no context can
 # be made.  The message has the caller's number of the argument.  The handlers of a program are
 # called as Netlib calls them: a row-major call counts as its column-major equivalent.
 set -eu
@@ -26,5 +26,10 @@ ends 0 'my cblas_xerbla: cblas_sgemm 11' "$with_handlers" row-major
 ends 0 'my cblas_xerbla: cblas_sgemm 9' "$with_handlers" column-major
 ends 0 'my cblas_xerbla: cblas_sgemm 1 Illegal layout' "$with_handlers" layout
 ends 0 'my xerbla_: SGEMM  8' "$with_handlers" fortran
+# Another copy of the library is not a BLAS behind this one.
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cp -L "$3" "$place/copy.so"
+ends 1 'Parameter 9 to routine cblas_sgemm was incorrect' env LD_PRELOAD="$place/copy.so" "$program" row-major
 ulimit -c 0
 ends 134 "liblanefold_cblas: LANEFOLD_ISA is 'none', but no plugin has this name" env LANEFOLD_ISA=none "$program" none

@@ -163,6 +163,30 @@ TEST_CASE("the first inference by a network allocates nothing, whatever its numb
     }
 }
 
+TEST_CASE("nor does it if rows lie whole pages apart, in the input and between the layers") {
+  Random random(57);
+  for (const int64_t width : {1024, 2048, 4096})
+    for (const int threads : {1, 2}) {
+      PaddedMatrix w1(784, width), w2(width, 10), x(200, 784, 1024 - 784), y(200, 10), expected(200, 10);
+      w1.random(random), w2.random(random), x.random(random);
+      PaddedMatrix apart = moved(x, 3, 1); // the same rows at another stride
+      for (const int64_t m : {1, 2, 7, 30, 200}) {
+        CAPTURE(width);
+        CAPTURE(threads);
+        CAPTURE(m);
+        const Context fresh = context(threads);
+        const InferenceNetwork network =
+            fresh.make_network({LayerView{w1, nullptr, {}, {}}, LayerView{w2, nullptr, {}, {}}});
+        const int64_t before = allocations();
+        fresh.network_infer({x.data(), m, 784, x.stride()}, network, {y.data(), m, 10, y.stride()});
+        CHECK(allocations() == before);
+        fresh.network_infer({apart.data(), m, 784, apart.stride()}, network, {expected.data(), m, 10, 10});
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t j = 0; j < 10; ++j) CHECK(y(i, j) == expected.data()[i * 10 + j]);
+      }
+    }
+}
+
 TEST_CASE("as many inferences at the same time as were reserved allocate nothing") {
   Random random(56);
   PaddedMatrix x(200, 784);

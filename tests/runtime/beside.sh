@@ -32,7 +32,8 @@ warned() {
   used=$("$place/beside" "$copy" 2>"$errors")
   [ "$used" != "$best" ] || { echo "$what: $best is used"; exit 1; }
   [ "$(wc -l <"$errors")" = 1 ] || { echo "$what: not one warning: $(cat "$errors")"; exit 1; }
-  log=$("$place/beside" "$copy" log 2>"$errors" | grep "suits this CPU better")
+  log=$("$place/beside" "$copy" log 2>"$errors" | grep '^log:')
+  [ "$(echo "$log" | wc -l)" = 1 ] || { echo "$what: not one warning in the log: $log"; exit 1; }
   why=$("$place/beside" "$copy" why 2>>"$errors")
   [ "$(wc -l <"$errors")" = 1 ] || { echo "$what: the program has a log, but there is also: $(cat "$errors")"; exit 1; }
   for part in "the plugin $best" "suits this CPU better than $used" "$@"; do
@@ -77,6 +78,12 @@ mv "$module" "$place/kept.so"
 warned 'a plugin without its module' "$module" 'install it again'
 head -c 5000 "$place/kept.so" >"$module"
 warned 'a plugin that is cut short' "$module is cut short" 'install it again'
+mkdir "$place/good"
+cp "$place/kept.so" "$place/good/${module##*/}"
+cp "${module%.so}.manifest" "$place/good"
+LANEFOLD_PLUGIN_PATH=$place/good expect 'a good one elsewhere' "$best" "$place/beside" "$copy"
+head -c -1 "$place/kept.so" >"$module"
+warned 'a plugin that lacks its last byte' "$module is cut short"
 mv "$place/kept.so" "$module"
 mv "${module%.so}.manifest" "$place/kept.manifest"
 warned 'a plugin without its manifest' "${module%.so}.manifest does not exist" 'copy it from'
@@ -89,6 +96,13 @@ LANEFOLD_PLUGIN_PATH=$place/lib/elsewhere expect 'their folder in the variable' 
 mv "$place/lib/elsewhere" "$place/lib/lanefold"
 expect 'all is well again' "$best" "$place/beside" "$copy"
 
+# What a name of a file says cannot pass for a line of the library.
+mkdir "$place/forged"
+printf 'x' >"$place/forged/$(printf 'a\nlanefold: warning: b').manifest"
+chmod 777 "$place/forged"
+LANEFOLD_PLUGIN_PATH=$place/forged "$place/beside" "$copy" log >"$errors" 2>&1
+[ "$(grep -c '^lanefold' "$errors")" = 0 ] || { echo "a forged line: $(cat "$errors")"; exit 1; }
+
 if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
   echo 'SKIPPED in part: only root can give files away'
   exit 0
@@ -100,3 +114,16 @@ expect "another user's copy" "$best" "$@"
 expect "root with another user's copy" "$best" "$place/beside" "$copy"
 chown 12347 "$module"
 refused 'a third owner' 'belongs to another user' "$@"
+chown 12345 "$module"
+# Files that this user may not read are there, and the warning says so.
+as_other() { setpriv --reuid=12346 --regid=12346 --clear-groups "$place/beside" "$copy" why 2>/dev/null; }
+unreadable() {
+  case $(as_other) in *"$2"*'let this user read it'*) ;; *) echo "$1: $(as_other)"; exit 1 ;; esac
+}
+chmod 700 "$place/lib/lanefold"
+unreadable 'a folder that others may not read' "$place/lib/lanefold"
+chmod 711 "$place/lib/lanefold"
+unreadable 'a folder that others may not list' "$place/lib/lanefold"
+chmod 755 "$place/lib/lanefold"
+chmod 600 "$module"
+unreadable 'a module that others may not read' "$module"
