@@ -3,8 +3,9 @@
 #ifndef LANEFOLD_FLAGS_OF_COMPILER_H
 #define LANEFOLD_FLAGS_OF_COMPILER_H
 
-#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
-    defined(__NO_SIGNED_ZEROS__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || __FLT_EVAL_METHOD__ != 0
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) ||                         \
+    defined(__NO_SIGNED_ZEROS__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) ||                         \
+    __FLT_EVAL_METHOD__ != 0
 #error "a flag of fast mathematics changes the results of Lanefold, which have the same bits everywhere"
 #endif
 

@@ -25,7 +25,8 @@ void Log::operator()(int32_t level, const std::string &message) const {
 void Log::warn(const std::vector<std::string> &warnings) const {
   for (const std::string &warning : warnings) (*this)(LF_LOG_WARNING, warning);
   if (function != nullptr || quiet || warnings.empty() || has_warned.exchange(true)) return;
-  for (const std::string &warning : warnings) std::fprintf(stderr, "lanefold: warning: %s\n", printable(warning).c_str());
+  for (const std::string &warning : warnings)
+    std::fprintf(stderr, "lanefold: warning: %s\n", printable(warning).c_str());
 }
 
 } // namespace lanefold::runtime

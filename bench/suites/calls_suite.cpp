@@ -1,5 +1,5 @@
 // What a call costs over its kernel, in nanoseconds: the smallest problems, through the library and by the plugin's own
-// functions.
+// functions.  And what a context costs.
 #include "suites.hpp"
 
 #include "../peers/library.hpp"
@@ -88,9 +88,26 @@ void add(List &list, const std::string &isa, const std::string &name, const Run 
   list.cases.push_back(bench_case);
 }
 
+// A context after the first one of the process.
+void add_context(List &list) {
+  list.cases.push_back({"call/create_context",
+                        "",
+                        Extent::gates,
+                        {{"call/create-context-us", Ratio::time, "lanefold", "", Sense::at_most, 200, 1e6}},
+                        [](const Setting &setting) {
+                          CaseBuilder builder(setting, nullptr);
+                          const std::string isa = setting.isa;
+                          builder.add("lanefold", "call/create_context", "", {0, 0, 1}, [=] { make_context(isa, 1); });
+                          return builder.take();
+                        },
+                        false,
+                        1});
+}
+
 } // namespace
 
 void add_calls(List &list, const std::string &isa) {
+  add_context(list);
   add(
       list, isa, "sgemm", [](SmallestProblems &p) { p.context.sgemm(p.sgemm); },
       [](SmallestProblems &p) { p.kernels.table().sgemm(p.kernels.host(), &p.sgemm); });

@@ -30,8 +30,8 @@
 #define LF_UPDATE_PACKED 0x10u
 
 /*
- * lf_context_create() prints no warning on standard error, such as that a better plugin for this CPU is missing.  A log
- * still receives warnings.
+ * A new context prints no warning on standard error, such as that a better plugin for this CPU is missing.  A log still
+ * receives warnings.
  */
 #define LF_QUIET 0x20u
 
