@@ -34,10 +34,11 @@ if find "$prefix" -name '*portable*' -o -name 'any-order*' -o -name 'recorder*' 
   wrong 'the above are of no use where Lanefold is installed'
 fi
 
-"$prefix/bin/lanefold" info >info
-grep -q "$plugins" info || wrong "the command does not use the plugins beside its library: $(cat info)"
+"$prefix/bin/lanefold" info >about
+grep -q "$plugins" about || wrong "the command does not use the plugins beside its library: $(cat about)"
 
 # The program of the README.
+# shellcheck disable=SC2016 # the backquotes are Markdown's
 sed -n '/^```c$/,/^```$/{/^```/d;p}' "$source/README.md" >hello.c
 grep -q lf_context_create hello.c || wrong 'the README has no program'
 right='ELU(x w) = 7 1'
@@ -59,8 +60,8 @@ for example in minimal own_executor training; do "examples/$example" >/dev/null 
 if [ "$(uname -m)" = x86_64 ]; then
   make -s -C examples/plugin CPPFLAGS="-I$prefix/include"
   chmod go-w examples examples/plugin examples/plugin/*
-  LANEFOLD_PLUGIN_PATH=$place/examples/plugin "$prefix/bin/lanefold" info >info
-  grep -q ' mine (me)' info || wrong "the example of a plugin is not found: $(cat info)"
+  LANEFOLD_PLUGIN_PATH=$place/examples/plugin "$prefix/bin/lanefold" info >about
+  grep -q ' mine (me)' about || wrong "the example of a plugin is not found: $(cat about)"
 fi
 
 if command -v cmake >/dev/null; then

@@ -12,7 +12,7 @@ for object in "$@"; do
     *) echo "$object defines: $names"; exit 1 ;;
   esac
   [ "$(echo "$names" | wc -l)" = 1 ] || { echo "$object defines: $names"; exit 1; }
-  [ -z "$(readelf -gW "$object" 2>/dev/null | grep 'COMDAT')" ] || { echo "$object has groups"; exit 1; }
+  if readelf -gW "$object" 2>/dev/null | grep COMDAT; then echo "$object has groups"; exit 1; fi
 done
 if nm "$archive" 2>/dev/null | grep -E ' U (dlopen|dlsym|dladdr|realpath|opendir)'; then
   echo "$archive: the above must not be needed"; exit 1
