@@ -11,7 +11,7 @@ namespace {
 constinit std::atomic<bool> has_warned{false};
 
 std::string printable(std::string text) {
-  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; };
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
   std::replace_if(text.begin(), text.end(), is_control, '?');
   return text;
 }
