@@ -56,7 +56,7 @@ fi
 
 cp -r "$prefix/share/doc/lanefold/examples" examples
 make -s -C examples LDLIBS="-llanefold" CPPFLAGS="-I$prefix/include" LDFLAGS="-L$lib -Wl,-rpath,$lib"
-for example in minimal own_executor training; do "examples/$example" >/dev/null || wrong "examples/$example fails"; done
+for example in minimal latency own_executor training; do "examples/$example" >/dev/null || wrong "examples/$example fails"; done
 if [ "$(uname -m)" = x86_64 ]; then
   make -s -C examples/plugin CPPFLAGS="-I$prefix/include"
   chmod go-w examples examples/plugin examples/plugin/*
