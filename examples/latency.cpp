@@ -38,8 +38,9 @@ int main(int count, char **arguments) try {
   }
   std::sort(microseconds.begin(), microseconds.end());
   const double median = microseconds[microseconds.size() / 2], p99 = microseconds[microseconds.size() * 99 / 100];
-  std::printf("%s, %d calls: median %.2f us, 99%% take at most %.2f us (%.2f times the median), the longest took %.0f us\n",
-              context.isa().c_str(), calls, median, p99, p99 / median, microseconds.back());
+  std::printf(
+      "%s, %d calls: median %.2f us, 99%% take at most %.2f us (%.2f times the median), the longest took %.0f us\n",
+      context.isa().c_str(), calls, median, p99, p99 / median, microseconds.back());
   return 0;
 } catch (const std::exception &error) {
   std::fprintf(stderr, "%s\n", error.what());

@@ -289,6 +289,31 @@ TEST_CASE("an operation that a plugin lacks or declines goes to the next one") {
   CHECK(lf_explain(context, LF_OP_COUNT, &args, text, sizeof text, nullptr) == LF_UNSUPPORTED);
 }
 
+TEST_CASE("a stand-in that turns out to be of no use causes a warning when it is needed, with the cure") {
+  Folder folder;
+  folder.add("partial", "partial", "name partial\nvendor tests\npriority 1000\nneeds\n");
+  folder.add("second", "second", "name second\nvendor tests\npriority 901\nneeds\n"); // its entry says 900
+  std::string log;
+  auto options = options_for(folder);
+  options.log = keep_line;
+  options.log_self = &log;
+  const Created created = create(options);
+  REQUIRE(created.isa() == "partial");
+  CHECK_FALSE(contains(log, "second"));
+  float y = 1, dx = 0;
+  auto backward = lanefold::args<lf_activation_backward_args>();
+  backward.m = backward.n = backward.ldy = backward.lddy = backward.lddx = 1;
+  backward.y = backward.dy = &y;
+  backward.dx = &dx;
+  for (int call = 0; call < 2; ++call) {
+    CHECK(lf_activation_backward(created.context.get(), &backward) == LF_OK);
+    CHECK(dx == 1); // of the next stand-in
+    CHECK(contains(log, "the plugin second (" + folder.module("second") + ") is not used for what partial lacks: "));
+    CHECK(contains(log, "its priority differs from that in its manifest; install it again"));
+    CHECK(log.find("second (") == log.rfind("second ("));
+  }
+}
+
 TEST_CASE("no other plugin does the work of a forced one") {
   Folder folder;
   folder.add("good", "good", good);
