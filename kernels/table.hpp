@@ -2,7 +2,7 @@
 // for each family of them, and fill_table puts them into the table that the library reads.
 #pragma once
 
-#include "kernels/flags.h"
+#include "kernels/compiler_flags.h"
 
 #include <lanefold/plugin.h>
 

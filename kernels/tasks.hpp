@@ -1,7 +1,7 @@
 // How kernels hand work to the host: tasks by index, scratch memory that releases itself, and small index arithmetic.
 #pragma once
 
-#include "kernels/flags.h"
+#include "kernels/compiler_flags.h"
 
 #include <lanefold/plugin.h>
 

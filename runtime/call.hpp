@@ -148,10 +148,10 @@ lf_status run(lf_context *context, const char *name, const Args *given, Rules ru
   return without_exceptions(context->serial, name, [&] { return work(*context, args); });
 }
 
-// The rules of an operation that takes only its argument struct.
+// The rules that the argument struct states by itself.
 inline constexpr auto rules_of_struct = [](auto &check, auto &args) { return check_arguments(check, args); };
 
-// The whole public call of such an operation.
+// The whole public call of an operation that takes only its argument struct. kernel is its slot in the table.
 template <class Args>
 lf_status run(lf_context *context, const char *name, Kernel<Args> kernel, const Args *given) noexcept {
   return run(context, name, given, rules_of_struct,

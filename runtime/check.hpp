@@ -2,7 +2,7 @@
 // status and the message, and later ones are skipped.
 #pragma once
 
-#include "kernels/flags.h"
+#include "kernels/compiler_flags.h"
 #include "runtime/error.hpp"
 
 #include <lanefold/norm.h>

@@ -79,8 +79,8 @@ typedef struct lf_context_options {
    * ignored with a warning.  Programs that run as another user (set-user-ID) ignore the variable.  The static library
    * ignores it, too, and returns LF_NOT_FOUND for any folder in plugin_path. */
   const char *plugin_path;
-  /* The maximum number of tasks of a call that run at once, 1 to 4096.  With an executor, the number
-   * must not exceed the executor's.  0: the number of the executor's threads or, without an executor, the number of CPUs
+  /* The maximum number of tasks of a call that run at once, 1 to 4096.  With an executor, the number must not exceed the
+   * executor's.  0: the number of the executor's threads or, without an executor, the number of CPUs
    * that the process may use.  The affinity mask and the CPU quotas of control groups limit these CPUs.  Only where this
    * field is 0, the environment variable LANEFOLD_NUM_THREADS, 1 to 4096, lowers the number. */
   int32_t threads;

@@ -39,8 +39,8 @@ typedef struct lf_network lf_network;
 
 /*
  * Folds and packs the layers for the plugin of this context, and stores the network in *network.  On an error *network
- * is NULL, and the message names the layer.  On success the context
- * is prepared for one call of lf_network_infer() at a time: it has the scratch memory, and its threads have started.
+ * is NULL, and the message names the layer.  On success the context is prepared for one
+ * call of lf_network_infer() at a time: it has the scratch memory, and its threads have started.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT (also for a column that lf_fold_batch_norm() refuses), LF_UNSUPPORTED or
  * LF_OUT_OF_MEMORY.  [thread-safe]

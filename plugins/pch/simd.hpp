@@ -1,5 +1,5 @@
 // Precompiled: what takes most of the time to parse, and changes least.
-#include "kernels/flags.h"
+#include "kernels/compiler_flags.h"
 
 #include <xsimd/xsimd.hpp>
 

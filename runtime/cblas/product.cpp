@@ -53,7 +53,7 @@ lf_context *context_of_process() {
 }
 
 // If the byte ranges of two operands with different strides meet, lf_sgemm counts them as overlapping.  BLAS allows
-// this if they share no element.  A single row is compared exactly, and its chains are the same.
+// this if they share no element.  lf_sgemm compares single rows exactly, and computes the same chains row by row.
 lf_status multiply_by_rows(lf_context *context, lf_sgemm_args product) {
   const int64_t rows = product.m;
   const int64_t to_next_row = product.flags & LF_TRANSPOSE_A ? 1 : product.lda;

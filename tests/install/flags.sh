@@ -24,6 +24,8 @@ refused 'contain -ffast-math' LDFLAGS=-ffast-math
 refused 'contain -funsafe-math-optimizations' CXXFLAGS=-funsafe-math-optimizations
 refused 'contain -ffp-contract=fast' CXXFLAGS=-ffp-contract=fast
 if [ "$(uname -m)" = x86_64 ]; then
+  # GCC 13 and newer.
+  if cc -mdaz-ftz -E -x c /dev/null >/dev/null 2>&1; then refused 'contain -mdaz-ftz' LDFLAGS=-mdaz-ftz; fi
   refused 'a flag for a certain CPU' CXXFLAGS=-march=haswell
   refused 'a flag for a certain CPU' CFLAGS=-mavx
   if grep -q ' ssse3 ' /proc/cpuinfo; then refused 'a flag for a certain CPU' CXXFLAGS=-march=native; fi

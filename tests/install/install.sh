@@ -43,6 +43,7 @@ sed -n '/^```c$/,/^```$/{/^```/d;p}' "$source/README.md" >hello.c
 grep -q lf_context_create hello.c || wrong 'the README has no program'
 right='ELU(x w) = 7 1'
 export PKG_CONFIG_PATH=$lib/pkgconfig
+version=$(pkg-config --modversion lanefold)
 [ "$(realpath "$(pkg-config --variable=plugindir lanefold)")" = "$plugins" ] || wrong 'plugindir is wrong'
 # shellcheck disable=SC2046 # flags
 cc hello.c $(pkg-config --cflags --libs lanefold) "-Wl,-rpath,$lib" -o by-pkg-config
@@ -71,7 +72,7 @@ if command -v cmake >/dev/null; then
   cat >cmake-project/CMakeLists.txt <<'CMAKE'
 cmake_minimum_required(VERSION 3.18)
 project(hello C CXX)
-find_package(Lanefold 0.1 REQUIRED)
+find_package(Lanefold REQUIRED)
 add_executable(hello hello.c)
 target_link_libraries(hello Lanefold::lanefold)
 add_executable(blas blas.c)
@@ -87,9 +88,11 @@ CMAKE
   says "$right" by-cmake/hello
   by-cmake/blas || wrong 'the program of Lanefold::cblas does not start'
   if [ -e "$lib/liblanefold.a" ]; then says "$right" by-cmake/hello-static; fi
-  sed -i 's/Lanefold 0.1/Lanefold 0.2/' cmake-project/CMakeLists.txt
-  says '0.1.0' cmake -S cmake-project -B newer -DCMAKE_PREFIX_PATH="$prefix"
-  sed -i 's/Lanefold 0.2/Lanefold/' cmake-project/CMakeLists.txt
+  sed -i "s/Lanefold REQUIRED/Lanefold ${version%.*} REQUIRED/" cmake-project/CMakeLists.txt
+  cmake -S cmake-project -B this-series -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 || wrong "$(cat cmake.log)"
+  sed -i "s/Lanefold ${version%.*} REQUIRED/Lanefold 999.1 REQUIRED/" cmake-project/CMakeLists.txt
+  says "$version" cmake -S cmake-project -B newer -DCMAKE_PREFIX_PATH="$prefix"
+  sed -i 's/Lanefold 999.1/Lanefold/' cmake-project/CMakeLists.txt
   mv "$lib/liblanefold_cblas.so.0" kept
   says 'install Lanefold again' cmake -S cmake-project -B broken -DCMAKE_PREFIX_PATH="$prefix"
   mv kept "$lib/liblanefold_cblas.so.0"

@@ -33,7 +33,7 @@ done
 sed -i "1a add_global_arguments('-ffast-math', language: ['c'])" project/meson.build
 sed -i "1s/'c')/'c', 'cpp')/; 2s/\['c'\]/['c', 'cpp']/" project/meson.build
 meson setup fast project >log || { cat log; exit 1; }
-if ninja -C fast -k 1 subprojects/lanefold/runtime/liblanefold.so.0.1.0 >log 2>&1; then
+if ninja -C fast -k 1 minimal >log 2>&1; then
   echo 'a flag of the project changes results'; exit 1
 fi
 grep -q 'a flag of fast mathematics changes the results' log || { tail -n 20 log; exit 1; }

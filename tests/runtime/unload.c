@@ -1,6 +1,8 @@
 /* unload LIBRARY: a host that loads the library as a plugin of its own, multiplies on two threads and unloads it, a
  * hundred times, from its main thread and from threads of its own.  The number of threads must not grow, and the threads
  * must not run code that is gone. */
+#include "../support/threads.h"
+
 #include <lanefold/lanefold.h>
 
 #include <dlfcn.h>
@@ -30,15 +32,6 @@ static void *round_of_calls(void *keeps_context) {
   return NULL;
 }
 
-static int threads(void) {
-  char line[256];
-  int count = 0;
-  FILE *status = fopen("/proc/self/status", "r");
-  while (fgets(line, sizeof line, status) != NULL) sscanf(line, "Threads: %d", &count);
-  fclose(status);
-  return count;
-}
-
 int main(int count, char **arguments) {
   if (count != 2) return 2;
   path = arguments[1];
@@ -49,8 +42,8 @@ int main(int count, char **arguments) {
     void *keeps_context = i % 4 >= 2 ? c : NULL;
     if (i % 2 == 0) round_of_calls(keeps_context);
     else if (pthread_create(&thread, NULL, round_of_calls, keeps_context) == 0) pthread_join(thread, NULL);
-    if (i == 3) first = threads();
+    if (i == 3) first = threads_of_process();
   }
-  printf("%d threads after 4 rounds, %d after 100\n", first, threads());
-  return threads() > first;
+  printf("%d threads after 4 rounds, %d after 100\n", first, threads_of_process());
+  return threads_of_process() > first;
 }

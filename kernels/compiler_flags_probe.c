@@ -1,4 +1,4 @@
 /* Compiles only with flags that Lanefold accepts. */
-#include "flags.h"
+#include "compiler_flags.h"
 
 int main(void) { return 0; }

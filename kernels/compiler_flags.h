@@ -1,7 +1,7 @@
 /* Refuses compiler flags that change results, and in code for every CPU (LANEFOLD_FOR_EVERY_CPU) flags for certain CPUs.
  * The build looks for them when it is configured; a project around this one may add them later. */
-#ifndef LANEFOLD_FLAGS_OF_COMPILER_H
-#define LANEFOLD_FLAGS_OF_COMPILER_H
+#ifndef LANEFOLD_COMPILER_FLAGS_H
+#define LANEFOLD_COMPILER_FLAGS_H
 
 #if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) ||                         \
     defined(__NO_SIGNED_ZEROS__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) ||                         \
