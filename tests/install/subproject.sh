@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # subproject.sh SOURCE: a Meson project that has Lanefold as a subproject gets its library by dependency('lanefold').
-# Building only that project's program also builds the plugins, in the folder where the library looks for them.  Flags that
-# the project adds for all its subprojects are refused if they change results.  ./dev package builds and runs such a
-# program; here ninja only says what it would do.
+# Building only that project's program also builds the plugins, in the folder where the library looks for them.  If flags
+# that the project adds for all its subprojects change results, they are refused or have no effect.  ./dev package builds
+# and runs such a program; here ninja only says what it would do.
 set -eu
 source=$1
 place=$(mktemp -d)
@@ -37,3 +37,10 @@ if ninja -C fast -k 1 minimal >log 2>&1; then
   echo 'a flag of the project changes results'; exit 1
 fi
 grep -q 'a flag of fast mathematics changes the results' log || { tail -n 20 log; exit 1; }
+
+# The compiler does not say whether it contracts products and sums, but the last flag decides.
+sed -i 's/-ffast-math/-ffp-contract=fast/' project/meson.build
+meson setup contracted project >log || { cat log; exit 1; }
+ninja -C contracted -t commands minimal | grep -E 'kernels-|lanefold-runtime' | grep -- '-ffp-contract=fast' >compiled
+[ "$(sed 's/.*-ffp-contract=\([a-z]*\).*/\1/' compiled | sort -u)" = off ] ||
+  { echo 'a flag of the project contracts products and sums'; exit 1; }
