@@ -7,6 +7,7 @@ namespace lanefold::trainer {
 
 // What runs throws cli::UsageError, DataError, CheckpointError or lanefold::Error.
 cli::Command bench_command();
+cli::Command conform_command();
 cli::Command demo_command();
 cli::Command eval_command();
 cli::Command fold_command();

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""broken.py COMMAND FOLDER VARIANT:CHECK[,CHECK]...: runs `COMMAND conform` on FOLDER/broken-VARIANT.so.  Each of these
+checks must fail, and no check fails on the variant that breaks nothing.  Every check has a variant that breaks it."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+PRIORITIES = {'other_priority': 400}
+WITHOUT_MANIFEST = ('no_manifest',)
+
+
+def conform(command, module, *options):
+    done = subprocess.run([command, 'conform', module, '--json', '--patience', '2', *options], capture_output=True,
+                          text=True, timeout=200)
+    try:
+        return done.returncode, json.loads(done.stdout)
+    except ValueError:
+        sys.exit('%s: no JSON, but status %d\n%s%s' % (module, done.returncode, done.stdout, done.stderr))
+
+
+def install(folder, variant, to):
+    """A folder with the module and its manifest alone, which nobody else may write."""
+    os.makedirs(to, mode=0o755)
+    module = os.path.join(to, 'sound.so')
+    shutil.copy(os.path.join(folder, 'broken-%s.so' % variant), module)
+    os.chmod(module, 0o755)
+    if variant not in WITHOUT_MANIFEST:
+        with open(os.path.join(to, 'sound.manifest'), 'w', encoding='utf-8') as file:
+            file.write('name sound\nvendor tests\npriority %d\nneeds\n' % PRIORITIES.get(variant, 500))
+    return module
+
+
+def failed(report):
+    return {check['name']: check['findings'] for check in report['checks'] if check['state'] == 'fails'}
+
+
+def wrong_with(command, module, variant, checks):
+    """What is not as expected of this variant, and which checks have failed."""
+    if not checks:
+        status, report = conform(command, module)
+        if status != 0 or not report['conforms'] or report['one_chain'] is not True:
+            return 'it conforms, but %r, %s' % (failed(report), report['one_chain_reason']), set(), report
+        return None, set(), report
+    status, report = conform(command, module, '--only', ','.join(checks))
+    failures = set(failed(report))
+    if report['one_chain'] is False:
+        failures.add('one-chain')
+    if failures != set(checks):
+        return 'expected failures of %s, not of %s' % (checks, sorted(failures)), failures, report
+    if status != (0 if checks == ['one-chain'] else 1) or (status == 0) != report['conforms']:
+        return 'the status is %d' % status, failures, report
+    return None, failures, report
+
+
+def main(command, folder, *expectations):
+    os.umask(0o022)
+    wrong, broken, known = [], set(), set()
+    with tempfile.TemporaryDirectory() as place:
+        for expectation in expectations:
+            variant, _, checks = expectation.partition(':')
+            checks = checks.split(',') if checks else []
+            problem, failures, report = wrong_with(command, install(folder, variant, os.path.join(place, variant)),
+                                                   variant, checks)
+            broken |= failures
+            if not checks:
+                known = {check['name'] for check in report['checks']} | {'one-chain'}
+            if problem:
+                wrong.append('%s: %s' % (variant, problem))
+            for name, findings in failed(report).items():
+                print('%-24s %-15s %s' % (variant, name, findings[0]))
+    for name in sorted(known - broken - {'module'}):
+        wrong.append('no variant breaks the check %s' % name)
+    # A file that is no module is the one fault that plugin.c cannot have.
+    with tempfile.NamedTemporaryFile(suffix='.so') as text:
+        text.write(b'not a module')
+        text.flush()
+        status, report = conform(command, text.name)
+        if status != 1 or 'module' not in failed(report):
+            wrong.append('a text file is taken for a module')
+    print('%d variants, %d checks' % (len(expectations), len(known)))
+    for line in wrong:
+        print('WRONG ' + line)
+    sys.exit(1 if wrong or not known else 0)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,285 @@
+/* A small plugin that conforms.  With -DBROKEN="WHAT" and -DBROKEN_WHAT it breaks one promise; broken.py lists which. */
+#include <lanefold/plugin.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef BROKEN
+#define BROKEN "nothing"
+#endif
+#ifndef NAME
+#define NAME "sound"
+#endif
+#define breaks(what) (strcmp(BROKEN, what) == 0)
+
+#if defined(__x86_64__)
+#define SET_REGISTER "xor %r12d, %r12d"
+#define FUNCTION "@function"
+static void flush_subnormals(void) { __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040u); }
+static void round_down(void) { __builtin_ia32_ldmxcsr((__builtin_ia32_stmxcsr() & ~0x6000u) | 0x2000u); }
+static void reverse_strings(void) { __asm__ volatile("std" ::: "cc"); }
+#else
+#define SET_REGISTER "mov x20, #0"
+#define FUNCTION "%function"
+static void set_controls(uint64_t bits) {
+  uint64_t controls;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(controls));
+  controls |= bits;
+  __asm__ volatile("msr fpcr, %0" : : "r"(controls));
+}
+static void flush_subnormals(void) { set_controls(1 << 24); }
+static void round_down(void) { set_controls(2 << 22); }
+static void reverse_strings(void) {}
+#endif
+
+/* A function that does not preserve a register. */
+__asm__(".text\n.type clobber, " FUNCTION "\nclobber: " SET_REGISTER "\n ret\n");
+void clobber(void) __attribute__((visibility("hidden")));
+
+#ifdef BROKEN_another_export
+LF_API int lf_another_symbol;
+int lf_another_symbol = 1;
+#endif
+#ifdef BROKEN_changing_code
+__asm__(".text\n.balign 8\n.quad clobber\n");
+#endif
+#ifdef BROKEN_static_tls
+static __thread volatile int last_status __attribute__((tls_model("initial-exec")));
+#endif
+#ifdef BROKEN_aborts_when_opened
+__attribute__((constructor)) static void open_badly(void) { abort(); }
+#endif
+#ifdef BROKEN_takes_signal_when_opened
+__attribute__((constructor)) static void open_badly(void) { signal(SIGINT, SIG_IGN); }
+#endif
+
+static void *idle(void *arg) {
+  pause();
+  return arg;
+}
+
+struct product {
+  const lf_host *host;
+  const lf_sgemm_args *args;
+  float *scaled; /* m x k: alpha * op(A) */
+  int64_t next;  /* the task that a loop in ascending order would run next */
+  int slots;
+};
+
+static __thread int rows_of_this_thread;
+static float shared[4096];
+static const lf_host *kept_host;
+
+static float element_of_b(const lf_sgemm_args *x, int64_t p, int64_t j) {
+  return x->flags & LF_TRANSPOSE_B ? x->b[j * x->ldb + p] : x->b[p * x->ldb + j];
+}
+
+static void nothing(void *arg, int64_t index) { (void)arg, (void)index; }
+
+static void break_in_task(struct product *product, int64_t i) {
+  if (breaks("flushes_in_task")) flush_subnormals();
+  if (breaks("parallel_in_task")) product->host->parallel_for(product->host->self, 2, nothing, NULL);
+  if (breaks("waits_for_task") && i == 0 && product->args->m > 1)
+    while (__atomic_load_n(&product->next, __ATOMIC_SEQ_CST) == 0) usleep(1000);
+  __atomic_add_fetch(&product->next, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The rows that come out wrong in these orders. */
+static int comes_out_wrong(struct product *product, int64_t i) {
+  const int64_t before = __atomic_load_n(&product->next, __ATOMIC_SEQ_CST);
+  static __thread int64_t last;
+  const int64_t previous = last;
+  last = i;
+  if (breaks("ascending")) return i != before;
+  if (breaks("descending")) return before == 0 && i == product->args->m - 1 && i > 0;
+  if (breaks("neighbours")) return before > 0 && i != previous + 1 && i != previous - 1;
+  if (breaks("slots")) return __atomic_add_fetch(&product->slots, 1, __ATOMIC_SEQ_CST) > product->host->threads;
+  if (breaks("thread_local")) return rows_of_this_thread != product->args->m;
+  return 0;
+}
+
+__attribute__((noinline)) static void multiply_row(void *arg, int64_t i) {
+  struct product *product = arg;
+  const lf_sgemm_args *x = product->args;
+  const int wrong = comes_out_wrong(product, i);
+  float *scaled = breaks("static_scratch") && x->k <= 4096 ? shared : product->scaled + i * x->k;
+  const int64_t depth = x->alpha == 0 ? 0 : x->k;
+  for (int64_t p = 0; p < depth; ++p)
+    scaled[p] = x->alpha * (x->flags & LF_TRANSPOSE_A ? x->a[p * x->lda + i] : x->a[i * x->lda + p]);
+  const int64_t stride = breaks("ignores_stride") ? x->n : x->ldc;
+  const int64_t columns = breaks("wrong_tail") && x->n % 8 == 5 ? x->n - 1 : x->n;
+  for (int64_t j = 0; j < columns; ++j) {
+    float *c = x->c + i * stride + j;
+    float sum = x->beta == 0 && !breaks("reads_output") ? 0 : x->beta * *c;
+    if (breaks("other_order"))
+      for (int64_t p = depth - 1; p >= 0; --p) sum = __builtin_fmaf(scaled[p], element_of_b(x, p, j), sum);
+    else
+      for (int64_t p = 0; p < depth; ++p) sum = __builtin_fmaf(scaled[p], element_of_b(x, p, j), sum);
+    if (breaks("coarse")) sum *= 1.0001f;
+    if (breaks("forgets_beta_without_k") && x->k == 0) sum = 0;
+    if (wrong) sum += 1000;
+    *c = sum;
+  }
+  if (breaks("reads_past_end") && i == x->m - 1) *(volatile float *)&x->c[i * x->ldc + x->n];
+  if (breaks("reads_before_begin") && i == 0) *(volatile float *)&x->c[-1];
+  if (breaks("writes_between_rows") && x->ldc > x->n && i == 0) x->c[x->n] = 0;
+  break_in_task(product, i);
+}
+
+static void multiply_row_badly(void *arg, int64_t i) {
+  multiply_row(arg, i);
+  clobber();
+}
+
+static int must_be_aligned(const float *pointer) { return (uintptr_t)pointer % 16 != 0; }
+
+static void break_call(const lf_host *host, const lf_sgemm_args *x) {
+  if (breaks("writes_arguments")) ((lf_sgemm_args *)(uintptr_t)x)->flags = 0;
+  if (breaks("aligned_only") && must_be_aligned(x->a)) abort();
+  if (breaks("exits")) exit(0);
+  if (breaks("hangs") && x->m == 7) pause();
+  if (breaks("crashes") && x->m == 7) *(volatile int *)16 = 1;
+  if (breaks("prints")) printf("multiplying\n"), fflush(stdout);
+  if (breaks("takes_signal")) signal(SIGUSR1, SIG_IGN);
+  if (breaks("sets_variable")) setenv("LANEFOLD_BROKEN", "1", 1);
+  if (breaks("corrupts_heap")) {
+    volatile char *block = malloc(64);
+    for (int i = 0; i < 96; ++i) block[i] = 'A';
+  }
+  if (breaks("keeps_host")) {
+    if (kept_host != NULL) (void)*(volatile int32_t *)(uintptr_t)&kept_host->threads;
+    kept_host = host;
+  }
+  if (breaks("own_thread")) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, idle, NULL);
+  }
+}
+
+static void break_end(void) {
+  if (breaks("flushes")) flush_subnormals();
+  if (breaks("rounds_down")) round_down();
+  if (breaks("clobbers")) clobber();
+  if (breaks("reverses_strings")) reverse_strings();
+}
+
+static lf_status sgemm(const lf_host *host, const lf_sgemm_args *x) {
+  if (breaks("strict_size") && x->struct_size != sizeof *x) return LF_INVALID_ARGUMENT;
+  if (breaks("declines_all")) return LF_UNSUPPORTED;
+  if (breaks("writes_and_declines") && x->k == 5) return x->c[0] = 3, LF_UNSUPPORTED;
+  if (breaks("fails") && x->n == 9) return host->fail(host->self, LF_INTERNAL, "nine columns");
+  break_call(host, x);
+  const uint64_t bytes = (uint64_t)(x->m * x->k) * sizeof(float);
+  struct product product = {host, x, host->acquire(host->self, bytes > 0 ? bytes : 4), 0, 0};
+  if (product.scaled == NULL && !breaks("trusts_scratch"))
+    return host->fail(host->self, LF_OUT_OF_MEMORY, "no scratch memory for A");
+  if (breaks("thread_local")) rows_of_this_thread = (int)x->m;
+  if (breaks("overruns_scratch")) ((char *)product.scaled)[bytes] = 1;
+  host->parallel_for(host->self, x->m, breaks("clobbers_in_task") ? multiply_row_badly : multiply_row, &product);
+  if (!breaks("keeps_scratch")) host->release(host->self, product.scaled);
+  if (breaks("uses_released_scratch")) product.scaled[0] = 0;
+  break_end();
+  return LF_OK;
+}
+
+/* Returns whether the plugin has this activation. */
+static int has(int32_t code) { return code == LF_IDENTITY || code == LF_RELU || code == LF_LEAKY_RELU; }
+
+static float activate(int32_t code, float alpha, float x) {
+  if (breaks("hides_nan") && code == LF_RELU) return x > 0 ? x : 0;
+  if (code == LF_RELU) return x <= 0 ? 0 : x;
+  return code == LF_LEAKY_RELU && x < 0 ? x * alpha : x;
+}
+
+static lf_status activation_forward(const lf_host *host, const lf_activation_forward_args *x) {
+  (void)host;
+  if (!has(x->activation)) return LF_UNSUPPORTED;
+  if (breaks("not_in_place") && x->y == x->x) memset(x->y, 0, sizeof(float));
+  for (int64_t i = 0; i < x->m; ++i)
+    for (int64_t j = 0; j < x->n; ++j) x->y[i * x->ldy + j] = activate(x->activation, x->alpha, x->x[i * x->ldx + j]);
+  return LF_OK;
+}
+
+/* The layout of packed weights is k x n. */
+static uint64_t packed_weights_size(const lf_pack_weights_args *x) { return (uint64_t)(x->n * x->k) * sizeof(float); }
+
+static lf_status pack_weights(const lf_host *host, const lf_pack_weights_args *x, void *packed) {
+  (void)host;
+  for (int64_t p = 0; p < x->k; ++p)
+    for (int64_t j = 0; j < x->n; ++j)
+      ((float *)packed)[p * x->n + j] = x->flags & LF_TRANSPOSE_B ? x->w[j * x->ldw + p] : x->w[p * x->ldw + j];
+  if (breaks("overruns_packed")) ((float *)packed)[x->n * x->k] = 0;
+  return LF_OK;
+}
+
+static lf_status unpack_weights(const lf_host *host, const lf_unpack_weights_args *x, const void *packed) {
+  (void)host;
+  for (int64_t p = 0; p < x->k; ++p)
+    for (int64_t j = 0; j < x->n; ++j) x->w[p * x->ldw + j] = ((const float *)packed)[p * x->n + j];
+  return LF_OK;
+}
+
+static lf_status dense_infer(const lf_host *host, const lf_dense_infer_args *x, const void *packed) {
+  (void)host;
+  if (!has(x->activation)) return LF_UNSUPPORTED;
+  for (int64_t i = 0; i < x->m; ++i)
+    for (int64_t j = 0; j < x->n; ++j) {
+      float sum = x->bias == NULL ? 0 : x->bias[j];
+      for (int64_t p = 0; p < x->k; ++p)
+        sum = __builtin_fmaf(x->x[i * x->ldx + p], ((const float *)packed)[p * x->n + j], sum);
+      x->y[i * x->ldy + j] = activate(x->activation, x->alpha, sum);
+    }
+  return LF_OK;
+}
+
+static lf_status explain(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size) {
+  (void)host, (void)args;
+  if (breaks("long_explain")) return strcpy(text, "one row for each task, without packing"), LF_OK;
+  snprintf(text, size, "operation %d: one row for each task", (int)op);
+  return LF_OK;
+}
+
+static lf_status fill(const lf_host *host, lf_kernel_table *table) {
+  (void)host;
+  static int fills;
+  ++fills;
+  lf_kernel_table full = {.struct_size = table->struct_size};
+  full.sgemm = breaks("fills_once") && fills > 1 ? NULL : sgemm;
+  full.packed_weights_size = packed_weights_size;
+  full.pack_weights = pack_weights;
+  full.unpack_weights = unpack_weights;
+  if (!breaks("half_packing")) full.dense_infer = dense_infer;
+  full.activation_forward = activation_forward;
+  full.explain = explain;
+  const size_t known = table->struct_size < sizeof full ? table->struct_size : sizeof full;
+  memcpy(table, &full, breaks("fills_too_much") ? sizeof full : known);
+#ifdef BROKEN_static_tls
+  last_status = fills;
+#endif
+  return LF_OK;
+}
+
+#if defined(BROKEN_no_entry)
+LF_API lf_status lf_entry(const lf_host *host, lf_kernel_table *table);
+lf_status lf_entry(const lf_host *host, lf_kernel_table *table) { return fill(host, table); }
+#elif defined(BROKEN_late_entry)
+extern lf_plugin_entry entry_that_is_filled __asm__("lf_plugin_entry_v1");
+LF_API lf_plugin_entry entry_that_is_filled;
+__attribute__((constructor)) static void fill_entry(void) {
+  entry_that_is_filled = (lf_plugin_entry){sizeof(lf_plugin_entry), 500, NAME, "tests", 0, fill};
+}
+#else
+const lf_plugin_entry lf_plugin_entry_v1 = {
+#if defined(BROKEN_small_entry)
+    8,
+#else
+    sizeof(lf_plugin_entry),
+#endif
+    500, NAME, "tests", 0, fill,
+};
+#endif

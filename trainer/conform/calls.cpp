@@ -1,0 +1,302 @@
+// Fills the argument struct of a case, and calls the plugin.  Argument structs lie at the end of a page that can only be
+// read, with nothing behind them.
+#include "trainer/conform/subject.hpp"
+#include "trainer/conform/trampoline.hpp"
+
+#include <lanefold/lanefold.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace lanefold::trainer::conform {
+namespace {
+
+void (*progress_note)(int32_t, const char *) = nullptr;
+
+// A struct that a plugin may only read.
+class Fixed {
+public:
+  template <class Struct>
+  Fixed(Struct value, uint32_t appended) : memory_("its argument struct", sizeof value + appended, Side::ends) {
+    value.struct_size += appended;
+    std::memset(memory_.data(), 0, sizeof value + appended);
+    std::memcpy(memory_.data(), &value, sizeof value);
+    memory_.forbid_writes();
+  }
+  const void *get() const { return memory_.data(); }
+
+private:
+  Memory memory_;
+};
+
+class Calling {
+public:
+  Calling(const Subject &subject, const Case &given, const CallOptions &options)
+      : table_(subject.table), case_(given), options_(options), arrays_(given, options.placement) {}
+
+  Outcome run() {
+    if (progress_note != nullptr) progress_note(case_.op, case_.text().c_str());
+    HostOptions host_options = options_.host;
+    host_options.changed_by_task = [this](const std::string &what) { note_changes(what + " in a task"); };
+    Host host(host_options);
+    host_ = &host;
+    const auto sentinels = options_.watches_heap ? std::make_unique<HeapSentinels>() : nullptr;
+    outcome_.status = dispatch();
+    if (sentinels && !sentinels->intact()) outcome_.damage = "it writes beside what it has allocated";
+    outcome_.message = host.message();
+    outcome_.misuse = host.finish();
+    outcome_.refused_scratch = host.refused_scratch();
+    outcome_.outputs_untouched = arrays_.untouched();
+    if (outcome_.damage.empty()) outcome_.damage = arrays_.damage();
+    for (const Array &array : case_.arrays)
+      if (array.is_written) outcome_.results[array.name] = arrays_.values(array.name);
+    return std::move(outcome_);
+  }
+
+private:
+  float number(const char *name) const { return static_cast<float>(case_.number(name)); }
+  int64_t rows(const char *name) const { return case_.array(name).rows; }
+  int64_t columns(const char *name) const { return case_.array(name).columns; }
+  int32_t code(const char *name) const { return static_cast<int32_t>(case_.number(name)); }
+  bool flag(const char *name) const { return case_.number(name) != 0; }
+  bool transposes() const { return flag("transpose_b"); }
+
+  void note_changes(const std::string &what) {
+    if (!what.empty() && outcome_.changed.empty()) outcome_.changed = what;
+  }
+
+  // The result of function(arguments...).
+  template <class Result, class... Parameters, class... Given>
+  Result invoke(Result (*function)(Parameters...), Given... given) {
+    const uint64_t arguments[5] = {reinterpret_cast<uint64_t>(given)...};
+    const Called called = call_and_compare(reinterpret_cast<void (*)()>(function), arguments);
+    note_changes(called.changed);
+    return static_cast<Result>(called.result);
+  }
+
+  template <class Args> lf_status operate(lf_status (*kernel)(const lf_host *, const Args *), const Args &args) {
+    const Fixed fixed(args, options_.appended);
+    return invoke(kernel, host_->get(), fixed.get());
+  }
+
+  template <class Pointer> void put(const char *name, Pointer &pointer) {
+    pointer = static_cast<Pointer>(arrays_.data(name));
+  }
+  template <class Pointer> void put(const char *name, Pointer &pointer, int64_t &stride) {
+    put(name, pointer);
+    stride = arrays_.stride(name);
+  }
+  template <class Args> void put_activation(Args &a) { a.activation = code("activation"), a.alpha = number("alpha"); }
+
+  // The struct of the case's normalization; NULL if it has none.
+  const lf_batch_norm *norm() {
+    if (case_.find("gamma") == nullptr) return nullptr;
+    auto n = args<lf_batch_norm>();
+    n.flags = flag("unbiased") ? LF_UNBIASED_RUNNING_VAR : 0;
+    n.eps = case_.numbers.count("eps") ? number("eps") : 1e-3f, n.momentum = number("momentum");
+    put("gamma", n.gamma), put("beta", n.beta);
+    put("running_mean", n.running_mean), put("running_var", n.running_var);
+    put("mean", n.mean), put("inv_std", n.inv_std);
+    norm_ = std::make_unique<Fixed>(n, options_.appended);
+    return static_cast<const lf_batch_norm *>(norm_->get());
+  }
+
+  lf_status sgemm() {
+    auto a = args<lf_sgemm_args>();
+    a.flags = (flag("transpose_a") ? LF_TRANSPOSE_A : 0) | (transposes() ? LF_TRANSPOSE_B : 0);
+    a.m = rows("c"), a.n = columns("c"), a.k = flag("transpose_a") ? rows("a") : columns("a");
+    a.alpha = number("alpha"), a.beta = number("beta");
+    put("a", a.a, a.lda), put("b", a.b, a.ldb), put("c", a.c, a.ldc);
+    return operate(table_.sgemm, a);
+  }
+
+  // Packs w, calls use(packed), and looks at the memory beside the packed weights.
+  template <class Use> lf_status with_packed(Use use) {
+    auto a = args<lf_pack_weights_args>();
+    a.flags = transposes() ? LF_TRANSPOSE_B : 0;
+    a.k = transposes() ? columns("w") : rows("w"), a.n = transposes() ? rows("w") : columns("w");
+    put("w", a.w, a.ldw);
+    const Fixed fixed(a, options_.appended);
+    const uint64_t bytes = invoke(table_.packed_weights_size, fixed.get());
+    if (bytes > uint64_t{1} << 30) return host_->get()->fail(host_->get()->self, LF_INTERNAL, "the size is absurd");
+    Memory packed("the packed weights", bytes, Side::ends, 64);
+    lf_status status = invoke(table_.pack_weights, host_->get(), fixed.get(), static_cast<void *>(packed.data()));
+    if (status == LF_OK) status = use(packed.data());
+    if (!packed.canaries_intact()) outcome_.damage = "it writes beside the packed weights";
+    return status;
+  }
+
+  lf_status unpack(void *packed, const char *to) {
+    auto a = args<lf_unpack_weights_args>();
+    a.k = rows(to), a.n = columns(to);
+    put(to, a.w, a.ldw);
+    const Fixed fixed(a, options_.appended);
+    return invoke(table_.unpack_weights, host_->get(), fixed.get(), static_cast<const void *>(packed));
+  }
+
+  lf_status dense_infer() {
+    return with_packed([this](void *packed) {
+      auto a = args<lf_dense_infer_args>();
+      a.m = rows("y"), a.n = columns("y"), a.k = columns("x");
+      put_activation(a), put("x", a.x, a.ldx), put("bias", a.bias), put("y", a.y, a.ldy);
+      const Fixed fixed(a, options_.appended);
+      return invoke(table_.dense_infer, host_->get(), fixed.get(), static_cast<const void *>(packed));
+    });
+  }
+
+  // A plugin receives its own packed weights, where the public struct has lf_packed_weights.
+  lf_status dense_forward() {
+    auto a = args<lf_dense_forward_args>();
+    a.flags = flag("training") ? LF_TRAINING : 0;
+    a.m = rows("y"), a.n = columns("y"), a.k = columns("x");
+    put_activation(a), put("x", a.x, a.ldx), put("bias", a.bias);
+    put("z", a.z, a.ldz), put("y", a.y, a.ldy);
+    a.batch_norm = norm();
+    if (!flag("packed")) return put("w", a.w, a.ldw), operate(table_.dense_forward, a);
+    return with_packed([this, &a](void *packed) {
+      a.packed = static_cast<const lf_packed_weights *>(packed);
+      return operate(table_.dense_forward, a);
+    });
+  }
+
+  lf_status dense_backward() {
+    auto a = args<lf_dense_backward_args>();
+    a.m = rows("dy"), a.n = columns("dy"), a.k = columns("x");
+    put_activation(a), put("x", a.x, a.ldx), put("w", a.w, a.ldw);
+    put("z", a.z, a.ldz), put("y", a.y, a.ldy), put("dy", a.dy, a.lddy);
+    put("dw", a.dw, a.lddw), put("dbias", a.dbias), put("dx", a.dx, a.lddx);
+    put("dgamma", a.dgamma), put("dbeta", a.dbeta);
+    a.batch_norm = norm(), a.learning_rate = number("learning_rate");
+    if (!flag("packed")) return put("updated_w", a.updated_w), operate(table_.dense_backward, a);
+    return with_packed([this, &a](void *packed) {
+      a.packed = static_cast<lf_packed_weights *>(packed), a.w = nullptr, a.ldw = 0;
+      const bool updates = case_.find("updated_w") != nullptr;
+      a.flags = updates ? LF_UPDATE_PACKED : 0;
+      const lf_status status = operate(table_.dense_backward, a);
+      return status == LF_OK && updates ? unpack(packed, "updated_w") : status;
+    });
+  }
+
+  lf_status batch_norm_forward() {
+    auto a = args<lf_batch_norm_forward_args>();
+    a.flags = flag("training") ? LF_TRAINING : 0;
+    a.m = rows("x"), a.n = columns("x"), a.batch_norm = norm();
+    put("x", a.x, a.ldx), put("y", a.y, a.ldy);
+    return operate(table_.batch_norm_forward, a);
+  }
+
+  lf_status batch_norm_backward() {
+    auto a = args<lf_batch_norm_backward_args>();
+    a.m = rows("x"), a.n = columns("x"), a.batch_norm = norm();
+    put("x", a.x, a.ldx), put("dy", a.dy, a.lddy), put("dx", a.dx, a.lddx);
+    put("dgamma", a.dgamma), put("dbeta", a.dbeta);
+    return operate(table_.batch_norm_backward, a);
+  }
+
+  lf_status fold_batch_norm() {
+    auto a = args<lf_fold_batch_norm_args>();
+    a.k = rows("w"), a.n = columns("w"), a.batch_norm = norm(), a.largest_x = number("largest_x");
+    put("w", a.w, a.ldw), put("bias", a.bias), put("folded_w", a.folded_w, a.ldfolded_w);
+    put("folded_bias", a.folded_bias), put("error_bound", a.error_bound);
+    return operate(table_.fold_batch_norm, a);
+  }
+
+  lf_status activation_forward() {
+    auto a = args<lf_activation_forward_args>();
+    a.m = rows("x"), a.n = columns("x");
+    put_activation(a), put("x", a.x, a.ldx), put("y", a.y, a.ldy);
+    return operate(table_.activation_forward, a);
+  }
+
+  lf_status activation_backward() {
+    auto a = args<lf_activation_backward_args>();
+    a.m = rows("y"), a.n = columns("y");
+    put_activation(a), put("y", a.y, a.ldy), put("dy", a.dy, a.lddy), put("dx", a.dx, a.lddx);
+    return operate(table_.activation_backward, a);
+  }
+
+  lf_status softmax_cross_entropy() {
+    auto a = args<lf_softmax_cross_entropy_args>();
+    a.m = rows("x"), a.n = columns("x");
+    put("x", a.x, a.ldx), put("labels", a.labels), put("loss", a.loss), put("dx", a.dx, a.lddx);
+    return operate(table_.softmax_cross_entropy, a);
+  }
+
+  lf_status top_k_correct() {
+    auto a = args<lf_top_k_correct_args>();
+    a.m = rows("x"), a.n = columns("x"), a.k = case_.size("k");
+    put("x", a.x, a.ldx), put("labels", a.labels), put("correct", a.correct);
+    return operate(table_.top_k_correct, a);
+  }
+
+  lf_status optimizer_step() {
+    auto a = args<lf_optimizer_step_args>();
+    a.optimizer = code("optimizer"), a.n = columns("w"), a.step = case_.size("step");
+    a.learning_rate = number("learning_rate"), a.momentum = number("momentum"), a.beta2 = number("beta2");
+    a.eps = number("eps"), a.weight_decay = number("weight_decay");
+    put("w", a.w), put("g", a.g), put("m", a.m), put("v", a.v);
+    return operate(table_.optimizer_step, a);
+  }
+
+  lf_status gather() {
+    auto a = args<lf_gather_args>();
+    a.m = rows("y"), a.n = columns("y"), a.count = rows("x"), a.divisor = number("divisor");
+    put("x", a.x, a.ldx), put("rows", a.rows), put("y", a.y, a.ldy);
+    return operate(table_.gather, a);
+  }
+
+  lf_status dispatch() {
+    switch (case_.op) {
+    case LF_OP_SGEMM: return sgemm();
+    case LF_OP_PACK_WEIGHTS:
+    case LF_OP_UNPACK_WEIGHTS: return with_packed([this](void *packed) { return unpack(packed, "unpacked"); });
+    case LF_OP_DENSE_INFER: return dense_infer();
+    case LF_OP_DENSE_FORWARD: return dense_forward();
+    case LF_OP_DENSE_BACKWARD: return dense_backward();
+    case LF_OP_BATCH_NORM_FORWARD: return batch_norm_forward();
+    case LF_OP_BATCH_NORM_BACKWARD: return batch_norm_backward();
+    case LF_OP_FOLD_BATCH_NORM: return fold_batch_norm();
+    case LF_OP_ACTIVATION_FORWARD: return activation_forward();
+    case LF_OP_ACTIVATION_BACKWARD: return activation_backward();
+    case LF_OP_SOFTMAX_CROSS_ENTROPY: return softmax_cross_entropy();
+    case LF_OP_TOP_K_CORRECT: return top_k_correct();
+    case LF_OP_OPTIMIZER_STEP: return optimizer_step();
+    default: return gather();
+    }
+  }
+
+  const lf_kernel_table &table_;
+  const Case &case_;
+  const CallOptions &options_;
+  Arrays arrays_;
+  Host *host_ = nullptr;
+  std::unique_ptr<Fixed> norm_;
+  Outcome outcome_;
+};
+
+} // namespace
+
+void set_progress_note(void (*note)(int32_t op, const char *text)) { progress_note = note; }
+
+bool same_bits(double one, double other) {
+  if (std::isnan(one) || std::isnan(other)) return std::isnan(one) && std::isnan(other);
+  return std::memcmp(&one, &other, sizeof one) == 0;
+}
+
+bool same_results(const Outcome &one, const Outcome &other) {
+  for (const auto &[name, values] : one.results)
+    if (!std::equal(values.begin(), values.end(), other.results.at(name).begin(), same_bits)) return false;
+  return true;
+}
+
+bool Subject::serves(const Case &given) const {
+  if (std::find(operations.begin(), operations.end(), given.op) == operations.end()) return false;
+  return given.number("packed") == 0 || table.pack_weights != nullptr;
+}
+
+Outcome call(const Subject &subject, const Case &given, const CallOptions &options) {
+  return Calling(subject, given, options).run();
+}
+
+} // namespace lanefold::trainer::conform

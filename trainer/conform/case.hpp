@@ -1,0 +1,67 @@
+// A call of one operation as data: named numbers and named arrays.  Random cases and golden vectors have this form, and
+// so one function fills the argument structs, and one computes what must result.
+#pragma once
+
+#include "trainer/data/random.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lanefold::trainer::conform {
+
+enum class Element { float32, int32, uint32, uint8, int64 };
+
+struct Array {
+  std::string name; // as in the argument struct: "x", "w", "gamma"
+  int64_t rows, columns;
+  bool is_read, is_written;
+  Element element = Element::float32;
+  std::vector<double> values = {}; // before the call, row by row; empty: not a number, or 0 for integers
+  std::string in_place_of = "";    // the array whose memory this one shares
+
+  double at(int64_t i, int64_t j) const { return values[static_cast<size_t>(i * columns + j)]; }
+};
+
+struct Case {
+  int32_t op; // LF_OP_SGEMM, for example
+  std::map<std::string, double> numbers;
+  std::vector<Array> arrays;
+
+  double number(const std::string &name, double otherwise = 0) const;
+  int64_t size(const std::string &name) const { return static_cast<int64_t>(number(name)); }
+  const Array *find(const std::string &name) const; // NULL if there is none
+  Array *find(const std::string &name) { return const_cast<Array *>(std::as_const(*this).find(name)); }
+  const Array &array(const std::string &name) const; // must exist
+  std::string text() const;                          // "sgemm m 3 n 4 k 5 transpose_a 1"
+};
+
+// The names of the operations, as in the kernel table.
+const char *operation_name(int32_t op);
+
+// How many cases a check makes of each operation.
+enum class Breadth { few, many };
+
+// Cases with random sizes, options and values.  The same arguments give the same cases.
+std::vector<Case> some_cases(int32_t op, Breadth breadth);
+
+// The cases of docs/golden_vectors.json, with what must result from them.
+struct GoldenCase {
+  Case given;
+  std::map<std::string, std::vector<double>> results;
+};
+std::vector<GoldenCase> golden_cases_of(int32_t op);
+
+// Where a result must lie.
+struct Interval {
+  double low, high;
+  bool is_nan = false;
+  bool contains(double value) const;
+};
+
+// The results of a case, computed in double, with a bound on the rounding errors of any reasonable order of operations.
+std::map<std::string, std::vector<Interval>> expected_results(const Case &given);
+
+} // namespace lanefold::trainer::conform

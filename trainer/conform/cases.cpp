@@ -1,0 +1,391 @@
+// Random cases of every operation, and the golden vectors as cases.
+#include "trainer/conform/case.hpp"
+
+#include "cli/json.hpp"
+
+#include <lanefold/lanefold.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <iterator>
+#include <stdexcept>
+
+extern const char lanefold_golden_vectors[];
+
+namespace lanefold::trainer::conform {
+namespace {
+
+constexpr const char *names[] = {"sgemm",
+                                 "pack_weights",
+                                 "unpack_weights",
+                                 "dense_infer",
+                                 "dense_forward",
+                                 "dense_backward",
+                                 "batch_norm_forward",
+                                 "batch_norm_backward",
+                                 "fold_batch_norm",
+                                 "activation_forward",
+                                 "activation_backward",
+                                 "softmax_cross_entropy",
+                                 "top_k_correct",
+                                 "optimizer_step",
+                                 "gather"};
+static_assert(std::size(names) == LF_OP_COUNT);
+
+// Makes a case from random numbers.
+class Maker {
+public:
+  Maker(int32_t op, uint32_t index) : made_{op, {}, {}}, stream_(19, Purpose::study, index) {}
+
+  double uniform(double low, double high) { return static_cast<float>(stream_.uniform(low, high)); }
+  int64_t below(int64_t n) { return stream_.below(static_cast<uint32_t>(n)); }
+  bool chance(int64_t one_in) { return below(one_in) == 0; }
+  void set(const std::string &name, double value) { made_.numbers[name] = value; }
+  Case take() { return std::move(made_); }
+
+  void reads(const std::string &name, int64_t rows, int64_t columns, double low = -1, double high = 1) {
+    add(name, rows, columns, true, false, low, high);
+  }
+  void updates(const std::string &name, int64_t rows, int64_t columns, double low = -1, double high = 1) {
+    add(name, rows, columns, true, true, low, high);
+  }
+  void writes(const std::string &name, int64_t rows, int64_t columns) {
+    made_.arrays.push_back({name, rows, columns, false, true});
+  }
+  // Indices below n.
+  void indices(const std::string &name, int64_t count, int64_t n, Element element) {
+    Array made{name, 1, count, true, false, element};
+    for (int64_t i = 0; i < count; ++i) made.values.push_back(static_cast<double>(below(n)));
+    made_.arrays.push_back(made);
+  }
+  Array &last() { return made_.arrays.back(); }
+
+private:
+  void add(const std::string &name, int64_t rows, int64_t columns, bool is_read, bool is_written, double low,
+           double high) {
+    Array made{name, rows, columns, is_read, is_written};
+    for (int64_t i = 0; i < rows * columns; ++i) made.values.push_back(uniform(low, high));
+    made_.arrays.push_back(std::move(made));
+  }
+
+  Case made_;
+  Stream stream_;
+};
+
+struct Sizes {
+  int64_t m, n, k;
+};
+
+// Every size from 1 to 70 in each place, so that every partial tile and vector appears, then blocks of several hundred.
+// `index` runs over all of them.
+Sizes sizes_of(Maker &make, int64_t index) {
+  constexpr int64_t swept = 70;
+  constexpr Sizes blocks[] = {{300, 40, 20}, {2, 600, 33}, {5, 9, 1100}, {260, 3, 300}, {513, 17, 5}, {130, 130, 260}};
+  const int64_t some[] = {1 + make.below(20), 1 + make.below(20)};
+  const int64_t size = 1 + index / 3;
+  if (size > swept) return blocks[static_cast<size_t>((index - 3 * swept) % std::ssize(blocks))];
+  switch (index % 3) {
+  case 0: return {size, some[0], some[1]};
+  case 1: return {some[0], size, some[1]};
+  default: return {some[0], some[1], size};
+  }
+}
+
+constexpr int64_t most_cases = 216;
+
+void sgemm(Maker &make, const Sizes &s) {
+  constexpr double factors[] = {1, 1, -0.75, 0, 0.3f};
+  const bool ta = make.chance(2), tb = make.chance(2);
+  make.set("m", static_cast<double>(s.m)), make.set("n", static_cast<double>(s.n)),
+      make.set("k", static_cast<double>(s.k));
+  make.set("transpose_a", ta), make.set("transpose_b", tb);
+  make.set("alpha", factors[make.below(5)]);
+  const double beta = factors[make.below(5)];
+  make.set("beta", beta);
+  make.reads("a", ta ? s.k : s.m, ta ? s.m : s.k), make.reads("b", tb ? s.n : s.k, tb ? s.k : s.n);
+  if (beta == 0) make.writes("c", s.m, s.n);
+  else make.updates("c", s.m, s.n);
+}
+
+void set_activation(Maker &make) {
+  make.set("activation", static_cast<double>(make.below(LF_ACTIVATION_COUNT)));
+  make.set("alpha", make.uniform(0, 1.5));
+}
+
+void weights(Maker &make, const Sizes &s) {
+  const bool tb = make.chance(2);
+  make.set("transpose_b", tb);
+  make.reads("w", tb ? s.n : s.k, tb ? s.k : s.n);
+}
+
+void unpack_weights(Maker &make, const Sizes &s) {
+  weights(make, s);
+  make.writes("unpacked", s.k, s.n);
+}
+
+void dense_infer(Maker &make, const Sizes &s) {
+  set_activation(make);
+  make.reads("x", s.m, s.k), weights(make, s);
+  if (make.chance(2)) make.reads("bias", 1, s.n);
+  make.writes("y", s.m, s.n);
+}
+
+// What a forward pass of a normalization needs; in training m is at least 2.
+void normalization(Maker &make, int64_t n, bool training) {
+  make.set("training", training), make.set("eps", make.uniform(1e-4, 1e-2)), make.set("momentum", make.uniform(0, 1));
+  make.set("unbiased", make.chance(2));
+  make.reads("gamma", 1, n, 0.5, 1.5), make.reads("beta", 1, n);
+  if (!training) return make.reads("running_mean", 1, n), make.reads("running_var", 1, n, 0.5, 2);
+  make.updates("running_mean", 1, n), make.updates("running_var", 1, n, 0.5, 2);
+  make.writes("mean", 1, n), make.writes("inv_std", 1, n);
+}
+
+void dense_forward(Maker &make, const Sizes &s) {
+  const bool norm = make.chance(2), training = make.chance(2) && s.m > 1;
+  set_activation(make);
+  make.set("packed", make.chance(3)), make.set("training", training);
+  make.reads("x", s.m, s.k), make.reads("w", s.k, s.n);
+  if (make.chance(2)) make.reads("bias", 1, s.n);
+  if (norm) normalization(make, s.n, training);
+  if (!make.chance(3)) make.writes("z", s.m, s.n);
+  make.writes("y", s.m, s.n);
+}
+
+void dense_backward(Maker &make, const Sizes &s) {
+  const bool norm = make.chance(2) && s.m > 1;
+  set_activation(make);
+  make.set("packed", make.chance(3));
+  make.reads("x", s.m, s.k), make.reads("w", s.k, s.n), make.reads("dy", s.m, s.n);
+  make.reads("z", s.m, s.n), make.reads("y", s.m, s.n);
+  if (norm) {
+    make.reads("gamma", 1, s.n, 0.5, 1.5), make.reads("mean", 1, s.n), make.reads("inv_std", 1, s.n, 0.5, 2);
+    make.writes("dgamma", 1, s.n), make.writes("dbeta", 1, s.n);
+  }
+  make.writes("dw", s.k, s.n);
+  if (make.chance(2)) make.writes("dbias", 1, s.n);
+  if (!make.chance(3)) make.writes("dx", s.m, s.k);
+  if (make.chance(2)) make.set("learning_rate", make.uniform(0, 1)), make.writes("updated_w", s.k, s.n);
+}
+
+void batch_norm_forward(Maker &make, const Sizes &s) {
+  const bool training = make.chance(2) && s.m > 1;
+  // A mean far from 0 shows a variance that is computed as mean(x^2) - mean(x)^2.
+  const double center = training && make.chance(4) ? 100 : 0;
+  make.reads("x", s.m, s.n, center - 1, center + 1);
+  normalization(make, s.n, training);
+  make.writes("y", s.m, s.n);
+  if (make.chance(4)) make.last().in_place_of = "x";
+}
+
+void batch_norm_backward(Maker &make, const Sizes &s) {
+  const int64_t m = std::max<int64_t>(s.m, 2);
+  make.reads("x", m, s.n), make.reads("dy", m, s.n);
+  make.reads("gamma", 1, s.n, 0.5, 1.5), make.reads("mean", 1, s.n), make.reads("inv_std", 1, s.n, 0.5, 2);
+  make.writes("dgamma", 1, s.n), make.writes("dbeta", 1, s.n);
+  if (make.chance(4)) return;
+  make.writes("dx", m, s.n);
+  if (make.chance(4)) make.last().in_place_of = "dy";
+}
+
+void fold_batch_norm(Maker &make, const Sizes &s) {
+  make.set("eps", make.uniform(1e-4, 1e-2));
+  make.reads("w", s.k, s.n);
+  const bool has_bias = make.chance(2);
+  if (has_bias) make.reads("bias", 1, s.n);
+  make.reads("gamma", 1, s.n, -1.5, 1.5), make.reads("beta", 1, s.n);
+  make.reads("running_mean", 1, s.n), make.reads("running_var", 1, s.n, 0.5, 2);
+  make.writes("folded_w", s.k, s.n);
+  if (make.chance(4)) make.last().in_place_of = "w";
+  make.writes("folded_bias", 1, s.n);
+  if (has_bias && make.chance(4)) make.last().in_place_of = "bias";
+  if (make.chance(2)) make.set("largest_x", make.uniform(0, 4)), make.writes("error_bound", 1, s.n);
+}
+
+void activation_forward(Maker &make, const Sizes &s) {
+  set_activation(make);
+  const double range = make.chance(2) ? 0.01 : 12; // functions lose digits near 0, or far from it
+  make.reads("x", s.m, s.n, -range, range);
+  make.writes("y", s.m, s.n);
+  if (make.chance(4)) make.last().in_place_of = "x";
+}
+
+void activation_backward(Maker &make, const Sizes &s) {
+  set_activation(make);
+  make.reads("y", s.m, s.n), make.reads("dy", s.m, s.n);
+  make.writes("dx", s.m, s.n);
+  if (make.chance(4)) make.last().in_place_of = "dy";
+}
+
+void softmax_cross_entropy(Maker &make, const Sizes &s) {
+  make.reads("x", s.m, s.n, -8, 8);
+  make.indices("labels", s.m, s.n, Element::int32);
+  make.writes("loss", 1, 1);
+  if (make.chance(4)) return;
+  make.writes("dx", s.m, s.n);
+  if (make.chance(4)) make.last().in_place_of = "x";
+}
+
+void top_k_correct(Maker &make, const Sizes &s) {
+  make.set("k", static_cast<double>(1 + make.below(s.n)));
+  make.reads("x", s.m, s.n);
+  for (double &value : make.last().values) value = std::round(4 * value); // some are equal
+  make.indices("labels", s.m, s.n, Element::int32);
+  make.writes("correct", 1, 1);
+  make.last().element = Element::int64;
+}
+
+void optimizer_step(Maker &make, const Sizes &s) {
+  const auto optimizer = static_cast<int32_t>(make.below(LF_OPTIMIZER_COUNT));
+  make.set("optimizer", optimizer), make.set("step", static_cast<double>(1 + make.below(9)));
+  make.set("learning_rate", make.uniform(0, 0.5)), make.set("momentum", make.uniform(0, 0.95));
+  make.set("beta2", make.uniform(0.5, 0.999)), make.set("eps", make.uniform(1e-6, 1e-3));
+  if (make.chance(2)) make.set("weight_decay", make.uniform(0, 0.1));
+  const int64_t n = s.n * s.k;
+  make.updates("w", 1, n), make.reads("g", 1, n);
+  if (optimizer != LF_SGD) make.updates("m", 1, n);
+  if (optimizer == LF_ADAM) make.updates("v", 1, n, 0, 1);
+}
+
+void gather(Maker &make, const Sizes &s) {
+  const bool all = make.chance(4);
+  make.set("divisor", make.chance(2) ? 255 : make.uniform(1, 1000));
+  make.indices("x", (all ? s.m : s.k) * s.n, 256, Element::uint8);
+  make.last().rows = all ? s.m : s.k, make.last().columns = s.n;
+  if (!all) make.indices("rows", s.m, s.k, Element::uint32);
+  make.writes("y", s.m, s.n);
+}
+
+constexpr void (*makers[])(Maker &, const Sizes &) = {sgemm,
+                                                      unpack_weights,
+                                                      unpack_weights,
+                                                      dense_infer,
+                                                      dense_forward,
+                                                      dense_backward,
+                                                      batch_norm_forward,
+                                                      batch_norm_backward,
+                                                      fold_batch_norm,
+                                                      activation_forward,
+                                                      activation_backward,
+                                                      softmax_cross_entropy,
+                                                      top_k_correct,
+                                                      optimizer_step,
+                                                      gather};
+static_assert(std::size(makers) == LF_OP_COUNT);
+
+double float_of(const std::string &bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(std::stoul(bits, nullptr, 16)));
+}
+
+std::vector<double> values_of(const cli::Json &array) {
+  const std::string &bits = array.at("bits").text();
+  std::vector<double> values;
+  for (size_t i = 0; i < bits.size(); i += 8) values.push_back(float_of(bits.substr(i, 8)));
+  return values;
+}
+
+double argument_of(const cli::Json &value) {
+  if (!value.is_text()) return value.number();
+  constexpr const char *activations[] = {"identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic"};
+  constexpr const char *optimizers[] = {"sgd", "momentum", "nesterov", "adam"};
+  static_assert(std::size(activations) == LF_ACTIVATION_COUNT && std::size(optimizers) == LF_OPTIMIZER_COUNT);
+  for (size_t i = 0; i < std::size(activations); ++i)
+    if (value.text() == activations[i]) return static_cast<double>(i);
+  for (size_t i = 0; i < std::size(optimizers); ++i)
+    if (value.text() == optimizers[i]) return static_cast<double>(i);
+  return float_of(value.text());
+}
+
+Element element_of(const std::string &op, const std::string &name) {
+  return op == "gather" && name == "x" ? Element::uint8 : Element::float32;
+}
+
+GoldenCase golden_case(int32_t op, const cli::Json &json) {
+  GoldenCase made{{op, {}, {}}, {}};
+  if (const cli::Json *arguments = json.find("args"))
+    for (const auto &[name, value] : arguments->members()) {
+      if (!value.is_array()) {
+        made.given.numbers[name] = argument_of(value);
+        continue;
+      }
+      Array list{name, 1,     static_cast<int64_t>(value.size()),
+                 true, false, name == "rows" ? Element::uint32 : Element::int32};
+      for (const cli::Json &index : value.elements()) list.values.push_back(index.number());
+      made.given.arrays.push_back(list);
+    }
+  for (const auto &[name, array] : json.at("in").members())
+    made.given.arrays.push_back({name, array.at("rows").whole(), array.at("columns").whole(), true, false,
+                                 element_of(names[op], name), values_of(array)});
+  for (const auto &[name, array] : json.at("out").members()) {
+    if (!array.is_object()) {
+      made.given.arrays.push_back({name, 1, 1, false, true, Element::int64});
+      made.results[name] = {array.number()};
+      continue;
+    }
+    made.results[name] = values_of(array);
+    if (Array *updated = made.given.find(name)) updated->is_written = true;
+    else made.given.arrays.push_back({name, array.at("rows").whole(), array.at("columns").whole(), false, true});
+  }
+  return made;
+}
+
+std::string short_text(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+} // namespace
+
+double Case::number(const std::string &name, double otherwise) const {
+  const auto found = numbers.find(name);
+  return found == numbers.end() ? otherwise : found->second;
+}
+
+const Array *Case::find(const std::string &name) const {
+  for (const Array &array : arrays)
+    if (array.name == name) return &array;
+  return nullptr;
+}
+
+const Array &Case::array(const std::string &name) const {
+  const Array *found = find(name);
+  if (found == nullptr) throw std::logic_error(std::string(operation_name(op)) + " has no array " + name);
+  return *found;
+}
+
+std::string Case::text() const {
+  std::string text = operation_name(op);
+  const auto add = [&text](const std::string &word) { text += ", " + word; };
+  for (const Array &array : arrays)
+    add(array.name + " " + std::to_string(array.rows) + " x " + std::to_string(array.columns) +
+        (array.in_place_of.empty() ? "" : " in place of " + array.in_place_of));
+  for (const auto &[name, value] : numbers)
+    if (value != 0) add(name + " " + short_text(value));
+  return text;
+}
+
+const char *operation_name(int32_t op) { return op >= 0 && op < LF_OP_COUNT ? names[op] : "unknown"; }
+
+std::vector<Case> some_cases(int32_t op, Breadth breadth) {
+  std::vector<Case> cases;
+  // A prime step takes cases of all sizes and kinds.
+  for (int64_t i = 0; i < most_cases; i += breadth == Breadth::few ? 13 : 1) {
+    Maker make(op, static_cast<uint32_t>(op * most_cases + i));
+    const Sizes sizes = sizes_of(make, i);
+    makers[op](make, sizes);
+    cases.push_back(make.take());
+  }
+  return cases;
+}
+
+std::vector<GoldenCase> golden_cases_of(int32_t op) {
+  static const cli::Json file = cli::parse_strictly(lanefold_golden_vectors, "golden vectors");
+  std::vector<GoldenCase> cases;
+  for (const cli::Json &json : file.at("cases").elements())
+    if (json.at("op").text() == names[op]) cases.push_back(golden_case(op, json));
+  return cases;
+}
+
+} // namespace lanefold::trainer::conform

@@ -1,0 +1,108 @@
+// Checks of the order in which tasks run, and of calls at the same time.
+#include "trainer/conform/conform.hpp"
+#include "trainer/conform/process_state.hpp"
+
+#include <lanefold/lanefold.h>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+namespace lanefold::trainer::conform {
+namespace {
+
+template <Order order> void in_order(Opened &module, Findings &findings) {
+  for (const int32_t threads : {1, 3, 16}) // that the plugin is told
+    for (const Case &given : cases_of(module.subject, Breadth::few)) {
+      CallOptions options;
+      options.host.order = order, options.host.threads = threads;
+      expect_right(module.subject, given, options, results, ", " + std::to_string(threads) + " threads", findings);
+      if (findings.full()) return;
+    }
+}
+
+// Between two tasks, the calling thread makes another call of the same operation, as it may in a pool where a waiting
+// thread takes other work.
+void nested(Opened &module, Findings &findings) {
+  const Subject &subject = module.subject;
+  for (const int32_t op : subject.operations) {
+    std::vector<Case> cases;
+    for (Case &given : some_cases(op, Breadth::few))
+      if (subject.serves(given)) cases.push_back(std::move(given));
+    for (size_t i = 0; i < cases.size(); ++i) {
+      CallOptions options;
+      options.host.order = Order::nested;
+      options.host.other_call = [&] {
+        expect_right(subject, cases[(i + 1) % cases.size()], {}, results, ", inside another call", findings);
+      };
+      expect_right(subject, cases[i], options, results, ", with another call inside", findings);
+      if (findings.full()) return;
+    }
+  }
+}
+
+// The cases of an operation that take longest: only they overlap for a while.
+std::vector<Case> longest_cases(const Subject &subject, int32_t op, size_t count) {
+  std::vector<Case> cases;
+  for (Case &given : some_cases(op, Breadth::many))
+    if (subject.serves(given) && call(subject, given).status == LF_OK) cases.push_back(std::move(given));
+  const auto work = [](const Case &given) {
+    int64_t elements = 1;
+    for (const Array &array : given.arrays) elements += array.rows * array.columns;
+    return elements;
+  };
+  std::sort(cases.begin(), cases.end(), [&](const Case &one, const Case &other) { return work(one) > work(other); });
+  cases.resize(std::min(cases.size(), count));
+  return cases;
+}
+
+// Four threads call the same operation at the same time.
+void concurrent(Opened &module, Findings &findings) {
+  constexpr size_t callers = 4;
+  for (const int32_t op : module.subject.operations) {
+    const std::vector<Case> cases = longest_cases(module.subject, op, callers);
+    std::vector<Outcome> alone;
+    for (const Case &given : cases) alone.push_back(call(module.subject, given));
+    std::mutex mutex;
+    std::vector<std::thread> threads;
+    for (size_t t = 0; t < callers && !cases.empty(); ++t)
+      threads.emplace_back([&, t] {
+        for (size_t round = 0; round < 8; ++round) {
+          const size_t at = (t + round) % cases.size();
+          const Outcome outcome = call(module.subject, cases[at]);
+          if (outcome.status == alone[at].status && same_results(outcome, alone[at])) continue;
+          const std::lock_guard lock(mutex);
+          return findings.add("its results change when four threads call: " + cases[at].text());
+        }
+      });
+    for (std::thread &thread : threads) thread.join();
+    if (findings.full()) return;
+  }
+}
+
+void starts_no_threads(Opened &module, Findings &findings) {
+  const int before = count_threads();
+  for (const Case &given : cases_of(module.subject, Breadth::few)) {
+    call(module.subject, given);
+    if (const int now = count_threads(); now > before)
+      return findings.add("it starts " + std::to_string(now - before) + " threads of its own: " + given.text());
+  }
+}
+
+} // namespace
+
+std::vector<Check> executor_checks() {
+  return {
+      {"executors", "serial", "Tasks may run one after the other, on the calling thread.", Check::calls,
+       in_order<Order::serial>},
+      {"executors", "reversed", "Tasks may run in descending order.", Check::calls, in_order<Order::reversed>},
+      {"executors", "shuffled", "Tasks may run in any order.", Check::calls, in_order<Order::shuffled>},
+      {"executors", "wide", "Tasks may run on more threads than asked, and on none of the callers'.", Check::calls,
+       in_order<Order::wide>},
+      {"executors", "nested", "The calling thread may make another call between two tasks.", Check::calls, nested},
+      {"executors", "concurrent", "Several threads may call at the same time.", Check::calls, concurrent},
+      {"executors", "own-threads", "The plugin starts no threads.", Check::calls, starts_no_threads},
+  };
+}
+
+} // namespace lanefold::trainer::conform

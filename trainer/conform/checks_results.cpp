@@ -1,0 +1,240 @@
+// Checks of numbers, and of the memory around them.
+#include "trainer/conform/conform.hpp"
+
+#include <lanefold/lanefold.h>
+
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+namespace lanefold::trainer::conform {
+namespace {
+
+std::string text_of(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+// The first result beyond its bounds, "" if there is none.
+std::string wrong_result(const Case &given, const Outcome &outcome) {
+  for (const auto &[name, intervals] : expected_results(given)) {
+    const std::vector<double> &values = outcome.results.at(name);
+    const int64_t columns = given.array(name).columns;
+    for (size_t i = 0; i < intervals.size(); ++i) {
+      if (intervals[i].contains(values[i])) continue;
+      const auto at = static_cast<int64_t>(i);
+      return name + "[" + std::to_string(at / columns) + "][" + std::to_string(at % columns) + "] is " +
+             text_of(values[i]) + "; expected " +
+             (intervals[i].is_nan ? "NaN" : text_of(intervals[i].low) + " to " + text_of(intervals[i].high));
+    }
+  }
+  return "";
+}
+
+void all_right(Opened &module, const std::vector<Case> &cases, const CallOptions &options, unsigned facets,
+               const std::string &where, Findings &findings) {
+  for (const Case &given : cases) {
+    expect_right(module.subject, given, options, facets, where, findings);
+    if (findings.full()) return;
+  }
+}
+
+bool is_in_place(const Case &given) {
+  for (const Array &array : given.arrays)
+    if (!array.in_place_of.empty()) return true;
+  return false;
+}
+
+std::vector<Case> cases_where(Opened &module, Breadth breadth, bool (*wanted)(const Case &)) {
+  std::vector<Case> cases;
+  for (Case &given : cases_of(module.subject, breadth))
+    if (wanted(given)) cases.push_back(std::move(given));
+  return cases;
+}
+
+void within_bounds(Opened &module, Findings &findings) {
+  const auto plain = [](const Case &given) { return !is_in_place(given); };
+  all_right(module, cases_where(module, Breadth::many, plain), {}, results, "", findings);
+}
+
+void in_place(Opened &module, Findings &findings) {
+  all_right(module, cases_where(module, Breadth::many, is_in_place), {}, results, "", findings);
+}
+
+// Puts special values into the first array of floats that the case reads.
+void special_values(Opened &module, Findings &findings) {
+  constexpr double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0x1p-140, 0x1.cp127};
+  for (Case &given : cases_of(module.subject, Breadth::few)) {
+    const bool squares = given.find("gamma") != nullptr || given.op == LF_OP_SOFTMAX_CROSS_ENTROPY ||
+                         given.op == LF_OP_OPTIMIZER_STEP || given.op == LF_OP_FOLD_BATCH_NORM;
+    for (size_t s = 0; s < std::size(special); ++s) {
+      // Bounds on sums and squares of huge numbers, and of differences of infinities, say nothing.
+      if (s != 0 && (squares || given.op == LF_OP_DENSE_BACKWARD)) continue;
+      if (special[s] == 0x1.cp127 && given.op != LF_OP_ACTIVATION_FORWARD) continue;
+      std::erase_if(given.arrays, [](const Array &array) { return array.name == "error_bound"; }); // none exists
+      for (const Array &array : given.arrays) {
+        if (array.element != Element::float32 || array.values.empty()) continue;
+        Case changed = given;
+        Array &first = *changed.find(array.name);
+        first.values[first.values.size() / 2] = special[s];
+        if (given.op == LF_OP_FOLD_BATCH_NORM && array.name == "running_var") break; // the library refuses it
+        expect_right(module.subject, changed, {}, results, ", with " + text_of(special[s]) + " in " + array.name,
+                     findings);
+        if (findings.full()) return;
+        break;
+      }
+    }
+  }
+}
+
+// The empty matrices to which calls give a meaning: a sum over nothing is 0.
+std::vector<Case> empty_cases() {
+  const auto input = [](const char *name, int64_t rows, int64_t columns) {
+    return Array{name,
+                 rows,
+                 columns,
+                 true,
+                 false,
+                 Element::float32,
+                 std::vector<double>(static_cast<size_t>(rows * columns), 0.5)};
+  };
+  const auto output = [](const char *name, int64_t rows, int64_t columns) {
+    return Array{name, rows, columns, false, true};
+  };
+  Case scaled{LF_OP_SGEMM, {{"alpha", 1}, {"beta", -2}}, {input("a", 3, 0), input("b", 0, 5), input("c", 3, 5)}};
+  scaled.find("c")->is_written = true;
+  return {
+      scaled,
+      {LF_OP_SGEMM, {{"alpha", 1}}, {input("a", 3, 0), input("b", 0, 5), output("c", 3, 5)}},
+      {LF_OP_DENSE_FORWARD, {}, {input("x", 3, 0), input("w", 0, 5), input("bias", 1, 5), output("y", 3, 5)}},
+      {LF_OP_DENSE_BACKWARD,
+       {},
+       {input("x", 0, 4), input("w", 4, 5), input("y", 0, 5), input("dy", 0, 5), output("dw", 4, 5),
+        output("dbias", 1, 5)}},
+      {LF_OP_BATCH_NORM_BACKWARD,
+       {},
+       {input("x", 0, 5), input("dy", 0, 5), input("gamma", 1, 5), input("mean", 1, 5), input("inv_std", 1, 5),
+        output("dgamma", 1, 5), output("dbeta", 1, 5)}},
+  };
+}
+
+void empty_matrices(Opened &module, Findings &findings) {
+  CallOptions options;
+  options.placement.nan = true;
+  for (const Case &given : empty_cases())
+    if (module.subject.serves(given)) expect_right(module.subject, given, options, results | damage, "", findings);
+}
+
+void outputs_begin_as_nan(Opened &module, Findings &findings) {
+  CallOptions options;
+  options.placement.nan = true;
+  all_right(module, cases_of(module.subject, Breadth::many), options, results, ", where outputs begin as NaN",
+            findings);
+}
+
+void guarded(Opened &module, Findings &findings) {
+  CallOptions options;
+  for (const Side side : {Side::ends, Side::begins}) {
+    options.placement.side = side;
+    all_right(module, cases_of(module.subject, Breadth::many), options, damage, "", findings);
+  }
+}
+
+void strides(Opened &module, Findings &findings) {
+  CallOptions options;
+  for (const int64_t gap : {1, 3, 16}) {
+    options.placement.gap = gap;
+    all_right(module, cases_of(module.subject, Breadth::few), options, results | damage,
+              ", with " + std::to_string(gap) + " elements between rows", findings);
+  }
+}
+
+void alignments(Opened &module, Findings &findings) {
+  CallOptions options;
+  options.placement.side = Side::begins;
+  for (int64_t shift = 1; shift < 16; ++shift) {
+    options.placement.shift = shift, options.placement.gap = shift % 3;
+    all_right(module, cases_of(module.subject, Breadth::few), options, results | damage,
+              ", " + std::to_string(4 * shift) + " bytes behind a multiple of 64", findings);
+  }
+}
+
+void heap(Opened &module, Findings &findings) {
+  CallOptions options;
+  options.watches_heap = true;
+  all_right(module, cases_of(module.subject, Breadth::few), options, damage, "", findings);
+}
+
+void scratch(Opened &module, Findings &findings) {
+  CallOptions options;
+  options.host.order = Order::shuffled;
+  all_right(module, cases_of(module.subject, Breadth::many), options, misuse, "", findings);
+}
+
+void no_scratch(Opened &module, Findings &findings) {
+  for (const Case &given : cases_of(module.subject, Breadth::few))
+    for (const int64_t acquisitions : {0, 1, 2}) {
+      CallOptions options;
+      options.host.acquisitions = acquisitions;
+      const Outcome outcome = call(module.subject, given, options);
+      const std::string where = " when there is no scratch memory: " + given.text();
+      if (outcome.status == LF_OK || outcome.status == LF_UNSUPPORTED) {
+        if (outcome.refused_scratch && outcome.status == LF_OK)
+          if (const std::string wrong = wrong_result(given, outcome); !wrong.empty()) findings.add(wrong + where);
+      } else if (outcome.status != LF_OUT_OF_MEMORY) {
+        findings.add("it returns " + std::string(lf_status_name(outcome.status)) + where);
+      } else if (!outcome.outputs_untouched) {
+        findings.add("it changes outputs" + where);
+      }
+      if (!outcome.misuse.empty()) findings.add(outcome.misuse + where);
+      if (!outcome.refused_scratch || findings.full()) break;
+    }
+}
+
+} // namespace
+
+Outcome expect_right(const Subject &subject, const Case &given, const CallOptions &options, unsigned facets,
+                     const std::string &where, Findings &findings) {
+  Outcome outcome = call(subject, given, options);
+  const std::string in = ": " + given.text() + where;
+  if ((facets & results) != 0) {
+    if (outcome.status != LF_OK && outcome.status != LF_UNSUPPORTED)
+      findings.add("it returns " + std::string(lf_status_name(outcome.status)) +
+                   (outcome.message.empty() ? "" : " (" + outcome.message + ")") + in);
+    if (outcome.status == LF_OK)
+      if (const std::string wrong = wrong_result(given, outcome); !wrong.empty()) findings.add(wrong + in);
+  }
+  if ((facets & damage) != 0 && !outcome.damage.empty()) findings.add(outcome.damage + in);
+  if ((facets & misuse) != 0 && !outcome.misuse.empty()) findings.add(outcome.misuse + in);
+  if ((facets & changes) != 0 && !outcome.changed.empty()) findings.add("it changes " + outcome.changed + in);
+  return outcome;
+}
+
+std::vector<Case> cases_of(const Subject &subject, Breadth breadth) {
+  std::vector<Case> cases;
+  for (const int32_t op : subject.operations)
+    for (Case &given : some_cases(op, breadth))
+      if (subject.serves(given)) cases.push_back(std::move(given));
+  return cases;
+}
+
+std::vector<Check> result_checks() {
+  return {
+      {"numbers", "error-bounds", "Results lie within the rounding errors of their formula.", Check::calls,
+       within_bounds},
+      {"numbers", "in-place", "An output may be its input where the call says so.", Check::calls, in_place},
+      {"numbers", "special-values", "NaN and infinities give what the formula gives.", Check::calls, special_values},
+      {"numbers", "empty", "A sum over nothing is 0.", Check::calls, empty_matrices},
+      {"memory", "nan-outputs", "What an output held before has no effect.", Check::calls, outputs_begin_as_nan},
+      {"memory", "guard-pages", "The plugin stays within the matrices, and changes no input.", Check::calls, guarded},
+      {"memory", "strides", "Rows may lie apart, and nothing between them changes.", Check::calls, strides},
+      {"memory", "alignment", "Matrices need only the alignment of a float.", Check::calls, alignments},
+      {"memory", "heap", "The plugin stays within what it allocates.", Check::calls, heap},
+      {"memory", "scratch", "The plugin uses the host as plugin.h says.", Check::calls, scratch},
+      {"memory", "no-scratch", "Without scratch memory a call fails with LF_OUT_OF_MEMORY, or works.", Check::calls,
+       no_scratch},
+  };
+}
+
+} // namespace lanefold::trainer::conform

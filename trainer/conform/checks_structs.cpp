@@ -1,0 +1,141 @@
+// Checks of structs: the table that a plugin fills, argument structs of newer libraries, and what it declines.
+#include "trainer/conform/conform.hpp"
+
+#include <lanefold/lanefold.h>
+
+#include <cstddef>
+#include <cstring>
+
+namespace lanefold::trainer::conform {
+namespace {
+
+// A table of `size` bytes beside an inaccessible page.
+struct GuardedTable {
+  Memory memory;
+  explicit GuardedTable(size_t size) : memory("the kernel table", size, Side::ends) {
+    std::memset(memory.data(), 0, size);
+    const auto stated = static_cast<uint32_t>(size);
+    std::memcpy(memory.data(), &stated, sizeof stated);
+  }
+  lf_kernel_table *get() { return reinterpret_cast<lf_kernel_table *>(memory.data()); }
+};
+
+lf_status fill(Opened &module, GuardedTable &table) {
+  Host host({.cpu_features = module.subject.cpu_features});
+  const lf_status status = module.entry->fill(host.get(), table.get());
+  host.finish();
+  return status;
+}
+
+void table_keeps_its_size(Opened &module, Findings &findings) {
+  // The table of an older library ends early, and that of a newer one has more slots, which are 0.
+  constexpr size_t known = sizeof(lf_kernel_table);
+  const size_t first_slot = offsetof(lf_kernel_table, packed_weights_size);
+  for (const size_t size : {first_slot, known - sizeof(void *), known, known + 64}) {
+    GuardedTable table(size);
+    const std::string stated = " when the table has " + std::to_string(size) + " bytes";
+    if (const lf_status status = fill(module, table); status != LF_OK)
+      findings.add("fill returns " + std::string(lf_status_name(status)) + stated);
+    uint32_t now;
+    std::memcpy(&now, table.memory.data(), sizeof now);
+    if (now != size) findings.add("fill changes struct_size" + stated);
+    for (size_t i = known; i < size; ++i)
+      if (table.memory.data()[i] != 0) return findings.add("fill writes slots that it does not know" + stated);
+    if (std::memcmp(table.memory.data() + sizeof now, "\0\0\0", 4) != 0) findings.add("fill changes reserved" + stated);
+  }
+}
+
+void fills_each_time(Opened &module, Findings &findings) {
+  GuardedTable first(sizeof(lf_kernel_table)), second(sizeof(lf_kernel_table));
+  if (fill(module, first) != LF_OK || fill(module, second) != LF_OK)
+    return findings.add("fill fails; the library calls it once for each context");
+  for (const GuardedTable *again : {&first, &second}) // the table of the subject is from the first call
+    if (std::memcmp(&module.subject.table, again->memory.data(), sizeof(lf_kernel_table)) != 0)
+      return findings.add("the second call of fill gives other operations than the first");
+}
+
+void offers_whole_packing(Opened &module, Findings &findings) {
+  const lf_kernel_table &t = module.subject.table;
+  const int parts = (t.packed_weights_size != nullptr) + (t.pack_weights != nullptr) + (t.unpack_weights != nullptr) +
+                    (t.dense_infer != nullptr);
+  if (parts != 0 && parts != 4)
+    findings.add("it offers only a part of packed_weights_size, pack_weights, unpack_weights and dense_infer");
+}
+
+void serves_what_it_offers(Opened &module, Findings &findings) {
+  if (module.subject.operations.empty()) findings.add("it offers no operation");
+  for (const int32_t op : module.subject.operations) {
+    bool serves = false;
+    for (const Case &given : some_cases(op, Breadth::few))
+      serves = serves || !module.subject.serves(given) || call(module.subject, given).status != LF_UNSUPPORTED;
+    if (!serves) findings.add(std::string("it offers ") + operation_name(op) + ", but declines each of its calls");
+  }
+}
+
+void declines_before_writing(Opened &module, Findings &findings) {
+  for (const Case &given : cases_of(module.subject, Breadth::many)) {
+    const Outcome outcome = call(module.subject, given);
+    if (outcome.status == LF_UNSUPPORTED && !outcome.outputs_untouched)
+      findings.add("it writes, and then returns LF_UNSUPPORTED: " + given.text());
+    if (findings.full()) return;
+  }
+}
+
+void accepts_newer_structs(Opened &module, Findings &findings) {
+  for (const Case &given : cases_of(module.subject, Breadth::few)) {
+    CallOptions options;
+    const Outcome plain = call(module.subject, given, options);
+    options.appended = 16;
+    const Outcome outcome = call(module.subject, given, options);
+    const std::string where = " when structs have 16 more bytes: " + given.text();
+    if (outcome.status != plain.status)
+      findings.add("it returns " + std::string(lf_status_name(outcome.status)) + where);
+    else if (plain.status == LF_OK && !same_results(plain, outcome)) findings.add("its results change" + where);
+    if (findings.full()) return;
+  }
+}
+
+// A status that says why.
+void explains_within_bounds(Opened &module, Findings &findings) {
+  const auto explain = module.subject.table.explain;
+  if (explain == nullptr) return;
+  auto args = lf_sgemm_args();
+  args.struct_size = sizeof args, args.m = 20, args.n = 30, args.k = 40, args.lda = 40, args.ldb = 30, args.ldc = 30;
+  args.alpha = 1;
+  if (module.subject.table.sgemm == nullptr) return;
+  for (const size_t size : {size_t{1}, size_t{2}, size_t{16}, size_t{400}}) {
+    Host host({.cpu_features = module.subject.cpu_features});
+    Memory text("the text of explain", size, Side::ends);
+    std::memset(text.data(), 0xFF, size);
+    const lf_status status = explain(host.get(), LF_OP_SGEMM, &args, reinterpret_cast<char *>(text.data()), size);
+    host.finish();
+    const std::string where = " for a text of " + std::to_string(size) + " bytes";
+    if (status != LF_OK && status != LF_UNSUPPORTED)
+      findings.add("explain returns " + std::string(lf_status_name(status)) + where);
+    else if (status == LF_OK && std::memchr(text.data(), 0, size) == nullptr)
+      findings.add("explain does not end its text with 0" + where);
+    else if (status == LF_OK && std::memchr(text.data(), '\n', size) != nullptr)
+      findings.add("explain writes more than one line");
+    if (!text.canaries_intact()) findings.add("explain writes beside its text" + where);
+  }
+}
+
+} // namespace
+
+std::vector<Check> struct_checks() {
+  return {
+      {"structs", "table-size", "fill writes as much of the table as the library has.", Check::calls,
+       table_keeps_its_size},
+      {"structs", "fill-again", "fill gives the same operations each time.", Check::calls, fills_each_time},
+      {"structs", "packing", "The plugin has all operations on packed weights, or none.", Check::calls,
+       offers_whole_packing},
+      {"structs", "offers", "The plugin serves each operation that it offers.", Check::calls, serves_what_it_offers},
+      {"structs", "declines", "A call that is declined writes nothing.", Check::calls, declines_before_writing},
+      {"structs", "newer-structs", "Structs of a newer library, which are larger, are accepted.", Check::calls,
+       accepts_newer_structs},
+      {"structs", "explain", "explain writes one line that ends with 0, within its bounds.", Check::calls,
+       explains_within_bounds},
+  };
+}
+
+} // namespace lanefold::trainer::conform

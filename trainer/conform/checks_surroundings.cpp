@@ -1,0 +1,95 @@
+// Checks of what a call leaves in registers, in the process, and on the terminal; and the golden vectors.
+#include "trainer/conform/conform.hpp"
+#include "trainer/conform/process_state.hpp"
+
+#include <lanefold/lanefold.h>
+
+#include <cstring>
+
+namespace lanefold::trainer::conform {
+namespace {
+
+void preserves(Opened &module, Findings &findings, bool float_state) {
+  for (const Order order : {Order::serial, Order::wide})
+    for (const Case &given : cases_of(module.subject, Breadth::few)) {
+      CallOptions options;
+      options.host.order = order;
+      const Outcome outcome = call(module.subject, given, options);
+      const bool is_float_state = outcome.changed.find("floating-point") != std::string::npos;
+      if (!outcome.changed.empty() && is_float_state == float_state)
+        findings.add("it changes " + outcome.changed + ": " + given.text());
+      if (findings.full()) return;
+    }
+}
+
+void preserves_float_state(Opened &module, Findings &findings) { preserves(module, findings, true); }
+void preserves_registers(Opened &module, Findings &findings) { preserves(module, findings, false); }
+
+void leaves_process_alone(Opened &module, Findings &findings) {
+  const std::vector<Case> cases = cases_of(module.subject, Breadth::few);
+  const ProcessState before;
+  for (const Case &given : cases) {
+    call(module.subject, given);
+    for (const std::string &change : before.changes()) findings.add("it changes " + change + ": " + given.text());
+    if (findings.full()) return;
+  }
+}
+
+// The parent looks at what this check, and each other one, has printed.
+void is_silent(Opened &module, Findings &) {
+  for (const Case &given : cases_of(module.subject, Breadth::few)) call(module.subject, given);
+}
+
+// The first result with other bits, "" if there is none.
+std::string differing_result(const GoldenCase &golden, const Outcome &outcome) {
+  if (outcome.status == LF_UNSUPPORTED) return "";
+  if (outcome.status != LF_OK) return "it returns " + std::string(lf_status_name(outcome.status));
+  for (const auto &[name, values] : golden.results)
+    for (size_t i = 0; i < values.size(); ++i)
+      if (outcome.results.count(name) && !same_bits(values[i], outcome.results.at(name)[i]))
+        return "element " + std::to_string(i) + " of " + name + " has other bits";
+  return "";
+}
+
+// Each vector in ascending order of tasks, and in descending order on many threads.
+void is_one_chain(Opened &module, Findings &findings) {
+  for (const int32_t op : module.subject.operations)
+    for (GoldenCase &golden : golden_cases_of(op)) {
+      std::vector<Case> cases = {golden.given};
+      const bool has_layer = op == LF_OP_DENSE_FORWARD || op == LF_OP_DENSE_BACKWARD;
+      if (has_layer && module.subject.table.pack_weights != nullptr) {
+        cases.push_back(golden.given);
+        cases.back().numbers["packed"] = 1;
+        if (op == LF_OP_DENSE_FORWARD && golden.given.find("gamma") == nullptr) {
+          cases.push_back(golden.given);
+          cases.back().op = LF_OP_DENSE_INFER;
+          std::erase_if(cases.back().arrays, [](const Array &array) { return array.name == "z"; });
+        }
+      }
+      for (const Case &given : cases)
+        for (const Order order : {Order::serial, Order::reversed}) {
+          CallOptions options;
+          options.host.order = order, options.host.threads = order == Order::serial ? 1 : 16;
+          options.placement.gap = order == Order::serial ? 0 : 3, options.placement.nan = true;
+          const std::string wrong = differing_result({given, golden.results}, call(module.subject, given, options));
+          if (!wrong.empty()) return findings.add(wrong + ": " + given.text());
+        }
+    }
+}
+
+} // namespace
+
+std::vector<Check> surroundings_checks() {
+  return {
+      {"state", "float-state", "Rounding mode and treatment of subnormal numbers stay as they are.", Check::calls,
+       preserves_float_state},
+      {"state", "registers", "Registers that a function must preserve are preserved.", Check::calls,
+       preserves_registers},
+      {"state", "process", "Signal handlers, environment and folders stay as they are.", Check::calls,
+       leaves_process_alone},
+      {"state", "silence", "The plugin prints nothing.", Check::calls, is_silent},
+      {"badge", "one-chain", "Results have the bits of the golden vectors.", Check::badge, is_one_chain},
+  };
+}
+
+} // namespace lanefold::trainer::conform

@@ -1,0 +1,35 @@
+// Runs a check in a forked child, so that a plugin that crashes, hangs or exits ends the child alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace lanefold::trainer::conform {
+
+struct Verdict {
+  std::vector<std::string> findings; // what is wrong; none: the check holds
+  std::vector<std::string> notes;    // what the parent wants to know, such as the operations of the plugin
+  std::string printed;               // the begin of what the child wrote to standard output or standard error
+  int32_t halted_operation = -1;     // the operation in which the child hung
+  bool is_complete = false;          // the check ran to its end
+};
+
+// For a check in the child.
+class Findings {
+public:
+  explicit Findings(int pipe) : pipe_(pipe) {}
+  void add(const std::string &finding); // the first few of a check are kept
+  void note(const std::string &note);
+  bool full() const { return count_ >= most; }
+
+private:
+  static constexpr int most = 5;
+  int pipe_, count_ = 0;
+};
+
+// Gives up when no call of the plugin ends within `patience` seconds.
+Verdict run_in_child(double patience, const std::function<void(Findings &)> &check);
+
+} // namespace lanefold::trainer::conform

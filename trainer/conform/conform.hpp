@@ -1,0 +1,77 @@
+// Tries whether a plugin keeps what lanefold/plugin.h asks of it.
+#pragma once
+
+#include "trainer/conform/child.hpp"
+#include "trainer/conform/module_file.hpp"
+#include "trainer/conform/subject.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lanefold::trainer::conform {
+
+enum class State { holds, fails, not_run };
+
+struct Result {
+  const char *group, *name, *promise;
+  State state;
+  std::vector<std::string> findings; // or why it was not run
+};
+
+struct Report {
+  std::string path, name, vendor, priority, needs;
+  std::vector<std::string> operations; // that it offers
+  std::vector<Result> results;
+  std::optional<bool> one_chain; // absent if it could not be tried
+  std::string one_chain_reason;  // the first difference
+  bool conforms() const;
+};
+
+struct ConformOptions {
+  std::string path;
+  double patience = 10;          // seconds without progress that count as a halt
+  std::vector<std::string> only; // names of checks; empty: all
+};
+
+std::vector<std::string> check_names();
+
+// Calls seen(result) for each check when it ends.  Throws std::runtime_error if no child process can be made.
+Report conform(const ConformOptions &options, const std::function<void(const Result &)> &seen);
+
+// The module of the plugin, in a child.
+struct Opened {
+  const ModuleFile &file;
+  const ManifestText &manifest;
+  std::string path;
+  const lf_plugin_entry *entry = nullptr; // NULL for the checks of the file
+  Subject subject = {};
+};
+
+struct Check {
+  const char *group, *name, *promise;
+  enum { file, opening, calls, badge } kind;
+  void (*run)(Opened &, Findings &);
+};
+
+// Each list is in a source of its own.
+std::vector<Check> file_checks();
+std::vector<Check> struct_checks();
+std::vector<Check> result_checks();
+std::vector<Check> executor_checks();
+std::vector<Check> surroundings_checks();
+
+// What a check looks at.
+enum Facet : unsigned { results = 1, damage = 2, misuse = 4, changes = 8 };
+
+// Calls the plugin, and adds what is wrong with the outcome.  `where` follows the case in the text of a finding.
+Outcome expect_right(const Subject &subject, const Case &given, const CallOptions &options, unsigned facets,
+                     const std::string &where, Findings &findings);
+
+// The cases of all operations that the plugin offers.
+std::vector<Case> cases_of(const Subject &subject, Breadth breadth);
+
+// Opens the module for the checks that call it.  Throws std::runtime_error.
+void open(Opened &module, uint64_t cpu_features);
+
+} // namespace lanefold::trainer::conform

@@ -1,0 +1,74 @@
+// The host that conform lends a plugin for one call: executors that run tasks in every order that the contract allows,
+// and scratch memory between guard pages.
+#pragma once
+
+#include "trainer/conform/memory.hpp"
+
+#include <lanefold/plugin.h>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace lanefold::trainer::conform {
+
+enum class Order {
+  serial,
+  reversed,
+  shuffled,
+  wide,   // on more threads than the host has told, and none of them is the calling thread
+  nested, // in the midst of the tasks, the calling thread makes another call
+};
+
+struct HostOptions {
+  Order order = Order::serial;
+  int32_t threads = 3;                                           // what the plugin is told
+  uint64_t cpu_features = 0;                                     // of this machine
+  int64_t acquisitions = INT64_MAX;                              // after so many there is no scratch memory
+  std::function<void()> other_call = {};                         // of Order::nested
+  std::function<void(const std::string &)> changed_by_task = {}; // receives what a task did not preserve
+};
+
+class Host {
+public:
+  explicit Host(HostOptions options);
+  ~Host();
+  Host(const Host &) = delete;
+  Host &operator=(const Host &) = delete;
+
+  const lf_host *get() const;
+  const std::string &message() const { return message_; } // of fail()
+  bool refused_scratch() const { return refused_scratch_; }
+  // What the plugin did wrong with the host, "" if nothing.  After this, any use of the host faults.
+  std::string finish();
+
+private:
+  static void parallel_for(void *self, int64_t count, lf_task task, void *arg);
+  static void *acquire(void *self, uint64_t bytes);
+  static void release(void *self, void *memory);
+  static lf_status fail(void *self, lf_status status, const char *message);
+  static void log(void *self, int32_t level, const char *message);
+
+  static Host &of(void *self);
+  void note(const std::string &misuse);
+  void run(lf_task task, void *arg, int64_t index);
+  void run_wide(int64_t count, lf_task task, void *arg);
+  bool on_calling_thread() const;
+
+  const HostOptions options_;
+  std::shared_ptr<Memory> struct_, self_; // the plugin's view: the struct itself, and where its `self` points
+  uint64_t thread_;                       // that made the call
+  std::mutex mutex_;
+  struct Block {
+    std::unique_ptr<Memory> memory;
+    bool is_released;
+  };
+  std::vector<Block> scratch_;
+  std::string misuse_, message_;
+  bool refused_scratch_ = false, is_over_ = false;
+  int64_t acquired_ = 0;
+};
+
+} // namespace lanefold::trainer::conform

@@ -1,0 +1,299 @@
+// Guard pages, canaries, and the handler that names the array beside the page that was hit.
+#include "trainer/conform/memory.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <new>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace lanefold::trainer::conform {
+namespace {
+
+constexpr uint32_t canary = 0xFFC0ABABu; // a NaN: whoever computes with it spoils the result
+
+struct Region {
+  const unsigned char *begin, *data, *end; // with both inaccessible pages
+  size_t bytes;
+  const char *name;
+  const char *use; // what an access to the data itself would mean
+};
+constexpr size_t most_regions = 256;
+Region regions[most_regions]; // a signal handler reads them
+void (*report_fault)(const char *) = nullptr;
+
+void handle(int signal, siginfo_t *info, void *) {
+  const auto *address = static_cast<const unsigned char *>(info->si_addr);
+  for (const Region &region : regions) {
+    if (region.name == nullptr || address < region.begin || address >= region.end) continue;
+    char text[200];
+    const bool before = address < region.data, behind = address >= region.data + region.bytes;
+    std::snprintf(text, sizeof text, "%s %s",
+                  before   ? "it accesses memory before the begin of"
+                  : behind ? "it accesses memory behind the end of"
+                           : region.use,
+                  region.name);
+    report_fault(text);
+    _exit(0);
+  }
+  // Somewhere else: the default action ends the process.
+  struct sigaction action = {};
+  action.sa_handler = SIG_DFL;
+  sigaction(signal, &action, nullptr);
+}
+
+// Mappings that are no longer used, for the next Memory of the same size: to map and unmap takes most of a call's time.
+struct Pool {
+  std::mutex mutex;
+  std::multimap<size_t, void *> maps;
+};
+Pool &pool() {
+  static Pool *kept = new Pool; // a plugin may call exit() while a thread uses it
+  return *kept;
+}
+
+void fill_with_canaries(unsigned char *begin, const unsigned char *end) {
+  for (; begin < end; begin += sizeof canary) std::memcpy(begin, &canary, sizeof canary);
+}
+
+unsigned char canary_byte(size_t distance) { return reinterpret_cast<const unsigned char *>(&canary)[distance % 4]; }
+
+} // namespace
+
+Memory::Memory(std::string name, size_t bytes, Side side, size_t alignment) : name_(std::move(name)), bytes_(bytes) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  accessible_ = (bytes + page - 1) / page * page;
+  mapped_ = accessible_ + 2 * page;
+  const std::lock_guard lock(pool().mutex);
+  const auto kept = pool().maps.find(mapped_);
+  if (kept != pool().maps.end()) {
+    map_ = static_cast<unsigned char *>(kept->second), inside_ = map_ + page;
+    pool().maps.erase(kept);
+  } else {
+    void *map = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED) throw std::bad_alloc();
+    map_ = static_cast<unsigned char *>(map), inside_ = map_ + page;
+    if (accessible_ > 0 && mprotect(inside_, accessible_, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
+  }
+  fill_with_canaries(inside_, inside_ + accessible_);
+  data_ = side == Side::begins ? inside_ : inside_ + (accessible_ - bytes) / alignment * alignment;
+  for (Region &region : regions)
+    if (region.name == nullptr) {
+      region = {map_, data_, map_ + mapped_, bytes, name_.c_str(), "it accesses"};
+      break;
+    }
+}
+
+Memory::~Memory() {
+  const std::lock_guard lock(pool().mutex);
+  for (Region &region : regions)
+    if (region.begin == map_) region = {};
+  if (is_open_) pool().maps.emplace(mapped_, map_);
+  else munmap(map_, mapped_);
+}
+
+void Memory::protect(int access, const char *use) {
+  is_open_ = false;
+  for (Region &region : regions)
+    if (region.begin == map_) region.use = use;
+  mprotect(inside_, accessible_, access);
+}
+
+void Memory::forbid_writes() { protect(PROT_READ, "it writes to"); }
+void Memory::forbid() { protect(PROT_NONE, "it still uses"); }
+
+bool Memory::canaries_intact() const {
+  for (const unsigned char *at = inside_; at < inside_ + accessible_; ++at) {
+    if (at == data_) at += bytes_;
+    if (at >= inside_ + accessible_) break;
+    if (*at != canary_byte(static_cast<size_t>(at - inside_))) return false;
+  }
+  return true;
+}
+
+void report_faults(void (*report)(const char *message)) {
+  report_fault = report;
+  static unsigned char stack[1 << 16];
+  stack_t own = {};
+  own.ss_sp = stack, own.ss_size = sizeof stack;
+  sigaltstack(&own, nullptr);
+  struct sigaction action = {};
+  action.sa_sigaction = handle;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigaction(SIGSEGV, &action, nullptr);
+  sigaction(SIGBUS, &action, nullptr);
+}
+
+namespace {
+
+// There the allocator keeps the size of a block, and in three bits what it knows of the block's neighbours.
+uint64_t word_before(const unsigned char *data) {
+  uint64_t word;
+  std::memcpy(&word, data - sizeof word, sizeof word);
+  return word & ~uint64_t{7};
+}
+
+} // namespace
+
+HeapSentinels::HeapSentinels() {
+  constexpr size_t step = 16, largest = 1024; // as the allocator rounds small sizes
+  constexpr int holes_of_size = 6;            // of which conform itself takes some during the call
+  std::vector<void *> holes;
+  blocks_.reserve(holes_of_size * 2 * largest / step), holes.reserve(holes_of_size * largest / step);
+  const auto keep = [this](size_t bytes) {
+    auto *data = static_cast<unsigned char *>(std::malloc(bytes));
+    if (data == nullptr) throw std::bad_alloc();
+    std::memset(data, 0x6B, bytes);
+    blocks_.push_back({data, bytes, word_before(data)});
+  };
+  for (size_t bytes = 8; bytes < largest; bytes += step)
+    for (int hole = 0; hole < holes_of_size; ++hole) {
+      keep(bytes);
+      holes.push_back(std::malloc(bytes));
+      keep(bytes);
+    }
+  for (void *hole : holes) std::free(hole);
+}
+
+HeapSentinels::~HeapSentinels() {
+  if (!intact()) return;
+  for (const Block &block : blocks_) std::free(block.data);
+}
+
+bool HeapSentinels::intact() const {
+  return std::all_of(blocks_.begin(), blocks_.end(), [](const Block &block) {
+    return word_before(block.data) == block.before &&
+           std::all_of(block.data, block.data + block.bytes, [](unsigned char byte) { return byte == 0x6B; });
+  });
+}
+
+size_t size_of(Element element) {
+  switch (element) {
+  case Element::uint8: return 1;
+  case Element::int64: return 8;
+  default: return 4;
+  }
+}
+
+namespace {
+
+template <class T> void store_as(unsigned char *at, double value) {
+  const auto converted = static_cast<T>(value);
+  std::memcpy(at, &converted, sizeof converted);
+}
+
+void store(unsigned char *at, Element element, double value) {
+  switch (element) {
+  case Element::float32: return store_as<float>(at, value);
+  case Element::int32: return store_as<int32_t>(at, value);
+  case Element::uint32: return store_as<uint32_t>(at, value);
+  case Element::uint8: return store_as<uint8_t>(at, value);
+  case Element::int64: return store_as<int64_t>(at, value);
+  }
+}
+
+double loaded(const unsigned char *at, Element element) {
+  float number;
+  int32_t whole;
+  int64_t wide;
+  switch (element) {
+  case Element::float32: return std::memcpy(&number, at, 4), number;
+  case Element::int32:
+  case Element::uint32: return std::memcpy(&whole, at, 4), whole;
+  case Element::uint8: return *at;
+  default: return std::memcpy(&wide, at, 8), static_cast<double>(wide);
+  }
+}
+
+} // namespace
+
+Arrays::Arrays(const Case &given, const Placement &placement) : case_(given) {
+  for (const Array &array : given.arrays) {
+    Placed placed{&array,
+                  array.columns + (array.rows > 1 ? placement.gap : 0),
+                  placement.side == Side::begins ? placement.shift : 0,
+                  nullptr,
+                  {}};
+    if (array.in_place_of.empty()) {
+      const size_t size = size_of(array.element);
+      const auto span = static_cast<size_t>(
+          array.rows == 0 || array.columns == 0 ? 0 : (array.rows - 1) * placed.stride + array.columns);
+      placed.memory =
+          std::make_unique<Memory>(array.name, (span + static_cast<size_t>(placed.shift)) * size, placement.side);
+      for (int64_t i = 0; i < array.rows; ++i)
+        for (int64_t j = 0; j < array.columns; ++j) {
+          auto *at = const_cast<unsigned char *>(element(placed, i, j));
+          if (!array.values.empty()) store(at, array.element, array.at(i, j));
+          else std::memset(at, !placement.nan ? 0 : array.element == Element::float32 ? 0xFF : 0x55, size);
+        }
+      placed.before.assign(placed.memory->data(),
+                           placed.memory->data() + (span + static_cast<size_t>(placed.shift)) * size);
+    }
+    placed_.push_back(std::move(placed));
+  }
+}
+
+const Arrays::Placed *Arrays::find(const std::string &name) const {
+  for (const Placed &placed : placed_)
+    if (placed.array->name == name) return placed.memory ? &placed : find(placed.array->in_place_of);
+  return nullptr;
+}
+
+const unsigned char *Arrays::element(const Placed &placed, int64_t i, int64_t j) const {
+  return placed.memory->data() +
+         static_cast<size_t>(placed.shift + i * placed.stride + j) * size_of(placed.array->element);
+}
+
+void *Arrays::data(const std::string &name) {
+  const Placed *placed = find(name);
+  return placed == nullptr ? nullptr : const_cast<unsigned char *>(element(*placed, 0, 0));
+}
+
+int64_t Arrays::stride(const std::string &name) const {
+  const Placed *placed = find(name);
+  return placed == nullptr ? 0 : placed->stride;
+}
+
+std::vector<double> Arrays::values(const std::string &name) const {
+  const Placed &placed = *find(name);
+  std::vector<double> values;
+  for (int64_t i = 0; i < placed.array->rows; ++i)
+    for (int64_t j = 0; j < placed.array->columns; ++j)
+      values.push_back(loaded(element(placed, i, j), placed.array->element));
+  return values;
+}
+
+std::string Arrays::damage() const {
+  for (const Placed &placed : placed_) {
+    if (!placed.memory) continue;
+    const Array &array = *placed.array;
+    if (!placed.memory->canaries_intact()) return "it writes beside " + array.name;
+    bool is_output = array.is_written;
+    for (const Placed &other : placed_) is_output = is_output || other.array->in_place_of == array.name;
+    std::vector<unsigned char> now = placed.before;
+    if (is_output) // elements may change, what lies between the rows may not
+      for (int64_t i = 0; i < array.rows; ++i) {
+        const unsigned char *row = element(placed, i, 0);
+        std::copy(row, row + static_cast<size_t>(array.columns) * size_of(array.element),
+                  now.begin() + (row - placed.memory->data()));
+      }
+    if (std::memcmp(now.data(), placed.memory->data(), now.size()) != 0)
+      return is_output ? "it writes between the rows of " + array.name
+                       : "it changes " + array.name + ", which is an input";
+  }
+  return "";
+}
+
+bool Arrays::untouched() const {
+  for (const Placed &placed : placed_)
+    if (placed.memory && std::memcmp(placed.before.data(), placed.memory->data(), placed.before.size()) != 0)
+      return false;
+  return true;
+}
+
+} // namespace lanefold::trainer::conform

@@ -1,0 +1,74 @@
+#include "trainer/conform/process_state.hpp"
+
+#include "trainer/conform/trampoline.hpp"
+
+#include <clocale>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace lanefold::trainer::conform {
+namespace {
+
+std::string bytes_of(const void *data, size_t size) { return {static_cast<const char *>(data), size}; }
+
+std::vector<std::pair<std::string, std::string>> facts() {
+  std::vector<std::pair<std::string, std::string>> facts;
+  for (int signal = 1; signal < 32; ++signal) {
+    struct sigaction action = {};
+    sigaction(signal, nullptr, &action);
+    const char *name = sigabbrev_np(signal);
+    facts.emplace_back("the handler of SIG" + std::string(name == nullptr ? "?" : name),
+                       bytes_of(&action.sa_sigaction, sizeof action.sa_sigaction));
+  }
+  sigset_t blocked;
+  std::memset(&blocked, 0, sizeof blocked);
+  sigprocmask(SIG_BLOCK, nullptr, &blocked);
+  facts.emplace_back("the blocked signals", bytes_of(&blocked, sizeof blocked));
+  std::error_code ignored;
+  facts.emplace_back("the working directory", std::filesystem::current_path(ignored).string());
+  std::string variables;
+  for (char **variable = environ; variable != nullptr && *variable != nullptr; ++variable)
+    variables += std::string(*variable) + '\n';
+  facts.emplace_back("the environment", variables);
+  const char *locale = setlocale(LC_ALL, nullptr);
+  facts.emplace_back("the locale", locale == nullptr ? "" : locale);
+  const mode_t mask = umask(0);
+  umask(mask);
+  facts.emplace_back("the umask", std::to_string(mask));
+  uint64_t controls[2];
+  read_float_controls(controls);
+  facts.emplace_back("the floating-point controls", bytes_of(controls, sizeof controls));
+  return facts;
+}
+
+} // namespace
+
+uint64_t feature_bit(std::string_view word) {
+  for (const auto &[name, bit] : cpu_feature_bits)
+    if (name == word) return bit;
+  return 0;
+}
+
+ProcessState::ProcessState() : facts_(facts()) {}
+
+std::vector<std::string> ProcessState::changes() const {
+  std::vector<std::string> changes;
+  const auto now = facts();
+  for (size_t i = 0; i < now.size(); ++i)
+    if (now[i] != facts_[i]) changes.push_back(now[i].first);
+  return changes;
+}
+
+int count_threads() {
+  int count = 0;
+  std::error_code ignored;
+  for (auto at = std::filesystem::directory_iterator("/proc/self/task", ignored);
+       at != std::filesystem::directory_iterator(); ++at)
+    ++count;
+  return count;
+}
+
+} // namespace lanefold::trainer::conform

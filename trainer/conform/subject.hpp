@@ -1,0 +1,49 @@
+// The plugin that is tried, and one call of one of its operations.
+#pragma once
+
+#include "trainer/conform/host.hpp"
+
+#include <lanefold/plugin.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace lanefold::trainer::conform {
+
+struct Subject {
+  lf_kernel_table table;
+  uint64_t cpu_features;
+  std::vector<int32_t> operations; // that it offers, and that have not brought a check to a halt
+
+  // Whether it has the kernels for this case, which may need packed weights.
+  bool serves(const Case &given) const;
+};
+
+// Tells conform what the plugin is about to do, before each call, so that a crash or a halt can be placed.
+void set_progress_note(void (*note)(int32_t op, const char *text));
+
+struct CallOptions {
+  HostOptions host;
+  Placement placement;
+  uint32_t appended = 0;     // bytes that a newer library has appended to the argument struct
+  bool watches_heap = false; // whether writes beside blocks of the heap count as damage
+};
+
+struct Outcome {
+  lf_status status = LF_OK;
+  std::string message;                                // of the plugin
+  std::map<std::string, std::vector<double>> results; // of each array that is written
+  std::string damage;                                 // done to memory
+  std::string misuse;                                 // of the host
+  std::string changed;                                // registers and floating-point state
+  bool outputs_untouched = false, refused_scratch = false;
+};
+
+// Whether all results have the same bits.  All NaNs are the same.
+bool same_bits(double one, double other);
+bool same_results(const Outcome &one, const Outcome &other);
+
+Outcome call(const Subject &subject, const Case &given, const CallOptions &options = {});
+
+} // namespace lanefold::trainer::conform

@@ -1,0 +1,252 @@
+// The calling convention says which registers a function preserves.  A few instructions fill them with patterns, call,
+// and compare; only assembly can do that.
+#include "trainer/conform/trampoline.hpp"
+
+extern "C" {
+struct LanefoldPreserved {
+  uint64_t result, changed; // a bit for each register
+};
+LanefoldPreserved lanefold_conform_call(void (*function)(), const uint64_t *arguments);
+}
+
+#if defined(__x86_64__)
+// rdi: the function; rsi: its arguments.  Seven pushes align the stack to 16 bytes.
+__asm__(R"(
+  .text
+  .p2align 4
+  .type lanefold_conform_call, @function
+lanefold_conform_call:
+  .cfi_startproc
+  push %rbx
+  push %rbp
+  push %r12
+  push %r13
+  push %r14
+  push %r15
+  sub $8, %rsp
+  .cfi_adjust_cfa_offset 56
+  mov %rdi, %rax
+  mov %rsi, %r10
+  mov (%r10), %rdi
+  mov 8(%r10), %rsi
+  mov 16(%r10), %rdx
+  mov 24(%r10), %rcx
+  mov 32(%r10), %r8
+  mov $0x5a5a5a5a, %ebx
+  mov $0x5b5b5b5b, %ebp
+  mov $0x5c5c5c5c, %r12d
+  mov $0x5d5d5d5d, %r13d
+  mov $0x5e5e5e5e, %r14d
+  mov $0x5f5f5f5f, %r15d
+  call *%rax
+  xor %edx, %edx
+  cmp $0x5a5a5a5a, %rbx
+  je 1f
+  or $1, %edx
+1: cmp $0x5b5b5b5b, %rbp
+  je 1f
+  or $2, %edx
+1: cmp $0x5c5c5c5c, %r12
+  je 1f
+  or $4, %edx
+1: cmp $0x5d5d5d5d, %r13
+  je 1f
+  or $8, %edx
+1: cmp $0x5e5e5e5e, %r14
+  je 1f
+  or $16, %edx
+1: cmp $0x5f5f5f5f, %r15
+  je 1f
+  or $32, %edx
+1: pushf
+  pop %rcx
+  and $0x400, %ecx
+  or %rcx, %rdx
+  cld
+  add $8, %rsp
+  pop %r15
+  pop %r14
+  pop %r13
+  pop %r12
+  pop %rbp
+  pop %rbx
+  .cfi_adjust_cfa_offset -56
+  ret
+  .cfi_endproc
+  .size lanefold_conform_call, .-lanefold_conform_call
+)");
+
+namespace {
+constexpr const char *names[] = {"rbx", "rbp", "r12", "r13", "r14", "r15", "", "", "", "", "the direction flag"};
+
+void read_controls(uint64_t (&controls)[2]) {
+  controls[0] = __builtin_ia32_stmxcsr() & ~0x3fu; // without the status flags
+  uint16_t x87;
+  __asm__ volatile("fnstcw %0" : "=m"(x87));
+  controls[1] = x87;
+}
+void write_controls(const uint64_t (&controls)[2]) {
+  __builtin_ia32_ldmxcsr(static_cast<uint32_t>(controls[0]));
+  const auto x87 = static_cast<uint16_t>(controls[1]);
+  __asm__ volatile("fldcw %0" : : "m"(x87));
+}
+} // namespace
+#else
+// x0: the function; x1: its arguments.  x19 to x28 and the low halves of v8 to v15 are preserved.
+__asm__(R"(
+  .text
+  .p2align 4
+  .type lanefold_conform_call, %function
+lanefold_conform_call:
+  stp x29, x30, [sp, #-176]!
+  stp x19, x20, [sp, #16]
+  stp x21, x22, [sp, #32]
+  stp x23, x24, [sp, #48]
+  stp x25, x26, [sp, #64]
+  stp x27, x28, [sp, #80]
+  stp d8, d9, [sp, #96]
+  stp d10, d11, [sp, #112]
+  stp d12, d13, [sp, #128]
+  stp d14, d15, [sp, #144]
+  mov x9, x0
+  mov x10, x1
+  ldp x0, x1, [x10]
+  ldp x2, x3, [x10, #16]
+  ldr x4, [x10, #32]
+  mov x19, #0x5a00
+  add x20, x19, #1
+  add x21, x19, #2
+  add x22, x19, #3
+  add x23, x19, #4
+  add x24, x19, #5
+  add x25, x19, #6
+  add x26, x19, #7
+  add x27, x19, #8
+  add x28, x19, #9
+  fmov d8, x19
+  fmov d9, x20
+  fmov d10, x21
+  fmov d11, x22
+  fmov d12, x23
+  fmov d13, x24
+  fmov d14, x25
+  fmov d15, x26
+  blr x9
+  mov x1, #0
+  mov x9, #0x5a00
+  cmp x19, x9
+  cset x10, ne
+  orr x1, x1, x10
+  fmov x11, d8
+  cmp x11, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #10
+  add x9, x9, #1
+  cmp x20, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #1
+  fmov x11, d9
+  cmp x11, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #11
+  add x9, x9, #1
+  cmp x21, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #2
+  fmov x11, d10
+  cmp x11, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #12
+  add x9, x9, #1
+  cmp x22, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #3
+  fmov x11, d11
+  cmp x11, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #13
+  add x9, x9, #1
+  cmp x23, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #4
+  fmov x11, d12
+  cmp x11, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #14
+  add x9, x9, #1
+  cmp x24, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #5
+  fmov x11, d13
+  cmp x11, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #15
+  add x9, x9, #1
+  cmp x25, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #6
+  fmov x11, d14
+  cmp x11, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #16
+  add x9, x9, #1
+  cmp x26, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #7
+  fmov x11, d15
+  cmp x11, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #17
+  add x9, x9, #1
+  cmp x27, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #8
+  add x9, x9, #1
+  cmp x28, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #9
+  ldp x19, x20, [sp, #16]
+  ldp x21, x22, [sp, #32]
+  ldp x23, x24, [sp, #48]
+  ldp x25, x26, [sp, #64]
+  ldp x27, x28, [sp, #80]
+  ldp d8, d9, [sp, #96]
+  ldp d10, d11, [sp, #112]
+  ldp d12, d13, [sp, #128]
+  ldp d14, d15, [sp, #144]
+  ldp x29, x30, [sp], #176
+  ret
+  .size lanefold_conform_call, .-lanefold_conform_call
+)");
+
+namespace {
+constexpr const char *names[] = {"x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27",
+                                 "x28", "d8",  "d9",  "d10", "d11", "d12", "d13", "d14", "d15"};
+
+void read_controls(uint64_t (&controls)[2]) {
+  __asm__ volatile("mrs %0, fpcr" : "=r"(controls[0]));
+  controls[1] = 0;
+}
+void write_controls(const uint64_t (&controls)[2]) { __asm__ volatile("msr fpcr, %0" : : "r"(controls[0])); }
+} // namespace
+#endif
+
+namespace lanefold::trainer::conform {
+
+void read_float_controls(uint64_t (&controls)[2]) { read_controls(controls); }
+
+Called call_and_compare(void (*function)(), const uint64_t (&arguments)[5]) {
+  uint64_t before[2], after[2];
+  read_controls(before);
+  const LanefoldPreserved preserved = lanefold_conform_call(function, arguments);
+  read_controls(after);
+  write_controls(before);
+  Called called{preserved.result, ""};
+  if (before[0] != after[0] || before[1] != after[1]) called.changed = "the floating-point controls";
+  for (uint64_t i = 0; i < sizeof names / sizeof *names; ++i)
+    if ((preserved.changed >> i & 1) != 0)
+      called.changed += (called.changed.empty() ? "" : ", ") + std::string(names[i]);
+  return called;
+}
+
+} // namespace lanefold::trainer::conform
