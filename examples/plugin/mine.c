@@ -1,26 +1,41 @@
-/* A plugin that replaces the matrix product for operands that are not transposed, and leaves all other operations to the
- * next plugin.  It keeps the numeric contract: each element is one chain of fused multiply-adds. */
+/* A plugin that replaces one operation, the forward pass of an activation, and only for ReLU.  All other calls go to the
+ * next plugin.  It shows what every operation does: decline or work, cut the work into tasks, keep the contract. */
 #include <lanefold/plugin.h>
 
-static lf_status sgemm(const lf_host *host, const lf_sgemm_args *x) {
-  if (x->flags != 0) return LF_UNSUPPORTED; /* the library asks the next plugin */
-  (void)host;                               /* lends threads (parallel_for) and scratch memory (acquire) */
-  for (int64_t i = 0; i < x->m; ++i)
+#include <stddef.h>
+
+enum { rows_of_task = 64 };
+
+static void relu_of_rows(void *arg, int64_t task) {
+  const lf_activation_forward_args *x = arg;
+  const int64_t first = task * rows_of_task;
+  const int64_t end = first + rows_of_task < x->m ? first + rows_of_task : x->m;
+  for (int64_t i = first; i < end; ++i)
     for (int64_t j = 0; j < x->n; ++j) {
-      float sum = x->beta == 0 ? 0 : x->beta * x->c[i * x->ldc + j];
-      for (int64_t p = 0; p < x->k && x->alpha != 0; ++p)
-        sum = __builtin_fmaf(x->alpha * x->a[i * x->lda + p], x->b[p * x->ldb + j], sum);
-      x->c[i * x->ldc + j] = sum;
+      const float value = x->x[i * x->ldx + j];
+      x->y[i * x->ldy + j] = value <= 0 ? 0 : value; /* NaN stays NaN */
     }
+}
+
+static lf_status activation_forward(const lf_host *host, const lf_activation_forward_args *x) {
+  if (x->activation != LF_RELU)
+    return LF_UNSUPPORTED; /* before anything is written: the library asks the next plugin */
+  const int64_t tasks = (x->m + rows_of_task - 1) / rows_of_task;
+  host->parallel_for(host->self, tasks, relu_of_rows, (void *)x);
   return LF_OK;
 }
+
+/* The table begins as zeros: the library asks the next plugin for operations that are NULL.  An older library has a
+ * shorter table, so each slot needs this test. */
+#define HAS(table, slot) ((table)->struct_size >= offsetof(lf_kernel_table, slot) + sizeof(table)->slot)
 
 static lf_status fill(const lf_host *host, lf_kernel_table *table) {
   (void)host;
-  table->sgemm = sgemm;
+  if (HAS(table, activation_forward)) table->activation_forward = activation_forward;
   return LF_OK;
 }
 
+/* The one symbol that a plugin exports.  mine.manifest says the same. */
 const lf_plugin_entry lf_plugin_entry_v1 = {
-    sizeof(lf_plugin_entry), 100, "mine", "me", LF_CPU_AVX2 | LF_CPU_FMA, fill,
+    sizeof(lf_plugin_entry), 100, "mine", "me", 0, fill,
 };

@@ -27,7 +27,7 @@ lib=$prefix/$libdir plugins=$prefix/$plugindir
 
 for file in include/lanefold/plugin.h share/doc/lanefold/LICENSE share/doc/lanefold/docs/guide/link.md \
   share/doc/lanefold/docs/golden_vectors.json share/doc/lanefold/examples/minimal.c \
-  share/doc/lanefold/examples/plugin/mine.manifest "$libdir/liblanefold.so" "$libdir/liblanefold_cblas.so.0"; do
+  share/doc/lanefold/examples/plugin/template.manifest "$libdir/liblanefold.so" "$libdir/liblanefold_cblas.so.0"; do
   [ -e "$prefix/$file" ] || wrong "$file is not installed"
 done
 if find "$prefix" -name '*portable*' -o -name 'any-order*' -o -name 'recorder*' -o -name 'microkernels*' | grep .; then
@@ -58,11 +58,28 @@ fi
 cp -r "$prefix/share/doc/lanefold/examples" examples
 make -s -C examples LDLIBS="-llanefold" CPPFLAGS="-I$prefix/include" LDFLAGS="-L$lib -Wl,-rpath,$lib"
 for example in minimal latency own_executor training; do "examples/$example" >/dev/null || wrong "examples/$example fails"; done
-if [ "$(uname -m)" = x86_64 ]; then
-  make -s -C examples/plugin CPPFLAGS="-I$prefix/include"
+# The plugins, as the guide says: its program is the example, and its commands lead to a plugin that conforms.
+guide=$prefix/share/doc/lanefold/docs/guide/plugins.md
+mkdir -m 755 mine
+# shellcheck disable=SC2016 # the backquotes are Markdown's
+sed -n '/^```c$/,/^```$/{/^```/d;p}' "$guide" >mine/mine.c
+cmp mine/mine.c examples/plugin/mine.c || wrong "the program of $guide is not examples/plugin/mine.c"
+cp examples/plugin/mine.manifest mine
+# shellcheck disable=SC2016
+sed -n '/^cc .*mine.so$/,/^```$/{/^```/d;p}' "$guide" >steps
+[ "$(wc -l <steps)" = 4 ] || wrong "$guide has other steps than this test knows: $(cat steps)"
+sed -i "s|^cc |cc -I$prefix/include |" steps
+chmod go-w mine/*
+(cd mine && PATH=$prefix/bin:$PATH sh -e ../steps) >about || wrong "the steps of the guide fail: $(cat about)"
+grep -q ' 0 fail, 0 not run' about || wrong "the plugin of the guide does not conform: $(cat about)"
+grep -q '^. mine (me)' about || wrong "the plugin of the guide is not found: $(cat about)"
+if pkg-config --exists openblas; then
+  make -s -C examples/plugin CPPFLAGS="-I$prefix/include" openblas.so
   chmod go-w examples examples/plugin examples/plugin/*
-  LANEFOLD_PLUGIN_PATH=$place/examples/plugin "$prefix/bin/lanefold" info >about
-  grep -q ' mine (me)' about || wrong "the example of a plugin is not found: $(cat about)"
+  "$prefix/bin/lanefold" conform examples/plugin/openblas.so >about || wrong "$(cat about)"
+  grep -q '^one chain   no' about || wrong "OpenBLAS has the badge: $(cat about)"
+else
+  echo 'SKIPPED in part: no OpenBLAS to link'
 fi
 
 if command -v cmake >/dev/null; then
