@@ -1,4 +1,6 @@
-/* Activations, applied element by element. */
+/** @file
+ * Activations, applied element by element.
+ */
 #ifndef LANEFOLD_ACTIVATION_H
 #define LANEFOLD_ACTIVATION_H
 
@@ -8,57 +10,73 @@
 extern "C" {
 #endif
 
-/*
- * The activations.  The derivative is a function of the output y, so that the backward pass does not need x.  Where a
- * formula has alpha, alpha is finite and at least 0.  The other activations do not read it.
+/** @name Activations
+ *
+ * The derivative is a function of the output y, so that the backward pass does not need x.  Where a formula has alpha,
+ * alpha is finite and at least 0.  The other activations do not read it.
+ *
+ * | code            | y = f(x)                                       | f'(x), from y                     |
+ * |-----------------|------------------------------------------------|-----------------------------------|
+ * | `LF_IDENTITY`   | `x`                                            | `1`                               |
+ * | `LF_RELU`       | `x > 0 ? x : 0`                                | `y > 0 ? 1 : 0`                   |
+ * | `LF_LEAKY_RELU` | `x > 0 ? x : alpha * x`                        | `y > 0 ? 1 : alpha`               |
+ * | `LF_ELU`        | `x > 0 ? x : alpha * expm1(x)`                 | `y > 0 ? 1 : y + alpha`           |
+ * | `LF_SELU`       | `1.0507.. * (x > 0 ? x : 1.6732.. * expm1(x))` | `y > 0 ? 1.0507.. : y + 1.7580..` |
+ * | `LF_TANH`       | `tanh(x)`                                      | `1 - y^2`                         |
+ * | `LF_LOGISTIC`   | `1 / (1 + exp(-x))`                            | `y * (1 - y)`                     |
  *
  * NaN gives NaN, forward and backward.  ELU keeps the sign of -0.  Sources: ELU, Clevert et al. 2015 (arXiv
  * 1511.07289); SELU, Klambauer et al. 2017 (arXiv 1706.02515).
+ * @{
  */
-/* code                          y = f(x)                                       f'(x), from y */
-#define LF_IDENTITY 0         /* x                                              1                               */
-#define LF_RELU 1             /* x > 0 ? x : 0                                  y > 0 ? 1 : 0                   */
-#define LF_LEAKY_RELU 2       /* x > 0 ? x : alpha * x                          y > 0 ? 1 : alpha               */
-#define LF_ELU 3              /* x > 0 ? x : alpha * expm1(x)                   y > 0 ? 1 : y + alpha           */
-#define LF_SELU 4             /* 1.0507.. * (x > 0 ? x : 1.6732.. * expm1(x))   y > 0 ? 1.0507.. : y + 1.7580.. */
-#define LF_TANH 5             /* tanh(x)                                        1 - y^2                         */
-#define LF_LOGISTIC 6         /* 1 / (1 + exp(-x))                              y * (1 - y)                     */
-#define LF_ACTIVATION_COUNT 7 /* The number of activations; it may grow. */
+#define LF_IDENTITY 0         /**< The output is the input. */
+#define LF_RELU 1             /**< The rectified linear unit is 0 for every negative input. */
+#define LF_LEAKY_RELU 2       /**< The leaky rectified linear unit multiplies a negative input by alpha. */
+#define LF_ELU 3              /**< The exponential linear unit. */
+#define LF_SELU 4             /**< The scaled exponential linear unit has two constants and no alpha. */
+#define LF_TANH 5             /**< The hyperbolic tangent. */
+#define LF_LOGISTIC 6         /**< The logistic function, or sigmoid. */
+#define LF_ACTIVATION_COUNT 7 /**< The number of activations; it may grow. */
+/** @} */
 
+/** The arguments of lf_activation_forward(). */
 typedef struct lf_activation_forward_args {
-  uint32_t struct_size;
-  uint32_t flags; /* Must be 0. */
-  int64_t m, n;
-  int32_t activation; /* LF_ELU, for example */
-  float alpha;
-  const float *x; /* m x n */
-  int64_t ldx;
-  float *y; /* m x n; may be x itself, with the same stride */
-  int64_t ldy;
+  uint32_t struct_size; /**< The size of this struct, in bytes. */
+  uint32_t flags;       /**< Must be 0. */
+  int64_t m;            /**< the rows of x and y */
+  int64_t n;            /**< the columns of x and y */
+  int32_t activation;   /**< LF_ELU, for example */
+  float alpha;          /**< the alpha of the activation */
+  const float *x;       /**< m x n */
+  int64_t ldx;          /**< the row stride of x */
+  float *y;             /**< m x n; may be x itself, with the same stride */
+  int64_t ldy;          /**< the row stride of y */
 } lf_activation_forward_args;
 
-/*
+/**
  * Computes y = f(x).
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, or LF_UNSUPPORTED if the code of the activation is unknown.  [thread-safe]
  */
 LF_API lf_status lf_activation_forward(lf_context *context, const lf_activation_forward_args *args);
 
+/** The arguments of lf_activation_backward(). */
 typedef struct lf_activation_backward_args {
-  uint32_t struct_size;
-  uint32_t flags; /* Must be 0. */
-  int64_t m, n;
-  int32_t activation;
-  float alpha;
-  const float *y; /* m x n: the output of the forward pass */
-  int64_t ldy;
-  const float *dy; /* m x n */
-  int64_t lddy;
-  float *dx; /* m x n; may be dy itself, with the same stride */
-  int64_t lddx;
+  uint32_t struct_size; /**< The size of this struct, in bytes. */
+  uint32_t flags;       /**< Must be 0. */
+  int64_t m;            /**< the rows of y, dy and dx */
+  int64_t n;            /**< the columns of y, dy and dx */
+  int32_t activation;   /**< LF_ELU, for example */
+  float alpha;          /**< the alpha of the activation */
+  const float *y;       /**< m x n: the output of the forward pass */
+  int64_t ldy;          /**< the row stride of y */
+  const float *dy;      /**< m x n */
+  int64_t lddy;         /**< the row stride of dy */
+  float *dx;            /**< m x n; may be dy itself, with the same stride */
+  int64_t lddx;         /**< the row stride of dx */
 } lf_activation_backward_args;
 
-/*
+/**
  * Computes dx = dy * f'(x), where f'(x) follows from y.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, or LF_UNSUPPORTED if the code of the activation is unknown.  [thread-safe]

@@ -1,4 +1,6 @@
-/* All headers for programs that call Lanefold.  Programs that implement kernels also include plugin.h. */
+/** @file
+ * All headers for programs that call Lanefold.  Programs that implement kernels also include plugin.h.
+ */
 #ifndef LANEFOLD_LANEFOLD_H
 #define LANEFOLD_LANEFOLD_H
 

@@ -1,4 +1,6 @@
-/* Softmax cross-entropy on integer labels, and the number of correct predictions. */
+/** @file
+ * Softmax cross-entropy on integer labels, and the number of correct predictions.
+ */
 #ifndef LANEFOLD_LOSS_H
 #define LANEFOLD_LOSS_H
 
@@ -8,19 +10,21 @@
 extern "C" {
 #endif
 
+/** The arguments of lf_softmax_cross_entropy(). */
 typedef struct lf_softmax_cross_entropy_args {
-  uint32_t struct_size;
-  uint32_t flags; /* Must be 0. */
-  int64_t m, n;   /* samples and classes; both are at least 1 */
-  const float *x; /* m x n: the logits */
-  int64_t ldx;
-  const int32_t *labels; /* m classes, each in [0, n) */
-  float *loss;           /* one float */
-  float *dx;             /* m x n; may be x itself, with the same stride; NULL: the gradient is not wanted */
-  int64_t lddx;
+  uint32_t struct_size;  /**< The size of this struct, in bytes. */
+  uint32_t flags;        /**< Must be 0. */
+  int64_t m;             /**< the number of samples, at least 1 */
+  int64_t n;             /**< the number of classes, at least 1 */
+  const float *x;        /**< m x n: the logits */
+  int64_t ldx;           /**< the row stride of x */
+  const int32_t *labels; /**< m classes, each in [0, n) */
+  float *loss;           /**< one float: the mean loss */
+  float *dx;             /**< m x n; may be x itself, with the same stride; NULL: the gradient is not wanted */
+  int64_t lddx;          /**< the row stride of dx */
 } lf_softmax_cross_entropy_args;
 
-/*
+/**
  * Computes p = softmax(x) in each row, the mean loss = mean over the rows of -log(p[label]), and its gradient
  * dx = (p - [j == label]) / m.  Softmax subtracts the largest logit of the row first, so that no exponential overflows.
  *
@@ -29,17 +33,20 @@ typedef struct lf_softmax_cross_entropy_args {
  */
 LF_API lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_cross_entropy_args *args);
 
+/** The arguments of lf_top_k_correct(). */
 typedef struct lf_top_k_correct_args {
-  uint32_t struct_size;
-  uint32_t flags;  /* Must be 0. */
-  int64_t m, n, k; /* samples, classes, and how many guesses a sample has, in [1, n] */
-  const float *x;  /* m x n: the outputs, such as logits */
-  int64_t ldx;
-  const int32_t *labels; /* m classes, each in [0, n) */
-  int64_t *correct;      /* one number */
+  uint32_t struct_size;  /**< The size of this struct, in bytes. */
+  uint32_t flags;        /**< Must be 0. */
+  int64_t m;             /**< the number of samples */
+  int64_t n;             /**< the number of classes */
+  int64_t k;             /**< how many guesses a sample has, in [1, n] */
+  const float *x;        /**< m x n: the outputs, such as logits */
+  int64_t ldx;           /**< the row stride of x */
+  const int32_t *labels; /**< m classes, each in [0, n) */
+  int64_t *correct;      /**< one number: how many rows are correct */
 } lf_top_k_correct_args;
 
-/*
+/**
  * Counts the rows whose prediction is correct.  A row is correct if fewer than k classes rank above its label.  A class
  * ranks above the label if its output is larger, or if its output is equal and its index is lower.  A NaN ranks below
  * every number, and a row is never correct if the output of its label is NaN.

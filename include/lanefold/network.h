@@ -1,4 +1,4 @@
-/*
+/** @file
  * Inference by a whole network of dense layers in one call.  Its normalizations are folded into its weights, and its
  * weights are packed.
  */
@@ -13,31 +13,34 @@
 extern "C" {
 #endif
 
+/** One layer of a network, as it was trained. */
 typedef struct lf_network_layer {
-  uint32_t struct_size;
-  uint32_t flags; /* LF_TRANSPOSE_B */
-  int64_t n, k;   /* Both are at least 1, and k equals n of the layer before. */
-  const float *w; /* k x n; with LF_TRANSPOSE_B n x k */
-  int64_t ldw;
-  const float *bias;               /* n; NULL: zeros */
-  const lf_batch_norm *batch_norm; /* folded into the layer, as by lf_fold_batch_norm(); NULL: no normalization */
-  int32_t activation;              /* LF_ELU, for example */
-  float alpha;
+  uint32_t struct_size;            /**< The size of this struct, in bytes. */
+  uint32_t flags;                  /**< LF_TRANSPOSE_B */
+  int64_t n;                       /**< the outputs of the layer, at least 1 */
+  int64_t k;                       /**< the inputs of the layer, at least 1; k equals n of the layer before */
+  const float *w;                  /**< k x n; with LF_TRANSPOSE_B n x k */
+  int64_t ldw;                     /**< the row stride of w */
+  const float *bias;               /**< n; NULL: zeros */
+  const lf_batch_norm *batch_norm; /**< folded into the layer, as by lf_fold_batch_norm(); NULL: no normalization */
+  int32_t activation;              /**< LF_ELU, for example */
+  float alpha;                     /**< the alpha of the activation */
 } lf_network_layer;
 
+/** The layers of a network, for lf_network_create(). */
 typedef struct lf_network_args {
-  uint32_t struct_size;
-  uint32_t flags; /* Must be 0. */
-  int64_t count;  /* the number of layers, at least 1 */
-  /* The layers from the first to the last.  All have the same struct_size, which is also the distance in bytes from one
-   * to the next. */
+  uint32_t struct_size; /**< The size of this struct, in bytes. */
+  uint32_t flags;       /**< Must be 0. */
+  int64_t count;        /**< the number of layers, at least 1 */
+  /** The layers from the first to the last.  All have the same struct_size, which is also the distance in bytes from
+   * one to the next. */
   const lf_network_layer *layers;
 } lf_network_args;
 
-/* A network that owns copies of its weights and biases. */
+/** A network that owns copies of its weights and biases. */
 typedef struct lf_network lf_network;
 
-/*
+/**
  * Folds and packs the layers for the plugin of this context, and stores the network in *network.  On an error *network
  * is NULL, and the message names the layer.  On success the context is prepared for one
  * call of lf_network_infer() at a time: it has the scratch memory, and its threads have started.
@@ -47,31 +50,32 @@ typedef struct lf_network lf_network;
  */
 LF_API lf_status lf_network_create(lf_context *context, const lf_network_args *args, lf_network **network);
 
-/* Frees a network, which may be NULL.  No call may be using it.  [thread-safe on different networks] */
+/** Frees a network, which may be NULL.  No call may be using it.  [thread-safe on different networks] */
 LF_API void lf_network_destroy(lf_network *network);
 
-/*
- * Prepares a context for `calls` (1 to 4096) calls of lf_network_infer() on this network at the same time.  It allocates
- * their scratch memory, and starts the context's threads, for which it waits up to 5 ms.  Call it for a context that did
- * not make the network, for calls that several threads make at the same time, and in each thread that will call
- * lf_network_infer() on a context of several threads.  Networks share the memory of a context: for several of them,
- * reserve for the largest, with all calls that run at the same time.
+/**
+ * Prepares a context for `calls` (1 to 4096) calls of lf_network_infer() on this network at the same time.  It
+ * allocates their scratch memory, and starts the context's threads, for which it waits up to 5 ms.  Call it for a
+ * context that did not make the network, for calls that several threads make at the same time, and in each thread that
+ * will call lf_network_infer() on a context of several threads.  Networks share the memory of a context: for several
+ * of them, reserve for the largest, with all calls that run at the same time.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
  */
 LF_API lf_status lf_network_reserve(lf_context *context, const lf_network *network, int32_t calls);
 
+/** The arguments of lf_network_infer(). */
 typedef struct lf_network_infer_args {
-  uint32_t struct_size;
-  uint32_t flags; /* Must be 0. */
-  int64_t m;
-  const float *x; /* m x k of the first layer */
-  int64_t ldx;
-  float *y; /* m x n of the last layer */
-  int64_t ldy;
+  uint32_t struct_size; /**< The size of this struct, in bytes. */
+  uint32_t flags;       /**< Must be 0. */
+  int64_t m;            /**< the number of samples */
+  const float *x;       /**< m x k of the first layer */
+  int64_t ldx;          /**< the row stride of x */
+  float *y;             /**< m x n of the last layer */
+  int64_t ldy;          /**< the row stride of y */
 } lf_network_infer_args;
 
-/*
+/**
  * Passes x through all layers and stores the output of the last one in y.  The result has the bits that
  * lf_dense_infer() gives layer by layer.  Every context of the process can use the network.
  *
