@@ -17,13 +17,13 @@ extern "C" {
  *
  * | code            | y = f(x)                                       | f'(x), from y                     |
  * |-----------------|------------------------------------------------|-----------------------------------|
- * | `LF_IDENTITY`   | `x`                                            | `1`                               |
- * | `LF_RELU`       | `x > 0 ? x : 0`                                | `y > 0 ? 1 : 0`                   |
- * | `LF_LEAKY_RELU` | `x > 0 ? x : alpha * x`                        | `y > 0 ? 1 : alpha`               |
- * | `LF_ELU`        | `x > 0 ? x : alpha * expm1(x)`                 | `y > 0 ? 1 : y + alpha`           |
- * | `LF_SELU`       | `1.0507.. * (x > 0 ? x : 1.6732.. * expm1(x))` | `y > 0 ? 1.0507.. : y + 1.7580..` |
- * | `LF_TANH`       | `tanh(x)`                                      | `1 - y^2`                         |
- * | `LF_LOGISTIC`   | `1 / (1 + exp(-x))`                            | `y * (1 - y)`                     |
+ * | LF_IDENTITY     | `x`                                            | `1`                               |
+ * | LF_RELU         | `x > 0 ? x : 0`                                | `y > 0 ? 1 : 0`                   |
+ * | LF_LEAKY_RELU   | `x > 0 ? x : alpha * x`                        | `y > 0 ? 1 : alpha`               |
+ * | LF_ELU          | `x > 0 ? x : alpha * expm1(x)`                 | `y > 0 ? 1 : y + alpha`           |
+ * | LF_SELU         | `1.0507.. * (x > 0 ? x : 1.6732.. * expm1(x))` | `y > 0 ? 1.0507.. : y + 1.7580..` |
+ * | LF_TANH         | `tanh(x)`                                      | `1 - y^2`                         |
+ * | LF_LOGISTIC     | `1 / (1 + exp(-x))`                            | `y * (1 - y)`                     |
  *
  * NaN gives NaN, forward and backward.  ELU keeps the sign of -0.  Sources: ELU, Clevert et al. 2015 (arXiv
  * 1511.07289); SELU, Klambauer et al. 2017 (arXiv 1706.02515).

@@ -183,24 +183,24 @@ LF_API lf_status lf_describe_cpu(char *text, uint64_t size, uint64_t *needed);
 
 /** @name Operations
  *
- * The operations, in the order of the kernel table (plugin.h).  Each has the name of its call, without `lf_`.
+ * The operations, in the order of the kernel table (plugin.h).  Each has the name of its call.
  * @{
  */
-#define LF_OP_SGEMM 0                  /**< sgemm */
-#define LF_OP_PACK_WEIGHTS 1           /**< pack_weights */
-#define LF_OP_UNPACK_WEIGHTS 2         /**< unpack_weights */
-#define LF_OP_DENSE_INFER 3            /**< dense_infer */
-#define LF_OP_DENSE_FORWARD 4          /**< dense_forward */
-#define LF_OP_DENSE_BACKWARD 5         /**< dense_backward */
-#define LF_OP_BATCH_NORM_FORWARD 6     /**< batch_norm_forward */
-#define LF_OP_BATCH_NORM_BACKWARD 7    /**< batch_norm_backward */
-#define LF_OP_FOLD_BATCH_NORM 8        /**< fold_batch_norm */
-#define LF_OP_ACTIVATION_FORWARD 9     /**< activation_forward */
-#define LF_OP_ACTIVATION_BACKWARD 10   /**< activation_backward */
-#define LF_OP_SOFTMAX_CROSS_ENTROPY 11 /**< softmax_cross_entropy */
-#define LF_OP_TOP_K_CORRECT 12         /**< top_k_correct */
-#define LF_OP_OPTIMIZER_STEP 13        /**< optimizer_step */
-#define LF_OP_GATHER 14                /**< gather */
+#define LF_OP_SGEMM 0                  /**< the matrix product */
+#define LF_OP_PACK_WEIGHTS 1           /**< packing of weights */
+#define LF_OP_UNPACK_WEIGHTS 2         /**< unpacking of weights */
+#define LF_OP_DENSE_INFER 3            /**< a dense layer on packed weights, without a backward pass */
+#define LF_OP_DENSE_FORWARD 4          /**< the forward pass of a dense layer */
+#define LF_OP_DENSE_BACKWARD 5         /**< the backward pass of a dense layer */
+#define LF_OP_BATCH_NORM_FORWARD 6     /**< the forward pass of a normalization */
+#define LF_OP_BATCH_NORM_BACKWARD 7    /**< the backward pass of a normalization */
+#define LF_OP_FOLD_BATCH_NORM 8        /**< folding of a normalization into weights */
+#define LF_OP_ACTIVATION_FORWARD 9     /**< an activation */
+#define LF_OP_ACTIVATION_BACKWARD 10   /**< the backward pass of an activation */
+#define LF_OP_SOFTMAX_CROSS_ENTROPY 11 /**< the loss and its gradient */
+#define LF_OP_TOP_K_CORRECT 12         /**< the number of correct predictions */
+#define LF_OP_OPTIMIZER_STEP 13        /**< one step of an optimizer */
+#define LF_OP_GATHER 14                /**< a batch of floats from rows of bytes */
 #define LF_OP_COUNT 15                 /**< The number of operations; it may grow. */
 /** @} */
 

@@ -17,10 +17,10 @@ extern "C" {
  *
  * | code          | step                                                      |
  * |---------------|-----------------------------------------------------------|
- * | `LF_SGD`      | `w -= rate * g`                                           |
- * | `LF_MOMENTUM` | `m = momentum * m + g;  w -= rate * m`                    |
- * | `LF_NESTEROV` | `m = momentum * m + g;  w -= rate * (g + momentum * m)`   |
- * | `LF_ADAM`     | `m = beta1 * m + (1 - beta1) * g`                         |
+ * | LF_SGD        | `w -= rate * g`                                           |
+ * | LF_MOMENTUM   | `m = momentum * m + g;  w -= rate * m`                    |
+ * | LF_NESTEROV   | `m = momentum * m + g;  w -= rate * (g + momentum * m)`   |
+ * | LF_ADAM       | `m = beta1 * m + (1 - beta1) * g`                         |
  * |               | `v = beta2 * v + (1 - beta2) * g^2`                       |
  * |               | `w -= rate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)` |
  *

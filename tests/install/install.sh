@@ -25,6 +25,8 @@ prefix=$place/elsewhere/moved
 chmod -R go-w "$prefix"
 lib=$prefix/$libdir plugins=$prefix/$plugindir
 
+# The documents link each other, and the headers, where they are installed.
+python3 "$source/tests/docs/links.py" "$prefix/share/doc/lanefold" || wrong 'the above links of the documents are dead'
 for file in include/lanefold/plugin.h share/doc/lanefold/LICENSE share/doc/lanefold/docs/guide/link.md \
   share/doc/lanefold/docs/golden_vectors.json share/doc/lanefold/examples/minimal.c \
   share/doc/lanefold/examples/plugin/template.manifest "$libdir/liblanefold.so" "$libdir/liblanefold_cblas.so.0"; do
