@@ -18,7 +18,7 @@ BUILD_FILES = ('meson.build', '__pycache__')
 
 
 def main(root, out, depfile, docdir, includedir, xml=None):
-    root, out, include = Path(root).resolve(), Path(out).resolve(), os.path.relpath(includedir, docdir)
+    root, out, include = Path(root).resolve(), Path(out).resolve(), os.path.relpath('/' + includedir, '/' + docdir)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     pages, files = all_pages(root), set(DATA)
@@ -31,7 +31,7 @@ def main(root, out, depfile, docdir, includedir, xml=None):
             there = os.path.join(include, os.path.relpath(path, 'include'))
             if reference and name in reference.headers:
                 there = 'docs/reference/%s.md' % name
-            return '[%s](%s)' % (text, os.path.relpath(there, place or '.'))
+            return '[%s](%s)' % (text, os.path.normpath('../' * len(Path(place).parts) + there))
         if path not in pages and (root / path).is_file():
             files.add(path)
         elif not (root / path).exists():
