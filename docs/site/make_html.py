@@ -18,6 +18,7 @@ from pages import all_pages, anchor, in_prose, write_depfile
 PATTERNS = ('*.h',)  # the headers of the reference
 SHOWN = {'.c': 'c', '.cpp': 'cpp', '.hpp': 'cpp', '.py': 'py', '': 'txt', '.manifest': 'txt', '.1': 'txt',
          '.txt': 'txt'}
+HIGHLIGHTED = {'c': 'c', 'cpp': 'cpp', 'python': 'py'}  # languages of blocks that Doxygen knows
 COPIED = ('.json', '.in')
 GUIDE = 'start train link cpp python blas plugins benchmarks numbers faq'.split()
 DEPTH = ('docs/numerics.md', 'docs/gemm.md', 'docs/results/README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md',
@@ -72,7 +73,7 @@ class Site:
             return re.sub(r'(?<![\[`\w])`(lf_\w+)(\(\))?`(?!\])', lambda m: '[`%s`](@ref %s)' % (
                 m[1] + (m[2] or ''), m[1]) if m[1] in self.functions else m[0], part)
         text = in_prose(text, prose)
-        text = re.sub(r'^```(?:sh|console|text|cmake|meson|make)$', '```{.txt}', text, flags=re.MULTILINE)
+        text = re.sub(r'^```(\w+).*$', lambda m: '```{.%s}' % HIGHLIGHTED.get(m[1], 'txt'), text, flags=re.MULTILINE)
         return re.sub(r'^# (.*)$', r'# \1 {#%s}' % page.label, text, count=1, flags=re.MULTILINE)
 
     def write_pages(self):
