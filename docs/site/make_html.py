@@ -87,13 +87,14 @@ class Site:
             text = '# %s {#%s}\n\n```{.%s}\n%s```\n' % (path, label, SHOWN[there.suffix], there.read_text())
             (place / (label + '.md')).write_text(text)
         briefs = '\n'.join('| [%s](@ref %s) | %s |' % (name, name, self.brief(name)) for name in self.headers)
-        (place / 'reference.md').write_text('# Reference {#reference}\n\n| header | |\n|---|---|\n%s\n' % briefs)
+        (place / 'reference.md').write_text('# Reference {#reference}\n\n| header | what it has |\n|---|---|\n%s\n' % briefs)
 
     def brief(self, name):
         """The first sentence of a header."""
         text = self.headers[name].read_text()
-        comment = re.sub(r'\s*\n *(\*|///?) ?', ' ', re.sub(r'^(/\*\*?|///?)( *@file)?\s*', '', text))
-        return re.split(r'(?<=[.:]) |\*/', comment)[0].strip(' *')
+        comment = re.match(r'/\*.*?\*/|(//.*\n)+', text, re.DOTALL if text.startswith('/*') else 0)[0]
+        words = re.sub(r'^ *(/\*\*?|\*/|\*|///?)|@file|\*/$', '', comment, flags=re.MULTILINE).split()
+        return re.split(r'(?<=\.) ', ' '.join(words))[0]
 
     def navigation(self):
         def item(label, title):
@@ -133,7 +134,9 @@ def undocumented(folder):
     for path in sorted(folder.glob('*.xml')):
         for compound in ElementTree.parse(path).getroot().findall('compounddef'):
             kinds = ('file', 'struct', 'class', 'namespace')
-            if compound.get('kind') not in kinds or compound.findtext('compoundname').endswith('.md'):
+            if compound.get('kind') not in kinds or compound.get('prot') in ('private', 'protected'):
+                continue
+            if compound.findtext('compoundname').endswith(('.md', '.dox')):
                 continue
             for node in [compound, *compound.iter('memberdef'), *compound.iter('enumvalue')]:
                 public = node.get('prot') in (None, 'public') and node.get('kind') != 'friend'

@@ -150,21 +150,24 @@ class Reference:
         lines += self.description(compound)
         inner = [self.compounds[c.get('refid')] for c in compound.findall('innerclass')
                  if c.get('refid') in self.compounds and c.get('prot') == 'public']
+        here = compound.find('location').get('file')
         sections = list(compound.findall('sectiondef'))
         for namespace in compound.findall('innernamespace'):
-            sections += [section for section in self.compounds[namespace.get('refid')].findall('sectiondef')
-                         if any(name in m.find('location').get('file') for m in section.findall('memberdef'))]
+            sections += self.compounds[namespace.get('refid')].findall('sectiondef')
         for section in sections:
+            members = [m for m in section.findall('memberdef') if m.find('location').get('file') == here]
+            if not members:
+                continue
             if section.get('kind') not in SECTIONS:
                 sys.exit('reference.py: a section of the kind %s is not understood' % section.get('kind'))
             if section.find('header') is not None:
                 lines += ['## ' + section.findtext('header')] + self.blocks(section.find('description'))
-            lines += self.members(section.findall('memberdef'), {c.findtext('compoundname') for c in inner})
+            lines += self.members(members, {c.findtext('compoundname') for c in inner}, language(name))
         for struct in inner:
-            lines += self.struct(struct, name)
+            lines += self.struct(struct, language(name))
         return '\n\n'.join(lines) + '\n'
 
-    def members(self, members, structs, scope=''):
+    def members(self, members, structs, code, scope=''):
         """Each name once: its declarations, and what they do.  Constants form a table."""
         lines, table = [], []
         names = dict.fromkeys(member.findtext('name') for member in members if member.get('prot') == 'public')
@@ -179,13 +182,13 @@ class Reference:
                 continue
             lines.append('%s %s' % ('###' if scope else '##', '%s::%s' % (scope, name) if scope else name))
             for member in same:
-                lines.append('```%s\n%s;\n```' % ('c' if not scope else 'cpp', signature(member)))
+                lines.append('```%s\n%s;\n```' % (code, signature(member)))
                 lines += self.description(member)
         if table:
             lines = ['\n'.join(['| constant | value | meaning |', '|---|---|---|'] + table)] + lines
         return lines
 
-    def struct(self, compound, header):
+    def struct(self, compound, code):
         name = compound.findtext('compoundname')
         lines = ['## ' + name] + self.description(compound)
         fields, others = [], []
@@ -199,7 +202,7 @@ class Reference:
                 rows.append('| `%s` | `%s` | %s |' % (member.findtext('name'), kind.replace('|', '\\|'),
                                                       ' '.join(self.description(member))))
             lines.append('\n'.join(rows))
-        return lines + self.members(others, set(), name)
+        return lines + self.members(others, set(), code, name)
 
 
 def listing(line):
@@ -220,7 +223,9 @@ def language(header):
 
 
 def signature(member):
-    text = member.findtext('definition') + member.findtext('argsstring', '')
+    text = member.findtext('definition').replace(' = typedef ', ' = ') + member.findtext('argsstring', '')
     if member.get('static') == 'yes' and not text.startswith('static'):
         text = 'static ' + text
-    return text
+    parameters = [' '.join([''.join(p.find('type').itertext()), p.findtext('declname', '')]).strip()
+                  for p in member.findall('templateparamlist/param')]
+    return 'template <%s> %s' % (', '.join(parameters), text) if parameters else text

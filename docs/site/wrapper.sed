@@ -1,0 +1,6 @@
+# The C++ headers begin with an ordinary comment, which Doxygen takes for that of the file if it has Doxygen's form.
+1 s|^// |/// @file\
+/// |
+1,/^#ifndef/ s|^// |/// |
+# Doxygen takes a base class that is a specialization of the same template for a class that is derived from itself.
+s/ : public Result<void> {/ {/
