@@ -44,19 +44,22 @@ class Site:
 
     def write_link(self, page, text, path, to, whole):
         """A link of a page, for Doxygen."""
+        words, there = ' '.join(text.replace('`', '').split()), self.root / path
+        label = None
         if path in self.pages:
-            return '[%s](@ref %s)' % (text, self.heading_label(self.pages[path], to) if to else self.pages[path].label)
-        there = self.root / path
-        if path.startswith('include/lanefold/') and there.name in self.headers:
-            return '[%s](@ref %s)' % (text, there.name)
-        if there.is_dir() and path + '/README.md' in self.pages:
-            return '[%s](@ref %s)' % (text, self.pages[path + '/README.md'].label)
-        if there.is_file() and there.suffix in SHOWN:
-            self.shown[path] = label_of(path)
-            return '[%s](@ref %s)' % (text, self.shown[path])
+            label = self.heading_label(self.pages[path], to)
+        elif path.startswith('include/lanefold/') and there.name in self.headers:
+            label = there.name
+        elif there.is_dir() and path + '/README.md' in self.pages:
+            label = self.pages[path + '/README.md'].label
+        elif there.is_file() and there.suffix in SHOWN:
+            label = self.shown[path] = label_of(path)
+        if label:
+            reference = '@ref %s "%s"' % (label, words.replace('"', "'"))
+            return '<code>%s</code>' % reference if '`' in text else reference
         if there.is_file() and there.suffix in COPIED:
             self.copied.add(path)
-            return '<a href="%s">%s</a>' % (there.name, text)
+            return '<a href="%s">%s</a>' % (there.name, words)
         sys.exit('%s: the link %s leads to no page, header, example or data file' % (page.path, whole))
 
     def heading_label(self, page, to):
@@ -66,12 +69,20 @@ class Site:
         """The page as Doxygen reads it."""
         text = page.with_links(self.write_link)
 
+        def code(match):
+            """A call in a sentence leads to the reference.  Between single backticks, Doxygen takes ' for the end."""
+            call = re.fullmatch(r'(lf_\w+)(\(\))?', match[1])
+            if call and call[1] in self.functions:
+                return '<code>@ref %s "%s"</code>' % (call[1], match[1])
+            return '``%s``' % match[1]
+
+        def heading(match):
+            label = self.heading_label(page, anchor(match[2]))
+            return '%s %s {#%s}' % (match[1], match[2].replace('`', ''), label)
+
         def prose(part):
-            part = re.sub(r'^(##+) (.*)$', lambda m: '%s %s {#%s}' % (
-                m[1], m[2], self.heading_label(page, anchor(m[2]))), part, flags=re.MULTILINE)
-            # Calls that a page names lead to the reference.
-            return re.sub(r'(?<![\[`\w])`(lf_\w+)(\(\))?`(?!\])', lambda m: '[`%s`](@ref %s)' % (
-                m[1] + (m[2] or ''), m[1]) if m[1] in self.functions else m[0], part)
+            lines = [line if line.startswith('#') else re.sub(r'`([^`]+)`', code, line) for line in part.split('\n')]
+            return re.sub(r'^(##+) (.*)$', heading, '\n'.join(lines), flags=re.MULTILINE)
         text = in_prose(text, prose)
         text = re.sub(r'^```(\w+).*$', lambda m: '```{.%s}' % HIGHLIGHTED.get(m[1], 'txt'), text, flags=re.MULTILINE)
         return re.sub(r'^# (.*)$', r'# \1 {#%s}' % page.label, text, count=1, flags=re.MULTILINE)

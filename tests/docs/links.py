@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """links.py [--warnings FILE] FOLDER...: every relative link in the Markdown and HTML files of these folders leads to a
-file or folder that exists, and to an anchor that it has.  No address leads to this machine.  With --warnings, the file,
-which has the warnings of Doxygen, is empty."""
+file or folder that exists, and to an anchor that it has.  No address leads to this machine.  HTML shows no Markdown and
+no command of Doxygen.  With --warnings, the file, which has the warnings of Doxygen, is empty."""
 import os
 import re
 import sys
@@ -11,6 +11,8 @@ from urllib.parse import unquote
 FENCED = re.compile(r'^```.*?^```$', re.MULTILINE | re.DOTALL)
 IN_LINE = re.compile(r'`[^`\n]*`')
 LINK = re.compile(r'\]\(([^)\s]+)\)')
+CODE = ('pre', 'code', 'tt', 'style')
+LEFTOVER = re.compile(r'[@\\]ref\b|\]\(|`|\{#')
 FOREIGN = re.compile(r'[a-z]+:', re.IGNORECASE)
 
 
@@ -20,9 +22,20 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.links, self.anchors = [], set()
+        self.within, self.leftovers = [], []  # the open elements: whether each one shows code
         self.feed(text)
 
+    def handle_endtag(self, tag):
+        if tag in CODE + ('div',):
+            self.within.pop()
+
+    def handle_data(self, data):
+        if not any(self.within) and LEFTOVER.search(data):
+            self.leftovers.append(' '.join(data.split()))
+
     def handle_starttag(self, tag, attributes):
+        if tag in CODE + ('div',):
+            self.within.append(tag in CODE or ('class', 'fragment') in attributes)
         for name, value in attributes:
             if name in ('href', 'src') and value:
                 self.links.append(value)
@@ -39,6 +52,7 @@ class Markdown:
         headings = re.findall(r'^#+ (.*)$', prose, re.MULTILINE)
         headings = [re.sub(r'[`*]|\[([^]]*)\]\([^)]*\)', r'\1', heading) for heading in headings]
         self.anchors = {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
+        self.leftovers = []
         self.anchors |= set(re.findall(r'<a id="([^"]+)"', prose))
 
 
@@ -54,6 +68,8 @@ def parsed(path, known):
 
 
 def faults_of(path, known):
+    for text in parsed(path, known).leftovers:
+        yield 'it shows what is not meant for its reader: ' + text[:120]
     for link in parsed(path, known).links:
         if FOREIGN.match(link):
             if link.lower().startswith('file:'):
