@@ -16,8 +16,8 @@ from pages import all_pages, anchor, in_prose, write_depfile
 
 # What the pages link, and what is no page: files that become pages, and files that are copied as they are.
 PATTERNS = ('*.h',)  # the headers of the reference
-SHOWN = {'.c': 'c', '.cpp': 'cpp', '.hpp': 'cpp', '.py': 'py', '': 'txt', '.manifest': 'txt', '.1': 'txt',
-         '.txt': 'txt'}
+SHOWN = {'.c': 'c', '.cpp': 'cpp', '.hpp': 'cpp', '.py': 'py', '': 'unparsed', '.manifest': 'unparsed',
+         '.1': 'unparsed', '.txt': 'unparsed'}
 HIGHLIGHTED = {'c': 'c', 'cpp': 'cpp', 'python': 'py'}  # languages of blocks that Doxygen knows
 COPIED = ('.json', '.in')
 GUIDE = 'start train link cpp python blas plugins benchmarks numbers faq'.split()
@@ -84,7 +84,7 @@ class Site:
             lines = [line if line.startswith('#') else re.sub(r'`([^`]+)`', code, line) for line in part.split('\n')]
             return re.sub(r'^(##+) (.*)$', heading, '\n'.join(lines), flags=re.MULTILINE)
         text = in_prose(text, prose)
-        text = re.sub(r'^```(\w+).*$', lambda m: '```{.%s}' % HIGHLIGHTED.get(m[1], 'txt'), text, flags=re.MULTILINE)
+        text = re.sub(r'^```(\w+).*$', lambda m: '```{.%s}' % HIGHLIGHTED.get(m[1], 'unparsed'), text, flags=re.MULTILINE)
         return re.sub(r'^# (.*)$', r'# \1 {#%s}' % page.label, text, count=1, flags=re.MULTILINE)
 
     def write_pages(self):
