@@ -84,7 +84,8 @@ class Site:
             lines = [line if line.startswith('#') else re.sub(r'`([^`]+)`', code, line) for line in part.split('\n')]
             return re.sub(r'^(##+) (.*)$', heading, '\n'.join(lines), flags=re.MULTILINE)
         text = in_prose(text, prose)
-        text = re.sub(r'^```(\w+).*$', lambda m: '```{.%s}' % HIGHLIGHTED.get(m[1], 'unparsed'), text, flags=re.MULTILINE)
+        fence = r'^```(\w+).*$'
+        text = re.sub(fence, lambda m: '```{.%s}' % HIGHLIGHTED.get(m[1], 'unparsed'), text, flags=re.MULTILINE)
         return re.sub(r'^# (.*)$', r'# \1 {#%s}' % page.label, text, count=1, flags=re.MULTILINE)
 
     def write_pages(self):
@@ -98,7 +99,8 @@ class Site:
             text = '# %s {#%s}\n\n```{.%s}\n%s```\n' % (path, label, SHOWN[there.suffix], there.read_text())
             (place / (label + '.md')).write_text(text)
         briefs = '\n'.join('| [%s](@ref %s) | %s |' % (name, name, self.brief(name)) for name in self.headers)
-        (place / 'reference.md').write_text('# Reference {#reference}\n\n| header | what it has |\n|---|---|\n%s\n' % briefs)
+        table = '| header | what it has |\n|---|---|\n%s\n' % briefs
+        (place / 'reference.md').write_text('# Reference {#reference}\n\n' + table)
 
     def brief(self, name):
         """The first sentence of a header."""

@@ -68,11 +68,21 @@ class Known:
         texts = []
         for room in SOURCES:
             for path in (self.source / room).rglob('*') if (self.source / room).is_dir() else [self.source / room]:
-                if path.is_file() and path.suffix not in ('.pyc', '.so', '.json', '.png'):
+                binary = path.suffix in ('.pyc', '.so', '.json', '.png')
+                if path.is_file() and not binary and path.parent.name != 'docs':
                     texts.append(path.read_text(encoding='utf-8', errors='replace'))
         self.variables = set(re.findall(r'\bLANEFOLD_\w+', '\n'.join(texts)))
         headers = '\n'.join(path.read_text() for path in (self.source / 'include').rglob('*.h*'))
         self.names = set(re.findall(r'\b(?:lf|LF)_\w+', headers))
+
+    def faults_of_commands(self, text):
+        try:
+            commands = list(split_commands(text))
+        except ValueError as error:
+            yield 'the shell cannot read it: %s' % error
+            return
+        for words in commands:
+            yield from self.faults_of_command(words)
 
     def faults_of_command(self, words):
         """What is wrong in one command."""
@@ -148,8 +158,7 @@ class Known:
         """What is wrong in a piece of code in backticks."""
         yield from self.faults_of_words(code)
         if re.match(r'(\w+=\S+ )*(lanefold|\./dev|meson)\b', code):
-            for words in split_commands(code):
-                yield from self.faults_of_command(words)
+            yield from self.faults_of_commands(code)
         elif re.match(r'-D\w+(=\S+)?$', code) and not re.match('-D(NDEBUG|LF_)', code):
             yield from self.faults_of_option(*re.fullmatch(r'-D(\w+)(?:=(.*))?', code).groups())
         elif re.fullmatch(r'--[a-z][\w-]*( \S+)?', code):

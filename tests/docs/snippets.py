@@ -28,7 +28,8 @@ TOP_PAGES = ('README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md')
 FENCED = re.compile(r'^```([^\n]*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 CODE = re.compile(r'`([^`\n]+)`')
 # Commands that a sandbox may run.  Everything else is checked, and the first such command is the reason.
-RUNNABLE = {'cc', 'c++', 'make', 'cd', 'mkdir', 'cp', 'ls', 'cat', 'echo', 'printf', 'nm', 'pkg-config', 'chmod', 'rm', 'sha256sum'}
+RUNNABLE = {'cc', 'c++', 'make', 'cd', 'mkdir', 'cp', 'ls', 'cat', 'echo', 'printf', 'nm', 'pkg-config', 'chmod', 'rm',
+            'sha256sum'}
 # Calls of the command that take minutes or need what is not here.
 TOO_MUCH = re.compile(r'^(study|verify|demo|bench(?! --list))|LD_PRELOAD|-static|-lblas|/opt/')
 TIME = 300  # seconds
@@ -174,11 +175,10 @@ class Tests:
         return sandbox.run('lanefold', 'train', '--network', 'network.json', '--quiet')
 
     def shell(self, _, text, sandbox):
-        commands = list(split_commands(text))
-        faults = [fault for words in commands for fault in self.known.faults_of_command(words)]
+        faults = list(self.known.faults_of_commands(text))
         if faults:
             return '\n'.join(faults)
-        reason = next(filter(None, (self.not_run(words, text) for words in commands)), None)
+        reason = next(filter(None, (self.not_run(words, text) for words in split_commands(text))), None)
         if reason:
             self.count('sh: checked, not run', reason)
             return self.syntax(text, sandbox)
