@@ -31,7 +31,7 @@ CODE = re.compile(r'`([^`\n]+)`')
 RUNNABLE = {'cc', 'c++', 'make', 'cd', 'mkdir', 'cp', 'ls', 'cat', 'echo', 'printf', 'nm', 'pkg-config', 'chmod', 'rm',
             'sha256sum'}
 # Calls of the command that take minutes or need what is not here.
-TOO_MUCH = re.compile(r'^(study|verify|demo|bench(?! --list))|LD_PRELOAD|-static|-lblas|/opt/')
+TOO_MUCH = re.compile(r'^(study|verify(?!.*--isa)|demo|bench(?! --list))|LD_PRELOAD|-static|-lblas|/opt/')
 TIME = 300  # seconds
 
 # `lanefold train` trains one epoch, or two where a training is continued, on the built-in digits.
