@@ -123,7 +123,26 @@ class Site:
         return '\n'.join(lines)
 
 
-def finish(folder):
+def without_false_links(text, functions):
+    """Doxygen 1.9.8 takes words of C++ declarations, such as int64_t, for the name of a function that is called args."""
+    def one(match):
+        name = functions.get(match[1])
+        return match[2] if name and name != match[2].split('::')[-1] else match[0]
+    return re.sub(r'<a class="el" href="([^"]*)"[^>]*>([\w:]+)</a>', one, text)
+
+
+def functions_in(folder):
+    """The names of all functions, by their address in the HTML."""
+    found = {}
+    for path in folder.glob('*.xml'):
+        for member in ElementTree.parse(path).getroot().iter('memberdef'):
+            page, _, place = member.get('id').rpartition('_1')
+            if member.get('kind') == 'function':
+                found['%s.html#%s' % (page, place)] = member.findtext('name')
+    return found
+
+
+def finish(folder, functions):
     """Shortens the titles of headers and classes, and removes what no page links, such as Doxygen's scripts."""
     kind_in_title = r'((?:<title>|<div class="title">)[^<]*?) (?:File|Class|Struct|Namespace)(?: Template)? Reference'
     linked, waiting = set(), ['index.html']
@@ -135,6 +154,7 @@ def finish(folder):
         if name.endswith('.html'):
             text = (folder / name).read_text()
             text = re.sub(r'  <div class="summary">.*?</div>\n', '', text, flags=re.DOTALL)
+            text = without_false_links(text, functions)
             waiting += re.findall(r'(?:href|src)="([^"#:?]+)', text)
             (folder / name).write_text(re.sub(kind_in_title, r'\1', text))
     for path in folder.rglob('*'):
@@ -175,7 +195,7 @@ def make(root, out, doxygen, version):
     (out / 'Doxyfile').write_text(re.sub(r'@(\w+)@', lambda m: str(values[m[1]]), text))
     (out / 'warnings.txt').unlink(missing_ok=True)
     subprocess.run([doxygen, str(out / 'Doxyfile')], check=True)
-    finish(out / 'html')
+    finish(out / 'html', functions_in(out / 'xml'))
     with open(out / 'warnings.txt', 'a', encoding='utf-8') as warnings:
         warnings.writelines(undocumented(out / 'xml'))
     return (out / 'warnings.txt').read_text()
