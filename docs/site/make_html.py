@@ -127,8 +127,8 @@ def without_false_links(text, functions):
     """Doxygen 1.9.8 takes words of C++ declarations, such as int64_t, for the name of a function that is called args."""
     def one(match):
         name = functions.get(match[1])
-        return match[2] if name and name != match[2].split('::')[-1] else match[0]
-    return re.sub(r'<a class="el" href="([^"]*)"[^>]*>([\w:]+)</a>', one, text)
+        return match[2] if name and name != re.split(r'::|\.', match[2])[-1] else match[0]
+    return re.sub(r'<a class="(?:el|code[^"]*)" href="([^"]*)"[^>]*>([\w:.]+)</a>', one, text)
 
 
 def functions_in(folder):
