@@ -64,7 +64,7 @@ for example in minimal latency own_executor training; do "examples/$example" >/d
 guide=$prefix/share/doc/lanefold/docs/guide/plugins.md
 mkdir -m 755 mine
 # shellcheck disable=SC2016 # the backquotes are Markdown's
-sed -n '/^```c$/,/^```$/{/^```/d;p}' "$guide" >mine/mine.c
+sed -n '/^```c mine.c$/,/^```$/{/^```/d;p}' "$guide" >mine/mine.c
 cmp mine/mine.c examples/plugin/mine.c || wrong "the program of $guide is not examples/plugin/mine.c"
 cp examples/plugin/mine.manifest mine
 # shellcheck disable=SC2016
