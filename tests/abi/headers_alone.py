@@ -41,6 +41,14 @@ def untagged_functions(text):
             found.append(match[2])
     return found
 
+# The calls are templates, so only their use shows what the compiler thinks of them.
+ALL_CALLS = """#include <lanefold/lanefold.hpp>
+template class lanefold::BasicContextView<lanefold::ReturnErrors>;
+template class lanefold::BasicContext<lanefold::ReturnErrors>;
+template class lanefold::BasicContextView<lanefold::ThrowErrors>;
+template class lanefold::BasicContext<lanefold::ThrowErrors>;
+"""
+
 
 def main():
     split = sys.argv.index('--')
@@ -57,10 +65,15 @@ def main():
                 if messages:
                     problems.append('%s %s, as %s:\n%s' % (name, what, standard, messages))
         problems += ['%s: the comment of %s has no thread tag' % (name, f) for f in untagged_functions(text)]
-    for standard in ('c++17', 'c++20'):
-        messages = compile_text(cpp, 'c++', standard, '#include <lanefold/lanefold.hpp>\n', folder)
-        if messages:
-            problems.append('lanefold.hpp alone, as %s:\n%s' % (standard, messages))
+    parts = ['lanefold.hpp'] + sorted('cpp/' + path.name for path in (folder / 'lanefold' / 'cpp').glob('*.hpp'))
+    for name in parts:
+        for standard in ('c++17', 'c++20'):
+            messages = compile_text(cpp, 'c++', standard, '#include <lanefold/%s>\n' % name, folder)
+            if messages:
+                problems.append('%s alone, as %s:\n%s' % (name, standard, messages))
+    messages = compile_text(cpp, 'c++', 'c++17', ALL_CALLS, folder)
+    if messages:
+        problems.append('the calls of lanefold.hpp:\n%s' % messages)
     # A check that finds nothing must have looked at something.
     if not compile_text(c, 'c', 'c11', '#include <lanefold/status.h>\n' + uses(headers, ['LF_TRANSPOSE_B']), folder):
         problems.append('a name that a header does not provide is not noticed')
@@ -68,12 +81,12 @@ def main():
         problems.append('a function without a thread tag is not noticed')
     if untagged_functions('/* Frees it. */\ntypedef void (*lf_free)(void *self);') != ['lf_free']:
         problems.append('a callback without a thread tag is not noticed')
-    if named < 60 or len(headers.functions) < 29:
+    if len(parts) < 7 or named < 60 or len(headers.functions) < 29:
         problems.append('only %d names in comments and %d functions were found' % (named, len(headers.functions)))
     if problems:
         sys.exit('\n'.join(problems))
-    print('%d headers compile alone and provide the %d names in their comments; %d functions have their thread tag' % (
-        len(headers.texts), named, len(headers.functions)))
+    print('%d headers compile alone. The C headers provide the %d names in their comments, and %d functions have their '
+          'thread tag' % (len(headers.texts) + len(parts), named, len(headers.functions)))
 
 
 if __name__ == '__main__':

@@ -24,7 +24,7 @@ TEST_CASE("the prediction is the label of exactly the rows that are correct") {
     const int32_t predicted = largest(row.data(), n);
     without_class += predicted < 0;
     for (int32_t label = 0; label < n; ++label)
-      CHECK(context.top_k_correct({row.data(), 1, n}, &label) == (label == predicted));
+      CHECK(context.top_k_correct({row.data(), 1, n}, {&label, 1}) == (label == predicted));
   }
   CHECK(without_class > 10);
 }

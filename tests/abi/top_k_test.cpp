@@ -37,7 +37,7 @@ bool expected(const Floats &row, int32_t label, int64_t k) {
 }
 
 int64_t answer(const Context &context, const Floats &row, int32_t label, int64_t k) {
-  return context.top_k_correct({row.data(), 1, static_cast<int64_t>(row.size())}, &label, k);
+  return context.top_k_correct({row.data(), 1, static_cast<int64_t>(row.size())}, {&label, 1}, k);
 }
 
 // Each label and each k of one row.
@@ -83,7 +83,7 @@ TEST_CASE("a network of equal outputs is right exactly where its prediction, cla
   const Floats outputs(m * n, 0.25f);
   std::vector<int32_t> labels(m);
   for (size_t i = 0; i < m; ++i) labels[i] = static_cast<int32_t>(i % n);
-  for (int64_t k = 1; k <= n; ++k) CHECK(context.top_k_correct({outputs.data(), m, n}, labels.data(), k) == m / n * k);
+  for (int64_t k = 1; k <= n; ++k) CHECK(context.top_k_correct({outputs.data(), m, n}, labels, k) == m / n * k);
 }
 
 TEST_CASE("outputs of a dead ReLU tie at 0 below the classes that are alive") {
@@ -159,6 +159,6 @@ TEST_CASE("random outputs of few values, with a stride, give what the reference 
     CAPTURE(m);
     CAPTURE(n);
     CAPTURE(k);
-    CHECK(context.top_k_correct({outputs.data(), m, n, stride}, labels.data(), k) == count);
+    CHECK(context.top_k_correct({outputs.data(), m, n, stride}, labels, k) == count);
   }
 }

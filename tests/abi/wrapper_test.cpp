@@ -125,7 +125,7 @@ TEST_CASE("a dense layer gives the bits of the C calls, in inference and in trai
     for (const uint32_t flags : {uint32_t{0}, LF_TRAINING}) {
       Floats y(m * n), z(m * n), expected_y(m * n), expected_z(m * n);
       lf_batch_norm norm{};
-      if (with_batch_norm) norm = twin.batch_norm->view();
+      if (with_batch_norm) norm = twin.batch_norm->view().c_struct();
       auto call = args<lf_dense_forward_args>();
       call.flags = flags, call.m = m, call.n = n, call.k = k, call.x = x.data(), call.ldx = k;
       call.w = twin.w.data(), call.ldw = n, call.bias = with_batch_norm ? nullptr : twin.bias.data();
@@ -189,8 +189,7 @@ TEST_CASE("batch normalization, its folding and activations take views") {
     for (int64_t i = 0; i < m; ++i) mean += static_cast<double>(x[static_cast<size_t>(i * n + j)]) / m;
     CHECK(norm.mean[static_cast<size_t>(j)] == doctest::Approx(mean).epsilon(1e-5));
   }
-  context.batch_norm_backward({x.data(), m, n}, norm.view(), {dy.data(), m, n}, {dx.data(), m, n}, dgamma.data(),
-                              dbeta.data());
+  context.batch_norm_backward({x.data(), m, n}, norm.view(), {dy.data(), m, n}, {dx.data(), m, n}, dgamma, dbeta);
   double sum = 0;
   for (int64_t i = 0; i < m; ++i) sum += static_cast<double>(dy[static_cast<size_t>(i * n)]);
   CHECK(dbeta[0] == doctest::Approx(sum).epsilon(1e-5));
@@ -252,10 +251,10 @@ TEST_CASE("a network builder owns its layers, and builds what they compute one a
   context.dense_forward({between.data(), m, 6}, second, {expected.data(), m, n});
   CHECK(same_bits(y, expected));
   const PackedWeights packed = context.pack_weights(Operand(second.weights()));
-  context.dense_infer({between.data(), m, 6}, packed, second.bias.data(), second.activation, {packed_y.data(), m, n});
+  context.dense_infer({between.data(), m, 6}, packed, second.bias, second.activation, {packed_y.data(), m, n});
   CHECK(same_bits(packed_y, expected));
   CHECK(error_of([&] { NetworkBuilder(3).dense(4).append(DenseLayer(5, 2)).build(context); }) ==
-        "the layer takes 5 inputs; expected 4");
+        "inputs of a layer and outputs before it differ: 5 and 4");
   CHECK(error_of([&] { DenseLayer(-1, 2); }) == "a size is -1 x 2; expected 0 to 2^47 elements");
   CHECK(error_of([&] { DenseLayer(int64_t{1} << 40, int64_t{1} << 30); }) ==
         "a size is 1099511627776 x 1073741824; expected 0 to 2^47 elements");

@@ -135,7 +135,7 @@ Call batch_norm_forward(Random &random) {
     bn.running_mean = training ? out[1].data() : unchanged(in[3]);
     bn.running_var = training ? out[2].data() : unchanged(in[4]);
     if (training) bn.mean = out[3].data(), bn.inv_std = out[4].data();
-    context.batch_norm_forward(in[0], bn, out[0], training ? LF_TRAINING : 0);
+    context.batch_norm_forward(in[0], {bn, n}, out[0], training ? LF_TRAINING : 0);
   };
   return call;
 }
@@ -151,7 +151,7 @@ Call batch_norm_backward(Random &random) {
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
     lf_batch_norm bn = batch_norm(norm, in[2], in[2]);
     bn.mean = unchanged(in[3]), bn.inv_std = unchanged(in[4]);
-    context.batch_norm_backward(in[0], bn, in[1], out[0], out[1].data(), out[2].data());
+    context.batch_norm_backward(in[0], {bn, n}, in[1], out[0], out[1].vector(), out[2].vector());
   };
   return call;
 }
@@ -211,8 +211,8 @@ Call dense_infer(Random &random) {
                 vector(d.n, random)};
   call.writes = {unwritten(d.m, d.n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    context.dense_infer(in[0], pack(context, d, in[1]), d.bias ? in[2].data() : nullptr, {d.activation, d.alpha},
-                        out[0]);
+    const ConstVector bias(d.bias ? in[2].data() : nullptr, d.n);
+    context.dense_infer(in[0], pack(context, d, in[1]), bias, {d.activation, d.alpha}, out[0]);
   };
   return call;
 }
@@ -325,7 +325,7 @@ Call top_k_correct(Random &random) {
   call.reads = {values(m, n, random)};
   call.writes = {unwritten(1, 1)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    out[0](0, 0) = static_cast<float>(context.top_k_correct(in[0], labels.data(), k));
+    out[0](0, 0) = static_cast<float>(context.top_k_correct(in[0], labels, k));
   };
   return call;
 }
@@ -360,7 +360,7 @@ Call gather(Random &random) {
   call.text = "gather" + shape({m, n, count});
   call.writes = {unwritten(m, n)};
   call.run = [=](const Context &context, const Matrices &, Matrices &out) {
-    context.gather({x.data(), count, n, n + gap}, rows.empty() ? nullptr : rows.data(), divisor, out[0]);
+    context.gather({x.data(), count, n, n + gap}, rows, divisor, out[0]);
   };
   return call;
 }

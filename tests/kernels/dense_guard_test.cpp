@@ -149,12 +149,12 @@ TEST_CASE("a network touches nothing beyond its batch and its result") {
     const Context &context = round % 2 ? one : three;
     const int64_t widths[] = {pick(random, ks), pick(random, ns), pick(random, ns)};
     std::vector<PaddedMatrix> w, bias;
-    std::vector<LayerView> layers;
+    std::vector<InferenceLayer> layers;
     for (int i = 0; i < 2; ++i) {
       w.emplace_back(widths[i], widths[i + 1]).random(random);
       bias.emplace_back(1, widths[i + 1]).random(random);
     }
-    for (int i = 0; i < 2; ++i) layers.push_back({w[i], bias[i].data(), {}, {LF_ELU, 1}});
+    for (int i = 0; i < 2; ++i) layers.push_back({w[i], bias[i].vector(), {LF_ELU, 1}});
     const InferenceNetwork network = context.make_network(layers);
     const int64_t m = pick(random, ms);
     const Side side = random.below(2) ? Side::begins : Side::ends;

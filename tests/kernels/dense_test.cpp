@@ -16,7 +16,7 @@ void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
   PaddedMatrix &z = layer.z, &y = layer.y;
   if (layer.with_bias) z.fill([&](int64_t, int64_t j) { return layer.bias(0, j); });
   context.sgemm(layer.x, layer.w, z, 1, layer.with_bias ? 1.0f : 0.0f);
-  if (layer.with_norm) context.batch_norm_forward(z, layer.norm(), y, flags);
+  if (layer.with_norm) context.batch_norm_forward(z, layer.norm_view(), y, flags);
   context.activation_forward({layer.activation, layer.alpha}, layer.with_norm ? y : z, y);
 }
 
@@ -24,7 +24,8 @@ void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
 void backward_unfused(const Context &context, Layer &layer, const PaddedMatrix &dy, Gradients &g) {
   PaddedMatrix dz(dy.rows(), dy.columns());
   context.activation_backward({layer.activation, layer.alpha}, layer.y, dy, dz);
-  if (layer.with_norm) context.batch_norm_backward(layer.z, layer.norm(), dz, dz, g.dgamma.data(), g.dbeta.data());
+  if (layer.with_norm)
+    context.batch_norm_backward(layer.z, layer.norm_view(), dz, dz, g.dgamma.vector(), g.dbeta.vector());
   context.sgemm(transpose(layer.x), dz, g.dw);
   context.sgemm(dz, transpose(layer.w), g.dx);
 }
@@ -177,7 +178,8 @@ TEST_CASE("every other operation accepts any stride for a single row") {
   const std::vector<int32_t> labels{3};
   BatchNorm norm(n);
   norm.running_mean[5] = 0.25f;
-  const lf_batch_norm view = norm.view();
+  const BatchNormView view = norm.view();
+  const lf_batch_norm c_view = view.c_struct();
   const PackedWeights packed = context.pack_weights(ConstMatrix(in.data(), 1, n));
   // Returns the results of all operations on one row with this stride.
   const auto results = [&](int64_t stride) {
@@ -187,11 +189,11 @@ TEST_CASE("every other operation accepts any stride for a single row") {
     context.gather(ByteMatrix(bytes.data(), 1, n, stride), nullptr, 255, row());
     context.batch_norm_forward(x, view, row());
     std::vector<float> folded_bias(n);
-    context.fold_batch_norm(x, nullptr, view, row(), folded_bias.data());
+    context.fold_batch_norm(x, nullptr, view, row(), folded_bias);
     all.push_back(folded_bias);
     const Matrix dx = row();
-    all.push_back({context.softmax_cross_entropy(x, labels.data(), dx)});
-    all.push_back({static_cast<float>(context.top_k_correct(x, labels.data(), 5))});
+    all.push_back({context.softmax_cross_entropy(x, labels, dx)});
+    all.push_back({static_cast<float>(context.top_k_correct(x, labels, 5))});
     context.unpack_weights(packed, row());
     // The transpose of n x 1 weights is one row.
     const PackedWeights transposed = context.pack_weights(transpose(x));
@@ -205,7 +207,7 @@ TEST_CASE("every other operation accepts any stride for a single row") {
       context.dense_infer(scalar, packed, nullptr, activation, row());
       auto layer = args<lf_dense_forward_args>();
       layer.m = layer.k = 1, layer.n = n, layer.x = dy.data(), layer.ldx = stride, layer.w = in.data();
-      layer.ldw = stride, layer.batch_norm = &view, layer.activation = code, layer.alpha = 0.5f;
+      layer.ldw = stride, layer.batch_norm = &c_view, layer.activation = code, layer.alpha = 0.5f;
       const Matrix y = row(), z = row();
       layer.y = y.data, layer.ldy = stride, layer.z = z.data, layer.ldz = stride;
       context.dense_forward(layer);

@@ -64,7 +64,7 @@ double distance(float y, double exact) {
   return std::abs(static_cast<double>(y) - exact) / ulp(exact);
 }
 
-struct Result {
+struct Distances {
   double distance = 0; // the largest
   float where = 0;
   uint64_t digest = 0; // of all results, in any order of blocks
@@ -72,7 +72,7 @@ struct Result {
 
 constexpr int64_t block = 1 << 16, blocks = int64_t{1} << 16;
 
-void run_block(const Subject &subject, bool against_exact, int64_t index, Result &result) {
+void run_block(const Subject &subject, bool against_exact, int64_t index, Distances &result) {
   static thread_local std::vector<float> x(block), y(block);
   for (int64_t j = 0; j < block; ++j)
     x[static_cast<size_t>(j)] = std::bit_cast<float>(static_cast<uint32_t>(index * block + j));
@@ -89,18 +89,18 @@ void run_block(const Subject &subject, bool against_exact, int64_t index, Result
   result.digest += digest;
 }
 
-Result run(const Subject &subject, bool against_exact) {
+Distances run(const Subject &subject, bool against_exact) {
   const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
   std::atomic<int64_t> next = 0;
-  std::vector<Result> each(threads);
+  std::vector<Distances> each(threads);
   std::vector<std::thread> workers;
-  for (Result &result : each)
+  for (Distances &result : each)
     workers.emplace_back([&] {
       for (int64_t index; (index = next++) < blocks;) run_block(subject, against_exact, index, result);
     });
   for (std::thread &worker : workers) worker.join();
-  Result all;
-  for (const Result &result : each) {
+  Distances all;
+  for (const Distances &result : each) {
     if (result.distance > all.distance) all.distance = result.distance, all.where = result.where;
     all.digest += result.digest;
   }
@@ -128,7 +128,7 @@ int main(int argc, char **argv) {
   if (against_exact) made.open(argv[1]);
   bool good = true;
   for (const Subject &subject : subjects) {
-    const Result result = run(subject, against_exact);
+    const Distances result = run(subject, against_exact);
     uint64_t expected = result.digest;
     if (against_exact) made << result.digest << '\n';
     else known >> expected;

@@ -104,16 +104,16 @@ TEST_CASE("every gradient of a small network agrees with central differences") {
         bn.eps = eps, bn.gamma = net.gamma[layer].data(), bn.beta = net.beta[layer].data();
         bn.mean = mean[layer].data(), bn.inv_std = inv_std[layer].data();
         views[layer] = {net.w[layer], nullptr, {}, {layer == 0 ? code : LF_IDENTITY, net.alpha}};
-        if (with_norm) views[layer].batch_norm = bn;
-        else views[layer].bias = net.bias[layer].data();
+        if (with_norm) views[layer].batch_norm = BatchNormView(bn, net.w[layer].columns());
+        else views[layer].bias = net.bias[layer].vector();
         one.dense_forward(*input[layer], views[layer], y[layer], z[layer], LF_TRAINING);
       }
-      const float value = one.softmax_cross_entropy(y[1], net.labels.data(), dy[1]);
+      const float value = one.softmax_cross_entropy(y[1], net.labels, dy[1]);
       CHECK(value == doctest::Approx(loss(net)).epsilon(1e-5));
       for (int layer = 1; layer >= 0; --layer) {
         GradientView gradients{dw[layer], nullptr, nullptr, nullptr, layer == 0 ? dx : dy[0]};
-        if (with_norm) gradients.dgamma = dgamma[layer].data(), gradients.dbeta = dbeta[layer].data();
-        else gradients.dbias = dbias[layer].data();
+        if (with_norm) gradients.dgamma = dgamma[layer].vector(), gradients.dbeta = dbeta[layer].vector();
+        else gradients.dbias = dbias[layer].vector();
         one.dense_backward({*input[layer], z[layer], y[layer]}, views[layer], dy[layer], gradients);
       }
       const double scale = std::max({largest_of(dw[0]), largest_of(dw[1]), largest_of(dx)});

@@ -14,8 +14,8 @@ TEST_CASE("loss and gradient follow the formulas, for any number of classes, in 
       x.random(random, -8, 8);
       std::vector<int32_t> labels;
       for (int64_t i = 0; i < m; ++i) labels.push_back(static_cast<int32_t>(random.below(n)));
-      const float loss_only = one.softmax_cross_entropy(x, labels.data());
-      const float loss = one.softmax_cross_entropy(x, labels.data(), dx);
+      const float loss_only = one.softmax_cross_entropy(x, labels);
+      const float loss = one.softmax_cross_entropy(x, labels, dx);
       CAPTURE(m);
       CAPTURE(n);
       CHECK(loss == doctest::Approx(cross_entropy(Doubles(x), labels)).epsilon(2e-6));
@@ -31,7 +31,7 @@ TEST_CASE("loss and gradient follow the formulas, for any number of classes, in 
           REQUIRE(std::fabs(dx(i, j) - exact) <= 1e-6 / static_cast<double>(m));
         }
       }
-      const float inplace_loss = three.softmax_cross_entropy(x, labels.data(), x);
+      const float inplace_loss = three.softmax_cross_entropy(x, labels, x);
       CHECK(differing(x, dx) == 0);
       CHECK(loss == inplace_loss);
     }
@@ -42,8 +42,8 @@ TEST_CASE("huge logits do not overflow, and NaN reaches the loss") {
   PaddedMatrix x(1, 3), dx(1, 3);
   x(0, 0) = 3e38f, x(0, 1) = -3e38f, x(0, 2) = 0;
   const int32_t label = 0;
-  CHECK(one.softmax_cross_entropy(x, &label, dx) == 0.0f);
+  CHECK(one.softmax_cross_entropy(x, {&label, 1}, dx) == 0.0f);
   CHECK(dx(0, 0) == 0.0f);
   x(0, 1) = NAN;
-  CHECK(std::isnan(one.softmax_cross_entropy(x, &label, dx)));
+  CHECK(std::isnan(one.softmax_cross_entropy(x, {&label, 1}, dx)));
 }

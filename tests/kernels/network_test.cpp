@@ -49,8 +49,7 @@ public:
       Layer folded = *layer;
       folded.x = input, folded.y = PaddedMatrix(input.rows(), layer->w.columns());
       if (layer->with_norm) {
-        context.fold_batch_norm(layer->w, layer->with_bias ? layer->bias.data() : nullptr, layer->norm(), folded.w,
-                                folded.bias.data());
+        context.fold_batch_norm(layer->w, layer->optional_bias(), layer->norm_view(), folded.w, folded.bias.vector());
         folded.with_bias = true;
       }
       folded.infer(context, pack(context, folded.w, false));

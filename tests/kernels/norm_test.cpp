@@ -30,7 +30,7 @@ struct Norm {
 };
 
 void forward(const Context &context, uint32_t flags, const PaddedMatrix &x, PaddedMatrix &y, Norm &norm) {
-  context.batch_norm_forward(x, norm.get(), y, flags);
+  context.batch_norm_forward(x, {norm.get(), x.columns()}, y, flags);
 }
 
 double range(const PaddedMatrix &x, int64_t column) {
@@ -154,7 +154,7 @@ TEST_CASE("inference normalizes by the running statistics and changes nothing; f
   bias.random(random);
   Norm norm(n, random);
   const Norm before = norm;
-  one.dense_forward(x, LayerView{w, bias.data(), {}, {}}, z);
+  one.dense_forward(x, LayerView{w, bias.vector(), {}, {}}, z);
   forward(one, 0, z, y, norm);
   CHECK(differing(norm.running_mean, before.running_mean) == 0);
   CHECK(differing(norm.running_var, before.running_var) == 0);
@@ -164,9 +164,9 @@ TEST_CASE("inference normalizes by the running statistics and changes nothing; f
       REQUIRE(y(i, j) ==
               doctest::Approx((z(i, j) - double(norm.running_mean(0, j))) * s + norm.beta(0, j)).epsilon(1e-5));
     }
-  one.fold_batch_norm(w, bias.data(), norm.get(), folded, folded_bias.data());
+  one.fold_batch_norm(w, bias.vector(), {norm.get(), n}, folded, folded_bias.vector());
   CHECK(folded.gaps_untouched());
-  one.dense_forward(x, LayerView{folded, folded_bias.data(), {}, {}}, folded_y);
+  one.dense_forward(x, LayerView{folded, folded_bias.vector(), {}, {}}, folded_y);
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j) REQUIRE(std::fabs(folded_y(i, j) - double(y(i, j))) < 1e-4);
 }
@@ -181,7 +181,7 @@ TEST_CASE("the gradient follows the formula, on any number of threads and blocks
       dy.random(random);
       Norm norm(n, random);
       forward(one, LF_TRAINING, x, y, norm);
-      one.batch_norm_backward(x, norm.get(), dy, dx, dgamma.data(), dbeta.data());
+      one.batch_norm_backward(x, {norm.get(), n}, dy, dx, dgamma.vector(), dbeta.vector());
       CHECK(dx.gaps_untouched());
       const Doubles exact_x(x);
       for (int64_t j = 0; j < n; ++j) {
@@ -199,7 +199,7 @@ TEST_CASE("the gradient follows the formula, on any number of threads and blocks
         }
       }
       PaddedMatrix dgamma3(1, n), dbeta3(1, n);
-      three.batch_norm_backward(x, norm.get(), dy, dy, dgamma3.data(), dbeta3.data()); // in place
+      three.batch_norm_backward(x, {norm.get(), n}, dy, dy, dgamma3.vector(), dbeta3.vector()); // in place
       CHECK(differing(dx, dy) == 0);
       CHECK(differing(dgamma, dgamma3) == 0);
       CHECK(differing(dbeta, dbeta3) == 0);
@@ -247,7 +247,7 @@ TEST_CASE("folding stays within the error that it reports, which is small") {
     fold.folded_w = folded.data(), fold.ldfolded_w = folded.stride(), fold.folded_bias = folded_bias.data();
     fold.error_bound = bound.data(), fold.largest_x = largest;
     one.fold_batch_norm(fold);
-    one.dense_forward(x, LayerView{folded, folded_bias.data(), {}, {}}, y);
+    one.dense_forward(x, LayerView{folded, folded_bias.vector(), {}, {}}, y);
     for (int64_t j = 0; j < n; ++j) {
       const double s = norm.gamma(0, j) / std::sqrt(norm.running_var(0, j) + double(norm.bn.eps));
       double weights = 0;
@@ -316,7 +316,7 @@ TEST_CASE("the error that folding reports holds below the smallest normal number
     fold.folded_w = folded.data(), fold.ldfolded_w = 1, fold.folded_bias = folded_bias.data();
     fold.error_bound = bound.data(), fold.largest_x = t.x;
     one.fold_batch_norm(fold);
-    one.dense_infer(x, one.pack_weights(folded), folded_bias.data(), {}, y);
+    one.dense_infer(x, one.pack_weights(folded), folded_bias.vector(), {}, y);
     const double exact = double(t.k) * t.x * t.w * t.gamma / std::sqrt(1 + double(norm.bn.eps));
     CAPTURE(t.k);
     CHECK(std::fabs(y(0, 0) - exact) <= bound(0, 0));

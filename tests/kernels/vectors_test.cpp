@@ -35,9 +35,9 @@ int32_t code_of(const std::string &word) {
 }
 
 // A vector has arguments, and arrays that it finds by name.  A result begins as NaN, or as the input of the same name.
-class Vector {
+class GoldenVector {
 public:
-  explicit Vector(const Json &json) : args_(json.value("args", Json::object())), out_(json.at("out")) {
+  explicit GoldenVector(const Json &json) : args_(json.value("args", Json::object())), out_(json.at("out")) {
     for (const auto &[name, array] : json.at("in").items()) arrays_.emplace(name, matrix_of(array));
     for (const auto &[name, array] : out_.items())
       if (array.is_object() && !has(name))
@@ -82,7 +82,7 @@ private:
   std::map<std::string, PaddedMatrix> arrays_;
 };
 
-void sgemm(const Context &context, Vector &v, const Json &) {
+void sgemm(const Context &context, GoldenVector &v, const Json &) {
   auto a = args<lf_sgemm_args>();
   a.flags = (v.flag("transpose_a") ? LF_TRANSPOSE_A : 0u) | (v.flag("transpose_b") ? LF_TRANSPOSE_B : 0u);
   a.m = v.number("m"), a.n = v.number("n"), a.k = v.number("k"), a.alpha = v.real("alpha"), a.beta = v.real("beta");
@@ -91,14 +91,14 @@ void sgemm(const Context &context, Vector &v, const Json &) {
   context.sgemm(a);
 }
 
-void activation_forward(const Context &context, Vector &v, const Json &) {
+void activation_forward(const Context &context, GoldenVector &v, const Json &) {
   auto a = args<lf_activation_forward_args>();
   a.m = v.at("x").rows(), a.n = v.at("x").columns(), a.activation = v.code("activation"), a.alpha = v.real("alpha");
   a.x = v.data("x"), a.ldx = v.stride("x"), a.y = v.data("y"), a.ldy = v.stride("y");
   context.activation_forward(a);
 }
 
-void activation_backward(const Context &context, Vector &v, const Json &) {
+void activation_backward(const Context &context, GoldenVector &v, const Json &) {
   auto a = args<lf_activation_backward_args>();
   a.m = v.at("y").rows(), a.n = v.at("y").columns(), a.activation = v.code("activation"), a.alpha = v.real("alpha");
   a.y = v.data("y"), a.ldy = v.stride("y"), a.dy = v.data("dy"), a.lddy = v.stride("dy");
@@ -106,7 +106,7 @@ void activation_backward(const Context &context, Vector &v, const Json &) {
   context.activation_backward(a);
 }
 
-void batch_norm_forward(const Context &context, Vector &v, const Json &) {
+void batch_norm_forward(const Context &context, GoldenVector &v, const Json &) {
   const lf_batch_norm bn = v.batch_norm();
   auto a = args<lf_batch_norm_forward_args>();
   a.flags = v.flag("training") ? LF_TRAINING : 0;
@@ -115,7 +115,7 @@ void batch_norm_forward(const Context &context, Vector &v, const Json &) {
   context.batch_norm_forward(a);
 }
 
-void batch_norm_backward(const Context &context, Vector &v, const Json &) {
+void batch_norm_backward(const Context &context, GoldenVector &v, const Json &) {
   const lf_batch_norm bn = v.batch_norm();
   auto a = args<lf_batch_norm_backward_args>();
   a.m = v.at("x").rows(), a.n = v.at("x").columns(), a.batch_norm = &bn;
@@ -124,7 +124,7 @@ void batch_norm_backward(const Context &context, Vector &v, const Json &) {
   context.batch_norm_backward(a);
 }
 
-void fold_batch_norm(const Context &context, Vector &v, const Json &) {
+void fold_batch_norm(const Context &context, GoldenVector &v, const Json &) {
   const lf_batch_norm bn = v.batch_norm();
   auto a = args<lf_fold_batch_norm_args>();
   a.k = v.at("w").rows(), a.n = v.at("w").columns(), a.batch_norm = &bn, a.largest_x = v.real("largest_x");
@@ -134,7 +134,7 @@ void fold_batch_norm(const Context &context, Vector &v, const Json &) {
   context.fold_batch_norm(a);
 }
 
-void dense_forward(const Context &context, Vector &v, const Json &json) {
+void dense_forward(const Context &context, GoldenVector &v, const Json &json) {
   const lf_batch_norm bn = v.batch_norm();
   auto a = args<lf_dense_forward_args>();
   a.flags = v.flag("training") ? LF_TRAINING : 0;
@@ -165,7 +165,7 @@ void dense_forward(const Context &context, Vector &v, const Json &json) {
   CHECK(differing(network_y, matrix_of(json["out"]["y"])) == 0);
 }
 
-void dense_backward(const Context &context, Vector &v, const Json &) {
+void dense_backward(const Context &context, GoldenVector &v, const Json &) {
   const lf_batch_norm bn = v.batch_norm();
   auto a = args<lf_dense_backward_args>();
   a.m = v.at("x").rows(), a.k = v.at("x").columns(), a.n = v.at("w").columns();
@@ -181,7 +181,7 @@ void dense_backward(const Context &context, Vector &v, const Json &) {
   v.at("updated_w").fill([&](int64_t i, int64_t j) { return updated(i, j); });
 }
 
-void softmax_cross_entropy(const Context &context, Vector &v, const Json &) {
+void softmax_cross_entropy(const Context &context, GoldenVector &v, const Json &) {
   const auto labels = v.labels();
   auto a = args<lf_softmax_cross_entropy_args>();
   a.m = v.at("x").rows(), a.n = v.at("x").columns(), a.labels = labels.data();
@@ -189,7 +189,7 @@ void softmax_cross_entropy(const Context &context, Vector &v, const Json &) {
   context.softmax_cross_entropy(a);
 }
 
-void top_k_correct(const Context &context, Vector &v, const Json &json) {
+void top_k_correct(const Context &context, GoldenVector &v, const Json &json) {
   const auto labels = v.labels();
   int64_t correct = -1;
   auto a = args<lf_top_k_correct_args>();
@@ -200,7 +200,7 @@ void top_k_correct(const Context &context, Vector &v, const Json &json) {
   CHECK(correct == json["out"]["correct"].get<int64_t>());
 }
 
-void optimizer_step(const Context &context, Vector &v, const Json &) {
+void optimizer_step(const Context &context, GoldenVector &v, const Json &) {
   auto a = args<lf_optimizer_step_args>();
   a.optimizer = v.code("optimizer"), a.n = v.at("w").columns(), a.step = v.number("step");
   a.learning_rate = v.real("learning_rate"), a.momentum = v.real("momentum");
@@ -209,7 +209,7 @@ void optimizer_step(const Context &context, Vector &v, const Json &) {
   context.optimizer_step(a);
 }
 
-void gather(const Context &context, Vector &v, const Json &) {
+void gather(const Context &context, GoldenVector &v, const Json &) {
   PaddedMatrix &x = v.at("x"), &y = v.at("y");
   std::vector<uint8_t> bytes(static_cast<size_t>(x.rows() * x.columns()));
   for (int64_t i = 0; i < x.rows(); ++i)
@@ -222,7 +222,7 @@ void gather(const Context &context, Vector &v, const Json &) {
   context.gather(a);
 }
 
-const std::map<std::string, void (*)(const Context &, Vector &, const Json &)> operations = {
+const std::map<std::string, void (*)(const Context &, GoldenVector &, const Json &)> operations = {
     {"sgemm", sgemm},
     {"activation_forward", activation_forward},
     {"activation_backward", activation_backward},
@@ -250,7 +250,7 @@ TEST_CASE("every golden vector is computed to the bit") {
       CAPTURE(op);
       CAPTURE(number);
       CAPTURE(json.value("args", Json()).dump());
-      Vector vector(json);
+      GoldenVector vector(json);
       operations.at(op)(context, vector, json);
       vector.check();
       ++seen[op];

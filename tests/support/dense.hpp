@@ -38,9 +38,12 @@ struct Layer {
     return bn;
   }
 
+  BatchNormView norm_view() { return {norm(), w.columns()}; }
+  VectorView<float> optional_bias() { return with_bias ? bias.vector() : VectorView<float>(); }
+
   LayerView view(lf_packed_weights *packed = nullptr) {
-    LayerView layer{w, with_bias ? bias.data() : nullptr, {}, {activation, alpha}, packed};
-    if (with_norm) layer.batch_norm = norm();
+    LayerView layer{w, optional_bias(), {}, {activation, alpha}, packed};
+    if (with_norm) layer.batch_norm = norm_view();
     return layer;
   }
 
@@ -50,7 +53,7 @@ struct Layer {
 
   // The forward pass without normalization, on packed weights.
   void infer(const Context &context, const PackedWeights &packed) {
-    context.dense_infer(x, packed, with_bias ? bias.data() : nullptr, {activation, alpha}, y);
+    context.dense_infer(x, packed, optional_bias(), {activation, alpha}, y);
   }
 };
 
@@ -74,8 +77,8 @@ struct Gradients {
 
   // The gradients that the layer has.
   GradientView view(const Layer &layer) {
-    return {dw, layer.with_bias ? dbias.data() : nullptr, layer.with_norm ? dgamma.data() : nullptr,
-            layer.with_norm ? dbeta.data() : nullptr, dx};
+    const auto wanted = [](PaddedMatrix &place, bool is) { return is ? place.vector() : VectorView<float>(); };
+    return {dw, wanted(dbias, layer.with_bias), wanted(dgamma, layer.with_norm), wanted(dbeta, layer.with_norm), dx};
   }
 };
 

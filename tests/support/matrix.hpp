@@ -48,6 +48,8 @@ public:
   operator Matrix() { return {data(), rows_, columns_, stride_}; }
   operator ConstMatrix() const { return {data(), rows_, columns_, stride_}; }
   operator Operand() const { return ConstMatrix(*this); }
+  // The first row.
+  VectorView<float> vector() { return {data(), columns_}; }
   float &operator()(int64_t i, int64_t j) { return data()[i * stride_ + j]; }
   float operator()(int64_t i, int64_t j) const { return data()[i * stride_ + j]; }
 

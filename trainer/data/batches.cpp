@@ -13,7 +13,8 @@ void gather(const Context &context, const Images &images, const uint32_t *order,
     batch.labels[static_cast<size_t>(i)] = images.labels[order ? order[first + i] : static_cast<size_t>(first + i)];
   const int64_t from = order ? 0 : first;
   const ByteMatrix pixels(images.pixels.data() + from * features, images.count() - from, features);
-  context.gather(pixels, order ? order + first : nullptr, 255, {batch.x.data(), rows, features});
+  const RowIndices wanted = order ? RowIndices(order + first, rows) : RowIndices();
+  context.gather(pixels, wanted, 255, {batch.x.data(), rows, features});
 }
 
 } // namespace lanefold::trainer

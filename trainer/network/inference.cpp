@@ -8,7 +8,7 @@ namespace lanefold::trainer {
 Inference::Inference(const Context &context, Network &network)
     : context_(context), network_(network), outputs_(network.layers.size()) {
   if (network.description.batch_norm()) return;
-  packed_ = context.make_network(std::vector<LayerView>(network.layers.begin(), network.layers.end()));
+  packed_ = context.make_network(std::vector<InferenceLayer>(network.layers.begin(), network.layers.end()));
 }
 
 const float *Inference::logits(const float *x, int64_t m) {
@@ -42,14 +42,14 @@ Evaluation evaluate(const Context &context, Network &network, const Images &imag
     const int64_t rows = std::min(evaluation_rows, images.count() - first);
     gather(context, images, nullptr, first, rows, batch);
     const float *logits = inference.logits(batch.x.data(), rows);
-    const int32_t *labels = batch.labels.data();
+    const std::vector<int32_t> &labels = batch.labels;
     const ConstMatrix y(logits, rows, n);
     right += context.top_k_correct(y, labels);
     if (k > 1) among_k += context.top_k_correct(y, labels, k);
     result.loss += context.softmax_cross_entropy(y, labels) * static_cast<double>(rows);
     for (int64_t i = 0; i < rows; ++i)
       if (const int32_t predicted = largest(logits + i * n, n); predicted >= 0)
-        ++result.confusion[static_cast<size_t>(labels[i] * n + predicted)];
+        ++result.confusion[static_cast<size_t>(labels[static_cast<size_t>(i)] * n + predicted)];
   }
   const auto count = static_cast<double>(images.count());
   result.loss /= count;

@@ -120,7 +120,7 @@ std::string dense_infer(const Context &context) {
   return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
     for (const bool transposed : {false, true}) {
       const PackedWeights packed = pack(context, s, o, transposed);
-      const float *bias = transposed ? nullptr : o.input(1, s.n).data;
+      const ConstVector bias = transposed ? ConstVector() : ConstVector(o.input(1, s.n).data, s.n);
       const Matrix x = o.input(s.m, s.k), y = o.output(s.m, s.n);
       context.dense_infer(x, packed, bias, {activation_of_shape(s), 0.8f}, y);
     }
@@ -233,7 +233,7 @@ std::string softmax_cross_entropy(const Context &context) {
   return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
     const std::vector<int32_t> labels = o.labels(s.m, s.n);
     const Matrix loss = o.output(1, 1), x = o.input(s.m, s.n), dx = o.output(s.m, s.n);
-    loss.data[0] = context.softmax_cross_entropy(x, labels.data(), dx);
+    loss.data[0] = context.softmax_cross_entropy(x, labels, dx);
   });
 }
 
@@ -241,7 +241,7 @@ std::string top_k_correct(const Context &context) {
   return hash_of([&](const Shape &s, Operands &o, Sha256 &hash) {
     const std::vector<int32_t> labels = o.labels(s.m, s.n);
     for (const int64_t k : {int64_t{1}, (s.n + 1) / 2}) {
-      const int64_t correct = context.top_k_correct(o.input(s.m, s.n), labels.data(), k);
+      const int64_t correct = context.top_k_correct(o.input(s.m, s.n), labels, k);
       hash.add(&correct, sizeof correct);
     }
   });
@@ -266,7 +266,7 @@ std::string gather(const Context &context) {
     for (uint8_t &byte : x) byte = static_cast<uint8_t>(o.below(256));
     std::vector<uint32_t> rows(static_cast<size_t>(s.m));
     for (uint32_t &row : rows) row = o.below(static_cast<uint32_t>(s.m));
-    context.gather({x.data(), s.m, s.n}, rows.data(), 255, o.output(s.m, s.n));
+    context.gather({x.data(), s.m, s.n}, rows, 255, o.output(s.m, s.n));
   });
 }
 

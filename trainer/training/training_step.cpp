@@ -38,8 +38,8 @@ TrainingStep::Result TrainingStep::run(const float *x, const int32_t *labels, in
   for (size_t i = 0; i < layers; ++i) forward(i, input(i));
   const Matrix logits = matrix(buffers_.back().y, layers - 1);
   Result result{};
-  result.correct = context_.top_k_correct(logits, labels);
-  result.loss = context_.softmax_cross_entropy(logits, labels, matrix(buffers_.back().dy, layers - 1));
+  result.correct = context_.top_k_correct(logits, {labels, m});
+  result.loss = context_.softmax_cross_entropy(logits, {labels, m}, matrix(buffers_.back().dy, layers - 1));
   for (size_t i = layers; i-- > 0;) backward(i, input(i), i == 0 ? Matrix() : matrix(buffers_[i - 1].dy, i - 1));
   ++steps_;
   for (size_t i = 0; i < layers; ++i) {
@@ -86,8 +86,8 @@ void TrainingStep::backward(size_t i, ConstMatrix x, Matrix dx) {
   const auto matrix = [&](std::vector<float> &values) { return Matrix(values.data(), x.rows, layer.outputs); };
   GradientView gradients;
   gradients.dx = dx;
-  if (layer.batch_norm) gradients.dgamma = b.dgamma.data(), gradients.dbeta = b.dbeta.data();
-  else gradients.dbias = b.dbias.data();
+  if (layer.batch_norm) gradients.dgamma = b.dgamma, gradients.dbeta = b.dbeta;
+  else gradients.dbias = b.dbias;
   const ForwardPass forward{x, layer.batch_norm ? matrix(b.z) : Matrix(), matrix(b.y)};
   if (updates_in_backward()) {
     context_.dense_backward_and_update(forward, layer, matrix(b.dy), gradients, optimizer_.learning_rate);
@@ -99,15 +99,9 @@ void TrainingStep::backward(size_t i, ConstMatrix x, Matrix dx) {
 
 void TrainingStep::update(std::vector<float> &parameters, const std::vector<float> &gradient, State &state,
                           float weight_decay) {
-  auto a = args<lf_optimizer_step_args>();
-  a.optimizer = optimizer_.kind, a.weight_decay = weight_decay;
-  a.n = static_cast<int64_t>(parameters.size());
-  a.w = parameters.data(), a.g = gradient.data();
-  a.m = state.m.empty() ? nullptr : state.m.data();
-  a.v = state.v.empty() ? nullptr : state.v.data();
-  a.learning_rate = optimizer_.learning_rate, a.momentum = optimizer_.momentum;
-  a.beta2 = optimizer_.beta2, a.eps = optimizer_.eps, a.step = steps_;
-  context_.optimizer_step(a);
+  const UpdateRule rule{optimizer_.kind,     optimizer_.learning_rate, weight_decay,
+                        optimizer_.momentum, optimizer_.beta2,         optimizer_.eps};
+  context_.optimizer_step(rule, parameters, gradient, state.m, state.v, steps_);
 }
 
 } // namespace lanefold::trainer

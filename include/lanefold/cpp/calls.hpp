@@ -1,0 +1,552 @@
+// The calls of a context: with views, and with the structs of the C interface.
+#ifndef LANEFOLD_CPP_CALLS_HPP
+#define LANEFOLD_CPP_CALLS_HPP
+
+#include <lanefold/cpp/layers.hpp>
+
+#include <cstdio>
+#include <initializer_list>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace lanefold {
+
+/// \cond
+namespace detail {
+
+// Views repeat the sizes that a C struct states once, so they must agree.  Keeps the first mismatch.  Where the sizes
+// agree by construction, the compiler removes the check.
+class Check {
+public:
+  [[gnu::always_inline]] void same(Mismatch::Kind kind, const char *what, int64_t one, int64_t other) {
+    if (wrong_.kind == Mismatch::none && one != other) wrong_ = {kind, what, one, other};
+  }
+  [[gnu::always_inline]] void same(const char *what, int64_t one, int64_t other) {
+    same(Mismatch::count, what, one, other);
+  }
+  template <class A, class B> [[gnu::always_inline]] void same_shape(const char *what, const A &a, const B &b) {
+    same(Mismatch::rows, what, a.rows, b.rows), same(Mismatch::columns, what, a.columns, b.columns);
+  }
+  // The elements of a row, or of a vector, lie side by side.
+  template <class View> [[gnu::always_inline]] void dense(const char *what, const View &view) {
+    if (wrong_.kind == Mismatch::none && view.step != 1) wrong_ = {Mismatch::step, what, view.step, stride_of(view)};
+  }
+  // A vector that may be absent.
+  template <class Element>
+  [[gnu::always_inline]] void vector(const char *name, const char *what, const VectorView<Element> &view, int64_t n) {
+    if (view.data != nullptr) same(what, view.size, n);
+    dense(name, view);
+  }
+  [[gnu::always_inline]] void batch_norm(const std::optional<BatchNormView> &norm, int64_t n) {
+    if (!norm) return;
+    vector("gamma", "elements of gamma and columns", norm->gamma, n);
+    vector("beta", "elements of beta and columns", norm->beta, n);
+    vector("running_mean", "elements of running_mean and columns", norm->running_mean, n);
+    vector("running_var", "elements of running_var and columns", norm->running_var, n);
+    vector("mean", "elements of mean and columns", norm->mean, n);
+    vector("inv_std", "elements of inv_std and columns", norm->inv_std, n);
+  }
+  [[gnu::always_inline]] bool failed() const { return __builtin_expect(wrong_.kind != Mismatch::none, 0); }
+  template <class Errors, class Value>
+  [[gnu::always_inline]] typename Errors::template Returned<Value> refusal() const {
+    return Errors::template refuse<Value>(wrong_.kind, wrong_.what, wrong_.one, wrong_.other);
+  }
+
+private:
+  template <class Element> static int64_t stride_of(const MatrixView<Element> &view) { return view.stride; }
+  template <class Element> static int64_t stride_of(const VectorView<Element> &) { return 0; }
+  Mismatch wrong_;
+};
+
+// The code of the operation that takes a struct.
+template <class Args> inline constexpr int32_t op_of = -1;
+template <> inline constexpr int32_t op_of<lf_sgemm_args> = LF_OP_SGEMM;
+template <> inline constexpr int32_t op_of<lf_pack_weights_args> = LF_OP_PACK_WEIGHTS;
+template <> inline constexpr int32_t op_of<lf_unpack_weights_args> = LF_OP_UNPACK_WEIGHTS;
+template <> inline constexpr int32_t op_of<lf_dense_infer_args> = LF_OP_DENSE_INFER;
+template <> inline constexpr int32_t op_of<lf_dense_forward_args> = LF_OP_DENSE_FORWARD;
+template <> inline constexpr int32_t op_of<lf_dense_backward_args> = LF_OP_DENSE_BACKWARD;
+template <> inline constexpr int32_t op_of<lf_batch_norm_forward_args> = LF_OP_BATCH_NORM_FORWARD;
+template <> inline constexpr int32_t op_of<lf_batch_norm_backward_args> = LF_OP_BATCH_NORM_BACKWARD;
+template <> inline constexpr int32_t op_of<lf_fold_batch_norm_args> = LF_OP_FOLD_BATCH_NORM;
+template <> inline constexpr int32_t op_of<lf_activation_forward_args> = LF_OP_ACTIVATION_FORWARD;
+template <> inline constexpr int32_t op_of<lf_activation_backward_args> = LF_OP_ACTIVATION_BACKWARD;
+template <> inline constexpr int32_t op_of<lf_softmax_cross_entropy_args> = LF_OP_SOFTMAX_CROSS_ENTROPY;
+template <> inline constexpr int32_t op_of<lf_top_k_correct_args> = LF_OP_TOP_K_CORRECT;
+template <> inline constexpr int32_t op_of<lf_optimizer_step_args> = LF_OP_OPTIMIZER_STEP;
+template <> inline constexpr int32_t op_of<lf_gather_args> = LF_OP_GATHER;
+
+// Calls write(text, size, &needed) until the text has all that is needed.
+template <class Errors, class Write>
+typename Errors::template Returned<std::string> text_of(lf_context *context, const Write &write) {
+  std::string text(255, '\0');
+  for (;;) {
+    uint64_t needed = 0; // with the 0 at the end
+    const lf_status status = write(text.data(), text.size() + 1, &needed);
+    const bool whole = status != LF_OK || needed <= text.size() + 1;
+    text.resize(status != LF_OK || needed == 0 ? 0 : static_cast<size_t>(needed - 1));
+    if (whole) return Errors::finish(status, context, std::move(text));
+  }
+}
+
+} // namespace detail
+/// \endcond
+
+/// The calls on a context that somebody else owns.  Each call is named after a C function, whose header has the
+/// contract: formula, aliasing, errors and thread-safety.  A call takes either views, whose sizes it compares, or the
+/// struct of the C interface with all its fields.  Errors is ThrowErrors or ReturnErrors: it says what a call does that
+/// fails, and what calls return.  Calls are thread-safe, because results and errors belong to the thread that calls.
+template <class Errors> class BasicContextView {
+public:
+  /// What a call returns that has a Value.
+  template <class Value> using Returned = typename Errors::template Returned<Value>;
+
+  /// A view of a context, which must stay alive.
+  explicit BasicContextView(lf_context *context) : context_(context) {}
+
+  /// The context of the C interface.
+  lf_context *get() const { return context_; }
+  /// The name of the chosen plugin, such as "avx512".
+  std::string isa() const { return lf_context_isa(get()); }
+  /// Why this plugin was chosen.
+  std::string isa_reason() const { return lf_context_isa_reason(get()); }
+  /// The maximum number of tasks of a call that run at once.
+  int threads() const { return lf_context_threads(get()); }
+  /// The message of the last call on this context that failed in this thread, or "".
+  const char *last_error() const { return lf_last_error(get()); }
+  /// The same context, with calls that return their errors.
+  BasicContextView<ReturnErrors> nothrow() const { return BasicContextView<ReturnErrors>(get()); }
+
+  /// C = alpha op(A) op(B) + beta C.  A product with a transpose is sgemm(transpose(a), b, c).
+  [[gnu::always_inline]] Returned<void> sgemm(const Operand &a, const Operand &b, Matrix c, float alpha = 1,
+                                              float beta = 0) const {
+    detail::Check check;
+    check.same("columns of a and rows of b", a.columns(), b.rows());
+    check.same("rows of a and c", a.rows(), c.rows), check.same("columns of b and c", b.columns(), c.columns);
+    check.dense("a", a.stored), check.dense("b", b.stored), check.dense("c", c);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_sgemm_args>();
+    call.flags = (a.is_transposed ? LF_TRANSPOSE_A : 0) | (b.is_transposed ? LF_TRANSPOSE_B : 0);
+    call.m = c.rows, call.n = c.columns, call.k = a.columns(), call.alpha = alpha, call.beta = beta;
+    put(a.stored, call.a, call.lda), put(b.stored, call.b, call.ldb), put(c, call.c, call.ldc);
+    return sgemm(call);
+  }
+  /// Calls lf_sgemm().
+  Returned<void> sgemm(const lf_sgemm_args &a) const { return finish(lf_sgemm(get(), &a)); }
+
+  /// Packs w, k x n, for the plugin of this context.
+  Returned<PackedWeights> pack_weights(const Operand &w) const {
+    detail::Check check;
+    check.dense("w", w.stored);
+    if (check.failed()) return refuse<PackedWeights>(check);
+    auto call = args<lf_pack_weights_args>();
+    call.flags = w.is_transposed ? LF_TRANSPOSE_B : 0;
+    call.n = w.columns(), call.k = w.rows();
+    put(w.stored, call.w, call.ldw);
+    return pack_weights(call);
+  }
+  /// Calls lf_pack_weights().
+  Returned<PackedWeights> pack_weights(const lf_pack_weights_args &a) const {
+    lf_packed_weights *packed = nullptr;
+    const lf_status status = lf_pack_weights(get(), &a, &packed);
+    return finish(status, PackedWeights(packed));
+  }
+  /// Copies packed weights back to w, k x n, bit for bit.
+  [[gnu::always_inline]] Returned<void> unpack_weights(const PackedWeights &packed, Matrix w) const {
+    detail::Check check;
+    check.dense("w", w);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_unpack_weights_args>();
+    call.flags = 0, call.n = w.columns, call.k = w.rows;
+    put(w, call.w, call.ldw);
+    return unpack_weights(call, packed);
+  }
+  /// Calls lf_unpack_weights().
+  Returned<void> unpack_weights(const lf_unpack_weights_args &a, const PackedWeights &packed) const {
+    return finish(lf_unpack_weights(get(), &a, packed.get()));
+  }
+
+  /// y = act(x w + bias) with packed weights.  bias may be absent.
+  [[gnu::always_inline]] Returned<void> dense_infer(ConstMatrix x, const PackedWeights &packed, ConstVector bias,
+                                                    Activation activation, Matrix y) const {
+    detail::Check check;
+    check.same("rows of x and y", x.rows, y.rows);
+    check.vector("bias", "elements of bias and columns of y", bias, y.columns);
+    check.dense("x", x), check.dense("y", y);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_dense_infer_args>();
+    call.flags = 0, call.m = y.rows, call.n = y.columns, call.k = x.columns;
+    put(x, call.x, call.ldx);
+    call.bias = bias.data, call.activation = activation.code, call.alpha = activation.alpha;
+    put(y, call.y, call.ldy);
+    return dense_infer(call, packed);
+  }
+  /// Calls lf_dense_infer().
+  Returned<void> dense_infer(const lf_dense_infer_args &a, const PackedWeights &packed) const {
+    return finish(lf_dense_infer(get(), &a, packed.get()));
+  }
+
+  /// y = act(bn(x w + bias)), where the normalization uses the running statistics.
+  Returned<void> dense_forward(ConstMatrix x, const DenseLayer &layer, Matrix y) const {
+    return dense_forward(x, layer.read_only_view(), y);
+  }
+  /// y = act(bn(x w + bias)).  With LF_TRAINING it normalizes by the batch and updates the running statistics.  z, if it is
+  /// present, keeps x w + bias for the backward pass.
+  [[gnu::always_inline]] Returned<void> dense_forward(ConstMatrix x, const LayerView &layer, Matrix y, Matrix z = {},
+                                                      uint32_t flags = 0) const {
+    detail::Check check;
+    check.same("columns of x and rows of w", x.columns, layer.w.rows);
+    check.same("rows of x and y", x.rows, y.rows), check.same("columns of w and y", layer.w.columns, y.columns);
+    if (z.data != nullptr) check.same_shape("z and y", z, y);
+    check.vector("bias", "elements of bias and columns of y", layer.bias, y.columns);
+    check.batch_norm(layer.batch_norm, y.columns);
+    check.dense("x", x), check.dense("w", layer.w), check.dense("y", y), check.dense("z", z);
+    if (check.failed()) return refuse<void>(check);
+    lf_batch_norm norm;
+    if (layer.batch_norm) norm = layer.batch_norm->c_struct();
+    auto call = args<lf_dense_forward_args>();
+    call.flags = flags, call.m = y.rows, call.n = y.columns, call.k = x.columns;
+    put(x, call.x, call.ldx), put(layer.w, call.w, call.ldw);
+    call.packed = layer.packed, call.bias = layer.bias.data, call.batch_norm = layer.batch_norm ? &norm : nullptr;
+    call.activation = layer.activation.code, call.alpha = layer.activation.alpha;
+    put(z, call.z, call.ldz), put(y, call.y, call.ldy);
+    return dense_forward(call);
+  }
+  /// Calls lf_dense_forward().
+  Returned<void> dense_forward(const lf_dense_forward_args &a) const { return finish(lf_dense_forward(get(), &a)); }
+
+  /// Computes the gradients of a layer from dy, m x n.
+  [[gnu::always_inline]] Returned<void> dense_backward(const ForwardPass &forward, const LayerView &layer,
+                                                       ConstMatrix dy, const GradientView &gradients) const {
+    return backward(forward, layer, dy, gradients, false, 0);
+  }
+  /// Computes the gradients of a layer, and updates its weights by plain SGD in the same call: the packed weights if the
+  /// layer has them, else w itself.
+  [[gnu::always_inline]] Returned<void> dense_backward_and_update(const ForwardPass &forward, const LayerView &layer,
+                                                                  ConstMatrix dy, const GradientView &gradients,
+                                                                  float learning_rate) const {
+    return backward(forward, layer, dy, gradients, true, learning_rate);
+  }
+  /// Calls lf_dense_backward().
+  Returned<void> dense_backward(const lf_dense_backward_args &a) const { return finish(lf_dense_backward(get(), &a)); }
+
+  /// y = bn(x), by the running statistics or, with LF_TRAINING, by those of the batch.
+  [[gnu::always_inline]] Returned<void> batch_norm_forward(ConstMatrix x, const BatchNormView &norm, Matrix y,
+                                                           uint32_t flags = 0) const {
+    detail::Check check;
+    check.same_shape("x and y", x, y), check.batch_norm(norm, y.columns);
+    check.dense("x", x), check.dense("y", y);
+    if (check.failed()) return refuse<void>(check);
+    const lf_batch_norm c_norm = norm.c_struct();
+    auto call = args<lf_batch_norm_forward_args>();
+    call.flags = flags, call.m = y.rows, call.n = y.columns;
+    put(x, call.x, call.ldx), put(y, call.y, call.ldy);
+    call.batch_norm = &c_norm;
+    return batch_norm_forward(call);
+  }
+  /// Calls lf_batch_norm_forward().
+  Returned<void> batch_norm_forward(const lf_batch_norm_forward_args &a) const {
+    return finish(lf_batch_norm_forward(get(), &a));
+  }
+  /// Computes the gradients of a normalization by the batch.  dx may be absent, or dy itself.
+  [[gnu::always_inline]] Returned<void> batch_norm_backward(ConstMatrix x, const BatchNormView &norm, ConstMatrix dy,
+                                                            Matrix dx, Vector dgamma, Vector dbeta) const {
+    detail::Check check;
+    check.same_shape("x and dy", x, dy), check.batch_norm(norm, x.columns);
+    if (dx.data != nullptr) check.same_shape("x and dx", x, dx);
+    check.vector("dgamma", "elements of dgamma and columns of x", dgamma, x.columns);
+    check.vector("dbeta", "elements of dbeta and columns of x", dbeta, x.columns);
+    check.dense("x", x), check.dense("dy", dy), check.dense("dx", dx);
+    if (check.failed()) return refuse<void>(check);
+    const lf_batch_norm c_norm = norm.c_struct();
+    auto call = args<lf_batch_norm_backward_args>();
+    call.flags = 0, call.m = x.rows, call.n = x.columns;
+    put(x, call.x, call.ldx), put(dy, call.dy, call.lddy), put(dx, call.dx, call.lddx);
+    call.batch_norm = &c_norm, call.dgamma = dgamma.data, call.dbeta = dbeta.data;
+    return batch_norm_backward(call);
+  }
+  /// Calls lf_batch_norm_backward().
+  Returned<void> batch_norm_backward(const lf_batch_norm_backward_args &a) const {
+    return finish(lf_batch_norm_backward(get(), &a));
+  }
+  /// Folds a normalization into w and bias, which may be absent.  error_bound, if it is present, receives the bound of the
+  /// error of each column, for inputs of at most largest_x in magnitude.
+  [[gnu::always_inline]] Returned<void> fold_batch_norm(ConstMatrix w, ConstVector bias, const BatchNormView &norm,
+                                                        Matrix folded_w, Vector folded_bias, Vector error_bound = {},
+                                                        float largest_x = 0) const {
+    detail::Check check;
+    check.same_shape("w and folded_w", w, folded_w), check.batch_norm(norm, w.columns);
+    check.vector("bias", "elements of bias and columns of w", bias, w.columns);
+    check.vector("folded_bias", "elements of folded_bias and columns of w", folded_bias, w.columns);
+    check.vector("error_bound", "elements of error_bound and columns of w", error_bound, w.columns);
+    check.dense("w", w), check.dense("folded_w", folded_w);
+    if (check.failed()) return refuse<void>(check);
+    const lf_batch_norm c_norm = norm.c_struct();
+    auto call = args<lf_fold_batch_norm_args>();
+    call.flags = 0, call.n = w.columns, call.k = w.rows;
+    put(w, call.w, call.ldw);
+    call.bias = bias.data, call.batch_norm = &c_norm;
+    put(folded_w, call.folded_w, call.ldfolded_w);
+    call.folded_bias = folded_bias.data, call.error_bound = error_bound.data;
+    call.largest_x = largest_x, call.reserved = 0;
+    return fold_batch_norm(call);
+  }
+  /// Calls lf_fold_batch_norm().
+  Returned<void> fold_batch_norm(const lf_fold_batch_norm_args &a) const {
+    return finish(lf_fold_batch_norm(get(), &a));
+  }
+  /// Returns an equivalent layer, with its normalization folded into w and bias.
+  Returned<DenseLayer> fold(const DenseLayer &layer) const {
+    if (!layer.batch_norm) return finish(LF_OK, DenseLayer(layer));
+    DenseLayer folded(layer.inputs, layer.outputs, layer.activation);
+    const LayerView from = layer.read_only_view();
+    const Result<void> done =
+        nothrow().fold_batch_norm(from.w, from.bias, *from.batch_norm, folded.weights(), folded.bias);
+    if (!done) return Errors::template refuse<DenseLayer>(done.status(), done.message());
+    return finish(LF_OK, std::move(folded));
+  }
+
+  /// y = act(x).  y may be x itself.
+  [[gnu::always_inline]] Returned<void> activation_forward(Activation activation, ConstMatrix x, Matrix y) const {
+    detail::Check check;
+    check.same_shape("x and y", x, y), check.dense("x", x), check.dense("y", y);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_activation_forward_args>();
+    call.flags = 0, call.m = y.rows, call.n = y.columns, call.activation = activation.code,
+    call.alpha = activation.alpha;
+    put(x, call.x, call.ldx), put(y, call.y, call.ldy);
+    return activation_forward(call);
+  }
+  /// Calls lf_activation_forward().
+  Returned<void> activation_forward(const lf_activation_forward_args &a) const {
+    return finish(lf_activation_forward(get(), &a));
+  }
+  /// dx = dy * act'(x), from the output y.  dx may be dy itself.
+  [[gnu::always_inline]] Returned<void> activation_backward(Activation activation, ConstMatrix y, ConstMatrix dy,
+                                                            Matrix dx) const {
+    detail::Check check;
+    check.same_shape("y and dy", y, dy), check.same_shape("y and dx", y, dx);
+    check.dense("y", y), check.dense("dy", dy), check.dense("dx", dx);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_activation_backward_args>();
+    call.flags = 0, call.m = y.rows, call.n = y.columns, call.activation = activation.code,
+    call.alpha = activation.alpha;
+    put(y, call.y, call.ldy), put(dy, call.dy, call.lddy), put(dx, call.dx, call.lddx);
+    return activation_backward(call);
+  }
+  /// Calls lf_activation_backward().
+  Returned<void> activation_backward(const lf_activation_backward_args &a) const {
+    return finish(lf_activation_backward(get(), &a));
+  }
+
+  /// Returns the mean loss over the rows of x, the logits.  dx, if it is present, receives the gradient, and may be x
+  /// itself.  labels has one class for each row.
+  [[gnu::always_inline]] Returned<float> softmax_cross_entropy(ConstMatrix x, Labels labels, Matrix dx = {}) const {
+    detail::Check check;
+    check.vector("labels", "elements of labels and rows of x", labels, x.rows);
+    if (dx.data != nullptr) check.same_shape("x and dx", x, dx);
+    check.dense("x", x), check.dense("dx", dx);
+    if (check.failed()) return refuse<float>(check);
+    float loss = 0;
+    auto call = args<lf_softmax_cross_entropy_args>();
+    call.flags = 0, call.m = x.rows, call.n = x.columns;
+    put(x, call.x, call.ldx);
+    call.labels = labels.data, call.loss = &loss;
+    put(dx, call.dx, call.lddx);
+    const lf_status status = lf_softmax_cross_entropy(get(), &call);
+    return finish(status, std::move(loss));
+  }
+  /// Calls lf_softmax_cross_entropy().
+  Returned<void> softmax_cross_entropy(const lf_softmax_cross_entropy_args &a) const {
+    return finish(lf_softmax_cross_entropy(get(), &a));
+  }
+  /// Returns how many rows of x have their label among the k outputs that rank highest.
+  [[gnu::always_inline]] Returned<int64_t> top_k_correct(ConstMatrix x, Labels labels, int64_t k = 1) const {
+    detail::Check check;
+    check.vector("labels", "elements of labels and rows of x", labels, x.rows), check.dense("x", x);
+    if (check.failed()) return refuse<int64_t>(check);
+    int64_t correct = 0;
+    auto call = args<lf_top_k_correct_args>();
+    call.flags = 0, call.m = x.rows, call.n = x.columns, call.k = k;
+    put(x, call.x, call.ldx);
+    call.labels = labels.data, call.correct = &correct;
+    const lf_status status = lf_top_k_correct(get(), &call);
+    return finish(status, std::move(correct));
+  }
+  /// Calls lf_top_k_correct().
+  Returned<void> top_k_correct(const lf_top_k_correct_args &a) const { return finish(lf_top_k_correct(get(), &a)); }
+
+  /// Takes one step: updates the parameters w by their gradient g.  m and v are the optimizer state, as large as w.  step
+  /// is 1 for the first step.  An optimizer does not use what may be absent for it (optimizer.h).
+  [[gnu::always_inline]] Returned<void> optimizer_step(const UpdateRule &rule, Vector w, ConstVector g, Vector m = {},
+                                                       Vector v = {}, int64_t step = 1) const {
+    detail::Check check;
+    check.vector("g", "elements of g and w", g, w.size), check.vector("m", "elements of m and w", m, w.size);
+    check.vector("v", "elements of v and w", v, w.size), check.dense("w", w);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_optimizer_step_args>();
+    call.flags = 0, call.optimizer = rule.code, call.weight_decay = rule.weight_decay, call.n = w.size;
+    call.w = w.data, call.g = g.data, call.m = m.data, call.v = v.data;
+    call.learning_rate = rule.learning_rate, call.momentum = rule.momentum, call.beta2 = rule.beta2;
+    call.eps = rule.eps, call.step = step;
+    return optimizer_step(call);
+  }
+  /// Calls lf_optimizer_step().
+  Returned<void> optimizer_step(const lf_optimizer_step_args &a) const { return finish(lf_optimizer_step(get(), &a)); }
+
+  /// y[i][j] = x[rows[i]][j] / divisor.  If rows is absent, the call takes the first rows of x.
+  [[gnu::always_inline]] Returned<void> gather(ByteMatrix x, RowIndices rows, float divisor, Matrix y) const {
+    detail::Check check;
+    check.same("columns of x and y", x.columns, y.columns);
+    check.vector("rows", "elements of rows and rows of y", rows, y.rows);
+    check.dense("x", x), check.dense("y", y);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_gather_args>();
+    call.flags = 0, call.m = y.rows, call.n = y.columns, call.count = x.rows;
+    put(x, call.x, call.ldx);
+    call.rows = rows.data, call.divisor = divisor, call.reserved = 0;
+    put(y, call.y, call.ldy);
+    return gather(call);
+  }
+  /// Calls lf_gather().
+  Returned<void> gather(const lf_gather_args &a) const { return finish(lf_gather(get(), &a)); }
+
+  /// Folds and packs the layers, first to last.  Layers with packed weights are LF_UNSUPPORTED: unpack them first.
+  Returned<InferenceNetwork> make_network(VectorView<const InferenceLayer> layers) const {
+    const auto count = static_cast<size_t>(layers.size);
+    const std::unique_ptr<lf_network_layer[]> made(new (std::nothrow) lf_network_layer[count]);
+    const std::unique_ptr<lf_batch_norm[]> norms(new (std::nothrow) lf_batch_norm[count]);
+    if (!made || !norms)
+      return Errors::template refuse<InferenceNetwork>(LF_OUT_OF_MEMORY, "there is no memory for the layers");
+    for (size_t i = 0; i < count; ++i) {
+      const InferenceLayer &from = layers[static_cast<int64_t>(i)];
+      if (from.has_packed_weights) {
+        char text[detail::message_size];
+        std::snprintf(text, sizeof text, "layer %zu has packed weights; unpack them first", i);
+        return Errors::template refuse<InferenceNetwork>(LF_UNSUPPORTED, text);
+      }
+      detail::Check check;
+      check.vector("bias", "elements of bias and columns of w", from.bias, from.w.columns());
+      check.batch_norm(from.batch_norm, from.w.columns()), check.dense("w", from.w.stored);
+      if (check.failed()) return refuse<InferenceNetwork>(check);
+      lf_network_layer &layer = made[i] = args<lf_network_layer>();
+      layer.flags = from.w.is_transposed ? LF_TRANSPOSE_B : 0;
+      layer.n = from.w.columns(), layer.k = from.w.rows(), layer.bias = from.bias.data;
+      if (from.batch_norm) norms[i] = from.batch_norm->c_struct(), layer.batch_norm = &norms[i];
+      layer.activation = from.activation.code, layer.alpha = from.activation.alpha;
+      put(from.w.stored, layer.w, layer.ldw);
+    }
+    auto call = args<lf_network_args>();
+    call.count = layers.size, call.layers = made.get();
+    return make_network(call);
+  }
+  /// Folds and packs the layers, as above.
+  Returned<InferenceNetwork> make_network(std::initializer_list<InferenceLayer> layers) const {
+    return make_network(VectorView<const InferenceLayer>(layers.begin(), static_cast<int64_t>(layers.size())));
+  }
+  /// Calls lf_network_create().
+  Returned<InferenceNetwork> make_network(const lf_network_args &a) const {
+    lf_network *network = nullptr;
+    const lf_status status = lf_network_create(get(), &a, &network);
+    return finish(status, InferenceNetwork(network));
+  }
+  /// Prepares this context for `calls` calls of network_infer() at the same time.
+  Returned<void> network_reserve(const InferenceNetwork &network, int32_t calls = 1) const {
+    return finish(lf_network_reserve(get(), network.get(), calls));
+  }
+  /// Passes x through all layers of a network, into y.
+  [[gnu::always_inline]] Returned<void> network_infer(ConstMatrix x, const InferenceNetwork &network, Matrix y) const {
+    detail::Check check;
+    check.same("rows of x and y", x.rows, y.rows), check.dense("x", x), check.dense("y", y);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_network_infer_args>();
+    call.flags = 0, call.m = y.rows;
+    put(x, call.x, call.ldx), put(y, call.y, call.ldy);
+    return network_infer(call, network);
+  }
+  /// Calls lf_network_infer().
+  Returned<void> network_infer(const lf_network_infer_args &a, const InferenceNetwork &network) const {
+    return finish(lf_network_infer(get(), &a, network.get()));
+  }
+
+  /// Returns one line that says what a call with this struct would use, and why.  Pointers in it may be NULL.
+  template <class Args> Returned<std::string> explain(const Args &a) const {
+    static_assert(detail::op_of<Args> >= 0, "explain takes the struct of an operation, such as lf_sgemm_args");
+    return explain(detail::op_of<Args>, &a);
+  }
+  /// Returns the same for the code of an operation, such as LF_OP_SGEMM, and a pointer to its struct.
+  Returned<std::string> explain(int32_t op, const void *a) const {
+    return detail::text_of<Errors>(get(), [&](char *text, uint64_t size, uint64_t *needed) {
+      return lf_explain(get(), op, a, text, size, needed);
+    });
+  }
+
+protected:
+  /// \cond
+  lf_context *context_;
+
+private:
+  Returned<void> finish(lf_status status) const { return Errors::finish(status, context_); }
+  template <class Value> Returned<Value> finish(lf_status status, Value &&value) const {
+    return Errors::finish(status, context_, std::move(value));
+  }
+  template <class Value> [[gnu::always_inline]] static Returned<Value> refuse(const detail::Check &check) {
+    return check.refusal<Errors, Value>();
+  }
+
+  template <class Element, class Pointer>
+  [[gnu::always_inline]] static void put(const MatrixView<Element> &matrix, Pointer &pointer, int64_t &stride) {
+    pointer = matrix.data, stride = matrix.stride;
+  }
+  [[gnu::always_inline]] Returned<void> backward(const ForwardPass &forward, const LayerView &layer, ConstMatrix dy,
+                                                 const GradientView &gradients, bool update,
+                                                 float learning_rate) const {
+    const auto &[x, z, y] = forward;
+    const int64_t n = dy.columns;
+    detail::Check check;
+    check.same("rows of x and dy", x.rows, dy.rows), check.same("columns of w and dy", layer.w.columns, n);
+    check.same("columns of x and rows of w", x.columns, layer.w.rows);
+    if (z.data != nullptr) check.same_shape("z and dy", z, dy);
+    if (y.data != nullptr) check.same_shape("y and dy", y, dy);
+    if (gradients.dw.data != nullptr) check.same_shape("w and dw", layer.w, gradients.dw);
+    if (gradients.dx.data != nullptr) check.same_shape("x and dx", x, gradients.dx);
+    check.batch_norm(layer.batch_norm, n);
+    check.vector("dbias", "elements of dbias and columns of dy", gradients.dbias, n);
+    check.vector("dgamma", "elements of dgamma and columns of dy", gradients.dgamma, n);
+    check.vector("dbeta", "elements of dbeta and columns of dy", gradients.dbeta, n);
+    check.dense("x", x), check.dense("w", layer.w), check.dense("z", z), check.dense("y", y), check.dense("dy", dy);
+    check.dense("dw", gradients.dw), check.dense("dx", gradients.dx);
+    if (check.failed()) return refuse<void>(check);
+    lf_batch_norm norm;
+    if (layer.batch_norm) norm = layer.batch_norm->c_struct();
+    auto call = args<lf_dense_backward_args>();
+    call.flags = update && layer.packed != nullptr ? LF_UPDATE_PACKED : 0;
+    call.m = dy.rows, call.n = n, call.k = x.columns;
+    put(x, call.x, call.ldx), put(layer.w, call.w, call.ldw);
+    call.packed = layer.packed, call.batch_norm = layer.batch_norm ? &norm : nullptr;
+    call.activation = layer.activation.code, call.alpha = layer.activation.alpha;
+    put(z, call.z, call.ldz), put(y, call.y, call.ldy), put(dy, call.dy, call.lddy);
+    put(gradients.dw, call.dw, call.lddw);
+    call.dbias = gradients.dbias.data;
+    put(gradients.dx, call.dx, call.lddx);
+    call.dgamma = gradients.dgamma.data, call.dbeta = gradients.dbeta.data;
+    call.updated_w = update && layer.packed == nullptr ? layer.w.data : nullptr;
+    call.learning_rate = learning_rate, call.reserved = 0;
+    return dense_backward(call);
+  }
+  /// \endcond
+};
+
+/// The calls on a context that somebody else owns; they return their errors.
+using NothrowContextView = BasicContextView<ReturnErrors>;
+#if defined(__cpp_exceptions)
+/// The calls on a context that somebody else owns; they throw their errors.
+using ContextView = BasicContextView<ThrowErrors>;
+#endif
+
+} // namespace lanefold
+
+#endif

@@ -1,0 +1,174 @@
+// Contexts that are owned, and what is needed to make one: executors, logs, and the plugins of this machine.
+#ifndef LANEFOLD_CPP_CONTEXT_HPP
+#define LANEFOLD_CPP_CONTEXT_HPP
+
+#include <lanefold/cpp/calls.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace lanefold {
+
+/// A unit of work that an executor runs.  Call it with each index.
+struct Task {
+  lf_task function; ///< What the library wants to be run.
+  void *argument;   ///< Its first argument.
+  /// Runs the task with this index.  [thread-safe]
+  void operator()(int64_t index) const { function(argument, index); }
+};
+
+/// Makes an executor of an application's own thread pool.  pool(count, task) runs task(i) once for each i in [0, count),
+/// in any order and on at most `threads` threads, and returns when all are done (lf_parallel_for in context.h).  Several
+/// threads may call it at the same time.  An exception that leaves it ends the program.  The executor refers to the pool,
+/// which must live longer than every context that uses it.
+template <class Pool> lf_executor make_executor(Pool &pool, int32_t threads) {
+  static_assert(std::is_invocable_v<Pool &, int64_t, Task>, "the pool is called with a count and a Task");
+  auto executor = args<lf_executor>();
+  executor.threads = threads;
+  executor.self = const_cast<void *>(static_cast<const void *>(&pool));
+  executor.parallel_for = [](void *self, int64_t count, lf_task task, void *arg) noexcept {
+    (*static_cast<Pool *>(self))(count, Task{task, arg});
+  };
+  return executor;
+}
+
+/// Sends the messages of a context to write(level, message), where level is LF_LOG_INFO or LF_LOG_WARNING.  Several
+/// threads may call it at the same time.  An exception that leaves it ends the program.  The options refer to write, which
+/// must live longer than the context.
+template <class Write> void set_log(lf_context_options &options, Write &write) {
+  static_assert(std::is_invocable_v<Write &, int32_t, const char *>, "the log is called with a level and a message");
+  options.log_self = const_cast<void *>(static_cast<const void *>(&write));
+  options.log = [](void *self, int32_t level, const char *message) noexcept {
+    (*static_cast<Write *>(self))(level, message);
+  };
+}
+
+/// A plugin that the library considered.
+struct Plugin {
+  bool taken;         ///< True if this plugin runs the calls of a context with the same options.
+  bool usable;        ///< True if this CPU and operating system can run it.
+  int32_t priority;   ///< The usable plugin with the highest priority is taken.
+  std::string name;   ///< Such as "avx2".
+  std::string vendor; ///< Such as "lanefold".
+  std::string path;   ///< The plugin's file, or "built in".
+  std::string needs;  ///< The CPU features that it needs, separated by spaces.
+  std::string reason; ///< Why it was taken or passed over.
+
+  /// Copies the strings of a candidate.
+  explicit Plugin(const lf_plugin_candidate &candidate)
+      : taken(candidate.taken != 0), usable(candidate.usable != 0), priority(candidate.priority), name(candidate.name),
+        vendor(candidate.vendor), path(candidate.path), needs(candidate.needs), reason(candidate.reason) {}
+};
+
+/// Owns a context, which has the calls of BasicContextView.
+template <class Errors> class BasicContext : public BasicContextView<Errors> {
+public:
+  /// What a call returns that has a Value.
+  template <class Value> using Returned = typename Errors::template Returned<Value>;
+
+  /// Takes ownership.  On NULL, every call fails.
+  explicit BasicContext(lf_context *context = nullptr) : BasicContextView<Errors>(context) {}
+  /// Takes the context of another owner, which then has none.
+  BasicContext(BasicContext &&other) noexcept : BasicContext(std::exchange(other.context_, nullptr)) {}
+  /// Exchanges the contexts of two owners.
+  BasicContext &operator=(BasicContext &&other) noexcept { return std::swap(this->context_, other.context_), *this; }
+  /// Frees the context.  No call on it may be running.
+  ~BasicContext() { lf_context_destroy(this->get()); }
+
+  /// Makes a context, as lf_context_create() does.
+  static Returned<BasicContext> create(const lf_context_options &options = args<lf_context_options>()) {
+    lf_context *made = nullptr;
+    const lf_status status = lf_context_create(&options, &made);
+    return Errors::finish(status, nullptr, BasicContext(made));
+  }
+
+  /// Calls visit(candidate) for each plugin, the best one first (lf_enumerate_plugins() in context.h).  If visit throws an
+  /// exception, no other plugin is visited, and the exception leaves this function.
+  template <class Visit>
+  static Returned<void> enumerate_plugins(Visit &&visit,
+                                          const lf_context_options &options = args<lf_context_options>()) {
+#if defined(__cpp_exceptions)
+    struct State {
+      std::remove_reference_t<Visit> &visit;
+      std::exception_ptr thrown;
+    } state{visit, nullptr};
+    const lf_status status = lf_enumerate_plugins(
+        &options,
+        [](void *self, const lf_plugin_candidate *candidate) noexcept {
+          State &to = *static_cast<State *>(self);
+          if (to.thrown) return;
+          try {
+            to.visit(*candidate);
+          } catch (...) {
+            to.thrown = std::current_exception();
+          }
+        },
+        &state);
+    if (state.thrown) std::rethrow_exception(state.thrown);
+#else
+    std::remove_reference_t<Visit> *state = &visit;
+    const lf_status status = lf_enumerate_plugins(
+        &options,
+        [](void *self, const lf_plugin_candidate *candidate) {
+          (**static_cast<std::remove_reference_t<Visit> **>(self))(*candidate);
+        },
+        &state);
+#endif
+    return Errors::finish(status, nullptr);
+  }
+  /// Returns each plugin, the best one first.
+  static Returned<std::vector<Plugin>> plugins(const lf_context_options &options = args<lf_context_options>()) {
+    std::vector<Plugin> found;
+    const Result<void> done = BasicContext<ReturnErrors>::enumerate_plugins(
+        [&](const lf_plugin_candidate &candidate) { found.emplace_back(candidate); }, options);
+    return Errors::finish(done.status(), nullptr, std::move(found));
+  }
+  /// Returns the names of the plugins that this machine can use, the best one first.  Fails with LF_NOT_FOUND if
+  /// LANEFOLD_ISA names a plugin that does not exist.
+  static Returned<std::vector<std::string>> usable_plugins() {
+    std::vector<std::string> names;
+    const Result<void> done = BasicContext<ReturnErrors>::enumerate_plugins([&](const lf_plugin_candidate &candidate) {
+      if (candidate.usable && std::find(names.begin(), names.end(), candidate.name) == names.end())
+        names.emplace_back(candidate.name);
+    });
+    return Errors::finish(done.status(), nullptr, std::move(names));
+  }
+  /// Returns the name of the CPU and the features that both the CPU and the operating system offer.
+  static Returned<std::string> describe_cpu() {
+    return detail::text_of<Errors>(
+        nullptr, [](char *text, uint64_t size, uint64_t *needed) { return lf_describe_cpu(text, size, needed); });
+  }
+};
+
+/// Owns a context whose calls return their errors.  NothrowContext::create() makes one.
+using NothrowContext = BasicContext<ReturnErrors>;
+
+#if defined(__cpp_exceptions)
+/// Owns a context whose calls throw their errors.
+class Context : public BasicContext<ThrowErrors> {
+public:
+  /// Makes a context, as lf_context_create() does, or throws Error.
+  explicit Context(const lf_context_options &options = args<lf_context_options>()) : BasicContext(create(options)) {}
+  /// Limits the number of tasks that run at once.  0: one for each CPU that the process may use.
+  explicit Context(int32_t threads) : Context(with_threads(threads)) {}
+
+private:
+  static lf_context_options with_threads(int32_t threads) {
+    auto options = args<lf_context_options>();
+    options.threads = threads;
+    return options;
+  }
+};
+
+/// Returns the names of the plugins that this machine can use, the best one first.  Throws Error if LANEFOLD_ISA names a
+/// plugin that does not exist.  [thread-safe]
+inline std::vector<std::string> usable_plugins() { return Context::usable_plugins(); }
+#endif
+
+} // namespace lanefold
+
+#endif

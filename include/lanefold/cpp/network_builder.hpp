@@ -1,0 +1,59 @@
+// Builds a network layer by layer.
+#ifndef LANEFOLD_CPP_NETWORK_BUILDER_HPP
+#define LANEFOLD_CPP_NETWORK_BUILDER_HPP
+
+#include <lanefold/cpp/calls.hpp>
+
+#include <utility>
+#include <vector>
+
+namespace lanefold {
+
+/// Builds a network layer by layer.  It owns the layers, so that they can be filled or trained before build().
+class NetworkBuilder {
+public:
+  /// Begins a network whose first layer takes this number of inputs.
+  explicit NetworkBuilder(int64_t inputs) : inputs_(inputs) {}
+
+  /// Appends y = activation(x w + bias).
+  NetworkBuilder &dense(int64_t outputs, Activation activation = {}) {
+    return append(DenseLayer(next_inputs(), outputs, activation));
+  }
+  /// Appends y = activation(bn(x w)).
+  NetworkBuilder &normalized(int64_t outputs, Activation activation = {}) {
+    return append(DenseLayer(next_inputs(), outputs, activation, true));
+  }
+  /// Appends a layer.  If it does not take the outputs of the one before it, build() fails.
+  NetworkBuilder &append(DenseLayer layer) {
+    layers_.push_back(std::move(layer));
+    return *this;
+  }
+
+  /// The layers.  Appending a layer ends the validity of references to layers.
+  std::vector<DenseLayer> &layers() { return layers_; }
+  /// The layers.
+  const std::vector<DenseLayer> &layers() const { return layers_; }
+
+  /// Folds and packs copies of the layers.  Reports errors as the context does.
+  template <class Errors>
+  typename Errors::template Returned<InferenceNetwork> build(const BasicContextView<Errors> &context) const {
+    int64_t expected = inputs_;
+    for (const DenseLayer &layer : layers_) {
+      if (layer.inputs != expected)
+        return Errors::template refuse<InferenceNetwork>(
+            detail::Mismatch::count, "inputs of a layer and outputs before it", layer.inputs, expected);
+      expected = layer.outputs;
+    }
+    return context.make_network(std::vector<InferenceLayer>(layers_.begin(), layers_.end()));
+  }
+
+private:
+  int64_t next_inputs() const { return layers_.empty() ? inputs_ : layers_.back().outputs; }
+
+  int64_t inputs_; // of the first layer
+  std::vector<DenseLayer> layers_;
+};
+
+} // namespace lanefold
+
+#endif

@@ -1,0 +1,57 @@
+// lanefold.hpp without exceptions and without RTTI: a network is made and used, and each error is returned.
+#include <lanefold/lanefold.hpp>
+
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#if defined(__cpp_exceptions) || defined(__cpp_rtti)
+#error "this program is compiled with -fno-exceptions -fno-rtti"
+#endif
+
+namespace {
+
+int wrong = 0;
+
+void check(bool right, const char *what) {
+  if (!right) std::fprintf(stderr, "wrong: %s\n", what), ++wrong;
+}
+
+void fails(const lanefold::Result<void> &result, const char *message) {
+  if (result || std::strcmp(result.message(), message) != 0)
+    std::fprintf(stderr, "wrong: '%s' instead of '%s'\n", result.message(), message), ++wrong;
+}
+
+} // namespace
+
+int main() {
+  using namespace lanefold;
+  auto options = args<lf_context_options>();
+  options.isa = "nonsense";
+  const Result<NothrowContext> unknown = NothrowContext::create(options);
+  check(unknown.status() == LF_NOT_FOUND && std::strstr(unknown.message(), "nonsense"),
+        "an unknown plugin is an error");
+  options.isa = nullptr, options.threads = 1;
+  const Result<NothrowContext> made = NothrowContext::create(options);
+  if (!made) return std::fputs(made.message(), stderr), 1;
+  const NothrowContext &context = *made;
+
+  NetworkBuilder builder(2);
+  builder.normalized(3, {LF_ELU, 1}).dense(1);
+  for (DenseLayer &layer : builder.layers()) layer.w.assign(layer.w.size(), 0.5f);
+  const Result<InferenceNetwork> network = builder.build(context);
+  if (!network) return std::fputs(network.message(), stderr), 1;
+  const float x[2][2] = {{1, 2}, {3, 4}};
+  float y[2][1] = {};
+  check(bool(context.network_infer(x, *network, y)), "inference succeeds");
+  check(y[0][0] > 2.24f && y[0][0] < 2.25f, "inference computes y"); // 3 * 0.5 * 1.5 / sqrt(1.001)
+  fails(context.network_infer({x[0], 1, 2}, *network, y), "rows of x and y differ: 1 and 2");
+  fails(builder.append(DenseLayer(7, 1)).build(context), "inputs of a layer and outputs before it differ: 7 and 1");
+
+  int visited = 0;
+  check(bool(NothrowContext::enumerate_plugins([&](const lf_plugin_candidate &) { ++visited; })) && visited > 0,
+        "plugins are visited");
+  check(NothrowContext::plugins()->size() == static_cast<size_t>(visited), "plugins are returned");
+  check(!NothrowContext::describe_cpu()->empty(), "the CPU has a description");
+  return wrong != 0;
+}
