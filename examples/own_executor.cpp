@@ -1,5 +1,5 @@
 // Runs Lanefold on an application's own threads.  The context gets a parallel_for and starts no thread itself.  The
-// result has the same bits as that of the default executor. Compile it against an installed Lanefold:
+// result has the same bits as that of the default executor.  Compile it against an installed Lanefold:
 //   c++ -std=c++20 own_executor.cpp $(pkg-config --cflags --libs lanefold) -pthread
 #include <lanefold/lanefold.hpp>
 
@@ -30,24 +30,21 @@ public:
   }
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // An lf_parallel_for.  Several threads may call it at the same time.  The workers serve the latest job, and each
-  // caller can finish its own job alone.
-  static void parallel_for(void *self, int64_t count, lf_task task, void *arg) {
-    static_cast<Pool *>(self)->run(std::make_shared<Job>(count, task, arg));
-  }
+  // Runs the tasks of one call of the library.  Several threads may call it at the same time.  The workers serve the latest
+  // job, and each caller can finish its own job alone.
+  void operator()(int64_t count, lanefold::Task task) { run(std::make_shared<Job>(count, task)); }
 
 private:
   struct Job {
-    Job(int64_t tasks, lf_task run, void *with) : count(tasks), task(run), arg(with), left(tasks) {}
+    Job(int64_t tasks, lanefold::Task run) : count(tasks), task(run), left(tasks) {}
     void take_all() {
       for (int64_t i = next++; i < count; i = next++) {
-        task(arg, i);
+        task(i);
         if (--left == 0) left.notify_all();
       }
     }
     const int64_t count;
-    const lf_task task;
-    void *const arg;
+    const lanefold::Task task;
     std::atomic<int64_t> next{0}, left;
   };
 
@@ -97,10 +94,7 @@ std::vector<float> multiply(const lanefold::Context &context) {
 
 int main() try {
   Pool pool(2);
-  auto executor = lanefold::args<lf_executor>();
-  executor.threads = pool.threads();
-  executor.self = &pool;
-  executor.parallel_for = Pool::parallel_for;
+  const lf_executor executor = lanefold::make_executor(pool, pool.threads());
   auto options = lanefold::args<lf_context_options>();
   options.executor = &executor;
 

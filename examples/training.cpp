@@ -27,14 +27,6 @@ struct Points {
   lanefold::ConstMatrix view() const { return {x.data(), samples, 2}; }
 };
 
-// Plain gradient descent on one array of parameters.
-void descend(const lanefold::Context &context, std::vector<float> &parameters, const std::vector<float> &gradient) {
-  auto step = lanefold::args<lf_optimizer_step_args>();
-  step.optimizer = LF_SGD, step.learning_rate = 0.5f;
-  step.n = static_cast<int64_t>(parameters.size()), step.w = parameters.data(), step.g = gradient.data();
-  context.optimizer_step(step);
-}
-
 } // namespace
 
 int main() try {
@@ -53,22 +45,24 @@ int main() try {
     for (float &w : layer->w) w = static_cast<float>(bits()) * 0x1p-31f - 1;
   lanefold::DenseGradients first_gradients(first), second_gradients(second);
 
+  const lanefold::UpdateRule sgd{LF_SGD, 0.5f};
   float loss = 0;
   for (int step = 0; step < 300; ++step) {
     context.dense_forward(points.view(), first, y_view, z_view, LF_TRAINING);
     context.dense_forward(y_view, second, logits_view);
-    loss = context.softmax_cross_entropy(logits_view, points.labels.data(), dlogits_view);
+    loss = context.softmax_cross_entropy(logits_view, points.labels, dlogits_view);
     context.dense_backward({y_view, {}, logits_view}, second, dlogits_view, second_gradients.view(dy_view));
     context.dense_backward({points.view(), z_view, y_view}, first, dy_view, first_gradients);
-    descend(context, first.w, first_gradients.dw), descend(context, second.w, second_gradients.dw);
-    descend(context, second.bias, second_gradients.dbias);
-    descend(context, first.batch_norm->gamma, first_gradients.dgamma);
-    descend(context, first.batch_norm->beta, first_gradients.dbeta);
+    context.optimizer_step(sgd, first.w, first_gradients.dw);
+    context.optimizer_step(sgd, first.batch_norm->gamma, first_gradients.dgamma);
+    context.optimizer_step(sgd, first.batch_norm->beta, first_gradients.dbeta);
+    context.optimizer_step(sgd, second.w, second_gradients.dw);
+    context.optimizer_step(sgd, second.bias, second_gradients.dbias);
   }
 
   const lanefold::InferenceNetwork folded = network.build(context);
   context.network_infer(others.view(), folded, logits_view);
-  const int64_t correct = context.top_k_correct(logits_view, others.labels.data());
+  const int64_t correct = context.top_k_correct(logits_view, others.labels);
   std::printf("%s: loss %g, %d of %d new points are right\n", context.isa().c_str(), static_cast<double>(loss),
               static_cast<int>(correct), static_cast<int>(samples));
   return correct > samples * 9 / 10 ? 0 : 1;

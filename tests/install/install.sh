@@ -58,8 +58,10 @@ if [ -e "$lib/liblanefold.a" ]; then
 fi
 
 cp -r "$prefix/share/doc/lanefold/examples" examples
-make -s -C examples LDLIBS="-llanefold" CPPFLAGS="-I$prefix/include" LDFLAGS="-L$lib -Wl,-rpath,$lib"
-for example in minimal latency own_executor training; do "examples/$example" >/dev/null || wrong "examples/$example fails"; done
+make -s -C examples CPPFLAGS="-I$prefix/include" LDFLAGS="-L$lib -Wl,-rpath,$lib"
+for example in minimal gemm training_step latency training contexts own_executor; do
+  "examples/$example" >/dev/null || wrong "examples/$example fails"
+done
 # The plugins, as the guide says: its program is the example, and its commands lead to a plugin that conforms.
 guide=$prefix/share/doc/lanefold/docs/guide/plugins.md
 mkdir -m 755 mine
