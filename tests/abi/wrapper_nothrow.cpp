@@ -1,8 +1,11 @@
 // lanefold.hpp without exceptions and without RTTI: a network is made and used, and each error is returned.
 #include <lanefold/lanefold.hpp>
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
 
 #if defined(__cpp_exceptions) || defined(__cpp_rtti)
@@ -17,9 +20,17 @@ void check(bool right, const char *what) {
   if (!right) std::fprintf(stderr, "wrong: %s\n", what), ++wrong;
 }
 
-void fails(const lanefold::Result<void> &result, const char *message) {
+void fails(const lanefold::Outcome &result, const char *message) {
   if (result || std::strcmp(result.message(), message) != 0)
     std::fprintf(stderr, "wrong: '%s' instead of '%s'\n", result.message(), message), ++wrong;
+}
+
+// True if the value of a failed call ends the program, which is a child of this one.
+bool ends_the_program(const lanefold::Result<float> &failed) {
+  const pid_t child = fork();
+  if (child == 0) _exit(failed.value() > 0);
+  int state = 0;
+  return child > 0 && waitpid(child, &state, 0) == child && WIFSIGNALED(state) && WTERMSIG(state) == SIGABRT;
 }
 
 } // namespace
@@ -53,5 +64,11 @@ int main() {
         "plugins are visited");
   check(NothrowContext::plugins()->size() == static_cast<size_t>(visited), "plugins are returned");
   check(!NothrowContext::describe_cpu()->empty(), "the CPU has a description");
+
+  const int32_t label = 2;
+  const Result<float> loss = context.softmax_cross_entropy(x, {&label, 1});
+  fails(loss, "elements of labels and rows of x differ: 1 and 2");
+  check(*loss == 0, "a failed call has an empty value");
+  check(ends_the_program(loss), "the value of a failed call ends the program");
   return wrong != 0;
 }

@@ -61,18 +61,16 @@ public:
 };
 #endif
 
-template <class Value> class Result;
-
-/// The outcome of a call that returns nothing but its success.  It converts to true if the call succeeded.
-template <> class [[nodiscard]] Result<void> {
+/// Whether a call succeeded, and why not.  It converts to true if the call succeeded.
+class [[nodiscard]] Outcome {
 public:
   /// The outcome of a C call on this context; NULL stands for the calls that take no context.
-  Result(lf_status status, const lf_context *context) : status_(status), context_(context) {}
+  Outcome(lf_status status, const lf_context *context) : status_(status), context_(context) {}
   /// The outcome of a call that this interface refused.  message() returns the text that it left in this thread.
-  static Result refused(lf_status status) {
-    Result result(status, nullptr);
-    result.refused_ = true;
-    return result;
+  static Outcome refused(lf_status status) {
+    Outcome outcome(status, nullptr);
+    outcome.refused_ = true;
+    return outcome;
   }
 
   /// True if the call succeeded.
@@ -82,9 +80,11 @@ public:
   /// The message, which names the argument at fault, or "" if the call succeeded.  Ask for it in the thread that called,
   /// and before its next call.  The string is valid until then.
   const char *message() const { return status_ == LF_OK ? "" : refused_ ? detail::refusal() : lf_last_error(context_); }
-  /// Returns if the call succeeded.  Otherwise it prints the message and ends the program.
-  void value() const {
-    if (status_ != LF_OK) end_program();
+
+protected:
+  /// Prints the message and ends the program, unless the call succeeded.
+  void must_have_succeeded() const {
+    if (__builtin_expect(status_ != LF_OK, 0)) end_program();
   }
 
 private:
@@ -99,17 +99,17 @@ private:
 };
 
 /// The outcome of a call that returns a value.  It converts to true if the call succeeded, and only then has a value.
-template <class Value> class [[nodiscard]] Result : public Result<void> {
+template <class Value> class [[nodiscard]] Result : public Outcome {
 public:
   /// An outcome with its value.
-  Result(Result<void> outcome, Value value) : Result<void>(outcome), value_(std::move(value)) {}
+  Result(Outcome outcome, Value value) : Outcome(outcome), value_(std::move(value)) {}
 
   /// The value.  If the call failed, value() prints the message and ends the program.
-  Value &value() & { return Result<void>::value(), value_; }
+  Value &value() & { return must_have_succeeded(), value_; }
   /// The value, as above.
-  const Value &value() const & { return Result<void>::value(), value_; }
+  const Value &value() const & { return must_have_succeeded(), value_; }
   /// The value, as above, to be moved from.
-  Value &&value() && { return Result<void>::value(), std::move(value_); }
+  Value &&value() && { return must_have_succeeded(), std::move(value_); }
   /// The value, without a check.  It is empty, NULL or 0 if the call failed.
   Value &operator*() & { return value_; }
   /// The value, as above.
@@ -125,6 +125,16 @@ private:
   Value value_;
 };
 
+/// The outcome of a call that returns nothing but its success.
+template <> class [[nodiscard]] Result<void> : public Outcome {
+public:
+  using Outcome::Outcome;
+  /// The same outcome.
+  Result(Outcome outcome) : Outcome(outcome) {}
+  /// Returns if the call succeeded.  Otherwise value() prints the message and ends the program.
+  void value() const { must_have_succeeded(); }
+};
+
 /// Calls return a Result.  Nothing is thrown, except for std::bad_alloc by calls that return strings or vectors.
 struct ReturnErrors {
   /// What a call returns that has a Value.
@@ -134,7 +144,7 @@ struct ReturnErrors {
   static Result<void> finish(lf_status status, lf_context *const &context) { return {status, context}; }
   /// The outcome of a C call, with its value.
   template <class Value> static Result<Value> finish(lf_status status, lf_context *const &context, Value &&value) {
-    return {{status, context}, std::move(value)};
+    return {Outcome(status, context), std::move(value)};
   }
   /// The outcome of a call that this interface refuses.
   template <class Value> [[gnu::cold]] static Result<Value> refuse(lf_status status, const char *message) {
@@ -151,8 +161,8 @@ struct ReturnErrors {
 
 private:
   template <class Value> static Result<Value> refused(lf_status status) {
-    if constexpr (std::is_void_v<Value>) return Result<void>::refused(status);
-    else return {Result<void>::refused(status), Value()};
+    if constexpr (std::is_void_v<Value>) return Outcome::refused(status);
+    else return {Outcome::refused(status), Value()};
   }
   /// \endcond
 };
