@@ -258,6 +258,13 @@ TEST_CASE("a network builder owns its layers, and builds what they compute one a
   CHECK(error_of([&] { DenseLayer(-1, 2); }) == "a size is -1 x 2; expected 0 to 2^47 elements");
   CHECK(error_of([&] { DenseLayer(int64_t{1} << 40, int64_t{1} << 30); }) ==
         "a size is 1099511627776 x 1073741824; expected 0 to 2^47 elements");
+  // Vectors that somebody has resized are not read.
+  DenseLayer resized = second;
+  resized.w.pop_back();
+  CHECK(error_of([&] { context.make_network({resized}); }) ==
+        "lf_network_create, layer 0: w is NULL, but has 6 x 5 elements");
+  resized = second, resized.bias.pop_back();
+  CHECK(error_of([&] { context.make_network({resized}); }) == "elements of bias and columns of w differ: 4 and 5");
   PackedWeights weights = context.pack_weights(Operand(second.weights()));
   LayerView with_packed = builder.layers()[1].view();
   with_packed.packed = weights.get();

@@ -13,6 +13,9 @@
 #if __has_include(<span>) && __cplusplus > 201703L
 #include <span>
 #endif
+#if __has_include(<mdspan>) && __cplusplus > 202002L
+#include <mdspan>
+#endif
 
 namespace {
 
@@ -31,7 +34,7 @@ template <class T, size_t Rank = 2> struct Mdspan {
   T *first;
   std::array<int, Rank> extents, strides;
   static constexpr size_t rank() { return Rank; }
-  T *data_handle() const { return first; }
+  T *const &data_handle() const { return first; }
   int extent(size_t r) const { return extents[r]; }
   int stride(size_t r) const { return strides[r]; }
 };
@@ -201,6 +204,12 @@ TEST_CASE("arrays of C are views") {
 #if __has_include(<span>) && __cplusplus > 201703L
 static_assert(converts<std::span<float>, VectorView<float>> && converts<std::span<float, 3>, ConstVector>);
 static_assert(!converts<std::span<const float>, VectorView<float>>);
+#endif
+
+#if defined(__cpp_lib_mdspan)
+using ByColumns = std::mdspan<float, std::dextents<int, 2>, std::layout_left>;
+static_assert(converts<ByColumns, Matrix> && converts<ByColumns, Operand> && !converts<ByColumns, VectorView<float>>);
+static_assert(converts<std::mdspan<float, std::dextents<int, 1>>, VectorView<float>>);
 #endif
 
 #if __has_include(<Eigen/Core>)

@@ -112,6 +112,11 @@ inline size_t count_of(int64_t rows, int64_t columns) {
   return static_cast<size_t>(rows * columns);
 }
 
+// A view of an owner's matrix, or an absent one if somebody has resized the vector.
+inline Matrix matrix_of(std::vector<float> &values, int64_t rows, int64_t columns) {
+  return {values.size() == static_cast<size_t>(rows * columns) ? values.data() : nullptr, rows, columns};
+}
+
 } // namespace detail
 /// \endcond
 
@@ -165,10 +170,10 @@ struct DenseLayer {
     else bias.resize(detail::count_of(1, outputs));
   }
 
-  /// A view of the weights.
-  Matrix weights() { return {w.data(), inputs, outputs}; }
-  /// A view of the weights.
-  ConstMatrix weights() const { return {w.data(), inputs, outputs}; }
+  /// A view of the weights.  It is absent if w does not have inputs * outputs elements.
+  Matrix weights() { return detail::matrix_of(w, inputs, outputs); }
+  /// A view of the weights, as above.
+  ConstMatrix weights() const { return const_cast<DenseLayer *>(this)->weights(); }
   /// A view of the parameters, which is valid until one of the arrays is resized.
   LayerView view() {
     LayerView view{weights(), bias, {}, activation};
@@ -194,7 +199,7 @@ struct DenseGradients {
         dbeta(dgamma.size()), inputs_(layer.inputs), outputs_(layer.outputs) {}
 
   /// A view of the gradients.  dx: the place for the gradient of the layer's input, if it is wanted.
-  GradientView view(Matrix dx = {}) { return {{dw.data(), inputs_, outputs_}, dbias, dgamma, dbeta, dx}; }
+  GradientView view(Matrix dx = {}) { return {detail::matrix_of(dw, inputs_, outputs_), dbias, dgamma, dbeta, dx}; }
   /// The same as view().
   operator GradientView() { return view(); }
 

@@ -28,7 +28,7 @@ struct EigenLike<Object, std::void_t<decltype(std::declval<Object &>().data(), s
                                               std::declval<Object &>().cols(), std::declval<Object &>().outerStride(),
                                               std::declval<Object &>().innerStride(), Bare<Object>::IsRowMajor)>>
     : std::true_type {
-  using Pointer = decltype(std::declval<Object &>().data());
+  using Pointer = std::decay_t<decltype(std::declval<Object &>().data())>;
 };
 
 // Like std::mdspan: data_handle(), extent(r), stride(r) and the constant function rank().
@@ -38,7 +38,7 @@ struct MdspanLike<Object,
                   std::void_t<decltype(std::declval<Object &>().data_handle(), std::declval<Object &>().extent(0),
                                        std::declval<Object &>().stride(0), Bare<Object>::rank())>> : std::true_type {
   static constexpr size_t rank = Bare<Object>::rank();
-  using Pointer = decltype(std::declval<Object &>().data_handle());
+  using Pointer = std::decay_t<decltype(std::declval<Object &>().data_handle())>; // std::mdspan returns a reference
 };
 
 // Like std::span: data() and size().
@@ -46,7 +46,7 @@ template <class Object, class = void> struct SpanLike : std::false_type {};
 template <class Object>
 struct SpanLike<Object, std::void_t<decltype(std::declval<Object &>().data(), std::declval<Object &>().size())>>
     : std::true_type {
-  using Pointer = decltype(std::declval<Object &>().data());
+  using Pointer = std::decay_t<decltype(std::declval<Object &>().data())>;
 };
 
 // Eigen's vectors say that they are vectors, whether they are rows or columns.
