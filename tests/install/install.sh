@@ -27,7 +27,8 @@ lib=$prefix/$libdir plugins=$prefix/$plugindir
 
 # The documents link each other, and the headers, where they are installed.
 python3 "$source/tests/docs/links.py" "$prefix/share/doc/lanefold" || wrong 'the above links of the documents are dead'
-for file in include/lanefold/plugin.h share/doc/lanefold/LICENSE share/doc/lanefold/docs/guide/link.md \
+for file in include/lanefold/plugin.h include/lanefold/cpp/calls.hpp share/doc/lanefold/LICENSE \
+  share/doc/lanefold/docs/guide/link.md share/doc/lanefold/examples/training_step.c \
   share/doc/lanefold/docs/golden_vectors.json share/doc/lanefold/examples/minimal.c \
   share/doc/lanefold/examples/plugin/template.manifest "$libdir/liblanefold.so" "$libdir/liblanefold_cblas.so.0"; do
   [ -e "$prefix/$file" ] || wrong "$file is not installed"
