@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from pages import all_pages, anchor, in_prose, write_depfile
 
 # What the pages link, and what is no page: files that become pages, and files that are copied as they are.
-PATTERNS = ('*.h',)  # the headers of the reference
+PATTERNS = ('*.h', '*.hpp')
 SHOWN = {'.c': 'c', '.cpp': 'cpp', '.hpp': 'cpp', '.py': 'py', '': 'unparsed', '.manifest': 'unparsed',
          '.1': 'unparsed', '.txt': 'unparsed'}
 HIGHLIGHTED = {'c': 'c', 'cpp': 'cpp', 'python': 'py'}  # languages of blocks that Doxygen knows
