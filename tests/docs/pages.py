@@ -8,7 +8,7 @@ import re
 import sys
 
 TOP_PAGES = ('README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md')
-ROOMS = 'include kernels plugins runtime cli trainer bench tests tools examples docs'.split()
+ROOMS = 'include kernels plugins runtime cli trainer bench tests tools examples docs python'.split()
 PATH = re.compile(r'`((?:%s)/[\w./*-]*)`' % '|'.join(ROOMS))
 WHOLE = ('plugins', 'tests/trainer')  # rooms whose inner folders need no line of their own
 MADE_UP = re.compile('sve256|softplus|FAMILY')  # names in CONTRIBUTING.md that stand for a reader's own

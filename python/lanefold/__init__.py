@@ -1,0 +1,53 @@
+"""Fast kernels for dense layers, batch normalization and activations on CPUs, on NumPy arrays without copies.
+
+    import lanefold, numpy
+    c = lanefold.sgemm(a, b)                          # the matrix product of two float32 arrays
+    layers = lanefold.dense_layers([784, 300, 100, 10], 'elu', batch_norm=True, seed=1)
+    trainer = lanefold.Trainer(layers, learning_rate=0.01)
+    loss, correct = trainer.step(x, labels)           # forward, loss, backward and update
+    logits = lanefold.Network(layers)(x)              # inference; batch normalization is folded
+
+Operations
+    sgemm, dense_forward, dense_backward, dense_infer, pack_weights, batch_norm_forward, batch_norm_backward,
+    fold_batch_norm, activation_forward, activation_backward, softmax_cross_entropy, top_k_correct, optimizer_step,
+    gather
+Layers and networks
+    DenseLayer, BatchNorm, dense_layers, Trainer, Network, PackedWeights, random
+Where calls run
+    Context, default_context, ThreadPool, explain, cpu, plugins
+
+Arrays are float32 NumPy arrays, or objects with DLPack or the buffer protocol, such as PyTorch tensors on the CPU.  They
+are never copied.  Results have the same bits on every CPU and with any number of threads.  What a call cannot take raises
+TypeError or ValueError, which names the argument, what was given and what would be right.  help(lanefold.sgemm) and the
+others have formulas, shapes and examples.
+"""
+from __future__ import annotations
+
+from typing import List, Optional
+
+from . import random as random
+from ._lanefold import (Context, Error, InvalidArgument, Network, PackedWeights, Task, Trainer, __version__,
+                        activation_backward, activation_forward, batch_norm_backward, batch_norm_forward, cpu,
+                        default_context, dense_backward, dense_forward, dense_infer, explain, fold_batch_norm, gather,
+                        optimizer_step, pack_weights, sgemm, softmax_cross_entropy, top_k_correct)
+from ._lanefold import _plugins
+from .executors import ThreadPool
+from .layers import BatchNorm, DenseLayer, dense_layers
+from .results import BatchNormGradients, DenseGradients, Folded, Plugin, Step
+
+__all__ = [
+    'BatchNorm', 'BatchNormGradients', 'Context', 'DenseGradients', 'DenseLayer', 'Error', 'Folded', 'InvalidArgument',
+    'Network', 'PackedWeights', 'Plugin', 'Step', 'Task', 'ThreadPool', 'Trainer', '__version__', 'activation_backward',
+    'activation_forward', 'batch_norm_backward', 'batch_norm_forward', 'cpu', 'default_context', 'dense_backward',
+    'dense_forward', 'dense_infer', 'dense_layers', 'explain', 'fold_batch_norm', 'gather', 'optimizer_step',
+    'pack_weights', 'plugins', 'random', 'sgemm', 'softmax_cross_entropy', 'top_k_correct',
+]
+
+
+def plugins(*, isa: Optional[str] = None, plugin_path: Optional[str] = None) -> List[Plugin]:
+    """Returns the plugins that a Context with these arguments would consider, the best one first, and why.
+
+    >>> lanefold.plugins()[-1].name
+    'portable'
+    """
+    return [Plugin(*candidate) for candidate in _plugins(isa or '', plugin_path or '')]

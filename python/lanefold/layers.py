@@ -1,0 +1,106 @@
+"""Layers that own their parameters as NumPy arrays."""
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, Union
+
+import numpy
+
+from . import random
+from .results import FloatArray
+from .types import Activation
+
+
+class BatchNorm:
+    """A batch normalization over n columns (Ioffe and Szegedy 2015).
+
+    gamma and running_var begin as 1, beta and running_mean as 0.  mean and inv_std are those of the last training
+    batch.  Each is an array of n floats, which calls read and update in place.
+
+    eps                   is added to the variance
+    momentum              what training keeps: running = momentum * running + (1 - momentum) * batch
+    unbiased_running_var  update running_var with sum / (m - 1), as PyTorch does, in place of sum / m
+    """
+    __slots__ = ('gamma', 'beta', 'running_mean', 'running_var', 'mean', 'inv_std', 'eps', 'momentum',
+                 'unbiased_running_var')
+
+    def __init__(self, n: int, *, eps: float = 1e-3, momentum: float = 0.9,
+                 unbiased_running_var: bool = False) -> None:
+        self.gamma: FloatArray = numpy.ones(n, numpy.float32)
+        self.beta: FloatArray = numpy.zeros(n, numpy.float32)
+        self.running_mean: FloatArray = numpy.zeros(n, numpy.float32)
+        self.running_var: FloatArray = numpy.ones(n, numpy.float32)
+        self.mean: FloatArray = numpy.zeros(n, numpy.float32)
+        self.inv_std: FloatArray = numpy.zeros(n, numpy.float32)
+        self.eps = eps
+        self.momentum = momentum
+        self.unbiased_running_var = unbiased_running_var
+
+    def __repr__(self) -> str:
+        return 'BatchNorm(%d, eps=%g, momentum=%g)' % (len(self.gamma), self.eps, self.momentum)
+
+
+class DenseLayer:
+    """A dense layer, y = f(bn(x w + bias)), whose parameters begin as 0.
+
+    w           inputs x outputs
+    bias        outputs, or None.  Under a normalization a bias has no effect, so such a layer has none.
+    batch_norm  a BatchNorm over the outputs, or None; True makes one
+    activation  the name of f; activation_forward lists them
+    alpha       of f; None is the usual one
+    """
+    __slots__ = ('w', 'bias', 'batch_norm', 'activation', 'alpha')
+
+    def __init__(self, inputs: int, outputs: int, activation: Activation = 'identity', *, alpha: Optional[float] = None,
+                 batch_norm: Union[bool, BatchNorm, None] = None) -> None:
+        self.w: FloatArray = numpy.zeros((inputs, outputs), numpy.float32)
+        self.batch_norm: Optional[BatchNorm] = BatchNorm(outputs) if batch_norm is True else batch_norm or None
+        self.bias: Optional[FloatArray] = None if self.batch_norm else numpy.zeros(outputs, numpy.float32)
+        self.activation: Activation = activation
+        self.alpha = alpha
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs, k."""
+        return self.w.shape[0]
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs, n."""
+        return self.w.shape[1]
+
+    def parameters(self) -> List[FloatArray]:
+        """The arrays that a checkpoint holds, in its order: w, bias, gamma, beta, running_mean, running_var."""
+        arrays = [self.w]
+        if self.bias is not None:
+            arrays.append(self.bias)
+        if self.batch_norm is not None:
+            norm = self.batch_norm
+            arrays += [norm.gamma, norm.beta, norm.running_mean, norm.running_var]
+        return arrays
+
+    def __repr__(self) -> str:
+        return 'DenseLayer(%d, %d, %r%s)' % (self.inputs, self.outputs, self.activation,
+                                             ', batch_norm=True' if self.batch_norm else '')
+
+
+def dense_layers(widths: Sequence[int], activation: Activation = 'elu', *, alpha: Optional[float] = None,
+                 batch_norm: bool = True, seed: int = 1, init: str = 'he-truncated',
+                 fan: Optional[str] = None) -> List[DenseLayer]:
+    """Returns layers with initial weights, the same as `lanefold train` makes with this seed.
+
+    widths      of the input, of each hidden layer, and of the output: [784, 300, 100, 10] makes three layers
+    activation  of the hidden layers; the last layer has none
+    batch_norm  on every layer, or on none
+    init, fan   how the weights are drawn: lanefold.random.initial_weights lists the initializers
+
+    >>> lanefold.dense_layers([4, 3, 2], batch_norm=False)
+    [DenseLayer(4, 3, 'elu'), DenseLayer(3, 2, 'identity')]
+    """
+    layers = []
+    for i, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
+        last = i + 2 == len(widths)
+        layer = DenseLayer(inputs, outputs, 'identity' if last else activation, alpha=None if last else alpha,
+                           batch_norm=batch_norm)
+        layer.w = random.initial_weights(inputs, outputs, seed=seed, layer=i, init=init, fan=fan)
+        layers.append(layer)
+    return layers

@@ -1,0 +1,26 @@
+"""Names for type hints: what functions take."""
+import array
+import ctypes
+from typing import Any, Literal, Protocol, Tuple, Union
+
+import numpy
+import numpy.typing
+
+from .results import FloatArray
+
+
+class SupportsDLPack(Protocol):
+    """An array that others can read through DLPack, such as a PyTorch tensor."""
+
+    def __dlpack__(self) -> Any: ...
+
+    def __dlpack_device__(self) -> Tuple[Any, int]: ...
+
+
+Buffer = Union[memoryview, 'array.array[Any]', 'ctypes.Array[Any]', SupportsDLPack]
+Floats = Union[FloatArray, Buffer]
+Int32s = Union[numpy.typing.NDArray[numpy.int32], Buffer]
+Uint32s = Union[numpy.typing.NDArray[numpy.uint32], Buffer]
+Bytes = Union[numpy.typing.NDArray[numpy.uint8], bytes, bytearray, Buffer]
+Activation = Literal['identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic']
+Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adam']

@@ -1,0 +1,85 @@
+// Activations, element by element.  A column-major matrix is passed as its transpose.
+#include "families.hpp"
+#include "layer.hpp"
+
+namespace lanefold::python {
+namespace {
+
+py::object activation_forward(const Arguments &given) {
+  enum { x_, activation_, alpha_, out_, context_ };
+  const Call call(given, context_);
+  auto args = python::args<lf_activation_forward_args>();
+  const Activation activation = activation_of(given, activation_, alpha_);
+  args.activation = activation.code, args.alpha = activation.alpha;
+  const Memory memory(given.call(), given.name(x_), given[x_], float32, Access::read);
+  const Matrix x = matrix(memory, Order::any);
+  const Output out(given, out_, memory.shape[0], memory.shape[1], x.transposed ? Order::columns : Order::rows);
+  args.m = x.rows, args.n = x.columns, args.x = x.data, args.ldx = x.stride;
+  args.y = out.data(), args.ldy = out.view().stride;
+  call.run(8 * volume(args.m, args.n), {{"y", "out"}}, lf_activation_forward, &args);
+  return out.object();
+}
+
+py::object activation_backward(const Arguments &given) {
+  enum { y_, dy_, activation_, alpha_, out_, context_ };
+  const Call call(given, context_);
+  auto args = python::args<lf_activation_backward_args>();
+  const Activation activation = activation_of(given, activation_, alpha_);
+  args.activation = activation.code, args.alpha = activation.alpha;
+  const Memory y_memory(given.call(), given.name(y_), given[y_], float32, Access::read);
+  const Matrix y = matrix(y_memory, Order::any);
+  const Order order = y.transposed ? Order::columns : Order::rows;
+  const Memory dy_memory(given.call(), given.name(dy_), given[dy_], float32, Access::read);
+  need_shape(dy_memory, y_memory.shape[0], y_memory.shape[1]);
+  const Matrix dy = matrix(dy_memory, order);
+  const Output out(given, out_, y_memory.shape[0], y_memory.shape[1], order);
+  args.m = y.rows, args.n = y.columns, args.y = y.data, args.ldy = y.stride, args.dy = dy.data, args.lddy = dy.stride;
+  args.dx = out.data(), args.lddx = out.view().stride;
+  call.run(8 * volume(args.m, args.n), {{"dx", "out"}}, lf_activation_backward, &args);
+  return out.object();
+}
+
+} // namespace
+
+void define_activation(py::module_ &module) {
+  Function<activation_forward>::define(module,
+                                       R"(activation_forward(x, activation, *, alpha=None, out=None, context=None)
+--
+
+Computes out = f(x), element by element, and returns out.
+
+activation     f(x)                                           alpha
+'identity'     x
+'relu'         x > 0 ? x : 0
+'leaky-relu'   x > 0 ? x : alpha * x                          0.01
+'elu'          x > 0 ? x : alpha * expm1(x)                   1
+'selu'         1.0507.. * (x > 0 ? x : 1.6732.. * expm1(x))
+'tanh'         tanh(x)
+'logistic'     1 / (1 + exp(-x))
+
+x is m x n with rows or columns of adjacent elements.  out has the same shape and order, and may be x itself.  The
+error is at most 1 ulp for ELU and 2 ulp for the others, and NaN gives NaN.
+
+Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time.
+
+>>> lanefold.activation_forward(numpy.array([[-1, 0, 2]], numpy.float32), 'relu')
+array([[0., 0., 2.]], dtype=float32)
+)");
+  Function<activation_backward>::define(module,
+                                        R"(activation_backward(y, dy, activation, *, alpha=None, out=None, context=None)
+--
+
+Computes out = dy * f'(x), and returns out.
+
+f'(x) follows from y = f(x), the output of activation_forward, so that x is not needed.  y, dy and out are m x n, all
+with rows of adjacent elements, or all with columns.  out may be dy itself.
+
+Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time.
+
+>>> y = lanefold.activation_forward(numpy.array([[-1, 2]], numpy.float32), 'relu')
+>>> lanefold.activation_backward(y, numpy.array([[5, 7]], numpy.float32), 'relu')
+array([[0., 7.]], dtype=float32)
+)");
+}
+
+} // namespace lanefold::python

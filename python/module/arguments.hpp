@@ -1,0 +1,112 @@
+// The arguments of a call from Python.  pybind11 makes the classes, but its dispatcher takes longer than a small product.
+// So functions and methods are entered by CPython's vectorcall, and each is described once: by its documentation, whose
+// first line is the signature that inspect and help() show.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lanefold::python {
+
+namespace py = pybind11;
+
+// The names of the parameters, read from a line such as "sgemm(a, b, *, out=None)".  What has no default is required.
+struct Signature {
+  struct Parameter {
+    PyObject *name; // interned
+    bool required;
+  };
+  std::string name, call;            // "infer", and "Network.infer" for messages
+  std::vector<Parameter> parameters; // those that may be given by position come first
+  size_t positional = 0;
+
+  void read(const std::string &owner, const char *documentation);
+};
+
+class Arguments {
+public:
+  Arguments(const Signature &signature, PyObject *self, PyObject *const *given, Py_ssize_t count, PyObject *keywords);
+
+  const char *call() const { return signature_.call.c_str(); }
+  PyObject *self() const { return self_; }
+  const char *name(size_t i) const { return PyUnicode_AsUTF8(signature_.parameters[i].name); }
+  // NULL if it was not given, or is None.
+  PyObject *operator[](size_t i) const { return values_[i]; }
+  bool is_given(size_t i) const { return values_[i] != nullptr; }
+
+  double number(size_t i, double otherwise) const;
+  int64_t whole(size_t i, int64_t otherwise) const;
+  bool flag(size_t i, bool otherwise = false) const;
+  // The position of a word in a list that ends with NULL.
+  int32_t word(size_t i, const char *const *words, int32_t otherwise) const;
+
+private:
+  static constexpr size_t most = 20;
+  [[noreturn]] void refuse_keyword(PyObject *keyword) const;
+
+  const Signature &signature_;
+  PyObject *self_;
+  PyObject *values_[most];
+};
+
+// "a float32 array of shape (2, 3)", "'x'", "None": what was given, for a message.
+std::string describe(PyObject *object);
+
+// "CALL: NAME is GIVEN; expected EXPECTED" as a TypeError or a ValueError.
+[[noreturn]] void refuse_type(const std::string &call, const std::string &name, PyObject *given,
+                              const std::string &expected);
+[[noreturn]] void refuse_value(const std::string &call, const std::string &message);
+
+// Runs the code behind an entry, and turns C++ exceptions into Python's.
+template <class Code> PyObject *guarded(const Code &code) {
+  try {
+    return code().release().ptr();
+  } catch (py::error_already_set &error) {
+    error.restore();
+  } catch (const py::builtin_exception &error) {
+    error.set_error();
+  } catch (const std::bad_alloc &) {
+    PyErr_NoMemory();
+  } catch (const std::exception &error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
+using Body = py::object (*)(const Arguments &);
+
+// The entry of a function or a method with this body.
+template <Body body> class Function {
+public:
+  static void define(py::module_ &module, const char *documentation) {
+    describe("", documentation);
+    const auto name = py::str("lanefold");
+    auto *function = PyCFunction_NewEx(&definition_, nullptr, name.ptr());
+    if (function == nullptr) throw py::error_already_set();
+    module.add_object(definition_.ml_name, py::reinterpret_steal<py::object>(function));
+  }
+  static void define(const py::handle &type, const char *documentation) {
+    describe(type.attr("__name__").cast<std::string>() + ".", documentation);
+    auto *method = PyDescr_NewMethod(reinterpret_cast<PyTypeObject *>(type.ptr()), &definition_);
+    if (method == nullptr) throw py::error_already_set();
+    py::setattr(type, definition_.ml_name, py::reinterpret_steal<py::object>(method));
+  }
+
+private:
+  static inline Signature signature_;
+  static inline PyMethodDef definition_;
+
+  static void describe(const std::string &owner, const char *documentation) {
+    signature_.read(owner, documentation);
+    definition_ = {signature_.name.c_str(), reinterpret_cast<PyCFunction>(reinterpret_cast<void *>(&enter)),
+                   METH_FASTCALL | METH_KEYWORDS, documentation};
+  }
+  static PyObject *enter(PyObject *self, PyObject *const *given, Py_ssize_t count, PyObject *keywords) {
+    return guarded([&] { return body(Arguments(signature_, self, given, count, keywords)); });
+  }
+};
+
+} // namespace lanefold::python

@@ -1,0 +1,261 @@
+// Reads arrays, and says what is wrong with those that the library cannot take.
+#include "array.hpp"
+
+#include "dlpack.hpp"
+
+#include <cstring>
+
+namespace lanefold::python {
+namespace {
+
+// In NumPy's flags of an array.
+constexpr int writeable = 0x0400;
+
+PyTypeObject *numpy_array() {
+  static PyTypeObject *const type = py::detail::npy_api::get().PyArray_Type_;
+  return type;
+}
+
+std::string tuple(const Py_ssize_t *values, int count) {
+  std::string text = "(";
+  for (int i = 0; i < count; ++i) text += (i ? ", " : "") + std::to_string(values[i]);
+  return text + (count == 1 ? ",)" : ")");
+}
+
+std::string message_of(const py::error_already_set &error) { return py::str(error.value()).cast<std::string>(); }
+
+} // namespace
+
+Memory::Memory(const char *call, const char *name, PyObject *object, const ElementType &type, Access access)
+    : call_(call), name_(name), type_(type) {
+  if (Py_TYPE(object) == numpy_array()) read_numpy(object, access);
+  else if (PyObject_TypeCheck(object, numpy_array())) {
+    if (PyObject_HasAttrString(object, "mask"))
+      refuse_type("is a masked array", ", and the mask would be ignored: " + std::string(name) + ".filled(0)");
+    read_numpy(object, access);
+  } else if (PyObject_CheckBuffer(object)) read_buffer(object, access);
+  else if (PyObject_HasAttrString(object, "__dlpack__")) read_dlpack(object, access);
+  else
+    throw py::type_error(std::string(call) + ": " + name + " is " + describe(object) + "; expected an array of " +
+                         type.name + ": NumPy's, or one with DLPack or the buffer protocol");
+  if ((reinterpret_cast<uintptr_t>(data) & static_cast<uintptr_t>(type.bytes - 1)) != 0) {
+    release();
+    refuse("is not aligned to " + std::to_string(type.bytes) + " bytes; expected aligned elements: " + name +
+           ".copy()");
+  }
+}
+
+void Memory::read_numpy(PyObject *object, Access access) {
+  const auto *array = py::detail::array_proxy(object);
+  const auto *descr = py::detail::array_descriptor_proxy(array->descr);
+  // NumPy has two numbers for integers of the same size.
+  const bool same_type =
+      descr->type_num == type_.number || (descr->kind == type_.kind && type_.kind != 'f' &&
+                                          py::handle(object).attr("itemsize").cast<int>() == type_.bytes);
+  if (!same_type || descr->byteorder == '>') {
+    const auto given = py::str(py::handle(array->descr)).cast<std::string>();
+    const std::string cure = std::string(name_) + ".astype(numpy." + type_.name + ")";
+    if (same_type) refuse_type("has the byte order of the type " + given, " in native byte order: " + cure);
+    refuse_type("has the type " + given, ": " + cure);
+  }
+  if (access == Access::write && (array->flags & writeable) == 0)
+    refuse("is read-only; expected a writable array: " + std::string(name_) + ".copy(), or one of your own");
+  data = array->data;
+  set_layout(array->nd, array->dimensions, array->strides);
+}
+
+void Memory::read_buffer(PyObject *object, Access access) {
+  const int how = PyBUF_STRIDES | PyBUF_FORMAT | (access == Access::write ? PyBUF_WRITABLE : 0);
+  if (PyObject_GetBuffer(object, &buffer_, how) != 0) {
+    const py::error_already_set error;
+    if (access == Access::write && PyObject_GetBuffer(object, &buffer_, how & ~PyBUF_WRITABLE) == 0) {
+      PyBuffer_Release(&buffer_);
+      refuse("is read-only (" + describe(object) + "); expected a writable array");
+    }
+    PyErr_Clear();
+    refuse("does not give its memory: " + message_of(error) + "; expected a live array");
+  }
+  holds_ = Holds::buffer;
+  std::string format = buffer_.format == nullptr ? "B" : buffer_.format;
+  const bool swapped = format[0] == '>' || format[0] == '!';
+  if (std::strchr("@=<>!", format[0]) != nullptr) format.erase(0, 1);
+  const bool same_type = format.size() == 1 && buffer_.itemsize == type_.bytes &&
+                         (format[0] == type_.format || (type_.kind == 'i' && format == "l") ||
+                          (type_.kind == 'u' && type_.bytes == 4 && format == "L"));
+  const std::string given = buffer_.format == nullptr ? "B" : buffer_.format;
+  if (same_type && !swapped) {
+    data = static_cast<char *>(buffer_.buf);
+    return set_layout(buffer_.ndim, buffer_.shape, buffer_.strides);
+  }
+  release();
+  const std::string expected = std::string(", format '") + type_.format + "'";
+  if (same_type) refuse_type("has the byte order of the format '" + given + "'", expected + " in native byte order");
+  refuse_type("has elements of the format '" + given + "'", expected);
+}
+
+void Memory::read_dlpack(PyObject *object, Access access) {
+  using namespace dlpack;
+  py::object capsule;
+  const py::handle array(object);
+  try {
+    const auto device = py::tuple(array.attr("__dlpack_device__")());
+    if (const int type = py::int_(device[0]); type != cpu)
+      refuse("is in the memory of a device (DLPack's type " + std::to_string(type) +
+             "); expected an array in the memory of the CPU: " + name_ + ".cpu()");
+    try {
+      capsule = array.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 0));
+    } catch (const py::error_already_set &error) {
+      if (!error.matches(PyExc_TypeError)) throw;
+      capsule = array.attr("__dlpack__")();
+    }
+  } catch (const py::error_already_set &error) {
+    refuse("does not give its memory: " + message_of(error) + "; expected an array that others may read");
+  }
+  const Tensor *tensor = nullptr;
+  bool read_only_tensor = false;
+  // Whoever renames the capsule owns the tensor.
+  if (auto *managed = static_cast<ManagedVersioned *>(PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"))) {
+    if (managed->major != 1) refuse("offers another major version of DLPack than 1");
+    PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
+    holds_ = Holds::dlpack_versioned, tensor_ = managed, tensor = &managed->tensor;
+    read_only_tensor = (managed->flags & read_only) != 0;
+  } else {
+    PyErr_Clear();
+    auto *plain = static_cast<Managed *>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
+    if (plain == nullptr) {
+      PyErr_Clear();
+      refuse("gives no DLPack tensor; expected __dlpack__() to return a capsule \"dltensor\"");
+    }
+    PyCapsule_SetName(capsule.ptr(), "used_dltensor");
+    holds_ = Holds::dlpack, tensor_ = plain, tensor = &plain->tensor;
+  }
+  try {
+    const uint8_t code = type_.kind == 'f' ? floating_point : type_.kind == 'i' ? signed_integer : unsigned_integer;
+    const DataType &type = tensor->type;
+    if (type.code != code || type.bits != 8 * type_.bytes || type.lanes != 1)
+      refuse_type("has elements of DLPack's code " + std::to_string(type.code) + " with " + std::to_string(type.bits) +
+                      " bits",
+                  "");
+    if (access == Access::write && read_only_tensor) refuse("is read-only; expected a writable array");
+    data = static_cast<char *>(tensor->data) + tensor->byte_offset;
+    const int count = tensor->dimensions;
+    Py_ssize_t new_shape[2] = {1, 1}, new_strides[2] = {0, 0};
+    for (int i = 0; i < std::min(count, 2); ++i) {
+      new_shape[i] = tensor->shape[i];
+      if (tensor->strides != nullptr) new_strides[i] = tensor->strides[i] * type_.bytes;
+    }
+    set_layout(count, new_shape, tensor->strides != nullptr ? new_strides : nullptr);
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+void Memory::set_layout(int64_t count, const Py_ssize_t *new_shape, const Py_ssize_t *new_strides) {
+  dimensions = static_cast<int>(count);
+  Py_ssize_t next = type_.bytes; // without strides, the array is row-major and has no gaps
+  for (int i = std::min(dimensions, 2); i-- > 0;) {
+    shape[i] = new_shape[i], strides[i] = new_strides != nullptr ? new_strides[i] : next;
+    next *= shape[i];
+  }
+}
+
+void Memory::release() {
+  using namespace dlpack;
+  const Holds held = holds_;
+  holds_ = Holds::nothing;
+  switch (held) {
+  case Holds::nothing: return;
+  case Holds::buffer: return PyBuffer_Release(&buffer_);
+  case Holds::dlpack:
+    if (auto *managed = static_cast<Managed *>(tensor_); managed->deleter != nullptr) managed->deleter(managed);
+    return;
+  case Holds::dlpack_versioned:
+    if (auto *managed = static_cast<ManagedVersioned *>(tensor_); managed->deleter != nullptr)
+      managed->deleter(managed);
+    return;
+  }
+}
+
+void Memory::refuse(const std::string &what) const { refuse_value(call_, std::string(name_) + " " + what); }
+
+void Memory::refuse_type(const std::string &what, const std::string &cure) const {
+  throw py::type_error(std::string(call_) + ": " + name_ + " " + what + "; expected " + type_.name + cure);
+}
+
+void Memory::need_dimensions(int count) const {
+  if (dimensions == count) return;
+  refuse("has " + std::to_string(dimensions) + (dimensions == 1 ? " dimension" : " dimensions") + "; expected " +
+         std::to_string(count));
+}
+
+std::string Memory::shape_text() const { return "the shape " + tuple(shape, std::min(dimensions, 2)); }
+
+void Memory::refuse_layout(const char *expected) const {
+  const char *why = "";
+  for (int i = 0; i < std::min(dimensions, 2); ++i) {
+    if (shape[i] < 2) continue;
+    if (strides[i] < 0) why = " (it runs backwards)";
+    else if (strides[i] == 0) why = " (it repeats elements)";
+  }
+  refuse("has " + shape_text() + " and the strides " + tuple(strides, std::min(dimensions, 2)) + " in bytes" + why +
+         "; expected " + expected + ": numpy.ascontiguousarray(" + name_ + ")");
+}
+
+namespace {
+
+// Whether `rows` rows of `columns` adjacent elements lie row_stride bytes apart without overlap.
+bool fits(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row_stride, Py_ssize_t column_stride, Py_ssize_t size) {
+  if (rows == 0 || columns == 0) return true;
+  if (columns > 1 && column_stride != size) return false;
+  return rows == 1 || (row_stride % size == 0 && row_stride >= columns * size);
+}
+
+} // namespace
+
+template <class Element> MatrixView<Element> matrix(const Memory &memory, Order order) {
+  memory.need_dimensions(2);
+  constexpr auto size = static_cast<Py_ssize_t>(sizeof(Element));
+  const Py_ssize_t *shape = memory.shape, *strides = memory.strides;
+  const auto view = [&](int rows, int columns, bool transposed) -> MatrixView<Element> {
+    const bool has_stride = shape[rows] > 1 && shape[columns] > 0;
+    return {reinterpret_cast<Element *>(memory.data), shape[rows], shape[columns],
+            has_stride ? strides[rows] / size : std::max<Py_ssize_t>(shape[columns], 1), transposed};
+  };
+  if (order != Order::columns && fits(shape[0], shape[1], strides[0], strides[1], size)) return view(0, 1, false);
+  if (order != Order::rows && fits(shape[1], shape[0], strides[1], strides[0], size)) return view(1, 0, true);
+  memory.refuse_layout(order == Order::rows      ? "rows of adjacent elements (row-major)"
+                       : order == Order::columns ? "columns of adjacent elements (column-major)"
+                                                 : "rows or columns of adjacent elements");
+}
+template MatrixView<float> matrix(const Memory &, Order);
+template MatrixView<uint8_t> matrix(const Memory &, Order);
+
+void need_shape(const Memory &memory, int64_t rows, int64_t columns) {
+  memory.need_dimensions(2);
+  if (memory.shape[0] == rows && memory.shape[1] == columns) return;
+  const Py_ssize_t expected[2] = {rows, columns};
+  memory.refuse("has " + memory.shape_text() + "; expected " + tuple(expected, 2));
+}
+
+void *vector(const Memory &memory, int64_t n) {
+  memory.need_dimensions(1);
+  const Py_ssize_t expected = n;
+  if (memory.shape[0] != n) memory.refuse("has " + memory.shape_text() + "; expected " + tuple(&expected, 1));
+  if (n > 1 && memory.strides[0] != memory.element_bytes()) memory.refuse_layout("adjacent elements");
+  return memory.data;
+}
+
+py::object new_array(int64_t rows, int64_t columns, bool column_major) {
+  constexpr py::ssize_t size = sizeof(float);
+  if (column_major) return py::array_t<float>({rows, columns}, {size, size * std::max<py::ssize_t>(rows, 1)});
+  return py::array_t<float>({rows, columns});
+}
+
+py::object new_array(int64_t n) { return py::array_t<float>(n); }
+
+float *elements(const py::object &array) {
+  return static_cast<float *>(static_cast<void *>(py::detail::array_proxy(array.ptr())->data));
+}
+
+} // namespace lanefold::python

@@ -1,0 +1,198 @@
+// The class Context, the default context, and the exceptions of the library.
+#include "context.hpp"
+
+#include "executor.hpp"
+
+#include <pybind11/stl.h>
+
+#include <optional>
+
+namespace lanefold::python {
+namespace {
+
+// They live as long as the process: threads may still use them when the interpreter ends.
+PyObject *error_type, *invalid_argument_type;
+PyTypeObject *context_type;
+
+Context &default_context() {
+  static Context &context = *[] {
+    auto *made = new Context(0, "", "", py::none(), false);
+    made->stay_open();
+    return made;
+  }();
+  return context;
+}
+
+std::shared_ptr<LiveContext> create_context(int32_t threads, const std::string &isa, const std::string &plugin_path,
+                                            const py::object &executor, bool quiet) {
+  auto live = std::make_shared<LiveContext>();
+  lf_context_options options{};
+  options.struct_size = sizeof options;
+  options.flags = quiet ? LF_QUIET : 0;
+  options.isa = isa.empty() ? nullptr : isa.c_str();
+  options.plugin_path = plugin_path.empty() ? nullptr : plugin_path.c_str();
+  options.threads = threads;
+  if (!executor.is_none()) {
+    if (PyCallable_Check(executor.ptr()) == 0)
+      refuse_type("Context", "executor", executor.ptr(),
+                  "a callable such as lanefold.ThreadPool, called with (count, task)");
+    if (threads == 0 && py::hasattr(executor, "threads")) threads = executor.attr("threads").cast<int32_t>();
+    if (threads < 1 || threads > 4096)
+      refuse_value("Context", "threads is " + std::to_string(threads) +
+                                  "; expected how many tasks the executor runs at once, 1 to 4096");
+    live->executor = std::make_unique<Executor>(executor, threads);
+    options.executor = live->executor->get();
+  }
+  const lf_status status = lf_context_create(&options, &live->context);
+  if (status != LF_OK) refuse_status(status, "Context", lf_last_error(nullptr));
+  return live;
+}
+
+std::string text_of(lf_status (*write)(char *, uint64_t, uint64_t *)) {
+  uint64_t size = 0;
+  write(nullptr, 0, &size);
+  std::string text(size, '\0');
+  write(text.data(), size, nullptr);
+  text.pop_back();
+  return text;
+}
+
+// lf_enumerate_plugins, as a list of tuples.
+py::list list_plugins(const std::string &isa, const std::string &plugin_path) {
+  lf_context_options options{};
+  options.struct_size = sizeof options;
+  options.isa = isa.empty() ? nullptr : isa.c_str();
+  options.plugin_path = plugin_path.empty() ? nullptr : plugin_path.c_str();
+  py::list list;
+  const auto visit = [](void *self, const lf_plugin_candidate *c) {
+    static_cast<py::list *>(self)->append(
+        py::make_tuple(c->name, c->vendor, c->path, c->needs, c->priority, c->usable != 0, c->taken != 0, c->reason));
+  };
+  const lf_status status = lf_enumerate_plugins(&options, visit, &list);
+  if (status != LF_OK) refuse_status(status, "plugins", lf_last_error(nullptr));
+  return list;
+}
+
+std::string version_text() {
+  const int32_t number = lf_version();
+  return std::to_string(number / 10000) + "." + std::to_string(number / 100 % 100) + "." + std::to_string(number % 100);
+}
+
+} // namespace
+
+LiveContext::LiveContext() = default;
+LiveContext::~LiveContext() { lf_context_destroy(context); }
+
+Context::Context(int32_t threads, const std::string &isa, const std::string &plugin_path, const py::object &executor,
+                 bool quiet)
+    : live_(create_context(threads, isa, plugin_path, executor, quiet)) {}
+
+void Context::close() {
+  if (stays_open_)
+    refuse_value("Context.close", "this is the default context, which stays open; expected one of your own");
+  live_.reset();
+}
+
+const std::shared_ptr<LiveContext> &Context::live(const char *call) const {
+  if (closed()) refuse_value(call, "context is closed; expected an open lanefold.Context");
+  return live_;
+}
+
+const std::shared_ptr<LiveContext> &context_of(const char *call, PyObject *given) {
+  if (given == nullptr) return default_context().live(call);
+  if (PyObject_TypeCheck(given, context_type) == 0) refuse_type(call, "context", given, "a lanefold.Context, or None");
+  return py::cast<Context &>(py::handle(given)).live(call);
+}
+
+void refuse_status(lf_status status, const char *call, std::string message) {
+  // The library's messages begin with the name of the C function.
+  if (const size_t colon = message.find(": "); message.compare(0, 3, "lf_") == 0 && colon != std::string::npos)
+    message.erase(0, colon + 2);
+  message = std::string(call) + ": " + message;
+  if (status == LF_OUT_OF_MEMORY) PyErr_SetString(PyExc_MemoryError, message.c_str());
+  else {
+    const py::handle type(status == LF_INVALID_ARGUMENT ? invalid_argument_type : error_type);
+    py::object error = type(message);
+    error.attr("status") = lf_status_name(status);
+    PyErr_SetObject(type.ptr(), error.ptr());
+  }
+  throw py::error_already_set();
+}
+
+void define_context(py::module_ &module) {
+  const auto define = [&](const char *name, const char *documentation, const py::object &bases) {
+    PyObject *type =
+        PyErr_NewExceptionWithDoc((std::string("lanefold.") + name).c_str(), documentation, bases.ptr(), nullptr);
+    if (type == nullptr) throw py::error_already_set();
+    module.attr(name) = py::reinterpret_borrow<py::object>(type);
+    return type;
+  };
+  error_type = define("Error", R"(What the library refuses or cannot do.  The attribute `status` is the name of its
+status, such as 'LF_NOT_FOUND'.)",
+                      py::reinterpret_borrow<py::object>(PyExc_RuntimeError));
+  invalid_argument_type = define(
+      "InvalidArgument", R"(An argument that the library refuses, such as an output that overlaps an input.  It is a
+ValueError, too, like the errors that the Python package finds before the call.)",
+      py::make_tuple(py::handle(error_type), py::handle(PyExc_ValueError)));
+
+  py::class_<Context> type(module, "Context", R"(Chooses kernels and threads for calls.
+
+Context(threads=0, isa=None, plugin_path=None, executor=None, quiet=False)
+
+threads      the most tasks of a call that run at once, 1 to 4096; 0: one for each CPU that the process may use
+isa          the plugin to use, such as 'avx2'; None: LANEFOLD_ISA names it, or the best one is chosen
+plugin_path  absolute folders with more plugins, separated by ':'; None: LANEFOLD_PLUGIN_PATH
+executor     a callable executor(count, task) that runs tasks on threads of your own, such as a
+             lanefold.ThreadPool; `threads`, or its attribute of that name, says how many tasks it runs at once
+quiet        print no warning, such as that a better plugin for this CPU is missing
+
+Calls without `context` share a default one.  Any number of threads may use a context at the same time.  A
+context can be closed at any time, also by `with`: calls that are running then end as usual, and later ones raise
+ValueError.
+
+>>> with lanefold.Context(threads=1) as context:
+...     c = lanefold.sgemm(a, b, context=context)
+>>> context.closed
+True
+)");
+  context_type = reinterpret_cast<PyTypeObject *>(type.ptr());
+  type.attr("__module__") = "lanefold";
+  type.def(py::init([](int32_t threads, const std::optional<std::string> &isa,
+                       const std::optional<std::string> &plugin_path, const py::object &executor, bool quiet) {
+             return new Context(threads, isa.value_or(""), plugin_path.value_or(""), executor, quiet);
+           }),
+           py::arg("threads") = 0, py::kw_only(), py::arg("isa") = py::none(), py::arg("plugin_path") = py::none(),
+           py::arg("executor") = py::none(), py::arg("quiet") = false);
+  type.def("close", &Context::close, "Closes the context.  Closing it again does nothing.");
+  type.def("__enter__", [](py::object self) { return self; });
+  type.def("__exit__", [](Context &self, const py::args &) { self.close(); });
+  type.def_property_readonly("closed", &Context::closed, "Whether the context is closed.");
+  type.def_property_readonly(
+      "isa", [](const Context &self) { return lf_context_isa(self.live("Context.isa")->context); },
+      "The name of the plugin in use, such as 'avx512'.");
+  type.def_property_readonly(
+      "isa_reason", [](const Context &self) { return lf_context_isa_reason(self.live("Context.isa_reason")->context); },
+      "Why this plugin was chosen and, if a better one is missing, the cure.");
+  type.def_property_readonly(
+      "threads", [](const Context &self) { return lf_context_threads(self.live("Context.threads")->context); },
+      "The most tasks of a call that run at once.");
+  type.def("__repr__", [](const Context &self) -> std::string {
+    if (self.closed()) return "<lanefold.Context, closed>";
+    const lf_context *context = self.live("Context")->context;
+    const std::string threads = std::to_string(lf_context_threads(context));
+    return std::string("<lanefold.Context isa='") + lf_context_isa(context) + "' threads=" + threads + ">";
+  });
+
+  module.def(
+      "default_context", [] { return py::cast(default_context(), py::return_value_policy::reference); },
+      "default_context()\n--\n\nReturns the context of calls that name none.  The first use makes it, and it stays "
+      "open.");
+  module.def(
+      "cpu", [] { return text_of(lf_describe_cpu); },
+      "cpu()\n--\n\nReturns the name of the CPU, and the features that the operating system lets programs use.");
+  for (const char *name : {"default_context", "cpu"}) module.attr(name).attr("__module__") = "lanefold";
+  module.def("_plugins", list_plugins, py::arg("isa"), py::arg("plugin_path"));
+  module.attr("__version__") = version_text();
+}
+
+} // namespace lanefold::python

@@ -1,0 +1,47 @@
+// Contexts of the library, as Python objects.
+#pragma once
+
+#include "arguments.hpp"
+
+#include <lanefold/lanefold.h>
+
+#include <memory>
+
+namespace lanefold::python {
+
+class Executor;
+
+// A context of the library.  It lives until its owner has closed it and no call uses it any more.
+struct LiveContext {
+  lf_context *context = nullptr;
+  std::unique_ptr<Executor> executor;
+
+  LiveContext();
+  ~LiveContext();
+};
+
+class Context {
+public:
+  Context(int32_t threads, const std::string &isa, const std::string &plugin_path, const py::object &executor,
+          bool quiet);
+
+  // Refuses a context that is closed.
+  const std::shared_ptr<LiveContext> &live(const char *call) const;
+  void close();
+  void stay_open() { stays_open_ = true; }
+  bool closed() const { return live_ == nullptr; }
+
+private:
+  std::shared_ptr<LiveContext> live_;
+  bool stays_open_ = false;
+};
+
+// The context of the argument `context`, or the default one, which the first call makes.
+const std::shared_ptr<LiveContext> &context_of(const char *call, PyObject *given);
+
+// Raises what the library refuses: lanefold.InvalidArgument, MemoryError or lanefold.Error.
+[[noreturn]] void refuse_status(lf_status status, const char *call, std::string message);
+
+void define_context(py::module_ &module);
+
+} // namespace lanefold::python

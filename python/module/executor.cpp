@@ -1,0 +1,122 @@
+// The tasks of one parallel loop, as Python sees them, and the loop itself.
+#include "executor.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace lanefold::python {
+namespace {
+
+// One parallel loop.  Threads of Python may keep it longer than the loop lasts.
+struct Loop {
+  Loop(int64_t task_count, lf_task function, void *argument)
+      : count(task_count), task(function), arg(argument), taken(static_cast<size_t>(task_count)) {}
+
+  const int64_t count;
+  const lf_task task;
+  void *const arg;
+  std::vector<std::atomic<bool>> taken;
+  std::atomic<int64_t> next{0};
+  std::mutex mutex;
+  std::condition_variable idle;
+  int64_t running = 0; // threads within enter() and leave()
+  bool ended = false;
+
+  // Only between enter() and leave() may a thread run tasks.
+  bool enter() {
+    const std::lock_guard lock(mutex);
+    if (!ended) ++running;
+    return !ended;
+  }
+  void leave() {
+    const std::lock_guard lock(mutex);
+    if (--running == 0) idle.notify_all();
+  }
+  bool take(int64_t i) { return !taken[static_cast<size_t>(i)].exchange(true); }
+  // Runs tasks until each has been taken.
+  void work() {
+    for (int64_t i; (i = next.fetch_add(1)) < count;)
+      if (take(i)) task(arg, i);
+  }
+  // Runs what is left, and waits for the tasks of other threads.
+  void finish() {
+    work();
+    std::unique_lock lock(mutex);
+    idle.wait(lock, [&] { return running == 0; });
+    ended = true;
+  }
+};
+
+// What a callable gets as `task`.
+struct Task {
+  std::shared_ptr<Loop> loop;
+
+  void run(int64_t i) const {
+    if (i < 0 || i >= loop->count)
+      throw py::index_error("task: the index is " + std::to_string(i) + "; expected 0 to " +
+                            std::to_string(loop->count - 1));
+    if (!loop->enter()) refuse_value("task", "its call has ended; expected to be called only while the executor runs");
+    const bool mine = loop->take(i);
+    if (mine) {
+      const py::gil_scoped_release release;
+      loop->task(loop->arg, i);
+    }
+    loop->leave();
+    if (!mine) refuse_value("task", "the index " + std::to_string(i) + " was run before; expected each one once");
+  }
+  void work() const {
+    const py::gil_scoped_release release;
+    if (!loop->enter()) return;
+    loop->work();
+    loop->leave();
+  }
+};
+
+// The exception that an executor has raised in this thread.
+thread_local PyObject *pending_type, *pending_value, *pending_traceback;
+
+} // namespace
+
+Executor::Executor(py::object callable, int32_t threads) : callable_(std::move(callable)), executor_{} {
+  executor_.struct_size = sizeof executor_;
+  executor_.threads = threads;
+  executor_.self = this;
+  executor_.parallel_for = parallel_for;
+}
+
+void Executor::parallel_for(void *self, int64_t count, lf_task task, void *arg) {
+  auto loop = std::make_shared<Loop>(count, task, arg);
+  {
+    const py::gil_scoped_acquire acquire;
+    try {
+      static_cast<Executor *>(self)->callable_(count, Task{loop});
+    } catch (py::error_already_set &error) {
+      error.restore();
+      if (pending_type == nullptr) PyErr_Fetch(&pending_type, &pending_value, &pending_traceback);
+      else PyErr_Clear();
+    }
+  }
+  loop->finish();
+}
+
+void Executor::raise_pending() {
+  if (pending_type == nullptr) return;
+  PyErr_Restore(pending_type, pending_value, pending_traceback);
+  pending_type = pending_value = pending_traceback = nullptr;
+  throw py::error_already_set();
+}
+
+void define_executor(py::module_ &module) {
+  py::class_<Task> type(module, "Task", R"(The tasks of one parallel loop, which an executor gets with their number.
+
+task(i) runs task i, and raises if it was run before.  task.work() runs tasks that nobody has taken, until none is left.
+Both release the GIL, and any number of threads may call them.)");
+  type.attr("__module__") = "lanefold";
+  type.def("__call__", &Task::run, py::arg("i"), "Runs task i.");
+  type.def("work", &Task::work, "Runs tasks that nobody has taken, until none is left.");
+}
+
+} // namespace lanefold::python

@@ -1,0 +1,30 @@
+// A Python callable as the executor of a context.
+#pragma once
+
+#include "arguments.hpp"
+
+#include <lanefold/context.h>
+
+namespace lanefold::python {
+
+// Calls executor(count, task).  The GIL is held only for that: tasks run without it.  What the callable leaves undone, the
+// calling thread does.  If it raises, the results are complete all the same, and raise_pending() raises it afterwards.
+class Executor {
+public:
+  Executor(py::object callable, int32_t threads);
+
+  const lf_executor *get() const { return &executor_; }
+
+  // Raises what an executor has raised in this thread since the last time.
+  static void raise_pending();
+
+private:
+  static void parallel_for(void *self, int64_t count, lf_task task, void *arg);
+
+  py::object callable_;
+  lf_executor executor_;
+};
+
+void define_executor(py::module_ &module);
+
+} // namespace lanefold::python

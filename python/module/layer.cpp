@@ -1,0 +1,92 @@
+// Reads activations and normalizations.
+#include "layer.hpp"
+
+#include <cstring>
+
+namespace lanefold::python {
+namespace {
+
+float usual_alpha(int32_t code) { return code == LF_LEAKY_RELU ? 0.01f : 1.0f; }
+
+py::object attribute_of(const char *call, const std::string &owner, const py::handle &object, const char *attribute,
+                        const char *expected) {
+  auto value = py::reinterpret_steal<py::object>(PyObject_GetAttrString(object.ptr(), attribute));
+  if (value) return value;
+  PyErr_Clear();
+  refuse_type(call, owner, object.ptr(), std::string(expected) + ", which has the attribute " + attribute);
+}
+
+} // namespace
+
+// In the order of their codes.
+const char *const activation_words[] = {"identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic", nullptr};
+
+Activation activation_of(const Arguments &given, size_t word, size_t alpha) {
+  const int32_t code = given.word(word, activation_words, LF_IDENTITY);
+  return {code, static_cast<float>(given.number(alpha, static_cast<double>(usual_alpha(code))))};
+}
+
+Activation activation_of(const char *call, const std::string &layer, const py::handle &object) {
+  const py::object word = attribute_of(call, layer, object, "activation", "a lanefold.DenseLayer");
+  const char *text = PyUnicode_Check(word.ptr()) ? PyUnicode_AsUTF8(word.ptr()) : "";
+  for (int32_t code = 0; activation_words[code] != nullptr; ++code) {
+    if (text == nullptr || std::strcmp(text, activation_words[code]) != 0) continue;
+    const py::object alpha = attribute_of(call, layer, object, "alpha", "a lanefold.DenseLayer");
+    return {code, alpha.is_none() ? usual_alpha(code) : number_of(call, layer, object, "alpha")};
+  }
+  PyErr_Clear();
+  refuse_value(call, layer + ".activation is " + describe(word.ptr()) +
+                         "; expected 'identity', 'relu', 'leaky-relu', "
+                         "'elu', 'selu', 'tanh' or 'logistic'");
+}
+
+void need_several_rows(const char *call, int64_t rows) {
+  if (rows == 1)
+    refuse_value(call, "x has one row; batch normalization needs at least two, because one sample has no variance");
+}
+
+py::list layer_list(const char *call, const py::object &layers) {
+  constexpr const char *expected = "a list of at least one lanefold.DenseLayer";
+  if (PySequence_Check(layers.ptr()) == 0) refuse_type(call, "layers", layers.ptr(), expected);
+  py::list list(layers);
+  if (list.empty()) refuse_value(call, std::string("layers is empty; expected ") + expected);
+  return list;
+}
+
+float number_of(const char *call, const std::string &owner, const py::handle &object, const char *attribute) {
+  const py::object value = attribute_of(call, owner, object, attribute, "an object of lanefold");
+  const double number = PyFloat_AsDouble(value.ptr());
+  if (number == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    refuse_type(call, owner + "." + attribute, value.ptr(), "a number");
+  }
+  return static_cast<float>(number);
+}
+
+BatchNorm::BatchNorm(const char *call, const std::string &name, PyObject *object, int64_t n, Use use)
+    : call_(call), name_(name), object_(object), n_(n), norm_(args<lf_batch_norm>()) {
+  const bool train = use == Use::train || use == Use::everything, backward = use == Use::backward;
+  norm_.eps = number_of(call, name, object_, "eps"), norm_.momentum = number_of(call, name, object_, "momentum");
+  if (py::bool_(attribute_of(call, name, object_, "unbiased_running_var", "a lanefold.BatchNorm")))
+    norm_.flags = LF_UNBIASED_RUNNING_VAR;
+  const Access updated = train ? Access::write : Access::read;
+  norm_.gamma = array("gamma", use == Use::everything ? Access::write : Access::read);
+  if (!backward) {
+    norm_.beta = array("beta", use == Use::everything ? Access::write : Access::read);
+    norm_.running_mean = array("running_mean", updated);
+    norm_.running_var = array("running_var", updated);
+  }
+  if (train || backward) {
+    norm_.mean = array("mean", updated);
+    norm_.inv_std = array("inv_std", updated);
+  }
+}
+
+float *BatchNorm::array(const char *attribute, Access access) {
+  arrays_.push_back(attribute_of(call_, name_, object_, attribute, "a lanefold.BatchNorm"));
+  names_.push_back(name_ + "." + attribute);
+  memories_.emplace_back(call_, names_.back().c_str(), arrays_.back().ptr(), float32, access);
+  return static_cast<float *>(vector(memories_.back(), n_));
+}
+
+} // namespace lanefold::python

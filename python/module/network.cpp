@@ -1,0 +1,164 @@
+// Inference by a whole network.
+#include "families.hpp"
+#include "layer.hpp"
+
+#include <vector>
+
+namespace lanefold::python {
+namespace {
+
+class Network {
+public:
+  Network(std::shared_ptr<lf_network> network, int64_t inputs, int64_t outputs, double operations)
+      : inputs(inputs), outputs(outputs), operations(operations), network_(std::move(network)) {}
+
+  std::shared_ptr<lf_network> live(const char *call) const {
+    if (closed()) refuse_value(call, "the network is closed; expected an open lanefold.Network");
+    return network_;
+  }
+  void close() { network_.reset(); }
+  bool closed() const { return network_ == nullptr; }
+
+  const int64_t inputs, outputs;
+  const double operations; // for one row
+
+private:
+  std::shared_ptr<lf_network> network_;
+};
+
+// What one layer's arrays need until the network has copied them.
+struct LayerMemory {
+  py::object w, bias;
+  std::string w_name, bias_name;
+  std::optional<Memory> w_memory, bias_memory;
+  std::optional<BatchNorm> batch_norm;
+};
+
+py::object attribute(const char *call, const std::string &layer, const py::handle &object, const char *name) {
+  if (!py::hasattr(object, name)) refuse_type(call, layer, object.ptr(), "a lanefold.DenseLayer");
+  return object.attr(name);
+}
+
+void read_layer(const char *call, size_t i, const py::handle &object, LayerMemory &memory, lf_network_layer &layer) {
+  const std::string name = "layers[" + std::to_string(i) + "]";
+  memory.w = attribute(call, name, object, "w"), memory.bias = attribute(call, name, object, "bias");
+  memory.w_name = name + ".w", memory.bias_name = name + ".bias";
+  memory.w_memory.emplace(call, memory.w_name.c_str(), memory.w.ptr(), float32, Access::read);
+  const Matrix w = matrix(*memory.w_memory, Order::any);
+  layer.struct_size = sizeof layer;
+  layer.k = memory.w_memory->shape[0], layer.n = memory.w_memory->shape[1], layer.w = w.data, layer.ldw = w.stride;
+  if (w.transposed) layer.flags = LF_TRANSPOSE_B;
+  if (!memory.bias.is_none()) {
+    memory.bias_memory.emplace(call, memory.bias_name.c_str(), memory.bias.ptr(), float32, Access::read);
+    layer.bias = static_cast<const float *>(vector(*memory.bias_memory, layer.n));
+  }
+  if (const py::object norm = attribute(call, name, object, "batch_norm"); !norm.is_none()) {
+    memory.batch_norm.emplace(call, name + ".batch_norm", norm.ptr(), layer.n, Use::fold);
+    layer.batch_norm = memory.batch_norm->get();
+  }
+  const Activation activation = activation_of(call, name, object);
+  layer.activation = activation.code, layer.alpha = activation.alpha;
+}
+
+Network make_network(const py::list &layers, const py::object &context) {
+  constexpr const char *name = "Network";
+  const Call call(name, context.is_none() ? nullptr : context.ptr());
+  const size_t count = layers.size();
+  std::deque<LayerMemory> held(count);
+  std::vector<lf_network_layer> structs(count);
+  double operations = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const py::object layer = layers[i];
+    read_layer(name, i, layer, held[i], structs[i]);
+    operations += 2 * static_cast<double>(structs[i].k) * static_cast<double>(structs[i].n);
+    if (i > 0 && structs[i].k != structs[i - 1].n)
+      refuse_value(name, "layers[" + std::to_string(i) + "].w has " + std::to_string(structs[i].k) +
+                             " rows; expected one for each of the " + std::to_string(structs[i - 1].n) +
+                             " outputs of the layer before");
+  }
+  auto args = python::args<lf_network_args>();
+  args.count = static_cast<int64_t>(count), args.layers = structs.data();
+  lf_network *network = nullptr;
+  call.run(1e9, {}, lf_network_create, &args, &network); // it starts threads
+  return {{network, lf_network_destroy}, structs.front().k, structs.back().n, operations};
+}
+
+const Network &self_of(const Arguments &given) { return py::cast<const Network &>(py::handle(given.self())); }
+
+py::object network_infer(const Arguments &given) {
+  enum { x_, out_, context_ };
+  const Call call(given, context_);
+  const Network &network = self_of(given);
+  const auto live = network.live(given.call());
+  const Memory memory(given.call(), given.name(x_), given[x_], float32, Access::read);
+  need_shape(memory, memory.shape[0], network.inputs);
+  const Matrix x = matrix(memory, Order::rows);
+  const Output out(given, out_, x.rows, network.outputs);
+  auto args = python::args<lf_network_infer_args>();
+  args.m = x.rows, args.x = x.data, args.ldx = x.stride, args.y = out.data(), args.ldy = out.view().stride;
+  call.run(network.operations * static_cast<double>(args.m), {{"y", "out"}}, lf_network_infer, &args, live.get());
+  return out.object();
+}
+
+py::object network_reserve(const Arguments &given) {
+  enum { calls_, context_ };
+  const Call call(given, context_);
+  const auto live = self_of(given).live(given.call());
+  const int64_t calls = given.whole(calls_, 1);
+  if (calls < 1 || calls > 4096)
+    refuse_value(given.call(), "calls is " + std::to_string(calls) + "; expected 1 to 4096");
+  call.run(1e9, {}, lf_network_reserve, live.get(), static_cast<int32_t>(calls));
+  return py::none();
+}
+
+} // namespace
+
+void define_network(py::module_ &module) {
+  py::class_<Network> type(module, "Network", R"(A network for inference: folded and packed copies of its layers.
+
+Network(layers, *, context=None)
+
+layers   DenseLayers from the first to the last, or objects with the attributes w, bias, batch_norm, activation
+         and alpha.  Batch normalization is folded into the weights with its running statistics.
+context  a Context, or None for the default one
+
+Later changes of the layers do not change the network: make a new one after training.  network(x) passes x through
+all layers in one call.  Every context can use the network, and so can any number of threads at the same time.  It can
+be closed at any time, also by `with`: calls that are running then end as usual, and later ones raise ValueError.
+
+>>> layer = lanefold.DenseLayer(2, 1, 'relu')
+>>> layer.w[:] = 1
+>>> network = lanefold.Network([layer])
+>>> network(numpy.array([[1, 2], [-3, 1]], numpy.float32))
+array([[3.],
+       [0.]], dtype=float32)
+)");
+  type.attr("__module__") = "lanefold";
+  type.def(py::init([](const py::object &layers, const py::object &context) {
+             return new Network(make_network(layer_list("Network", layers), context));
+           }),
+           py::arg("layers"), py::kw_only(), py::arg("context") = py::none());
+  Function<network_infer>::define(type, R"(__call__($self, x, out=None, *, context=None)
+--
+
+Passes x, m x inputs, through all layers, and returns the output, m x outputs.
+
+Rows have adjacent elements.  out=None makes a new array.  The result has the bits of dense_infer, layer by layer.)");
+  Function<network_reserve>::define(type, R"(reserve($self, calls=1, *, context=None)
+--
+
+Prepares a context for so many calls of this network at the same time, so that even the first one allocates nothing
+in the library.)");
+  type.def("close", &Network::close, "Frees the network.  Closing it again does nothing.");
+  type.def("__enter__", [](py::object self) { return self; });
+  type.def("__exit__", [](Network &self, const py::args &) { self.close(); });
+  type.def_property_readonly("closed", &Network::closed, "Whether the network is closed.");
+  type.def_readonly("inputs", &Network::inputs, "The columns of x.");
+  type.def_readonly("outputs", &Network::outputs, "The columns of the output.");
+  type.def("__repr__", [](const Network &self) {
+    return "<lanefold.Network " + std::to_string(self.inputs) + " -> " + std::to_string(self.outputs) +
+           (self.closed() ? ", closed>" : ">");
+  });
+}
+
+} // namespace lanefold::python

@@ -1,0 +1,140 @@
+"""hints_test.py STUBS: type hints, help() and the examples in it."""
+import doctest
+import inspect
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import types
+
+import lanefold
+import numpy
+
+import support
+
+FOLDER = os.path.dirname(lanefold.__file__)
+# mypy.stubtest cannot compare aliases with what they stand for.  pybind11's classes have a metaclass, and constructors whose signatures inspect does not see.
+ALLOWED = r'''
+lanefold(\._lanefold|\.executors)?\.(Context|Network|PackedWeights|Task|Trainer)
+lanefold(\._lanefold|\.executors)?\.(Context|Network|PackedWeights|Task|Trainer)\.(__init__|__enter__|__exit__|close)
+lanefold\.executors\.Task.*
+lanefold\.[a-z]+\.(NamedTuple|Protocol|Sequence|Activation|Optimizer)
+lanefold\._lanefold\.Task\.(__call__|work)
+'''
+PROGRAM = '''
+import lanefold
+import numpy
+layers = lanefold.dense_layers([4, 3], 'elu')
+trainer = lanefold.Trainer(layers, optimizer='adam')
+x = numpy.zeros((2, 4), numpy.float32)
+loss: float = trainer.step(x, numpy.zeros(2, numpy.int32)).loss
+y: 'numpy.typing.NDArray[numpy.float32]' = lanefold.Network(layers)(x)
+lanefold.sgemm(memoryview(b''), x, alpha=2)
+'''
+MISTAKES = (
+    ("lanefold.sgemm([[1.0]], y)", 'arg-type'),
+    ("lanefold.sgemm(x)", 'call-arg'),
+    ("lanefold.sgemm(x, y, bets=1)", 'call-arg'),
+    ("lanefold.activation_forward(x, 'elus')", 'arg-type'),
+    ("lanefold.Trainer(layers, 'adam')", 'misc'),
+)
+
+
+def documented():
+    """Everything in the package that has documentation, with its name."""
+    for name in lanefold.__all__:
+        value = getattr(lanefold, name)
+        yield name, value
+        if inspect.isclass(value):
+            for part, member in vars(value).items():
+                if not part.startswith('_') or part == '__call__':
+                    yield name + '.' + part, member
+    for name, value in vars(lanefold.random).items():
+        if inspect.isfunction(value):
+            yield 'random.' + name, value
+
+
+class Hints(support.Case):
+    cache = tempfile.TemporaryDirectory()
+
+    def mypy(self, *arguments):
+        if not os.path.exists('/usr/bin/mypy'):
+            self.skipTest('no mypy (mypy of Debian)')
+        return subprocess.run(['/usr/bin/mypy', '--strict', '--cache-dir', self.cache.name, '--python-executable',
+                               sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=dict(os.environ, MYPYPATH=os.path.dirname(FOLDER)), universal_newlines=True)
+
+    def test_the_package_passes_mypy(self):
+        done = self.mypy(FOLDER)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_a_program_passes_mypy_and_mistakes_do_not(self):
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, 'program.py')
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(PROGRAM)
+            done = self.mypy(path)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            with open(path, 'a', encoding='utf-8') as file:
+                file.write('\n'.join(line for line, _ in MISTAKES))
+            done = self.mypy(path)
+        found = re.findall(r'program.py:(\d+): error: .*\[([\w-]+)\]', done.stdout)
+        first = PROGRAM.count('\n') + 1
+        self.assertEqual(found, [(str(first + i), kind) for i, (_, kind) in enumerate(MISTAKES)], done.stdout)
+
+    def test_the_stubs_say_what_is_there(self):
+        if not os.path.exists('/usr/bin/mypy'):
+            self.skipTest('no mypy (mypy of Debian)')
+        with tempfile.NamedTemporaryFile('w', suffix='.txt') as allowed:
+            allowed.write(ALLOWED)
+            allowed.flush()
+            done = subprocess.run([sys.executable, '-m', 'mypy.stubtest', 'lanefold', '--allowlist', allowed.name,
+                                   '--ignore-unused-allowlist'], cwd=tempfile.gettempdir(), stdout=subprocess.PIPE,
+                                  env=dict(os.environ, MYPYPATH=os.path.dirname(FOLDER)), stderr=subprocess.STDOUT,
+                                  universal_newlines=True)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_every_public_name_is_listed(self):
+        public = [name for name, value in vars(lanefold).items()
+                  if not name.startswith('_') and not isinstance(value, types.ModuleType)
+                  and name not in ('annotations', 'List', 'Optional')]
+        self.assertEqual(sorted(public + ['__version__', 'random']), sorted(lanefold.__all__))
+        self.assertTrue(os.path.exists(os.path.join(FOLDER, 'py.typed')))
+
+
+class Help(support.Case):
+    def test_everything_is_documented_and_has_a_signature(self):
+        count = 0
+        for name, value in documented():
+            if name in ('__version__', 'random') or inspect.isdatadescriptor(value) and not isinstance(value, property):
+                continue
+            with self.subTest(name):
+                self.assertGreater(len(inspect.getdoc(value) or ''), 10)
+                if inspect.isbuiltin(value) and 'pybind11' not in repr(type(value)):
+                    self.assertTrue(inspect.signature(value).parameters is not None)
+                    self.assertEqual(value.__module__, 'lanefold')
+                count += 1
+        self.assertGreater(count, 40)
+
+    def test_every_operation_has_an_example(self):
+        for name in lanefold.__all__:
+            value = getattr(lanefold, name)
+            if inspect.isbuiltin(value) and name not in ('cpu', 'default_context'):
+                self.assertIn('>>> ', value.__doc__, name)
+
+    def test_examples(self):
+        examples = 0
+        place = {'lanefold': lanefold, 'numpy': numpy, 'a': numpy.ones((3, 3), numpy.float32),
+                 'b': numpy.ones((3, 3), numpy.float32)}
+        for name, value in documented():
+            if not isinstance(value, (str, types.ModuleType)) and value.__doc__:
+                test = doctest.DocTestParser().get_doctest(value.__doc__, dict(place), name, None, 0)
+                said = []
+                result = doctest.DocTestRunner().run(test, out=said.append)
+                self.assertEqual(result.failed, 0, ''.join(said))
+                examples += result.attempted
+        self.assertGreater(examples, 40)
+
+
+support.main()

@@ -1,0 +1,163 @@
+"""training_test.py COMMAND EXAMPLE: trainings in Python have the bits of the command `lanefold train`."""
+import gzip
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import lanefold
+import numpy
+
+import support
+
+COMMAND, EXAMPLE = sys.argv[1:3]
+del sys.argv[1:]
+
+
+def write_idx(path, values):
+    with gzip.open(path, 'wb') as file:
+        file.write(bytes([0, 0, 8, values.ndim]) + numpy.array(values.shape, '>u4').tobytes() + values.tobytes())
+
+
+def read_checkpoint(path):
+    with open(path, 'rb') as file:
+        data = file.read()
+    begin = 8 + int.from_bytes(data[:8], 'little')
+    header = json.loads(data[8:begin])
+    return {name: numpy.frombuffer(data[begin:][slice(*entry['data_offsets'])], numpy.float32).reshape(entry['shape'])
+            for name, entry in header.items() if name != '__metadata__'}
+
+
+class Training(support.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.place = tempfile.TemporaryDirectory()
+        generator = numpy.random.RandomState(1)
+        for part, count in (('train', 430), ('t10k', 50)):
+            labels = generator.randint(0, 10, count).astype(numpy.uint8)
+            images = generator.randint(0, 256, (count, 28, 28)).astype(numpy.uint8)
+            images[numpy.arange(count), labels] = 255
+            write_idx('%s/%s-images-idx3-ubyte.gz' % (cls.place.name, part), images)
+            write_idx('%s/%s-labels-idx1-ubyte.gz' % (cls.place.name, part), labels)
+            if part == 'train':
+                cls.images, cls.labels = images.reshape(count, -1), labels.astype(numpy.int32)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.place.cleanup()
+
+    def by_command(self, *options):
+        path = os.path.join(self.place.name, 'model.safetensors')
+        subprocess.run([COMMAND, 'train', '--data', self.place.name, '--quiet', '--save', path, *options], check=True,
+                       stdout=subprocess.DEVNULL)
+        return read_checkpoint(path)
+
+    def by_python(self, layers, trainer, epochs, batch, seed=1):
+        for epoch in range(1, epochs + 1):
+            order = lanefold.random.permutation(len(self.images), seed=seed, epoch=epoch)
+            for first in range(0, len(order), batch):
+                rows = order[first:first + batch]
+                if len(rows) == 1 and layers[0].batch_norm:
+                    continue
+                trainer.step(lanefold.gather(self.images, rows), self.labels[rows])
+
+    def compare(self, layers, trainer, checkpoint):
+        arrays = dict(trainer.state)
+        for i, layer in enumerate(layers):
+            owners = [(layer, ('w', 'bias'))]
+            if layer.batch_norm:
+                owners.append((layer.batch_norm, ('gamma', 'beta', 'running_mean', 'running_var')))
+            for owner, names in owners:
+                arrays.update({'layers.%d.%s' % (i, name): getattr(owner, name) for name in names
+                               if getattr(owner, name) is not None})
+        self.assertEqual(sorted(arrays), sorted(checkpoint))
+        for name, values in arrays.items():
+            self.assert_same_bits(values, checkpoint[name], name)
+
+    def test_the_example_prints_the_hash_of_the_command(self):
+        spec = importlib.util.spec_from_file_location('train', EXAMPLE)
+        example = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(example)
+        layers = example.train(self.place.name, epochs=2)
+        hashed = hashlib.sha256(b''.join(a.tobytes() for layer in layers for a in layer.parameters())).hexdigest()
+        said = subprocess.run([COMMAND, 'train', '--data', self.place.name, '--quiet', '--epochs', '2'], check=True,
+                              stdout=subprocess.PIPE, universal_newlines=True).stdout
+        self.assertIn('SHA-256 of the parameters ' + hashed, said)
+
+    def test_optimizers_batches_and_seeds(self):
+        cases = (
+            (dict(optimizer='sgd', learning_rate=0.05), 100, 3, []),
+            (dict(optimizer='momentum', momentum=0.8), 33, 1, ['--momentum', '0.8']),  # the last batch has one image
+            (dict(optimizer='nesterov', weight_decay=0.01), 200, 2**40 + 7, ['--weight-decay', '0.01']),
+            (dict(optimizer='adam', learning_rate=0.001), 50, 0, ['--learning-rate', '0.001']),
+        )
+        for options, batch, seed, more in cases:
+            layers = lanefold.dense_layers([784, 40, 10], seed=seed)
+            trainer = lanefold.Trainer(layers, **options)
+            self.by_python(layers, trainer, 3, batch, seed)
+            if options['optimizer'] == 'sgd':
+                more = ['--learning-rate', '0.05']
+            checkpoint = self.by_command('--hidden', '40', '--epochs', '3', '--batch-size', str(batch), '--seed', str(seed),
+                                         '--optimizer', options['optimizer'], *more)
+            with self.subTest(options['optimizer']):
+                self.compare(layers, trainer, checkpoint)
+
+    def test_initial_weights_and_activations_without_normalization(self):
+        cases = (('he-truncated', None, 'relu'), ('he-normal', 'out', 'leaky-relu'), ('he-uniform', None, 'elu'),
+                 ('xavier-normal', None, 'tanh'), ('xavier-uniform', 'in', 'logistic'), ('xavier-tanh-normal', None, 'tanh'),
+                 ('xavier-tanh-uniform', None, 'tanh'), ('lecun-normal', 'avg', 'selu'))
+        for init, fan, activation in cases:
+            layers = lanefold.dense_layers([784, 30, 20, 10], activation, batch_norm=False, seed=5, init=init, fan=fan)
+            trainer = lanefold.Trainer(layers)
+            self.by_python(layers, trainer, 1, 200, 5)
+            more = ['--fan', fan] if fan else []
+            checkpoint = self.by_command('--hidden', '30,20', '--epochs', '1', '--seed', '5', '--batch-norm', 'off', '--init',
+                                         init, '--activation', activation, *more)
+            with self.subTest(init=init):
+                self.compare(layers, trainer, checkpoint)
+
+    def test_a_training_continues_bit_for_bit(self):
+        layers = lanefold.dense_layers([784, 40, 10])
+        trainer = lanefold.Trainer(layers, optimizer='adam')
+        self.by_python(layers, trainer, 1, 100)
+        copies = lanefold.dense_layers([784, 40, 10], seed=9)
+        for layer, copy in zip(layers, copies):
+            for values, target in zip(layer.parameters(), copy.parameters()):
+                target[:] = values
+        later = lanefold.Trainer(copies, optimizer='adam')
+        later.steps = trainer.steps
+        for name, values in trainer.state.items():
+            later.state[name][:] = values
+        for one in (trainer, later):
+            self.by_python(layers if one is trainer else copies, one, 2, 100, seed=2)
+        for layer, copy in zip(layers, copies):
+            for values, other in zip(layer.parameters(), copy.parameters()):
+                self.assert_same_bits(values, other)
+
+    def test_permutations_skip_numbers_below_the_remainder(self):
+        # In 20 epochs of 60,000 samples some number is skipped almost certainly; the slow way finds the same order.
+        skipped = 0
+        for epoch in range(1, 4):
+            numbers = iter(lanefold.random.bits(100100, seed=7, purpose=2, index=epoch).tolist())
+            n = 100000
+            order = list(range(n))
+            for i in range(n, 1, -1):
+                number = next(numbers)
+                while number < 2**32 % i:
+                    number = next(numbers)
+                    skipped += 1
+                j = number % i
+                order[i - 1], order[j] = order[j], order[i - 1]
+            self.assertEqual(lanefold.random.permutation(n, seed=7, epoch=epoch).tolist(), order)
+        self.assertGreater(skipped, 0)
+
+    def test_small_permutations(self):
+        self.assertEqual(lanefold.random.permutation(0, seed=1, epoch=1).tolist(), [])
+        self.assertEqual(lanefold.random.permutation(1, seed=1, epoch=1).tolist(), [0])
+        self.assertEqual(sorted(lanefold.random.permutation(2, seed=1, epoch=1)), [0, 1])
+
+
+support.main()
