@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# wheel.sh SOURCE BUILD PYTHON: makes a wheel, installs it into a fresh environment, and uses it from another folder.  All of
+# Lanefold and oneTBB then come from the wheel.  Uninstalling it leaves nothing.
+set -eu
+source=$1 build=$2 python=$3
+unset PYTHONPATH LD_LIBRARY_PATH LANEFOLD_ISA LANEFOLD_PLUGIN_PATH
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+wrong() { echo "$1"; exit 1; }
+command -v patchelf >/dev/null || { echo 'SKIPPED: no patchelf'; exit 77; }
+"$python" -m venv --system-site-packages "$place/environment" >"$place/log" 2>&1 ||
+  { cat "$place/log"; echo 'SKIPPED: no venv (python3-venv of Debian)'; exit 77; }
+
+wheel=$("$source/tools/wheel" "$build" "$place/wheels")
+again=$("$source/tools/wheel" "$build" "$place/again")
+cmp "$wheel" "$again" || wrong 'two wheels of the same build differ'
+cd "$place"
+"$place/environment/bin/pip" install --no-index --no-deps "$wheel" >log 2>&1 || wrong "$(cat log)"
+LANEFOLD_BUILD=$build "$place/environment/bin/python" - "$place/environment" "$build" <<'PYTHON'
+import sys
+import lanefold
+import numpy
+place, build = sys.argv[1:]
+a = numpy.arange(6, dtype=numpy.float32).reshape(2, 3)
+assert lanefold.sgemm(a, a.T).tolist() == [[5, 14], [14, 50]]
+best = lanefold.plugins()[0]
+assert best.name == 'portable' or best.path.startswith(place), best
+assert not best.usable or lanefold.default_context().isa == best.name, lanefold.default_context().isa_reason
+big = numpy.ones((700, 700), numpy.float32)
+assert (lanefold.sgemm(big, big) == 700).all()
+with open('/proc/self/maps', encoding='utf-8') as maps:
+    loaded = {line.split()[-1] for line in maps if 'lanefold' in line or 'libtbb.' in line}
+assert loaded and all(path.startswith(place) for path in loaded), loaded
+assert 'LICENSE' in ' '.join(map(str, __import__('importlib.metadata').metadata.files('lanefold')))
+PYTHON
+"$place/environment/bin/pip" check 2>&1 | grep -i lanefold && wrong 'the wheel needs what is missing'
+"$place/environment/bin/pip" uninstall -y lanefold >log 2>&1 || wrong "$(cat log)"
+if find "$place/environment" -name '*lanefold*' | grep .; then wrong 'the above is left after uninstalling'; fi
