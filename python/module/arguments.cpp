@@ -60,27 +60,37 @@ void Arguments::refuse_keyword(PyObject *keyword) const {
                        "' is not an argument; expected one of: " + known);
 }
 
-double Arguments::number(size_t i, double otherwise) const {
-  PyObject *value = values_[i];
-  if (value == nullptr) return otherwise;
+double number_from(const char *call, const char *name, PyObject *value) {
   const double number = PyFloat_AsDouble(value);
   if (number == -1 && PyErr_Occurred()) {
     PyErr_Clear();
-    refuse_type(signature_.call, name(i), value, "a number");
+    refuse_type(call, name, value, "a number");
   }
   return number;
 }
 
-int64_t Arguments::whole(size_t i, int64_t otherwise) const {
-  PyObject *value = values_[i];
-  if (value == nullptr) return otherwise;
+int64_t whole_from(const char *call, const char *name, PyObject *value) {
   const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(value));
   const int64_t number = index ? PyLong_AsLongLong(index.ptr()) : -1;
   if (number == -1 && PyErr_Occurred()) {
     PyErr_Clear();
-    refuse_type(signature_.call, name(i), value, "a whole number below 2^63");
+    refuse_type(call, name, value, "a whole number below 2^63");
   }
   return number;
+}
+
+double Arguments::number(size_t i, double otherwise) const {
+  return is_given(i) ? number_from(call(), name(i), values_[i]) : otherwise;
+}
+
+int64_t Arguments::whole(size_t i, int64_t otherwise) const {
+  return is_given(i) ? whole_from(call(), name(i), values_[i]) : otherwise;
+}
+
+std::string Arguments::text(size_t i) const {
+  if (!is_given(i)) return "";
+  if (!PyUnicode_Check(values_[i])) refuse_type(signature_.call, name(i), values_[i], "a string");
+  return py::handle(values_[i]).cast<std::string>();
 }
 
 bool Arguments::flag(size_t i, bool otherwise) const {

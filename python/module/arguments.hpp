@@ -37,6 +37,10 @@ public:
   PyObject *operator[](size_t i) const { return values_[i]; }
   bool is_given(size_t i) const { return values_[i] != nullptr; }
 
+  py::object object(size_t i) const {
+    return is_given(i) ? py::reinterpret_borrow<py::object>(values_[i]) : py::none();
+  }
+  std::string text(size_t i) const; // "" if it was not given
   double number(size_t i, double otherwise) const;
   int64_t whole(size_t i, int64_t otherwise) const;
   bool flag(size_t i, bool otherwise = false) const;
@@ -74,6 +78,24 @@ template <class Code> PyObject *guarded(const Code &code) {
     PyErr_SetString(PyExc_RuntimeError, error.what());
   }
   return nullptr;
+}
+
+double number_from(const char *call, const char *name, PyObject *value);
+int64_t whole_from(const char *call, const char *name, PyObject *value);
+
+// Gives a class of pybind11 a constructor.  The first line of the class's documentation is its signature.
+template <auto make, class Type> void define_constructor(py::class_<Type> &type, const char *documentation) {
+  static Signature signature;
+  signature.read("", documentation);
+  type.def(py::init([](const py::args &args, const py::kwargs &keywords) {
+    std::vector<PyObject *> given;
+    py::list names;
+    for (const py::handle &argument : args) given.push_back(argument.ptr());
+    for (const auto &[name, argument] : keywords) names.append(name), given.push_back(argument.ptr());
+    const Arguments arguments(signature, nullptr, given.data(), static_cast<Py_ssize_t>(args.size()),
+                              py::tuple(names).ptr());
+    return make(arguments);
+  }));
 }
 
 using Body = py::object (*)(const Arguments &);

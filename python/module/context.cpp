@@ -3,10 +3,6 @@
 
 #include "executor.hpp"
 
-#include <pybind11/stl.h>
-
-#include <optional>
-
 namespace lanefold::python {
 namespace {
 
@@ -14,38 +10,48 @@ namespace {
 PyObject *error_type, *invalid_argument_type;
 PyTypeObject *context_type;
 
-Context &default_context() {
-  static Context &context = *[] {
-    auto *made = new Context(0, "", "", py::none(), false);
-    made->stay_open();
-    return made;
-  }();
-  return context;
-}
-
-std::shared_ptr<LiveContext> create_context(int32_t threads, const std::string &isa, const std::string &plugin_path,
+std::shared_ptr<LiveContext> create_context(int64_t threads, const std::string &isa, const std::string &plugin_path,
                                             const py::object &executor, bool quiet) {
+  constexpr const char *call = "Context";
   auto live = std::make_shared<LiveContext>();
   lf_context_options options{};
   options.struct_size = sizeof options;
   options.flags = quiet ? LF_QUIET : 0;
   options.isa = isa.empty() ? nullptr : isa.c_str();
   options.plugin_path = plugin_path.empty() ? nullptr : plugin_path.c_str();
-  options.threads = threads;
   if (!executor.is_none()) {
     if (PyCallable_Check(executor.ptr()) == 0)
-      refuse_type("Context", "executor", executor.ptr(),
+      refuse_type(call, "executor", executor.ptr(),
                   "a callable such as lanefold.ThreadPool, called with (count, task)");
-    if (threads == 0 && py::hasattr(executor, "threads")) threads = executor.attr("threads").cast<int32_t>();
+    if (threads == 0 && py::hasattr(executor, "threads"))
+      threads = whole_from(call, "executor.threads", executor.attr("threads").ptr());
     if (threads < 1 || threads > 4096)
-      refuse_value("Context", "threads is " + std::to_string(threads) +
-                                  "; expected how many tasks the executor runs at once, 1 to 4096");
-    live->executor = std::make_unique<Executor>(executor, threads);
+      refuse_value(call, "threads is " + std::to_string(threads) +
+                             "; expected how many tasks the executor runs at once, 1 to 4096");
+    live->executor = std::make_unique<Executor>(executor, static_cast<int32_t>(threads));
     options.executor = live->executor->get();
+  } else if (threads < 0 || threads > 4096) {
+    refuse_value(call, "threads is " + std::to_string(threads) + "; expected 1 to 4096, or 0 for one for each CPU");
   }
+  options.threads = static_cast<int32_t>(threads);
   const lf_status status = lf_context_create(&options, &live->context);
   if (status != LF_OK) refuse_status(status, "Context", lf_last_error(nullptr));
   return live;
+}
+
+Context &default_context() {
+  static Context &context = *[] {
+    auto *made = new Context(create_context(0, "", "", py::none(), false));
+    made->stay_open();
+    return made;
+  }();
+  return context;
+}
+
+Context *make_context(const Arguments &given) {
+  enum { threads_, isa_, plugin_path_, executor_, quiet_ };
+  return new Context(create_context(given.whole(threads_, 0), given.text(isa_), given.text(plugin_path_),
+                                    given.object(executor_), given.flag(quiet_)));
 }
 
 std::string text_of(lf_status (*write)(char *, uint64_t, uint64_t *)) {
@@ -82,10 +88,6 @@ std::string version_text() {
 
 LiveContext::LiveContext() = default;
 LiveContext::~LiveContext() { lf_context_destroy(context); }
-
-Context::Context(int32_t threads, const std::string &isa, const std::string &plugin_path, const py::object &executor,
-                 bool quiet)
-    : live_(create_context(threads, isa, plugin_path, executor, quiet)) {}
 
 void Context::close() {
   if (stays_open_)
@@ -135,9 +137,11 @@ status, such as 'LF_NOT_FOUND'.)",
 ValueError, too, like the errors that the Python package finds before the call.)",
       py::make_tuple(py::handle(error_type), py::handle(PyExc_ValueError)));
 
-  py::class_<Context> type(module, "Context", R"(Chooses kernels and threads for calls.
+  constexpr const char *documentation =
+      R"(Context(threads=0, *, isa=None, plugin_path=None, executor=None, quiet=False)
+--
 
-Context(threads=0, isa=None, plugin_path=None, executor=None, quiet=False)
+Chooses kernels and threads for calls.
 
 threads      the most tasks of a call that run at once, 1 to 4096; 0: one for each CPU that the process may use
 isa          the plugin to use, such as 'avx2'; None: LANEFOLD_ISA names it, or the best one is chosen
@@ -154,15 +158,11 @@ ValueError.
 ...     c = lanefold.sgemm(a, b, context=context)
 >>> context.closed
 True
-)");
+)";
+  py::class_<Context> type(module, "Context", documentation);
   context_type = reinterpret_cast<PyTypeObject *>(type.ptr());
   type.attr("__module__") = "lanefold";
-  type.def(py::init([](int32_t threads, const std::optional<std::string> &isa,
-                       const std::optional<std::string> &plugin_path, const py::object &executor, bool quiet) {
-             return new Context(threads, isa.value_or(""), plugin_path.value_or(""), executor, quiet);
-           }),
-           py::arg("threads") = 0, py::kw_only(), py::arg("isa") = py::none(), py::arg("plugin_path") = py::none(),
-           py::arg("executor") = py::none(), py::arg("quiet") = false);
+  define_constructor<make_context>(type, documentation);
   type.def("close", &Context::close, "Closes the context.  Closing it again does nothing.");
   type.def("__enter__", [](py::object self) { return self; });
   type.def("__exit__", [](Context &self, const py::args &) { self.close(); });

@@ -22,8 +22,7 @@ struct LiveContext {
 
 class Context {
 public:
-  Context(int32_t threads, const std::string &isa, const std::string &plugin_path, const py::object &executor,
-          bool quiet);
+  explicit Context(std::shared_ptr<LiveContext> live) : live_(std::move(live)) {}
 
   // Refuses a context that is closed.
   const std::shared_ptr<LiveContext> &live(const char *call) const;

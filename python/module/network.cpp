@@ -60,9 +60,11 @@ void read_layer(const char *call, size_t i, const py::handle &object, LayerMemor
   layer.activation = activation.code, layer.alpha = activation.alpha;
 }
 
-Network make_network(const py::list &layers, const py::object &context) {
-  constexpr const char *name = "Network";
-  const Call call(name, context.is_none() ? nullptr : context.ptr());
+Network *make_network(const Arguments &given) {
+  enum { layers_, context_ };
+  const Call call(given, context_);
+  const char *const name = given.call();
+  const py::list layers = layer_list(name, given.object(layers_));
   const size_t count = layers.size();
   std::deque<LayerMemory> held(count);
   std::vector<lf_network_layer> structs(count);
@@ -80,7 +82,8 @@ Network make_network(const py::list &layers, const py::object &context) {
   args.count = static_cast<int64_t>(count), args.layers = structs.data();
   lf_network *network = nullptr;
   call.run(1e9, {}, lf_network_create, &args, &network); // it starts threads
-  return {{network, lf_network_destroy}, structs.front().k, structs.back().n, operations};
+  std::shared_ptr<lf_network> owner(network, lf_network_destroy);
+  return new Network(std::move(owner), structs.front().k, structs.back().n, operations);
 }
 
 const Network &self_of(const Arguments &given) { return py::cast<const Network &>(py::handle(given.self())); }
@@ -114,9 +117,10 @@ py::object network_reserve(const Arguments &given) {
 } // namespace
 
 void define_network(py::module_ &module) {
-  py::class_<Network> type(module, "Network", R"(A network for inference: folded and packed copies of its layers.
+  constexpr const char *documentation = R"(Network(layers, *, context=None)
+--
 
-Network(layers, *, context=None)
+A network for inference: folded and packed copies of its layers.
 
 layers   DenseLayers from the first to the last, or objects with the attributes w, bias, batch_norm, activation
          and alpha.  Batch normalization is folded into the weights with its running statistics.
@@ -132,12 +136,10 @@ be closed at any time, also by `with`: calls that are running then end as usual,
 >>> network(numpy.array([[1, 2], [-3, 1]], numpy.float32))
 array([[3.],
        [0.]], dtype=float32)
-)");
+)";
+  py::class_<Network> type(module, "Network", documentation);
   type.attr("__module__") = "lanefold";
-  type.def(py::init([](const py::object &layers, const py::object &context) {
-             return new Network(make_network(layer_list("Network", layers), context));
-           }),
-           py::arg("layers"), py::kw_only(), py::arg("context") = py::none());
+  define_constructor<make_network>(type, documentation);
   Function<network_infer>::define(type, R"(__call__($self, x, out=None, *, context=None)
 --
 

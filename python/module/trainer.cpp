@@ -85,9 +85,12 @@ public:
   py::dict state() const { return all_state_; }
   const py::list &layers() const { return layers_; }
   double learning_rate() const { return static_cast<double>(rule_.learning_rate); }
-  void set_learning_rate(double rate) { rule_.learning_rate = static_cast<float>(rate); }
+  void set_learning_rate(const py::object &rate) {
+    rule_.learning_rate = static_cast<float>(number_from("Trainer", "learning_rate", rate.ptr()));
+  }
   int64_t steps() const { return steps_; }
-  void set_steps(int64_t steps) {
+  void set_steps(const py::object &given) {
+    const int64_t steps = whole_from("Trainer", "steps", given.ptr());
     if (steps < 0) refuse_value("Trainer", "steps is " + std::to_string(steps) + "; expected 0 or more");
     steps_ = steps;
   }
@@ -250,12 +253,27 @@ lf_status Trainer::update(lf_context *context, float *parameters, const std::vec
 
 py::object trainer_step(const Arguments &given) { return py::cast<Trainer &>(py::handle(given.self())).step(given); }
 
+Trainer *make_trainer(const Arguments &given) {
+  enum { layers_, optimizer_, learning_rate_, momentum_, beta2_, eps_, weight_decay_, context_ };
+  const auto number = [&](size_t i, double otherwise) { return static_cast<float>(given.number(i, otherwise)); };
+  const Rule rule = {given.word(optimizer_, optimizer_words, LF_SGD),
+                     number(learning_rate_, 0.01),
+                     number(momentum_, 0.9),
+                     number(beta2_, 0.999),
+                     number(eps_, 1e-8),
+                     number(weight_decay_, 0)};
+  context_of(given.call(), given[context_]); // a context that is closed or none at all is found here
+  return new Trainer(layer_list(given.call(), given.object(layers_)), rule, given.object(context_));
+}
+
 } // namespace
 
 void define_trainer(py::module_ &module) {
-  py::class_<Trainer> type(module, "Trainer", R"(Trains layers by steps of forward, loss, backward and update.
+  constexpr const char *documentation =
+      R"(Trainer(layers, *, optimizer='sgd', learning_rate=0.01, momentum=0.9, beta2=0.999, eps=1e-08, weight_decay=0.0, context=None)
+--
 
-Trainer(layers, *, optimizer='sgd', learning_rate=0.01, momentum=0.9, beta2=0.999, eps=1e-08, weight_decay=0.0, context=None)
+Trains layers by steps of forward, loss, backward and update.
 
 layers     DenseLayers from the first to the last.  Each step updates their arrays in place.
 optimizer  'sgd', 'momentum', 'nesterov' or 'adam'; optimizer_step has the formulas.  Only weights decay.
@@ -269,20 +287,10 @@ The loss is the softmax cross-entropy of the last layer's output.  The steps hav
 >>> losses = [trainer.step(x, labels).loss for i in range(100)]
 >>> losses[-1] < 0.1 < losses[0]
 True
-)");
+)";
+  py::class_<Trainer> type(module, "Trainer", documentation);
   type.attr("__module__") = "lanefold";
-  type.def(py::init([](const py::object &layers, const std::string &optimizer, float learning_rate, float momentum,
-                       float beta2, float eps, float weight_decay, const py::object &context) {
-             for (int32_t kind = 0; optimizer_words[kind] != nullptr; ++kind)
-               if (optimizer == optimizer_words[kind])
-                 return new Trainer(layer_list("Trainer", layers),
-                                    {kind, learning_rate, momentum, beta2, eps, weight_decay}, context);
-             refuse_value("Trainer",
-                          "optimizer is '" + optimizer + "'; expected 'sgd', 'momentum', 'nesterov' or 'adam'");
-           }),
-           py::arg("layers"), py::kw_only(), py::arg("optimizer") = "sgd", py::arg("learning_rate") = 0.01f,
-           py::arg("momentum") = 0.9f, py::arg("beta2") = 0.999f, py::arg("eps") = 1e-8f,
-           py::arg("weight_decay") = 0.0f, py::arg("context") = py::none());
+  define_constructor<make_trainer>(type, documentation);
   Function<trainer_step>::define(type, R"(step($self, x, labels)
 --
 

@@ -40,6 +40,15 @@ fi
 "$prefix/bin/lanefold" info >about
 grep -q "$plugins" about || wrong "the command does not use the plugins beside its library: $(cat about)"
 
+package=$(find "$prefix" -path '*/lanefold/__init__.py')
+if [ "$package" ]; then
+  # The name of the extension says which interpreter it is for.
+  version=$(find "$prefix" -name '_lanefold.cpython-*.so' | sed 's/.*cpython-3\([0-9]*\)-.*/3.\1/')
+  PYTHONPATH=$(dirname "$(dirname "$package")") PYTHONDONTWRITEBYTECODE=1 "/usr/bin/python$version" -c \
+    'import lanefold; print(lanefold.plugins()[0].path)' >about || wrong 'the Python package does not start'
+  grep -q "$plugins" about || wrong "the Python package does not use the plugins of the installed library: $(cat about)"
+fi
+
 # The program of the README.
 # shellcheck disable=SC2016 # the backquotes are Markdown's
 sed -n '/^```c$/,/^```$/{/^```/d;p}' "$source/README.md" >hello.c

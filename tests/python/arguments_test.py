@@ -132,8 +132,19 @@ OTHERS = (
      ([lanefold.DenseLayer(4, 2), lanefold.DenseLayer(5, 1)],), {}),
     (ValueError, 'layers[1].w has 5 rows; expected one for each of the 2 outputs of the layer before', lanefold.Trainer,
      ([lanefold.DenseLayer(4, 2), lanefold.DenseLayer(5, 1)],), {}),
-    (ValueError, "optimizer is 'sdg'; expected 'sgd', 'momentum', 'nesterov' or 'adam'", lanefold.Trainer,
+    (ValueError, "optimizer is 'sdg'; expected one of: 'sgd', 'momentum', 'nesterov', 'adam'", lanefold.Trainer,
      ([lanefold.DenseLayer(4, 2)],), {'optimizer': 'sdg'}),
+    (TypeError, "learning_rate is 'x' (str); expected a number", lanefold.Trainer, ([lanefold.DenseLayer(4, 2)],),
+     {'learning_rate': 'x'}),
+    (TypeError, "'momentun' is not an argument; expected one of: layers, optimizer, learning_rate, momentum, beta2, eps, "
+     'weight_decay, context', lanefold.Trainer, ([],), {'momentun': 1}),
+    (TypeError, 'layers is missing', lanefold.Trainer, (), {}),
+    (TypeError, 'context is 1 (int); expected a lanefold.Context, or None', lanefold.Network,
+     ([lanefold.DenseLayer(4, 2)],), {'context': 1}),
+    (TypeError, "threads is 'two' (str); expected a whole number below 2^63", lanefold.Context, ('two',), {}),
+    (ValueError, 'threads is 4097; expected 1 to 4096, or 0 for one for each CPU', lanefold.Context, (4097,), {}),
+    (TypeError, 'isa is 2 (int); expected a string', lanefold.Context, (), {'isa': 2}),
+    (lanefold.Error, 'plugin_path: ', lanefold.Context, (), {'plugin_path': '/does/not/exist'}),
     (TypeError, 'executor is 1 (int); expected a callable such as lanefold.ThreadPool, called with (count, task)',
      lanefold.Context, (), {'executor': 1}),
     (ValueError, 'threads is 0; expected how many tasks the executor runs at once, 1 to 4096', lanefold.Context, (),
@@ -210,6 +221,9 @@ class Arguments(support.Case):
                             numpy.array([0, 1, 2], 'i4'))
         self.assert_refused(ValueError, 'Trainer.step: ' + ONE_ROW,
                             trainer.step, A[:1], LABELS[:1])
+        for name, value, message in (('learning_rate', 'x', "learning_rate is 'x' (str); expected a number"),
+                                     ('steps', 1.5, 'steps is 1.5 (float); expected a whole number below 2^63')):
+            self.assert_refused(TypeError, 'Trainer: ' + message, setattr, trainer, name, value)
         layers[0].w = layers[0].w.astype(float)
         self.assert_refused(TypeError, 'Trainer.step: layers[0].w has the type float64; expected float32: '
                             'layers[0].w.astype(numpy.float32)', trainer.step, A, LABELS)
