@@ -42,6 +42,13 @@ MISTAKES = (
 )
 
 
+SIGNATURES = {
+    'Context': ('threads', 'isa', 'plugin_path', 'executor', 'quiet'),
+    'Network': ('layers', 'context'),
+    'Trainer': ('layers', 'optimizer', 'learning_rate', 'momentum', 'beta2', 'eps', 'weight_decay', 'context'),
+}
+
+
 def documented():
     """Everything in the package that has documentation, with its name."""
     for name in lanefold.__all__:
@@ -115,6 +122,8 @@ class Help(support.Case):
                 if inspect.isbuiltin(value) and 'pybind11' not in repr(type(value)):
                     self.assertTrue(inspect.signature(value).parameters is not None)
                     self.assertEqual(value.__module__, 'lanefold')
+                if inspect.isclass(value) and '--\n' in (value.__init__.__doc__ or ''):
+                    self.assertEqual(list(inspect.signature(value).parameters), list(SIGNATURES[name]))
                 count += 1
         self.assertGreater(count, 40)
 
