@@ -2,6 +2,7 @@
 #include "arguments.hpp"
 
 #include <cstring>
+#include <stdexcept>
 
 namespace lanefold::python {
 
@@ -25,6 +26,7 @@ void Signature::read(const std::string &owner, const char *documentation) {
         {PyUnicode_InternFromString(parameter.substr(0, equals).c_str()), equals == std::string::npos});
     if (by_position) ++positional;
   }
+  if (parameters.size() > most) throw std::logic_error(call + " has more parameters than Arguments holds");
 }
 
 Arguments::Arguments(const Signature &signature, PyObject *self, PyObject *const *given, Py_ssize_t count,

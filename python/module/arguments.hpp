@@ -20,6 +20,7 @@ struct Signature {
     PyObject *name; // interned
     bool required;
   };
+  static constexpr size_t most = 20;
   std::string name, call;            // "infer", and "Network.infer" for messages
   std::vector<Parameter> parameters; // those that may be given by position come first
   size_t positional = 0;
@@ -49,7 +50,7 @@ public:
   int32_t word(size_t i, const char *const *words, int32_t otherwise) const;
 
 private:
-  static constexpr size_t most = 20;
+  static constexpr size_t most = Signature::most;
   [[noreturn]] void refuse_keyword(PyObject *keyword) const;
 
   const Signature &signature_;

@@ -55,6 +55,13 @@ struct Rule {
   float learning_rate, momentum, beta2, eps, weight_decay;
 };
 
+// What all calls of a step share.  number: of the step, from 1.
+struct StepCall {
+  lf_context *context;
+  const Rule &rule;
+  int64_t number;
+};
+
 class Trainer {
 public:
   Trainer(const py::list &layers, const Rule &rule, const py::object &context)
@@ -66,18 +73,11 @@ public:
                                     " rows; expected one for each of the " + std::to_string(shapes_.back().second) +
                                     " outputs of the layer before");
       shapes_.emplace_back(layer.k, layer.n);
-      const py::object arrays[4] = {layer.w, layer.bias, gamma_of(layer), gamma_of(layer)};
-      const char *const names[4] = {"w", "bias", "gamma", "beta"};
-      const py::object zeros = py::module_::import("numpy").attr("zeros_like");
-      for (int j = 0; j < 4; ++j) {
-        State state{py::none(), py::none()};
-        const std::string prefix = "layers." + std::to_string(i) + "." + names[j];
-        if (!arrays[j].is_none() && rule.kind != LF_SGD)
-          all_state_[(prefix + ".m").c_str()] = state.m = zeros(arrays[j]);
-        if (!arrays[j].is_none() && rule.kind == LF_ADAM)
-          all_state_[(prefix + ".v").c_str()] = state.v = zeros(arrays[j]);
-        state_.push_back(state);
-      }
+      const py::object n = py::make_tuple(layer.n);
+      add_state(i, "w", py::make_tuple(layer.k, layer.n));
+      add_state(i, "bias", layer.batch_norm ? py::none() : n);
+      add_state(i, "gamma", layer.batch_norm ? n : py::none());
+      add_state(i, "beta", layer.batch_norm ? n : py::none());
     }
   }
 
@@ -96,18 +96,28 @@ public:
   }
 
 private:
-  static py::object gamma_of(const StepLayer &layer) {
-    return layer.norm.is_none() ? py::none() : py::object(layer.norm.attr("gamma"));
+  // shape: that of the parameters, or None if the layer has none of this name.
+  void add_state(size_t i, const char *name, const py::object &shape) {
+    State state{py::none(), py::none()};
+    const std::string prefix = "layers." + std::to_string(i) + "." + name;
+    const auto zeros = [&](const char *kind) {
+      py::object array = py::module_::import("numpy").attr("zeros")(shape, float32.name);
+      all_state_[(prefix + kind).c_str()] = array;
+      return array;
+    };
+    if (!shape.is_none() && rule_.kind != LF_SGD) state.m = zeros(".m");
+    if (!shape.is_none() && rule_.kind == LF_ADAM) state.v = zeros(".v");
+    state_.push_back(state);
   }
   // The backward call also updates the weights, by SGD without weight decay.
   bool updates_in_backward() const { return rule_.kind == LF_SGD && rule_.weight_decay == 0; }
   void prepare(int64_t rows);
-  lf_status run(lf_context *context, std::deque<StepLayer> &layers, const float *x, int64_t ldx, const int32_t *labels,
+  lf_status run(const StepCall &call, std::deque<StepLayer> &layers, const float *x, int64_t ldx, const int32_t *labels,
                 int64_t m, float &loss, int64_t &correct);
   lf_status forward(lf_context *context, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m);
-  lf_status backward(lf_context *context, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m,
+  lf_status backward(const StepCall &call, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m,
                      float *dx);
-  lf_status update(lf_context *context, float *parameters, const std::vector<float> &gradient, const State &state,
+  lf_status update(const StepCall &call, float *parameters, const std::vector<float> &gradient, const State &state,
                    float weight_decay);
 
   const py::list layers_;
@@ -121,10 +131,25 @@ private:
   bool stepping_ = false;
 };
 
+// One thread at a time, from the moment when it looks at the arguments: reading them may run code of Python.
+class OneStep {
+public:
+  OneStep(const char *call, bool &stepping) : stepping_(stepping) {
+    if (stepping_) refuse_value(call, "another thread is in a step of this trainer; expected one step at a time");
+    stepping_ = true;
+  }
+  ~OneStep() { stepping_ = false; }
+  OneStep(const OneStep &) = delete;
+  OneStep &operator=(const OneStep &) = delete;
+
+private:
+  bool &stepping_;
+};
+
 py::object Trainer::step(const Arguments &given) {
   enum { x_, labels_ };
   const Call call(given.call(), context_.is_none() ? nullptr : context_.ptr());
-  if (stepping_) refuse_value(given.call(), "another thread is in a step of this trainer; expected one step at a time");
+  const OneStep one(given.call(), stepping_);
   const Input x(given, x_);
   const int64_t m = x.view().rows;
   if (x.view().columns != shapes_.front().first)
@@ -147,16 +172,13 @@ py::object Trainer::step(const Arguments &given) {
   prepare(m);
   float loss = 0;
   int64_t correct = 0;
-  stepping_ = true;
-  try {
-    call.run(1e9, {}, [&](lf_context *context) {
-      return run(context, layers, x.data(), x.view().stride, labels.data(), m, loss, correct);
-    });
-  } catch (...) {
-    stepping_ = false;
-    throw;
-  }
-  stepping_ = false;
+  // Another thread may set these while the GIL is released.
+  const Rule rule = rule_;
+  const int64_t number = steps_ + 1;
+  call.run(1e9, {}, [&](lf_context *context) {
+    return run({context, rule, number}, layers, x.data(), x.view().stride, labels.data(), m, loss, correct);
+  });
+  steps_ = number;
   static const py::handle type = py::object(py::module_::import("lanefold.results").attr("Step")).release();
   return type(static_cast<double>(loss), correct);
 }
@@ -173,41 +195,40 @@ void Trainer::prepare(int64_t rows) {
   rows_ = rows;
 }
 
-lf_status Trainer::run(lf_context *context, std::deque<StepLayer> &layers, const float *x, int64_t ldx,
+lf_status Trainer::run(const StepCall &call, std::deque<StepLayer> &layers, const float *x, int64_t ldx,
                        const int32_t *labels, int64_t m, float &loss, int64_t &correct) {
   const size_t count = layers.size();
   const auto input = [&](size_t i) { return i == 0 ? x : buffers_[i - 1].y.data(); };
   const auto stride = [&](size_t i) { return i == 0 ? ldx : layers[i].k; };
   lf_status status = LF_OK;
   for (size_t i = 0; i < count && status == LF_OK; ++i)
-    status = forward(context, layers[i], buffers_[i], input(i), stride(i), m);
+    status = forward(call.context, layers[i], buffers_[i], input(i), stride(i), m);
   const int64_t n = layers.back().n;
   const float *logits = buffers_.back().y.data();
   if (status == LF_OK) {
     auto a = args<lf_top_k_correct_args>();
     a.m = m, a.n = n, a.k = 1, a.x = logits, a.ldx = n, a.labels = labels, a.correct = &correct;
-    status = lf_top_k_correct(context, &a);
+    status = lf_top_k_correct(call.context, &a);
   }
   if (status == LF_OK) {
     auto a = args<lf_softmax_cross_entropy_args>();
     a.m = m, a.n = n, a.x = logits, a.ldx = n, a.labels = labels, a.loss = &loss;
     a.dx = buffers_.back().dy.data(), a.lddx = n;
-    status = lf_softmax_cross_entropy(context, &a);
+    status = lf_softmax_cross_entropy(call.context, &a);
   }
   for (size_t i = count; i-- > 0 && status == LF_OK;)
     status =
-        backward(context, layers[i], buffers_[i], input(i), stride(i), m, i == 0 ? nullptr : buffers_[i - 1].dy.data());
-  if (status == LF_OK) ++steps_;
+        backward(call, layers[i], buffers_[i], input(i), stride(i), m, i == 0 ? nullptr : buffers_[i - 1].dy.data());
   for (size_t i = 0; i < count && status == LF_OK; ++i) {
     StepLayer &layer = layers[i];
     Buffers &b = buffers_[i];
     const State *state = state_.data() + 4 * i;
-    if (!updates_in_backward()) status = update(context, layer.w_data, b.dw, state[0], rule_.weight_decay);
+    if (!updates_in_backward()) status = update(call, layer.w_data, b.dw, state[0], call.rule.weight_decay);
     if (status == LF_OK && layer.bias_data != nullptr && !layer.batch_norm)
-      status = update(context, layer.bias_data, b.dbias, state[1], 0);
+      status = update(call, layer.bias_data, b.dbias, state[1], 0);
     if (!layer.batch_norm) continue;
-    if (status == LF_OK) status = update(context, layer.batch_norm->gamma(), b.dgamma, state[2], 0);
-    if (status == LF_OK) status = update(context, layer.batch_norm->beta(), b.dbeta, state[3], 0);
+    if (status == LF_OK) status = update(call, layer.batch_norm->gamma(), b.dgamma, state[2], 0);
+    if (status == LF_OK) status = update(call, layer.batch_norm->beta(), b.dbeta, state[3], 0);
   }
   return status;
 }
@@ -223,7 +244,7 @@ lf_status Trainer::forward(lf_context *context, StepLayer &layer, Buffers &b, co
   return lf_dense_forward(context, &a);
 }
 
-lf_status Trainer::backward(lf_context *context, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m,
+lf_status Trainer::backward(const StepCall &call, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m,
                             float *dx) {
   auto a = args<lf_dense_backward_args>();
   a.m = m, a.n = layer.n, a.k = layer.k, a.x = x, a.ldx = ldx, a.w = layer.w_data, a.ldw = layer.n;
@@ -235,20 +256,21 @@ lf_status Trainer::backward(lf_context *context, StepLayer &layer, Buffers &b, c
   } else {
     a.dbias = b.dbias.data();
   }
-  if (updates_in_backward()) a.updated_w = layer.w_data, a.learning_rate = rule_.learning_rate;
+  if (updates_in_backward()) a.updated_w = layer.w_data, a.learning_rate = call.rule.learning_rate;
   else a.dw = b.dw.data(), a.lddw = layer.n;
-  return lf_dense_backward(context, &a);
+  return lf_dense_backward(call.context, &a);
 }
 
-lf_status Trainer::update(lf_context *context, float *parameters, const std::vector<float> &gradient,
+lf_status Trainer::update(const StepCall &call, float *parameters, const std::vector<float> &gradient,
                           const State &state, float weight_decay) {
   auto a = args<lf_optimizer_step_args>();
-  a.optimizer = rule_.kind, a.weight_decay = weight_decay, a.n = static_cast<int64_t>(gradient.size());
+  a.optimizer = call.rule.kind, a.weight_decay = weight_decay, a.n = static_cast<int64_t>(gradient.size());
   a.w = parameters, a.g = gradient.data();
   a.m = state.m.is_none() ? nullptr : elements(state.m), a.v = state.v.is_none() ? nullptr : elements(state.v);
-  a.learning_rate = rule_.learning_rate, a.momentum = rule_.momentum, a.beta2 = rule_.beta2, a.eps = rule_.eps;
-  a.step = steps_;
-  return lf_optimizer_step(context, &a);
+  a.learning_rate = call.rule.learning_rate, a.momentum = call.rule.momentum, a.beta2 = call.rule.beta2,
+  a.eps = call.rule.eps;
+  a.step = call.number;
+  return lf_optimizer_step(call.context, &a);
 }
 
 py::object trainer_step(const Arguments &given) { return py::cast<Trainer &>(py::handle(given.self())).step(given); }
