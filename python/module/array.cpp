@@ -115,9 +115,12 @@ void Memory::read_dlpack(PyObject *object, Access access) {
   bool read_only_tensor = false;
   // Whoever renames the capsule owns the tensor.
   if (auto *managed = static_cast<ManagedVersioned *>(PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"))) {
-    if (managed->major != 1) refuse("offers another major version of DLPack than 1");
     PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
     holds_ = Holds::dlpack_versioned, tensor_ = managed, tensor = &managed->tensor;
+    if (const uint32_t major = managed->major; major != 1) {
+      release(); // all versions agree on where the deleter is
+      refuse("offers DLPack's version " + std::to_string(major) + "; expected version 1 or older");
+    }
     read_only_tensor = (managed->flags & read_only) != 0;
   } else {
     PyErr_Clear();
@@ -134,7 +137,7 @@ void Memory::read_dlpack(PyObject *object, Access access) {
     const DataType &type = tensor->type;
     if (type.code != code || type.bits != 8 * type_.bytes || type.lanes != 1)
       refuse_type("has elements of DLPack's code " + std::to_string(type.code) + " with " + std::to_string(type.bits) +
-                      " bits",
+                      " bits" + (type.lanes == 1 ? "" : " in " + std::to_string(type.lanes) + " lanes"),
                   "");
     if (access == Access::write && read_only_tensor) refuse("is read-only; expected a writable array");
     data = static_cast<char *>(tensor->data) + tensor->byte_offset;
