@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import typing
 
 import lanefold
+import lanefold.types
 import numpy
 
 import support
@@ -118,6 +120,14 @@ class Training(support.Case):
                                          init, '--activation', activation, *more)
             with self.subTest(init=init):
                 self.compare(layers, trainer, checkpoint)
+
+    def test_command_and_package_know_the_same_words(self):
+        words = {'init': lanefold.random.INITIALIZERS, 'activation': typing.get_args(lanefold.types.Activation),
+                 'optimizer': typing.get_args(lanefold.types.Optimizer)}
+        for option, known in words.items():
+            said = subprocess.run([COMMAND, 'train', '--' + option, 'nonsense'], stderr=subprocess.PIPE,
+                                  universal_newlines=True).stderr
+            self.assertIn('(known: %s)' % ', '.join(known), said)
 
     def test_a_training_continues_bit_for_bit(self):
         layers = lanefold.dense_layers([784, 40, 10])
