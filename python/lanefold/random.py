@@ -78,7 +78,7 @@ def permutation(n: int, *, seed: int, epoch: int) -> Bits:
 def uniform(count: int, *, seed: int, purpose: int, index: int) -> Doubles:
     """Returns doubles in [0, 1) with 24 random bits."""
     numbers = bits(count, seed=seed, purpose=purpose, index=index)
-    fractions: Doubles = (numbers >> numpy.uint32(8)) * 2.0**-24
+    fractions: Doubles = (numbers >> numpy.uint32(8)).astype(numpy.float64) * 2.0**-24
     return fractions
 
 
