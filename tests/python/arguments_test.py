@@ -219,6 +219,10 @@ class Arguments(support.Case):
                             trainer.step, B, LABELS)
         self.assert_refused(ValueError, 'Trainer.step: labels[2] is 2; expected 0 to 1', trainer.step, A,
                             numpy.array([0, 1, 2], 'i4'))
+        before = layers[1].batch_norm.running_var.copy()
+        self.assert_refused(ValueError, 'Trainer.step: labels[1] is -1; expected 0 to 1', trainer.step, A,
+                            numpy.array([0, -1, 0], 'i4'))
+        self.assert_same_bits(layers[1].batch_norm.running_var, before)
         self.assert_refused(ValueError, 'Trainer.step: ' + ONE_ROW,
                             trainer.step, A[:1], LABELS[:1])
         for name, value, message in (('learning_rate', 'x', "learning_rate is 'x' (str); expected a number"),

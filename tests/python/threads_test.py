@@ -200,6 +200,22 @@ class Executors(support.Case):
                             kept[0], 0)
         self.assertIsNone(kept[0].work())
 
+    def test_a_call_waits_for_tasks_that_other_threads_have_begun(self):
+        a, b = support.integers(3)(700, 600), support.integers(4)(600, 700)
+        expected, threads = lanefold.sgemm(a, b), []
+
+        def executor(count, task):
+            for _ in range(count - 1):
+                threads.append(threading.Thread(target=task.work))
+                threads[-1].start()
+        with lanefold.Context(3, executor=executor) as context:
+            for _ in range(30):
+                out = numpy.full((700, 700), numpy.nan, numpy.float32)
+                lanefold.sgemm(a, b, out=out, context=context)
+                self.assert_same_bits(out, expected)
+                for thread in threads:
+                    thread.join()
+
     def test_an_executor_lives_as_long_as_its_context(self):
         class Executor:
             def __call__(self, count, task):
