@@ -38,7 +38,16 @@ def bits(count: int, *, seed: int, purpose: int, index: int, first: int = 0) -> 
     >>> lanefold.random.bits(2, seed=1, purpose=2, index=1).dtype
     dtype('uint32')
     """
-    block = numpy.arange(first // 4, (first + count + 3) // 4, dtype=numpy.uint64)
+    begin, end = first // 4, (first + count + 3) // 4
+    # Arrays of 32 KB stay in cache, and in memory that the process keeps.
+    pieces = [philox(numpy.arange(i, min(i + 4096, end), dtype=numpy.uint64), seed, purpose, index)
+              for i in range(begin, end, 4096)]
+    numbers: Bits = numpy.concatenate(pieces) if pieces else numpy.zeros(0, numpy.uint32)
+    return numbers[first % 4:first % 4 + count]
+
+
+def philox(block: numpy.typing.NDArray[numpy.uint64], seed: int, purpose: int, index: int) -> Bits:
+    """Returns the four numbers of each of these blocks, by ten rounds of Philox4x32."""
     low = numpy.uint64(0xFFFFFFFF)
     half = numpy.uint64(32)
     counter = [block & low, block >> half, numpy.full_like(block, purpose), numpy.full_like(block, index)]
@@ -50,7 +59,7 @@ def bits(count: int, *, seed: int, purpose: int, index: int, first: int = 0) -> 
                    (one >> half) ^ counter[3] ^ numpy.uint64(key[1]), one & low]
         key = [key[0] + 0x9E3779B9 & 0xFFFFFFFF, key[1] + 0xBB67AE85 & 0xFFFFFFFF]
     numbers: Bits = numpy.stack(counter, axis=1).astype(numpy.uint32).ravel()
-    return numbers[first % 4:first % 4 + count]
+    return numbers
 
 
 def permutation(n: int, *, seed: int, epoch: int) -> Bits:
