@@ -1,25 +1,5 @@
-"""The PyTorch process of pytorch.cpp: makes operations on shared memory, calls them and times them.
-
-Each request is a line on standard input, and each reply a line on standard output: "ok", "ok VALUE" or "error REASON".
-    make ID OPERATION FILE NAME:SIZE,SIZE... NAME=VALUE...   FILE holds the arrays, each at a multiple of 64 bytes
-    run ID               calls the operation once and writes its results to memory; VALUE is the loss, if there is one
-    time ID ITERATIONS   calls the operation many times; VALUE is the seconds
-    drop ID
-"""
-import mmap
-import os
-import sys
-import threading
-import time
-
-replies = os.fdopen(os.dup(1), 'w')
-os.dup2(2, 1)  # so that other output does not go to the replies
-sys.path = [folder for folder in sys.path if folder]  # do not import from the current folder
-
-
-def reply(*words):
-    print(*' '.join(str(word) for word in words).split(), file=replies, flush=True)
-
+# The part of PyTorch.  python_child.py, which comes before it in the program, has the imports and the protocol.
+import functools
 
 # The threads of forward and of backward would disturb each other if they spun.  20000 is the default of peers.cpp.
 if os.environ.get('GOMP_SPINCOUNT') == '20000':
@@ -30,38 +10,10 @@ try:
     from torch import nn
     from torch.nn import functional
 except ImportError as error:
-    reply('error', error)
-    sys.exit(3)
-
-RELU, ELU = 1, 3  # as in lanefold/activation.h
+    missing(error)
 
 
-class Operation:
-    def __init__(self, arrays, values):
-        self.arrays, self.values = arrays, values
-        self.__dict__.update(arrays)
-        self.make()
-
-    def make(self):
-        """Makes what lives as long as the operation."""
-
-    def prepare(self):
-        """Reads the inputs once, before the timed calls."""
-
-    def call(self):
-        """Computes the results once."""
-
-    def finish(self):
-        """Copies the results to shared memory if call() leaves them elsewhere."""
-
-
-class Product(Operation):
-    def make(self):
-        if self.values['transposed_a'] == '1':
-            self.a = self.a.t()
-        if self.values['transposed_b'] == '1':
-            self.b = self.b.t()
-
+class TorchProduct(Product):
     def call(self):
         torch.mm(self.a, self.b, out=self.c)
 
@@ -128,16 +80,6 @@ def network(arrays, values, batch_norm):
     return nn.Sequential(*modules)
 
 
-def fastest_call(function):
-    """The seconds of the fastest of 60 calls."""
-    times = []
-    for _ in range(60):
-        begin = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - begin)
-    return min(times)
-
-
 class FoldedNetwork(Operation):
     def make(self):
         with torch.inference_mode():
@@ -150,10 +92,10 @@ class FoldedNetwork(Operation):
                     models.append(improved)
                 except Exception:  # this version of PyTorch cannot do it on this CPU
                     pass
-            self.model = min(models, key=lambda model: fastest_call(lambda: model(self.x)))
+            self.model = fastest([functools.partial(model, self.x) for model in models])
 
     def call(self):
-        self.result = self.model(self.x)
+        self.result = self.model()
 
     def finish(self):
         self.logits.copy_(self.result)
@@ -179,85 +121,22 @@ class TrainingStep(Operation):
         return self.loss.item()
 
 
-OPERATIONS = {
-    'product': Product, 'elu_forward': EluForward, 'elu_backward': EluBackward,
-    'batch_norm_training': BatchNormTraining, 'batch_norm_inference': BatchNormInference,
-    'batch_norm_backward': BatchNormBackward, 'folded_network': FoldedNetwork, 'training_step': TrainingStep}
+class Package:
+    version = torch.__version__
+    operations = {
+        'product': TorchProduct, 'elu_forward': EluForward, 'elu_backward': EluBackward,
+        'batch_norm_training': BatchNormTraining, 'batch_norm_inference': BatchNormInference,
+        'batch_norm_backward': BatchNormBackward, 'folded_network': FoldedNetwork, 'training_step': TrainingStep}
+
+    @staticmethod
+    def array(kind, memory, count, offset):
+        return torch.frombuffer(memory, dtype=getattr(torch, kind), count=count, offset=offset)
+
+    @staticmethod
+    def mode(operation):
+        return torch.inference_mode(not isinstance(operation, TrainingStep))
 
 
-def make(operation, file, *words):
-    with open(file, 'r+b') as memory:
-        mapped = mmap.mmap(memory.fileno(), 0)
-    arrays, values, offset = {}, {}, 0
-    for word in words:
-        if ':' not in word:
-            name, value = word.split('=')
-            values[name] = value
-            continue
-        name, sizes = word.split(':')
-        sizes = [int(size) for size in sizes.split(',')]
-        count = 1
-        for size in sizes:
-            count *= size
-        kind = torch.int32 if name == 'labels' else torch.float32
-        arrays[name] = torch.frombuffer(mapped, dtype=kind, count=count, offset=offset).view(sizes)
-        offset += (4 * count + 63) // 64 * 64
-    return OPERATIONS[operation](arrays, values)
-
-
-def timed(operation, iterations):
-    with torch.inference_mode(not isinstance(operation, TrainingStep)):
-        operation.prepare()
-        operation.call()
-        begin = time.perf_counter()
-        for _ in range(iterations):
-            operation.call()
-        return time.perf_counter() - begin
-
-
-def wait_for_threads():
-    """Waits until all other threads of this process sleep, because those of OpenMP spin for a while."""
-    deadline = time.monotonic() + 2
-    own = str(threading.get_native_id())
-    while time.monotonic() < deadline:
-        running = False
-        for task in os.listdir('/proc/self/task'):
-            try:
-                with open(f'/proc/self/task/{task}/stat', encoding='ascii', errors='replace') as stat:
-                    running |= task != own and stat.read().rpartition(') ')[2][0] == 'R'
-            except OSError:  # the thread has ended
-                pass
-        if not running:
-            return
-        time.sleep(0.0005)
-
-
-def serve():
-    operations = {}
-    for line in sys.stdin:
-        verb, number, *words = line.split()
-        try:
-            value = ''
-            if verb == 'make':
-                operations[number] = make(*words)
-            elif verb == 'drop':
-                del operations[number]
-            elif verb == 'time':
-                value = repr(timed(operations[number], int(words[0])))
-            elif verb == 'run':
-                operation = operations[number]
-                with torch.inference_mode(not isinstance(operation, TrainingStep)):
-                    operation.prepare()
-                    operation.call()
-                    value = operation.finish()
-                value = '' if value is None else repr(value)
-            wait_for_threads()
-            reply('ok', value)
-        except Exception as error:
-            reply('error', f'{type(error).__name__}: {error}')
-
-
-torch.set_num_threads(int(sys.argv[1]))
+torch.set_num_threads(THREADS)
 torch.set_grad_enabled(False)
-reply('ok', torch.__version__)
-serve()
+serve(Package)
