@@ -138,7 +138,7 @@ std::vector<std::string> warnings() {
   if (line_of(cpu_folder + "smt/active") == "1") all.push_back("SMT is on, so another program may use half of a core");
   for (const char *name :
        {"OPENBLAS_CORETYPE", "BLIS_ARCH_TYPE", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY",
-        "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"})
+        "NPY_DISABLE_CPU_FEATURES", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"})
     if (const char *value = std::getenv(name))
       all.push_back(std::string(name) + "=" + value + " is set, and some peers obey it");
   if (load() > 0.5) all.push_back("the machine is not idle (load " + std::to_string(load()).substr(0, 4) + ")");

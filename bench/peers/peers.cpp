@@ -11,8 +11,8 @@ namespace {
 
 using Factory = std::unique_ptr<Peer>(const PeerOptions &);
 constexpr std::pair<const char *, Factory *> factories[] = {
-    {"openblas", open_openblas}, {"blis", open_blis},       {"onednn", open_onednn},
-    {"eigen", open_eigen},       {"pytorch", open_pytorch}, {"onnxruntime", open_onnxruntime},
+    {"openblas", open_openblas}, {"blis", open_blis},       {"onednn", open_onednn},           {"eigen", open_eigen},
+    {"numpy", open_numpy},       {"pytorch", open_pytorch}, {"onnxruntime", open_onnxruntime},
 };
 
 // Sets an environment variable unless the user has set it.
@@ -27,6 +27,8 @@ void restrict_to(const std::string &isa) {
   set("ONEDNN_MAX_CPU_ISA", wide ? "DEFAULT" : "AVX2");
   set("MKL_ENABLE_INSTRUCTIONS", wide ? "AVX512" : "AVX2"); // in PyTorch
   set("ATEN_CPU_CAPABILITY", isa);                          // PyTorch's own loops
+  // NumPy's own loops.
+  if (!wide) set("NPY_DISABLE_CPU_FEATURES", "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL");
   // blas.cpp sets BLIS_ARCH_TYPE, because its numbers differ between versions.
 }
 

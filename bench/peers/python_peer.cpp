@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+extern const char lanefold_numpy[];   // python_child.py and numpy_peer.py
 extern const char lanefold_pytorch[]; // python_child.py and pytorch.py
 
 namespace lanefold::bench {
@@ -141,6 +142,8 @@ std::unique_ptr<Peer> open_python(const std::string &name, const char *program, 
 }
 
 } // namespace
+
+std::unique_ptr<Peer> open_numpy(const PeerOptions &options) { return open_python("numpy", lanefold_numpy, options); }
 
 std::unique_ptr<Peer> open_pytorch(const PeerOptions &options) {
   return open_python("pytorch", lanefold_pytorch, options);

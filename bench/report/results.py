@@ -13,8 +13,8 @@ Ratio = namedtuple('Ratio', 'name operation isa threads interval sense target ve
 Case = namedtuple('Case', 'name operation isa threads variants samples discarded noisy converged')
 
 UNKNOWN_NUMBER = float('nan')
-PEER_NAMES = {'openblas': 'OpenBLAS', 'blis': 'BLIS', 'onednn': 'oneDNN', 'eigen': 'Eigen', 'pytorch': 'PyTorch',
-              'onnxruntime': 'ONNX Runtime'}
+PEER_NAMES = {'openblas': 'OpenBLAS', 'blis': 'BLIS', 'onednn': 'oneDNN', 'eigen': 'Eigen', 'numpy': 'NumPy',
+              'pytorch': 'PyTorch', 'onnxruntime': 'ONNX Runtime'}
 
 
 def as_number(value):

@@ -323,12 +323,16 @@ TEST_CASE("a Python that is missing, ends or replies with nonsense is reported")
                                        {"/bin/echo", "replied with unexpected text: \"-c"}}) {
     setenv("LANEFOLD_PYTHON", python, 1);
     PeerOptions wrong = options;
-    wrong.names = {"pytorch"};
+    wrong.names = {"numpy", "pytorch"};
     std::vector<MissingPeer> missing;
     CHECK(open_peers(wrong, missing).empty());
-    REQUIRE(missing.size() == 1);
-    CHECK(missing[0].reason.find(std::string(python)) != std::string::npos);
-    CHECK(missing[0].reason.find(reason) != std::string::npos);
+    REQUIRE(missing.size() == 2);
+    CHECK(missing[0].name == "numpy");
+    CHECK(missing[1].name == "pytorch");
+    for (const MissingPeer &peer : missing) {
+      CHECK(peer.reason.find(std::string(python)) != std::string::npos);
+      CHECK(peer.reason.find(reason) != std::string::npos);
+    }
   }
   if (named) setenv("LANEFOLD_PYTHON", before.c_str(), 1);
   else unsetenv("LANEFOLD_PYTHON");
