@@ -20,6 +20,9 @@ void set(const char *name, const std::string &value) { setenv(name, value.c_str(
 
 // Each library reads these variables once, when it is opened or first called.
 void restrict_to(const std::string &isa) {
+  // OpenBLAS obeys these even if they make it slow, so a peer would lose for a reason that is not its own.
+  unsetenv("OPENBLAS_CORETYPE");
+  unsetenv("OPENBLAS_L2_SIZE");
   if (isa != "avx512" && isa != "avx2") return;
   const bool wide = isa == "avx512";
   set("OPENBLAS_CORETYPE", wide ? "SkylakeX" : "Haswell"); // OpenBLAS mistakes a new CPU for an older one

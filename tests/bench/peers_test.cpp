@@ -299,6 +299,21 @@ TEST_CASE("an operation outlives other operations, and reads its memory at each 
   }
 }
 
+TEST_CASE("NumPy names the BLAS that computes its products, and OpenBLAS has the kernels of the instruction set") {
+  // main() asks OpenBLAS for other kernels, as the environment of a user may.
+  const std::string kernels = options.isa == "avx512" ? "(SkylakeX)" : options.isa == "avx2" ? "(Haswell)" : "";
+  for (const auto &peer : peers) {
+    const std::string version = peer->version();
+    CAPTURE(version);
+    const bool numpy = peer->name() == "numpy";
+    if (numpy) CHECK(version.find(", ") != std::string::npos);
+    if (numpy) CHECK(version.find("unknown") == std::string::npos);
+    if (peer->name() == "openblas" || (numpy && version.find("OpenBLAS") != std::string::npos))
+      CHECK(version.find(kernels) != std::string::npos);
+  }
+  CHECK(std::getenv("OPENBLAS_L2_SIZE") == nullptr);
+}
+
 TEST_CASE("a missing peer is reported with its name and a reason") {
   std::vector<MissingPeer> missing;
   PeerOptions wrong = options;
@@ -351,6 +366,8 @@ int main(int argc, char **argv) {
   options.folder = LANEFOLD_PEERS_FOLDER;
   options.onnxruntime = onnxruntime ? onnxruntime : "";
   options.isa = isa ? isa : "portable";
+  setenv("OPENBLAS_CORETYPE", "Nehalem", 1);
+  setenv("OPENBLAS_L2_SIZE", "64", 1);
 #ifdef __x86_64__
   const bool wide = __builtin_cpu_supports("avx512bw"), medium = __builtin_cpu_supports("avx2");
   if (!isa) options.isa = wide ? "avx512" : medium ? "avx2" : "portable";
