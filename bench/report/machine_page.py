@@ -6,8 +6,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from results import *  # noqa: F403
-from table import NOTHING, command_of, line
+from columns import *  # noqa: F403
 
 LEVELS = ('L1', 'L2', 'L3', 'memory')
 PASSES = {'training': 'forward, training', 'inference': 'forward, inference'}

@@ -1,36 +1,15 @@
 #!/usr/bin/env python3
-"""table.py [--check] RESULTS.json... README.md: writes a table of these results into README.md, between the lines
-`<!-- results -->` and `<!-- /results -->`.  The table has one column for each file and instruction set.
---check: changes nothing, and exits with code 1 if README.md has another table."""
+"""table.py [--check] RESULTS.json... README.md: writes two tables of these results into README.md.  Between the lines
+`<!-- results -->` and `<!-- /results -->` is one with a column for each file and instruction set.  Between
+`<!-- peers -->` and `<!-- /peers -->`, Lanefold stands beside other libraries.
+--check: changes nothing, and exits with code 1 if README.md has other tables."""
 import os
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from results import *  # noqa: F403  (the report concatenates it into one program)
-
-BEGIN, END = '<!-- results -->', '<!-- /results -->'
-NOTHING = '\u2013'
-
-
-class Column:
-    """The column for one file and instruction set."""
-
-    def __init__(self, report, isa):
-        cases = [case for case in cases_of(report) if case.isa == isa]
-        self.report, self.isa = report, isa
-        self.threads = sorted({case.threads for case in cases})
-        self.variants = variants_of(cases)
-        self.ratios = [one for one in ratios_of(report) if one.isa == isa]
-
-    def by_threads(self, cell):
-        cells = [cell(threads) or NOTHING for threads in self.threads]
-        return NOTHING if all(text == NOTHING for text in cells) else ' / '.join(cells)
-
-    def found(self, operation, **keys):
-        """The variants with this operation and these keys."""
-        return [variant for variant in self.variants if variant.operation == operation
-                and all(variant.keys.get(key) == value for key, value in keys.items())]
+from columns import *  # noqa: F403
+from peers_table import peers_tables
 
 
 # -------------------------------------------------------------------------------------------------------------- rows
@@ -83,36 +62,6 @@ ROWS = (('Training step, batch 200, BN + ELU, \u00b5s', ours('step/bn_elu_sgd', 
 
 # ------------------------------------------------------------------------------------------------------------- table
 
-def columns_of(report):
-    isas = in_order([case.isa for case in cases_of(report)], texts_of(report, 'isas'))
-    return [Column(report, isa) for isa in isas]
-
-
-def head(column):
-    threads = ' / '.join(map(str, column.threads))
-    return '%s, %s, %s thread%s' % (short_cpu(column.report), column.isa, threads, '' if threads == '1' else 's')
-
-
-def line(cells):
-    return '| %s |' % ' | '.join(cell.replace('|', '\\|') for cell in cells)
-
-
-def command_of(report):
-    """The command with its instruction sets, because a quick run measures only one by default."""
-    isas = [isa for isa in report.get('isas', []) if isinstance(isa, str)]
-    return str(report.get('command', '')) + ''.join(' --isa ' + isa for isa in (isas if len(isas) > 1 else []))
-
-
-def measured_by(report):
-    environment = inner(report, 'environment')
-    warnings = texts_of(report, 'warnings')
-    if report.get('interrupted') is True or dictionaries(report, 'failures'):
-        warnings.append('incomplete')
-    return '`%s` on %s, revision %s, %s%s' % (command_of(report), short_cpu(report),
-                                              environment.get('revision', 'unknown'), report['date'][:10],
-                                              ' (' + '; '.join(warnings) + ')' if warnings else '')
-
-
 def table(reports):
     columns = [column for report in reports for column in columns_of(report)]
     if not columns:
@@ -125,11 +74,13 @@ def table(reports):
                              ', and '.join(measured_by(report) for report in reports)])
 
 
-def with_table(readme, text):
+def with_block(readme, name, text):
+    """README.md with this text between the lines of this name."""
+    begin, end = '<!-- %s -->' % name, '<!-- /%s -->' % name
     lines = readme.split('\n')
-    if lines.count(BEGIN) != 1 or lines.count(END) != 1 or lines.index(END) < lines.index(BEGIN):
-        raise ValueError('the file must have the lines %s and %s once each' % (BEGIN, END))
-    return '\n'.join(lines[:lines.index(BEGIN) + 1] + text.split('\n') + lines[lines.index(END):])
+    if lines.count(begin) != 1 or lines.count(end) != 1 or lines.index(end) < lines.index(begin):
+        raise ValueError('the file must have the lines %s and %s once each' % (begin, end))
+    return '\n'.join(lines[:lines.index(begin) + 1] + text.split('\n') + lines[lines.index(end):])
 
 
 def main(arguments):
@@ -137,13 +88,16 @@ def main(arguments):
     *sources, target = [argument for argument in arguments if argument != '--check'] or ['']
     if not sources:
         sys.exit(__doc__)
-    text = table([read_report(source) for source in sources])
+    reports = [read_report(source) for source in sources]
+    blocks = {'results': table(reports), 'peers': peers_tables(reports)}
     with open(target, encoding='utf-8') as file:
         before = file.read()
-    after = with_table(before, text)
+    after = before
+    for name, text in blocks.items():
+        after = with_block(after, name, text)
     if check:
         if before != after:
-            sys.exit('%s: the table does not match these results; run %s without --check' % (target, sys.argv[0]))
+            sys.exit('%s: the tables do not match these results; run %s without --check' % (target, sys.argv[0]))
         return
     with open(target, 'w', encoding='utf-8') as file:
         file.write(after)

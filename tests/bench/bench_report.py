@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench_report.py: tests the page of `lanefold bench` and the table of README.md with made-up results.
+"""bench_report.py: tests the page of `lanefold bench` and the tables of README.md with made-up results.
 Exits with code 77, which Meson counts as skipped, if no Python on this machine has matplotlib."""
 import json
 import os
@@ -81,7 +81,7 @@ def some_cases():
         cases.append(case_of('step/bn_elu_sgd', 'm:200', 3e-3 / threads, 2e8, 200, threads, ours='bn_elu'))
         for samples in 1, 200:
             cases.append(case_of('network/infer_folded', 'm:%d' % samples, 1e-5 * samples / threads, 5e5 * samples,
-                               samples, threads))
+                               samples, threads, ('onednn', 'pytorch', 'onnxruntime')))
     return cases
 
 
@@ -110,10 +110,14 @@ def some_scaling():
 
 def some_results():
     own = {'format': 'lanefold-bench-2', 'command': 'lanefold bench --quick',
-           'environment': {'cpu': 'A <b>CPU</b>: avx2', 'revision': 'abc1234', 'level_bytes': {'L1': 24576}},
+           'environment': {'cpu': 'A <b>CPU</b>: avx2', 'lanefold': '1.2.3', 'revision': 'abc1234',
+                           'level_bytes': {'L1': 24576}},
            'warnings': ['the machine is not idle: load 3.03'], 'isas': ['avx2'], 'threads': [1, 2], 'filter': '',
-           'processes': [{'isa': 'avx2', 'threads': 1, 'peers': [{'name': 'onednn', 'version': '2.6.3'}],
-                          'missing': [{'name': 'eigen', 'reason': 'eigen.so is not installed'}]}],
+           'processes': [{'isa': 'avx2', 'threads': threads,
+                          'peers': [{'name': 'onednn', 'version': '2.6.3'}, {'name': 'pytorch', 'version': '1.13'}],
+                          'missing': [{'name': 'eigen', 'reason': 'eigen.so is not installed'},
+                                      {'name': 'numpy', 'reason': 'python3: No module named numpy'}]}
+                         for threads in (1, 2)],
            'cases': some_cases(), 'ratios': some_ratios(),
            'failures': [{'failed': 'gemm/xx', 'reason': 'wrong result'}],
            'interrupted': False, 'trust': {'cases': 31, 'converged': 17, 'samples': 700, 'discarded': 60, 'noisy': 9},
@@ -250,7 +254,8 @@ def check_table(folder):
     with open(source, 'w') as file:
         json.dump(some_results(), file)
     with open(readme, 'w') as file:
-        file.write('before\n<!-- results -->\nold\n<!-- /results -->\nafter\n')
+        file.write('before\n<!-- results -->\nold\n<!-- /results -->\nbetween\n'
+                   '<!-- peers -->\nold\n<!-- /peers -->\nafter\n')
     assert 'README.md' in run_script('table.py', '--check', source, readme, code=1)
     run_script('table.py', source, readme)
     run_script('table.py', '--check', source, readme)
@@ -261,11 +266,54 @@ def check_table(folder):
                    '16\u00d716\u00d716, ns | 120 / 60 |', 'ns per element | 0.293 / \u2013 |',
                    'forward | 1.08 / \u2013 |', 'revision abc1234, 2026-01-02', 'load 3.03; incomplete'):
         assert wanted in text, (wanted, text)
-    assert text.startswith('before\n<!-- results -->\n|') and text.endswith('\n<!-- /results -->\nafter\n')
+    assert text.startswith('before\n<!-- results -->\n|') and '\n<!-- /results -->\nbetween\n' in text
     run_script('table.py', '--check', source, source, readme, code=1)
+    for lines in 'no markers\n', '<!-- results -->\n<!-- /results -->\n':
+        with open(readme, 'w') as file:
+            file.write(lines)
+        assert 'the lines <!-- ' in run_script('table.py', source, readme, code=1)
+
+
+def peers_block(folder, results):
+    """What table.py writes between the markers of the peers."""
+    source, readme = folder + '/results.json', folder + '/README.md'
+    with open(source, 'w') as file:
+        json.dump(results, file)
     with open(readme, 'w') as file:
-        file.write('no markers\n')
-    run_script('table.py', source, readme, code=1)
+        file.write('<!-- results -->\n<!-- /results -->\n<!-- peers -->\n<!-- /peers -->\n')
+    run_script('table.py', source, readme)
+    with open(readme, encoding='utf-8') as file:
+        text = file.read()
+    with open(readme, 'w', encoding='utf-8') as file:
+        file.write(text.replace('| Lanefold 1', '| Lanefold 2').replace('not measured', 'measured'))
+    run_script('table.py', '--check', source, readme, code=1)
+    return text[text.index('<!-- peers -->\n'):]
+
+
+def check_peers_table(folder):
+    results = some_results()
+    text = peers_block(folder, results)
+    rows = [row for row in text.split('\n') if row.startswith('| ')][1:]
+    assert rows == ['| Lanefold 1.2.3 | 10.0 / 5.0 | 100 / 200 | 2000 / 1000 | 100 / 200 |',
+                    '| ONNX Runtime | 21.0 / 10.5 | 48 / 95 | 4200 / 2100 | 48 / 95 |',
+                    '| PyTorch 1.13 | 16.0 / 8.0 | 62 / 125 | 3200 / 1600 | 62 / 125 |'], rows
+    for wanted in ('A <b>CPU</b>, avx2, 1 / 2 threads', 'The times of PyTorch include',
+                   'NumPy was not measured: python3: No module named numpy.'):
+        assert wanted in text, (wanted, text)
+    own = results['lanefold']
+    for process in own['processes']:
+        process['missing'] = []
+    assert 'NumPy was not measured: this run did not include it.' in peers_block(folder, results)
+    one = [case for case in own['cases'] if 'network' not in case['case'] or case['threads'] == 1]
+    own['cases'] = [case for case in one if 'infer_folded/isa:avx2/m:200' not in case['case']] + [
+        dict(case, variants=case['variants'][:1]) for case in one if 'infer_folded/isa:avx2/m:200' in case['case']]
+    text = peers_block(folder, results)
+    assert '| Lanefold 1.2.3 | 10.0 / \u2013 | 100 / \u2013 | 2000 / \u2013 | 100 / \u2013 |' in text, text
+    assert '| PyTorch 1.13 | 16.0 / \u2013 | 62 / \u2013 | \u2013 | \u2013 |' in text, text
+    own['cases'] = [case for case in own['cases'] if 'network' not in case['case']]
+    text = peers_block(folder, results)
+    assert text.split('\n')[1:3] == ['On A <b>CPU</b>, avx2, 1 / 2 threads, the folded network was not measured.',
+                                     '<!-- /peers -->'], text
 
 
 def check_machine_page(folder):
@@ -289,6 +337,7 @@ def check_machine_page(folder):
 
 with tempfile.TemporaryDirectory() as place:
     check_table(place)
+    check_peers_table(place)
     check_machine_page(place)
     checked = Drawer(python_with_matplotlib(), place)
     check_whole(checked)
