@@ -53,8 +53,8 @@ def replace(path, content):
 
 # ---------------------------------------------------------------------------------------------------------- colours
 
-# Colours on light and on dark paper.  Those of series are Okabe and Ito's, made darker or lighter so that text in them
-# is readable.
+# Colours on light and on dark paper.  Those of series are Okabe and Ito's and a brown, made darker or lighter so that
+# text in them is readable.
 COLOURS = {
     'paper': ('#fffefb', '#15171a'),
     'ink': ('#1d1f22', '#e9e7e2'),
@@ -68,6 +68,7 @@ COLOURS = {
     'red': ('#bb4700', '#ff8f52'),
     'green': ('#00745a', '#35c99d'),
     'grey': ('#55585d', '#c4c6c9'),
+    'brown': ('#7a4b2a', '#cda283'),
     'early': ('#4d7091', '#7d97ae'),
     'soon': ('#38699a', '#82b2da'),
     'later': ('#174d85', '#a5d0f4'),

@@ -5,13 +5,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 BREADTH = 356  # of a chart, so that two fit side by side
 
-# Colour, dashes and marker each suffice to tell a look from the others.
+# Colour and marker each suffice to tell a look from the others.
 Look = namedtuple('Look', 'ink dash marker hollow', defaults=(False,))
 OURS = Look('blue', 'solid', 'o')
 PACKED = Look('blue', 'dash', 'o', True)
 PEERS = {'openblas': Look('red', 'dot', '^'), 'blis': Look('gold', 'dash', 's'),
-         'onednn': Look('green', 'dashdot', 'D'), 'eigen': Look('pink', 'long', 'v'), 'numpy': Look('gold', 'dot', 'x'),
-         'pytorch': Look('grey', 'long', 'X'), 'onnxruntime': Look('last', 'dot', 'P')}
+         'onednn': Look('green', 'dashdot', 'D'), 'eigen': Look('pink', 'long', 'v'),
+         'numpy': Look('brown', 'dash', 'x', True), 'pytorch': Look('grey', 'long', 'X'),
+         'onnxruntime': Look('last', 'dot', 'P')}
 COPY = Look('muted', 'dot', '*')
 INTERVALS = ('The scale is logarithmic. Dots are medians with 95% intervals. A triangle at the edge means that the '
              'interval continues.')
