@@ -130,17 +130,18 @@ bool unknown_verb(const Command &program, const CLI::App &app, int argc, char **
   return true;
 }
 
-// Options of the program itself mean nothing to its verbs.
-void check_verb_first(const Command &program, const Command *chosen) {
-  if (chosen == &program) return;
+// Options of the program itself mean nothing to its verbs.  One counts as given if its environment variable is set, but
+// only one before the verb is a mistake.
+void check_verb_first(const Command &program, const Command &chosen, const std::string &first_word) {
+  if (&chosen == &program || chosen.name == first_word) return;
   for (const Option &option : program.options)
     if (option.times > 0) throw UsageError(option.long_name() + ": comes before the verb, which does not know it");
 }
 
-int run(const Command &program, const Command &chosen) {
+int run(const Command &program, const Command &chosen, const std::string &first_word) {
   const char *name = program.name.c_str();
   try {
-    check_verb_first(program, &chosen);
+    check_verb_first(program, chosen, first_word);
     const int code = chosen.run(chosen);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw std::runtime_error("standard output cannot be written");
@@ -160,7 +161,7 @@ int run_command_line(Command &program, int argc, char **argv, const std::string 
   for (Command &verb : program.verbs)
     if (verb.passes_all && argc > 1 && verb.name == argv[1]) {
       verb.words.assign(argv + 2, argv + argc);
-      return run(program, verb);
+      return run(program, verb, argv[1]);
     }
   CLI::App app(program.description, program.name);
   const Command *chosen = program.run ? &program : nullptr;
@@ -172,7 +173,7 @@ int run_command_line(Command &program, int argc, char **argv, const std::string 
   } catch (const CLI::ParseError &error) {
     return explain(program, app, error);
   }
-  if (chosen) return run(program, *chosen);
+  if (chosen) return run(program, *chosen, argc > 1 ? argv[1] : "");
   std::fprintf(stderr, "%s: a verb is missing\n\n%s", program.name.c_str(), app.help().c_str());
   return error_exit_code;
 }
