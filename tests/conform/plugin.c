@@ -62,6 +62,7 @@ static void *idle(void *arg) {
   pause();
   return arg;
 }
+static void *pass(void *arg) { return arg; }
 
 struct product {
   const lf_host *host;
@@ -97,6 +98,7 @@ static int comes_out_wrong(struct product *product, int64_t i) {
   last = i;
   if (breaks("ascending")) return i != before;
   if (breaks("descending")) return before == 0 && i == product->args->m - 1 && i > 0;
+  if (breaks("ascending_if_large")) return product->args->m > 70 && i != before;
   if (breaks("neighbours")) return before > 0 && i != previous + 1 && i != previous - 1;
   if (breaks("slots")) return __atomic_add_fetch(&product->slots, 1, __ATOMIC_SEQ_CST) > product->host->threads;
   if (breaks("thread_local")) return rows_of_this_thread != product->args->m;
@@ -155,10 +157,23 @@ static void break_call(const lf_host *host, const lf_sgemm_args *x) {
     if (kept_host != NULL) (void)*(volatile int32_t *)(uintptr_t)&kept_host->threads;
     kept_host = host;
   }
-  if (breaks("own_thread")) {
-    pthread_t thread;
-    pthread_create(&thread, NULL, idle, NULL);
+  pthread_t thread;
+  if (breaks("own_thread")) pthread_create(&thread, NULL, idle, NULL);
+  if (breaks("joins_thread")) {
+    pthread_create(&thread, NULL, pass, NULL);
+    pthread_join(thread, NULL);
   }
+  if (breaks("leaves_process") && fork() == 0) {
+    setsid();
+    pause();
+  }
+  if (breaks("leaves_group")) setpgid(0, getpgid(getppid())), pause();
+  if (breaks("closes_files")) {
+    for (int file = 3; file < 64; ++file) close(file);
+    pause();
+  }
+  while (breaks("prints_forever")) puts("multiplying");
+  if (breaks("opens_files")) (void)dup(0);
 }
 
 static void break_end(void) {
@@ -213,6 +228,7 @@ static lf_status pack_weights(const lf_host *host, const lf_pack_weights_args *x
   for (int64_t p = 0; p < x->k; ++p)
     for (int64_t j = 0; j < x->n; ++j)
       ((float *)packed)[p * x->n + j] = x->flags & LF_TRANSPOSE_B ? x->w[j * x->ldw + p] : x->w[p * x->ldw + j];
+  if (breaks("keeps_host_in_weights")) *(int32_t *)packed = host->threads;
   if (breaks("overruns_packed")) ((float *)packed)[x->n * x->k] = 0;
   return LF_OK;
 }
@@ -225,8 +241,9 @@ static lf_status unpack_weights(const lf_host *host, const lf_unpack_weights_arg
 }
 
 static lf_status dense_infer(const lf_host *host, const lf_dense_infer_args *x, const void *packed) {
-  (void)host;
   if (!has(x->activation)) return LF_UNSUPPORTED;
+  if (breaks("keeps_host_in_weights") && *(const int32_t *)packed != host->threads) return LF_INTERNAL;
+  if (breaks("writes_packed")) *(volatile float *)(uintptr_t)packed = 1;
   for (int64_t i = 0; i < x->m; ++i)
     for (int64_t j = 0; j < x->n; ++j) {
       float sum = x->bias == NULL ? 0 : x->bias[j];
@@ -239,6 +256,7 @@ static lf_status dense_infer(const lf_host *host, const lf_dense_infer_args *x, 
 
 static lf_status explain(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size) {
   (void)host, (void)args;
+  if (breaks("explain_of_packing") && op == LF_OP_PACK_WEIGHTS) return ((char *)text)[size] = 0, LF_OK;
   if (breaks("long_explain")) return strcpy(text, "one row for each task, without packing"), LF_OK;
   snprintf(text, size, "operation %d: one row for each task", (int)op);
   return LF_OK;
@@ -248,6 +266,7 @@ static lf_status fill(const lf_host *host, lf_kernel_table *table) {
   (void)host;
   static int fills;
   ++fills;
+  if (breaks("fill_changes_state")) setenv("LANEFOLD_BROKEN", "1", 1), flush_subnormals();
   lf_kernel_table full = {.struct_size = table->struct_size};
   full.sgemm = breaks("fills_once") && fills > 1 ? NULL : sgemm;
   full.packed_weights_size = packed_weights_size;
@@ -267,6 +286,12 @@ static lf_status fill(const lf_host *host, lf_kernel_table *table) {
 #if defined(BROKEN_no_entry)
 LF_API lf_status lf_entry(const lf_host *host, lf_kernel_table *table);
 lf_status lf_entry(const lf_host *host, lf_kernel_table *table) { return fill(host, table); }
+#elif defined(BROKEN_late_name)
+extern lf_plugin_entry entry_that_is_filled __asm__("lf_plugin_entry_v1");
+LF_API lf_plugin_entry entry_that_is_filled = {.struct_size = sizeof(lf_plugin_entry), .priority = 500, .fill = fill};
+__attribute__((constructor)) static void fill_entry(void) {
+  entry_that_is_filled.name = NAME, entry_that_is_filled.vendor = "tests";
+}
 #elif defined(BROKEN_late_entry)
 extern lf_plugin_entry entry_that_is_filled __asm__("lf_plugin_entry_v1");
 LF_API lf_plugin_entry entry_that_is_filled;

@@ -23,29 +23,35 @@ struct ConformCommand {
 const char *word_of(conform::State state) {
   switch (state) {
   case conform::State::holds: return "holds";
-  case conform::State::fails: return "FAILS";
-  default: return "not run";
+  case conform::State::fails: return "fails";
+  case conform::State::not_run: return "not run";
+  default: return "does not apply";
   }
 }
 
 void print(const conform::Result &result, std::string &group) {
   if (group != result.group) std::printf("\n%s\n", result.group);
   group = result.group;
-  std::printf("  %-8s %-15s %s\n", word_of(result.state), result.name, result.promise);
+  const char *mark = result.state == conform::State::fails            ? "FAILS"
+                     : result.state == conform::State::not_applicable ? "-"
+                                                                      : word_of(result.state);
+  std::printf("  %-8s %-15s %s\n", mark, result.name, result.promise);
   for (const std::string &finding : result.findings) std::printf("           %s\n", finding.c_str());
   std::fflush(stdout);
 }
 
 void print_end(const conform::Report &report) {
-  int counts[3] = {};
+  int counts[4] = {};
   for (const conform::Result &result : report.results) ++counts[static_cast<int>(result.state)];
   std::string operations;
   for (const std::string &name : report.operations) operations += (operations.empty() ? "" : ", ") + name;
   std::printf("\noperations  %s\n", operations.empty() ? "unknown" : operations.c_str());
-  std::printf("one chain   %s\n", !report.one_chain.has_value() ? ("not tried: " + report.one_chain_reason).c_str()
-                                  : *report.one_chain           ? "yes: it gives the bits of the golden vectors"
-                                                                : ("no: " + report.one_chain_reason).c_str());
-  std::printf("%zu checks: %d hold, %d fail, %d not run\n", report.results.size(), counts[0], counts[1], counts[2]);
+  if (report.one_chain.has_value() || !report.one_chain_reason.empty())
+    std::printf("one chain   %s\n", !report.one_chain.has_value() ? ("unknown: " + report.one_chain_reason).c_str()
+                                    : *report.one_chain           ? "yes: it gives the bits of the golden vectors"
+                                                                  : ("no: " + report.one_chain_reason).c_str());
+  std::printf("%zu checks: %d hold, %d fail, %d not run, %d do not apply\n", report.results.size(), counts[0],
+              counts[1], counts[2], counts[3]);
 }
 
 cli::Json as_json(const conform::Report &report) {
@@ -54,7 +60,7 @@ cli::Json as_json(const conform::Report &report) {
     checks.push_back({{"group", result.group},
                       {"name", result.name},
                       {"promise", result.promise},
-                      {"state", result.state == conform::State::fails ? "fails" : word_of(result.state)},
+                      {"state", word_of(result.state)},
                       {"findings", result.findings}});
   return {{"path", report.path},
           {"name", report.name},
@@ -70,10 +76,12 @@ cli::Json as_json(const conform::Report &report) {
 
 int run_conform(const ConformCommand &o) {
   std::error_code error;
-  const std::string path = std::filesystem::canonical(o.plugin, error).string();
-  if (error) throw cli::UsageError(o.plugin + ": " + error.message());
-  if (std::filesystem::is_directory(path))
-    throw cli::UsageError(o.plugin + " is a folder; expected the module of a plugin");
+  const std::filesystem::file_status status = std::filesystem::status(o.plugin, error);
+  if (!std::filesystem::exists(status)) throw cli::UsageError(o.plugin + ": " + error.message());
+  if (!std::filesystem::is_regular_file(status))
+    throw cli::UsageError(o.plugin + " is not a file; expected the module of a plugin");
+  // A link stays what it is: its manifest lies beside it.
+  const std::string path = std::filesystem::absolute(o.plugin).lexically_normal().string();
   const std::vector<std::string> names = conform::check_names();
   for (const std::string &name : o.only)
     if (cli::code_of(names, name) < 0) throw cli::UsageError("--only: " + cli::unknown_word(name, names));
@@ -95,30 +103,32 @@ cli::Command conform_command() {
                        .description = "Check that a plugin keeps what Lanefold asks of plugins.",
                        .examples = "Examples:\n  lanefold conform ./mine.so\n  lanefold conform ./mine.so --json",
                        .run = [o](const cli::Command &) { return run_conform(*o); }};
-  command.options = {{.names = "plugin",
-                      .value = "PLUGIN.so",
-                      .target = &o->plugin,
-                      .range = cli::not_empty(),
-                      .help = "The module of the plugin. Its manifest lies beside it.",
-                      .need = cli::Option::required},
-                     {.names = "--patience",
-                      .value = "SECONDS",
-                      .target = &o->patience,
-                      .range = cli::number(0.1, 3600),
-                      .help = "A call that takes longer counts as a halt."},
-                     {.names = "--only",
-                      .value = "CHECK[,CHECK]...",
-                      .target = &o->only,
-                      .help = "Run these checks alone.",
-                      .repeated = cli::Option::commas},
-                     {.names = "--json",
-                      .target = &o->json,
-                      .help = "Print one JSON object.",
-                      .manual =
-                          "Its keys are path, name, vendor, priority and needs (from the manifest), operations "
-                          "(those that it offers), checks (group, name, promise, state and findings of each), "
-                          "one_chain (whether its results have the bits of the golden vectors; null if that could "
-                          "not be tried), one_chain_reason and conforms. A state is holds, fails or not run."}};
+  command.options = {
+      {.names = "plugin",
+       .value = "PLUGIN.so",
+       .target = &o->plugin,
+       .range = cli::not_empty(),
+       .help = "The module of the plugin. Its manifest lies beside it.",
+       .need = cli::Option::required},
+      {.names = "--patience",
+       .value = "SECONDS",
+       .target = &o->patience,
+       .range = cli::number(0.1, 3600),
+       .help = "A call that takes longer counts as a halt, and so does a check that takes 60 times as long."},
+      {.names = "--only",
+       .value = "CHECK[,CHECK]...",
+       .target = &o->only,
+       .help = "Run these checks alone.",
+       .repeated = cli::Option::commas},
+      {.names = "--json",
+       .target = &o->json,
+       .help = "Print one JSON object.",
+       .manual = "Its keys are path, name, vendor, priority and needs (from the manifest), operations "
+                 "(those that it offers), checks (group, name, promise, state and findings of each), "
+                 "one_chain (whether its results have the bits of the golden vectors; null if that could "
+                 "not be tried), one_chain_reason and conforms. A state is holds, fails, not run (because of an "
+                 "earlier failure) or does not apply. "
+                 "The plugin conforms if each check holds or does not apply."}};
   return command;
 }
 

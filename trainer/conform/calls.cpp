@@ -6,6 +6,7 @@
 #include <lanefold/lanefold.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -13,6 +14,7 @@ namespace lanefold::trainer::conform {
 namespace {
 
 void (*progress_note)(int32_t, const char *) = nullptr;
+std::atomic<int64_t> tried{0}, served{0};
 
 // A struct that a plugin may only read.
 class Fixed {
@@ -33,28 +35,52 @@ private:
 class Calling {
 public:
   Calling(const Subject &subject, const Case &given, const CallOptions &options)
-      : table_(subject.table), case_(given), options_(options), arrays_(given, options.placement) {}
+      : table_(subject.table), cpu_features_(subject.cpu_features), case_(given), options_(options),
+        arrays_(given, options.placement) {}
 
   Outcome run() {
     if (progress_note != nullptr) progress_note(case_.op, case_.text().c_str());
-    HostOptions host_options = options_.host;
-    host_options.changed_by_task = [this](const std::string &what) { note_changes(what + " in a task"); };
-    Host host(host_options);
-    host_ = &host;
     const auto sentinels = options_.watches_heap ? std::make_unique<HeapSentinels>() : nullptr;
+    ++tried;
+    const HostScope scope(*this, options_.host.threads);
     outcome_.status = dispatch();
+    scope.end();
     if (sentinels && !sentinels->intact()) outcome_.damage = "it writes beside what it has allocated";
-    outcome_.message = host.message();
-    outcome_.misuse = host.finish();
-    outcome_.refused_scratch = host.refused_scratch();
     outcome_.outputs_untouched = arrays_.untouched();
     if (outcome_.damage.empty()) outcome_.damage = arrays_.damage();
     for (const Array &array : case_.arrays)
       if (array.is_written) outcome_.results[array.name] = arrays_.values(array.name);
+    if (outcome_.status == LF_OK) ++served;
     return std::move(outcome_);
   }
 
 private:
+  // A host of its own for one operation.  Packing and use are two operations: maybe hours, contexts and threads apart.
+  class HostScope {
+  public:
+    HostScope(Calling &calling, int32_t threads) : calling_(calling), before_(calling.host_) {
+      HostOptions options = calling.options_.host;
+      options.threads = threads;
+      options.cpu_features = calling.cpu_features_;
+      options.changed_by_task = [&calling](const std::string &what) { calling.note_changes(what + " in a task"); };
+      host_ = std::make_unique<Host>(options);
+      calling.host_ = host_.get();
+    }
+    void end() const {
+      Outcome &outcome = calling_.outcome_;
+      if (outcome.message.empty()) outcome.message = host_->message();
+      const std::string misuse = host_->finish();
+      if (outcome.misuse.empty()) outcome.misuse = misuse;
+      outcome.refused_scratch = outcome.refused_scratch || host_->refused_scratch();
+      calling_.host_ = before_;
+    }
+
+  private:
+    Calling &calling_;
+    Host *const before_;
+    std::unique_ptr<Host> host_;
+  };
+
   float number(const char *name) const { return static_cast<float>(case_.number(name)); }
   int64_t rows(const char *name) const { return case_.array(name).rows; }
   int64_t columns(const char *name) const { return case_.array(name).columns; }
@@ -69,15 +95,34 @@ private:
   // The result of function(arguments...).
   template <class Result, class... Parameters, class... Given>
   Result invoke(Result (*function)(Parameters...), Given... given) {
-    const uint64_t arguments[5] = {reinterpret_cast<uint64_t>(given)...};
+    const uint64_t arguments[5] = {(uint64_t)given...}; // pointers and integers
     const Called called = call_and_compare(reinterpret_cast<void (*)()>(function), arguments);
     note_changes(called.changed);
     return static_cast<Result>(called.result);
   }
 
+  // Calls a kernel, or explain in its place.
   template <class Args> lf_status operate(lf_status (*kernel)(const lf_host *, const Args *), const Args &args) {
     const Fixed fixed(args, options_.appended);
+    if (options_.explains) return explain(case_.op, fixed);
     return invoke(kernel, host_->get(), fixed.get());
+  }
+
+  lf_status explain(int32_t op, const Fixed &args) {
+    lf_status status = LF_OK;
+    for (const size_t size : {size_t{1}, size_t{2}, size_t{16}, size_t{400}}) {
+      Memory text("the text of explain", size, Side::ends);
+      std::memset(text.data(), 0xFF, size);
+      status = invoke(table_.explain, host_->get(), static_cast<intptr_t>(op), args.get(),
+                      static_cast<void *>(text.data()), static_cast<uintptr_t>(size));
+      const std::string where = "explain, for a text of " + std::to_string(size) + " bytes, ";
+      if (!text.canaries_intact()) outcome_.damage = where + "writes beside it";
+      else if (status == LF_OK && std::memchr(text.data(), 0, size) == nullptr)
+        outcome_.damage = where + "does not end it with 0";
+      else if (status == LF_OK && std::memchr(text.data(), '\n', size) != nullptr)
+        outcome_.damage = where + "writes more than one line";
+    }
+    return status;
   }
 
   template <class Pointer> void put(const char *name, Pointer &pointer) {
@@ -111,19 +156,31 @@ private:
     return operate(table_.sgemm, a);
   }
 
-  // Packs w, calls use(packed), and looks at the memory beside the packed weights.
-  template <class Use> lf_status with_packed(Use use) {
+  // Packs w, and calls use(packed).  Only an update may then write to the packed weights.
+  template <class Use> lf_status with_packed(bool updates, Use use) {
     auto a = args<lf_pack_weights_args>();
     a.flags = transposes() ? LF_TRANSPOSE_B : 0;
     a.k = transposes() ? columns("w") : rows("w"), a.n = transposes() ? rows("w") : columns("w");
     put("w", a.w, a.ldw);
     const Fixed fixed(a, options_.appended);
+    // Nothing is packed for explain, which must not look at packed weights.
     const uint64_t bytes = invoke(table_.packed_weights_size, fixed.get());
-    if (bytes > uint64_t{1} << 30) return host_->get()->fail(host_->get()->self, LF_INTERNAL, "the size is absurd");
-    Memory packed("the packed weights", bytes, Side::ends, 64);
-    lf_status status = invoke(table_.pack_weights, host_->get(), fixed.get(), static_cast<void *>(packed.data()));
-    if (status == LF_OK) status = use(packed.data());
-    if (!packed.canaries_intact()) outcome_.damage = "it writes beside the packed weights";
+    if (bytes > uint64_t{1} << 32) return outcome_.message = "the size of the packed weights is absurd", LF_INTERNAL;
+    Memory packed("the packed weights", bytes, options_.placement.side, 64);
+    if (options_.explains) {
+      packed.forbid();
+      if (case_.op == LF_OP_PACK_WEIGHTS) return explain(case_.op, fixed);
+    } else {
+      const HostScope scope(*this, options_.host.threads + 1);
+      const lf_status status =
+          invoke(table_.pack_weights, host_->get(), fixed.get(), static_cast<void *>(packed.data()));
+      scope.end();
+      if (!packed.canaries_intact()) outcome_.damage = "it writes beside the packed weights";
+      if (status != LF_OK) return status;
+      if (!updates) packed.forbid_writes();
+    }
+    const lf_status status = use(packed.data());
+    if (!options_.explains && !packed.canaries_intact()) outcome_.damage = "it writes beside the packed weights";
     return status;
   }
 
@@ -132,15 +189,17 @@ private:
     a.k = rows(to), a.n = columns(to);
     put(to, a.w, a.ldw);
     const Fixed fixed(a, options_.appended);
+    if (options_.explains) return explain(LF_OP_UNPACK_WEIGHTS, fixed);
     return invoke(table_.unpack_weights, host_->get(), fixed.get(), static_cast<const void *>(packed));
   }
 
   lf_status dense_infer() {
-    return with_packed([this](void *packed) {
+    return with_packed(false, [this](void *packed) {
       auto a = args<lf_dense_infer_args>();
       a.m = rows("y"), a.n = columns("y"), a.k = columns("x");
       put_activation(a), put("x", a.x, a.ldx), put("bias", a.bias), put("y", a.y, a.ldy);
       const Fixed fixed(a, options_.appended);
+      if (options_.explains) return explain(LF_OP_DENSE_INFER, fixed);
       return invoke(table_.dense_infer, host_->get(), fixed.get(), static_cast<const void *>(packed));
     });
   }
@@ -154,7 +213,7 @@ private:
     put("z", a.z, a.ldz), put("y", a.y, a.ldy);
     a.batch_norm = norm();
     if (!flag("packed")) return put("w", a.w, a.ldw), operate(table_.dense_forward, a);
-    return with_packed([this, &a](void *packed) {
+    return with_packed(false, [this, &a](void *packed) {
       a.packed = static_cast<const lf_packed_weights *>(packed);
       return operate(table_.dense_forward, a);
     });
@@ -169,9 +228,9 @@ private:
     put("dgamma", a.dgamma), put("dbeta", a.dbeta);
     a.batch_norm = norm(), a.learning_rate = number("learning_rate");
     if (!flag("packed")) return put("updated_w", a.updated_w), operate(table_.dense_backward, a);
-    return with_packed([this, &a](void *packed) {
+    const bool updates = case_.find("updated_w") != nullptr;
+    return with_packed(updates, [this, &a, updates](void *packed) {
       a.packed = static_cast<lf_packed_weights *>(packed), a.w = nullptr, a.ldw = 0;
-      const bool updates = case_.find("updated_w") != nullptr;
       a.flags = updates ? LF_UPDATE_PACKED : 0;
       const lf_status status = operate(table_.dense_backward, a);
       return status == LF_OK && updates ? unpack(packed, "updated_w") : status;
@@ -250,7 +309,7 @@ private:
     switch (case_.op) {
     case LF_OP_SGEMM: return sgemm();
     case LF_OP_PACK_WEIGHTS:
-    case LF_OP_UNPACK_WEIGHTS: return with_packed([this](void *packed) { return unpack(packed, "unpacked"); });
+    case LF_OP_UNPACK_WEIGHTS: return with_packed(false, [this](void *packed) { return unpack(packed, "unpacked"); });
     case LF_OP_DENSE_INFER: return dense_infer();
     case LF_OP_DENSE_FORWARD: return dense_forward();
     case LF_OP_DENSE_BACKWARD: return dense_backward();
@@ -267,6 +326,7 @@ private:
   }
 
   const lf_kernel_table &table_;
+  const uint64_t cpu_features_;
   const Case &case_;
   const CallOptions &options_;
   Arrays arrays_;
@@ -276,6 +336,9 @@ private:
 };
 
 } // namespace
+
+int64_t tried_calls() { return tried; }
+int64_t served_calls() { return served; }
 
 void set_progress_note(void (*note)(int32_t op, const char *text)) { progress_note = note; }
 

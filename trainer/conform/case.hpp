@@ -35,7 +35,7 @@ struct Case {
   const Array *find(const std::string &name) const; // NULL if there is none
   Array *find(const std::string &name) { return const_cast<Array *>(std::as_const(*this).find(name)); }
   const Array &array(const std::string &name) const; // must exist
-  std::string text() const;                          // "sgemm m 3 n 4 k 5 transpose_a 1"
+  std::string text() const;                          // "sgemm, a 3 x 5, b 5 x 4, c 3 x 4, alpha 1"
 };
 
 // The names of the operations, as in the kernel table.

@@ -37,11 +37,14 @@ static_assert(std::size(names) == LF_OP_COUNT);
 // Makes a case from random numbers.
 class Maker {
 public:
-  Maker(int32_t op, uint32_t index) : made_{op, {}, {}}, stream_(19, Purpose::study, index) {}
+  Maker(int32_t op, int64_t index, int64_t way)
+      : made_{op, {}, {}}, stream_(19, Purpose::study, static_cast<uint32_t>(op * 10000 + index)), way_(way) {}
 
   double uniform(double low, double high) { return static_cast<float>(stream_.uniform(low, high)); }
   int64_t below(int64_t n) { return stream_.below(static_cast<uint32_t>(n)); }
   bool chance(int64_t one_in) { return below(one_in) == 0; }
+  // One of `count` ways to call, such as the activations: the index of the case runs over all of them.
+  int64_t way(int64_t count) const { return way_ % count; }
   void set(const std::string &name, double value) { made_.numbers[name] = value; }
   Case take() { return std::move(made_); }
 
@@ -72,37 +75,26 @@ private:
 
   Case made_;
   Stream stream_;
+  int64_t way_;
 };
 
 struct Sizes {
   int64_t m, n, k;
 };
 
-// Every size from 1 to 70 in each place, so that every partial tile and vector appears, then blocks of several hundred.
-// `index` runs over all of them.
-Sizes sizes_of(Maker &make, int64_t index) {
-  constexpr int64_t swept = 70;
-  constexpr Sizes blocks[] = {{300, 40, 20}, {2, 600, 33}, {5, 9, 1100}, {260, 3, 300}, {513, 17, 5}, {130, 130, 260}};
-  const int64_t some[] = {1 + make.below(20), 1 + make.below(20)};
-  const int64_t size = 1 + index / 3;
-  if (size > swept) return blocks[static_cast<size_t>((index - 3 * swept) % std::ssize(blocks))];
-  switch (index % 3) {
-  case 0: return {size, some[0], some[1]};
-  case 1: return {some[0], size, some[1]};
-  default: return {some[0], some[1], size};
-  }
-}
-
-constexpr int64_t most_cases = 216;
+// Larger than one tile, block of rows, block of columns and block of depth of any kernel, in each place.
+constexpr Sizes blocks[] = {{130, 130, 260}, {300, 40, 20}, {96, 96, 96}, {2, 600, 33},  {5, 9, 1100},
+                            {260, 3, 300},   {513, 17, 5},  {3, 2100, 7}, {4, 11, 2300}, {1200, 33, 19}};
+constexpr size_t blocks_of_few = 3;
 
 void sgemm(Maker &make, const Sizes &s) {
-  constexpr double factors[] = {1, 1, -0.75, 0, 0.3f};
-  const bool ta = make.chance(2), tb = make.chance(2);
+  constexpr double alphas[] = {1, -0.75, 0, 0.3f, 1}, betas[] = {0, 1, 0.3f, -0.75};
+  const bool ta = make.way(2) != 0, tb = make.way(4) > 1;
   make.set("m", static_cast<double>(s.m)), make.set("n", static_cast<double>(s.n)),
       make.set("k", static_cast<double>(s.k));
   make.set("transpose_a", ta), make.set("transpose_b", tb);
-  make.set("alpha", factors[make.below(5)]);
-  const double beta = factors[make.below(5)];
+  make.set("alpha", alphas[make.below(5)]);
+  const double beta = betas[make.below(4)];
   make.set("beta", beta);
   make.reads("a", ta ? s.k : s.m, ta ? s.m : s.k), make.reads("b", tb ? s.n : s.k, tb ? s.k : s.n);
   if (beta == 0) make.writes("c", s.m, s.n);
@@ -110,7 +102,7 @@ void sgemm(Maker &make, const Sizes &s) {
 }
 
 void set_activation(Maker &make) {
-  make.set("activation", static_cast<double>(make.below(LF_ACTIVATION_COUNT)));
+  make.set("activation", static_cast<double>(make.way(LF_ACTIVATION_COUNT)));
   make.set("alpha", make.uniform(0, 1.5));
 }
 
@@ -138,8 +130,8 @@ void normalization(Maker &make, int64_t n, bool training) {
   make.set("unbiased", make.chance(2));
   make.reads("gamma", 1, n, 0.5, 1.5), make.reads("beta", 1, n);
   if (!training) return make.reads("running_mean", 1, n), make.reads("running_var", 1, n, 0.5, 2);
-  make.updates("running_mean", 1, n), make.updates("running_var", 1, n, 0.5, 2);
-  make.writes("mean", 1, n), make.writes("inv_std", 1, n);
+  if (!make.chance(4)) make.updates("running_mean", 1, n), make.updates("running_var", 1, n, 0.5, 2);
+  if (!make.chance(4)) make.writes("mean", 1, n), make.writes("inv_std", 1, n);
 }
 
 void dense_forward(Maker &make, const Sizes &s) {
@@ -156,17 +148,23 @@ void dense_forward(Maker &make, const Sizes &s) {
 void dense_backward(Maker &make, const Sizes &s) {
   const bool norm = make.chance(2) && s.m > 1;
   set_activation(make);
-  make.set("packed", make.chance(3));
-  make.reads("x", s.m, s.k), make.reads("w", s.k, s.n), make.reads("dy", s.m, s.n);
-  make.reads("z", s.m, s.n), make.reads("y", s.m, s.n);
+  const bool packed = make.chance(3), wants_dx = !make.chance(3), updates = make.chance(2);
+  make.set("packed", packed);
+  make.reads("x", s.m, s.k), make.reads("dy", s.m, s.n);
+  // What the gradients do not need may be absent.
+  if (packed || wants_dx || updates || make.chance(2)) make.reads("w", s.k, s.n);
+  if (norm || make.chance(2)) make.reads("z", s.m, s.n);
+  if (make.way(LF_ACTIVATION_COUNT) != LF_IDENTITY || make.chance(2)) make.reads("y", s.m, s.n);
   if (norm) {
     make.reads("gamma", 1, s.n, 0.5, 1.5), make.reads("mean", 1, s.n), make.reads("inv_std", 1, s.n, 0.5, 2);
     make.writes("dgamma", 1, s.n), make.writes("dbeta", 1, s.n);
   }
-  make.writes("dw", s.k, s.n);
+  if (!updates || !make.chance(3)) make.writes("dw", s.k, s.n);
   if (make.chance(2)) make.writes("dbias", 1, s.n);
-  if (!make.chance(3)) make.writes("dx", s.m, s.k);
-  if (make.chance(2)) make.set("learning_rate", make.uniform(0, 1)), make.writes("updated_w", s.k, s.n);
+  if (wants_dx) make.writes("dx", s.m, s.k);
+  if (!updates) return;
+  make.set("learning_rate", make.uniform(0, 1)), make.writes("updated_w", s.k, s.n);
+  if (!packed && make.chance(2)) make.last().in_place_of = "w";
 }
 
 void batch_norm_forward(Maker &make, const Sizes &s) {
@@ -219,7 +217,8 @@ void activation_backward(Maker &make, const Sizes &s) {
 }
 
 void softmax_cross_entropy(Maker &make, const Sizes &s) {
-  make.reads("x", s.m, s.n, -8, 8);
+  const double range = make.chance(3) ? 1000 : 8; // whoever does not subtract the largest logit overflows
+  make.reads("x", s.m, s.n, -range, range);
   make.indices("labels", s.m, s.n, Element::int32);
   make.writes("loss", 1, 1);
   if (make.chance(4)) return;
@@ -237,12 +236,13 @@ void top_k_correct(Maker &make, const Sizes &s) {
 }
 
 void optimizer_step(Maker &make, const Sizes &s) {
-  const auto optimizer = static_cast<int32_t>(make.below(LF_OPTIMIZER_COUNT));
-  make.set("optimizer", optimizer), make.set("step", static_cast<double>(1 + make.below(9)));
+  const auto optimizer = static_cast<int32_t>(make.way(LF_OPTIMIZER_COUNT));
+  make.set("optimizer", optimizer);
+  make.set("step", static_cast<double>(make.chance(3) ? 1000 * (1 + make.below(1000)) : 1 + make.below(9)));
   make.set("learning_rate", make.uniform(0, 0.5)), make.set("momentum", make.uniform(0, 0.95));
   make.set("beta2", make.uniform(0.5, 0.999)), make.set("eps", make.uniform(1e-6, 1e-3));
   if (make.chance(2)) make.set("weight_decay", make.uniform(0, 0.1));
-  const int64_t n = s.n * s.k;
+  const int64_t n = s.n > 70 ? s.n * s.k : s.n;
   make.updates("w", 1, n), make.reads("g", 1, n);
   if (optimizer != LF_SGD) make.updates("m", 1, n);
   if (optimizer == LF_ADAM) make.updates("v", 1, n, 0, 1);
@@ -370,12 +370,32 @@ const char *operation_name(int32_t op) { return op >= 0 && op < LF_OP_COUNT ? na
 
 std::vector<Case> some_cases(int32_t op, Breadth breadth) {
   std::vector<Case> cases;
-  // A prime step takes cases of all sizes and kinds.
-  for (int64_t i = 0; i < most_cases; i += breadth == Breadth::few ? 13 : 1) {
-    Maker make(op, static_cast<uint32_t>(op * most_cases + i));
-    const Sizes sizes = sizes_of(make, i);
+  int64_t index = 0;
+  const auto add = [&](const Sizes &sizes, int64_t way) {
+    Maker make(op, index++, way);
     makers[op](make, sizes);
     cases.push_back(make.take());
+  };
+  const auto small = [op, &index](int64_t most) {
+    return 1 + static_cast<int64_t>(Stream(20, Purpose::study, static_cast<uint32_t>(op * 10000 + index))
+                                        .below(static_cast<uint32_t>(most)));
+  };
+  // Every size from 1 to 70 in each place, and each way to call.
+  for (int64_t size = 1; size <= 70; size += breadth == Breadth::few ? 13 : 1) {
+    add({size, small(20), small(19)}, size);
+    add({small(20), size, small(19)}, size + 1);
+    add({small(20), small(19), size}, size + 2);
+  }
+
+  if (breadth == Breadth::many) {
+    // Each way to call with each number of columns that a vector of 16 leaves over, and with each block.
+    for (int64_t rest = 0; rest < 16; ++rest)
+      for (int64_t way = 0; way < 7; ++way) add({small(6), 16 + rest, small(9)}, way);
+    for (const Sizes &block : blocks)
+      for (int64_t way = 0; way < 4; ++way) add(block, way + (&block - blocks));
+  } else {
+    for (size_t block = 0; block < blocks_of_few; ++block) add(blocks[block], static_cast<int64_t>(block) + op);
+    for (int64_t way = 0; way < 7; ++way) add({5, 21, 6}, way);
   }
   return cases;
 }

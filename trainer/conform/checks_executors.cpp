@@ -5,11 +5,25 @@
 #include <lanefold/lanefold.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <mutex>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <thread>
 
 namespace lanefold::trainer::conform {
 namespace {
+
+constexpr unsigned forbidden_calls[] = {
+    __NR_clone,
+    __NR_clone3,
+#if defined(__x86_64__)
+    __NR_fork,
+    __NR_vfork,
+#endif
+};
 
 template <Order order> void in_order(Opened &module, Findings &findings) {
   for (const int32_t threads : {1, 3, 16}) // that the plugin is told
@@ -80,7 +94,23 @@ void concurrent(Opened &module, Findings &findings) {
   }
 }
 
+// The system call that starts a thread or a process ends this process, after a report.  Returns false where the kernel,
+// or an emulator, does not let a process forbid its own calls.
+bool forbid_new_threads() {
+  report_forbidden_call();
+  std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const unsigned call : forbidden_calls) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog filter = {static_cast<unsigned short>(program.size()), program.data()};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+// Threads that a library starts when it is opened are not looked at.
 void starts_no_threads(Opened &module, Findings &findings) {
+  forbid_new_threads();
   const int before = count_threads();
   for (const Case &given : cases_of(module.subject, Breadth::few)) {
     call(module.subject, given);

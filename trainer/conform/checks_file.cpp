@@ -19,6 +19,8 @@ void is_module(Opened &module, Findings &findings) {
 
 void has_manifest(Opened &module, Findings &findings) {
   if (!module.manifest.problem.empty()) findings.add(module.manifest.problem);
+  for (const std::string &word : module.manifest.needs)
+    if (feature_bit(word) == 0) findings.add("the manifest needs the CPU feature \"" + word + "\", which is unknown");
 }
 
 void exports_entry(Opened &module, Findings &findings) {
@@ -26,7 +28,8 @@ void exports_entry(Opened &module, Findings &findings) {
   if (std::find(exports.begin(), exports.end(), LF_PLUGIN_ENTRY_SYMBOL) == exports.end())
     findings.add("it does not export " LF_PLUGIN_ENTRY_SYMBOL);
   for (const std::string &name : exports)
-    if (name != LF_PLUGIN_ENTRY_SYMBOL) findings.add("it exports " + name + "; compile with -fvisibility=hidden");
+    if (name != LF_PLUGIN_ENTRY_SYMBOL)
+      findings.add("it exports " + name + "; compile with -fvisibility=hidden, and C++ with a version script");
 }
 
 void entry_is_constant(Opened &module, Findings &findings) {
@@ -53,7 +56,7 @@ void tls_is_dynamic(Opened &module, Findings &findings) {
 
 void search_path_is_absolute(Opened &module, Findings &findings) {
   for (const std::string &folder : module.file.search_path)
-    if (folder.empty() || (folder[0] != '/' && folder.rfind("$ORIGIN", 0) != 0))
+    if (folder.empty() || (folder[0] != '/' && folder.rfind("$ORIGIN", 0) != 0 && folder.rfind("${ORIGIN}", 0) != 0))
       findings.add("its search path has \"" + folder + "\", which depends on the working directory");
 }
 
@@ -68,10 +71,11 @@ void opens(Opened &module, Findings &findings) {
   open(module, 0);
   const lf_plugin_entry &entry = *module.entry;
   if (entry.struct_size < sizeof entry)
-    return findings.add("its entry has struct_size " + std::to_string(entry.struct_size) + "; expected at least " +
+    throw CannotBeTried("its entry has struct_size " + std::to_string(entry.struct_size) + "; expected at least " +
                         std::to_string(sizeof entry));
   if (entry.name == nullptr || entry.vendor == nullptr || entry.fill == nullptr)
-    return findings.add("its entry lacks name, vendor or fill");
+    throw CannotBeTried("its entry lacks name, vendor or fill");
+  findings.note(usable_note);
   uint64_t needs = 0;
   for (const std::string &word : module.manifest.needs) needs |= feature_bit(word);
   const auto differs = [&](const char *what, const std::string &one, const std::string &other) {
@@ -105,6 +109,8 @@ void library_takes(Opened &module, Findings &findings) {
   std::pair<const ManifestText &, std::string> namesake(module.manifest, "");
   lf_enumerate_plugins(&options, see_namesake, &namesake);
   if (!namesake.second.empty()) return findings.add("Lanefold has a plugin of this name already: " + namesake.second);
+  if (folder.find(':') != std::string::npos)
+    return findings.add("the library cannot search a folder that has a colon in its name: " + folder);
   options.plugin_path = folder.c_str(), options.isa = module.manifest.name.c_str();
   lf_context *context = nullptr;
   if (lf_context_create(&options, &context) != LF_OK) return findings.add(lf_last_error(nullptr));
@@ -117,9 +123,9 @@ void library_takes(Opened &module, Findings &findings) {
 
 void open(Opened &module, uint64_t cpu_features) {
   void *handle = dlopen(module.path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) throw std::runtime_error(std::string("it cannot be opened: ") + dlerror());
+  if (handle == nullptr) throw CannotBeTried(std::string("it cannot be opened: ") + dlerror());
   module.entry = static_cast<const lf_plugin_entry *>(dlsym(handle, LF_PLUGIN_ENTRY_SYMBOL));
-  if (module.entry == nullptr) throw std::runtime_error("it does not export " LF_PLUGIN_ENTRY_SYMBOL);
+  if (module.entry == nullptr) throw CannotBeTried("it does not export " LF_PLUGIN_ENTRY_SYMBOL);
   module.subject.cpu_features = cpu_features;
 }
 

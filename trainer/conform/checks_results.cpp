@@ -169,7 +169,10 @@ void heap(Opened &module, Findings &findings) {
 void scratch(Opened &module, Findings &findings) {
   CallOptions options;
   options.host.order = Order::shuffled;
-  all_right(module, cases_of(module.subject, Breadth::many), options, misuse, "", findings);
+  for (const Side side : {Side::ends, Side::begins}) {
+    options.host.scratch_side = side;
+    all_right(module, cases_of(module.subject, Breadth::few), options, misuse, "", findings);
+  }
 }
 
 void no_scratch(Opened &module, Findings &findings) {

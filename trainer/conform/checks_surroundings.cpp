@@ -2,21 +2,26 @@
 #include "trainer/conform/conform.hpp"
 #include "trainer/conform/process_state.hpp"
 
-#include <lanefold/lanefold.h>
+#include "trainer/training/golden_operations.hpp"
 
+#include <lanefold/lanefold.hpp>
+
+#include <algorithm>
 #include <cstring>
 
 namespace lanefold::trainer::conform {
 namespace {
 
 void preserves(Opened &module, Findings &findings, bool float_state) {
+  const auto is_float_state = [](const std::string &changed) { return changed.find("floating-point") != changed.npos; };
+  const std::string &by_fill = module.subject.changed_by_fill;
+  if (!by_fill.empty() && is_float_state(by_fill) == float_state) findings.add("fill changes " + by_fill);
   for (const Order order : {Order::serial, Order::wide})
     for (const Case &given : cases_of(module.subject, Breadth::few)) {
       CallOptions options;
       options.host.order = order;
       const Outcome outcome = call(module.subject, given, options);
-      const bool is_float_state = outcome.changed.find("floating-point") != std::string::npos;
-      if (!outcome.changed.empty() && is_float_state == float_state)
+      if (!outcome.changed.empty() && is_float_state(outcome.changed) == float_state)
         findings.add("it changes " + outcome.changed + ": " + given.text());
       if (findings.full()) return;
     }
@@ -27,6 +32,7 @@ void preserves_registers(Opened &module, Findings &findings) { preserves(module,
 
 void leaves_process_alone(Opened &module, Findings &findings) {
   const std::vector<Case> cases = cases_of(module.subject, Breadth::few);
+  for (const std::string &change : module.before_fill->changes()) findings.add("fill changes " + change);
   const ProcessState before;
   for (const Case &given : cases) {
     call(module.subject, given);
@@ -49,6 +55,30 @@ std::string differing_result(const GoldenCase &golden, const Outcome &outcome) {
       if (outcome.results.count(name) && !same_bits(values[i], outcome.results.at(name)[i]))
         return "element " + std::to_string(i) + " of " + name + " has other bits";
   return "";
+}
+
+// The golden list of operations has larger matrices.  Where the plugin declines, the library asks another one.
+void gives_golden_hashes(Opened &module, Findings &findings) {
+  const std::string folder = module.path.substr(0, module.path.rfind('/'));
+  auto options = args<lf_context_options>();
+  options.flags = LF_QUIET, options.threads = 3;
+  options.plugin_path = folder.c_str(), options.isa = module.manifest.name.c_str();
+  lf_context *context = nullptr;
+  if (lf_context_create(&options, &context) != LF_OK) return; // another check says why
+  lf_context_destroy(context);
+  const Context on(options);
+  for (const GoldenOperation &operation : golden_operations()) {
+    const auto is_it = [&operation](int32_t op) { return std::strcmp(operation.name, operation_name(op)) == 0; };
+    const std::vector<int32_t> &offered = module.subject.operations;
+    if (std::none_of(offered.begin(), offered.end(), is_it)) continue;
+    try {
+      if (operation.run(on) != operation.promise)
+        return findings.add(std::string(operation.name) + " does not give its golden hash on larger matrices");
+    } catch (const Error &error) {
+      // No other plugin can take over a call on packed weights.
+      if (error.status != LF_UNSUPPORTED) throw;
+    }
+  }
 }
 
 // Each vector in ascending order of tasks, and in descending order on many threads.
@@ -75,6 +105,7 @@ void is_one_chain(Opened &module, Findings &findings) {
           if (!wrong.empty()) return findings.add(wrong + ": " + given.text());
         }
     }
+  gives_golden_hashes(module, findings);
 }
 
 } // namespace

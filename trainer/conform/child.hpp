@@ -3,10 +3,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace lanefold::trainer::conform {
+
+// Why a plugin cannot be asked at all.
+class CannotBeTried : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 struct Verdict {
   std::vector<std::string> findings; // what is wrong; none: the check holds
@@ -29,7 +35,8 @@ private:
   int pipe_, count_ = 0;
 };
 
-// Gives up when no call of the plugin ends within `patience` seconds.
+// Gives up when no call of the plugin ends within `patience` seconds, or the check takes 60 times as long.  Whatever the
+// child has started ends with it.
 Verdict run_in_child(double patience, const std::function<void(Findings &)> &check);
 
 } // namespace lanefold::trainer::conform

@@ -3,6 +3,7 @@
 #include "trainer/conform/conform.hpp"
 
 #include "trainer/conform/process_state.hpp"
+#include "trainer/conform/trampoline.hpp"
 
 #include <lanefold/lanefold.hpp>
 
@@ -11,6 +12,8 @@
 #include <cstring>
 #include <memory>
 #include <sstream>
+#include <string_view>
+#include <utility>
 
 namespace lanefold::trainer::conform {
 namespace {
@@ -38,9 +41,13 @@ void ask_for_operations(Opened &module, const std::vector<int32_t> &halted) {
   std::memset(&subject.table, 0, sizeof subject.table);
   subject.table.struct_size = sizeof subject.table;
   Host host({.cpu_features = subject.cpu_features});
-  const lf_status status = module.entry->fill(host.get(), &subject.table);
+  module.before_fill.emplace();
+  const uint64_t arguments[5] = {reinterpret_cast<uint64_t>(host.get()), reinterpret_cast<uint64_t>(&subject.table)};
+  const Called called = call_and_compare(reinterpret_cast<void (*)()>(module.entry->fill), arguments);
+  subject.changed_by_fill = called.changed;
   host.finish();
-  if (status != LF_OK) throw std::runtime_error("fill returns " + std::string(lf_status_name(status)));
+  const auto status = static_cast<lf_status>(called.result);
+  if (status != LF_OK) throw CannotBeTried("fill returns " + std::string(lf_status_name(status)));
   const lf_kernel_table &t = subject.table;
   const bool packs = t.packed_weights_size && t.pack_weights && t.unpack_weights && t.dense_infer;
   const bool offered[] = {t.sgemm != nullptr,
@@ -63,20 +70,21 @@ void ask_for_operations(Opened &module, const std::vector<int32_t> &halted) {
     if (offered[op] && std::find(halted.begin(), halted.end(), op) == halted.end()) subject.operations.push_back(op);
 }
 
+// What checks note for the parent.
+constexpr std::string_view operation_note = "operation ", served_note = "served ", tried_note = "tried ";
+
 class Run {
 public:
   explicit Run(const ConformOptions &options)
-      : options_(options), file_(read_module_file(options.path)), manifest_(read_manifest_beside(options.path)),
-        features_(features_of_cpu()) {}
+      : options_(options), manifest_(read_manifest_beside(options.path)), features_(features_of_cpu()) {}
 
   Report go(const std::function<void(const Result &)> &seen) {
     report_.path = options_.path;
     report_.name = manifest_.name, report_.vendor = manifest_.vendor, report_.priority = manifest_.priority;
-    uint64_t needs = 0;
     for (const std::string &word : manifest_.needs) {
       report_.needs += (report_.needs.empty() ? "" : " ") + word;
-      needs |= feature_bit(word);
-      if ((features_ & feature_bit(word)) == 0) lacking_ += (lacking_.empty() ? "" : " ") + word;
+      const uint64_t bit = feature_bit(word);
+      if (bit == 0 || (features_ & bit) == 0) lacking_ += (lacking_.empty() ? "" : " ") + word;
     }
     for (const Check &check : all_checks()) {
       if (!is_wanted(check)) continue;
@@ -98,23 +106,39 @@ private:
 
   Verdict run(const Check &check) {
     return run_in_child(options_.patience, [&](Findings &findings) {
-      Opened module{file_, manifest_, options_.path};
-      if (check.kind == Check::calls || check.kind == Check::badge) {
+      Opened module{manifest_, options_.path};
+      module.subject.cpu_features = features_;
+      if (check.kind == Check::file) module.file = read_module_file(options_.path);
+      if (check.kind == Check::table || check.kind == Check::calls || check.kind == Check::badge) {
         open(module, features_);
         ask_for_operations(module, halted_);
-        if (operations_.empty())
-          for (const int32_t op : module.subject.operations) findings.note(operation_name(op));
-      } else {
-        module.subject.cpu_features = features_;
+        for (const int32_t op : module.subject.operations)
+          findings.note(std::string(operation_note) + operation_name(op));
       }
       check.run(module, findings);
+      findings.note(std::string(tried_note) + std::to_string(tried_calls()));
+      findings.note(std::string(served_note) + std::to_string(served_calls()));
     });
   }
 
   std::string why_not_run(const Check &check) const {
     if (check.kind == Check::file) return "";
-    if (cannot_open_) return "it cannot be opened";
+    if (!why_unusable_.empty()) return why_unusable_;
     return lacking_.empty() ? "" : "this CPU lacks " + lacking_;
+  }
+
+  // Takes what the check has noted.  Returns how many calls were made, and how many were not declined; -1: unknown.
+  std::pair<int64_t, int64_t> take_notes(const Verdict &verdict) {
+    std::pair<int64_t, int64_t> calls(-1, -1);
+    std::vector<std::string> operations;
+    for (const std::string &note : verdict.notes) {
+      const auto after = [&note](std::string_view key) { return note.substr(key.size()); };
+      if (note.rfind(operation_note, 0) == 0) operations.push_back(after(operation_note));
+      if (note.rfind(tried_note, 0) == 0) calls.first = std::atoll(after(tried_note).c_str());
+      if (note.rfind(served_note, 0) == 0) calls.second = std::atoll(after(served_note).c_str());
+    }
+    if (report_.operations.empty()) report_.operations = operations;
+    return calls;
   }
 
   Result try_check(const Check &check) {
@@ -124,53 +148,58 @@ private:
       return result;
     }
     Verdict verdict = run(check);
+    const auto [tried, served] = take_notes(verdict);
     if (verdict.halted_operation >= 0) halted_.push_back(verdict.halted_operation);
-    if (operations_.empty() && !verdict.notes.empty()) report_.operations = operations_ = verdict.notes;
     if (printed_.empty()) printed_ = verdict.printed;
     if (std::strcmp(check.name, "silence") == 0 && !printed_.empty())
       verdict.findings.push_back("it prints " + printed_);
     result.findings = verdict.findings;
     result.state = verdict.findings.empty() ? State::holds : State::fails;
-    const bool is_needed = check.kind == Check::opening || std::strcmp(check.name, "module") == 0 ||
-                           std::strcmp(check.name, "exports") == 0;
-    // A module that does not open, or is no module, can be asked nothing.
-    if (result.state == State::fails && is_needed && !verdict.is_complete) cannot_open_ = true;
-    if (result.state == State::fails && !file_.problem.empty()) cannot_open_ = true;
-    if (result.state == State::fails && std::strcmp(check.name, "entry") == 0)
-      cannot_open_ = cannot_open_ || is_unusable(verdict);
+    if (result.state == State::holds && check.kind == Check::calls && served == 0) {
+      // What a plugin declines altogether fails the check of what it offers.
+      result.state = halted_.empty() ? State::not_applicable : State::not_run;
+      result.findings = {!halted_.empty() ? "an operation hangs, and no other one can be called like this"
+                         : tried > 0      ? "it declines all calls of this check"
+                                          : "no operation of it can be called like this"};
+    }
+    note_what_is_unusable(check, verdict, result.state);
     return result;
   }
 
-  // A manifest that differs spoils nothing else.
-  static bool is_unusable(const Verdict &verdict) {
-    return verdict.findings.front().find("its manifest has") == std::string::npos;
+  // A module that is none, or does not open, can be asked nothing more.
+  void note_what_is_unusable(const Check &check, const Verdict &verdict, State state) {
+    if (state != State::fails) return;
+    const auto is = [&check](const char *name) { return std::strcmp(check.name, name) == 0; };
+    const bool noted = std::find(verdict.notes.begin(), verdict.notes.end(), usable_note) != verdict.notes.end();
+    if (is("module") || (is("entry") && !noted) || (is("quiet-opening") && !verdict.is_complete))
+      why_unusable_ = "the check \"" + std::string(check.name) + "\" fails";
   }
 
   void try_badge(const Check &check) {
-    if (!why_not_run(check).empty()) {
-      report_.one_chain_reason = why_not_run(check);
-      return;
-    }
+    report_.one_chain_reason = why_not_run(check);
+    if (!report_.one_chain_reason.empty()) return;
     const Verdict verdict = run(check);
-    report_.one_chain = verdict.findings.empty() && halted_.empty();
-    if (!verdict.findings.empty()) report_.one_chain_reason = verdict.findings.front();
+    const int64_t served = take_notes(verdict).second;
+    if (!verdict.findings.empty()) report_.one_chain = false, report_.one_chain_reason = verdict.findings.front();
+    else if (!halted_.empty())
+      report_.one_chain = false, report_.one_chain_reason = std::string(operation_name(halted_[0])) + " hangs";
+    else if (served == 0) report_.one_chain_reason = "it declines all golden vectors";
+    else report_.one_chain = true;
   }
 
   const ConformOptions &options_;
-  const ModuleFile file_;
   const ManifestText manifest_;
   const uint64_t features_;
   Report report_;
-  std::string lacking_, printed_;
-  std::vector<std::string> operations_;
+  std::string lacking_, printed_, why_unusable_;
   std::vector<int32_t> halted_;
-  bool cannot_open_ = false;
 };
 
 } // namespace
 
 bool Report::conforms() const {
-  return std::all_of(results.begin(), results.end(), [](const Result &r) { return r.state == State::holds; });
+  return std::all_of(results.begin(), results.end(),
+                     [](const Result &r) { return r.state == State::holds || r.state == State::not_applicable; });
 }
 
 std::vector<std::string> check_names() {

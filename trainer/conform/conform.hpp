@@ -3,6 +3,7 @@
 
 #include "trainer/conform/child.hpp"
 #include "trainer/conform/module_file.hpp"
+#include "trainer/conform/process_state.hpp"
 #include "trainer/conform/subject.hpp"
 
 #include <optional>
@@ -11,7 +12,7 @@
 
 namespace lanefold::trainer::conform {
 
-enum class State { holds, fails, not_run };
+enum class State { holds, fails, not_run, not_applicable };
 
 struct Result {
   const char *group, *name, *promise;
@@ -41,16 +42,21 @@ Report conform(const ConformOptions &options, const std::function<void(const Res
 
 // The module of the plugin, in a child.
 struct Opened {
-  const ModuleFile &file;
   const ManifestText &manifest;
   std::string path;
-  const lf_plugin_entry *entry = nullptr; // NULL for the checks of the file
+  ModuleFile file = {};                   // for the checks of the file
+  const lf_plugin_entry *entry = nullptr; // for all others
   Subject subject = {};
+  std::optional<ProcessState> before_fill = {};
 };
+
+// What a check of the opening notes if the plugin can be asked for its operations.
+inline constexpr char usable_note[] = "usable";
 
 struct Check {
   const char *group, *name, *promise;
-  enum { file, opening, calls, badge } kind;
+  // What the check looks at: the file, its opening, the table that it fills, calls, or calls that earn the badge.
+  enum { file, opening, table, calls, badge } kind;
   void (*run)(Opened &, Findings &);
 };
 
@@ -71,7 +77,7 @@ Outcome expect_right(const Subject &subject, const Case &given, const CallOption
 // The cases of all operations that the plugin offers.
 std::vector<Case> cases_of(const Subject &subject, Breadth breadth);
 
-// Opens the module for the checks that call it.  Throws std::runtime_error.
+// Opens the module for the checks that call it.  Throws CannotBeTried.
 void open(Opened &module, uint64_t cpu_features);
 
 } // namespace lanefold::trainer::conform

@@ -66,7 +66,6 @@ void Host::note(const std::string &misuse) {
 bool Host::on_calling_thread() const { return this_thread() == thread_ && tasks_on_this_thread == 0; }
 
 std::string Host::finish() {
-  is_over_ = true;
   if (misuse_.empty())
     for (const Block &block : scratch_)
       if (!block.is_released) misuse_ = "it does not release its scratch memory";
@@ -131,7 +130,14 @@ void *Host::acquire(void *self, uint64_t bytes) {
   Host &host = of(self);
   const std::lock_guard lock(host.mutex_);
   if (host.acquired_++ >= host.options_.acquisitions) return host.refused_scratch_ = true, nullptr;
-  auto memory = std::make_unique<Memory>("its scratch memory", bytes, Side::ends, 64);
+  constexpr uint64_t most = uint64_t{1} << 32;
+  if (bytes > most) return host.refused_scratch_ = true, nullptr;
+  std::unique_ptr<Memory> memory;
+  try {
+    memory = std::make_unique<Memory>("its scratch memory", bytes, host.options_.scratch_side, 64);
+  } catch (const std::bad_alloc &) {
+    return host.refused_scratch_ = true, nullptr;
+  }
   void *data = memory->data();
   std::memset(data, 0xFF, bytes); // NaN
   host.scratch_.push_back({std::move(memory), false});

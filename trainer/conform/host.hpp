@@ -26,6 +26,7 @@ struct HostOptions {
   Order order = Order::serial;
   int32_t threads = 3;                                           // what the plugin is told
   uint64_t cpu_features = 0;                                     // of this machine
+  Side scratch_side = Side::ends;                                // where scratch memory has its inaccessible page
   int64_t acquisitions = INT64_MAX;                              // after so many there is no scratch memory
   std::function<void()> other_call = {};                         // of Order::nested
   std::function<void(const std::string &)> changed_by_task = {}; // receives what a task did not preserve
@@ -67,7 +68,7 @@ private:
   };
   std::vector<Block> scratch_;
   std::string misuse_, message_;
-  bool refused_scratch_ = false, is_over_ = false;
+  bool refused_scratch_ = false;
   int64_t acquired_ = 0;
 };
 

@@ -28,6 +28,11 @@ Region regions[most_regions]; // a signal handler reads them
 void (*report_fault)(const char *) = nullptr;
 
 void handle(int signal, siginfo_t *info, void *) {
+  if (info->si_code <= 0) { // somebody sent it
+    std::signal(signal, SIG_DFL);
+    raise(signal);
+    return;
+  }
   const auto *address = static_cast<const unsigned char *>(info->si_addr);
   for (const Region &region : regions) {
     if (region.name == nullptr || address < region.begin || address >= region.end) continue;
@@ -98,6 +103,7 @@ Memory::~Memory() {
 }
 
 void Memory::protect(int access, const char *use) {
+  const std::lock_guard lock(pool().mutex);
   is_open_ = false;
   for (Region &region : regions)
     if (region.begin == map_) region.use = use;
@@ -129,6 +135,16 @@ void report_faults(void (*report)(const char *message)) {
   sigaction(SIGBUS, &action, nullptr);
 }
 
+void report_forbidden_call() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {
+    report_fault("it starts a thread or a process");
+    _exit(0);
+  };
+  action.sa_flags = SA_ONSTACK;
+  sigaction(SIGSYS, &action, nullptr);
+}
+
 namespace {
 
 // There the allocator keeps the size of a block, and in three bits what it knows of the block's neighbours.
@@ -144,19 +160,25 @@ HeapSentinels::HeapSentinels() {
   constexpr size_t step = 16, largest = 1024; // as the allocator rounds small sizes
   constexpr int holes_of_size = 6;            // of which conform itself takes some during the call
   std::vector<void *> holes;
-  blocks_.reserve(holes_of_size * 2 * largest / step), holes.reserve(holes_of_size * largest / step);
-  const auto keep = [this](size_t bytes) {
-    auto *data = static_cast<unsigned char *>(std::malloc(bytes));
+  blocks_.reserve(2 * (holes_of_size + 1) * largest / step), holes.reserve((holes_of_size + 1) * largest / step);
+  const auto keep = [this](size_t bytes, size_t alignment) {
+    auto *data =
+        static_cast<unsigned char *>(alignment > step ? std::aligned_alloc(alignment, bytes) : std::malloc(bytes));
     if (data == nullptr) throw std::bad_alloc();
     std::memset(data, 0x6B, bytes);
     blocks_.push_back({data, bytes, word_before(data)});
   };
   for (size_t bytes = 8; bytes < largest; bytes += step)
     for (int hole = 0; hole < holes_of_size; ++hole) {
-      keep(bytes);
+      keep(bytes, 1);
       holes.push_back(std::malloc(bytes));
-      keep(bytes);
+      keep(bytes, 1);
     }
+  for (size_t bytes = 64; bytes <= largest; bytes += 64) { // as code for SIMD allocates
+    keep(bytes, 64);
+    holes.push_back(std::aligned_alloc(64, bytes));
+    keep(bytes, 64);
+  }
   for (void *hole : holes) std::free(hole);
 }
 

@@ -57,6 +57,9 @@ private:
   std::vector<Block> blocks_;
 };
 
+// From now on, a system call that a filter forbids says "it starts a thread or a process" to the same report.
+void report_forbidden_call();
+
 // How arrays lie in memory.
 struct Placement {
   Side side = Side::begins;

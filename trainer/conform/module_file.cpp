@@ -1,10 +1,14 @@
-// Reads ELF (System V ABI, chapters 4 and 5) with every offset checked, because the file may be anything.
+// Reads ELF (System V ABI, chapters 4 and 5).  The file may be anything: every offset is checked, and a table ends where
+// the file does.
 #include "trainer/conform/module_file.hpp"
 
 #include <lanefold/plugin.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <elf.h>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -33,7 +37,9 @@ public:
   }
   // The string that begins there; it ends with a 0, or with the file.
   std::string text(uint64_t offset) const {
-    return offset < bytes_.size() ? std::string(bytes_.c_str() + offset) : std::string();
+    constexpr size_t longest = 4096;
+    if (offset >= bytes_.size()) return {};
+    return {bytes_.data() + offset, strnlen(bytes_.data() + offset, std::min(longest, bytes_.size() - offset))};
   }
   bool is_zero(uint64_t offset, uint64_t size) const {
     for (uint64_t i = 0; i < size; ++i)
@@ -92,6 +98,8 @@ private:
       const auto entry = reader_.at<Elf64_Dyn>(dynamic_.p_offset + i * sizeof(Elf64_Dyn));
       if (!entry || entry->d_tag == DT_NULL) break;
       entries.push_back(*entry);
+      if (entry->d_tag == DT_RELA) relocations_ = offset_of(entry->d_un.d_ptr).value_or(0);
+      if (entry->d_tag == DT_RELASZ) relocations_size_ = entry->d_un.d_val;
       if (entry->d_tag == DT_STRTAB) strings_ = offset_of(entry->d_un.d_ptr).value_or(0);
       if (entry->d_tag == DT_TEXTREL) file_.has_text_relocations = true;
       if (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL) != 0) file_.has_text_relocations = true;
@@ -99,7 +107,6 @@ private:
     }
     for (const Elf64_Dyn &entry : entries) {
       const std::string text = reader_.text(strings_ + entry.d_un.d_val);
-      if (entry.d_tag == DT_NEEDED) file_.needed.push_back(text);
       if (entry.d_tag != DT_RPATH && entry.d_tag != DT_RUNPATH) continue;
       std::istringstream folders(text);
       for (std::string folder; std::getline(folders, folder, ':');) file_.search_path.push_back(folder);
@@ -115,6 +122,7 @@ private:
       if (section->sh_type != SHT_DYNSYM) continue;
       for (uint64_t s = 0; s < section->sh_size / sizeof(Elf64_Sym); ++s)
         if (const auto symbol = reader_.at<Elf64_Sym>(section->sh_offset + s * sizeof(Elf64_Sym))) read_symbol(*symbol);
+        else break;
       return;
     }
     fail("it has no table of dynamic symbols");
@@ -127,8 +135,25 @@ private:
     file_.exports.push_back(name);
     if (name != LF_PLUGIN_ENTRY_SYMBOL) return;
     file_.entry_is_data = ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT && symbol.st_size >= sizeof(lf_plugin_entry);
-    const auto offset = offset_of(symbol.st_value);
-    file_.entry_is_constant = offset && !reader_.is_zero(*offset, sizeof(uint32_t));
+    file_.entry_is_constant = has_bytes(symbol.st_value, sizeof(uint32_t));
+    for (const size_t field :
+         {offsetof(lf_plugin_entry, name), offsetof(lf_plugin_entry, vendor), offsetof(lf_plugin_entry, fill)})
+      if (!has_bytes(symbol.st_value + field, sizeof(void *)) && !is_relocated(symbol.st_value + field))
+        file_.entry_is_constant = false;
+  }
+
+  // Whether the file has something else than zeros for this address.
+  bool has_bytes(uint64_t address, uint64_t size) const {
+    const auto offset = offset_of(address);
+    return offset && !reader_.is_zero(*offset, size);
+  }
+  // Whether the loader fills this address by itself.
+  bool is_relocated(uint64_t address) {
+    for (uint64_t i = 0; i < relocations_size_ / sizeof(Elf64_Rela); ++i) {
+      const auto relocation = reader_.at<Elf64_Rela>(relocations_ + i * sizeof(Elf64_Rela));
+      if (!relocation || relocation->r_offset == address) return relocation.has_value();
+    }
+    return false;
   }
 
   const Reader &reader_;
@@ -136,16 +161,18 @@ private:
   Elf64_Ehdr header_ = {};
   Elf64_Phdr dynamic_ = {};
   std::vector<Elf64_Phdr> loaded_;
-  uint64_t strings_ = 0;
+  uint64_t strings_ = 0, relocations_ = 0, relocations_size_ = 0;
 };
 
 } // namespace
 
 ModuleFile read_module_file(const std::string &path) {
   ModuleFile file;
+  constexpr uintmax_t most = uintmax_t{1} << 30;
+  std::error_code error;
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) {
-    file.problem = "it cannot be read";
+  if (!stream || !std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) > most) {
+    file.problem = "it cannot be read, or has more than 1 GB";
     return file;
   }
   const Reader reader({std::istreambuf_iterator<char>(stream), {}});
@@ -161,9 +188,18 @@ ManifestText read_manifest_beside(const std::string &module) {
     return manifest;
   }
   const std::string path = module.substr(0, module.size() - ending.size()) + ".manifest";
-  std::ifstream stream(path);
-  if (!stream) manifest.problem = path + " cannot be read";
-  for (std::string line; std::getline(stream, line);) {
+  std::error_code error;
+  std::ifstream stream;
+  if (std::filesystem::is_regular_file(path, error)) stream.open(path);
+  if (!stream.is_open()) {
+    manifest.problem = path + " cannot be read";
+    return manifest;
+  }
+  std::string text(4096, '\0'); // as much as the library reads
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(stream.gcount()));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     std::string key;
     words >> key;

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,15 +16,41 @@ namespace {
 
 std::string bytes_of(const void *data, size_t size) { return {static_cast<const char *>(data), size}; }
 
+int entries_of(const char *folder) {
+  int count = 0;
+  std::error_code ignored;
+  for (auto at = std::filesystem::directory_iterator(folder, ignored); at != std::filesystem::directory_iterator();
+       ++at)
+    ++count;
+  return count;
+}
+
 std::vector<std::pair<std::string, std::string>> facts() {
   std::vector<std::pair<std::string, std::string>> facts;
-  for (int signal = 1; signal < 32; ++signal) {
+  for (int signal = 1; signal <= 64; ++signal) {
     struct sigaction action = {};
-    sigaction(signal, nullptr, &action);
+    if (sigaction(signal, nullptr, &action) != 0) continue; // the C library's own
     const char *name = sigabbrev_np(signal);
-    facts.emplace_back("the handler of SIG" + std::string(name == nullptr ? "?" : name),
-                       bytes_of(&action.sa_sigaction, sizeof action.sa_sigaction));
+    facts.emplace_back(
+        "the handler of " + (name == nullptr ? "signal " + std::to_string(signal) : "SIG" + std::string(name)),
+        bytes_of(&action.sa_sigaction, sizeof action.sa_sigaction) +
+            bytes_of(&action.sa_flags, sizeof action.sa_flags) + bytes_of(&action.sa_mask, sizeof(uint64_t)));
   }
+  stack_t stack = {};
+  sigaltstack(nullptr, &stack);
+  facts.emplace_back("the stack of signals", bytes_of(&stack.ss_sp, sizeof stack.ss_sp));
+  for (const auto &[name, resource] :
+       {std::pair("the limit of open files", RLIMIT_NOFILE), std::pair("the limit of memory", RLIMIT_AS),
+        std::pair("the limit of the stack", RLIMIT_STACK)}) {
+    rlimit limits = {};
+    getrlimit(resource, &limits);
+    facts.emplace_back(name, bytes_of(&limits, sizeof limits));
+  }
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  sched_getaffinity(0, sizeof cpus, &cpus);
+  facts.emplace_back("the CPUs of the thread", bytes_of(&cpus, sizeof cpus));
+  facts.emplace_back("the open files", std::to_string(entries_of("/proc/self/fd")));
   sigset_t blocked;
   std::memset(&blocked, 0, sizeof blocked);
   sigprocmask(SIG_BLOCK, nullptr, &blocked);
@@ -62,13 +90,6 @@ std::vector<std::string> ProcessState::changes() const {
   return changes;
 }
 
-int count_threads() {
-  int count = 0;
-  std::error_code ignored;
-  for (auto at = std::filesystem::directory_iterator("/proc/self/task", ignored);
-       at != std::filesystem::directory_iterator(); ++at)
-    ++count;
-  return count;
-}
+int count_threads() { return entries_of("/proc/self/task"); }
 
 } // namespace lanefold::trainer::conform

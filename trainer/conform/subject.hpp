@@ -12,6 +12,7 @@
 namespace lanefold::trainer::conform {
 
 struct Subject {
+  std::string changed_by_fill; // registers and floating-point state
   lf_kernel_table table;
   uint64_t cpu_features;
   std::vector<int32_t> operations; // that it offers, and that have not brought a check to a halt
@@ -28,7 +29,12 @@ struct CallOptions {
   Placement placement;
   uint32_t appended = 0;     // bytes that a newer library has appended to the argument struct
   bool watches_heap = false; // whether writes beside blocks of the heap count as damage
+  bool explains = false;     // calls explain in place of the operation
 };
+
+// How many calls this process has made, and how many of them the plugin has served.
+int64_t tried_calls();
+int64_t served_calls();
 
 struct Outcome {
   lf_status status = LF_OK;

@@ -81,14 +81,16 @@ constexpr const char *names[] = {"rbx", "rbp", "r12", "r13", "r14", "r15", "", "
 
 void read_controls(uint64_t (&controls)[2]) {
   controls[0] = __builtin_ia32_stmxcsr() & ~0x3fu; // without the status flags
-  uint16_t x87;
-  __asm__ volatile("fnstcw %0" : "=m"(x87));
-  controls[1] = x87;
+  // Control, status, tags, and so on.  The tags say which registers hold something: a function that uses MMX, and forgets
+  // emms, leaves them full.
+  uint16_t x87[14];
+  __asm__ volatile("fnstenv %0\n\tfldenv %0" : "=m"(x87));
+  controls[1] = uint64_t{x87[4]} << 16 | x87[0];
 }
 void write_controls(const uint64_t (&controls)[2]) {
   __builtin_ia32_ldmxcsr(static_cast<uint32_t>(controls[0]));
   const auto x87 = static_cast<uint16_t>(controls[1]);
-  __asm__ volatile("fldcw %0" : : "m"(x87));
+  __asm__ volatile("emms\n\tfldcw %0" : : "m"(x87));
 }
 } // namespace
 #else
