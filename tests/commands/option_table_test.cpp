@@ -126,6 +126,19 @@ TEST_CASE("every option of a training that is given on --resume must be that of 
   }
 }
 
+TEST_CASE("the manual page has each verb") {
+  const std::string manual = unescaped(read_file(std::string(LANEFOLD_SOURCE) + "/docs/lanefold.1"));
+  std::istringstream verbs(run({"complete", "--", ""}).out);
+  int count = 0;
+  for (std::string verb; verbs >> verb;) {
+    if (verb[0] == '-') continue;
+    CAPTURE(verb);
+    CHECK(contains(manual, "\n.SS " + verb + "\n"));
+    ++count;
+  }
+  CHECK(count > 5);
+}
+
 TEST_CASE("the committed manual page is the one that the command makes") {
   const std::string source = LANEFOLD_SOURCE;
   const Result result = run({"manual", source + "/trainer/commands/manual.1.in"});

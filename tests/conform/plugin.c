@@ -121,7 +121,8 @@ __attribute__((noinline)) static void multiply_row(void *arg, int64_t i) {
     if (breaks("other_order"))
       for (int64_t p = depth - 1; p >= 0; --p) sum = __builtin_fmaf(scaled[p], element_of_b(x, p, j), sum);
     else
-      for (int64_t p = 0; p < depth; ++p) sum = __builtin_fmaf(scaled[p], element_of_b(x, p, j), sum);
+      for (int64_t p = 0; p < depth; ++p)
+        if (scaled[p] != 0 || !breaks("skips_zeros")) sum = __builtin_fmaf(scaled[p], element_of_b(x, p, j), sum);
     if (breaks("coarse")) sum *= 1.0001f;
     if (breaks("forgets_beta_without_k") && x->k == 0) sum = 0;
     if (wrong) sum += 1000;

@@ -5,6 +5,7 @@
 #include "cli/words.hpp"
 #include "trainer/commands/commands.hpp"
 
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -54,6 +55,13 @@ void print_end(const conform::Report &report) {
               counts[1], counts[2], counts[3]);
 }
 
+// A number, or the text if it is none.
+cli::Json whole_of(const std::string &text) {
+  int32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? cli::Json(number) : cli::Json(text);
+}
+
 cli::Json as_json(const conform::Report &report) {
   cli::Json checks = cli::Json::array();
   for (const conform::Result &result : report.results)
@@ -65,7 +73,7 @@ cli::Json as_json(const conform::Report &report) {
   return {{"path", report.path},
           {"name", report.name},
           {"vendor", report.vendor},
-          {"priority", report.priority},
+          {"priority", whole_of(report.priority)},
           {"needs", report.needs},
           {"operations", report.operations},
           {"checks", checks},

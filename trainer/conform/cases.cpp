@@ -203,7 +203,9 @@ void fold_batch_norm(Maker &make, const Sizes &s) {
 
 void activation_forward(Maker &make, const Sizes &s) {
   set_activation(make);
-  const double range = make.chance(2) ? 0.01 : 12; // functions lose digits near 0, or far from it
+  const double range = make.chance(2)   ? 0.01
+                       : make.chance(2) ? 12
+                                        : 103; // functions lose digits near 0, or far from it
   make.reads("x", s.m, s.n, -range, range);
   make.writes("y", s.m, s.n);
   if (make.chance(4)) make.last().in_place_of = "x";
@@ -219,6 +221,10 @@ void activation_backward(Maker &make, const Sizes &s) {
 void softmax_cross_entropy(Maker &make, const Sizes &s) {
   const double range = make.chance(3) ? 1000 : 8; // whoever does not subtract the largest logit overflows
   make.reads("x", s.m, s.n, -range, range);
+  // The largest logit of each row is in one of the last columns, or anywhere.
+  if (make.chance(3))
+    for (int64_t i = 0; i < s.m; ++i)
+      make.last().values[static_cast<size_t>(i * s.n + s.n - 1 - make.below(std::min<int64_t>(s.n, 3)))] = 2 * range;
   make.indices("labels", s.m, s.n, Element::int32);
   make.writes("loss", 1, 1);
   if (make.chance(4)) return;

@@ -25,12 +25,20 @@ constexpr unsigned forbidden_calls[] = {
 #endif
 };
 
+template <Order order> std::string order_text() {
+  return order == Order::serial     ? ", tasks in ascending order"
+         : order == Order::reversed ? ", tasks in descending order"
+         : order == Order::shuffled ? ", tasks in random order"
+                                    : ", tasks on many threads";
+}
+
 template <Order order> void in_order(Opened &module, Findings &findings) {
   for (const int32_t threads : {1, 3, 16}) // that the plugin is told
     for (const Case &given : cases_of(module.subject, Breadth::few)) {
       CallOptions options;
       options.host.order = order, options.host.threads = threads;
-      expect_right(module.subject, given, options, results, ", " + std::to_string(threads) + " threads", findings);
+      expect_right(module.subject, given, options, results,
+                   order_text<order>() + ", told of " + std::to_string(threads) + " threads", findings);
       if (findings.full()) return;
     }
 }

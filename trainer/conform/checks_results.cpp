@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <utility>
 
 namespace lanefold::trainer::conform {
 namespace {
@@ -86,6 +87,24 @@ void special_values(Opened &module, Findings &findings) {
       }
     }
   }
+}
+
+// A zero times infinity is NaN: no product may be left out, and no padding may be multiplied.
+void zeros_and_infinities(Opened &module, Findings &findings) {
+  for (Case &given : cases_of(module.subject, Breadth::few))
+    for (const auto &[zeros, infinities] :
+         {std::pair("a", "b"), std::pair("b", "a"), std::pair("x", "w"), std::pair("w", "x")}) {
+      Case changed = given;
+      Array *zero = changed.find(zeros), *infinite = changed.find(infinities);
+      const bool is_product =
+          given.op == LF_OP_SGEMM || given.op == LF_OP_DENSE_INFER || given.op == LF_OP_DENSE_FORWARD;
+      if (!is_product || given.find("gamma") != nullptr || zero == nullptr || infinite == nullptr) continue;
+      for (double &value : zero->values) value = 0;
+      for (size_t i = 0; i < infinite->values.size(); i += 7) infinite->values[i] = INFINITY;
+      expect_right(module.subject, changed, {}, results,
+                   ", where " + std::string(zeros) + " is 0 and " + infinities + " has infinities", findings);
+      if (findings.full()) return;
+    }
 }
 
 // The empty matrices to which calls give a meaning: a sum over nothing is 0.
@@ -228,6 +247,7 @@ std::vector<Check> result_checks() {
        within_bounds},
       {"numbers", "in-place", "An output may be its input where the call says so.", Check::calls, in_place},
       {"numbers", "special-values", "NaN and infinities give what the formula gives.", Check::calls, special_values},
+      {"numbers", "zeros", "No product is left out: zero times infinity is NaN.", Check::calls, zeros_and_infinities},
       {"numbers", "empty", "A sum over nothing is 0.", Check::calls, empty_matrices},
       {"memory", "nan-outputs", "What an output held before has no effect.", Check::calls, outputs_begin_as_nan},
       {"memory", "guard-pages", "The plugin stays within the matrices, and changes no input.", Check::calls, guarded},
