@@ -1,5 +1,6 @@
-/* A plugin that replaces one operation, the forward pass of an activation, and only for ReLU.  All other calls go to the
- * next plugin.  It shows what every operation does: decline or work, cut the work into tasks, keep the contract. */
+/* A plugin that replaces one operation, the forward pass of an activation, and only for ReLU.  All other calls go to
+ * the next plugin.  It shows what every operation does: it declines or serves a call, cuts the work into tasks, and
+ * keeps the contract. */
 #include <lanefold/plugin.h>
 
 #include <stddef.h>
@@ -35,7 +36,7 @@ static lf_status fill(const lf_host *host, lf_kernel_table *table) {
   return LF_OK;
 }
 
-/* The one symbol that a plugin exports.  mine.manifest says the same. */
+/* The one symbol that a plugin exports.  mine.manifest repeats its values. */
 const lf_plugin_entry lf_plugin_entry_v1 = {
     sizeof(lf_plugin_entry), 100, "mine", "me", 0, fill,
 };
