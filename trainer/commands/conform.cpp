@@ -88,7 +88,7 @@ int run_conform(const ConformCommand &o) {
   if (!std::filesystem::exists(status)) throw cli::UsageError(o.plugin + ": " + error.message());
   if (!std::filesystem::is_regular_file(status))
     throw cli::UsageError(o.plugin + " is not a file; expected the module of a plugin");
-  // A link stays what it is: its manifest lies beside it.
+  // A symbolic link is not resolved: the manifest lies beside the link.
   const std::string path = std::filesystem::absolute(o.plugin).lexically_normal().string();
   const std::vector<std::string> names = conform::check_names();
   for (const std::string &name : o.only)
@@ -122,11 +122,11 @@ cli::Command conform_command() {
        .value = "SECONDS",
        .target = &o->patience,
        .range = cli::number(0.1, 3600),
-       .help = "A call that takes longer counts as a halt, and so does a check that takes 60 times as long."},
+       .help = "A call that takes longer counts as hanging, and so does a check that takes 60 times as long."},
       {.names = "--only",
        .value = "CHECK[,CHECK]...",
        .target = &o->only,
-       .help = "Run these checks alone.",
+       .help = "Run only these checks.",
        .repeated = cli::Option::commas},
       {.names = "--json",
        .target = &o->json,

@@ -9,7 +9,7 @@
 
 namespace lanefold::trainer::conform {
 
-// The error that a function may have, in units of the last place.
+// The error that a function may have, in units in the last place (ulp).
 inline constexpr double function_ulps = 8;
 
 inline constexpr double selu_scale = 1.0507009873554805, selu_alpha = 1.6732632423543772;
@@ -20,7 +20,7 @@ inline Bounded with_function_error(double value, double error) {
 
 inline Bounded activate(int32_t code, double alpha, const Bounded &x) {
   const double v = x.value;
-  if (!std::isfinite(x.error)) return std::isnan(v) ? v : activate(code, alpha, v); // of infinite sums
+  if (!std::isfinite(x.error)) return std::isnan(v) ? v : activate(code, alpha, v); // a sum that overflows has no bound
   if (std::isnan(v)) return v;
   switch (code) {
   case LF_RELU: return {v > 0 ? v : 0, x.error};

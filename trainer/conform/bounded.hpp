@@ -18,7 +18,7 @@ struct Bounded {
   double magnitude() const { return std::abs(value) + error; }
 };
 
-// The result of one more operation in float, whose operands lie within `error`.
+// The result of one more operation in float.  `error` is what the errors of its operands contribute.
 inline Bounded rounded(double value, double error) {
   return {value, error + unit_roundoff * (std::abs(value) + error) + smallest};
 }
@@ -37,7 +37,7 @@ inline Bounded square_root(const Bounded &a) {
   return rounded(root, a.error == 0 ? 0 : root - std::sqrt(a.value > a.error ? a.value - a.error : 0));
 }
 
-// A sum in any order, from any start that is one of the terms.
+// The sum of the terms in any order.  The start of a chain is one of the terms.
 inline Bounded sum(const std::vector<Bounded> &terms) {
   double value = 0, magnitudes = 0, error = 0;
   for (const Bounded &term : terms) value += term.value, magnitudes += term.magnitude(), error += term.error;

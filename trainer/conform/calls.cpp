@@ -1,5 +1,5 @@
-// Fills the argument struct of a case, and calls the plugin.  Argument structs lie at the end of a page that can only be
-// read, with nothing behind them.
+// Fills the argument struct of a case, and calls the plugin.  Argument structs lie at the end of a read-only page,
+// right before an inaccessible one.
 #include "trainer/conform/subject.hpp"
 #include "trainer/conform/trampoline.hpp"
 
@@ -45,7 +45,7 @@ public:
     const HostScope scope(*this, options_.host.threads);
     outcome_.status = dispatch();
     scope.end();
-    if (sentinels && !sentinels->intact()) outcome_.damage = "it writes beside what it has allocated";
+    if (sentinels && !sentinels->intact()) outcome_.damage = "it writes outside the blocks that it has allocated";
     outcome_.outputs_untouched = arrays_.untouched();
     if (outcome_.damage.empty()) outcome_.damage = arrays_.damage();
     for (const Array &array : case_.arrays)
@@ -55,7 +55,8 @@ public:
   }
 
 private:
-  // A host of its own for one operation.  Packing and use are two operations: maybe hours, contexts and threads apart.
+  // Makes a host for this operation alone.  Packing and use are two operations: they may be hours,
+  // contexts and threads apart.
   class HostScope {
   public:
     HostScope(Calling &calling, int32_t threads) : calling_(calling), before_(calling.host_) {
@@ -116,7 +117,7 @@ private:
       status = invoke(table_.explain, host_->get(), static_cast<intptr_t>(op), args.get(),
                       static_cast<void *>(text.data()), static_cast<uintptr_t>(size));
       const std::string where = "explain, for a text of " + std::to_string(size) + " bytes, ";
-      if (!text.canaries_intact()) outcome_.damage = where + "writes beside it";
+      if (!text.canaries_intact()) outcome_.damage = where + "writes outside it";
       else if (status == LF_OK && std::memchr(text.data(), 0, size) == nullptr)
         outcome_.damage = where + "does not end it with 0";
       else if (status == LF_OK && std::memchr(text.data(), '\n', size) != nullptr)
@@ -165,7 +166,7 @@ private:
     const Fixed fixed(a, options_.appended);
     // Nothing is packed for explain, which must not look at packed weights.
     const uint64_t bytes = invoke(table_.packed_weights_size, fixed.get());
-    if (bytes > uint64_t{1} << 32) return outcome_.message = "the size of the packed weights is absurd", LF_INTERNAL;
+    if (bytes > uint64_t{1} << 32) return outcome_.message = "packed_weights_size returns more than 4 GB", LF_INTERNAL;
     Memory packed("the packed weights", bytes, options_.placement.side, 64);
     if (options_.explains) {
       packed.forbid();
@@ -175,12 +176,12 @@ private:
       const lf_status status =
           invoke(table_.pack_weights, host_->get(), fixed.get(), static_cast<void *>(packed.data()));
       scope.end();
-      if (!packed.canaries_intact()) outcome_.damage = "it writes beside the packed weights";
+      if (!packed.canaries_intact()) outcome_.damage = "it writes outside the packed weights";
       if (status != LF_OK) return status;
       if (!updates) packed.forbid_writes();
     }
     const lf_status status = use(packed.data());
-    if (!options_.explains && !packed.canaries_intact()) outcome_.damage = "it writes beside the packed weights";
+    if (!options_.explains && !packed.canaries_intact()) outcome_.damage = "it writes outside the packed weights";
     return status;
   }
 

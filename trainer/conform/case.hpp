@@ -1,5 +1,5 @@
-// A call of one operation as data: named numbers and named arrays.  Random cases and golden vectors have this form, and
-// so one function fills the argument structs, and one computes what must result.
+// A call of one operation as data: named numbers and named arrays.  Random cases and golden vectors have this form, so
+// one function fills the argument structs of both, and one computes the expected results.
 #pragma once
 
 #include "trainer/data/random.hpp"
@@ -47,14 +47,14 @@ enum class Breadth { few, many };
 // Cases with random sizes, options and values.  The same arguments give the same cases.
 std::vector<Case> some_cases(int32_t op, Breadth breadth);
 
-// The cases of docs/golden_vectors.json, with what must result from them.
+// The cases of docs/golden_vectors.json, with their expected results.
 struct GoldenCase {
   Case given;
   std::map<std::string, std::vector<double>> results;
 };
 std::vector<GoldenCase> golden_cases_of(int32_t op);
 
-// Where a result must lie.
+// The interval in which a result must lie.
 struct Interval {
   double low, high;
   bool is_nan = false;

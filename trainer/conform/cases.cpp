@@ -43,7 +43,7 @@ public:
   double uniform(double low, double high) { return static_cast<float>(stream_.uniform(low, high)); }
   int64_t below(int64_t n) { return stream_.below(static_cast<uint32_t>(n)); }
   bool chance(int64_t one_in) { return below(one_in) == 0; }
-  // One of `count` ways to call, such as the activations: the index of the case runs over all of them.
+  // One of `count` ways to call, such as the activations.  Successive cases take them in turn.
   int64_t way(int64_t count) const { return way_ % count; }
   void set(const std::string &name, double value) { made_.numbers[name] = value; }
   Case take() { return std::move(made_); }
@@ -82,7 +82,7 @@ struct Sizes {
   int64_t m, n, k;
 };
 
-// Larger than one tile, block of rows, block of columns and block of depth of any kernel, in each place.
+// Sizes beyond one tile, and beyond the MC, KC and NC of any kernel: m, n and k in turn.
 constexpr Sizes blocks[] = {{130, 130, 260}, {300, 40, 20}, {96, 96, 96}, {2, 600, 33},  {5, 9, 1100},
                             {260, 3, 300},   {513, 17, 5},  {3, 2100, 7}, {4, 11, 2300}, {1200, 33, 19}};
 constexpr size_t blocks_of_few = 3;

@@ -102,8 +102,8 @@ void concurrent(Opened &module, Findings &findings) {
   }
 }
 
-// The system call that starts a thread or a process ends this process, after a report.  Returns false where the kernel,
-// or an emulator, does not let a process forbid its own calls.
+// From now on, a system call that starts a thread or a process ends this process, after a report.  Returns false where
+// the kernel, or an emulator, does not let a process forbid its own calls.
 bool forbid_new_threads() {
   report_forbidden_call();
   std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
@@ -116,7 +116,7 @@ bool forbid_new_threads() {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-// Threads that a library starts when it is opened are not looked at.
+// The check ignores threads that a library starts when it is opened.
 void starts_no_threads(Opened &module, Findings &findings) {
   forbid_new_threads();
   const int before = count_threads();
@@ -135,8 +135,8 @@ std::vector<Check> executor_checks() {
        in_order<Order::serial>},
       {"executors", "reversed", "Tasks may run in descending order.", Check::calls, in_order<Order::reversed>},
       {"executors", "shuffled", "Tasks may run in any order.", Check::calls, in_order<Order::shuffled>},
-      {"executors", "wide", "Tasks may run on more threads than asked, and on none of the callers'.", Check::calls,
-       in_order<Order::wide>},
+      {"executors", "wide", "Tasks may run on more threads than lf_host says, and none on the calling thread.",
+       Check::calls, in_order<Order::wide>},
       {"executors", "nested", "The calling thread may make another call between two tasks.", Check::calls, nested},
       {"executors", "concurrent", "Several threads may call at the same time.", Check::calls, concurrent},
       {"executors", "own-threads", "The plugin starts no threads.", Check::calls, starts_no_threads},

@@ -41,7 +41,7 @@ void entry_is_constant(Opened &module, Findings &findings) {
 void stack_is_data(Opened &module, Findings &findings) {
   if (module.file.has_executable_stack)
     findings.add(
-        "it asks for an executable stack, for the whole process; an assembly source may lack its .note.GNU-stack");
+        "it asks for an executable stack for the whole process; an assembly source may lack its .note.GNU-stack");
 }
 
 void code_is_constant(Opened &module, Findings &findings) {
@@ -95,7 +95,7 @@ void opens_quietly(Opened &module, Findings &findings) {
   for (const std::string &change : before.changes()) findings.add("opening it changes " + change);
 }
 
-// Finds the plugin of Lanefold's own that has this name, and another vendor.
+// Finds a plugin of Lanefold's own that has this name and another vendor.
 void see_namesake(void *self, const lf_plugin_candidate *candidate) {
   auto &[manifest, path] = *static_cast<std::pair<const ManifestText &, std::string> *>(self);
   if (manifest.name == candidate->name && manifest.vendor != candidate->vendor) path = candidate->path;
@@ -108,7 +108,7 @@ void library_takes(Opened &module, Findings &findings) {
   options.flags = LF_QUIET;
   std::pair<const ManifestText &, std::string> namesake(module.manifest, "");
   lf_enumerate_plugins(&options, see_namesake, &namesake);
-  if (!namesake.second.empty()) return findings.add("Lanefold has a plugin of this name already: " + namesake.second);
+  if (!namesake.second.empty()) return findings.add("Lanefold already has a plugin of this name: " + namesake.second);
   if (folder.find(':') != std::string::npos)
     return findings.add("the library cannot search a folder that has a colon in its name: " + folder);
   options.plugin_path = folder.c_str(), options.isa = module.manifest.name.c_str();
@@ -135,7 +135,7 @@ std::vector<Check> file_checks() {
       {"file", "manifest", "The manifest lies beside the module.", Check::file, has_manifest},
       {"file", "exports", "The module exports its entry and nothing else.", Check::file, exports_entry},
       {"file", "constant-entry", "Reading the entry runs no code.", Check::file, entry_is_constant},
-      {"file", "stack", "The module leaves the stack without execute permission.", Check::file, stack_is_data},
+      {"file", "stack", "The module does not make the stack executable.", Check::file, stack_is_data},
       {"file", "constant-code", "The code of the module never changes.", Check::file, code_is_constant},
       {"file", "dynamic-tls", "Any running process can open the module.", Check::file, tls_is_dynamic},
       {"file", "search-path", "The module finds its libraries in fixed folders.", Check::file, search_path_is_absolute},

@@ -70,10 +70,10 @@ void special_values(Opened &module, Findings &findings) {
     const bool squares = given.find("gamma") != nullptr || given.op == LF_OP_SOFTMAX_CROSS_ENTROPY ||
                          given.op == LF_OP_OPTIMIZER_STEP || given.op == LF_OP_FOLD_BATCH_NORM;
     for (size_t s = 0; s < std::size(special); ++s) {
-      // Bounds on sums and squares of huge numbers, and of differences of infinities, say nothing.
+      // Sums and squares of huge numbers, and differences of infinities, have no useful bounds.
       if (s != 0 && (squares || given.op == LF_OP_DENSE_BACKWARD)) continue;
       if (special[s] == 0x1.cp127 && given.op != LF_OP_ACTIVATION_FORWARD) continue;
-      std::erase_if(given.arrays, [](const Array &array) { return array.name == "error_bound"; }); // none exists
+      std::erase_if(given.arrays, [](const Array &array) { return array.name == "error_bound"; }); // no bound exists
       for (const Array &array : given.arrays) {
         if (array.element != Element::float32 || array.values.empty()) continue;
         Case changed = given;
@@ -175,7 +175,7 @@ void alignments(Opened &module, Findings &findings) {
   for (int64_t shift = 1; shift < 16; ++shift) {
     options.placement.shift = shift, options.placement.gap = shift % 3;
     all_right(module, cases_of(module.subject, Breadth::few), options, results | damage,
-              ", " + std::to_string(4 * shift) + " bytes behind a multiple of 64", findings);
+              ", " + std::to_string(4 * shift) + " bytes past a multiple of 64", findings);
   }
 }
 
@@ -253,9 +253,9 @@ std::vector<Check> result_checks() {
       {"memory", "guard-pages", "The plugin stays within the matrices, and changes no input.", Check::calls, guarded},
       {"memory", "strides", "Rows may lie apart, and nothing between them changes.", Check::calls, strides},
       {"memory", "alignment", "Matrices need only the alignment of a float.", Check::calls, alignments},
-      {"memory", "heap", "The plugin stays within what it allocates.", Check::calls, heap},
+      {"memory", "heap", "The plugin writes only within the blocks that it allocates.", Check::calls, heap},
       {"memory", "scratch", "The plugin uses the host as plugin.h says.", Check::calls, scratch},
-      {"memory", "no-scratch", "Without scratch memory a call fails with LF_OUT_OF_MEMORY, or works.", Check::calls,
+      {"memory", "no-scratch", "Without scratch memory, a call works or returns LF_OUT_OF_MEMORY.", Check::calls,
        no_scratch},
   };
 }

@@ -59,7 +59,7 @@ void offers_whole_packing(Opened &module, Findings &findings) {
   const int parts = (t.packed_weights_size != nullptr) + (t.pack_weights != nullptr) + (t.unpack_weights != nullptr) +
                     (t.dense_infer != nullptr);
   if (parts != 0 && parts != 4)
-    findings.add("it offers only a part of packed_weights_size, pack_weights, unpack_weights and dense_infer");
+    findings.add("it offers some of packed_weights_size, pack_weights, unpack_weights and dense_infer, but not all");
 }
 
 void serves_what_it_offers(Opened &module, Findings &findings) {
@@ -68,7 +68,7 @@ void serves_what_it_offers(Opened &module, Findings &findings) {
     bool serves = false;
     for (const Case &given : some_cases(op, Breadth::many))
       serves = serves || !module.subject.serves(given) || call(module.subject, given).status != LF_UNSUPPORTED;
-    if (!serves) findings.add(std::string("it offers ") + operation_name(op) + ", but declines each of its calls");
+    if (!serves) findings.add(std::string("it offers ") + operation_name(op) + ", but declines every call of it");
   }
 }
 
@@ -114,16 +114,16 @@ void explains_within_bounds(Opened &module, Findings &findings) {
 
 std::vector<Check> struct_checks() {
   return {
-      {"structs", "table-size", "fill writes as much of the table as the library has.", Check::table,
+      {"structs", "table-size", "fill writes only slots that it knows, within the size of the table.", Check::table,
        table_keeps_its_size},
       {"structs", "fill-again", "fill gives the same operations each time.", Check::table, fills_each_time},
-      {"structs", "packing", "The plugin has all operations on packed weights, or none.", Check::table,
+      {"structs", "packing", "The plugin has all functions for packed weights, or none.", Check::table,
        offers_whole_packing},
       {"structs", "offers", "The plugin serves each operation that it offers.", Check::calls, serves_what_it_offers},
-      {"structs", "declines", "A call that is declined writes nothing.", Check::calls, declines_before_writing},
-      {"structs", "newer-structs", "Structs of a newer library, which are larger, are accepted.", Check::calls,
+      {"structs", "declines", "A declined call writes nothing.", Check::calls, declines_before_writing},
+      {"structs", "newer-structs", "The plugin accepts the larger structs of a newer library.", Check::calls,
        accepts_newer_structs},
-      {"structs", "explain", "explain writes one line that ends with 0, within its bounds.", Check::calls,
+      {"structs", "explain", "explain writes one line that ends with 0, within the given size.", Check::calls,
        explains_within_bounds},
   };
 }

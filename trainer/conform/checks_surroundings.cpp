@@ -53,11 +53,12 @@ std::string differing_result(const GoldenCase &golden, const Outcome &outcome) {
   for (const auto &[name, values] : golden.results)
     for (size_t i = 0; i < values.size(); ++i)
       if (outcome.results.count(name) && !same_bits(values[i], outcome.results.at(name)[i]))
-        return "element " + std::to_string(i) + " of " + name + " has other bits";
+        return "element " + std::to_string(i) + " of " + name + " has other bits than the golden vector";
   return "";
 }
 
-// The golden list of operations has larger matrices.  Where the plugin declines, the library asks another one.
+// The golden operations have larger matrices than the golden vectors.  If the plugin declines a call, the library asks
+// another plugin.
 void gives_golden_hashes(Opened &module, Findings &findings) {
   const std::string folder = module.path.substr(0, module.path.rfind('/'));
   auto options = args<lf_context_options>();
@@ -112,12 +113,12 @@ void is_one_chain(Opened &module, Findings &findings) {
 
 std::vector<Check> surroundings_checks() {
   return {
-      {"state", "float-state", "Rounding mode and treatment of subnormal numbers stay as they are.", Check::calls,
+      {"state", "float-state", "The rounding mode and the treatment of denormals stay as they are.", Check::calls,
        preserves_float_state},
-      {"state", "registers", "Registers that a function must preserve are preserved.", Check::calls,
+      {"state", "registers", "Calls and tasks preserve the registers that a function must preserve.", Check::calls,
        preserves_registers},
-      {"state", "process", "Signal handlers, environment and folders stay as they are.", Check::calls,
-       leaves_process_alone},
+      {"state", "process", "Signal handlers, environment, working directory and the like stay as they are.",
+       Check::calls, leaves_process_alone},
       {"state", "silence", "The plugin prints nothing.", Check::calls, is_silent},
       {"badge", "one-chain", "Results have the bits of the golden vectors.", Check::badge, is_one_chain},
   };

@@ -1,5 +1,5 @@
-// The child reports through a pipe, a line for each finding.  What it is about to do lies in memory that both share.  The
-// parent believes nothing that it finds there, and ends whatever the child has started.
+// The child reports through a pipe, with one line for each finding.  Memory that both share says what it is about to
+// do.  The parent trusts nothing that it reads there, and ends whatever the child has started.
 #include "trainer/conform/child.hpp"
 
 #include "trainer/conform/memory.hpp"
@@ -45,7 +45,7 @@ std::string printable(std::string text) {
   return text;
 }
 
-// What the child was about to do: ", in sgemm, a 3 x 4, ...", or "".
+// What the child was about to do: " in sgemm, a 3 x 4, ...", or "".
 std::string current_step() {
   const std::string text(progress->text, strnlen(progress->text, sizeof progress->text));
   return text.empty() ? "" : " in " + printable(text);
@@ -120,16 +120,16 @@ std::string begin_of(int file) {
   return begin.empty() ? begin : '"' + printable(begin.substr(0, begin.find('\n'))) + '"';
 }
 
-// How a child ended that has not reported its end.
+// How a child has ended that did not report its end.
 std::string end_of(int status) {
   if (WIFSIGNALED(status)) {
     const char *name = sigabbrev_np(WTERMSIG(status));
-    return "it ends the process by SIG" + std::string(name == nullptr ? "?" : name) + current_step();
+    return "it ends the process with SIG" + std::string(name == nullptr ? "?" : name) + current_step();
   }
   return "it ends the process with the exit status " + std::to_string(WEXITSTATUS(status)) + current_step();
 }
 
-// Waits for a child, with an end to patience.
+// Says when the wait for a child has taken too long.
 class Watch {
 public:
   explicit Watch(double patience) : patience_(patience), steps_(progress->steps) {}
@@ -213,10 +213,10 @@ Verdict run_in_child(double patience, const std::function<void(Findings &)> &che
   int ends[2];
   const int output = memfd_create("output", MFD_CLOEXEC);
   if (output < 0 || pipe2(ends, O_CLOEXEC) != 0)
-    throw std::runtime_error("no pipe for a child process: " + std::string(std::strerror(errno)));
+    throw std::runtime_error("cannot create a pipe for a child process: " + std::string(std::strerror(errno)));
   std::fflush(nullptr);
   const pid_t child = fork();
-  if (child < 0) throw std::runtime_error("no child process: " + std::string(std::strerror(errno)));
+  if (child < 0) throw std::runtime_error("cannot create a child process: " + std::string(std::strerror(errno)));
   if (child == 0) be_child(ends, output, check);
   setpgid(child, child); // whichever of the two comes first
   close(ends[1]);

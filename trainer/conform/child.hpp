@@ -9,7 +9,7 @@
 
 namespace lanefold::trainer::conform {
 
-// Why a plugin cannot be asked at all.
+// Says why nothing can be asked of a plugin.
 class CannotBeTried : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -17,12 +17,12 @@ class CannotBeTried : public std::runtime_error {
 struct Verdict {
   std::vector<std::string> findings; // what is wrong; none: the check holds
   std::vector<std::string> notes;    // what the parent wants to know, such as the operations of the plugin
-  std::string printed;               // the begin of what the child wrote to standard output or standard error
+  std::string printed;               // the start of what the child wrote to standard output or standard error
   int32_t halted_operation = -1;     // the operation in which the child hung
   bool is_complete = false;          // the check ran to its end
 };
 
-// For a check in the child.
+// Receives what a check finds, in the child.
 class Findings {
 public:
   explicit Findings(int pipe) : pipe_(pipe) {}
@@ -35,8 +35,8 @@ private:
   int pipe_, count_ = 0;
 };
 
-// Gives up when no call of the plugin ends within `patience` seconds, or the check takes 60 times as long.  Whatever the
-// child has started ends with it.
+// Gives up if no call of the plugin ends within `patience` seconds, or if the whole check takes 60 times as long.
+// Whatever the child has started ends with it.
 Verdict run_in_child(double patience, const std::function<void(Findings &)> &check);
 
 } // namespace lanefold::trainer::conform

@@ -1,5 +1,5 @@
-// Runs the checks one after the other.  What the file or its opening gets wrong would make every later check fail, so
-// those are then not run.
+// Runs the checks one after the other.  If the file is not a module, or does not open, every later check would fail, so
+// none of them is run.
 #include "trainer/conform/conform.hpp"
 
 #include "trainer/conform/process_state.hpp"
@@ -35,7 +35,7 @@ std::vector<Check> all_checks() {
   return checks;
 }
 
-// Asks the plugin for its operations, except those that have halted.
+// Asks the plugin for its operations, and leaves out those that have hung.
 void ask_for_operations(Opened &module, const std::vector<int32_t> &halted) {
   Subject &subject = module.subject;
   std::memset(&subject.table, 0, sizeof subject.table);
@@ -156,17 +156,17 @@ private:
     result.findings = verdict.findings;
     result.state = verdict.findings.empty() ? State::holds : State::fails;
     if (result.state == State::holds && check.kind == Check::calls && served == 0) {
-      // What a plugin declines altogether fails the check of what it offers.
+      // An operation that declines every call fails the check "offers".
       result.state = halted_.empty() ? State::not_applicable : State::not_run;
-      result.findings = {!halted_.empty() ? "an operation hangs, and no other one can be called like this"
+      result.findings = {!halted_.empty() ? "an operation hangs, and this check applies to no other one"
                          : tried > 0      ? "it declines all calls of this check"
-                                          : "no operation of it can be called like this"};
+                                          : "this check applies to none of its operations"};
     }
     note_what_is_unusable(check, verdict, result.state);
     return result;
   }
 
-  // A module that is none, or does not open, can be asked nothing more.
+  // Nothing more can be asked of a file that is not a module, or of a module that does not open.
   void note_what_is_unusable(const Check &check, const Verdict &verdict, State state) {
     if (state != State::fails) return;
     const auto is = [&check](const char *name) { return std::strcmp(check.name, name) == 0; };

@@ -1,4 +1,4 @@
-// Tries whether a plugin keeps what lanefold/plugin.h asks of it.
+// Tests whether a plugin keeps what lanefold/plugin.h asks of it.
 #pragma once
 
 #include "trainer/conform/child.hpp"
@@ -24,14 +24,14 @@ struct Report {
   std::string path, name, vendor, priority, needs;
   std::vector<std::string> operations; // that it offers
   std::vector<Result> results;
-  std::optional<bool> one_chain; // absent if it could not be tried
+  std::optional<bool> one_chain; // absent if it could not be tested
   std::string one_chain_reason;  // the first difference
   bool conforms() const;
 };
 
 struct ConformOptions {
   std::string path;
-  double patience = 10;          // seconds without progress that count as a halt
+  double patience = 10;          // seconds without progress that count as hanging
   std::vector<std::string> only; // names of checks; empty: all
 };
 
@@ -40,7 +40,7 @@ std::vector<std::string> check_names();
 // Calls seen(result) for each check when it ends.  Throws std::runtime_error if no child process can be made.
 Report conform(const ConformOptions &options, const std::function<void(const Result &)> &seen);
 
-// The module of the plugin, in a child.
+// The module of the plugin, as a child has opened it.
 struct Opened {
   const ManifestText &manifest;
   std::string path;

@@ -104,7 +104,8 @@ void Host::run_wide(int64_t count, lf_task task, void *arg) {
 void Host::parallel_for(void *self, int64_t count, lf_task task, void *arg) {
   Host &host = of(self);
   if (!host.on_calling_thread()) host.note("it calls parallel_for from a task");
-  if (count < 0 || (count > 0 && task == nullptr)) return host.note("it calls parallel_for without tasks");
+  if (count < 0 || (count > 0 && task == nullptr))
+    return host.note("it calls parallel_for with a negative count, or without a task");
   switch (host.options_.order) {
   case Order::serial:
     for (int64_t i = 0; i < count; ++i) host.run(task, arg, i);
@@ -151,11 +152,11 @@ void Host::release(void *self, void *memory) {
   for (Block &block : host.scratch_)
     if (block.memory->data() == memory && !block.is_released) {
       if (!block.memory->canaries_intact() && host.misuse_.empty())
-        host.misuse_ = "it writes beside its scratch memory";
+        host.misuse_ = "it writes outside its scratch memory";
       block.is_released = true;
       return block.memory->forbid(); // until the end of the call, so that another access is noticed
     }
-  if (host.misuse_.empty()) host.misuse_ = "it releases scratch memory that it does not have";
+  if (host.misuse_.empty()) host.misuse_ = "it releases scratch memory that it has not acquired";
 }
 
 lf_status Host::fail(void *self, lf_status status, const char *message) {

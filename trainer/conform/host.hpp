@@ -18,8 +18,8 @@ enum class Order {
   serial,
   reversed,
   shuffled,
-  wide,   // on more threads than the host has told, and none of them is the calling thread
-  nested, // in the midst of the tasks, the calling thread makes another call
+  wide,   // on more threads than the plugin is told, none of which is the calling thread
+  nested, // between two tasks, the calling thread makes another call
 };
 
 struct HostOptions {
@@ -27,7 +27,7 @@ struct HostOptions {
   int32_t threads = 3;                                           // what the plugin is told
   uint64_t cpu_features = 0;                                     // of this machine
   Side scratch_side = Side::ends;                                // where scratch memory has its inaccessible page
-  int64_t acquisitions = INT64_MAX;                              // after so many there is no scratch memory
+  int64_t acquisitions = INT64_MAX;                              // after so many, acquire returns NULL
   std::function<void()> other_call = {};                         // of Order::nested
   std::function<void(const std::string &)> changed_by_task = {}; // receives what a task did not preserve
 };
@@ -42,7 +42,7 @@ public:
   const lf_host *get() const;
   const std::string &message() const { return message_; } // of fail()
   bool refused_scratch() const { return refused_scratch_; }
-  // What the plugin did wrong with the host, "" if nothing.  After this, any use of the host faults.
+  // Returns what the plugin did wrong with the host, or "".  From then on, any use of the host faults.
   std::string finish();
 
 private:

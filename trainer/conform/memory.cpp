@@ -15,7 +15,7 @@
 namespace lanefold::trainer::conform {
 namespace {
 
-constexpr uint32_t canary = 0xFFC0ABABu; // a NaN: whoever computes with it spoils the result
+constexpr uint32_t canary = 0xFFC0ABABu; // a NaN, which spoils every result that is computed from it
 
 struct Region {
   const unsigned char *begin, *data, *end; // with both inaccessible pages
@@ -39,8 +39,8 @@ void handle(int signal, siginfo_t *info, void *) {
     char text[200];
     const bool before = address < region.data, behind = address >= region.data + region.bytes;
     std::snprintf(text, sizeof text, "%s %s",
-                  before   ? "it accesses memory before the begin of"
-                  : behind ? "it accesses memory behind the end of"
+                  before   ? "it accesses memory before the start of"
+                  : behind ? "it accesses memory past the end of"
                            : region.use,
                   region.name);
     report_fault(text);
@@ -52,7 +52,7 @@ void handle(int signal, siginfo_t *info, void *) {
   sigaction(signal, &action, nullptr);
 }
 
-// Mappings that are no longer used, for the next Memory of the same size: to map and unmap takes most of a call's time.
+// Keeps unused mappings for the next Memory of the same size, because mmap and munmap take most of a call's time.
 struct Pool {
   std::mutex mutex;
   std::multimap<size_t, void *> maps;
@@ -147,7 +147,8 @@ void report_forbidden_call() {
 
 namespace {
 
-// There the allocator keeps the size of a block, and in three bits what it knows of the block's neighbours.
+// The word before a block, where glibc keeps the block's size.  Its low three bits, which may change with the block's
+// neighbours, are left out.
 uint64_t word_before(const unsigned char *data) {
   uint64_t word;
   std::memcpy(&word, data - sizeof word, sizeof word);
@@ -294,7 +295,7 @@ std::string Arrays::damage() const {
   for (const Placed &placed : placed_) {
     if (!placed.memory) continue;
     const Array &array = *placed.array;
-    if (!placed.memory->canaries_intact()) return "it writes beside " + array.name;
+    if (!placed.memory->canaries_intact()) return "it writes outside " + array.name;
     bool is_output = array.is_written;
     for (const Placed &other : placed_) is_output = is_output || other.array->in_place_of == array.name;
     std::vector<unsigned char> now = placed.before;

@@ -1,5 +1,5 @@
-// Memory between two inaccessible pages, for what a plugin reads and writes.  An access beyond it ends the process, and
-// the message names the array.
+// Memory between two inaccessible pages, for what a plugin reads and writes.  An access outside it ends the process,
+// and the message names the array.
 #pragma once
 
 #include "trainer/conform/case.hpp"
@@ -10,14 +10,14 @@
 
 namespace lanefold::trainer::conform {
 
-enum class Side { begins, ends }; // an access before the first byte faults, or one after the last byte
+enum class Side { begins, ends }; // which access faults: before the start, or past the end
 
 //   | no access | accessible pages | no access |
 //               |data ......canary |             Side::begins
 //               |canary ...... data|             Side::ends
 class Memory {
 public:
-  // With Side::ends, an alignment may leave a few canaries behind the data.
+  // With Side::ends, an alignment may leave a few canaries past the end of the data.
   Memory(std::string name, size_t bytes, Side side, size_t alignment = 1);
   ~Memory();
   Memory(const Memory &) = delete;
@@ -27,7 +27,7 @@ public:
   const unsigned char *data() const { return data_; }
   void forbid_writes();
   void forbid();                // every access
-  bool canaries_intact() const; // no write went beside the data
+  bool canaries_intact() const; // nothing was written outside the data
 
 private:
   void protect(int access, const char *use);
@@ -38,10 +38,10 @@ private:
   bool is_open_ = true;
 };
 
-// From now on, an access beyond any Memory says so to `report`, and ends the process with status 0.
+// From now on, an access outside any Memory passes a message to `report`, and ends the process with status 0.
 void report_faults(void (*report)(const char *message));
 
-// Blocks of the heap between which a plugin's own blocks come to lie: before and behind a free one, for each size.
+// Heap blocks that surround a plugin's own blocks: for each size, one lies on each side of a free block.
 class HeapSentinels {
 public:
   HeapSentinels();

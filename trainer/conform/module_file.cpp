@@ -35,7 +35,7 @@ public:
     std::memcpy(&value, bytes_.data() + offset, sizeof value);
     return value;
   }
-  // The string that begins there; it ends with a 0, or with the file.
+  // The string that begins at this offset; it ends with a 0, or with the file.
   std::string text(uint64_t offset) const {
     constexpr size_t longest = 4096;
     if (offset >= bytes_.size()) return {};
@@ -142,7 +142,7 @@ private:
         file_.entry_is_constant = false;
   }
 
-  // Whether the file has something else than zeros for this address.
+  // Whether the file has anything but zeros for this address.
   bool has_bytes(uint64_t address, uint64_t size) const {
     const auto offset = offset_of(address);
     return offset && !reader_.is_zero(*offset, size);
@@ -172,7 +172,7 @@ ModuleFile read_module_file(const std::string &path) {
   std::error_code error;
   std::ifstream stream(path, std::ios::binary);
   if (!stream || !std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) > most) {
-    file.problem = "it cannot be read, or has more than 1 GB";
+    file.problem = "it cannot be read, or is larger than 1 GB";
     return file;
   }
   const Reader reader({std::istreambuf_iterator<char>(stream), {}});

@@ -38,10 +38,10 @@ std::vector<std::pair<std::string, std::string>> facts() {
   }
   stack_t stack = {};
   sigaltstack(nullptr, &stack);
-  facts.emplace_back("the stack of signals", bytes_of(&stack.ss_sp, sizeof stack.ss_sp));
+  facts.emplace_back("the alternate signal stack", bytes_of(&stack.ss_sp, sizeof stack.ss_sp));
   for (const auto &[name, resource] :
-       {std::pair("the limit of open files", RLIMIT_NOFILE), std::pair("the limit of memory", RLIMIT_AS),
-        std::pair("the limit of the stack", RLIMIT_STACK)}) {
+       {std::pair("the limit on open files", RLIMIT_NOFILE), std::pair("the limit on memory", RLIMIT_AS),
+        std::pair("the limit on the stack", RLIMIT_STACK)}) {
     rlimit limits = {};
     getrlimit(resource, &limits);
     facts.emplace_back(name, bytes_of(&limits, sizeof limits));
@@ -49,7 +49,7 @@ std::vector<std::pair<std::string, std::string>> facts() {
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
   sched_getaffinity(0, sizeof cpus, &cpus);
-  facts.emplace_back("the CPUs of the thread", bytes_of(&cpus, sizeof cpus));
+  facts.emplace_back("the CPU affinity", bytes_of(&cpus, sizeof cpus));
   facts.emplace_back("the open files", std::to_string(entries_of("/proc/self/fd")));
   sigset_t blocked;
   std::memset(&blocked, 0, sizeof blocked);

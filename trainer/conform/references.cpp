@@ -1,4 +1,4 @@
-// What must result from a case: each operation's formula in double, with bounds on the errors of float.
+// The expected results of a case: each operation's formula in double, with bounds on the errors of float.
 #include "trainer/conform/activations.hpp"
 #include "trainer/conform/case.hpp"
 
@@ -87,7 +87,7 @@ Results dense_infer(const Case &c) {
   return {{"y", activated(c, product(table_of(c.array("x")), w, c.find("bias"))).values}};
 }
 
-// Normalizes x, and adds what else a forward pass leaves.
+// Normalizes x, and adds the other results of a forward pass.
 Table normalized(const Case &c, const Table &x, Results &results) {
   const bool training = c.number("training") != 0;
   const double m = static_cast<double>(x.rows), momentum = c.number("momentum");
@@ -288,8 +288,8 @@ Results gather(const Case &c) {
   return results;
 }
 
-// The bound that fold_batch_norm states must cover at least the error of these inputs: all of them as large as allowed,
-// with the signs that add up.
+// The bound that fold_batch_norm states must be at least the error of one input: the one whose elements are as large as
+// allowed, with the signs for which all terms add up.
 std::vector<Interval> error_bounds(const Case &c) {
   std::vector<Interval> intervals;
   const Array &w = c.array("w");

@@ -1,4 +1,4 @@
-// The plugin that is tried, and one call of one of its operations.
+// The plugin that is tested, and one call of one of its operations.
 #pragma once
 
 #include "trainer/conform/host.hpp"
@@ -15,20 +15,21 @@ struct Subject {
   std::string changed_by_fill; // registers and floating-point state
   lf_kernel_table table;
   uint64_t cpu_features;
-  std::vector<int32_t> operations; // that it offers, and that have not brought a check to a halt
+  std::vector<int32_t> operations; // that it offers, and that have not hung
 
   // Whether it has the kernels for this case, which may need packed weights.
   bool serves(const Case &given) const;
 };
 
-// Tells conform what the plugin is about to do, before each call, so that a crash or a halt can be placed.
+// Tells conform what the plugin is about to do, before each call, so that a finding can name a call that crashes or
+// hangs.
 void set_progress_note(void (*note)(int32_t op, const char *text));
 
 struct CallOptions {
   HostOptions host;
   Placement placement;
   uint32_t appended = 0;     // bytes that a newer library has appended to the argument struct
-  bool watches_heap = false; // whether writes beside blocks of the heap count as damage
+  bool watches_heap = false; // whether writes outside heap blocks count as damage
   bool explains = false;     // calls explain in place of the operation
 };
 

@@ -1,4 +1,5 @@
-// Calls a function as the calling convention of C says, and tells what the function changed of what it must preserve.
+// Calls a function by the calling convention of C, and says which registers the function should have preserved, but has
+// changed.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,7 @@ namespace lanefold::trainer::conform {
 
 struct Called {
   uint64_t result;
-  std::string changed; // such as "rbx", "the rounding mode"; "" if nothing
+  std::string changed; // such as "rbx", "the floating-point controls"; "" if nothing
 };
 
 // Calls function(arguments[0], ..., arguments[4]), each of which is an integer or a pointer.
