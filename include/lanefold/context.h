@@ -64,7 +64,7 @@ typedef struct lf_executor {
 
 /**
  * Receives a message for the application's log; level is LF_LOG_INFO or LF_LOG_WARNING.  The library calls it only
- * while one of the library's functions runs.  A plugin may call it from any of its tasks.  It must not throw.
+ * while one of the library's functions runs.  A plugin may call it from any of its tasks.  The function must not throw.
  * [thread-safe]
  */
 typedef void (*lf_log)(void *self, int32_t level, const char *message);
@@ -83,8 +83,8 @@ typedef struct lf_context_options {
   const char *plugin_path;
   /** The maximum number of tasks of a call that run at once, 1 to 4096.  With an executor, the number must not
    * exceed the executor's.  0: the number of the executor's threads or, without an executor, the number of CPUs
-   * that the process may use.  The affinity mask and the CPU quotas of control groups limit these CPUs.  Only where
-   * this field is 0, the environment variable LANEFOLD_NUM_THREADS, 1 to 4096, lowers the number. */
+   * that the process may use.  The affinity mask and the CPU quotas of control groups limit these CPUs.  The
+   * environment variable LANEFOLD_NUM_THREADS, 1 to 4096, lowers the number only if this field is 0. */
   int32_t threads;
   int32_t reserved; /**< Must be 0. */
   /** The library keeps a copy.  NULL: oneTBB, which starts its threads in the first call that can use two.  A
@@ -135,7 +135,7 @@ LF_API const char *lf_context_isa(const lf_context *context);
 
 /**
  * Returns why this plugin was chosen: "it is the best one that can run here", or who asked for it.  If a better plugin
- * is missing or refused, the text also has the file and the cure.  The string is valid as long as the context; it is ""
+ * is missing or refused, the text also names the file and the cure.  The string is valid as long as the context; it is ""
  * if the context is NULL.  [thread-safe]
  */
 LF_API const char *lf_context_isa_reason(const lf_context *context);

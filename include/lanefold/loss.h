@@ -39,7 +39,7 @@ typedef struct lf_top_k_correct_args {
   uint32_t flags;        /**< Must be 0. */
   int64_t m;             /**< the number of samples */
   int64_t n;             /**< the number of classes */
-  int64_t k;             /**< how many guesses a sample has, in [1, n] */
+  int64_t k;             /**< the number of predictions for each sample, in [1, n] */
   const float *x;        /**< m x n: the outputs, such as logits */
   int64_t ldx;           /**< the row stride of x */
   const int32_t *labels; /**< m classes, each in [0, n) */

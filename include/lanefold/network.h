@@ -42,8 +42,8 @@ typedef struct lf_network lf_network;
 
 /**
  * Folds and packs the layers for the plugin of this context, and stores the network in *network.  On an error *network
- * is NULL, and the message names the layer.  On success the context is prepared for one
- * call of lf_network_infer() at a time: it has the scratch memory, and its threads have started.
+ * is NULL, and the message names the layer.  On success the context is prepared for one call of lf_network_infer() at a
+ * time: it has the scratch memory, and its threads have started.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT (also for a column that lf_fold_batch_norm() refuses), LF_UNSUPPORTED or
  * LF_OUT_OF_MEMORY.  [thread-safe]
@@ -56,9 +56,9 @@ LF_API void lf_network_destroy(lf_network *network);
 /**
  * Prepares a context for `calls` (1 to 4096) calls of lf_network_infer() on this network at the same time.  It
  * allocates their scratch memory, and starts the context's threads, for which it waits up to 5 ms.  Call it for a
- * context that did not make the network, for calls that several threads make at the same time, and in each thread that
- * will call lf_network_infer() on a context of several threads.  Networks share the memory of a context: for several
- * of them, reserve for the largest, with all calls that run at the same time.
+ * context that did not make the network, and for calls that several threads make at the same time.  Also call it in each
+ * thread that will call lf_network_infer() on a context of several threads.  Networks share the memory of a context: for
+ * several of them, reserve for the largest, with all calls that run at the same time.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
  */
@@ -82,8 +82,8 @@ typedef struct lf_network_infer_args {
  * A few rows at a time go through all layers, so that the values between two layers stay in cache.
  *
  * On a prepared context (lf_network_reserve()) even the first call allocates nothing.  This holds as long as no more
- * calls run on the context at the same time than were reserved.  It takes no lock, so another thread of the
- * same context cannot hold it up.  While oneTBB's threads work for another call, this one computes on its own thread.
+ * calls run on the context at the same time than were reserved.  The call takes no lock, so another thread of the same
+ * context cannot hold it up.  While oneTBB's threads work for another call, this one computes on its own thread.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  If it runs out of memory, y may be partly
  * written.  [thread-safe]

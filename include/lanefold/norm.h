@@ -22,8 +22,8 @@ extern "C" {
  * | fold                 | read  | read | read         | read        | -       | -       |
  *
  * An array that a call does not use may be NULL.  In training, running_mean and running_var may both be NULL, and then
- * no running statistics are kept.  mean and inv_std may both be NULL if no backward pass follows.  An empty batch, m =
- * 0, changes nothing.
+ * no running statistics are kept.  mean and inv_std may both be NULL if no backward pass follows.  An empty batch,
+ * m = 0, changes nothing.
  */
 typedef struct lf_batch_norm {
   uint32_t struct_size; /**< The size of this struct, in bytes. */
@@ -56,8 +56,8 @@ typedef struct lf_batch_norm_forward_args {
  *
  *     y = (x - mu) * (gamma * (1 / sqrt(var + eps))) + beta
  *
- * With LF_TRAINING, mu is the mean of
- * the column and var = mean((x - mu)^2) is its biased variance.  Otherwise both are the running statistics.
+ * With LF_TRAINING, mu is the mean of the column and var = mean((x - mu)^2) is its biased variance.  Otherwise both are
+ * the running statistics.
  *
  * Sums run over blocks of 256 rows, which are merged in ascending order (docs/numerics.md).
  *

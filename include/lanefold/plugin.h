@@ -10,7 +10,7 @@
  *     priority 20
  *     needs avx2 fma
  *
- * They stand in any order, and say the same as the plugin's entry.
+ * They may stand in any order, and repeat what the plugin's entry says.
  */
 #ifndef LANEFOLD_PLUGIN_H
 #define LANEFOLD_PLUGIN_H
@@ -40,7 +40,7 @@ extern "C" {
 
 /**
  * What the library lends a plugin for the duration of one call.  A function with the tag [calling thread] may only be
- * called by the thread in which the plugin was called, and not by a task.
+ * called on the thread that called the plugin, and not from a task.
  */
 typedef struct lf_host {
   uint32_t struct_size;  /**< The size of this struct, in bytes. */
@@ -67,8 +67,8 @@ typedef struct lf_host {
  * The library has checked the arguments.  Each struct has at least the size that the plugin's own header gives it.  No
  * matrix is empty, unless the call gives an empty one a meaning.
  *
- * An operation may be NULL, or may return LF_UNSUPPORTED before it writes anything, for example because of a field that
- * it cannot serve.  The library then asks the next plugin.  All operations are [thread-safe].
+ * An operation may be NULL.  It may also return LF_UNSUPPORTED before it writes anything, for example because of a
+ * field that it cannot serve.  The library then asks the next plugin.  All operations are [thread-safe].
  */
 typedef struct lf_kernel_table {
   uint32_t struct_size; /**< The size of this struct, in bytes. */
@@ -107,8 +107,8 @@ typedef struct lf_kernel_table {
   lf_status (*optimizer_step)(const lf_host *host, const lf_optimizer_step_args *args);
   /** Does what lf_gather() does. */
   lf_status (*gather)(const lf_host *host, const lf_gather_args *args);
-  /** Writes one line that names the kernel, its tile and the tasks, and says why.  It goes to text[size], is cut if it
-   * does not fit, and ends with 0.  op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct of
+  /** Writes one line that names the kernel, its tile and the tasks, and says why.  The line goes to text[size], is cut
+   * if it does not fit, and ends with 0.  op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct of
    * that operation.  */
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
 } lf_kernel_table;

@@ -17,8 +17,8 @@ namespace lanefold {
 /// \cond
 namespace detail {
 
-// Views repeat the sizes that a C struct states once, so they must agree.  Keeps the first mismatch.  Where the sizes
-// agree by construction, the compiler removes the check.
+// Views repeat the sizes that a C struct states once, so they must agree.  A Check keeps the first mismatch.  Where the
+// sizes agree by construction, the compiler removes the check.
 class Check {
 public:
   [[gnu::always_inline]] void same(Mismatch::Kind kind, const char *what, int64_t one, int64_t other) {
@@ -79,7 +79,7 @@ template <> inline constexpr int32_t op_of<lf_top_k_correct_args> = LF_OP_TOP_K_
 template <> inline constexpr int32_t op_of<lf_optimizer_step_args> = LF_OP_OPTIMIZER_STEP;
 template <> inline constexpr int32_t op_of<lf_gather_args> = LF_OP_GATHER;
 
-// Calls write(text, size, &needed) until the text has all that is needed.
+// Calls write(text, size, &needed) until the text has the needed size.
 template <class Errors, class Write>
 typename Errors::template Returned<std::string> text_of(lf_context *context, const Write &write) {
   std::string text(255, '\0');
@@ -97,11 +97,11 @@ typename Errors::template Returned<std::string> text_of(lf_context *context, con
 
 /// The calls on a context that somebody else owns.  Each call is named after a C function, whose header has the
 /// contract: formula, aliasing, errors and thread-safety.  A call takes either views, whose sizes it compares, or the
-/// struct of the C interface with all its fields.  Errors is ThrowErrors or ReturnErrors: it says what a call does that
-/// fails, and what calls return.  Calls are thread-safe, because results and errors belong to the thread that calls.
+/// struct of the C interface with all its fields.  Errors is ThrowErrors or ReturnErrors: it says what a failed call
+/// does, and what calls return.  Calls are thread-safe, because results and errors belong to the thread that calls.
 template <class Errors> class BasicContextView {
 public:
-  /// What a call returns that has a Value.
+  /// What a call returns if its result is a Value.
   template <class Value> using Returned = typename Errors::template Returned<Value>;
 
   /// A view of a context, which must stay alive.
@@ -115,7 +115,7 @@ public:
   std::string isa_reason() const { return lf_context_isa_reason(get()); }
   /// The maximum number of tasks of a call that run at once.
   int threads() const { return lf_context_threads(get()); }
-  /// The message of the last call on this context that failed in this thread, or "".
+  /// The message of the last call that failed in this thread on this context, or "".
   const char *last_error() const { return lf_last_error(get()); }
   /// The same context, with calls that return their errors.
   BasicContextView<ReturnErrors> nothrow() const { return BasicContextView<ReturnErrors>(get()); }
@@ -251,7 +251,7 @@ public:
   Returned<void> batch_norm_forward(const lf_batch_norm_forward_args &a) const {
     return finish(lf_batch_norm_forward(get(), &a));
   }
-  /// Computes the gradients of a normalization by the batch.  dx may be absent, or dy itself.
+  /// Computes the gradients of a normalization by the statistics of the batch.  dx may be absent, or dy itself.
   [[gnu::always_inline]] Returned<void> batch_norm_backward(ConstMatrix x, const BatchNormView &norm, ConstMatrix dy,
                                                             Matrix dx, Vector dgamma, Vector dbeta) const {
     detail::Check check;
@@ -380,7 +380,7 @@ public:
   Returned<void> top_k_correct(const lf_top_k_correct_args &a) const { return finish(lf_top_k_correct(get(), &a)); }
 
   /// Takes one step: updates the parameters w by their gradient g.  m and v are the optimizer state, as large as w.  step
-  /// is 1 for the first step.  An optimizer does not use what may be absent for it (optimizer.h).
+  /// is 1 for the first step.  What the optimizer does not use may be absent (optimizer.h).
   [[gnu::always_inline]] Returned<void> optimizer_step(const UpdateRule &rule, Vector w, ConstVector g, Vector m = {},
                                                        Vector v = {}, int64_t step = 1) const {
     detail::Check check;
@@ -414,7 +414,8 @@ public:
   /// Calls lf_gather().
   Returned<void> gather(const lf_gather_args &a) const { return finish(lf_gather(get(), &a)); }
 
-  /// Folds and packs the layers, first to last.  Layers with packed weights are LF_UNSUPPORTED: unpack them first.
+  /// Folds and packs the layers, first to last.  Layers with packed weights fail with LF_UNSUPPORTED: unpack
+  /// the weights first.
   Returned<InferenceNetwork> make_network(VectorView<const InferenceLayer> layers) const {
     const auto count = static_cast<size_t>(layers.size);
     const std::unique_ptr<lf_network_layer[]> made(new (std::nothrow) lf_network_layer[count]);

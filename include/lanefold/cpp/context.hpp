@@ -15,7 +15,7 @@ namespace lanefold {
 
 /// A unit of work that an executor runs.  Call it with each index.
 struct Task {
-  lf_task function; ///< What the library wants to be run.
+  lf_task function; ///< The function of the library that runs a task.
   void *argument;   ///< Its first argument.
   /// Runs the task with this index.  [thread-safe]
   void operator()(int64_t index) const { function(argument, index); }
@@ -67,7 +67,7 @@ struct Plugin {
 /// Owns a context, which has the calls of BasicContextView.
 template <class Errors> class BasicContext : public BasicContextView<Errors> {
 public:
-  /// What a call returns that has a Value.
+  /// What a call returns if its result is a Value.
   template <class Value> using Returned = typename Errors::template Returned<Value>;
 
   /// Takes ownership.  On NULL, every call fails.

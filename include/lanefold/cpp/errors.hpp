@@ -18,7 +18,7 @@ namespace lanefold {
 /// \cond
 namespace detail {
 
-// What the views of a call disagree on, in numbers.  The text is only made once a call has failed.
+// What the views of a call disagree on, in numbers.  The text is made only after a call has failed.
 struct Mismatch {
   enum Kind : int32_t { none, count, rows, columns, step };
   Kind kind = none;
@@ -77,8 +77,8 @@ public:
   explicit operator bool() const { return status_ == LF_OK; }
   /// The status of the call, such as LF_OK or LF_INVALID_ARGUMENT.
   lf_status status() const { return status_; }
-  /// The message, which names the argument at fault, or "" if the call succeeded.  Ask for it in the thread that called,
-  /// and before its next call.  The string is valid until then.
+  /// The message, which names the argument at fault, or "" if the call succeeded.  Ask for it in the calling
+  /// thread, and before the next call of that thread.  The string is valid until then.
   const char *message() const { return status_ == LF_OK ? "" : refused_ ? detail::refusal() : lf_last_error(context_); }
 
 protected:
@@ -137,7 +137,7 @@ public:
 
 /// Calls return a Result.  Nothing is thrown, except for std::bad_alloc by calls that return strings or vectors.
 struct ReturnErrors {
-  /// What a call returns that has a Value.
+  /// What a call returns if its result is a Value.
   template <class Value> using Returned = Result<Value>;
 
   /// The outcome of a C call.
@@ -170,7 +170,7 @@ private:
 #if defined(__cpp_exceptions)
 /// Calls return their value, and throw an Error if they fail.
 struct ThrowErrors {
-  /// What a call returns that has a Value.
+  /// What a call returns if its result is a Value.
   template <class Value> using Returned = Value;
 
   /// Throws unless a C call succeeded.  The context is a reference, so that only a call that failed reads it again.

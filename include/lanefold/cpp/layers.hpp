@@ -40,7 +40,7 @@ struct UpdateRule {
 struct BatchNormView {
   uint32_t flags = 0;    ///< LF_UNBIASED_RUNNING_VAR
   float eps = 1e-3f;     ///< Finite and above 0.
-  float momentum = 0.9f; ///< In [0, 1]: how much of the running statistics a batch keeps.
+  float momentum = 0.9f; ///< In [0, 1]: the part of the running statistics that a batch keeps.
   ConstVector gamma;     ///< The scale.
   ConstVector beta;      ///< The shift.
   Vector running_mean;   ///< The running mean, which training updates.
@@ -124,7 +124,7 @@ inline Matrix matrix_of(std::vector<float> &values, int64_t rows, int64_t column
 /// running_mean are 0.
 struct BatchNorm {
   float eps = 1e-3f;               ///< Finite and above 0.
-  float momentum = 0.9f;           ///< In [0, 1]: how much of the running statistics a batch keeps.
+  float momentum = 0.9f;           ///< In [0, 1]: the part of the running statistics that a batch keeps.
   uint32_t flags = 0;              ///< LF_UNBIASED_RUNNING_VAR
   std::vector<float> gamma;        ///< The scale, n elements.
   std::vector<float> beta;         ///< The shift, n elements.
@@ -161,7 +161,7 @@ struct DenseLayer {
 
   /// A layer without inputs and outputs.
   DenseLayer() : DenseLayer(0, 0) {}
-  /// Allocates the parameters.  Under a batch normalization a bias has no effect, so such a layer has none.  Throws Error
+  /// Allocates the parameters.  Before a batch normalization a bias has no effect, so such a layer has none.  Throws Error
   /// if a size is negative or too large; without exceptions, it ends the program.
   DenseLayer(int64_t input_count, int64_t output_count, Activation function = {}, bool with_batch_norm = false)
       : inputs(input_count), outputs(output_count), activation(function),

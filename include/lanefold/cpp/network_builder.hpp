@@ -29,7 +29,7 @@ public:
     return *this;
   }
 
-  /// The layers.  Appending a layer ends the validity of references to layers.
+  /// The layers.  Appending a layer invalidates references to layers.
   std::vector<DenseLayer> &layers() { return layers_; }
   /// The layers.
   const std::vector<DenseLayer> &layers() const { return layers_; }

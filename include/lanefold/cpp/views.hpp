@@ -1,5 +1,5 @@
-// Views of matrices and vectors in memory that somebody else owns.  They are made of whatever has the members of
-// std::span, std::mdspan or Eigen's matrices, without including any of these.
+// Views of matrices and vectors in memory that somebody else owns.  They can be made from any object that has the
+// members of std::span, std::mdspan or Eigen's matrices.  The header includes none of these.
 #ifndef LANEFOLD_CPP_VIEWS_HPP
 #define LANEFOLD_CPP_VIEWS_HPP
 
@@ -17,7 +17,7 @@ namespace detail {
 
 template <class Object> using Bare = std::remove_cv_t<std::remove_reference_t<Object>>;
 
-// A view of Element can be made from elements of From: of the same type, and constant if From is.
+// A view of Element can be made from elements of From: Element has the same type, and is constant if From is.
 template <class From, class Element>
 inline constexpr bool converts = std::is_convertible_v<std::remove_pointer_t<From> (*)[], Element (*)[]>;
 
@@ -55,7 +55,7 @@ template <class Object>
 struct EigenVector<Object, std::enable_if_t<EigenLike<Object>::value &&bool(Bare<Object>::IsVectorAtCompileTime)>>
     : std::true_type {};
 
-// How an object keeps its elements.  `unknown` can be told only when the program runs.
+// The order in which an object stores its elements.  `unknown` means that only the running program can tell.
 enum class Order { none, rows, columns, unknown };
 
 template <class Object, class Element> constexpr Order order_of_matrix() {
@@ -139,7 +139,7 @@ template <class Element> struct MatrixView {
     }
     return detail::order_of_matrix<Object, Element>() == detail::Order::unknown ? view.settled() : view;
   }
-  // With the distances that rows have, where there is only one row or one column.
+  // The same matrix, with the usual distances where there is only one row or one column.
   MatrixView settled() const {
     return {data, rows, columns, rows > 1 || stride > columns ? stride : columns, columns > 1 ? step : 1};
   }
