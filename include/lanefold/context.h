@@ -135,8 +135,8 @@ LF_API const char *lf_context_isa(const lf_context *context);
 
 /**
  * Returns why this plugin was chosen: "it is the best one that can run here", or who asked for it.  If a better plugin
- * is missing or refused, the text also names the file and the cure.  The string is valid as long as the context; it is ""
- * if the context is NULL.  [thread-safe]
+ * is missing or refused, the text also names the file and the cure.  The string is valid as long as the context; it is
+ * "" if the context is NULL.  [thread-safe]
  */
 LF_API const char *lf_context_isa_reason(const lf_context *context);
 

@@ -56,9 +56,9 @@ LF_API void lf_network_destroy(lf_network *network);
 /**
  * Prepares a context for `calls` (1 to 4096) calls of lf_network_infer() on this network at the same time.  It
  * allocates their scratch memory, and starts the context's threads, for which it waits up to 5 ms.  Call it for a
- * context that did not make the network, and for calls that several threads make at the same time.  Also call it in each
- * thread that will call lf_network_infer() on a context of several threads.  Networks share the memory of a context: for
- * several of them, reserve for the largest, with all calls that run at the same time.
+ * context that did not make the network, and for calls that several threads make at the same time.  Also call it in
+ * each thread that will call lf_network_infer() on a context of several threads.  Networks share the memory of a
+ * context: for several of them, reserve for the largest, with all calls that run at the same time.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
  */

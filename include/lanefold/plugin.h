@@ -108,8 +108,8 @@ typedef struct lf_kernel_table {
   /** Does what lf_gather() does. */
   lf_status (*gather)(const lf_host *host, const lf_gather_args *args);
   /** Writes one line that names the kernel, its tile and the tasks, and says why.  The line goes to text[size], is cut
-   * if it does not fit, and ends with 0.  op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct of
-   * that operation.  */
+   * if it does not fit, and ends with 0.  op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct
+   * of that operation. */
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
 } lf_kernel_table;
 

@@ -161,8 +161,8 @@ struct DenseLayer {
 
   /// A layer without inputs and outputs.
   DenseLayer() : DenseLayer(0, 0) {}
-  /// Allocates the parameters.  Before a batch normalization a bias has no effect, so such a layer has none.  Throws Error
-  /// if a size is negative or too large; without exceptions, it ends the program.
+  /// Allocates the parameters.  Before a batch normalization a bias has no effect, so such a layer has none.  Throws
+  /// Error if a size is negative or too large; without exceptions, it ends the program.
   DenseLayer(int64_t input_count, int64_t output_count, Activation function = {}, bool with_batch_norm = false)
       : inputs(input_count), outputs(output_count), activation(function),
         w(detail::count_of(input_count, output_count)) {
