@@ -17,9 +17,9 @@ Where calls run
     Context, default_context, ThreadPool, explain, cpu, plugins
 
 Arrays are float32 NumPy arrays, or objects with DLPack or the buffer protocol, such as PyTorch tensors on the CPU.  They
-are never copied.  Results have the same bits on every CPU and with any number of threads.  What a call cannot take raises
-TypeError or ValueError, which names the argument, what was given and what would be right.  help(lanefold.sgemm) and the
-others have formulas, shapes and examples.
+are never copied.  Results have the same bits on every CPU and with any number of threads.  An argument
+that a call cannot take raises TypeError or ValueError, and the message names the argument, what was given and what is
+valid.  help(lanefold.sgemm) and the others have formulas, shapes and examples.
 """
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from ._lanefold import Task
 class ThreadPool:
     """Runs the tasks of a context on a concurrent.futures.ThreadPoolExecutor.
 
-    The thread that makes a call takes part, and never waits for a thread that has not begun.  So a call cannot hang,
-    even if it is made from a thread of the same pool and all others are busy.
+    The thread that makes a call takes part, and never waits for a thread that has not begun.  A call therefore cannot
+    hang, even if it is made from a thread of the same pool and all others are busy.
 
     pool     the pool
     threads  how many tasks of a call run at once, the calling thread's included

@@ -13,11 +13,11 @@ from .types import Activation
 class BatchNorm:
     """A batch normalization over n columns (Ioffe and Szegedy 2015).
 
-    gamma and running_var begin as 1, beta and running_mean as 0.  mean and inv_std are those of the last training
-    batch.  Each is an array of n floats, which calls read and update in place.
+    gamma and running_var begin as ones, beta and running_mean as zeros.  mean and inv_std are those of the last
+    training batch.  Each is an array of n floats, which calls read and update in place.
 
     eps                   is added to the variance
-    momentum              what training keeps: running = momentum * running + (1 - momentum) * batch
+    momentum              the part that training keeps: running = momentum * running + (1 - momentum) * batch
     unbiased_running_var  update running_var with sum / (m - 1), as PyTorch does, in place of sum / m
     """
     __slots__ = ('gamma', 'beta', 'running_mean', 'running_var', 'mean', 'inv_std', 'eps', 'momentum',
@@ -40,13 +40,13 @@ class BatchNorm:
 
 
 class DenseLayer:
-    """A dense layer, y = f(bn(x w + bias)), whose parameters begin as 0.
+    """A dense layer, y = f(bn(x w + bias)), whose parameters begin as zeros.
 
     w           inputs x outputs
-    bias        outputs, or None.  Under a normalization a bias has no effect, so such a layer has none.
+    bias        outputs, or None.  Before a normalization a bias has no effect, so such a layer has none.
     batch_norm  a BatchNorm over the outputs, or None; True makes one
     activation  the name of f; activation_forward lists them
-    alpha       of f; None is the usual one
+    alpha       the alpha of f; None is its usual value
     """
     __slots__ = ('w', 'bias', 'batch_norm', 'activation', 'alpha')
 
@@ -86,7 +86,7 @@ class DenseLayer:
 def dense_layers(widths: Sequence[int], activation: Activation = 'elu', *, alpha: Optional[float] = None,
                  batch_norm: bool = True, seed: int = 1, init: str = 'he-truncated',
                  fan: Optional[str] = None) -> List[DenseLayer]:
-    """Returns layers with initial weights, the same as `lanefold train` makes with this seed.
+    """Returns layers with initial weights, the same that `lanefold train` makes with this seed.
 
     widths      of the input, of each hidden layer, and of the output: [784, 300, 100, 10] makes three layers
     activation  of the hidden layers; the last layer has none

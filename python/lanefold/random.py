@@ -63,7 +63,9 @@ def philox(block: numpy.typing.NDArray[numpy.uint64], seed: int, purpose: int, i
 
 
 def permutation(n: int, *, seed: int, epoch: int) -> Bits:
-    """Returns the numbers 0 to n - 1 in the order in which `lanefold train` takes samples in this epoch, from 1.
+    """Returns the numbers 0 to n - 1 in the order in which `lanefold train` takes samples in this epoch.
+
+    Epochs count from 1.
 
     >>> sorted(lanefold.random.permutation(4, seed=1, epoch=1).tolist())
     [0, 1, 2, 3]
@@ -75,7 +77,7 @@ def permutation(n: int, *, seed: int, epoch: int) -> Bits:
     numbers = bits(n - 1, seed=seed, purpose=SHUFFLE, index=epoch)
     taken = n - 1
     while True:
-        # 2^32 need not be a multiple of a limit.  A number below its remainder is skipped, and all later ones move up.
+        # 2^32 need not be a multiple of a limit.  A number below the remainder is skipped, and all later ones move up.
         skipped = numpy.flatnonzero(numbers < least)
         if len(skipped) == 0:
             return _lanefold._shuffle(numbers % limits)
@@ -103,10 +105,12 @@ def normal(count: int, *, seed: int, purpose: int, index: int) -> Doubles:
 
 def initial_weights(inputs: int, outputs: int, *, seed: int, layer: int, init: str = 'he-truncated',
                     fan: Optional[str] = None) -> FloatArray:
-    """Returns the inputs x outputs weights with which `lanefold train` begins in this layer, from 0.
+    """Returns the inputs x outputs weights with which `lanefold train` begins in this layer.
+
+    Layers count from 0.
 
     init is 'he-truncated', 'he-normal', 'he-uniform', 'xavier-normal', 'xavier-uniform', 'xavier-tanh-normal',
-    'xavier-tanh-uniform' or 'lecun-normal'.  fan is 'in', 'out' or 'avg'; None is the usual one of the initializer.
+    'xavier-tanh-uniform' or 'lecun-normal'.  fan is 'in', 'out' or 'avg'; None is the initializer's usual one.
 
     >>> lanefold.random.initial_weights(2, 3, seed=1, layer=0).shape
     (2, 3)

@@ -1,4 +1,4 @@
-"""What calls return when they return several arrays."""
+"""What calls return when they return several values."""
 from typing import NamedTuple, Optional
 
 import numpy

@@ -58,7 +58,7 @@ activation     f(x)                                           alpha
 'logistic'     1 / (1 + exp(-x))
 
 x is m x n with rows or columns of adjacent elements.  out has the same shape and order, and may be x itself.  The
-error is at most 1 ulp for ELU and 2 ulp for the others, and NaN gives NaN.
+error is at most 1 ulp for ELU with alpha 1 and 2 ulp for SELU, tanh and logistic, and NaN gives NaN.
 
 Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time.
 

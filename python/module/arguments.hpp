@@ -1,5 +1,5 @@
 // The arguments of a call from Python.  pybind11 makes the classes, but its dispatcher takes longer than a small product.
-// So functions and methods are entered by CPython's vectorcall, and each is described once: by its documentation, whose
+// CPython therefore enters functions and methods by vectorcall.  Each is described once, by its documentation, whose
 // first line is the signature that inspect and help() show.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace lanefold::python {
 
 namespace py = pybind11;
 
-// The names of the parameters, read from a line such as "sgemm(a, b, *, out=None)".  What has no default is required.
+// The names of the parameters, read from a line such as "sgemm(a, b, *, out=None)".  One without a default is required.
 struct Signature {
   struct Parameter {
     PyObject *name; // interned

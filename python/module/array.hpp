@@ -1,4 +1,4 @@
-// Arrays from Python, without copies: NumPy's, and what offers the buffer protocol or DLPack.
+// Arrays from Python, without copies: NumPy's, and objects that offer the buffer protocol or DLPack.
 #pragma once
 
 #include "arguments.hpp"
@@ -30,7 +30,7 @@ public:
   Memory(const Memory &) = delete;
   Memory &operator=(const Memory &) = delete;
 
-  // Refuses an array that does not have so many dimensions.
+  // Refuses an array that does not have this number of dimensions.
   void need_dimensions(int count) const;
   // Refuses the array: "CALL: NAME WHAT".
   [[noreturn]] void refuse(const std::string &what) const;

@@ -34,7 +34,7 @@ public:
 
   lf_context *context() const { return live_->context; }
 
-  // Calls function(context, args...).  operations: how many floating-point operations it takes, about.  A call that is
+  // Calls function(context, args...).  operations: about how many floating-point operations it takes.  A call that is
   // longer than a few microseconds releases the GIL, and so does every call with an executor in Python.
   template <class Function, class... Args>
   void run(double operations, std::initializer_list<Renamed> renamed, Function function, Args... args) const {

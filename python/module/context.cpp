@@ -129,9 +129,10 @@ void define_context(py::module_ &module) {
     module.attr(name) = py::reinterpret_borrow<py::object>(type);
     return type;
   };
-  error_type = define("Error", R"(What the library refuses or cannot do.  The attribute `status` is the name of its
-status, such as 'LF_NOT_FOUND'.)",
-                      py::reinterpret_borrow<py::object>(PyExc_RuntimeError));
+  error_type =
+      define("Error", R"(A call that the library refuses or cannot carry out.  The attribute `status` is the
+name of its status, such as 'LF_NOT_FOUND'.)",
+             py::reinterpret_borrow<py::object>(PyExc_RuntimeError));
   invalid_argument_type = define(
       "InvalidArgument", R"(An argument that the library refuses, such as an output that overlaps an input.  It is a
 ValueError, too, like the errors that the Python package finds before the call.)",
@@ -148,10 +149,10 @@ isa          the plugin to use, such as 'avx2'; None: LANEFOLD_ISA names it, or 
 plugin_path  absolute folders with more plugins, separated by ':'; None: LANEFOLD_PLUGIN_PATH
 executor     a callable executor(count, task) that runs tasks on threads of your own, such as a
              lanefold.ThreadPool; `threads`, or its attribute of that name, says how many tasks it runs at once
-quiet        print no warning, such as that a better plugin for this CPU is missing
+quiet        print no warnings, such as the one that a better plugin for this CPU is missing
 
 Calls without `context` share a default one.  Any number of threads may use a context at the same time.  A
-context can be closed at any time, also by `with`: calls that are running then end as usual, and later ones raise
+context can be closed at any time, also by `with`.  Calls that are running then end as usual, and later ones raise
 ValueError.
 
 >>> with lanefold.Context(threads=1) as context:

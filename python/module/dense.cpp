@@ -117,11 +117,11 @@ batch_norm  a BatchNorm over n columns, or None.  With training=True it normaliz
             updates the running ones, and keeps mean and inv_std for dense_backward.  Otherwise it normalizes by
             the running statistics.
 activation  f, and its alpha: activation_forward lists them
-z           m x n, receives x w + bias, which dense_backward needs under a normalization; None does not keep it
+z           m x n: receives x w + bias, which dense_backward needs for a normalization; None does not keep it
 out         m x n; None makes a new array
 
-Outputs overlap no other argument.  Results have the same bits on every CPU, and those of sgemm,
-batch_norm_forward and activation_forward, called one after the other.
+Outputs overlap no other argument.  Results have the same bits on every CPU.  They are the bits that sgemm,
+batch_norm_forward and activation_forward give, called one after the other.
 
 Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time, unless they train
 the same BatchNorm.
@@ -140,21 +140,21 @@ Computes the gradients of dense_forward, and returns them as DenseGradients(dw, 
 
 x, w        as in the forward pass
 dy          m x n: the gradient of the loss with respect to the output
-y           m x n: the output.  Only the activation 'identity' does without it.
+y           m x n: the output.  Only the activation 'identity' does not need it.
 z           m x n, as dense_forward kept it.  Only a normalization needs it.
 batch_norm  with mean and inv_std as dense_forward left them
 
     dt = dy * f'(y);  dz = the gradient of the normalization, or dt
     dw = x^T dz;  dbias = sum of the rows of dz;  dx = dz w^T
 
-dw (k x n), dbias (n), dx (m x k), dgamma and dbeta (n) are written if they are given, and new arrays otherwise.  False
-means that a gradient is not wanted, which saves its time.  Under a normalization there is no dbias unless it is given.
+dw (k x n), dbias (n), dx (m x k), dgamma and dbeta (n) are the arrays to write.  None makes a new array.  False means
+that a gradient is not wanted, which saves its time.  With a normalization, dbias is computed only if it is given.
 
 With learning_rate, w -= learning_rate * dw follows in the same call, after dx has been computed.  dw is then only
 stored if it is given.
 
 Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time, unless one updates
-the weights of another.
+weights that another one uses.
 
 >>> x, w, dy = (numpy.ones(shape, numpy.float32) for shape in [(1, 2), (2, 1), (1, 1)])
 >>> lanefold.dense_backward(x, w, dy, dx=False).dw

@@ -25,7 +25,7 @@ struct Loop {
   int64_t running = 0; // threads within enter() and leave()
   bool ended = false;
 
-  // Only between enter() and leave() may a thread run tasks.
+  // A thread may run tasks only between enter() and leave().
   bool enter() {
     const std::lock_guard lock(mutex);
     if (!ended) ++running;
@@ -110,7 +110,7 @@ void Executor::raise_pending() {
 }
 
 void define_executor(py::module_ &module) {
-  py::class_<Task> type(module, "Task", R"(The tasks of one parallel loop, which an executor gets with their number.
+  py::class_<Task> type(module, "Task", R"(The tasks of one parallel loop.  An executor gets them with their number.
 
 task(i) runs task i, and raises if it was run before.  task.work() runs tasks that nobody has taken, until none is left.
 Both release the GIL, and any number of threads may call them.)");

@@ -7,8 +7,9 @@
 
 namespace lanefold::python {
 
-// Calls executor(count, task).  The GIL is held only for that: tasks run without it.  What the callable leaves undone, the
-// calling thread does.  If it raises, the results are complete all the same, and raise_pending() raises it afterwards.
+// Calls executor(count, task).  The GIL is held only for that: tasks run without it.  The calling thread runs the tasks
+// that the callable has left.  If the callable raises, the results are still complete, and raise_pending() raises the
+// exception afterwards.
 class Executor {
 public:
   Executor(py::object callable, int32_t threads);

@@ -111,8 +111,8 @@ void define_explain(py::module_ &module) {
 --
 
 Returns one line that names what a call of this operation would use (the plugin, the kernel, its tile, the number of
-tasks), and says why.  operation is the name of a function, such as 'sgemm'; it uses those of the other arguments that
-the function has.
+tasks), and says why.  operation is the name of a function, such as 'sgemm'.  Only the other arguments that describe
+this function matter.
 
 >>> 'tasks' in lanefold.explain('sgemm', m=200, n=300, k=784)
 True

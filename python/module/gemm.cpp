@@ -60,14 +60,15 @@ alpha, beta  factors.  Unless beta is 0, out must be given.
 context      a Context, or None for the default one
 
 Arrays are float32, in native byte order, with rows or columns of adjacent elements: every slice a[i:j, p:q] of a
-contiguous array is fine.  No array is ever copied.  What would need a copy raises an error that names the cure.
-out overlaps neither a nor b, but may be other columns of the same array.
+contiguous array is fine.  No array is ever copied.  An array that would need a copy raises an error that names the
+cure.  out overlaps neither a nor b, but may be other columns of the same array.
 
 Each element of out is one chain of fused multiply-adds over k in ascending order, which begins with beta * out.  It
-has the same bits on every CPU and with any number of threads.  alpha multiplies a or, if the columns of out are
-contiguous and its rows are not, b; its product is rounded once.
+has the same bits on every CPU and with any number of threads.  alpha multiplies a.  If the columns of out
+are contiguous and its rows are not, alpha multiplies b instead.  This product is rounded once.
 
-Raises TypeError for what is not such an array, ValueError for shapes, strides, read-only outputs and overlaps.
+Raises TypeError for an argument that is not such an array, and ValueError for shapes, strides, read-only outputs and
+overlaps.
 Any number of threads may call it at the same time.  Long products release the GIL.
 
 >>> a = numpy.ones((2, 3), numpy.float32)

@@ -44,7 +44,7 @@ Returns the mean over the rows of -log(p[label]), where p = softmax(x) in each r
 
 x       m x n logits with rows of adjacent elements
 labels  m classes as int32, each in [0, n)
-dx      m x n, receives the gradient (p - [j == label]) / m; it may be x itself; None: the gradient is not wanted
+dx      m x n: receives the gradient (p - [j == label]) / m, and may be x itself; None: the gradient is not wanted
 
 >>> lanefold.softmax_cross_entropy(numpy.zeros((1, 2), numpy.float32), numpy.array([1], numpy.int32))
 0.6931471824645996

@@ -128,7 +128,7 @@ context  a Context, or None for the default one
 
 Later changes of the layers do not change the network: make a new one after training.  network(x) passes x through
 all layers in one call.  Every context can use the network, and so can any number of threads at the same time.  It can
-be closed at any time, also by `with`: calls that are running then end as usual, and later ones raise ValueError.
+be closed at any time, also by `with`.  Calls that are running then end as usual, and later ones raise ValueError.
 
 >>> layer = lanefold.DenseLayer(2, 1, 'relu')
 >>> layer.w[:] = 1
@@ -149,7 +149,7 @@ Rows have adjacent elements.  out=None makes a new array.  The result has the bi
   Function<network_reserve>::define(type, R"(reserve($self, calls=1, *, context=None)
 --
 
-Prepares a context for so many calls of this network at the same time, so that even the first one allocates nothing
+Prepares a context for `calls` calls of this network at the same time, so that even the first one allocates nothing
 in the library.)");
   type.def("close", &Network::close, "Frees the network.  Closing it again does nothing.");
   type.def("__enter__", [](py::object self) { return self; });

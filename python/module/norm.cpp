@@ -81,7 +81,7 @@ void define_norm(py::module_ &module) {
 Computes out = (x - mu) * (gamma * (1 / sqrt(var + eps))) + beta in each column, and returns out.
 
 With training=True, mu and var are the mean and the biased variance of the column.  They update the running statistics
-of the BatchNorm, and its mean and inv_std are kept for batch_norm_backward.  A batch of one row then raises ValueError,
+of the BatchNorm, which also keeps mean and inv_std for batch_norm_backward.  A batch of one row then raises ValueError,
 because one sample has no variance.  Otherwise mu and var are the running statistics.
 
 x and out are m x n with rows of adjacent elements; out may be x itself.
@@ -103,8 +103,8 @@ With xhat = (x - mean) * inv_std, where the forward pass left mean and inv_std i
     dbeta = sum over the rows of dy;  dgamma = sum over the rows of dy * xhat
     dx = gamma * inv_std * (dy - dbeta / m - xhat * dgamma / m)
 
-dx (m x n; it may be dy itself), dgamma and dbeta (n) are written if they are given, and new arrays otherwise.
-dx=False means that dx is not wanted.
+dx (m x n; it may be dy itself), dgamma and dbeta (n) are the arrays to write.  None makes a new array, and dx=False
+means that dx is not wanted.
 
 >>> norm = lanefold.BatchNorm(1)
 >>> x = numpy.array([[1], [3]], numpy.float32)
@@ -121,7 +121,7 @@ Folds a normalization into the layer before it, and returns Folded(w, bias, erro
 
 w is k x n with rows of adjacent elements; out_w may be w itself, and out_bias may be bias itself.  With largest_x,
 error_bound[j] bounds the error of column j of x out_w + out_bias for every x whose elements are at most largest_x in
-magnitude.  A column that would lose its digits raises InvalidArgument, which names the column.
+magnitude.  A column that would lose too many digits raises InvalidArgument, which names the column.
 
 >>> w = numpy.ones((1, 1), numpy.float32)
 >>> folded = lanefold.fold_batch_norm(w, lanefold.BatchNorm(1, eps=3))

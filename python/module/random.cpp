@@ -28,7 +28,7 @@ void define_random(py::module_ &module) {
   Function<shuffle>::define(module, R"(_shuffle(draws)
 --
 
-Returns 0, 1, ..., n - 1 in the order to which the n - 1 draws of Fisher and Yates lead.)");
+Returns 0, 1, ..., n - 1 in the order that a Fisher-Yates shuffle with these n - 1 draws gives.)");
 }
 
 } // namespace lanefold::python

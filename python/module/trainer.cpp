@@ -55,7 +55,7 @@ struct Rule {
   float learning_rate, momentum, beta2, eps, weight_decay;
 };
 
-// What all calls of a step share.  number: of the step, from 1.
+// What all calls of a step share.  number: the number of the step, from 1.
 struct StepCall {
   lf_context *context;
   const Rule &rule;
@@ -131,7 +131,7 @@ private:
   bool stepping_ = false;
 };
 
-// One thread at a time, from the moment when it looks at the arguments: reading them may run code of Python.
+// Admits one thread at a time, before it looks at the arguments: reading them may run Python code.
 class OneStep {
 public:
   OneStep(const char *call, bool &stepping) : stepping_(stepping) {

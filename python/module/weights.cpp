@@ -78,7 +78,7 @@ void define_weights(py::module_ &module) {
 
 pack_weights makes them.  They are a copy, so the source may change or go away.  Every context can use them, whatever
 its plugin is.  dense_infer, dense_forward and dense_backward take them in place of w.  They can be closed at any time,
-also by `with`: calls that are running then end as usual, and later ones raise ValueError.)");
+also by `with`.  Calls that are running then end as usual, and later ones raise ValueError.)");
   packed_type = reinterpret_cast<PyTypeObject *>(type.ptr());
   type.attr("__module__") = "lanefold";
   type.def("close", &PackedWeights::close, "Frees the weights.  Closing them again does nothing.");
@@ -99,8 +99,8 @@ Copies the weights to out, k x n, bit for bit, and returns out.)");
   Function<pack_weights>::define(module, R"(pack_weights(w, *, context=None)
 --
 
-Returns a copy of w, k x n, as PackedWeights.  Its rows or its columns are contiguous: the transpose of an n x k array
-costs nothing, as in pack_weights(linear.weight.T).
+Returns a copy of w, k x n, as PackedWeights.  The rows or the columns of w have adjacent elements.  The transpose of an
+n x k array therefore costs nothing, as in pack_weights(linear.weight.T).
 
 >>> packed = lanefold.pack_weights(numpy.eye(3, dtype=numpy.float32))
 >>> packed.shape
