@@ -1,4 +1,4 @@
-// Several contexts in several threads.  Each thread has a context of its own, with its own plugin and its own limit of
+// Several contexts in several threads.  Each thread has a context of its own, with its own plugin and its own limit on
 // threads, and no context affects another.  All of them compute the same bits.
 // Compile it against an installed Lanefold: c++ -std=c++17 contexts.cpp $(pkg-config --cflags --libs lanefold) -pthread
 #include <lanefold/lanefold.hpp>

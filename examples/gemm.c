@@ -26,7 +26,7 @@ int main(void) {
   if (lf_sgemm(context, &product) != LF_OK) return fputs(lf_last_error(context), stderr), 1;
   expect("A B", c[0], 2, (const float[2][2]){{10, 6}, {22, 12}});
 
-  /* With beta = 2, the product is added to twice of what C has. */
+  /* With beta = 2, the product is added to twice the old C. */
   product.alpha = -1, product.beta = 2;
   if (lf_sgemm(context, &product) != LF_OK) return fputs(lf_last_error(context), stderr), 1;
   expect("2 C - A B", c[0], 2, (const float[2][2]){{10, 6}, {22, 12}});

@@ -1,5 +1,5 @@
-// How long one inference takes, again and again: the network 784-300-100-10 on one sample and one thread, as a program
-// with deadlines would call it.  The context is prepared, so no call allocates or waits.
+// Measures how long one inference takes, many times: the network 784-300-100-10 on one sample and one thread, as a
+// program with deadlines would call it.  The context is prepared, so no call allocates or waits.
 // Compile it against an installed Lanefold: c++ -std=c++17 latency.cpp $(pkg-config --cflags --libs lanefold)
 // Usage: latency [CALLS]
 #include <lanefold/lanefold.hpp>

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t samples = 512, hidden = 32, classes = 2;
 
-// Points in [-1, 1] x [-1, 1]; the label is 1 inside of a circle that covers half of the square.
+// Points in [-1, 1] x [-1, 1]; the label is 1 inside a circle that covers half of the square.
 struct Points {
   std::vector<float> x;
   std::vector<int32_t> labels;

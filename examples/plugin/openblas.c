@@ -1,6 +1,6 @@
 /* A plugin that lets OpenBLAS multiply matrices.  Each task multiplies some rows of C, so the threads are those of the
- * program that uses Lanefold.  It conforms, but its results do not have the bits of other plugins: OpenBLAS adds in an
- * order of its own. */
+ * program that uses Lanefold.  It conforms, but its results do not have the bits of other plugins: OpenBLAS sums in
+ * its own order. */
 #include <lanefold/plugin.h>
 
 #include <cblas.h>
