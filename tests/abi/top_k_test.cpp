@@ -52,7 +52,7 @@ void check_row(const Context &context, const Floats &row) {
     }
 }
 
-// Rows that end inside of a vector, at its end and behind it, for vectors of 4, 8 and 16 floats.
+// Rows that end inside a vector, at its end and past it, for vectors of 4, 8 and 16 floats.
 const int lengths[] = {1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 23, 31, 32, 33, 47, 64, 65};
 
 } // namespace

@@ -73,7 +73,7 @@ def main(command, folder, *expectations):
                 print('%-24s %-15s %s' % (variant, name, findings[0]))
     for name in sorted(known - broken - {'module'}):
         wrong.append('no variant breaks the check %s' % name)
-    # A file that is no module is the one fault that plugin.c cannot have.
+    # A file that is not a module is the one fault that plugin.c cannot have.
     with tempfile.NamedTemporaryFile(suffix='.so') as text:
         text.write(b'not a module')
         text.flush()

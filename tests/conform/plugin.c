@@ -90,7 +90,7 @@ static void break_in_task(struct product *product, int64_t i) {
   __atomic_add_fetch(&product->next, 1, __ATOMIC_SEQ_CST);
 }
 
-/* The rows that come out wrong in these orders. */
+/* The rows whose results are wrong in these orders. */
 static int comes_out_wrong(struct product *product, int64_t i) {
   const int64_t before = __atomic_load_n(&product->next, __ATOMIC_SEQ_CST);
   static __thread int64_t last;

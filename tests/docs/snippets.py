@@ -8,7 +8,7 @@ Each fenced block states its language, which decides what happens to it:
   json           parsed; the description of a network is trained for one epoch
   cmake, meson   configured, as the file of a project that has hello.c
   text           nothing: it shows output, or a drawing
-A second word behind the language is the name of a file into which the block is written, for the other blocks.
+A second word after the language names a file into which the block is written, for the other blocks.
 
 Commands, options, variables and names of the interface are also checked within sentences.  The last lines say how many
 blocks were run, compiled, and only checked, and why."""
@@ -71,7 +71,7 @@ class Sandbox:
 
     def write(self, file, text):
         if not re.fullmatch(r'\w[\w./-]*', file):
-            raise ValueError('%s: the second word behind a language is the name of a file' % file)
+            raise ValueError('%s: the second word after a language is the name of a file' % file)
         (self.here / file).parent.mkdir(parents=True, exist_ok=True)
         (self.here / file).write_text(text)
 

@@ -46,7 +46,7 @@ constexpr Subject subjects[] = {
     {"log", Function::log, 2, std::log, normal},
 };
 
-// Of a result of this size.
+// One unit in the last place of a result of this size.
 double ulp(double exact) {
   if (exact == 0) return 0x1p-149;
   int exponent;

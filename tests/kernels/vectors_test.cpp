@@ -34,7 +34,7 @@ int32_t code_of(const std::string &word) {
   return codes.at(word);
 }
 
-// A vector has arguments, and arrays that it finds by name.  A result begins as NaN, or as the input of the same name.
+// A vector has arguments, and arrays that are found by name.  A result begins as NaN, or as the input of the same name.
 class GoldenVector {
 public:
   explicit GoldenVector(const Json &json) : args_(json.value("args", Json::object())), out_(json.at("out")) {

@@ -65,7 +65,7 @@ public:
     return fill([](int64_t, int64_t) { return std::numeric_limits<float>::quiet_NaN(); });
   }
 
-  // True if no write went beyond the elements.
+  // True if nothing was written outside the elements.
   bool gaps_untouched() const {
     return canaries_alive(store_.data(), store_.data() + store_.size(), data(), rows_, columns_, stride_);
   }
