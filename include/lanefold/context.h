@@ -24,7 +24,7 @@
  * and stride.
  *
  * **Threads.**  Each function carries a tag.  [thread-safe] means that any number of threads may call it at the same
- * time, even on the same context, as long as no call writes what another one reads or writes.  The type of a callback
+ * time, even on the same context.  No call may then write what another one reads or writes.  The type of a callback
  * carries a tag, too.  [thread-safe]: several threads may call it at the same time.  [calling thread]: the library
  * calls it only on the thread that called the library.
  */
@@ -98,11 +98,12 @@ typedef struct lf_context_options {
  * Makes a context and stores it in *context.  options may be NULL, which is the same as a struct of zeros.
  *
  * Choosing a plugin always succeeds, because the portable one is part of the library.  Asking for a plugin by name can
- * fail: with LF_NOT_FOUND if no plugin has this name, with LF_UNUSABLE if the plugin cannot run here.
+ * fail: with LF_NOT_FOUND if no plugin has this name, with LF_UNUSABLE if the plugin is refused or cannot
+ * run here.
  *
- * If no plugin is asked for by name, and a better one for this CPU is missing or refused, a warning names the file and
- * the cure.  With a log, each context sends it to `log`.  Without one it goes to standard error, once in a process,
- * unless `flags` has LF_QUIET.
+ * A better plugin for this CPU may be missing or refused.  If no plugin is asked for by name, a warning then names the
+ * file and the cure.  With a log, each context sends it to `log`.  Without one it goes to standard error, once in a
+ * process, unless `flags` has LF_QUIET.
  *
  * A forked child computes on its own thread alone, because the other threads of its parent are gone.  This holds for
  * every context that it has from its parent.  It also holds for new contexts without an executor, if the parent's calls

@@ -15,8 +15,8 @@ extern "C" {
 
 /**
  * Weights in the layout that a plugin reads fastest.  They are a copy, so the source may change or go away afterwards.
- * They can also be the only copy: training uses them instead of w and updates them in place, and they can be unpacked
- * at any time.  Every context of the process can use them, whatever plugin it has.
+ * They can also be the only copy: training uses them instead of w and updates them in place.  They can be unpacked at
+ * any time.  Every context of the process can use them, whatever plugin it has.
  */
 typedef struct lf_packed_weights lf_packed_weights;
 

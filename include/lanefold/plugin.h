@@ -2,8 +2,8 @@
  * The interface for implementers of kernels: what a plugin exports, and what the library lends it.
  *
  * A plugin is a shared module for one instruction set.  It lies in a folder that the library searches (context.h), and
- * beside NAME.so lies NAME.manifest.  The library reads the manifest before it opens the module, so that no code of a
- * plugin runs on a CPU that lacks what it needs.  The manifest has these lines:
+ * beside NAME.so lies NAME.manifest.  The library reads the manifest before it opens the module.  No code of a plugin
+ * therefore runs on a CPU that lacks what it needs.  The manifest has these lines:
  *
  *     name avx2
  *     vendor lanefold

@@ -41,7 +41,7 @@ typedef int32_t lf_status;
 #define LF_UNSUPPORTED 2   /**< A flag, code or field is unknown to this library or to its plugins. */
 #define LF_OUT_OF_MEMORY 3 /**< The system had no memory left. */
 #define LF_NOT_FOUND 4     /**< No plugin has this name, or a folder of plugin_path does not exist. */
-#define LF_UNUSABLE 5      /**< The plugin exists, but this CPU or operating system cannot run it. */
+#define LF_UNUSABLE 5      /**< The plugin exists, but is refused, or this CPU or operating system cannot run it. */
 #define LF_INTERNAL 6      /**< Lanefold has a defect. */
 /** @} */
 

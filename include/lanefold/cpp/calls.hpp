@@ -223,8 +223,8 @@ public:
                                                        ConstMatrix dy, const GradientView &gradients) const {
     return backward(forward, layer, dy, gradients, false, 0);
   }
-  /// Computes the gradients of a layer, and updates its weights by plain SGD in the same call: the packed weights if the
-  /// layer has them, else w itself.
+  /// Computes the gradients of a layer, and updates its weights by plain SGD in the same call.  It updates the packed
+  /// weights if the layer has them, else w itself.
   [[gnu::always_inline]] Returned<void> dense_backward_and_update(const ForwardPass &forward, const LayerView &layer,
                                                                   ConstMatrix dy, const GradientView &gradients,
                                                                   float learning_rate) const {

@@ -22,9 +22,9 @@ struct Task {
 };
 
 /// Makes an executor of an application's own thread pool.  pool(count, task) runs task(i) once for each i in [0, count),
-/// in any order and on at most `threads` threads, and returns when all are done (lf_parallel_for in context.h).  Several
-/// threads may call it at the same time.  An exception that leaves it ends the program.  The executor refers to the pool,
-/// which must live longer than every context that uses it.
+/// in any order and on at most `threads` threads.  It returns when all are done (lf_parallel_for in context.h).
+/// Several threads may call it at the same time.  An exception that leaves it ends the program.  The executor refers to
+/// the pool, which must live longer than every context that uses it.
 template <class Pool> lf_executor make_executor(Pool &pool, int32_t threads) {
   static_assert(std::is_invocable_v<Pool &, int64_t, Task>, "the pool is called with a count and a Task");
   auto executor = args<lf_executor>();
