@@ -43,8 +43,8 @@ template <Order order> void in_order(Opened &module, Findings &findings) {
     }
 }
 
-// Between two tasks, the calling thread makes another call of the same operation, as it may in a pool where a waiting
-// thread takes other work.
+// Between two tasks, the calling thread makes another call of the same operation.  This happens in a pool where a
+// waiting thread takes other work.
 void nested(Opened &module, Findings &findings) {
   const Subject &subject = module.subject;
   for (const int32_t op : subject.operations) {

@@ -86,8 +86,8 @@ void Host::run(lf_task task, void *arg, int64_t index) {
 }
 
 void Host::run_wide(int64_t count, lf_task task, void *arg) {
-  // All threads have begun a task before any of them ends its own, as far as the number of tasks allows: a loop that
-  // hands out one slot to each of `threads` threads runs out of slots.
+  // All threads start before the first task runs, so that tasks spread over them.  A loop that has only one slot for
+  // each of `threads` threads then runs out of slots.
   const auto workers = static_cast<int>(std::min<int64_t>(count, options_.threads + 3));
   std::atomic<int64_t> next{0};
   std::atomic<int> begun{0};

@@ -1,5 +1,5 @@
-// The host that conform lends a plugin for one call: executors that run tasks in every order that the contract allows,
-// and scratch memory between guard pages.
+// The host that conform lends a plugin for one call.  It runs tasks in orders that the contract allows, and its scratch
+// memory lies between guard pages.
 #pragma once
 
 #include "trainer/conform/memory.hpp"

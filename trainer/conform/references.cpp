@@ -288,8 +288,8 @@ Results gather(const Case &c) {
   return results;
 }
 
-// The bound that fold_batch_norm states must be at least the error of one input: the one whose elements are as large as
-// allowed, with the signs for which all terms add up.
+// The bound that fold_batch_norm states must be at least the error of one input.  Its elements are as large as allowed,
+// with the signs for which all terms add up.
 std::vector<Interval> error_bounds(const Case &c) {
   std::vector<Interval> intervals;
   const Array &w = c.array("w");
