@@ -1,5 +1,6 @@
-/* The matrix product C = alpha op(A) op(B) + beta C: plain, of transposes, on a part of a larger matrix, and with a mistake
- * that the library explains.  Compile it against an installed Lanefold: cc gemm.c -llanefold -o gemm */
+/* The matrix product C = alpha op(A) op(B) + beta C: plain, of transposes, and on a part of a larger matrix.  The last
+ * call has a mistake, which the library explains.
+ * Compile it against an installed Lanefold: cc gemm.c -llanefold -o gemm */
 #include <lanefold/lanefold.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-// Trains a network of two dense layers to tell whether a point lies inside a circle, then uses it for inference: the
-// batch normalization is folded into the weights, and the weights are packed.
+// Trains a network of two dense layers to tell whether a point lies inside a circle.  Then it uses the network for
+// inference: the batch normalization is folded into the weights, and the weights are packed.
 // Compile it against an installed Lanefold: c++ -std=c++17 training.cpp $(pkg-config --cflags --libs lanefold)
 #include <lanefold/lanefold.hpp>
 

@@ -1,6 +1,7 @@
-/* A training step by hand, one call for each operation: a dense layer with batch normalization and ELU, and a dense layer
- * for the logits; the loss; both layers backward; and a step of Adam on each array of parameters.  The network learns
- * whether a point lies inside a circle.  Compile it against an installed Lanefold:
+/* A training step by hand, with one call for each operation.  The network has a dense layer with batch normalization
+ * and ELU, and a dense layer for the logits.  A step computes both layers forward, the loss, and both layers backward.
+ * Then Adam updates each array of parameters.  The network learns whether a point lies inside a circle.
+ * Compile it against an installed Lanefold:
  *   cc training_step.c -llanefold -lm -o training_step */
 #include <lanefold/lanefold.h>
 #include <math.h>
