@@ -1,5 +1,5 @@
-// Training with every array next to an inaccessible page: the forward pass with z and y, the backward pass with all that
-// it can write, and weights that stay packed.  The values are those of the same calls on plain arrays.
+// Training with every array next to an inaccessible page: the forward pass with z and y, the backward pass with all
+// outputs, and weights that stay packed.  The values are those of the same calls on plain arrays.
 #include "support/dense.hpp"
 #include "support/guarded.hpp"
 
