@@ -98,8 +98,7 @@ typedef struct lf_context_options {
  * Makes a context and stores it in *context.  options may be NULL, which is the same as a struct of zeros.
  *
  * Choosing a plugin always succeeds, because the portable one is part of the library.  Asking for a plugin by name can
- * fail: with LF_NOT_FOUND if no plugin has this name, with LF_UNUSABLE if the plugin is refused or cannot
- * run here.
+ * fail: with LF_NOT_FOUND if no plugin has this name, with LF_UNUSABLE if the plugin is refused or cannot run here.
  *
  * A better plugin for this CPU may be missing or refused.  If no plugin is asked for by name, a warning then names the
  * file and the cure.  With a log, each context sends it to `log`.  Without one it goes to standard error, once in a

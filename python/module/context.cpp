@@ -129,10 +129,9 @@ void define_context(py::module_ &module) {
     module.attr(name) = py::reinterpret_borrow<py::object>(type);
     return type;
   };
-  error_type =
-      define("Error", R"(A call that the library refuses or cannot carry out.  The attribute `status` is the
+  error_type = define("Error", R"(A call that the library refuses or cannot carry out.  The attribute `status` is the
 name of its status, such as 'LF_NOT_FOUND'.)",
-             py::reinterpret_borrow<py::object>(PyExc_RuntimeError));
+                      py::reinterpret_borrow<py::object>(PyExc_RuntimeError));
   invalid_argument_type = define(
       "InvalidArgument", R"(An argument that the library refuses, such as an output that overlaps an input.  It is a
 ValueError, too, like the errors that the Python package finds before the call.)",

@@ -7,7 +7,7 @@ Compilers choose how to clear the fields of a struct that C leaves out, and GCC 
 fewer instructions than C, if its calls and branches are those of C.
 
 What is compared: every instruction with its registers, immediates and stack offsets, and the symbol of every relocation.
-What is not: padding, addresses of targets (their distance from the function's begin is compared), the labels of constants
+What is not: padding, addresses of targets (their distance from the function's start is compared), the labels of constants
 in read-only memory, the name of the cold function that receives an error, and the cold part that calls it.
 
 usage: same_code.py INCLUDE C_COMPILER -- C++_COMPILER"""
