@@ -325,7 +325,7 @@ The step releases the GIL.  One thread at a time may make a step of a trainer.)"
   type.def_property("learning_rate", &Trainer::learning_rate, &Trainer::set_learning_rate,
                     "The learning rate of later steps, as a float32.");
   type.def_property("steps", &Trainer::steps, &Trainer::set_steps,
-                    "How many steps were made.  To continue a training, set it and the optimizer state.");
+                    "How many steps were made.  To continue a training run, set it and the optimizer state.");
   type.def_property_readonly("state", &Trainer::state,
                              "The optimizer state: a dict of arrays by name, such as 'layers.0.w.m'.");
   type.def_property_readonly("layers", &Trainer::layers, "The list of layers.");
