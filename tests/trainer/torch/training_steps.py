@@ -6,7 +6,7 @@ from ctypes import POINTER, c_float, c_int32, c_int64, c_uint32, c_void_p
 import torch
 
 WIDTHS, BATCH, STEPS, RATE, EPS, MOMENTUM = (784, 300, 100, 10), 200, 20, 0.1, 1e-3, 0.9
-TRAINING, UNBIASED_RUNNING_VAR, ELU, IDENTITY = 1, 1, 3, 0
+TRAINING, UNBIASED_RUNNING_VAR, ELU, IDENTITY = 4, 8, 3, 0
 
 
 def struct(name, fields):
@@ -18,20 +18,20 @@ def struct(name, fields):
 BatchNorm = struct("lf_batch_norm", [
     (c_float, "eps momentum"), (c_void_p, "gamma beta running_mean running_var mean inv_std")])
 Forward = struct("lf_dense_forward_args", [
-    (c_int64, "m n k"), (c_void_p, "x"), (c_int64, "ldx"), (c_void_p, "w"), (c_int64, "ldw"), (c_void_p, "bias"),
+    (c_int64, "m n k"), (c_void_p, "x"), (c_int64, "ldx"), (c_void_p, "w"), (c_int64, "ldw"), (c_void_p, "packed bias"),
     (POINTER(BatchNorm), "batch_norm"), (c_int32, "activation"), (c_float, "alpha"), (c_void_p, "z"), (c_int64, "ldz"),
-    (c_void_p, "y"), (c_int64, "ldy"), (c_void_p, "packed")])
+    (c_void_p, "y"), (c_int64, "ldy")])
 Backward = struct("lf_dense_backward_args", [
     (c_int64, "m n k"), (c_void_p, "x"), (c_int64, "ldx"), (c_void_p, "w"), (c_int64, "ldw"),
-    (POINTER(BatchNorm), "batch_norm"), (c_int32, "activation"), (c_float, "alpha"), (c_void_p, "z"), (c_int64, "ldz"),
-    (c_void_p, "y"), (c_int64, "ldy"), (c_void_p, "dy"), (c_int64, "lddy"), (c_void_p, "dw"), (c_int64, "lddw"),
-    (c_void_p, "dbias dx"), (c_int64, "lddx"), (c_void_p, "dgamma dbeta updated_w"), (c_float, "learning_rate"),
-    (c_uint32, "reserved"), (c_void_p, "packed")])
+    (c_void_p, "packed"), (POINTER(BatchNorm), "batch_norm"), (c_int32, "activation"), (c_float, "alpha"),
+    (c_void_p, "z"), (c_int64, "ldz"), (c_void_p, "y"), (c_int64, "ldy"), (c_void_p, "dy"), (c_int64, "lddy"),
+    (c_void_p, "dw"), (c_int64, "lddw"), (c_void_p, "dbias dx"), (c_int64, "lddx"), (c_void_p, "dgamma dbeta updated_w"), (c_float, "learning_rate"),
+    (c_uint32, "reserved")])
 Loss = struct("lf_softmax_cross_entropy_args", [
     (c_int64, "m n"), (c_void_p, "x"), (c_int64, "ldx"), (c_void_p, "labels loss dx"), (c_int64, "lddx")])
 Step = struct("lf_optimizer_step_args", [
-    (c_int32, "optimizer reserved"), (c_int64, "n"), (c_void_p, "w g v s"), (c_float, "learning_rate momentum beta2 eps"),
-    (c_int64, "step")])
+    (c_int32, "optimizer"), (c_float, "weight_decay"), (c_int64, "n"), (c_void_p, "w g m v"),
+    (c_float, "learning_rate momentum beta2 eps"), (c_int64, "step")])
 
 
 class Lanefold:
