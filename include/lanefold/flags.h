@@ -2,7 +2,7 @@
  * The flags of all calls.
  *
  * Each flag has one bit of its own in the whole interface.  A call therefore recognizes the flags of other calls as
- * unknown.  Given one of them, it returns LF_UNSUPPORTED and writes nothing.  Each struct with a field
+ * unknown.  Given one of them, it returns the status "unsupported" and writes nothing.  Each struct with a field
  * `flags` says which flags it takes.
  */
 #ifndef LANEFOLD_FLAGS_H
