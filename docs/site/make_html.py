@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from pages import all_pages, anchor, in_prose, write_depfile
 
-# What the pages link, and what is no page: files that become pages, and files that are copied as they are.
+# The pages also link to files that are not pages.  Some of these become pages, and the others are copied as they are.
 PATTERNS = ('*.h', '*.hpp')
 SHOWN = {'.c': 'c', '.cpp': 'cpp', '.hpp': 'cpp', '.py': 'py', '': 'unparsed', '.manifest': 'unparsed',
          '.1': 'unparsed', '.txt': 'unparsed'}

@@ -44,7 +44,7 @@ extern "C" {
  */
 typedef struct lf_host {
   uint32_t struct_size;  /**< The size of this struct, in bytes. */
-  int32_t threads;       /**< the most tasks that run at once */
+  int32_t threads;       /**< how many tasks should run at once; an executor may run more */
   uint64_t cpu_features; /**< of this machine */
   void *self;            /**< the first argument of each function below */
   /** Runs tasks, as lf_parallel_for says.  Each task runs with the floating-point state that Lanefold's results need:

@@ -5,7 +5,7 @@
 namespace lanefold::python {
 namespace {
 
-// An operand of the product as the library takes it: rows of adjacent elements, or the transpose of such a matrix.
+// An operand of the product, in a form that the library takes: a row-major matrix, or the transpose of one.
 struct Operand {
   Memory memory;
   Matrix stored;

@@ -421,7 +421,7 @@ public:
     const std::unique_ptr<lf_network_layer[]> made(new (std::nothrow) lf_network_layer[count]);
     const std::unique_ptr<lf_batch_norm[]> norms(new (std::nothrow) lf_batch_norm[count]);
     if (!made || !norms)
-      return Errors::template refuse<InferenceNetwork>(LF_OUT_OF_MEMORY, "there is no memory for the layers");
+      return Errors::template refuse<InferenceNetwork>(LF_OUT_OF_MEMORY, "out of memory for the layers");
     for (size_t i = 0; i < count; ++i) {
       const InferenceLayer &from = layers[static_cast<int64_t>(i)];
       if (from.has_packed_weights) {
