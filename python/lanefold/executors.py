@@ -26,6 +26,7 @@ class ThreadPool:
         self.threads = threads
 
     def __call__(self, count: int, task: Task) -> None:
-        for _ in range(min(count, self.threads) - 1):
-            self.pool.submit(task.work)
+        helpers = [self.pool.submit(task.work) for _ in range(min(count, self.threads) - 1)]
         task.work()
+        for helper in helpers:
+            helper.cancel()  # those that have not begun would find nothing to do

@@ -85,26 +85,6 @@ template <class Code> PyObject *guarded(const Code &code) {
 double number_from(const char *call, const char *name, PyObject *value);
 int64_t whole_from(const char *call, const char *name, PyObject *value);
 
-// Gives a class of pybind11 a constructor.  The first line of the class's documentation is its signature.
-template <auto make, class Type> void define_constructor(py::class_<Type> &type, const char *documentation) {
-  static Signature signature;
-  signature.read("", documentation);
-  // inspect asks the constructor for the signature.
-  const std::string line(documentation + signature.call.size() + 1,
-                         std::strcspn(documentation, "\n") - signature.call.size() - 1);
-  const std::string shown = "__init__(self, " + line + "\n--\n\nThe documentation of the class explains the arguments.";
-  type.def(py::init([](const py::args &args, const py::kwargs &keywords) {
-             std::vector<PyObject *> given;
-             py::list names;
-             for (const py::handle &argument : args) given.push_back(argument.ptr());
-             for (const auto &[name, argument] : keywords) names.append(name), given.push_back(argument.ptr());
-             const Arguments arguments(signature, nullptr, given.data(), static_cast<Py_ssize_t>(args.size()),
-                                       py::tuple(names).ptr());
-             return make(arguments);
-           }),
-           shown.c_str());
-}
-
 using Body = py::object (*)(const Arguments &);
 
 // The entry of a function or a method with this body.

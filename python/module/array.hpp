@@ -39,6 +39,12 @@ public:
   [[noreturn]] void refuse_layout(const char *expected) const;
 
   int element_bytes() const { return type_.bytes; }
+  const char *name() const { return name_; }
+  // Where the last element ends, if the strides are not negative.
+  const char *end() const {
+    if (shape[0] == 0 || shape[1] == 0) return data;
+    return data + (shape[0] - 1) * strides[0] + (shape[1] - 1) * strides[1] + type_.bytes;
+  }
 
   char *data = nullptr;
   int dimensions = 0;

@@ -5,6 +5,16 @@
 
 namespace lanefold::python {
 
+ResultTypes result_types;
+
+void ResultTypes::find() {
+  const auto results = py::module_::import("lanefold.results");
+  // They live as long as the process.
+  const auto find = [&](const char *name) { return py::object(results.attr(name)).release(); };
+  dense_gradients = find("DenseGradients"), batch_norm_gradients = find("BatchNormGradients");
+  folded = find("Folded"), step = find("Step");
+}
+
 void Call::refuse(lf_status status, std::initializer_list<Renamed> renamed) const {
   std::string message = lf_last_error(live_->context);
   constexpr const char *overlaps = " overlaps ";

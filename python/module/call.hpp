@@ -4,6 +4,7 @@
 #include "array.hpp"
 #include "context.hpp"
 #include "executor.hpp"
+#include "gil.hpp"
 
 #include <initializer_list>
 #include <optional>
@@ -35,16 +36,17 @@ public:
   lf_context *context() const { return live_->context; }
 
   // Calls function(context, args...).  operations: about how many floating-point operations it takes.  A call that is
-  // longer than a few microseconds releases the GIL, and so does every call with an executor in Python.
+  // longer than a few microseconds releases the GIL, and so does every call that may call Python.
   template <class Function, class... Args>
   void run(double operations, std::initializer_list<Renamed> renamed, Function function, Args... args) const {
     lf_status status;
-    if (operations < few && !live_->executor) {
+    if (operations < few && !live_->calls_python()) {
       status = function(live_->context, args...);
     } else {
-      PyThreadState *const thread = PyEval_SaveThread();
-      status = function(live_->context, args...);
-      PyEval_RestoreThread(thread);
+      {
+        const WithoutGil released;
+        status = function(live_->context, args...);
+      }
       if (live_->executor) Executor::raise_pending();
     }
     if (status != LF_OK) refuse(status, renamed);
@@ -68,6 +70,7 @@ public:
 
   float *data() const { return view_.data; }
   const Matrix &view() const { return view_; }
+  const std::optional<Memory> &memory() const { return memory_; }
 
 private:
   std::optional<Memory> memory_;
@@ -86,6 +89,15 @@ private:
   Memory memory_;
   const Element *data_;
 };
+
+// The types of lanefold/results.py.
+struct ResultTypes {
+  py::handle dense_gradients, batch_norm_gradients, folded, step;
+
+  // When the module is imported: a call that imports could wait for another thread's import, which waits for the GIL.
+  void find();
+};
+extern ResultTypes result_types;
 
 // False instead of an array means that a result is not wanted.
 inline bool is_wanted(const Arguments &given, size_t i) { return given[i] != Py_False; }

@@ -1,7 +1,7 @@
 // The class Context, the default context, and the exceptions of the library.
 #include "context.hpp"
 
-#include "executor.hpp"
+#include "classes.hpp"
 
 namespace lanefold::python {
 namespace {
@@ -11,7 +11,7 @@ PyObject *error_type, *invalid_argument_type;
 PyTypeObject *context_type;
 
 std::shared_ptr<LiveContext> create_context(int64_t threads, const std::string &isa, const std::string &plugin_path,
-                                            const py::object &executor, bool quiet) {
+                                            const py::object &executor, const py::object &log, bool quiet) {
   constexpr const char *call = "Context";
   auto live = std::make_shared<LiveContext>();
   lf_context_options options{};
@@ -34,6 +34,12 @@ std::shared_ptr<LiveContext> create_context(int64_t threads, const std::string &
     refuse_value(call, "threads is " + std::to_string(threads) + "; expected 1 to 4096, or 0 for one for each CPU");
   }
   options.threads = static_cast<int32_t>(threads);
+  if (!log.is_none()) {
+    if (PyCallable_Check(log.ptr()) == 0)
+      refuse_type(call, "log", log.ptr(), "a callable such as logging.getLogger().log, called with (level, message)");
+    live->log = std::make_unique<Log>(log);
+    options.log = Log::write, options.log_self = live->log.get();
+  }
   const lf_status status = lf_context_create(&options, &live->context);
   if (status != LF_OK) refuse_status(status, "Context", lf_last_error(nullptr));
   return live;
@@ -41,7 +47,7 @@ std::shared_ptr<LiveContext> create_context(int64_t threads, const std::string &
 
 Context &default_context() {
   static Context &context = *[] {
-    auto *made = new Context(create_context(0, "", "", py::none(), false));
+    auto *made = new Context(create_context(0, "", "", py::none(), py::none(), false));
     made->stay_open();
     return made;
   }();
@@ -49,9 +55,9 @@ Context &default_context() {
 }
 
 Context *make_context(const Arguments &given) {
-  enum { threads_, isa_, plugin_path_, executor_, quiet_ };
+  enum { threads_, isa_, plugin_path_, executor_, log_, quiet_ };
   return new Context(create_context(given.whole(threads_, 0), given.text(isa_), given.text(plugin_path_),
-                                    given.object(executor_), given.flag(quiet_)));
+                                    given.object(executor_), given.object(log_), given.flag(quiet_)));
 }
 
 std::string text_of(lf_status (*write)(char *, uint64_t, uint64_t *)) {
@@ -85,9 +91,6 @@ std::string version_text() {
 }
 
 } // namespace
-
-LiveContext::LiveContext() = default;
-LiveContext::~LiveContext() { lf_context_destroy(context); }
 
 void Context::close() {
   if (stays_open_)
@@ -138,7 +141,7 @@ ValueError, too, like the errors that the Python package finds before the call.)
       py::make_tuple(py::handle(error_type), py::handle(PyExc_ValueError)));
 
   constexpr const char *documentation =
-      R"(Context(threads=0, *, isa=None, plugin_path=None, executor=None, quiet=False)
+      R"(Context(threads=0, *, isa=None, plugin_path=None, executor=None, log=None, quiet=False)
 --
 
 Chooses kernels and threads for calls.
@@ -148,6 +151,8 @@ isa          the plugin to use, such as 'avx2'; None: LANEFOLD_ISA names it, or 
 plugin_path  absolute folders with more plugins, separated by ':'; None: LANEFOLD_PLUGIN_PATH
 executor     a callable executor(count, task) that runs tasks on threads of your own, such as a
              lanefold.ThreadPool; `threads`, or its attribute of that name, says how many tasks it runs at once
+log          a callable log(level, message), such as logging.getLogger('lanefold').log, that receives the library's
+             messages; None: warnings are printed, once in a process
 quiet        print no warnings, such as the one that a better plugin for this CPU is missing
 
 Calls without `context` share a default one.  Any number of threads may use a context at the same time.  A
@@ -159,7 +164,7 @@ ValueError.
 >>> context.closed
 True
 )";
-  py::class_<Context> type(module, "Context", documentation);
+  py::class_<Context> type(module, "Context", documentation, py::is_final(), collected<Context>());
   context_type = reinterpret_cast<PyTypeObject *>(type.ptr());
   type.attr("__module__") = "lanefold";
   define_constructor<make_context>(type, documentation);

@@ -1,7 +1,7 @@
 // Contexts of the library, as Python objects.
 #pragma once
 
-#include "arguments.hpp"
+#include "executor.hpp"
 
 #include <lanefold/lanefold.h>
 
@@ -9,15 +9,17 @@
 
 namespace lanefold::python {
 
-class Executor;
-
 // A context of the library.  It lives until its owner has closed it and no call uses it any more.
 struct LiveContext {
   lf_context *context = nullptr;
   std::unique_ptr<Executor> executor;
+  std::unique_ptr<Log> log;
 
-  LiveContext();
-  ~LiveContext();
+  LiveContext() = default;
+  ~LiveContext() { lf_context_destroy(context); }
+  LiveContext(const LiveContext &) = delete;
+  LiveContext &operator=(const LiveContext &) = delete;
+  bool calls_python() const { return executor != nullptr || log != nullptr; }
 };
 
 class Context {
@@ -29,6 +31,13 @@ public:
   void close();
   void stay_open() { stays_open_ = true; }
   bool closed() const { return live_ == nullptr; }
+
+  // For the garbage collector.
+  template <class Visit> void visit(const Visit &visit) const {
+    if (live_ && live_->executor) visit(live_->executor->callable());
+    if (live_ && live_->log) visit(live_->log->callable());
+  }
+  void clear() { live_.reset(); }
 
 private:
   std::shared_ptr<LiveContext> live_;

@@ -96,8 +96,7 @@ py::object dense_backward(const Arguments &given) {
   }
   call.run(4 * volume(m, n, k), {}, lf_dense_backward, &args);
   const auto object = [](const std::optional<Output> &output) { return output ? output->object() : py::none(); };
-  static const py::handle type = py::object(py::module_::import("lanefold.results").attr("DenseGradients")).release();
-  return type(object(dw), object(dbias), object(dx), object(dgamma), object(dbeta));
+  return result_types.dense_gradients(object(dw), object(dbias), object(dx), object(dgamma), object(dbeta));
 }
 
 } // namespace

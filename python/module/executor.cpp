@@ -1,6 +1,9 @@
 // The tasks of one parallel loop, as Python sees them, and the loop itself.
 #include "executor.hpp"
 
+#include "classes.hpp"
+#include "gil.hpp"
+
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -61,14 +64,14 @@ struct Task {
     if (!loop->enter()) refuse_value("task", "its call has ended; expected to be called only while the executor runs");
     const bool mine = loop->take(i);
     if (mine) {
-      const py::gil_scoped_release release;
+      const WithoutGil released;
       loop->task(loop->arg, i);
     }
     loop->leave();
     if (!mine) refuse_value("task", "the index " + std::to_string(i) + " was run before; expected each one once");
   }
   void work() const {
-    const py::gil_scoped_release release;
+    const WithoutGil released;
     if (!loop->enter()) return;
     loop->work();
     loop->leave();
@@ -90,7 +93,7 @@ Executor::Executor(py::object callable, int32_t threads) : callable_(std::move(c
 void Executor::parallel_for(void *self, int64_t count, lf_task task, void *arg) {
   auto loop = std::make_shared<Loop>(count, task, arg);
   {
-    const py::gil_scoped_acquire acquire;
+    const WithGil taken;
     try {
       static_cast<Executor *>(self)->callable_(count, Task{loop});
     } catch (py::error_already_set &error) {
@@ -100,6 +103,16 @@ void Executor::parallel_for(void *self, int64_t count, lf_task task, void *arg) 
     }
   }
   loop->finish();
+}
+
+void Log::write(void *self, int32_t level, const char *message) {
+  const WithGil taken;
+  const py::object &callable = static_cast<Log *>(self)->callable_;
+  try {
+    callable(level == LF_LOG_WARNING ? 30 : 20, message);
+  } catch (py::error_already_set &error) {
+    error.discard_as_unraisable(callable);
+  }
 }
 
 void Executor::raise_pending() {
@@ -113,7 +126,9 @@ void define_executor(py::module_ &module) {
   py::class_<Task> type(module, "Task", R"(The tasks of one parallel loop.  An executor gets them with their number.
 
 task(i) runs task i, and raises if it was run before.  task.work() runs tasks that nobody has taken, until none is left.
-Both release the GIL, and any number of threads may call them.)");
+Both release the GIL, and any number of threads may call them.)",
+                        py::is_final());
+  remove_constructor(type);
   type.attr("__module__") = "lanefold";
   type.def("__call__", &Task::run, py::arg("i"), "Runs task i.");
   type.def("work", &Task::work, "Runs tasks that nobody has taken, until none is left.");

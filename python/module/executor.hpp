@@ -1,4 +1,4 @@
-// A Python callable as the executor of a context.
+// Python callables as the executor and the log of a context.
 #pragma once
 
 #include "arguments.hpp"
@@ -16,6 +16,8 @@ public:
 
   const lf_executor *get() const { return &executor_; }
 
+  const py::object &callable() const { return callable_; }
+
   // Raises what an executor has raised in this thread since the last time.
   static void raise_pending();
 
@@ -24,6 +26,19 @@ private:
 
   py::object callable_;
   lf_executor executor_;
+};
+
+// Calls log(level, message) with the levels of Python's module logging.  What the callable raises is reported as an
+// unraisable exception.
+class Log {
+public:
+  explicit Log(py::object callable) : callable_(std::move(callable)) {}
+
+  const py::object &callable() const { return callable_; }
+  static void write(void *self, int32_t level, const char *message);
+
+private:
+  py::object callable_;
 };
 
 void define_executor(py::module_ &module);

@@ -28,6 +28,7 @@ public:
   BatchNorm(const char *call, const std::string &name, PyObject *object, int64_t n, Use use);
 
   const lf_batch_norm *get() const { return &norm_; }
+  const std::deque<Memory> &arrays() const { return memories_; }
   // Where gradients of gamma and beta go after a step.
   float *gamma() const { return const_cast<float *>(norm_.gamma); }
   float *beta() const { return const_cast<float *>(norm_.beta); }

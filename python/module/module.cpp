@@ -1,6 +1,5 @@
 // The extension module lanefold._lanefold.
-#include "context.hpp"
-#include "executor.hpp"
+#include "call.hpp"
 #include "families.hpp"
 
 PYBIND11_MODULE(_lanefold, module) {
@@ -8,6 +7,8 @@ PYBIND11_MODULE(_lanefold, module) {
   pybind11::options options;
   options.disable_function_signatures(); // the documentation begins with signatures of its own
   module.doc() = "The compiled part of lanefold.";
+  pybind11::detail::npy_api::get(); // imports NumPy
+  result_types.find();
   define_context(module);
   define_executor(module);
   define_gemm(module);

@@ -1,4 +1,5 @@
 // Inference by a whole network.
+#include "classes.hpp"
 #include "families.hpp"
 #include "layer.hpp"
 
@@ -137,7 +138,7 @@ be closed at any time, also by `with`.  Calls that are running then end as usual
 array([[3.],
        [0.]], dtype=float32)
 )";
-  py::class_<Network> type(module, "Network", documentation);
+  py::class_<Network> type(module, "Network", documentation, py::is_final());
   type.attr("__module__") = "lanefold";
   define_constructor<make_network>(type, documentation);
   Function<network_infer>::define(type, R"(__call__($self, x, out=None, *, context=None)

@@ -5,10 +5,6 @@
 namespace lanefold::python {
 namespace {
 
-py::handle result_type(const char *name) {
-  return py::object(py::module_::import("lanefold.results").attr(name)).release();
-}
-
 py::object batch_norm_forward(const Arguments &given) {
   enum { x_, batch_norm_, training_, out_, context_ };
   const Call call(given, context_);
@@ -44,8 +40,7 @@ py::object batch_norm_backward(const Arguments &given) {
   if (dx) args.dx = dx->data(), args.lddx = dx->view().stride;
   args.batch_norm = norm.get(), args.dgamma = dgamma.data(), args.dbeta = dbeta.data();
   call.run(10 * volume(args.m, args.n), {}, lf_batch_norm_backward, &args);
-  static const py::handle type = result_type("BatchNormGradients");
-  return type(dx ? dx->object() : py::none(), dgamma.object(), dbeta.object());
+  return result_types.batch_norm_gradients(dx ? dx->object() : py::none(), dgamma.object(), dbeta.object());
 }
 
 py::object fold_batch_norm(const Arguments &given) {
@@ -67,8 +62,7 @@ py::object fold_batch_norm(const Arguments &given) {
     args.error_bound = elements(error_bound);
   }
   call.run(10 * volume(k, n), {{"folded_w", "out_w"}, {"folded_bias", "out_bias"}}, lf_fold_batch_norm, &args);
-  static const py::handle type = result_type("Folded");
-  return type(out_w.object(), out_bias.object(), error_bound);
+  return result_types.folded(out_w.object(), out_bias.object(), error_bound);
 }
 
 } // namespace

@@ -1,59 +1,54 @@
 // One step of an optimizer on one array of parameters.
 #include "optimizer.hpp"
 
+#include "call.hpp"
 #include "families.hpp"
 
 namespace lanefold::python {
 namespace {
-
-// All elements of an array whose rows are adjacent, as one vector.
-class Parameters {
-public:
-  Parameters(const Arguments &given, size_t i, Access access, const Parameters *like) {
-    if (!given.is_given(i)) return;
-    memory_.emplace(given.call(), given.name(i), given[i], float32, access);
-    const bool is_matrix = memory_->dimensions == 2;
-    if (like != nullptr && is_matrix) need_shape(*memory_, like->rows_, like->columns_);
-    rows_ = is_matrix ? memory_->shape[0] : 1, columns_ = memory_->shape[is_matrix ? 1 : 0];
-    if (!is_matrix) {
-      data = static_cast<float *>(vector(*memory_, like != nullptr ? like->n : columns_));
-      n = columns_;
-      return;
-    }
-    const Matrix view = matrix(*memory_, Order::rows);
-    if (view.stride != std::max<int64_t>(columns_, 1) && rows_ > 1)
-      memory_->refuse_layout("rows without gaps between them");
-    data = view.data, n = rows_ * columns_;
-  }
-  float *data = nullptr;
-  int64_t n = 0;
-
-private:
-  std::optional<Memory> memory_;
-  int64_t rows_ = 0, columns_ = 0;
-};
 
 py::object optimizer_step(const Arguments &given) {
   enum { w_, g_, optimizer_, learning_rate_, m_, v_, momentum_, beta2_, eps_, weight_decay_, step_, context_ };
   const Call call(given, context_);
   auto args = python::args<lf_optimizer_step_args>();
   args.optimizer = given.word(optimizer_, optimizer_words, LF_SGD);
-  const Parameters w(given, w_, Access::write, nullptr), g(given, g_, Access::read, &w);
-  const Parameters m(given, m_, Access::write, &w), v(given, v_, Access::write, &w);
-  if (args.optimizer != LF_SGD && m.data == nullptr && w.n > 0)
-    refuse_value(given.call(), "m is missing; expected the momentum, zeros before the first step, as large as w");
-  if (args.optimizer == LF_ADAM && v.data == nullptr && w.n > 0)
-    refuse_value(given.call(), "v is missing; expected the second moment, zeros before the first step, as large as w");
-  args.n = w.n, args.w = w.data, args.g = g.data, args.m = m.data, args.v = v.data;
+  const Parameters w(given.call(), given.name(w_), given[w_], Access::write);
+  const Parameters g(given.call(), given.name(g_), given[g_], Access::read, &w.shape());
+  const auto read = [&](std::optional<Parameters> &parameters, size_t i, const char *missing) {
+    if (given.is_given(i))
+      return parameters.emplace(given.call(), given.name(i), given[i], Access::write, &w.shape()).data();
+    if (missing != nullptr && w.size() > 0)
+      refuse_value(given.call(), std::string(given.name(i)) + " is missing; expected the " + missing +
+                                     ", zeros before the first step, as large as w");
+    return static_cast<float *>(nullptr);
+  };
+  std::optional<Parameters> m, v;
+  args.n = w.size(), args.w = w.data(), args.g = g.data();
+  args.m = read(m, m_, args.optimizer != LF_SGD ? "momentum" : nullptr);
+  args.v = read(v, v_, args.optimizer == LF_ADAM ? "second moment" : nullptr);
   const auto number = [&](size_t i, double otherwise) { return static_cast<float>(given.number(i, otherwise)); };
   args.learning_rate = number(learning_rate_, 0), args.momentum = number(momentum_, 0.9);
   args.beta2 = number(beta2_, 0.999), args.eps = number(eps_, 1e-8), args.weight_decay = number(weight_decay_, 0);
   args.step = given.whole(step_, 1);
-  call.run(8.0 * static_cast<double>(w.n), {}, lf_optimizer_step, &args);
+  call.run(8.0 * static_cast<double>(w.size()), {}, lf_optimizer_step, &args);
   return py::none();
 }
 
 } // namespace
+
+Parameters::Parameters(const char *call, const char *name, PyObject *object, Access access, const Shape *expected)
+    : memory_(call, name, object, float32, access) {
+  if (expected != nullptr) memory_.need_dimensions(expected->dimensions);
+  if (memory_.dimensions != 2) {
+    shape_ = {1, 1, expected != nullptr ? expected->columns : memory_.shape[0]};
+    vector(memory_, shape_.columns);
+    return;
+  }
+  if (expected != nullptr) need_shape(memory_, expected->rows, expected->columns);
+  const Matrix view = matrix(memory_, Order::rows);
+  if (view.stride != std::max<int64_t>(view.columns, 1)) memory_.refuse_layout("rows without gaps between them");
+  shape_ = {2, view.rows, view.columns};
+}
 
 const char *const optimizer_words[] = {"sgd", "momentum", "nesterov", "adam", nullptr};
 

@@ -1,46 +1,86 @@
 // A training step in one call: forward, loss, backward, update.  Each layer takes one forward and one backward call of
 // the library.  The order of operations is that of the command `lanefold train`, and so are the bits.
+#include "classes.hpp"
 #include "families.hpp"
 #include "layer.hpp"
 #include "optimizer.hpp"
 
-#include <cstring>
+#include <algorithm>
+#include <numeric>
 #include <vector>
 
 namespace lanefold::python {
 namespace {
 
-// One array of parameters with its optimizer state, which belongs to the trainer.
+// The optimizer state of one array of parameters.  Its arrays belong to the trainer.
 struct State {
+  Parameters::Shape shape;
   py::object m, v; // None if the optimizer has none
+  std::string m_name, v_name;
+};
+
+// The memory of a State during a step.
+struct Moments {
+  std::optional<Parameters> m, v;
+
+  Moments(const char *call, const State &state) {
+    if (!state.m.is_none()) m.emplace(call, state.m_name.c_str(), state.m.ptr(), Access::write, &state.shape);
+    if (!state.v.is_none()) v.emplace(call, state.v_name.c_str(), state.v.ptr(), Access::write, &state.shape);
+  }
 };
 
 // What a step needs of a layer.  It holds the layer's arrays until the step has ended.
 struct StepLayer {
-  py::object w, bias, norm;
+  py::object w_object, bias_object, norm;
   std::string name, w_name, bias_name;
-  std::optional<Memory> w_memory, bias_memory;
+  std::optional<Parameters> w, bias;
   std::optional<BatchNorm> batch_norm;
   Activation activation{};
-  int64_t k = 0, n = 0, ldw = 0;
-  float *w_data = nullptr, *bias_data = nullptr;
+  int64_t k = 0, n = 0;
 
-  StepLayer(size_t i, const py::handle &layer) : name("layers[" + std::to_string(i) + "]") {
-    constexpr const char *call = "Trainer.step";
+  StepLayer(const char *call, size_t i, const py::handle &layer) : name("layers[" + std::to_string(i) + "]") {
     for (const char *attribute : {"w", "bias", "batch_norm"})
-      if (!py::hasattr(layer, attribute)) refuse_type("Trainer", name, layer.ptr(), "a lanefold.DenseLayer");
-    w = layer.attr("w"), bias = layer.attr("bias"), norm = layer.attr("batch_norm");
+      if (!py::hasattr(layer, attribute)) refuse_type(call, name, layer.ptr(), "a lanefold.DenseLayer");
+    w_object = layer.attr("w"), bias_object = layer.attr("bias"), norm = layer.attr("batch_norm");
     w_name = name + ".w", bias_name = name + ".bias";
-    w_memory.emplace(call, w_name.c_str(), w.ptr(), float32, Access::write);
-    const Matrix matrix = python::matrix(*w_memory, Order::rows);
-    k = matrix.rows, n = matrix.columns, ldw = matrix.stride, w_data = matrix.data;
-    if (ldw != n && k > 1) w_memory->refuse_layout("rows without gaps between them");
-    if (!bias.is_none()) {
-      bias_memory.emplace(call, bias_name.c_str(), bias.ptr(), float32, Access::write);
-      bias_data = static_cast<float *>(vector(*bias_memory, n));
-    }
+    w.emplace(call, w_name.c_str(), w_object.ptr(), Access::write);
+    w->memory().need_dimensions(2);
+    k = w->shape().rows, n = w->shape().columns;
+    const Parameters::Shape vector = {1, 1, n};
+    if (!bias_object.is_none()) bias.emplace(call, bias_name.c_str(), bias_object.ptr(), Access::write, &vector);
     if (!norm.is_none()) batch_norm.emplace(call, name + ".batch_norm", norm.ptr(), n, Use::everything);
     activation = activation_of(call, name, layer);
+  }
+};
+
+// What a step reads and writes, without x and labels.
+struct StepMemory {
+  std::deque<StepLayer> layers;
+  std::deque<Moments> moments; // four for each layer, as in Trainer::state_
+
+  // Refuses memory that two arrays share: the step would update one and, with it, the other.
+  void refuse_overlaps(const char *call, const Memory &x) const {
+    std::vector<const Memory *> all = {&x};
+    for (const StepLayer &layer : layers) {
+      all.push_back(&layer.w->memory());
+      if (layer.bias) all.push_back(&layer.bias->memory());
+      if (layer.batch_norm)
+        for (const Memory &memory : layer.batch_norm->arrays()) all.push_back(&memory);
+    }
+    for (const Moments &moment : moments)
+      for (const std::optional<Parameters> *state : {&moment.m, &moment.v})
+        if (*state) all.push_back(&(*state)->memory());
+    std::vector<size_t> order(all.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::sort(order.begin(), order.end(), [&](size_t i, size_t j) { return all[i]->data < all[j]->data; });
+    size_t last = order.front(); // ends last of those before
+    for (const size_t i : order) {
+      const char *const begin = all[i]->data, *const end = all[i]->end();
+      if (i != last && begin < end && begin < all[last]->end())
+        refuse_value(call, std::string(all[std::max(i, last)]->name()) + " overlaps " + all[std::min(i, last)]->name() +
+                               "; expected memory of its own");
+      if (end > all[last]->end()) last = i;
+    }
   }
 };
 
@@ -66,67 +106,102 @@ class Trainer {
 public:
   Trainer(const py::list &layers, const Rule &rule, const py::object &context)
       : layers_(layers), context_(context), rule_(rule), buffers_(layers.size()) {
+    const Call call("Trainer", context_.is_none() ? nullptr : context_.ptr());
+    check(call.context(), rule);
     for (size_t i = 0; i < layers.size(); ++i) {
-      const StepLayer layer(i, layers[i]);
+      StepLayer layer("Trainer", i, layers[i]);
       if (i > 0 && layer.k != shapes_.back().second)
         refuse_value("Trainer", layer.w_name + " has " + std::to_string(layer.k) +
                                     " rows; expected one for each of the " + std::to_string(shapes_.back().second) +
                                     " outputs of the layer before");
+      check("Trainer", call.context(), layer);
       shapes_.emplace_back(layer.k, layer.n);
-      const py::object n = py::make_tuple(layer.n);
-      add_state(i, "w", py::make_tuple(layer.k, layer.n));
-      add_state(i, "bias", layer.batch_norm ? py::none() : n);
-      add_state(i, "gamma", layer.batch_norm ? n : py::none());
-      add_state(i, "beta", layer.batch_norm ? n : py::none());
+      const bool has_norm = layer.batch_norm.has_value();
+      const Parameters::Shape vector = {1, 1, layer.n};
+      add_state(i, "w", layer.w->shape(), true);
+      add_state(i, "bias", vector, !has_norm);
+      add_state(i, "gamma", vector, has_norm);
+      add_state(i, "beta", vector, has_norm);
     }
+    // Putting other arrays into it would have no effect.
+    state_view_ = py::module_::import("types").attr("MappingProxyType")(all_state_);
   }
 
   py::object step(const Arguments &given);
-  py::dict state() const { return all_state_; }
-  const py::list &layers() const { return layers_; }
+  py::object state() const { return state_view_; }
+  py::list layers() const { return layers_; }
   double learning_rate() const { return static_cast<double>(rule_.learning_rate); }
   void set_learning_rate(const py::object &rate) {
-    rule_.learning_rate = static_cast<float>(number_from("Trainer", "learning_rate", rate.ptr()));
+    Rule rule = rule_;
+    rule.learning_rate = static_cast<float>(number_from("Trainer", "learning_rate", rate.ptr()));
+    check(context_of("Trainer", nullptr)->context, rule);
+    rule_ = rule;
   }
   int64_t steps() const { return steps_; }
   void set_steps(const py::object &given) {
     const int64_t steps = whole_from("Trainer", "steps", given.ptr());
-    if (steps < 0) refuse_value("Trainer", "steps is " + std::to_string(steps) + "; expected 0 or more");
+    if (steps < 0 || steps > int64_t{1} << 62)
+      refuse_value("Trainer", "steps is " + std::to_string(steps) + "; expected 0 to 2^62");
     steps_ = steps;
   }
 
+  // For the garbage collector.
+  template <class Visit> void visit(const Visit &visit) const {
+    for (const py::object *held : {static_cast<const py::object *>(&layers_), &context_,
+                                   static_cast<const py::object *>(&all_state_), &state_view_})
+      visit(*held);
+    for (const State &state : state_) visit(state.m), visit(state.v);
+  }
+  void clear() { layers_ = py::list(), context_ = py::none(), all_state_.clear(), state_.clear(); }
+
 private:
-  // shape: that of the parameters, or None if the layer has none of this name.
-  void add_state(size_t i, const char *name, const py::object &shape) {
-    State state{py::none(), py::none()};
+  // Refuse what the library would refuse in the middle of a step.  A call without rows or elements changes nothing.
+  static void check(lf_context *context, const Rule &rule) {
+    const auto a = optimizer_args(rule, 1);
+    if (const lf_status status = lf_optimizer_step(context, &a); status != LF_OK)
+      refuse_status(status, "Trainer", lf_last_error(context));
+  }
+  static void check(const char *call, lf_context *context, StepLayer &layer) {
+    Buffers none;
+    if (const lf_status status = forward(context, layer, none, nullptr, layer.k, 0); status != LF_OK)
+      refuse_status(status, (std::string(call) + ": " + layer.name).c_str(), lf_last_error(context));
+  }
+  void add_state(size_t i, const char *name, const Parameters::Shape &shape, bool exists) {
+    State state{shape, py::none(), py::none(), {}, {}};
     const std::string prefix = "layers." + std::to_string(i) + "." + name;
-    const auto zeros = [&](const char *kind) {
-      py::object array = py::module_::import("numpy").attr("zeros")(shape, float32.name);
-      all_state_[(prefix + kind).c_str()] = array;
+    const auto zeros = [&](const char *kind, std::string &array_name) {
+      const std::string key = prefix + kind;
+      array_name = "state['" + key + "']";
+      py::object array = py::module_::import("numpy").attr("zeros")(
+          shape.dimensions == 2 ? py::make_tuple(shape.rows, shape.columns) : py::make_tuple(shape.columns),
+          float32.name);
+      all_state_[key.c_str()] = array;
       return array;
     };
-    if (!shape.is_none() && rule_.kind != LF_SGD) state.m = zeros(".m");
-    if (!shape.is_none() && rule_.kind == LF_ADAM) state.v = zeros(".v");
-    state_.push_back(state);
+    if (exists && rule_.kind != LF_SGD) state.m = zeros(".m", state.m_name);
+    if (exists && rule_.kind == LF_ADAM) state.v = zeros(".v", state.v_name);
+    state_.push_back(std::move(state));
   }
   // The backward call also updates the weights, by SGD without weight decay.
   bool updates_in_backward() const { return rule_.kind == LF_SGD && rule_.weight_decay == 0; }
   void prepare(int64_t rows);
-  lf_status run(const StepCall &call, std::deque<StepLayer> &layers, const float *x, int64_t ldx, const int32_t *labels,
-                int64_t m, float &loss, int64_t &correct);
-  lf_status forward(lf_context *context, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m);
+  lf_status run(const StepCall &call, StepMemory &memory, const float *x, int64_t ldx, const int32_t *labels, int64_t m,
+                float &loss, int64_t &correct);
+  static lf_status forward(lf_context *context, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m);
   lf_status backward(const StepCall &call, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m,
                      float *dx);
-  lf_status update(const StepCall &call, float *parameters, const std::vector<float> &gradient, const State &state,
-                   float weight_decay);
+  static lf_optimizer_step_args optimizer_args(const Rule &rule, int64_t step);
+  static lf_status update(const StepCall &call, float *parameters, const std::vector<float> &gradient,
+                          const Moments &moments, float weight_decay);
 
-  const py::list layers_;
-  const py::object context_;
+  py::list layers_;
+  py::object context_;
   Rule rule_;
   std::vector<Buffers> buffers_;
   std::vector<std::pair<int64_t, int64_t>> shapes_; // k and n of each layer
   std::vector<State> state_;                        // w, bias, gamma, beta of each layer
   py::dict all_state_;
+  py::object state_view_;
   int64_t steps_ = 0, rows_ = 0;
   bool stepping_ = false;
 };
@@ -135,7 +210,10 @@ private:
 class OneStep {
 public:
   OneStep(const char *call, bool &stepping) : stepping_(stepping) {
-    if (stepping_) refuse_value(call, "another thread is in a step of this trainer; expected one step at a time");
+    if (stepping_)
+      refuse_value(
+          call,
+          "a step of this trainer has not ended, in another thread or before a fork; expected one step at a time");
     stepping_ = true;
   }
   ~OneStep() { stepping_ = false; }
@@ -162,13 +240,16 @@ py::object Trainer::step(const Arguments &given) {
     if (labels.data()[i] < 0 || labels.data()[i] >= shapes_.back().second)
       refuse_value(given.call(), "labels[" + std::to_string(i) + "] is " + std::to_string(labels.data()[i]) +
                                      "; expected 0 to " + std::to_string(shapes_.back().second - 1));
-  std::deque<StepLayer> layers;
+  StepMemory memory;
   for (size_t i = 0; i < shapes_.size(); ++i) {
-    const StepLayer &layer = layers.emplace_back(i, layers_[i]);
+    StepLayer &layer = memory.layers.emplace_back(given.call(), i, layers_[i]);
     if (layer.k != shapes_[i].first || layer.n != shapes_[i].second)
       refuse_value(given.call(), layer.w_name + " has another shape than when the trainer was made; make a new one");
     if (layer.batch_norm) need_several_rows(given.call(), m);
+    check(given.call(), call.context(), layer);
   }
+  for (const State &state : state_) memory.moments.emplace_back(given.call(), state);
+  memory.refuse_overlaps(given.call(), *x.memory());
   prepare(m);
   float loss = 0;
   int64_t correct = 0;
@@ -176,11 +257,10 @@ py::object Trainer::step(const Arguments &given) {
   const Rule rule = rule_;
   const int64_t number = steps_ + 1;
   call.run(1e9, {}, [&](lf_context *context) {
-    return run({context, rule, number}, layers, x.data(), x.view().stride, labels.data(), m, loss, correct);
+    return run({context, rule, number}, memory, x.data(), x.view().stride, labels.data(), m, loss, correct);
   });
   steps_ = number;
-  static const py::handle type = py::object(py::module_::import("lanefold.results").attr("Step")).release();
-  return type(static_cast<double>(loss), correct);
+  return result_types.step(static_cast<double>(loss), correct);
 }
 
 void Trainer::prepare(int64_t rows) {
@@ -195,8 +275,9 @@ void Trainer::prepare(int64_t rows) {
   rows_ = rows;
 }
 
-lf_status Trainer::run(const StepCall &call, std::deque<StepLayer> &layers, const float *x, int64_t ldx,
-                       const int32_t *labels, int64_t m, float &loss, int64_t &correct) {
+lf_status Trainer::run(const StepCall &call, StepMemory &memory, const float *x, int64_t ldx, const int32_t *labels,
+                       int64_t m, float &loss, int64_t &correct) {
+  std::deque<StepLayer> &layers = memory.layers;
   const size_t count = layers.size();
   const auto input = [&](size_t i) { return i == 0 ? x : buffers_[i - 1].y.data(); };
   const auto stride = [&](size_t i) { return i == 0 ? ldx : layers[i].k; };
@@ -222,13 +303,13 @@ lf_status Trainer::run(const StepCall &call, std::deque<StepLayer> &layers, cons
   for (size_t i = 0; i < count && status == LF_OK; ++i) {
     StepLayer &layer = layers[i];
     Buffers &b = buffers_[i];
-    const State *state = state_.data() + 4 * i;
-    if (!updates_in_backward()) status = update(call, layer.w_data, b.dw, state[0], call.rule.weight_decay);
-    if (status == LF_OK && layer.bias_data != nullptr && !layer.batch_norm)
-      status = update(call, layer.bias_data, b.dbias, state[1], 0);
+    const auto moments = memory.moments.begin() + static_cast<std::ptrdiff_t>(4 * i);
+    if (!updates_in_backward()) status = update(call, layer.w->data(), b.dw, moments[0], call.rule.weight_decay);
+    if (status == LF_OK && layer.bias && !layer.batch_norm)
+      status = update(call, layer.bias->data(), b.dbias, moments[1], 0);
     if (!layer.batch_norm) continue;
-    if (status == LF_OK) status = update(call, layer.batch_norm->gamma(), b.dgamma, state[2], 0);
-    if (status == LF_OK) status = update(call, layer.batch_norm->beta(), b.dbeta, state[3], 0);
+    if (status == LF_OK) status = update(call, layer.batch_norm->gamma(), b.dgamma, moments[2], 0);
+    if (status == LF_OK) status = update(call, layer.batch_norm->beta(), b.dbeta, moments[3], 0);
   }
   return status;
 }
@@ -236,8 +317,9 @@ lf_status Trainer::run(const StepCall &call, std::deque<StepLayer> &layers, cons
 lf_status Trainer::forward(lf_context *context, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m) {
   auto a = args<lf_dense_forward_args>();
   a.flags = LF_TRAINING;
-  a.m = m, a.n = layer.n, a.k = layer.k, a.x = x, a.ldx = ldx, a.w = layer.w_data, a.ldw = layer.n;
-  a.bias = layer.bias_data, a.batch_norm = layer.batch_norm ? layer.batch_norm->get() : nullptr;
+  a.m = m, a.n = layer.n, a.k = layer.k, a.x = x, a.ldx = ldx, a.w = layer.w->data(), a.ldw = layer.n;
+  a.bias = layer.bias ? layer.bias->data() : nullptr,
+  a.batch_norm = layer.batch_norm ? layer.batch_norm->get() : nullptr;
   a.activation = layer.activation.code, a.alpha = layer.activation.alpha;
   if (layer.batch_norm) a.z = b.z.data(), a.ldz = layer.n;
   a.y = b.y.data(), a.ldy = layer.n;
@@ -247,7 +329,7 @@ lf_status Trainer::forward(lf_context *context, StepLayer &layer, Buffers &b, co
 lf_status Trainer::backward(const StepCall &call, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m,
                             float *dx) {
   auto a = args<lf_dense_backward_args>();
-  a.m = m, a.n = layer.n, a.k = layer.k, a.x = x, a.ldx = ldx, a.w = layer.w_data, a.ldw = layer.n;
+  a.m = m, a.n = layer.n, a.k = layer.k, a.x = x, a.ldx = ldx, a.w = layer.w->data(), a.ldw = layer.n;
   a.activation = layer.activation.code, a.alpha = layer.activation.alpha;
   a.y = b.y.data(), a.ldy = layer.n, a.dy = b.dy.data(), a.lddy = layer.n, a.dx = dx, a.lddx = layer.k;
   if (layer.batch_norm) {
@@ -256,20 +338,24 @@ lf_status Trainer::backward(const StepCall &call, StepLayer &layer, Buffers &b, 
   } else {
     a.dbias = b.dbias.data();
   }
-  if (updates_in_backward()) a.updated_w = layer.w_data, a.learning_rate = call.rule.learning_rate;
+  if (updates_in_backward()) a.updated_w = layer.w->data(), a.learning_rate = call.rule.learning_rate;
   else a.dw = b.dw.data(), a.lddw = layer.n;
   return lf_dense_backward(call.context, &a);
 }
 
-lf_status Trainer::update(const StepCall &call, float *parameters, const std::vector<float> &gradient,
-                          const State &state, float weight_decay) {
+lf_optimizer_step_args Trainer::optimizer_args(const Rule &rule, int64_t step) {
   auto a = args<lf_optimizer_step_args>();
-  a.optimizer = call.rule.kind, a.weight_decay = weight_decay, a.n = static_cast<int64_t>(gradient.size());
+  a.optimizer = rule.kind, a.weight_decay = rule.weight_decay, a.learning_rate = rule.learning_rate;
+  a.momentum = rule.momentum, a.beta2 = rule.beta2, a.eps = rule.eps, a.step = step;
+  return a;
+}
+
+lf_status Trainer::update(const StepCall &call, float *parameters, const std::vector<float> &gradient,
+                          const Moments &moments, float weight_decay) {
+  auto a = optimizer_args(call.rule, call.number);
+  a.weight_decay = weight_decay, a.n = static_cast<int64_t>(gradient.size());
   a.w = parameters, a.g = gradient.data();
-  a.m = state.m.is_none() ? nullptr : elements(state.m), a.v = state.v.is_none() ? nullptr : elements(state.v);
-  a.learning_rate = call.rule.learning_rate, a.momentum = call.rule.momentum, a.beta2 = call.rule.beta2,
-  a.eps = call.rule.eps;
-  a.step = call.number;
+  a.m = moments.m ? moments.m->data() : nullptr, a.v = moments.v ? moments.v->data() : nullptr;
   return lf_optimizer_step(call.context, &a);
 }
 
@@ -284,7 +370,6 @@ Trainer *make_trainer(const Arguments &given) {
                      number(beta2_, 0.999),
                      number(eps_, 1e-8),
                      number(weight_decay_, 0)};
-  context_of(given.call(), given[context_]); // a context that is closed or none at all is found here
   return new Trainer(layer_list(given.call(), given.object(layers_)), rule, given.object(context_));
 }
 
@@ -310,7 +395,7 @@ The loss is the softmax cross-entropy of the last layer's output.  The steps hav
 >>> losses[-1] < 0.1 < losses[0]
 True
 )";
-  py::class_<Trainer> type(module, "Trainer", documentation);
+  py::class_<Trainer> type(module, "Trainer", documentation, py::is_final(), collected<Trainer>());
   type.attr("__module__") = "lanefold";
   define_constructor<make_trainer>(type, documentation);
   Function<trainer_step>::define(type, R"(step($self, x, labels)
@@ -327,7 +412,7 @@ The step releases the GIL.  One thread at a time may make a step of a trainer.)"
   type.def_property("steps", &Trainer::steps, &Trainer::set_steps,
                     "How many steps were made.  To continue a training run, set it and the optimizer state.");
   type.def_property_readonly("state", &Trainer::state,
-                             "The optimizer state: a dict of arrays by name, such as 'layers.0.w.m'.");
+                             "The optimizer state: a read-only mapping of names, such as 'layers.0.w.m', to arrays.");
   type.def_property_readonly("layers", &Trainer::layers, "The list of layers.");
 }
 

@@ -1,6 +1,7 @@
 // Packing, unpacking, and inference by one layer of packed weights.
 #include "weights.hpp"
 
+#include "classes.hpp"
 #include "families.hpp"
 #include "layer.hpp"
 
@@ -78,7 +79,9 @@ void define_weights(py::module_ &module) {
 
 pack_weights makes them.  They are a copy, so the source may change or go away.  Every context can use them, whatever
 its plugin is.  dense_infer, dense_forward and dense_backward take them in place of w.  They can be closed at any time,
-also by `with`.  Calls that are running then end as usual, and later ones raise ValueError.)");
+also by `with`.  Calls that are running then end as usual, and later ones raise ValueError.)",
+                                 py::is_final());
+  remove_constructor(type);
   packed_type = reinterpret_cast<PyTypeObject *>(type.ptr());
   type.attr("__module__") = "lanefold";
   type.def("close", &PackedWeights::close, "Frees the weights.  Closing them again does nothing.");

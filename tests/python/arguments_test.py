@@ -1,4 +1,6 @@
 """Bad arguments: each raises one kind of exception, with a message that names the argument, and writes nothing."""
+import copy
+
 import lanefold
 import numpy
 
@@ -185,6 +187,15 @@ class Arguments(support.Case):
         with self.assertRaises(ValueError) as caught:
             lanefold.sgemm(SQUARE, SQUARE, out=SQUARE)
         self.assertEqual(caught.exception.status, 'LF_INVALID_ARGUMENT')
+
+    def test_there_are_no_half_made_objects(self):
+        for kind in (lanefold.Context, lanefold.Network, lanefold.Trainer, lanefold.PackedWeights, lanefold.Task):
+            self.assertRaises(TypeError, kind.__new__, kind)
+            self.assertRaises(TypeError, type, 'Derived', (kind,), {})
+        for kind in (lanefold.PackedWeights, lanefold.Task):
+            self.assertRaises(TypeError, kind)
+        packed = lanefold.pack_weights(A)
+        self.assertRaises(TypeError, copy.copy, packed)
 
     def test_use_after_close(self):
         context = lanefold.Context(1)

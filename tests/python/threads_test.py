@@ -1,8 +1,14 @@
-"""Many threads, the GIL, executors in Python, contexts that are closed in the middle of calls, and forks."""
+"""Many threads, the GIL, executors and logs in Python, contexts that are closed in the middle of calls, forks, and the end of
+the interpreter."""
 import concurrent.futures
+import gc
+import logging
 import os
+import subprocess
+import sys
 import threading
 import time
+import weakref
 
 import lanefold
 import numpy
@@ -10,6 +16,22 @@ import numpy
 import support
 
 THREADS = 8
+
+# The process ends while daemon threads wait for the GIL, after long calls and within executors.
+ENDING = '''
+import array, threading, time
+import lanefold, numpy
+values = array.array('f', [1]) * 90000
+a = memoryview(values).cast('B').cast('f', (300, 300))  # its release needs the GIL
+def executor(count, task):
+    task.work()
+def run(context):
+    while True:
+        lanefold.sgemm(a, a, context=context)
+for context in (lanefold.Context(1), lanefold.Context(2, executor=executor), lanefold.Context(2, executor=executor)):
+    threading.Thread(target=run, args=(context,), daemon=True).start()
+time.sleep(0.05)
+'''
 
 
 def together(count, work):
@@ -112,8 +134,8 @@ class Threads(support.Case):
             thread = threading.Thread(target=trainer.step, args=(x, labels))
             thread.start()
             inside.wait(60)
-            self.assert_refused(ValueError, 'Trainer.step: another thread is in a step of this trainer; expected one step at '
-                                'a time', trainer.step, x, labels)
+            self.assert_refused(ValueError, 'Trainer.step: a step of this trainer has not ended, in another thread or before '
+                                'a fork; expected one step at a time', trainer.step, x, labels)
             may_end.set()
             thread.join()
             self.assertEqual(trainer.steps, 1)
@@ -131,6 +153,32 @@ class Threads(support.Case):
                     finally:
                         os._exit(code)
                 self.assertEqual(os.waitpid(child, 0)[1], 0)
+
+
+    def test_a_process_ends_while_daemon_threads_are_in_calls(self):
+        for _ in range(10):
+            done = subprocess.run([sys.executable, '-c', ENDING], env=dict(os.environ, PYTHONMALLOC='debug'), timeout=60,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual((done.returncode, done.stdout), (0, b''))
+
+
+class Logs(support.Case):
+    def test_a_log_receives_messages_with_the_levels_of_logging(self):
+        with self.assertLogs('lanefold', 'INFO') as caught:
+            with lanefold.Context(isa='portable', log=logging.getLogger('lanefold').log) as context:
+                self.assertEqual(context.isa, 'portable')
+        self.assertEqual([record.levelno for record in caught.records], [logging.INFO])
+        self.assertIn('portable', caught.output[0])
+
+    def test_a_log_that_raises_does_not_disturb_the_call(self):
+        said = []
+        hook, sys.unraisablehook = sys.unraisablehook, lambda event: said.append(event.exc_type)
+        try:
+            with lanefold.Context(log=lambda level, message: 1 // 0) as context:
+                lanefold.sgemm(numpy.ones((2, 2), numpy.float32), numpy.ones((2, 2), numpy.float32), context=context)
+        finally:
+            sys.unraisablehook = hook
+        self.assertEqual(set(said), {ZeroDivisionError})
 
 
 class Executors(support.Case):
@@ -168,6 +216,34 @@ class Executors(support.Case):
                 futures = [pool.submit(lanefold.sgemm, self.a, self.b, context=context) for _ in range(30)]
                 for future in futures:
                     self.assert_same_bits(future.result(timeout=60), self.product)
+
+    def test_a_full_pool_keeps_no_tasks_of_calls_that_have_ended(self):
+        may_end = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            busy = pool.submit(may_end.wait, 60)
+            with lanefold.Context(executor=lanefold.ThreadPool(pool, 4)) as context:
+                kept = []
+                submit, pool.submit = pool.submit, lambda work: kept.append(submit(work)) or kept[-1]
+                for _ in range(3):
+                    self.assert_same_bits(lanefold.sgemm(self.a, self.b, context=context), self.product)
+            self.assertGreater(len(kept), 0)
+            self.assertTrue(all(future.cancelled() for future in kept))
+            may_end.set()
+            busy.result(timeout=60)
+
+    def test_a_cycle_through_a_context_is_collected(self):
+        class Holder:
+            pass
+        for name in ('executor', 'log'):
+            holder = Holder()
+
+            def call(*_, held=holder):
+                return held
+            holder.context = lanefold.Context(2, **{name: call})
+            gone = weakref.ref(holder)
+            del holder, call
+            gc.collect()
+            self.assertIsNone(gone(), name)
 
     def test_what_an_executor_leaves_undone_is_done_all_the_same(self):
         self.assert_same_bits(self.run_with(lambda count, task: None), self.product)

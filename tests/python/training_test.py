@@ -1,4 +1,5 @@
 """training_test.py COMMAND EXAMPLE: trainings in Python have the bits of the command `lanefold train`."""
+import gc
 import gzip
 import hashlib
 import importlib.util
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import typing
+import weakref
 
 import lanefold
 import lanefold.types
@@ -31,6 +33,11 @@ def read_checkpoint(path):
     header = json.loads(data[8:begin])
     return {name: numpy.frombuffer(data[begin:][slice(*entry['data_offsets'])], numpy.float32).reshape(entry['shape'])
             for name, entry in header.items() if name != '__metadata__'}
+
+
+class Cycle:
+    def __init__(self, trainer):
+        self.trainer = trainer
 
 
 class Training(support.Case):
@@ -146,6 +153,89 @@ class Training(support.Case):
         for layer, copy in zip(layers, copies):
             for values, other in zip(layer.parameters(), copy.parameters()):
                 self.assert_same_bits(values, other)
+
+    def small_trainer(self, **options):
+        layers = lanefold.dense_layers([6, 5, 3], 'elu')
+        generator = numpy.random.RandomState(3)
+        x, labels = generator.rand(8, 6).astype(numpy.float32), generator.randint(0, 3, 8).astype(numpy.int32)
+        return layers, lanefold.Trainer(layers, **options), x, labels
+
+    def test_a_refused_step_changes_nothing(self):
+        def set_alpha(layers, trainer, x):
+            layers[1].activation, layers[1].alpha = 'elu', numpy.nan
+
+        def set_eps(layers, trainer, x):
+            layers[1].batch_norm.eps = -1
+
+        def set_momentum(layers, trainer, x):
+            layers[1].batch_norm.momentum = 2
+
+        def share_weights(layers, trainer, x):
+            layers[1].batch_norm.gamma = layers[0].batch_norm.beta[:3]
+
+        def share_state(layers, trainer, x):
+            layers[1].batch_norm.gamma = trainer.state['layers.0.gamma.m'][2:5]
+
+        def share_input(layers, trainer, x):
+            layers[1].batch_norm.beta = x[7, :3]
+
+        def resize_state(layers, trainer, x):
+            trainer.state['layers.1.w.v'].resize((2, 2), refcheck=False)
+
+        def freeze_state(layers, trainer, x):
+            trainer.state['layers.1.beta.m'].flags.writeable = False
+        cases = (
+            (set_alpha, 'layers[1]: alpha is nan, but must be '), (set_eps, 'layers[1]: batch_norm.eps is -1, but must be '),
+            (set_momentum, 'layers[1]: batch_norm.momentum is 2, but must be '),
+            (share_weights, 'layers[1].batch_norm.gamma overlaps layers[0].batch_norm.beta; expected memory of its own'),
+            (share_state, "state['layers.0.gamma.m'] overlaps layers[1].batch_norm.gamma; expected memory of its own"),
+            (share_input, 'layers[1].batch_norm.beta overlaps x; expected memory of its own'),
+            (resize_state, "state['layers.1.w.v'] has the shape (2, 2); expected (5, 3)"),
+            (freeze_state, "state['layers.1.beta.m'] is read-only; expected a writable array"),
+        )
+        for spoil, message in cases:
+            layers, trainer, x, labels = self.small_trainer(optimizer='adam')
+            trainer.step(x, labels)
+            spoil(layers, trainer, x)
+            arrays = [values for layer in layers for values in layer.parameters()] + list(trainer.state.values()) + [x]
+            before = [values.copy() for values in arrays]
+            with self.subTest(spoil.__name__):
+                with self.assertRaises(ValueError) as caught:
+                    trainer.step(x, labels)
+                self.assertTrue(str(caught.exception).startswith('Trainer.step: ' + message), caught.exception)
+                self.assertEqual(trainer.steps, 1)
+                for values, old in zip(arrays, before):
+                    self.assert_same_bits(values, old)
+
+    def test_a_trainer_refuses_numbers_that_its_steps_could_not_use(self):
+        layers = lanefold.dense_layers([6, 5, 3], 'elu')
+        for options in (dict(learning_rate=-1), dict(learning_rate=numpy.nan), dict(optimizer='adam', beta2=5),
+                        dict(optimizer='adam', eps=0), dict(optimizer='momentum', momentum=1), dict(weight_decay=-1)):
+            name = list(options)[-1]
+            with self.assertRaisesRegex(lanefold.InvalidArgument, '^Trainer: %s is ' % name):
+                lanefold.Trainer(layers, **options)
+        trainer = lanefold.Trainer(layers)
+        with self.assertRaisesRegex(lanefold.InvalidArgument, '^Trainer: learning_rate is inf'):
+            trainer.learning_rate = numpy.inf
+        self.assert_refused(ValueError, 'Trainer: steps is 9223372036854775807; expected 0 to 2^62', setattr, trainer, 'steps',
+                            2**63 - 1)
+        layers[1].alpha = numpy.inf
+        layers[1].activation = 'elu'
+        with self.assertRaisesRegex(lanefold.InvalidArgument, r'^Trainer: layers\[1\]: alpha is inf'):
+            lanefold.Trainer(layers)
+
+    def test_the_state_is_a_mapping_that_keeps_its_arrays(self):
+        trainer = self.small_trainer(optimizer='momentum')[1]
+        with self.assertRaises(TypeError):
+            trainer.state['layers.0.w.m'] = numpy.zeros(1, numpy.float32)
+
+    def test_a_cycle_through_a_trainer_is_collected(self):
+        layers, trainer, _, _ = self.small_trainer()
+        layers[0].activation = Cycle(trainer)
+        gone = weakref.ref(layers[0].activation)
+        del layers, trainer
+        gc.collect()
+        self.assertIsNone(gone())
 
     def test_permutations_skip_numbers_below_the_remainder(self):
         # In 20 epochs of 60,000 samples some number is skipped almost certainly; the slow way finds the same order.
