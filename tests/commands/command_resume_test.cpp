@@ -62,10 +62,10 @@ TEST_CASE("Ctrl-C before the first step ends with 130 too, and replaces no file"
   // These data take a while to load.
   const Place place(28);
   write_idx(place.data, make_images(60000, 28, 1), make_images(10, 28, 2));
-  place.make_model({"--batch-size", "30000", "--epochs", "1"});
+  place.make_model({"--batch-size", "30000", "--epochs", "1", "--hidden", "10"});
   const std::string old = read_file(place.model);
   for (const int milliseconds : {30, 60, 100}) {
-    Process process(place.train({"--epochs", "1", "--hidden", "3000", "--batch-size", "60000", "--save", place.model}));
+    Process process(place.train({"--epochs", "1", "--hidden", "30", "--batch-size", "60000", "--save", place.model}));
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     process.interrupt(SIGINT);
     const Result result = process.wait();
