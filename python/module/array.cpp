@@ -255,8 +255,6 @@ py::object new_array(int64_t rows, int64_t columns, bool column_major) {
   return py::array_t<float>({rows, columns});
 }
 
-py::object new_array(int64_t n) { return py::array_t<float>(n); }
-
 float *elements(const py::object &array) {
   return static_cast<float *>(static_cast<void *>(py::detail::array_proxy(array.ptr())->data));
 }

@@ -91,7 +91,10 @@ void *vector(const Memory &memory, int64_t n);
 
 // New arrays without values.
 py::object new_array(int64_t rows, int64_t columns, bool column_major = false);
-py::object new_array(int64_t n);
+template <class Element = float> py::array_t<Element> new_array(int64_t n) {
+  // pybind11 before 2.12 would compute the stride from a field that NumPy 2 has moved.
+  return py::array_t<Element>({n}, {static_cast<py::ssize_t>(sizeof(Element))});
+}
 float *elements(const py::object &array);
 
 } // namespace lanefold::python

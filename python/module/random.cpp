@@ -12,7 +12,7 @@ py::object shuffle(const Arguments &given) {
   const auto count = static_cast<uint32_t>(draws.shape[0]);
   const auto *draw = static_cast<const uint32_t *>(vector(draws, count));
   const uint32_t n = count + 1;
-  py::array_t<uint32_t> order(static_cast<py::ssize_t>(n));
+  py::array_t<uint32_t> order = new_array<uint32_t>(n);
   uint32_t *values = order.mutable_data();
   for (uint32_t i = 0; i < n; ++i) values[i] = i;
   for (uint32_t i = n; i > 1; --i) {
