@@ -17,6 +17,7 @@ cmp "$wheel" "$again" || wrong 'two wheels of the same build differ'
 cd "$place"
 "$place/environment/bin/pip" install --no-index --no-deps "$wheel" >log 2>&1 || wrong "$(cat log)"
 LANEFOLD_BUILD=$build "$place/environment/bin/python" - "$place/environment" "$build" <<'PYTHON'
+import importlib.metadata
 import sys
 import lanefold
 import numpy
@@ -31,7 +32,18 @@ assert (lanefold.sgemm(big, big) == 700).all()
 with open('/proc/self/maps', encoding='utf-8') as maps:
     loaded = {line.split()[-1] for line in maps if 'lanefold' in line or 'libtbb.' in line}
 assert loaded and all(path.startswith(place) for path in loaded), loaded
-assert 'LICENSE' in ' '.join(map(str, __import__('importlib.metadata').metadata.files('lanefold')))
+# Everything that is inside has its licence there, as a whole.
+distribution = importlib.metadata.distribution('lanefold')
+texts = {path.name: path.read_text() for path in distribution.files if path.name.startswith('LICENSE')}
+parts = {'LICENSE': 'Permission is hereby granted', 'LICENSE.pybind11': 'Redistribution and use in source and binary forms',
+         'LICENSE.xsimd': 'Redistribution and use in source and binary forms'}
+if any('libtbb.' in path for path in loaded):
+    parts['LICENSE.oneTBB'] = '4. Redistribution. You may reproduce and distribute copies'
+assert sorted(texts) == sorted(parts), sorted(texts)
+for name, part in parts.items():
+    assert part in texts[name], name
+assert sorted(distribution.metadata.get_all('License-File')) == sorted(parts)
+assert distribution.requires == ['numpy>=1.21'], distribution.requires
 PYTHON
 "$place/environment/bin/pip" check 2>&1 | grep -i lanefold && wrong 'the wheel needs what is missing'
 "$place/environment/bin/pip" uninstall -y lanefold >log 2>&1 || wrong "$(cat log)"
