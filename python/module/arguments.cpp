@@ -1,10 +1,25 @@
 // Reads signatures and arguments, and words the errors.
 #include "arguments.hpp"
 
+#include <pybind11/numpy.h>
+
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
 namespace lanefold::python {
+
+NumPy numpy;
+
+void import_numpy() {
+  const auto type = [](const char *module, const char *name) {
+    return reinterpret_cast<PyTypeObject *>(py::module_::import(module).attr(name).cast<py::object>().release().ptr());
+  };
+  numpy.array = type("numpy", "ndarray");
+  numpy.masked_array = type("numpy.ma", "MaskedArray");
+  numpy.boolean = type("numpy", "bool_");
+  py::detail::npy_api::get();
+}
 
 void Signature::read(const std::string &owner, const char *documentation) {
   const std::string line(documentation, std::strcspn(documentation, "\n"));
@@ -33,9 +48,7 @@ Arguments::Arguments(const Signature &signature, PyObject *self, PyObject *const
                      PyObject *keywords)
     : signature_(signature), self_(self), values_{} {
   const std::vector<Signature::Parameter> &known = signature.parameters;
-  if (static_cast<size_t>(count) > signature.positional)
-    throw py::type_error(signature.call + ": " + std::to_string(count) + " arguments are given by position; expected " +
-                         std::to_string(signature.positional) + " at most, and the others by name");
+  if (static_cast<size_t>(count) > signature.positional) refuse_count(static_cast<size_t>(count));
   for (Py_ssize_t i = 0; i < count; ++i) values_[i] = given[i];
   for (Py_ssize_t i = 0; keywords != nullptr && i < PyTuple_GET_SIZE(keywords); ++i) {
     PyObject *keyword = PyTuple_GET_ITEM(keywords, i);
@@ -44,41 +57,132 @@ Arguments::Arguments(const Signature &signature, PyObject *self, PyObject *const
     if (at == known.size()) // a keyword that was made at run time need not be interned
       for (at = 0; at < known.size() && PyUnicode_Compare(known[at].name, keyword) != 0;) ++at;
     if (at == known.size()) refuse_keyword(keyword);
-    if (values_[at] != nullptr)
-      throw py::type_error(signature.call + ": " + name(at) + " is given twice; expected once");
+    if (values_[at] != nullptr) refuse_type(signature.call, std::string(name(at)) + " is given twice; expected once");
     values_[at] = given[count + i];
   }
   for (size_t i = 0; i < known.size(); ++i) {
-    if (values_[i] == nullptr && known[i].required)
-      throw py::type_error(signature.call + ": " + name(i) + " is missing");
+    if (values_[i] == nullptr && known[i].required) refuse_type(signature.call, std::string(name(i)) + " is missing");
     if (values_[i] == Py_None && !known[i].required) values_[i] = nullptr;
   }
 }
 
+void Arguments::refuse_count(size_t count) const {
+  const std::string were = std::to_string(count) + (count == 1 ? " argument is" : " arguments are");
+  if (signature_.parameters.empty()) refuse_type(signature_.call, were + " given; expected none");
+  std::string expected = " given by position; expected " + std::to_string(signature_.positional) + " at most";
+  if (signature_.positional < signature_.parameters.size()) expected += ", and the others by name";
+  refuse_type(signature_.call, were + expected);
+}
+
+namespace {
+
+// A string of Python in UTF-8; what UTF-8 cannot hold becomes an escape.  "" if that fails.
+std::string utf8(const py::object &text) {
+  const auto bytes = py::reinterpret_steal<py::object>(
+      text ? PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace") : nullptr);
+  if (bytes) return {PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
+  if (PyErr_ExceptionMatches(PyExc_Exception) == 0) throw py::error_already_set();
+  PyErr_Clear();
+  return "";
+}
+
+// The repr of a string or a number, or how it begins.  "" if it has none, as an int of more than 4300 digits.
+std::string shown(PyObject *object) {
+  constexpr Py_ssize_t most = 40;
+  const auto begin = [](PyObject *text) {
+    return py::reinterpret_steal<py::object>(text != nullptr ? PyUnicode_Substring(text, 0, most) : nullptr);
+  };
+  const bool is_long = PyUnicode_Check(object) && PyUnicode_GET_LENGTH(object) > most;
+  const auto part = is_long ? begin(object) : py::reinterpret_borrow<py::object>(object);
+  const auto whole = py::reinterpret_steal<py::object>(part ? PyObject_Repr(part.ptr()) : nullptr);
+  const bool is_cut = is_long || (whole && PyUnicode_GET_LENGTH(whole.ptr()) > most);
+  const std::string text = utf8(begin(whole.ptr()));
+  return is_cut && !text.empty() ? text + "..." : text;
+}
+
+std::string shown_or_type(PyObject *object) {
+  const std::string text = shown(object);
+  return text.empty() ? describe(object) : text;
+}
+
+// Takes what Python has raised before, if it tells about a value, and nothing else.
+py::object take_cause() {
+  if (PyErr_Occurred() == nullptr) return {};
+  bool about_a_value = false;
+  for (PyObject *type : {PyExc_TypeError, PyExc_ValueError, PyExc_BufferError, PyExc_OverflowError})
+    about_a_value = about_a_value || PyErr_ExceptionMatches(type) != 0;
+  if (!about_a_value) throw py::error_already_set();
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_XDECREF(type), Py_XDECREF(traceback);
+  return py::reinterpret_steal<py::object>(value);
+}
+
+[[noreturn]] void raise(PyObject *type, const std::string &message, const py::object &cause) {
+  const py::object error = py::handle(type)(string_of(message));
+  if (cause) PyException_SetCause(error.ptr(), py::object(cause).release().ptr()); // it takes the reference
+  PyErr_SetObject(type, error.ptr());
+  throw py::error_already_set();
+}
+
+// describe() needs a Python without an exception, so the cause is taken before.
+[[noreturn]] void refuse_given(PyObject *type, const std::string &call, const std::string &name, PyObject *given,
+                               const std::string &expected) {
+  const py::object cause = take_cause();
+  raise(type, call + ": " + name + " is " + describe(given) + "; expected " + expected, cause);
+}
+
+} // namespace
+
 void Arguments::refuse_keyword(PyObject *keyword) const {
   std::string known;
   for (size_t i = 0; i < signature_.parameters.size(); ++i) known += (i ? ", " : "") + std::string(name(i));
-  throw py::type_error(signature_.call + ": '" + PyUnicode_AsUTF8(keyword) +
-                       "' is not an argument; expected one of: " + known);
+  if (known.empty()) known = "no argument";
+  else known = "one of: " + known;
+  refuse_type(signature_.call, shown_or_type(keyword) + " is not an argument; expected " + known);
 }
 
 double number_from(const char *call, const char *name, PyObject *value) {
-  const double number = PyFloat_AsDouble(value);
-  if (number == -1 && PyErr_Occurred()) {
-    PyErr_Clear();
-    refuse_type(call, name, value, "a number");
-  }
+  if (PyFloat_CheckExact(value)) return PyFloat_AS_DOUBLE(value);
+  const double number = is_flag(value) ? -1 : PyFloat_AsDouble(value);
+  if (number == -1 && (is_flag(value) || PyErr_Occurred() != nullptr)) refuse_type(call, name, value, "a number");
   return number;
 }
 
 int64_t whole_from(const char *call, const char *name, PyObject *value) {
-  const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(value));
+  const auto index = py::reinterpret_steal<py::object>(is_flag(value) ? nullptr : PyNumber_Index(value));
   const int64_t number = index ? PyLong_AsLongLong(index.ptr()) : -1;
-  if (number == -1 && PyErr_Occurred()) {
-    PyErr_Clear();
+  if (!index || (number == -1 && PyErr_Occurred() != nullptr))
     refuse_type(call, name, value, "a whole number below 2^63");
-  }
   return number;
+}
+
+bool flag_from(const char *call, const char *name, PyObject *value) {
+  if (value == Py_True) return true;
+  if (!is_flag(value)) refuse_type(call, name, value, "True or False");
+  return !is_false(value);
+}
+
+std::string_view text_from(const char *call, const char *name, PyObject *value) {
+  if (!PyUnicode_Check(value)) refuse_type(call, name, value, "a string");
+  Py_ssize_t size;
+  const char *text = PyUnicode_AsUTF8AndSize(value, &size);
+  if (text == nullptr) refuse_value(call, name, value, "a string that UTF-8 can hold");
+  const std::string_view view(text, static_cast<size_t>(size));
+  if (view.find('\0') != std::string_view::npos) refuse_value(call, name, value, "a string without the character NUL");
+  return view;
+}
+
+int32_t word_from(const char *call, const char *name, PyObject *value, const char *const *words) {
+  const bool is_text = PyUnicode_Check(value);
+  for (int32_t code = 0; is_text && words[code] != nullptr; ++code)
+    if (PyUnicode_CompareWithASCIIString(value, words[code]) == 0) return code;
+  std::string known = "one of: ";
+  for (int32_t code = 0; words[code] != nullptr; ++code) known += (code ? ", '" : "'") + std::string(words[code]) + "'";
+  if (!is_text) refuse_type(call, name, value, known);
+  refuse_value(call, std::string(name) + " is " + shown_or_type(value) + "; expected " + known);
 }
 
 double Arguments::number(size_t i, double otherwise) const {
@@ -89,48 +193,63 @@ int64_t Arguments::whole(size_t i, int64_t otherwise) const {
   return is_given(i) ? whole_from(call(), name(i), values_[i]) : otherwise;
 }
 
-std::string Arguments::text(size_t i) const {
-  if (!is_given(i)) return "";
-  if (!PyUnicode_Check(values_[i])) refuse_type(signature_.call, name(i), values_[i], "a string");
-  return py::handle(values_[i]).cast<std::string>();
+bool Arguments::flag(size_t i, bool otherwise) const {
+  return is_given(i) ? flag_from(call(), name(i), values_[i]) : otherwise;
 }
 
-bool Arguments::flag(size_t i, bool otherwise) const {
-  PyObject *value = values_[i];
-  if (value == nullptr) return otherwise;
-  if (value != Py_True && value != Py_False) refuse_type(signature_.call, name(i), value, "True or False");
-  return value == Py_True;
+std::string Arguments::text(size_t i) const {
+  return is_given(i) ? std::string(text_from(call(), name(i), values_[i])) : "";
 }
 
 int32_t Arguments::word(size_t i, const char *const *words, int32_t otherwise) const {
-  PyObject *value = values_[i];
-  if (value == nullptr) return otherwise;
-  const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : nullptr;
-  std::string known;
-  for (int32_t code = 0; words[code] != nullptr; ++code) {
-    if (text != nullptr && std::strcmp(text, words[code]) == 0) return code;
-    known += (code ? ", '" : "'") + std::string(words[code]) + "'";
-  }
+  return is_given(i) ? word_from(call(), name(i), values_[i], words) : otherwise;
+}
+
+py::object attribute_or_null(PyObject *object, const char *name) {
+  auto value = py::reinterpret_steal<py::object>(PyObject_GetAttrString(object, name));
+  if (!value && PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw py::error_already_set();
   PyErr_Clear();
-  if (text == nullptr) refuse_type(signature_.call, name(i), value, "one of: " + known);
-  refuse_value(signature_.call, std::string(name(i)) + " is '" + text + "'; expected one of: " + known);
+  return value;
 }
 
 std::string describe(PyObject *object) {
   if (object == Py_None) return "None";
   const std::string type = Py_TYPE(object)->tp_name;
-  if (PyUnicode_Check(object) || PyLong_Check(object) || PyFloat_Check(object)) {
-    std::string text = py::repr(object).cast<std::string>();
-    if (text.size() > 40) text = text.substr(0, 40) + "...";
-    return text + " (" + type + ")";
-  }
-  return "of the type " + type;
+  const bool is_short = PyUnicode_Check(object) || PyLong_Check(object) || PyFloat_Check(object);
+  const std::string text = is_short ? shown(object) : "";
+  return text.empty() ? "of the type " + type : text + " (" + type + ")";
+}
+
+py::object string_of(std::string_view text) {
+  auto string = py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace"));
+  if (!string) throw py::error_already_set();
+  return string;
+}
+
+std::string message_of(PyObject *exception) {
+  const std::string text = utf8(py::reinterpret_steal<py::object>(PyObject_Str(exception)));
+  return text.empty() ? Py_TYPE(exception)->tp_name : text;
 }
 
 void refuse_type(const std::string &call, const std::string &name, PyObject *given, const std::string &expected) {
-  throw py::type_error(call + ": " + name + " is " + describe(given) + "; expected " + expected);
+  refuse_given(PyExc_TypeError, call, name, given, expected);
 }
 
-void refuse_value(const std::string &call, const std::string &message) { throw py::value_error(call + ": " + message); }
+void refuse_type(const std::string &call, const std::string &message) {
+  raise(PyExc_TypeError, call + ": " + message, take_cause());
+}
+
+void refuse_value(const std::string &call, const std::string &name, PyObject *given, const std::string &expected) {
+  refuse_given(PyExc_ValueError, call, name, given, expected);
+}
+
+void refuse_value(const std::string &call, const std::string &message) {
+  raise(PyExc_ValueError, call + ": " + message, take_cause());
+}
+
+void refuse_value_because(const py::object &cause, const std::string &call, const std::string &message) {
+  raise(PyExc_ValueError, call + ": " + message, cause);
+}
 
 } // namespace lanefold::python

@@ -8,11 +8,20 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lanefold::python {
 
 namespace py = pybind11;
+
+// The classes of NumPy that arguments are compared with.  import_numpy() finds them when the module is made.  If a static
+// variable of a call did so, a second thread could wait for it while it holds the GIL, which the import needs.
+struct NumPy {
+  PyTypeObject *array, *masked_array, *boolean;
+};
+extern NumPy numpy;
+void import_numpy();
 
 // The names of the parameters, read from a line such as "sgemm(a, b, *, out=None)".  One without a default is required.
 struct Signature {
@@ -42,7 +51,7 @@ public:
   py::object object(size_t i) const {
     return is_given(i) ? py::reinterpret_borrow<py::object>(values_[i]) : py::none();
   }
-  std::string text(size_t i) const; // "" if it was not given
+  std::string text(size_t i) const; // "" if it was not given, and never with a NUL inside
   double number(size_t i, double otherwise) const;
   int64_t whole(size_t i, int64_t otherwise) const;
   bool flag(size_t i, bool otherwise = false) const;
@@ -51,6 +60,7 @@ public:
 
 private:
   static constexpr size_t most = Signature::most;
+  [[noreturn]] void refuse_count(size_t count) const;
   [[noreturn]] void refuse_keyword(PyObject *keyword) const;
 
   const Signature &signature_;
@@ -58,13 +68,23 @@ private:
   PyObject *values_[most];
 };
 
-// "a float32 array of shape (2, 3)", "'x'", "None": what was given, for a message.
+// "'x' (str)", "None", "of the type list": what was given, for a message.  It never raises an Exception.
 std::string describe(PyObject *object);
+// The message of an exception.
+std::string message_of(PyObject *exception);
+// A string of the library, which may end in the middle of a character, or hold a path that is not UTF-8.
+py::object string_of(std::string_view text);
 
-// "CALL: NAME is GIVEN; expected EXPECTED" as a TypeError or a ValueError.
+// Raises a TypeError or a ValueError: "CALL: NAME is GIVEN; expected EXPECTED", or "CALL: MESSAGE".  An exception that
+// Python has raised before becomes its cause.  But one that does not tell about the value, such as KeyboardInterrupt or
+// MemoryError, goes on in its place.
 [[noreturn]] void refuse_type(const std::string &call, const std::string &name, PyObject *given,
                               const std::string &expected);
+[[noreturn]] void refuse_type(const std::string &call, const std::string &message);
+[[noreturn]] void refuse_value(const std::string &call, const std::string &name, PyObject *given,
+                               const std::string &expected);
 [[noreturn]] void refuse_value(const std::string &call, const std::string &message);
+[[noreturn]] void refuse_value_because(const py::object &cause, const std::string &call, const std::string &message);
 
 // Runs the code behind an entry, and turns C++ exceptions into Python's.
 template <class Code> PyObject *guarded(const Code &code) {
@@ -82,8 +102,22 @@ template <class Code> PyObject *guarded(const Code &code) {
   return nullptr;
 }
 
+// Read one value of a type.  True and False, NumPy's too, are flags and nothing else.
 double number_from(const char *call, const char *name, PyObject *value);
 int64_t whole_from(const char *call, const char *name, PyObject *value);
+bool flag_from(const char *call, const char *name, PyObject *value);
+// The text lasts as long as the value.
+std::string_view text_from(const char *call, const char *name, PyObject *value);
+int32_t word_from(const char *call, const char *name, PyObject *value, const char *const *words);
+
+inline bool is_flag(PyObject *value) { return PyBool_Check(value) || Py_TYPE(value) == numpy.boolean; }
+// Whether it is False, Python's or NumPy's.
+inline bool is_false(PyObject *value) {
+  return value == Py_False || (Py_TYPE(value) == numpy.boolean && PyObject_IsTrue(value) == 0);
+}
+
+// An attribute, or nothing if there is none.  Other exceptions than AttributeError go on.
+py::object attribute_or_null(PyObject *object, const char *name);
 
 using Body = py::object (*)(const Arguments &);
 

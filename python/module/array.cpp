@@ -11,41 +11,40 @@ namespace {
 // In NumPy's flags of an array.
 constexpr int writeable = 0x0400;
 
-PyTypeObject *numpy_array() {
-  static PyTypeObject *const type = py::detail::npy_api::get().PyArray_Type_;
-  return type;
-}
-
 std::string tuple(const Py_ssize_t *values, int count) {
   std::string text = "(";
   for (int i = 0; i < count; ++i) text += (i ? ", " : "") + std::to_string(values[i]);
   return text + (count == 1 ? ",)" : ")");
 }
 
-std::string message_of(const py::error_already_set &error) { return py::str(error.value()).cast<std::string>(); }
-
 } // namespace
 
 Memory::Memory(const char *call, const char *name, PyObject *object, const ElementType &type, Access access)
-    : call_(call), name_(name), type_(type) {
-  if (Py_TYPE(object) == numpy_array()) read_numpy(object, access);
-  else if (PyObject_TypeCheck(object, numpy_array())) {
-    if (PyObject_HasAttrString(object, "mask"))
-      refuse_type("is a masked array", ", and the mask would be ignored: " + std::string(name) + ".filled(0)");
-    read_numpy(object, access);
-  } else if (PyObject_CheckBuffer(object)) read_buffer(object, access);
-  else if (PyObject_HasAttrString(object, "__dlpack__")) read_dlpack(object, access);
+    : call_(call), name_(name), type_(type), access_(access) {
+  if (Py_TYPE(object) == numpy.array) read_numpy(object);
+  else if (PyObject_TypeCheck(object, numpy.array)) {
+    if (PyObject_TypeCheck(object, numpy.masked_array))
+      refuse_type("is a masked array", ", and the mask would be ignored" + cure(".filled(0)", "without a mask"));
+    read_numpy(object);
+  } else if (PyObject_CheckBuffer(object)) read_buffer(object);
+  else if (attribute_or_null(object, "__dlpack__")) read_dlpack(object);
   else
-    throw py::type_error(std::string(call) + ": " + name + " is " + describe(object) + "; expected an array of " +
-                         type.name + ": NumPy's, or one with DLPack or the buffer protocol");
+    python::refuse_type(call, name, object,
+                        std::string("an array of ") + type.name +
+                            ": NumPy's, or one with DLPack or the buffer protocol");
   if ((reinterpret_cast<uintptr_t>(data) & static_cast<uintptr_t>(type.bytes - 1)) != 0) {
     release();
-    refuse("is not aligned to " + std::to_string(type.bytes) + " bytes; expected aligned elements: " + name +
-           ".copy()");
+    refuse("is not aligned to " + std::to_string(type.bytes) + " bytes; expected aligned elements" +
+           cure("numpy.array(" + std::string(name) + ")", "with numpy.empty"));
   }
 }
 
-void Memory::read_numpy(PyObject *object, Access access) {
+std::string Memory::cure(const std::string &of_input, const std::string &of_output) const {
+  if (access_ == Access::write) return ": make " + std::string(name_) + " " + of_output;
+  return ": " + (of_input[0] == '.' ? name_ + of_input : of_input);
+}
+
+void Memory::read_numpy(PyObject *object) {
   const auto *array = py::detail::array_proxy(object);
   const auto *descr = py::detail::array_descriptor_proxy(array->descr);
   // NumPy has two numbers for integers of the same size.
@@ -54,26 +53,28 @@ void Memory::read_numpy(PyObject *object, Access access) {
                                           py::handle(object).attr("itemsize").cast<int>() == type_.bytes);
   if (!same_type || descr->byteorder == '>') {
     const auto given = py::str(py::handle(array->descr)).cast<std::string>();
-    const std::string cure = std::string(name_) + ".astype(numpy." + type_.name + ")";
-    if (same_type) refuse_type("has the byte order of the type " + given, " in native byte order: " + cure);
-    refuse_type("has the type " + given, ": " + cure);
+    const std::string type = "numpy." + std::string(type_.name);
+    const std::string how = cure(".astype(" + type + ")", "with dtype=" + type);
+    if (same_type) refuse_type("has the byte order of the type " + given, " in native byte order" + how);
+    refuse_type("has the type " + given, how);
   }
-  if (access == Access::write && (array->flags & writeable) == 0)
-    refuse("is read-only; expected a writable array: " + std::string(name_) + ".copy(), or one of your own");
+  if (access_ == Access::write && (array->flags & writeable) == 0) refuse_read_only();
   data = array->data;
   set_layout(array->nd, array->dimensions, array->strides);
 }
 
-void Memory::read_buffer(PyObject *object, Access access) {
-  const int how = PyBUF_STRIDES | PyBUF_FORMAT | (access == Access::write ? PyBUF_WRITABLE : 0);
-  if (PyObject_GetBuffer(object, &buffer_, how) != 0) {
-    const py::error_already_set error;
-    if (access == Access::write && PyObject_GetBuffer(object, &buffer_, how & ~PyBUF_WRITABLE) == 0) {
-      PyBuffer_Release(&buffer_);
-      refuse("is read-only (" + describe(object) + "); expected a writable array");
+void Memory::read_buffer(PyObject *object) {
+  const int how = PyBUF_STRIDES | PyBUF_FORMAT;
+  if (PyObject_GetBuffer(object, &buffer_, access_ == Access::write ? how | PyBUF_WRITABLE : how) != 0) {
+    py::error_already_set error;
+    if (access_ == Access::write && (error.matches(PyExc_BufferError) || error.matches(PyExc_ValueError))) {
+      if (PyObject_GetBuffer(object, &buffer_, how) == 0) {
+        PyBuffer_Release(&buffer_);
+        refuse_read_only();
+      }
+      PyErr_Clear();
     }
-    PyErr_Clear();
-    refuse("does not give its memory: " + message_of(error) + "; expected a live array");
+    refuse_unreadable(error, "a live array");
   }
   holds_ = Holds::buffer;
   std::string format = buffer_.format == nullptr ? "B" : buffer_.format;
@@ -93,23 +94,25 @@ void Memory::read_buffer(PyObject *object, Access access) {
   refuse_type("has elements of the format '" + given + "'", expected);
 }
 
-void Memory::read_dlpack(PyObject *object, Access access) {
+void Memory::read_dlpack(PyObject *object) {
   using namespace dlpack;
-  py::object capsule;
   const py::handle array(object);
+  py::object device, capsule;
   try {
-    const auto device = py::tuple(array.attr("__dlpack_device__")());
-    if (const int type = py::int_(device[0]); type != cpu)
-      refuse("is in the memory of a device (DLPack's type " + std::to_string(type) +
-             "); expected an array in the memory of the CPU: " + name_ + ".cpu()");
+    device = py::tuple(array.attr("__dlpack_device__")())[0];
+  } catch (py::error_already_set &error) {
+    refuse_unreadable(error, "an array that others may read");
+  }
+  need_cpu(whole_from(call_, (std::string(name_) + ".__dlpack_device__()[0]").c_str(), device.ptr()));
+  try {
     try {
       capsule = array.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 0));
     } catch (const py::error_already_set &error) {
       if (!error.matches(PyExc_TypeError)) throw;
       capsule = array.attr("__dlpack__")();
     }
-  } catch (const py::error_already_set &error) {
-    refuse("does not give its memory: " + message_of(error) + "; expected an array that others may read");
+  } catch (py::error_already_set &error) {
+    refuse_unreadable(error, "an array that others may read");
   }
   const Tensor *tensor = nullptr;
   bool read_only_tensor = false;
@@ -133,13 +136,14 @@ void Memory::read_dlpack(PyObject *object, Access access) {
     holds_ = Holds::dlpack, tensor_ = plain, tensor = &plain->tensor;
   }
   try {
+    need_cpu(tensor->device.type);
     const uint8_t code = type_.kind == 'f' ? floating_point : type_.kind == 'i' ? signed_integer : unsigned_integer;
     const DataType &type = tensor->type;
     if (type.code != code || type.bits != 8 * type_.bytes || type.lanes != 1)
       refuse_type("has elements of DLPack's code " + std::to_string(type.code) + " with " + std::to_string(type.bits) +
                       " bits" + (type.lanes == 1 ? "" : " in " + std::to_string(type.lanes) + " lanes"),
                   "");
-    if (access == Access::write && read_only_tensor) refuse("is read-only; expected a writable array");
+    if (access_ == Access::write && read_only_tensor) refuse_read_only();
     data = static_cast<char *>(tensor->data) + tensor->byte_offset;
     const int count = tensor->dimensions;
     Py_ssize_t new_shape[2] = {1, 1}, new_strides[2] = {0, 0};
@@ -154,6 +158,12 @@ void Memory::read_dlpack(PyObject *object, Access access) {
   }
 }
 
+void Memory::need_cpu(int64_t device) const {
+  for (const int32_t readable : {dlpack::cpu, dlpack::cuda_host, dlpack::rocm_host, dlpack::cuda_managed})
+    if (device == readable) return;
+  refuse("is in the memory of a device (DLPack's type " + std::to_string(device) +
+         "); expected an array in the memory of the CPU" + cure(".cpu()", "there"));
+}
 void Memory::set_layout(int64_t count, const Py_ssize_t *new_shape, const Py_ssize_t *new_strides) {
   dimensions = static_cast<int>(count);
   Py_ssize_t next = type_.bytes; // without strides, the array is row-major and has no gaps
@@ -183,7 +193,19 @@ void Memory::release() {
 void Memory::refuse(const std::string &what) const { refuse_value(call_, std::string(name_) + " " + what); }
 
 void Memory::refuse_type(const std::string &what, const std::string &cure) const {
-  throw py::type_error(std::string(call_) + ": " + name_ + " " + what + "; expected " + type_.name + cure);
+  python::refuse_type(call_, std::string(name_) + " " + what + "; expected " + type_.name + cure);
+}
+
+void Memory::refuse_read_only() const { refuse("is read-only; expected a writable array"); }
+
+void Memory::refuse_unreadable(py::error_already_set &error, const char *expected) const {
+  const std::string message =
+      std::string(name_) + " does not give its memory: " + message_of(error.value().ptr()) + "; expected " + expected;
+  // PyTorch raises RuntimeError for a tensor that it does not lend.  AttributeError says that a method is missing.
+  if (error.type().ptr() == PyExc_RuntimeError || error.matches(PyExc_AttributeError))
+    refuse_value_because(error.value(), call_, message);
+  error.restore();
+  refuse_value(call_, message);
 }
 
 void Memory::need_dimensions(int count) const {
@@ -194,7 +216,7 @@ void Memory::need_dimensions(int count) const {
 
 std::string Memory::shape_text() const { return "the shape " + tuple(shape, std::min(dimensions, 2)); }
 
-void Memory::refuse_layout(const char *expected) const {
+void Memory::refuse_layout(const char *expected, char order) const {
   const char *why = "";
   for (int i = 0; i < std::min(dimensions, 2); ++i) {
     if (shape[i] < 2) continue;
@@ -202,7 +224,9 @@ void Memory::refuse_layout(const char *expected) const {
     else if (strides[i] == 0) why = " (it repeats elements)";
   }
   refuse("has " + shape_text() + " and the strides " + tuple(strides, std::min(dimensions, 2)) + " in bytes" + why +
-         "; expected " + expected + ": numpy.ascontiguousarray(" + name_ + ")");
+         "; expected " + expected +
+         (order == 'F' ? cure("numpy.asfortranarray(" + std::string(name_) + ")", "contiguous, with order='F'")
+                       : cure("numpy.ascontiguousarray(" + std::string(name_) + ")", "contiguous")));
 }
 
 namespace {
@@ -229,7 +253,8 @@ template <class Element> MatrixView<Element> matrix(const Memory &memory, Order 
   if (order != Order::rows && fits(shape[1], shape[0], strides[1], strides[0], size)) return view(1, 0, true);
   memory.refuse_layout(order == Order::rows      ? "rows of adjacent elements (row-major)"
                        : order == Order::columns ? "columns of adjacent elements (column-major)"
-                                                 : "rows or columns of adjacent elements");
+                                                 : "rows or columns of adjacent elements",
+                       order == Order::columns ? 'F' : 'C');
 }
 template MatrixView<float> matrix(const Memory &, Order);
 template MatrixView<uint8_t> matrix(const Memory &, Order);

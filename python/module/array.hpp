@@ -36,7 +36,8 @@ public:
   [[noreturn]] void refuse(const std::string &what) const;
   // "the shape (2, 3)"
   std::string shape_text() const;
-  [[noreturn]] void refuse_layout(const char *expected) const;
+  // order: what NumPy calls the expected order
+  [[noreturn]] void refuse_layout(const char *expected, char order = 'C') const;
 
   int element_bytes() const { return type_.bytes; }
   const char *name() const { return name_; }
@@ -53,15 +54,21 @@ public:
 private:
   enum class Holds { nothing, buffer, dlpack, dlpack_versioned };
 
-  void read_numpy(PyObject *object, Access access);
-  void read_buffer(PyObject *object, Access access);
-  void read_dlpack(PyObject *object, Access access);
+  void read_numpy(PyObject *object);
+  void read_buffer(PyObject *object);
+  void read_dlpack(PyObject *object);
+  void need_cpu(int64_t device) const;
   void set_layout(int64_t count, const Py_ssize_t *new_shape, const Py_ssize_t *new_strides);
   [[noreturn]] void refuse_type(const std::string &what, const std::string &cure) const;
+  [[noreturn]] void refuse_read_only() const;
+  [[noreturn]] void refuse_unreadable(py::error_already_set &error, const char *expected) const;
+  // How the caller gets what is expected.  For an output, a copy is no cure: the results would go to the copy.
+  std::string cure(const std::string &of_input, const std::string &of_output) const;
   void release();
 
   const char *const call_, *const name_;
   const ElementType &type_;
+  const Access access_;
   Holds holds_ = Holds::nothing;
   union {
     Py_buffer buffer_;

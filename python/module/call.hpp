@@ -100,7 +100,7 @@ struct ResultTypes {
 extern ResultTypes result_types;
 
 // False instead of an array means that a result is not wanted.
-inline bool is_wanted(const Arguments &given, size_t i) { return given[i] != Py_False; }
+inline bool is_wanted(const Arguments &given, size_t i) { return !given.is_given(i) || !is_false(given[i]); }
 
 // An array that a call writes: the one that was given, or a new one.
 class Output {

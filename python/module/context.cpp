@@ -117,7 +117,7 @@ void refuse_status(lf_status status, const char *call, std::string message) {
   if (status == LF_OUT_OF_MEMORY) PyErr_SetString(PyExc_MemoryError, message.c_str());
   else {
     const py::handle type(status == LF_INVALID_ARGUMENT ? invalid_argument_type : error_type);
-    py::object error = type(message);
+    py::object error = type(string_of(message));
     error.attr("status") = lf_status_name(status);
     PyErr_SetObject(type.ptr(), error.ptr());
   }
@@ -176,7 +176,8 @@ True
       "isa", [](const Context &self) { return lf_context_isa(self.live("Context.isa")->context); },
       "The name of the plugin in use, such as 'avx512'.");
   type.def_property_readonly(
-      "isa_reason", [](const Context &self) { return lf_context_isa_reason(self.live("Context.isa_reason")->context); },
+      "isa_reason",
+      [](const Context &self) { return string_of(lf_context_isa_reason(self.live("Context.isa_reason")->context)); },
       "Why this plugin was chosen and, if a better one is missing, the cure.");
   type.def_property_readonly(
       "threads", [](const Context &self) { return lf_context_threads(self.live("Context.threads")->context); },

@@ -1,22 +1,18 @@
 // Reads activations and normalizations.
 #include "layer.hpp"
 
-#include <cstring>
-
 namespace lanefold::python {
 namespace {
 
 float usual_alpha(int32_t code) { return code == LF_LEAKY_RELU ? 0.01f : 1.0f; }
 
+} // namespace
+
 py::object attribute_of(const char *call, const std::string &owner, const py::handle &object, const char *attribute,
                         const char *expected) {
-  auto value = py::reinterpret_steal<py::object>(PyObject_GetAttrString(object.ptr(), attribute));
-  if (value) return value;
-  PyErr_Clear();
+  if (py::object value = attribute_or_null(object.ptr(), attribute)) return value;
   refuse_type(call, owner, object.ptr(), std::string(expected) + ", which has the attribute " + attribute);
 }
-
-} // namespace
 
 // In the order of their codes.
 const char *const activation_words[] = {"identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic", nullptr};
@@ -28,16 +24,10 @@ Activation activation_of(const Arguments &given, size_t word, size_t alpha) {
 
 Activation activation_of(const char *call, const std::string &layer, const py::handle &object) {
   const py::object word = attribute_of(call, layer, object, "activation", "a lanefold.DenseLayer");
-  const char *text = PyUnicode_Check(word.ptr()) ? PyUnicode_AsUTF8(word.ptr()) : "";
-  for (int32_t code = 0; activation_words[code] != nullptr; ++code) {
-    if (text == nullptr || std::strcmp(text, activation_words[code]) != 0) continue;
-    const py::object alpha = attribute_of(call, layer, object, "alpha", "a lanefold.DenseLayer");
-    return {code, alpha.is_none() ? usual_alpha(code) : number_of(call, layer, object, "alpha")};
-  }
-  PyErr_Clear();
-  refuse_value(call, layer + ".activation is " + describe(word.ptr()) +
-                         "; expected 'identity', 'relu', 'leaky-relu', "
-                         "'elu', 'selu', 'tanh' or 'logistic'");
+  const int32_t code = word_from(call, (layer + ".activation").c_str(), word.ptr(), activation_words);
+  const py::object alpha = attribute_of(call, layer, object, "alpha", "a lanefold.DenseLayer");
+  return {code, alpha.is_none() ? usual_alpha(code)
+                                : static_cast<float>(number_from(call, (layer + ".alpha").c_str(), alpha.ptr()))};
 }
 
 void need_several_rows(const char *call, int64_t rows) {
@@ -53,21 +43,16 @@ py::list layer_list(const char *call, const py::object &layers) {
   return list;
 }
 
-float number_of(const char *call, const std::string &owner, const py::handle &object, const char *attribute) {
-  const py::object value = attribute_of(call, owner, object, attribute, "an object of lanefold");
-  const double number = PyFloat_AsDouble(value.ptr());
-  if (number == -1 && PyErr_Occurred()) {
-    PyErr_Clear();
-    refuse_type(call, owner + "." + attribute, value.ptr(), "a number");
-  }
-  return static_cast<float>(number);
-}
-
 BatchNorm::BatchNorm(const char *call, const std::string &name, PyObject *object, int64_t n, Use use)
     : call_(call), name_(name), object_(object), n_(n), norm_(args<lf_batch_norm>()) {
   const bool train = use == Use::train || use == Use::everything, backward = use == Use::backward;
-  norm_.eps = number_of(call, name, object_, "eps"), norm_.momentum = number_of(call, name, object_, "momentum");
-  if (py::bool_(attribute_of(call, name, object_, "unbiased_running_var", "a lanefold.BatchNorm")))
+  const auto attribute = [&](const char *of) { return attribute_of(call, name, object_, of, "a lanefold.BatchNorm"); };
+  const auto number = [&](const char *of) {
+    return static_cast<float>(number_from(call, (name + "." + of).c_str(), attribute(of).ptr()));
+  };
+  norm_.eps = number("eps"), norm_.momentum = number("momentum");
+  constexpr const char *unbiased = "unbiased_running_var";
+  if (flag_from(call, (name + "." + unbiased).c_str(), attribute(unbiased).ptr()))
     norm_.flags = LF_UNBIASED_RUNNING_VAR;
   const Access updated = train ? Access::write : Access::read;
   norm_.gamma = array("gamma", use == Use::everything ? Access::write : Access::read);

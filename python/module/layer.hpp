@@ -52,7 +52,8 @@ void need_several_rows(const char *call, int64_t rows);
 // A list of at least one layer.
 py::list layer_list(const char *call, const py::object &layers);
 
-// A float attribute of an object, such as layer.alpha.
-float number_of(const char *call, const std::string &owner, const py::handle &object, const char *attribute);
+// An attribute of an object that should be what is `expected`.
+py::object attribute_of(const char *call, const std::string &owner, const py::handle &object, const char *attribute,
+                        const char *expected);
 
 } // namespace lanefold::python

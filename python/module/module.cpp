@@ -7,7 +7,7 @@ PYBIND11_MODULE(_lanefold, module) {
   pybind11::options options;
   options.disable_function_signatures(); // the documentation begins with signatures of its own
   module.doc() = "The compiled part of lanefold.";
-  pybind11::detail::npy_api::get(); // imports NumPy
+  import_numpy();
   result_types.find();
   define_context(module);
   define_executor(module);

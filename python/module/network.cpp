@@ -35,14 +35,10 @@ struct LayerMemory {
   std::optional<BatchNorm> batch_norm;
 };
 
-py::object attribute(const char *call, const std::string &layer, const py::handle &object, const char *name) {
-  if (!py::hasattr(object, name)) refuse_type(call, layer, object.ptr(), "a lanefold.DenseLayer");
-  return object.attr(name);
-}
-
 void read_layer(const char *call, size_t i, const py::handle &object, LayerMemory &memory, lf_network_layer &layer) {
   const std::string name = "layers[" + std::to_string(i) + "]";
-  memory.w = attribute(call, name, object, "w"), memory.bias = attribute(call, name, object, "bias");
+  const auto attribute = [&](const char *of) { return attribute_of(call, name, object, of, "a lanefold.DenseLayer"); };
+  memory.w = attribute("w"), memory.bias = attribute("bias");
   memory.w_name = name + ".w", memory.bias_name = name + ".bias";
   memory.w_memory.emplace(call, memory.w_name.c_str(), memory.w.ptr(), float32, Access::read);
   const Matrix w = matrix(*memory.w_memory, Order::any);
@@ -53,7 +49,7 @@ void read_layer(const char *call, size_t i, const py::handle &object, LayerMemor
     memory.bias_memory.emplace(call, memory.bias_name.c_str(), memory.bias.ptr(), float32, Access::read);
     layer.bias = static_cast<const float *>(vector(*memory.bias_memory, layer.n));
   }
-  if (const py::object norm = attribute(call, name, object, "batch_norm"); !norm.is_none()) {
+  if (const py::object norm = attribute("batch_norm"); !norm.is_none()) {
     memory.batch_norm.emplace(call, name + ".batch_norm", norm.ptr(), layer.n, Use::fold);
     layer.batch_norm = memory.batch_norm->get();
   }

@@ -47,10 +47,19 @@ SGEMM = (
     (ValueError, 'a has the shape (4, 2) and the strides (16, 8) in bytes; ' + CURE, (SQUARE[:, ::2], B[:2]), {}),
     (ValueError, 'a has the shape (3, 4) and the strides (4, 4) in bytes; ' + CURE,
      (numpy.lib.stride_tricks.as_strided(SQUARE, (3, 4), (4, 4)), B), {}),
-    (ValueError, 'out is read-only; expected a writable array: out.copy(), or one of your own',
-     (A, B), {'out': READ_ONLY}),
-    (ValueError, 'out is read-only (of the type memoryview); expected a writable array',
-     (A, B), {'out': memoryview(READ_ONLY)}),
+    (ValueError, 'out is read-only; expected a writable array', (A, B), {'out': READ_ONLY}),
+    (ValueError, 'out is read-only; expected a writable array', (A, B), {'out': memoryview(READ_ONLY)}),
+    # A copy of an output would get the results in its place.
+    (TypeError, 'out has the type float64; expected float32: make out with dtype=numpy.float32',
+     (A, B), {'out': numpy.zeros((3, 2))}),
+    (TypeError, 'out has the byte order of the type >f4; expected float32 in native byte order: make out with '
+     'dtype=numpy.float32', (A, B), {'out': numpy.zeros((3, 2), '>f4')}),
+    (TypeError, 'out is a masked array; expected float32, and the mask would be ignored: make out without a mask',
+     (A, B), {'out': numpy.ma.zeros((3, 2), numpy.float32)}),
+    (ValueError, 'out has the shape (3, 2) and the strides (16, 8) in bytes; expected rows or columns of adjacent elements: '
+     'make out contiguous', (A, B), {'out': numpy.zeros((3, 4), numpy.float32)[:, ::2]}),
+    (ValueError, 'out is not aligned to 4 bytes; expected aligned elements: make out with numpy.empty', (A, B),
+     {'out': numpy.zeros(25, numpy.uint8)[1:].view(numpy.float32).reshape(3, 2)}),
     (ValueError, 'beta is not 0, but out is missing; expected the array to add to', (A, B), {'beta': 1}),
     (lanefold.InvalidArgument, 'out overlaps a; expected memory of its own', (SQUARE[:2], SQUARE.copy()),
      {'out': SQUARE[1:3]}),
@@ -81,17 +90,21 @@ OTHERS = (
     (lanefold.InvalidArgument, 'alpha is -1, but must be at least 0 and finite', lanefold.activation_forward, (A, 'elu'),
      {'alpha': -1}),
     (ValueError, 'out has the shape (3, 4) and the strides (16, 4) in bytes; expected columns of adjacent elements '
-     '(column-major): numpy.ascontiguousarray(out)', lanefold.activation_forward,
+     '(column-major): make out contiguous, with order=\'F\'', lanefold.activation_forward,
      (numpy.asfortranarray(A), 'elu'), {'out': A}),
     (lanefold.InvalidArgument, 'out overlaps x; expected memory of its own', lanefold.activation_forward,
      (SQUARE[:2], 'elu'), {'out': SQUARE[1:3]}),
     (ValueError, 'x has the shape (3, 4) and the strides (4, 12) in bytes; expected rows of adjacent elements (row-major): '
      'numpy.ascontiguousarray(x)', lanefold.dense_forward, (numpy.asfortranarray(A), B), {}),
+    (ValueError, 'dy has the shape (3, 4) and the strides (16, 4) in bytes; expected columns of adjacent elements '
+     '(column-major): numpy.asfortranarray(dy)', lanefold.activation_backward, (numpy.asfortranarray(A), A, 'elu'), {}),
+    (ValueError, 'z has the shape (3, 2) and the strides (4, 12) in bytes; expected rows of adjacent elements (row-major): '
+     'make z contiguous', lanefold.dense_forward, (A, B), {'z': numpy.zeros((3, 2), numpy.float32, order='F')}),
     (ValueError, 'x has the shape (3, 4); expected (3, 2)', lanefold.dense_forward, (A, B[:2]), {}),
     (ValueError, 'bias has the shape (3,); expected (2,)', lanefold.dense_forward, (A, B), {'bias': A[:, 0].copy()}),
     (ValueError, 'bias has the shape (2,) and the strides (16,) in bytes; expected adjacent elements: '
      'numpy.ascontiguousarray(bias)', lanefold.dense_forward, (A, B), {'bias': A[:2, 0]}),
-    (TypeError, 'batch_norm is 1 (int); expected an object of lanefold, which has the attribute eps',
+    (TypeError, 'batch_norm is 1 (int); expected a lanefold.BatchNorm, which has the attribute eps',
      lanefold.dense_forward, (A, B), {'batch_norm': 1}),
     (ValueError, 'batch_norm.gamma has the shape (3,); expected (2,)', lanefold.dense_forward, (A, B),
      {'batch_norm': lanefold.BatchNorm(3)}),
@@ -109,7 +122,7 @@ OTHERS = (
      lanefold.dense_backward, (A, B, A[:, :2]), {'dw': False}),
     (lanefold.InvalidArgument, 'dw overlaps x; expected memory of its own', lanefold.dense_backward,
      (SQUARE, SQUARE.copy(), SQUARE.copy()), {'dw': SQUARE}),
-    (ValueError, 'w is read-only; expected a writable array: w.copy(), or one of your own', lanefold.dense_backward,
+    (ValueError, 'w is read-only; expected a writable array', lanefold.dense_backward,
      (numpy.ones((1, 3), numpy.float32), READ_ONLY, B[:1]), {'learning_rate': 1.0}),
     (TypeError, 'packed is of the type numpy.ndarray; expected lanefold.PackedWeights', lanefold.dense_infer, (A, B), {}),
     (TypeError, 'learning_rate is missing', lanefold.optimizer_step, (A, A.copy()), {}),
@@ -129,7 +142,7 @@ OTHERS = (
     (lanefold.InvalidArgument, 'batch_norm.running_var[1] is -1, but a variance is at least 0', lanefold.fold_batch_norm, (B,), {}),
     (TypeError, 'layers is 1 (int); expected a list of at least one lanefold.DenseLayer', lanefold.Network, (1,), {}),
     (ValueError, 'layers is empty; expected a list of at least one lanefold.DenseLayer', lanefold.Network, ([],), {}),
-    (TypeError, 'layers[0] is 1 (int); expected a lanefold.DenseLayer', lanefold.Network, ([1],), {}),
+    (TypeError, 'layers[0] is 1 (int); expected a lanefold.DenseLayer, which has the attribute w', lanefold.Network, ([1],), {}),
     (ValueError, 'layers[1].w has 5 rows; expected one for each of the 2 outputs of the layer before', lanefold.Network,
      ([lanefold.DenseLayer(4, 2), lanefold.DenseLayer(5, 1)],), {}),
     (ValueError, 'layers[1].w has 5 rows; expected one for each of the 2 outputs of the layer before', lanefold.Trainer,
@@ -241,14 +254,14 @@ class Arguments(support.Case):
             self.assert_refused(TypeError, 'Trainer: ' + message, setattr, trainer, name, value)
         layers[0].w = layers[0].w.astype(float)
         self.assert_refused(TypeError, 'Trainer.step: layers[0].w has the type float64; expected float32: '
-                            'layers[0].w.astype(numpy.float32)', trainer.step, A, LABELS)
+                            'make layers[0].w with dtype=numpy.float32', trainer.step, A, LABELS)
         layers[0].w = numpy.zeros((4, 3), numpy.float32)
         layers[0].bias = numpy.zeros(3, numpy.float32)
         self.assert_refused(ValueError, 'Trainer.step: layers[0].w has another shape than when the trainer was made; make a '
                             'new one', trainer.step, A, LABELS)
         layers[0].w = READ_ONLY
-        self.assert_refused(ValueError, 'Trainer.step: layers[0].w is read-only; expected a writable array: '
-                            'layers[0].w.copy(), or one of your own', trainer.step, A, LABELS)
+        self.assert_refused(ValueError, 'Trainer.step: layers[0].w is read-only; expected a writable array', trainer.step,
+                            A, LABELS)
 
 
 support.main()

@@ -102,7 +102,7 @@ class Arrays(support.Case):
 
     def test_unaligned_elements_are_refused(self):
         x = numpy.frombuffer(bytearray(25), numpy.uint8)[1:].view(numpy.float32).reshape(2, 3)
-        self.assert_refused(ValueError, 'sgemm: a is not aligned to 4 bytes; expected aligned elements: a.copy()',
+        self.assert_refused(ValueError, 'sgemm: a is not aligned to 4 bytes; expected aligned elements: numpy.array(a)',
                             lanefold.sgemm, x, self.eye)
 
     def test_references_are_given_back(self):

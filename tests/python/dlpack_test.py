@@ -29,8 +29,9 @@ class Plain(ctypes.Structure):
 class Producer:
     """Lends an array.  `taken` counts the tensors that were lent, and `freed` those that came back."""
 
-    def __init__(self, values, flags=0, major=1, plain=False, strides=True, bits=32, lanes=1):
+    def __init__(self, values, flags=0, major=1, plain=False, strides=True, bits=32, lanes=1, said_device=1, device=1):
         self.values, self.flags, self.major, self.plain, self.bits, self.lanes = values, flags, major, plain, bits, lanes
+        self.said_device, self.device = said_device, device
         self.taken = self.freed = 0
         count = values.ndim
         self.shape = (ctypes.c_int64 * count)(*values.shape)
@@ -38,14 +39,14 @@ class Producer:
         self.kept = []
 
     def __dlpack_device__(self):
-        return (1, 0)
+        return (self.said_device, 0)
 
     def __dlpack__(self, max_version=None):
         assert max_version == (1, 0)
 
         def free(_):
             self.freed += 1
-        tensor = Tensor(self.values.ctypes.data - 8, 1, 0, self.values.ndim, 2, self.bits, self.lanes,
+        tensor = Tensor(self.values.ctypes.data - 8, self.device, 0, self.values.ndim, 2, self.bits, self.lanes,
                         ctypes.cast(self.shape, ctypes.POINTER(ctypes.c_int64)),
                         ctypes.cast(self.strides, ctypes.POINTER(ctypes.c_int64)), 8)
         deleter = Deleter(free)
@@ -87,6 +88,21 @@ class DLPack(support.Case):
         self.assert_refused(ValueError, 'sgemm: out is read-only; expected a writable array', lanefold.sgemm, self.values,
                             self.eye, out=x)
         self.assertEqual((x.taken, x.freed), (2, 2))
+
+    def test_devices_whose_memory_the_cpu_reads(self):
+        for device in (1, 3, 11, 13):
+            x = Producer(self.values, said_device=device, device=device)
+            self.assert_same_bits(lanefold.sgemm(x, self.eye), self.values)
+        message = "sgemm: %s is in the memory of a device (DLPack's type 2); expected an array in the memory of the CPU: %s"
+        for plain in (False, True):
+            for said, taken in ((2, 0), (1, 1)):  # the capsule's word counts, too
+                x = Producer(self.values, plain=plain, said_device=said, device=2)
+                self.assert_refused(ValueError, message % ('a', 'a.cpu()'), lanefold.sgemm, x, self.eye)
+                self.assertEqual((x.taken, x.freed), (taken, taken))
+        self.assert_refused(ValueError, message % ('out', 'make out there'), lanefold.sgemm, self.values, self.eye,
+                            out=Producer(self.values, said_device=2))
+        self.assert_refused(TypeError, "sgemm: a.__dlpack_device__()[0] is 'cpu' (str); expected a whole number below 2^63",
+                            lanefold.sgemm, Producer(self.values, said_device='cpu'), self.eye)
 
     def test_what_is_not_known_is_refused_and_given_back(self):
         for message, kind, options in (

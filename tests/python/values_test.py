@@ -1,0 +1,140 @@
+"""Values that are not arrays: text, numbers and flags, in calls and in layers; and what becomes of other exceptions."""
+import lanefold
+import numpy
+
+import support
+
+A = numpy.ones((3, 4), numpy.float32)
+B = numpy.ones((4, 2), numpy.float32)
+SURROGATE = '\ud800'  # half of a pair, which UTF-8 cannot hold
+
+
+class Raises:
+    """Raises an exception wherever a call could ask it for something."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def fail(self, *_, **__):
+        raise self.error
+    __float__ = __index__ = __dlpack_device__ = fail
+    __dlpack__ = eps = gamma = w = activation = property(fail)
+
+
+class Values(support.Case):
+    def refused(self, kind, message, call, *given, **named):
+        self.assert_refused(kind, '%s: %s' % (call.__qualname__, message), call, *given, **named)
+
+    def test_text_that_c_cannot_hold_is_refused(self):
+        shown = {SURROGATE: "'\\ud800'", 'x\0y': "'x\\x00y'"}
+        for text, why in ((SURROGATE, 'a string that UTF-8 can hold'), ('x\0y', 'a string without the character NUL')):
+            for name in ('isa', 'plugin_path'):
+                self.refused(ValueError, '%s is %s (str); expected %s' % (name, shown[text], why), lanefold.Context,
+                             **{name: text})
+        for text in (SURROGATE, 'elu\0', 'elu' + SURROGATE):
+            shown = repr(text)
+            with self.assertRaisesRegex(TypeError, 'sgemm: %s is not an argument; expected one of: a, b' % shown.replace('\\', '.')):
+                lanefold.sgemm(A, B, **{text: 1})
+            with self.assertRaisesRegex(ValueError, 'activation is %s; expected one of' % shown.replace('\\', '.')):
+                lanefold.activation_forward(A, text)
+            layer = lanefold.DenseLayer(4, 2)
+            layer.activation = text
+            with self.assertRaisesRegex(ValueError, r'layers\[0\].activation is %s; exp' % shown.replace('\\', '.')):
+                lanefold.Network([layer])
+
+    def test_a_message_shows_what_can_be_shown(self):
+        class Word(str):
+            __repr__ = Raises(RuntimeError()).fail
+
+        class Quiet(float):
+            def __repr__(self):
+                return SURROGATE
+        long = 'ä' * 50
+        for given, shown in ((10**5000, 'of the type int'), (-10**60, '-%d... (int)' % 10**38), (Word('x'), 'of the type Word'),
+                             (long, "'%s... (str)" % long[:39]), (Quiet(1), None)):
+            name = 'context' if isinstance(given, float) else 'alpha'
+            if isinstance(given, int):
+                name = 'transpose_a'
+            expected = {'context': 'a lanefold.Context, or None', 'alpha': 'a number', 'transpose_a': 'True or False'}[name]
+            self.refused(TypeError, '%s is %s; expected %s' % (name, shown or '\\ud800 (Quiet)', expected), lanefold.sgemm, A, B,
+                         **{name: given})
+
+        self.refused(ValueError, "activation is of the type Word; expected one of: 'identity', 'relu', 'leaky-relu', 'elu', "
+                     "'selu', 'tanh', 'logistic'", lanefold.activation_forward, A, Word('x'))
+
+        class Untold(ValueError):
+            __str__ = Raises(RuntimeError()).fail
+        self.refused(ValueError, 'a does not give its memory: Untold; expected an array that others may read',
+                     lanefold.sgemm, type('Array', (Raises,), {'__dlpack__': None})(Untold()), B)
+
+    def test_messages_of_the_library_may_be_cut(self):
+        for begin in ('/', '/x'):  # the library cuts one of them in the middle of a character
+            with self.assertRaises(lanefold.Error) as caught:
+                lanefold.Context(plugin_path=begin + 'ä' * 1000)
+            self.assertIn("Context: plugin_path: the plugin folder '%sää" % begin, str(caught.exception))
+            self.assertEqual(caught.exception.status, 'LF_NOT_FOUND')
+
+    def test_exceptions_about_something_else_go_on(self):
+        class Lender(Raises):
+            __dlpack__ = Raises.fail
+
+        class Late(Lender):
+            def __dlpack_device__(self):
+                return (1, 0)
+        for kind in (KeyboardInterrupt, MemoryError, ZeroDivisionError):
+            error = kind('mine')
+            for call in (lambda x: lanefold.sgemm(A, B, alpha=x), lambda x: lanefold.explain('sgemm', m=x),
+                         lambda x: lanefold.sgemm(x, B), lambda x: lanefold.batch_norm_forward(A, x),
+                         lambda x: lanefold.Network([x])):
+                with self.assertRaises(kind) as caught:
+                    call(Raises(error))
+                self.assertIs(caught.exception, error)
+        for kind in (KeyboardInterrupt, MemoryError, ZeroDivisionError, RecursionError):
+            error = kind('mine')
+            for lender in (Lender, Late):
+                with self.assertRaises(kind) as caught:
+                    lanefold.sgemm(lender(error), B)
+                self.assertIs(caught.exception, error)
+
+    def test_exceptions_about_the_value_are_the_cause(self):
+        for kind in (TypeError, ValueError, OverflowError):
+            error = kind('mine')
+            for call in (lambda x: lanefold.sgemm(A, B, alpha=x), lambda x: lanefold.explain('sgemm', m=x)):
+                with self.assertRaisesRegex(TypeError, 'is of the type Raises; expected a') as caught:
+                    call(Raises(error))
+                self.assertIs(caught.exception.__cause__, error)
+                self.assertIsNotNone(error.__traceback__)
+        for kind in (TypeError, BufferError, RuntimeError, AttributeError):
+            error = kind('mine')
+            with self.assertRaisesRegex(ValueError, 'a does not give its memory: mine; expected an array that') as caught:
+                lanefold.sgemm(type('Lender', (Raises,), {'__dlpack__': None})(error), B)
+            self.assertIs(caught.exception.__cause__, error)
+
+    def test_flags(self):
+        for true, false in ((True, False), (numpy.True_, numpy.False_)):
+            self.assertEqual(lanefold.sgemm(B, B, transpose_a=true, transpose_b=false).shape, (2, 2))
+            self.assertIsNone(lanefold.dense_backward(A, B, A[:, :2], dx=false).dx)
+        for flag, shown in ((0, '0 (int)'), (1, '1 (int)'), (numpy.int8(1), 'of the type numpy.int8')):
+            self.refused(TypeError, 'transpose_a is %s; expected True or False' % shown, lanefold.sgemm, A, B,
+                         transpose_a=flag)
+        for flag, shown in ((True, 'True (bool)'), (numpy.True_, 'of the type numpy.bool%s' % type(numpy.True_).__name__[4:])):
+            self.refused(TypeError, 'alpha is %s; expected a number' % shown, lanefold.sgemm, A, B, alpha=flag)
+            self.refused(TypeError, 'threads is %s; expected a whole number below 2^63' % shown, lanefold.Context, flag)
+        norm = lanefold.BatchNorm(4)
+        norm.unbiased_running_var = 1
+        self.refused(TypeError, 'batch_norm.unbiased_running_var is 1 (int); expected True or False',
+                     lanefold.batch_norm_forward, A, norm)
+
+    def test_numbers_of_other_types(self):
+        for two in (2, 2.0, numpy.float32(2), numpy.int8(2), numpy.array(2)):
+            self.assertEqual(lanefold.sgemm(A, B, alpha=two).tolist(), [[8, 8]] * 3)
+
+    def test_arrays_with_a_mask_of_their_own(self):
+        class Image(numpy.ndarray):
+            mask = 1  # such as a part of the image
+        self.assert_same_bits(lanefold.sgemm(A.view(Image), B), lanefold.sgemm(A, B))
+        self.refused(TypeError, 'a is a masked array; expected float32, and the mask would be ignored: a.filled(0)',
+                     lanefold.sgemm, numpy.ma.array(A).view(type('Mine', (numpy.ma.MaskedArray,), {})), B)
+
+
+support.main()
