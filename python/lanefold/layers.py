@@ -1,11 +1,12 @@
 """Layers that own their parameters as NumPy arrays."""
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union, get_args
 
 import numpy
 
 from . import random
+from ._lanefold import _flag, _number, _refuse, _whole, _word
 from .results import FloatArray
 from .types import Activation
 
@@ -25,18 +26,37 @@ class BatchNorm:
 
     def __init__(self, n: int, *, eps: float = 1e-3, momentum: float = 0.9,
                  unbiased_running_var: bool = False) -> None:
+        n = _whole('BatchNorm', 'n', n, 0)
         self.gamma: FloatArray = numpy.ones(n, numpy.float32)
         self.beta: FloatArray = numpy.zeros(n, numpy.float32)
         self.running_mean: FloatArray = numpy.zeros(n, numpy.float32)
         self.running_var: FloatArray = numpy.ones(n, numpy.float32)
         self.mean: FloatArray = numpy.zeros(n, numpy.float32)
         self.inv_std: FloatArray = numpy.zeros(n, numpy.float32)
-        self.eps = eps
-        self.momentum = momentum
-        self.unbiased_running_var = unbiased_running_var
+        self.eps = _number('BatchNorm', 'eps', eps)
+        self.momentum = _number('BatchNorm', 'momentum', momentum)
+        self.unbiased_running_var = _flag('BatchNorm', 'unbiased_running_var', unbiased_running_var)
 
     def __repr__(self) -> str:
         return 'BatchNorm(%d, eps=%g, momentum=%g)' % (len(self.gamma), self.eps, self.momentum)
+
+
+def _activation(call: str, given: object) -> Activation:
+    name: Activation = _word(call, 'activation', given, get_args(Activation))
+    return name
+
+
+def _batch_norm(call: str, given: object, outputs: int) -> Optional[BatchNorm]:
+    if isinstance(given, BatchNorm):
+        if len(given.gamma) != outputs:
+            raise ValueError('%s: batch_norm has %d columns; expected one for each of the %d outputs'
+                             % (call, len(given.gamma), outputs))
+        return given
+    if given is None:
+        return None
+    if not isinstance(given, (bool, numpy.bool_)):
+        _refuse(call, 'batch_norm', given, 'a lanefold.BatchNorm, True, False or None')
+    return BatchNorm(outputs) if given else None
 
 
 class DenseLayer:
@@ -44,7 +64,7 @@ class DenseLayer:
 
     w           inputs x outputs
     bias        outputs, or None.  Before a normalization a bias has no effect, so such a layer has none.
-    batch_norm  a BatchNorm over the outputs, or None; True makes one
+    batch_norm  a BatchNorm over the outputs, or None; True makes one, and False means None
     activation  the name of f; activation_forward lists them
     alpha       the alpha of f; None is its usual value
     """
@@ -52,11 +72,13 @@ class DenseLayer:
 
     def __init__(self, inputs: int, outputs: int, activation: Activation = 'identity', *, alpha: Optional[float] = None,
                  batch_norm: Union[bool, BatchNorm, None] = None) -> None:
+        call = 'DenseLayer'
+        inputs, outputs = _whole(call, 'inputs', inputs, 0), _whole(call, 'outputs', outputs, 0)
         self.w: FloatArray = numpy.zeros((inputs, outputs), numpy.float32)
-        self.batch_norm: Optional[BatchNorm] = BatchNorm(outputs) if batch_norm is True else batch_norm or None
+        self.batch_norm: Optional[BatchNorm] = _batch_norm(call, batch_norm, outputs)
         self.bias: Optional[FloatArray] = None if self.batch_norm else numpy.zeros(outputs, numpy.float32)
-        self.activation: Activation = activation
-        self.alpha = alpha
+        self.activation: Activation = _activation(call, activation)
+        self.alpha = None if alpha is None else _number(call, 'alpha', alpha)
 
     @property
     def inputs(self) -> int:
@@ -96,6 +118,15 @@ def dense_layers(widths: Sequence[int], activation: Activation = 'elu', *, alpha
     >>> lanefold.dense_layers([4, 3, 2], batch_norm=False)
     [DenseLayer(4, 3, 'elu'), DenseLayer(3, 2, 'identity')]
     """
+    call, expected = 'dense_layers', 'a list of at least two whole numbers, from the inputs to the outputs'
+    if isinstance(widths, str) or not hasattr(widths, '__len__'):
+        _refuse(call, 'widths', widths, expected)
+    if len(widths) < 2:
+        raise ValueError('%s: widths has the length %d; expected %s' % (call, len(widths), expected))
+    widths = [_whole(call, 'widths[%d]' % i, width, 1) for i, width in enumerate(widths)]
+    activation = _activation(call, activation)
+    batch_norm = _flag(call, 'batch_norm', batch_norm)
+    random.check_initializer(call, seed, init, fan)
     layers = []
     for i, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
         last = i + 2 == len(widths)

@@ -11,6 +11,7 @@ import numpy
 import numpy.typing
 
 from . import _lanefold
+from ._lanefold import _seed, _whole, _word
 from .results import FloatArray
 
 Doubles = numpy.typing.NDArray[numpy.float64]
@@ -115,12 +116,11 @@ def initial_weights(inputs: int, outputs: int, *, seed: int, layer: int, init: s
     >>> lanefold.random.initial_weights(2, 3, seed=1, layer=0).shape
     (2, 3)
     """
-    if init not in INITIALIZERS:
-        raise ValueError('initial_weights: init is %r; expected one of: %s' % (init, ', '.join(INITIALIZERS)))
+    inputs, outputs = _whole('initial_weights', 'inputs', inputs, 1), _whole('initial_weights', 'outputs', outputs, 1)
+    check_initializer('initial_weights', seed, init, fan)
+    _whole('initial_weights', 'layer', layer, 0)
     fans = {'in': float(inputs), 'out': float(outputs), 'avg': (inputs + outputs) / 2}
     scale, usual_fan, distribution = INITIALIZERS[init]
-    if fan not in (None, *fans):
-        raise ValueError("initial_weights: fan is %r; expected 'in', 'out' or 'avg'" % (fan,))
     variance = scale / fans[fan or usual_fan]
     count = inputs * outputs
     if distribution == 'uniform':
@@ -132,6 +132,14 @@ def initial_weights(inputs: int, outputs: int, *, seed: int, layer: int, init: s
         weights = numpy.sqrt(WIDENED * variance) * truncated(count, seed=seed, index=layer)
     rounded: FloatArray = weights.astype(numpy.float32)
     return rounded.reshape(inputs, outputs)
+
+
+def check_initializer(call: str, seed: object, init: object, fan: object) -> None:
+    """Refuses what initial_weights cannot take."""
+    _seed(call, seed)
+    _word(call, 'init', init, tuple(INITIALIZERS))
+    if fan is not None:
+        _word(call, 'fan', fan, ('in', 'out', 'avg'))
 
 
 def truncated(count: int, *, seed: int, index: int) -> Doubles:

@@ -252,4 +252,59 @@ void refuse_value_because(const py::object &cause, const std::string &call, cons
   raise(PyExc_ValueError, call + ": " + message, cause);
 }
 
+namespace {
+
+// The functions for the Python part are called with the name of its function and of the argument, and with the value.
+enum { call_, name_, value_, more_ };
+
+py::object check_whole(const Arguments &given) {
+  const std::string call = given.text(call_), name = given.text(name_);
+  const int64_t number = whole_from(call.c_str(), name.c_str(), given[value_]), least = given.whole(more_, 0);
+  if (number < least)
+    refuse_value(call, name, given[value_], "a whole number that is at least " + std::to_string(least));
+  return py::int_(number);
+}
+
+py::object check_seed(const Arguments &given) {
+  PyObject *value = given[1];
+  const auto index = py::reinterpret_steal<py::object>(is_flag(value) ? nullptr : PyNumber_Index(value));
+  const uint64_t seed = index ? PyLong_AsUnsignedLongLong(index.ptr()) : 0;
+  if (!index || PyErr_Occurred() != nullptr)
+    refuse_type(given.text(call_), "seed", value, "a whole number from 0 to 2^64 - 1");
+  return py::int_(seed);
+}
+
+py::object check_number(const Arguments &given) {
+  return py::float_(number_from(given.text(call_).c_str(), given.text(name_).c_str(), given[value_]));
+}
+
+py::object check_flag(const Arguments &given) {
+  return py::bool_(flag_from(given.text(call_).c_str(), given.text(name_).c_str(), given[value_]));
+}
+
+py::object check_word(const Arguments &given) {
+  std::vector<std::string> texts;
+  std::vector<const char *> words;
+  for (const py::handle word : py::tuple(given.object(more_))) texts.push_back(word.cast<std::string>());
+  for (const std::string &text : texts) words.push_back(text.c_str());
+  words.push_back(nullptr);
+  return py::str(words[static_cast<size_t>(
+      word_from(given.text(call_).c_str(), given.text(name_).c_str(), given[value_], words.data()))]);
+}
+
+py::object refuse(const Arguments &given) {
+  refuse_type(given.text(call_), given.text(name_), given[value_], given.text(more_));
+}
+
+} // namespace
+
+void define_arguments(py::module_ &module) {
+  Function<check_whole>::define(module, "_whole(call, name, value, least)\n--\n\nReturns a whole number.");
+  Function<check_seed>::define(module, "_seed(call, value)\n--\n\nReturns a whole number of 64 bits without a sign.");
+  Function<check_number>::define(module, "_number(call, name, value)\n--\n\nReturns a number as a float.");
+  Function<check_flag>::define(module, "_flag(call, name, value)\n--\n\nReturns True or False.");
+  Function<check_word>::define(module, "_word(call, name, value, words)\n--\n\nReturns one of the words.");
+  Function<refuse>::define(module, "_refuse(call, name, value, expected)\n--\n\nRaises a TypeError.");
+}
+
 } // namespace lanefold::python

@@ -152,4 +152,7 @@ private:
   }
 };
 
+// Lets the Python part of the package check its arguments, and word its errors, in the same way.
+void define_arguments(py::module_ &module);
+
 } // namespace lanefold::python

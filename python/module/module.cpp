@@ -9,6 +9,7 @@ PYBIND11_MODULE(_lanefold, module) {
   module.doc() = "The compiled part of lanefold.";
   import_numpy();
   result_types.find();
+  define_arguments(module);
   define_context(module);
   define_executor(module);
   define_gemm(module);

@@ -85,7 +85,8 @@ class Values(support.Case):
             error = kind('mine')
             for call in (lambda x: lanefold.sgemm(A, B, alpha=x), lambda x: lanefold.explain('sgemm', m=x),
                          lambda x: lanefold.sgemm(x, B), lambda x: lanefold.batch_norm_forward(A, x),
-                         lambda x: lanefold.Network([x])):
+                         lambda x: lanefold.Network([x]), lambda x: lanefold.DenseLayer(x, 1),
+                         lambda x: lanefold.BatchNorm(1, eps=x)):
                 with self.assertRaises(kind) as caught:
                     call(Raises(error))
                 self.assertIs(caught.exception, error)
@@ -114,6 +115,8 @@ class Values(support.Case):
         for true, false in ((True, False), (numpy.True_, numpy.False_)):
             self.assertEqual(lanefold.sgemm(B, B, transpose_a=true, transpose_b=false).shape, (2, 2))
             self.assertIsNone(lanefold.dense_backward(A, B, A[:, :2], dx=false).dx)
+            self.assertIsNotNone(lanefold.DenseLayer(2, 2, batch_norm=true).batch_norm)
+            self.assertIsNone(lanefold.DenseLayer(2, 2, batch_norm=false).batch_norm)
         for flag, shown in ((0, '0 (int)'), (1, '1 (int)'), (numpy.int8(1), 'of the type numpy.int8')):
             self.refused(TypeError, 'transpose_a is %s; expected True or False' % shown, lanefold.sgemm, A, B,
                          transpose_a=flag)
@@ -135,6 +138,55 @@ class Values(support.Case):
         self.assert_same_bits(lanefold.sgemm(A.view(Image), B), lanefold.sgemm(A, B))
         self.refused(TypeError, 'a is a masked array; expected float32, and the mask would be ignored: a.filled(0)',
                      lanefold.sgemm, numpy.ma.array(A).view(type('Mine', (numpy.ma.MaskedArray,), {})), B)
+
+
+class Layers(support.Case):
+    """The part of the package that is written in Python words its errors like the other one."""
+
+    def test_layers(self):
+        words = "one of: 'identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic'"
+        two = 'a list of at least two whole numbers, from the inputs to the outputs'
+        initializers = ', '.join("'%s'" % name for name in lanefold.random.INITIALIZERS)
+        for kind, message, call, given, named in (
+                (TypeError, "inputs is 'a' (str); expected a whole number below 2^63", lanefold.DenseLayer, ('a', 2), {}),
+                (TypeError, 'outputs is 2.0 (float); expected a whole number below 2^63', lanefold.DenseLayer, (2, 2.0), {}),
+                (ValueError, 'outputs is -1 (int); expected a whole number that is at least 0', lanefold.DenseLayer, (2, -1), {}),
+                (ValueError, "activation is 'elus'; expected " + words, lanefold.DenseLayer, (2, 1, 'elus'), {}),
+                (TypeError, "alpha is 'x' (str); expected a number", lanefold.DenseLayer, (2, 1), {'alpha': 'x'}),
+                (TypeError, 'batch_norm is 1 (int); expected a lanefold.BatchNorm, True, False or None', lanefold.DenseLayer,
+                 (2, 1), {'batch_norm': 1}),
+                (ValueError, 'batch_norm has 3 columns; expected one for each of the 2 outputs', lanefold.DenseLayer,
+                 (4, 2), {'batch_norm': lanefold.BatchNorm(3)}),
+                (TypeError, 'n is None; expected a whole number below 2^63', lanefold.BatchNorm, (None,), {}),
+                (TypeError, "eps is 'x' (str); expected a number", lanefold.BatchNorm, (1,), {'eps': 'x'}),
+                (TypeError, 'momentum is True (bool); expected a number', lanefold.BatchNorm, (1,), {'momentum': True}),
+                (TypeError, 'unbiased_running_var is 1 (int); expected True or False', lanefold.BatchNorm, (1,),
+                 {'unbiased_running_var': 1}),
+                (TypeError, 'widths is 5 (int); expected ' + two, lanefold.dense_layers, (5,), {}),
+                (TypeError, "widths is '12' (str); expected " + two, lanefold.dense_layers, ('12',), {}),
+                (ValueError, 'widths has the length 1; expected ' + two, lanefold.dense_layers, ([5],), {}),
+                (TypeError, 'widths[1] is 2.5 (float); expected a whole number below 2^63', lanefold.dense_layers,
+                 ([1, 2.5],), {}),
+                (ValueError, 'widths[0] is 0 (int); expected a whole number that is at least 1', lanefold.dense_layers,
+                 ([0, 2],), {}),
+                (TypeError, 'batch_norm is None; expected True or False', lanefold.dense_layers, ([1, 2],),
+                 {'batch_norm': None}),
+                (ValueError, "activation is 'x'; expected " + words, lanefold.dense_layers, ([1, 2], 'x'), {}),
+                (TypeError, 'seed is 1.5 (float); expected a whole number from 0 to 2^64 - 1', lanefold.dense_layers,
+                 ([1, 2],), {'seed': 1.5}),
+                (ValueError, "init is 'he'; expected one of: " + initializers, lanefold.dense_layers, ([1, 2],),
+                 {'init': 'he'}),
+                (TypeError, 'init is of the type list; expected one of: ' + initializers, lanefold.random.initial_weights,
+                 (1, 2), {'seed': 1, 'layer': 0, 'init': []}),
+                (ValueError, "fan is 'up'; expected one of: 'in', 'out', 'avg'", lanefold.random.initial_weights, (1, 2),
+                 {'seed': 1, 'layer': 0, 'fan': 'up'}),
+                (ValueError, 'inputs is 0 (int); expected a whole number that is at least 1', lanefold.random.initial_weights,
+                 (0, 2), {'seed': 1, 'layer': 0}),
+                (TypeError, "layer is '0' (str); expected a whole number below 2^63", lanefold.random.initial_weights, (1, 2),
+                 {'seed': 1, 'layer': '0'})):
+            with self.subTest(message):
+                self.assert_refused(kind, '%s: %s' % (call.__name__, message), call, *given, **named)
+        self.assertEqual(lanefold.dense_layers(numpy.array([3, 2]), seed=2**64 - 1)[0].inputs, 3)
 
 
 support.main()
