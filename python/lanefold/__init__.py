@@ -23,14 +23,11 @@ valid.  help(lanefold.sgemm) and the others have formulas, shapes and examples.
 """
 from __future__ import annotations
 
-from typing import List, Optional
-
 from . import random as random
 from ._lanefold import (Context, Error, InvalidArgument, Network, PackedWeights, Task, Trainer, __version__,
                         activation_backward, activation_forward, batch_norm_backward, batch_norm_forward, cpu,
                         default_context, dense_backward, dense_forward, dense_infer, explain, fold_batch_norm, gather,
-                        optimizer_step, pack_weights, sgemm, softmax_cross_entropy, top_k_correct)
-from ._lanefold import _plugins
+                        optimizer_step, pack_weights, plugins, sgemm, softmax_cross_entropy, top_k_correct)
 from .executors import ThreadPool
 from .layers import BatchNorm, DenseLayer, dense_layers
 from .results import BatchNormGradients, DenseGradients, Folded, Plugin, Step
@@ -42,12 +39,3 @@ __all__ = [
     'dense_forward', 'dense_infer', 'dense_layers', 'explain', 'fold_batch_norm', 'gather', 'optimizer_step',
     'pack_weights', 'plugins', 'random', 'sgemm', 'softmax_cross_entropy', 'top_k_correct',
 ]
-
-
-def plugins(*, isa: Optional[str] = None, plugin_path: Optional[str] = None) -> List[Plugin]:
-    """Returns the plugins that a Context with these arguments would consider, the best one first, and why.
-
-    >>> lanefold.plugins()[-1].name
-    'portable'
-    """
-    return [Plugin(*candidate) for candidate in _plugins(isa or '', plugin_path or '')]

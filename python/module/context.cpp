@@ -69,21 +69,34 @@ std::string text_of(lf_status (*write)(char *, uint64_t, uint64_t *)) {
   return text;
 }
 
-// lf_enumerate_plugins, as a list of tuples.
-py::list list_plugins(const std::string &isa, const std::string &plugin_path) {
+py::object plugins(const Arguments &given) {
+  enum { isa_, plugin_path_ };
+  const std::string isa = given.text(isa_), plugin_path = given.text(plugin_path_);
   lf_context_options options{};
   options.struct_size = sizeof options;
   options.isa = isa.empty() ? nullptr : isa.c_str();
   options.plugin_path = plugin_path.empty() ? nullptr : plugin_path.c_str();
   py::list list;
   const auto visit = [](void *self, const lf_plugin_candidate *c) {
-    static_cast<py::list *>(self)->append(
-        py::make_tuple(c->name, c->vendor, c->path, c->needs, c->priority, c->usable != 0, c->taken != 0, c->reason));
+    // As os.fsdecode() does it.
+    const auto path = py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(c->path));
+    static_cast<py::list *>(self)->append(py::make_tuple(string_of(c->name), string_of(c->vendor), path,
+                                                         string_of(c->needs), c->priority, c->usable != 0,
+                                                         c->taken != 0, string_of(c->reason)));
   };
   const lf_status status = lf_enumerate_plugins(&options, visit, &list);
-  if (status != LF_OK) refuse_status(status, "plugins", lf_last_error(nullptr));
-  return list;
+  if (status != LF_OK) refuse_status(status, given.call(), lf_last_error(nullptr));
+  const py::object type = py::module_::import("lanefold.results").attr("Plugin");
+  py::list result;
+  for (const py::handle candidate : list) result.append(type(*py::reinterpret_borrow<py::tuple>(candidate)));
+  return result;
 }
+
+py::object get_default_context(const Arguments &) {
+  return py::cast(default_context(), py::return_value_policy::reference);
+}
+
+py::object cpu(const Arguments &) { return py::str(text_of(lf_describe_cpu)); }
 
 std::string version_text() {
   const int32_t number = lf_version();
@@ -168,9 +181,7 @@ True
   context_type = reinterpret_cast<PyTypeObject *>(type.ptr());
   type.attr("__module__") = "lanefold";
   define_constructor<make_context>(type, documentation);
-  type.def("close", &Context::close, "Closes the context.  Closing it again does nothing.");
-  type.def("__enter__", [](py::object self) { return self; });
-  type.def("__exit__", [](Context &self, const py::args &) { self.close(); });
+  define_close(type, "close($self)\n--\n\nCloses the context.  Closing it again does nothing.");
   type.def_property_readonly("closed", &Context::closed, "Whether the context is closed.");
   type.def_property_readonly(
       "isa", [](const Context &self) { return lf_context_isa(self.live("Context.isa")->context); },
@@ -189,15 +200,22 @@ True
     return std::string("<lanefold.Context isa='") + lf_context_isa(context) + "' threads=" + threads + ">";
   });
 
-  module.def(
-      "default_context", [] { return py::cast(default_context(), py::return_value_policy::reference); },
-      "default_context()\n--\n\nReturns the context of calls that name none.  The first use makes it, and it stays "
-      "open.");
-  module.def(
-      "cpu", [] { return text_of(lf_describe_cpu); },
-      "cpu()\n--\n\nReturns the name of the CPU, and the features that the operating system lets programs use.");
-  for (const char *name : {"default_context", "cpu"}) module.attr(name).attr("__module__") = "lanefold";
-  module.def("_plugins", list_plugins, py::arg("isa"), py::arg("plugin_path"));
+  Function<get_default_context>::define(module, R"(default_context()
+--
+
+Returns the context of calls that name none.  The first use makes it, and it stays open.)");
+  Function<cpu>::define(module, R"(cpu()
+--
+
+Returns the name of the CPU, and the features that the operating system lets programs use.)");
+  Function<plugins>::define(module, R"(plugins(*, isa=None, plugin_path=None)
+--
+
+Returns the plugins that a Context with these arguments would consider, the best one first, and why.
+
+>>> lanefold.plugins()[-1].name
+'portable'
+)");
   module.attr("__version__") = version_text();
 }
 

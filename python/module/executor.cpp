@@ -130,6 +130,7 @@ Both release the GIL, and any number of threads may call them.)",
                         py::is_final());
   remove_constructor(type);
   type.attr("__module__") = "lanefold";
+  define_no_constructor(type);
   type.def("__call__", &Task::run, py::arg("i"), "Runs task i.");
   type.def("work", &Task::work, "Runs tasks that nobody has taken, until none is left.");
 }

@@ -148,9 +148,7 @@ Rows have adjacent elements.  out=None makes a new array.  The result has the bi
 
 Prepares a context for `calls` calls of this network at the same time, so that even the first one allocates nothing
 in the library.)");
-  type.def("close", &Network::close, "Frees the network.  Closing it again does nothing.");
-  type.def("__enter__", [](py::object self) { return self; });
-  type.def("__exit__", [](Network &self, const py::args &) { self.close(); });
+  define_close(type, "close($self)\n--\n\nFrees the network.  Closing it again does nothing.");
   type.def_property_readonly("closed", &Network::closed, "Whether the network is closed.");
   type.def_readonly("inputs", &Network::inputs, "The columns of x.");
   type.def_readonly("outputs", &Network::outputs, "The columns of the output.");

@@ -84,9 +84,8 @@ also by `with`.  Calls that are running then end as usual, and later ones raise 
   remove_constructor(type);
   packed_type = reinterpret_cast<PyTypeObject *>(type.ptr());
   type.attr("__module__") = "lanefold";
-  type.def("close", &PackedWeights::close, "Frees the weights.  Closing them again does nothing.");
-  type.def("__enter__", [](py::object self) { return self; });
-  type.def("__exit__", [](PackedWeights &self, const py::args &) { self.close(); });
+  define_no_constructor(type);
+  define_close(type, "close($self)\n--\n\nFrees the weights.  Closing them again does nothing.");
   type.def_property_readonly("closed", &PackedWeights::closed, "Whether they are closed.");
   type.def_property_readonly(
       "shape", [](const PackedWeights &self) { return py::make_tuple(self.k(), self.n()); },

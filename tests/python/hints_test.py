@@ -7,23 +7,26 @@ import subprocess
 import sys
 import tempfile
 import types
+import typing
 
 import lanefold
+import lanefold.types
 import numpy
 
 import support
 
 FOLDER = os.path.dirname(lanefold.__file__)
-# mypy.stubtest cannot compare aliases with what they stand for.  pybind11's classes have a metaclass, and methods whose signatures inspect does not see.
+# mypy.stubtest cannot compare aliases with what they stand for.  pybind11's classes have a metaclass, and some have methods
+# whose signatures inspect does not see.
 ALLOWED = r'''
 lanefold(\._lanefold|\.executors)?\.(Context|Network|PackedWeights|Task|Trainer)
-lanefold(\._lanefold|\.executors)?\.(Context|Network|PackedWeights|Task|Trainer)\.(__enter__|__exit__|close)
 lanefold(\._lanefold|\.executors)?\.(PackedWeights|Task)\.__init__
 lanefold\.executors\.Task.*
-lanefold\.[a-z]+\.(NamedTuple|Protocol|Sequence|Activation|Optimizer)
+lanefold\.[a-z]+\.(NamedTuple|Protocol|Sequence|Activation|Operation|Optimizer)
 lanefold\._lanefold\.Task\.(__call__|work)
 '''
 PROGRAM = '''
+import array
 import lanefold
 import numpy
 layers = lanefold.dense_layers([4, 3], 'elu')
@@ -32,12 +35,21 @@ x = numpy.zeros((2, 4), numpy.float32)
 loss: float = trainer.step(x, numpy.zeros(2, numpy.int32)).loss
 y: 'numpy.typing.NDArray[numpy.float32]' = lanefold.Network(layers)(x)
 lanefold.sgemm(memoryview(b''), x, alpha=2)
+place: 'array.array[float]' = lanefold.dense_infer(x, lanefold.pack_weights(x), out=array.array('f'))
+y = lanefold.Network(layers)(x, y)
+lanefold.explain('dense_infer')
+with lanefold.Context(1) as context, lanefold.pack_weights(x, context=context) as packed:
+    y = packed.unpack(out=y)
 '''
 MISTAKES = (
-    ("lanefold.sgemm([[1.0]], y)", 'arg-type'),
-    ("lanefold.sgemm(x)", 'call-arg'),
-    ("lanefold.sgemm(x, y, bets=1)", 'call-arg'),
-    ("lanefold.activation_forward(x, 'elus')", 'arg-type'),
+    ("lanefold.sgemm([[1.0]], y)", 'call-overload'),
+    ("lanefold.sgemm(x)", 'call-overload'),
+    ("lanefold.sgemm(x, y, bets=1)", 'call-overload'),
+    ("lanefold.activation_forward(x, 'elus')", 'call-overload'),
+    ("y = lanefold.sgemm(x, y, out=place)", 'arg-type'),
+    ("lanefold.explain('gemm')", 'arg-type'),
+    ("lanefold.Task()", 'call-arg'),
+    ("lanefold.PackedWeights()", 'call-arg'),
     ("lanefold.Trainer(layers, 'adam')", 'misc'),
 )
 
@@ -106,12 +118,23 @@ class Hints(support.Case):
     def test_every_public_name_is_listed(self):
         public = [name for name, value in vars(lanefold).items()
                   if not name.startswith('_') and not isinstance(value, types.ModuleType)
-                  and name not in ('annotations', 'List', 'Optional')]
+                  and name != 'annotations']
         self.assertEqual(sorted(public + ['__version__', 'random']), sorted(lanefold.__all__))
         self.assertTrue(os.path.exists(os.path.join(FOLDER, 'py.typed')))
 
 
 class Help(support.Case):
+    def test_closing_has_signatures(self):
+        for kind in (lanefold.Context, lanefold.Network, lanefold.PackedWeights):
+            for name, parameters in (('close', '(self, /)'), ('__enter__', '(self, /)'),
+                                     ('__exit__', '(self, /, type=None, value=None, traceback=None)')):
+                self.assertEqual(str(inspect.signature(getattr(kind, name))), parameters)
+
+    def test_the_hint_of_an_operation_has_its_words(self):
+        with self.assertRaises(ValueError) as caught:
+            lanefold.explain('x')
+        self.assertEqual(tuple(re.findall("'([a-z_]+)'", str(caught.exception))[1:]), typing.get_args(lanefold.types.Operation))
+
     def test_everything_is_documented_and_has_a_signature(self):
         count = 0
         for name, value in documented():

@@ -1,4 +1,9 @@
 """Values that are not arrays: text, numbers and flags, in calls and in layers; and what becomes of other exceptions."""
+import os
+import subprocess
+import sys
+import tempfile
+
 import lanefold
 import numpy
 
@@ -28,9 +33,9 @@ class Values(support.Case):
     def test_text_that_c_cannot_hold_is_refused(self):
         shown = {SURROGATE: "'\\ud800'", 'x\0y': "'x\\x00y'"}
         for text, why in ((SURROGATE, 'a string that UTF-8 can hold'), ('x\0y', 'a string without the character NUL')):
-            for name in ('isa', 'plugin_path'):
-                self.refused(ValueError, '%s is %s (str); expected %s' % (name, shown[text], why), lanefold.Context,
-                             **{name: text})
+            for call in (lanefold.Context, lanefold.plugins):
+                for name in ('isa', 'plugin_path'):
+                    self.refused(ValueError, '%s is %s (str); expected %s' % (name, shown[text], why), call, **{name: text})
         for text in (SURROGATE, 'elu\0', 'elu' + SURROGATE):
             shown = repr(text)
             with self.assertRaisesRegex(TypeError, 'sgemm: %s is not an argument; expected one of: a, b' % shown.replace('\\', '.')):
@@ -67,12 +72,22 @@ class Values(support.Case):
         self.refused(ValueError, 'a does not give its memory: Untold; expected an array that others may read',
                      lanefold.sgemm, type('Array', (Raises,), {'__dlpack__': None})(Untold()), B)
 
-    def test_messages_of_the_library_may_be_cut(self):
+    def test_messages_of_the_library_may_be_cut_or_not_utf8(self):
         for begin in ('/', '/x'):  # the library cuts one of them in the middle of a character
-            with self.assertRaises(lanefold.Error) as caught:
-                lanefold.Context(plugin_path=begin + 'ä' * 1000)
-            self.assertIn("Context: plugin_path: the plugin folder '%sää" % begin, str(caught.exception))
-            self.assertEqual(caught.exception.status, 'LF_NOT_FOUND')
+            for call in (lanefold.Context, lanefold.plugins):
+                with self.assertRaises(lanefold.Error) as caught:
+                    call(plugin_path=begin + 'ä' * 1000)
+                self.assertIn(": plugin_path: the plugin folder '%sää" % begin, str(caught.exception))
+                self.assertEqual(caught.exception.status, 'LF_NOT_FOUND')
+        with tempfile.TemporaryDirectory() as place:
+            odd = os.path.join(os.fsencode(place), b'\xff')
+            os.mkdir(odd)
+            with open(os.path.join(odd, b'lanefold-mine.manifest'), 'w', encoding='utf-8') as file:
+                file.write('nonsense')
+            script = 'import lanefold, os; print(any(os.fsencode(x.path).startswith(%r) for x in lanefold.plugins()))' % odd
+            done = subprocess.run([sys.executable, '-c', script], env={**os.environb, b'LANEFOLD_PLUGIN_PATH': odd}, check=True,
+                                  stdout=subprocess.PIPE)
+            self.assertEqual(done.stdout, b'True\n')
 
     def test_exceptions_about_something_else_go_on(self):
         class Lender(Raises):
@@ -187,6 +202,27 @@ class Layers(support.Case):
             with self.subTest(message):
                 self.assert_refused(kind, '%s: %s' % (call.__name__, message), call, *given, **named)
         self.assertEqual(lanefold.dense_layers(numpy.array([3, 2]), seed=2**64 - 1)[0].inputs, 3)
+
+    def test_calls_without_arguments(self):
+        packed, network = lanefold.pack_weights(B), lanefold.Network([lanefold.DenseLayer(4, 2)])
+        for x, name in ((lanefold.Context(1), 'Context'), (packed, 'PackedWeights'), (network, 'Network')):
+            self.assert_refused(TypeError, name + '.close: 1 argument is given; expected none', x.close, 1)
+            self.assert_refused(TypeError, name + '.__enter__: 2 arguments are given; expected none', x.__enter__, 1, 2)
+            with x as entered:
+                self.assertIs(entered, x)
+            self.assertTrue(x.closed)
+        for call in (lanefold.cpu, lanefold.default_context):
+            self.assert_refused(TypeError, call.__name__ + ': 1 argument is given; expected none', call, 1)
+            self.assert_refused(TypeError, call.__name__ + ": 'x' is not an argument; expected no argument", call, x=1)
+        self.assert_refused(TypeError, 'plugins: isa is 2 (int); expected a string', lanefold.plugins, isa=2)
+        self.assertIsInstance(lanefold.plugins(isa=None)[0], lanefold.Plugin)
+
+    def test_classes_without_a_constructor(self):
+        for kind in (lanefold.Task, lanefold.PackedWeights):
+            name = kind.__name__
+            self.assert_refused(TypeError, '%s: it has no constructor; help(lanefold.%s) tells what makes one' % (name, name),
+                                kind)
+            self.assertRaises(TypeError, kind.__new__, kind)
 
 
 support.main()
