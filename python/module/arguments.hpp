@@ -152,32 +152,6 @@ private:
   }
 };
 
-template <class Type> py::object close_object(const Arguments &given) {
-  py::cast<Type &>(py::handle(given.self())).close();
-  return py::none();
-}
-template <class Type> py::object enter_object(const Arguments &given) {
-  return py::reinterpret_borrow<py::object>(given.self());
-}
-template <class Type> py::object leave_object(const Arguments &given) { return close_object<Type>(given); }
-
-// Gives a class close(), and `with`, which closes an object at its end.
-template <class Type> void define_close(const py::class_<Type> &type, const char *documentation) {
-  Function<close_object<Type>>::define(type, documentation);
-  Function<enter_object<Type>>::define(type, "__enter__($self)\n--\n\nReturns the object itself.");
-  Function<leave_object<Type>>::define(
-      type, "__exit__($self, type=None, value=None, traceback=None)\n--\n\nCloses the object.");
-}
-
-// Only the package makes objects of this class.
-inline void define_no_constructor(const py::handle &type) {
-  reinterpret_cast<PyTypeObject *>(type.ptr())->tp_new = [](PyTypeObject *self, PyObject *, PyObject *) {
-    const char *name = std::strrchr(self->tp_name, '.') + 1;
-    PyErr_Format(PyExc_TypeError, "%s: it has no constructor; help(lanefold.%s) tells what makes one", name, name);
-    return static_cast<PyObject *>(nullptr);
-  };
-}
-
 // Lets the Python part of the package check its arguments, and word its errors, in the same way.
 void define_arguments(py::module_ &module);
 

@@ -12,7 +12,7 @@ void ResultTypes::find() {
   // They live as long as the process.
   const auto find = [&](const char *name) { return py::object(results.attr(name)).release(); };
   dense_gradients = find("DenseGradients"), batch_norm_gradients = find("BatchNormGradients");
-  folded = find("Folded"), step = find("Step");
+  folded = find("Folded"), step = find("Step"), plugin = find("Plugin");
 }
 
 void Call::refuse(lf_status status, std::initializer_list<Renamed> renamed) const {

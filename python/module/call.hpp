@@ -92,7 +92,7 @@ private:
 
 // The types of lanefold/results.py.
 struct ResultTypes {
-  py::handle dense_gradients, batch_norm_gradients, folded, step;
+  py::handle dense_gradients, batch_norm_gradients, folded, step, plugin;
 
   // When the module is imported: a call that imports could wait for another thread's import, which waits for the GIL.
   void find();

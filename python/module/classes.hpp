@@ -1,4 +1,5 @@
-// What the classes of this module need beyond pybind11: constructors without half-made objects, and garbage collection.
+// What the classes of this module need beyond pybind11: constructors without half-made objects, close(), and garbage
+// collection.
 #pragma once
 
 #include "arguments.hpp"
@@ -28,9 +29,30 @@ template <auto make, class Value> void define_constructor(py::class_<Value> &typ
   object->tp_init = [](PyObject *, PyObject *, PyObject *) { return 0; };
 }
 
-// Takes the constructor from a class whose objects only the module makes.
-template <class Value> void remove_constructor(py::class_<Value> &type) {
-  reinterpret_cast<PyTypeObject *>(type.ptr())->tp_new = nullptr;
+// Only the package makes objects of this class.
+inline void define_no_constructor(const py::handle &type) {
+  reinterpret_cast<PyTypeObject *>(type.ptr())->tp_new = [](PyTypeObject *self, PyObject *, PyObject *) {
+    const char *name = std::strrchr(self->tp_name, '.') + 1;
+    PyErr_Format(PyExc_TypeError, "%s: it has no constructor; help(lanefold.%s) tells what makes one", name, name);
+    return static_cast<PyObject *>(nullptr);
+  };
+}
+
+template <class Type> py::object close_object(const Arguments &given) {
+  py::cast<Type &>(py::handle(given.self())).close();
+  return py::none();
+}
+template <class Type> py::object enter_object(const Arguments &given) {
+  return py::reinterpret_borrow<py::object>(given.self());
+}
+template <class Type> py::object leave_object(const Arguments &given) { return close_object<Type>(given); }
+
+// Gives a class close(), and `with`, which closes an object at its end.
+template <class Type> void define_close(const py::class_<Type> &type, const char *documentation) {
+  Function<close_object<Type>>::define(type, documentation);
+  Function<enter_object<Type>>::define(type, "__enter__($self)\n--\n\nReturns the object itself.");
+  Function<leave_object<Type>>::define(
+      type, "__exit__($self, type=None, value=None, traceback=None)\n--\n\nCloses the object.");
 }
 
 // The C++ object of a Python object; NULL while that is being made.

@@ -1,7 +1,10 @@
 // The class Context, the default context, and the exceptions of the library.
 #include "context.hpp"
 
+#include "call.hpp"
 #include "classes.hpp"
+
+#include <exception>
 
 namespace lanefold::python {
 namespace {
@@ -23,8 +26,9 @@ std::shared_ptr<LiveContext> create_context(int64_t threads, const std::string &
     if (PyCallable_Check(executor.ptr()) == 0)
       refuse_type(call, "executor", executor.ptr(),
                   "a callable such as lanefold.ThreadPool, called with (count, task)");
-    if (threads == 0 && py::hasattr(executor, "threads"))
-      threads = whole_from(call, "executor.threads", executor.attr("threads").ptr());
+    if (threads == 0)
+      if (const py::object own = attribute_or_null(executor.ptr(), "threads"))
+        threads = whole_from(call, "executor.threads", own.ptr());
     if (threads < 1 || threads > 4096)
       refuse_value(call, "threads is " + std::to_string(threads) +
                              "; expected how many tasks the executor runs at once, 1 to 4096");
@@ -76,20 +80,25 @@ py::object plugins(const Arguments &given) {
   options.struct_size = sizeof options;
   options.isa = isa.empty() ? nullptr : isa.c_str();
   options.plugin_path = plugin_path.empty() ? nullptr : plugin_path.c_str();
-  py::list list;
+  struct Found {
+    py::list list;
+    std::exception_ptr raised; // no exception may cross the library
+  } found;
   const auto visit = [](void *self, const lf_plugin_candidate *c) {
-    // As os.fsdecode() does it.
-    const auto path = py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(c->path));
-    static_cast<py::list *>(self)->append(py::make_tuple(string_of(c->name), string_of(c->vendor), path,
-                                                         string_of(c->needs), c->priority, c->usable != 0,
-                                                         c->taken != 0, string_of(c->reason)));
+    auto *const found = static_cast<Found *>(self);
+    try {
+      // As os.fsdecode() does it.
+      const auto path = py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(c->path));
+      found->list.append(result_types.plugin(string_of(c->name), string_of(c->vendor), path, string_of(c->needs),
+                                             c->priority, c->usable != 0, c->taken != 0, string_of(c->reason)));
+    } catch (...) {
+      found->raised = std::current_exception();
+    }
   };
-  const lf_status status = lf_enumerate_plugins(&options, visit, &list);
+  const lf_status status = lf_enumerate_plugins(&options, visit, &found);
+  if (found.raised) std::rethrow_exception(found.raised);
   if (status != LF_OK) refuse_status(status, given.call(), lf_last_error(nullptr));
-  const py::object type = py::module_::import("lanefold.results").attr("Plugin");
-  py::list result;
-  for (const py::handle candidate : list) result.append(type(*py::reinterpret_borrow<py::tuple>(candidate)));
-  return result;
+  return found.list;
 }
 
 py::object get_default_context(const Arguments &) {

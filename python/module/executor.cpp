@@ -78,6 +78,16 @@ struct Task {
   }
 };
 
+py::object run_task(const Arguments &given) {
+  py::cast<const Task &>(py::handle(given.self())).run(given.whole(0, 0));
+  return py::none();
+}
+
+py::object work_on_tasks(const Arguments &given) {
+  py::cast<const Task &>(py::handle(given.self())).work();
+  return py::none();
+}
+
 // The exception that an executor has raised in this thread.
 thread_local PyObject *pending_type, *pending_value, *pending_traceback;
 
@@ -128,11 +138,10 @@ void define_executor(py::module_ &module) {
 task(i) runs task i, and raises if it was run before.  task.work() runs tasks that nobody has taken, until none is left.
 Both release the GIL, and any number of threads may call them.)",
                         py::is_final());
-  remove_constructor(type);
   type.attr("__module__") = "lanefold";
   define_no_constructor(type);
-  type.def("__call__", &Task::run, py::arg("i"), "Runs task i.");
-  type.def("work", &Task::work, "Runs tasks that nobody has taken, until none is left.");
+  Function<run_task>::define(type, "__call__($self, i)\n--\n\nRuns task i.");
+  Function<work_on_tasks>::define(type, "work($self)\n--\n\nRuns tasks that nobody has taken, until none is left.");
 }
 
 } // namespace lanefold::python

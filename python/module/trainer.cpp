@@ -39,9 +39,8 @@ struct StepLayer {
   int64_t k = 0, n = 0;
 
   StepLayer(const char *call, size_t i, const py::handle &layer) : name("layers[" + std::to_string(i) + "]") {
-    for (const char *attribute : {"w", "bias", "batch_norm"})
-      if (!py::hasattr(layer, attribute)) refuse_type(call, name, layer.ptr(), "a lanefold.DenseLayer");
-    w_object = layer.attr("w"), bias_object = layer.attr("bias"), norm = layer.attr("batch_norm");
+    const auto attribute = [&](const char *of) { return attribute_of(call, name, layer, of, "a lanefold.DenseLayer"); };
+    w_object = attribute("w"), bias_object = attribute("bias"), norm = attribute("batch_norm");
     w_name = name + ".w", bias_name = name + ".bias";
     w.emplace(call, w_name.c_str(), w_object.ptr(), Access::write);
     w->memory().need_dimensions(2);

@@ -81,7 +81,6 @@ pack_weights makes them.  They are a copy, so the source may change or go away. 
 its plugin is.  dense_infer, dense_forward and dense_backward take them in place of w.  They can be closed at any time,
 also by `with`.  Calls that are running then end as usual, and later ones raise ValueError.)",
                                  py::is_final());
-  remove_constructor(type);
   packed_type = reinterpret_cast<PyTypeObject *>(type.ptr());
   type.attr("__module__") = "lanefold";
   define_no_constructor(type);
