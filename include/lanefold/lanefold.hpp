@@ -11,6 +11,7 @@
 #include <lanefold/cpp/context.hpp>
 #include <lanefold/cpp/errors.hpp>
 #include <lanefold/cpp/layers.hpp>
+#include <lanefold/cpp/macros.hpp>
 #include <lanefold/cpp/network_builder.hpp>
 #include <lanefold/cpp/views.hpp>
 

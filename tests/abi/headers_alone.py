@@ -50,6 +50,30 @@ template class lanefold::BasicContext<lanefold::ThrowErrors>;
 """
 
 
+# Where the C++ headers' names come from.  A name that is missing here is an error, so that no header is passed over.
+HOMES = {'cinttypes': 'PRId64', 'cstddef': 'size_t std::nullptr_t', 'cstdio': 'std::fprintf std::snprintf stderr',
+         'cstdint': 'int32_t int64_t uint8_t uint32_t uint64_t', 'cstdlib': 'std::abort', 'algorithm': 'std::find',
+         'exception': 'std::current_exception std::exception_ptr std::rethrow_exception',
+         'initializer_list': 'std::initializer_list', 'memory': 'std::addressof std::unique_ptr', 'new': 'std::nothrow',
+         'optional': 'std::optional', 'stdexcept': 'std::runtime_error', 'string': 'std::string',
+         'type_traits': 'std::conditional_t std::decay_t std::enable_if_t std::false_type std::is_arithmetic_v '
+                        'std::is_base_of_v std::is_const_v std::is_convertible_v std::is_function_v std::is_integral_v '
+                        'std::is_invocable_v std::is_lvalue_reference_v std::is_same_v std::is_void_v '
+                        'std::remove_const_t std::remove_cv_t std::remove_pointer_t std::remove_reference_t '
+                        'std::true_type std::void_t',
+         'utility': 'std::declval std::exchange std::move std::swap', 'vector': 'std::vector'}
+HOME = {name: header for header, names in HOMES.items() for name in names.split()}
+
+
+def not_included(text):
+    """The names of a C++ header that come from headers which it does not include itself."""
+    code = re.sub(r'//[^\n]*|"[^"\n]*"', '', text)
+    included = re.findall(r'#include <([^>]+)>', text)
+    names = set(re.findall(r'\bstd::\w+', code)) | {name for name in HOME if re.search(r'(?<!:)\b%s\b' % name, code)}
+    return ['%s: <%s>' % (name, HOME.get(name, 'unknown')) for name in sorted(names)
+            if HOME.get(name) not in included]
+
+
 def main():
     split = sys.argv.index('--')
     folder, c, cpp = Path(sys.argv[1]), sys.argv[2:split], sys.argv[split + 1:]
@@ -67,13 +91,16 @@ def main():
         problems += ['%s: the comment of %s has no thread tag' % (name, f) for f in untagged_functions(text)]
     parts = ['lanefold.hpp'] + sorted('cpp/' + path.name for path in (folder / 'lanefold' / 'cpp').glob('*.hpp'))
     for name in parts:
-        for standard in ('c++17', 'c++20'):
+        problems += ['%s uses %s, but does not include it' % (name, use) for use in
+                     not_included((folder / 'lanefold' / name).read_text())]
+        for standard in ('c++17', 'c++20', 'c++2b'):
             messages = compile_text(cpp, 'c++', standard, '#include <lanefold/%s>\n' % name, folder)
             if messages:
                 problems.append('%s alone, as %s:\n%s' % (name, standard, messages))
-    messages = compile_text(cpp, 'c++', 'c++17', ALL_CALLS, folder)
-    if messages:
-        problems.append('the calls of lanefold.hpp:\n%s' % messages)
+    for standard in ('c++17', 'c++20', 'c++2b'):
+        messages = compile_text(cpp, 'c++', standard, ALL_CALLS, folder)
+        if messages:
+            problems.append('the calls of lanefold.hpp, as %s:\n%s' % (standard, messages))
     # A check that finds nothing must have looked at something.
     if not compile_text(c, 'c', 'c11', '#include <lanefold/status.h>\n' + uses(headers, ['LF_TRANSPOSE_B']), folder):
         problems.append('a name that a header does not provide is not noticed')
@@ -81,7 +108,9 @@ def main():
         problems.append('a function without a thread tag is not noticed')
     if untagged_functions('/* Frees it. */\ntypedef void (*lf_free)(void *self);') != ['lf_free']:
         problems.append('a callback without a thread tag is not noticed')
-    if len(parts) < 7 or named < 60 or len(headers.functions) < 29:
+    if not_included('#include <string>\nstd::string s; std::vector<float> v;') != ['std::vector: <vector>']:
+        problems.append('a name whose header is not included is not noticed')
+    if len(parts) < 8 or named < 60 or len(headers.functions) < 29:
         problems.append('only %d names in comments and %d functions were found' % (named, len(headers.functions)))
     if problems:
         sys.exit('\n'.join(problems))

@@ -96,7 +96,8 @@ def check_all_understood(header, plain):
 def compile_text(compiler, language, standard, source, *include):
     """Compiles a source without keeping the object. Returns the compiler's messages; "" if there are none."""
     command = compiler + ['-x', language, '-std=' + standard, '-fsyntax-only']
-    command += ['-Wall', '-Wextra', '-pedantic', '-Werror']
+    command += ['-Wall', '-Wextra', '-pedantic', '-Wconversion', '-Wsign-conversion', '-Wshadow', '-Werror']
+    command += ['-Wold-style-cast', '-Wnon-virtual-dtor'] if language == 'c++' else []
     command += [argument for folder in include for argument in ('-I', str(folder))] + ['-']
     done = subprocess.run(command, input=source, text=True, capture_output=True)
     if done.returncode == 0:

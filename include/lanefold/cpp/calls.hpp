@@ -2,8 +2,14 @@
 #ifndef LANEFOLD_CPP_CALLS_HPP
 #define LANEFOLD_CPP_CALLS_HPP
 
+#include <lanefold/cpp/errors.hpp>
 #include <lanefold/cpp/layers.hpp>
+#include <lanefold/cpp/macros.hpp>
+#include <lanefold/cpp/views.hpp>
+#include <lanefold/lanefold.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <initializer_list>
 #include <memory>
@@ -13,6 +19,7 @@
 #include <utility>
 
 namespace lanefold {
+inline namespace LANEFOLD_NAMESPACE {
 
 /// \cond
 namespace detail {
@@ -548,6 +555,7 @@ using NothrowContextView = BasicContextView<ReturnErrors>;
 using ContextView = BasicContextView<ThrowErrors>;
 #endif
 
+} // namespace LANEFOLD_NAMESPACE
 } // namespace lanefold
 
 #endif

@@ -3,8 +3,13 @@
 #define LANEFOLD_CPP_CONTEXT_HPP
 
 #include <lanefold/cpp/calls.hpp>
+#include <lanefold/cpp/errors.hpp>
+#include <lanefold/cpp/layers.hpp>
+#include <lanefold/cpp/macros.hpp>
+#include <lanefold/lanefold.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <string>
 #include <type_traits>
@@ -12,6 +17,7 @@
 #include <vector>
 
 namespace lanefold {
+inline namespace LANEFOLD_NAMESPACE {
 
 /// A unit of work that an executor runs.  Call it with each index.
 struct Task {
@@ -169,6 +175,7 @@ private:
 inline std::vector<std::string> usable_plugins() { return Context::usable_plugins(); }
 #endif
 
+} // namespace LANEFOLD_NAMESPACE
 } // namespace lanefold
 
 #endif

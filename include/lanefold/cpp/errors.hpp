@@ -3,9 +3,13 @@
 #ifndef LANEFOLD_CPP_ERRORS_HPP
 #define LANEFOLD_CPP_ERRORS_HPP
 
-#include <lanefold/lanefold.h>
+#include <lanefold/context.h>
+#include <lanefold/cpp/macros.hpp>
+#include <lanefold/status.h>
 
 #include <cinttypes>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -14,6 +18,7 @@
 #include <utility>
 
 namespace lanefold {
+inline namespace LANEFOLD_NAMESPACE {
 
 /// \cond
 namespace detail {
@@ -209,6 +214,7 @@ inline const char *status_name(lf_status status) { return lf_status_name(status)
 /// Returns the version of the library that runs, as major * 10000 + minor * 100 + patch.  [thread-safe]
 inline int32_t version() { return lf_version(); }
 
+} // namespace LANEFOLD_NAMESPACE
 } // namespace lanefold
 
 #endif

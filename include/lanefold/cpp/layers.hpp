@@ -3,14 +3,21 @@
 #define LANEFOLD_CPP_LAYERS_HPP
 
 #include <lanefold/cpp/errors.hpp>
+#include <lanefold/cpp/macros.hpp>
 #include <lanefold/cpp/views.hpp>
+#include <lanefold/lanefold.h>
 
+#include <cinttypes>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace lanefold {
+inline namespace LANEFOLD_NAMESPACE {
 
 /// Returns a struct of the C interface with struct_size filled in and all other fields 0.
 template <class Struct> Struct args() {
@@ -258,6 +265,7 @@ private:
   std::unique_ptr<lf_network, Destroy> network_;
 };
 
+} // namespace LANEFOLD_NAMESPACE
 } // namespace lanefold
 
 #endif

@@ -3,11 +3,16 @@
 #define LANEFOLD_CPP_NETWORK_BUILDER_HPP
 
 #include <lanefold/cpp/calls.hpp>
+#include <lanefold/cpp/errors.hpp>
+#include <lanefold/cpp/layers.hpp>
+#include <lanefold/cpp/macros.hpp>
 
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 namespace lanefold {
+inline namespace LANEFOLD_NAMESPACE {
 
 /// Builds a network layer by layer.  It owns the layers, so that they can be filled or trained before build().
 class NetworkBuilder {
@@ -54,6 +59,7 @@ private:
   std::vector<DenseLayer> layers_;
 };
 
+} // namespace LANEFOLD_NAMESPACE
 } // namespace lanefold
 
 #endif

@@ -3,12 +3,15 @@
 #ifndef LANEFOLD_CPP_VIEWS_HPP
 #define LANEFOLD_CPP_VIEWS_HPP
 
+#include <lanefold/cpp/macros.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
 
 namespace lanefold {
+inline namespace LANEFOLD_NAMESPACE {
 
 template <class Element> struct MatrixView;
 
@@ -245,6 +248,7 @@ inline Operand transpose(Operand operand) {
   return operand;
 }
 
+} // namespace LANEFOLD_NAMESPACE
 } // namespace lanefold
 
 #endif

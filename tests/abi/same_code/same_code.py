@@ -29,7 +29,7 @@ PADDING = re.compile(r'^(nop|data16|cs nop|xchg +%ax,%ax)')
 TARGET = re.compile(r'^(\w+)\s+[0-9a-f]+ <[^+>]*(\+0x[0-9a-f]+)?>$')
 NAMES = ((re.compile(r'^\.L(C|CPI)[\d_]+|^\.rodata\S*'), 'a constant'),
          (re.compile(r'^\.text\.unlikely\S*|^\w+\.cold\S*'), 'the cold part'),
-         (re.compile(r'^(fail|_ZN8lanefold11ThrowErrors4fail\w+)(-0x4)?$'), 'the function that fails'))
+         (re.compile(r'^(fail|_ZN8lanefold\d+v[\d_]+_throwing11ThrowErrors4fail\w+)(-0x4)?$'), 'the function that fails'))
 
 
 def functions(object_file):
