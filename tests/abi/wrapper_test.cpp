@@ -263,6 +263,9 @@ TEST_CASE("a network builder owns its layers, and builds what they compute one a
   resized.w.pop_back();
   CHECK(error_of([&] { context.make_network({resized}); }) ==
         "lf_network_create, layer 0: w is NULL, but has 6 x 5 elements");
+  resized.w.resize(2), resized.outputs = 3, resized.inputs = 6148914691236517206; // 3 * inputs is 2^64 + 2
+  CHECK(resized.weights().data == nullptr);
+  CHECK(std::as_const(resized).view().w.data == nullptr);
   resized = second, resized.bias.pop_back();
   CHECK(error_of([&] { context.make_network({resized}); }) == "elements of bias and columns of w differ: 4 and 5");
   PackedWeights weights = context.pack_weights(Operand(second.weights()));

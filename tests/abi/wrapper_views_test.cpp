@@ -71,6 +71,21 @@ static_assert(converts<Map<float, false>, Operand> && !converts<Map<double, fals
 static_assert(!converts<Map<float, false>, ConstVector> && converts<Map<float, false, true>, ConstVector>);
 static_assert(converts<Map<float, false, true>, Matrix>);
 
+// A temporary owner can be read, but not written.  Temporary spans and maps own nothing.
+static_assert(converts<std::vector<float>, ConstVector> && !converts<std::vector<float>, VectorView<float>>);
+static_assert(converts<std::array<float, 3> &, VectorView<float>> &&
+              !converts<std::array<float, 3>, VectorView<float>>);
+static_assert(converts<const Span<float>, VectorView<float>> && converts<const Map<float, true>, Matrix>);
+static_assert(converts<DenseLayer &, LayerView> && !converts<DenseLayer, LayerView>);
+static_assert(converts<const DenseLayer &, ConstLayerView> && !converts<const DenseLayer &, LayerView>);
+static_assert(converts<DenseLayer, ConstLayerView> && converts<LayerView, ConstLayerView>);
+static_assert(!converts<ConstLayerView, LayerView> && !converts<ConstBatchNormView, BatchNormView>);
+static_assert(converts<BatchNorm &, BatchNormView> && !converts<BatchNorm, BatchNormView>);
+static_assert(converts<const BatchNorm, ConstBatchNormView> && !converts<const BatchNorm &, BatchNormView>);
+static_assert(converts<DenseGradients &, GradientView> && !converts<DenseGradients, GradientView>);
+static_assert(std::is_nothrow_constructible_v<ConstMatrix, const float *, int64_t, int64_t>);
+static_assert(std::is_nothrow_constructible_v<ConstMatrix, Matrix> && std::is_nothrow_constructible_v<Operand, Matrix>);
+
 // The message of the Error that a call throws; "" if it throws none.
 template <class Run> std::string error_of(const Run &run) {
   try {
@@ -147,6 +162,39 @@ TEST_CASE("one row, one column and no element have an order in every layout") {
   CHECK(c == 0);
 }
 
+TEST_CASE("an operand may be a row with gaps between its elements, or a column with any distances") {
+  const Context context(1);
+  const float x[] = {2, 9, 3, 9, 4}, w[] = {1, 10, 100};
+  const Operand weights(w, 3, 1);
+  const auto product_with = [&](const Operand &a) {
+    float c = 0;
+    context.sgemm(a, weights, {&c, 1, 1});
+    return c;
+  };
+  // A row of a column-major matrix: Eigen says that it is row-major.
+  CHECK(product_with(Map<const float, true, true>{x, 1, 3, 1, 2}) == 432);
+  CHECK(product_with(Map<const float, false>{x, 1, 3, 2}) == 432);
+  CHECK(product_with(ConstMatrix(x, 1, 3, 9, 2)) == 432);
+  // A column whose only distance is that of its rows.
+  CHECK(product_with(transpose(ConstMatrix(x, 3, 1, 2, 7))) == 432);
+  CHECK(product_with(transpose(Map<const float, true>{x, 3, 1, 2, 7})) == 432);
+  // A matrix with rows and columns exchanged is its transpose.
+  const ConstMatrix b(by_rows, 2, 3);
+  std::vector<float> c(4), expected(4);
+  context.sgemm(b, b.exchanged(), {c.data(), 2, 2});
+  context.sgemm(b, transpose(b), {expected.data(), 2, 2});
+  CHECK(c == expected);
+  // One element has no distances.
+  std::vector<float> y(1);
+  context.activation_forward({}, Map<const float, true>{x, 1, 1, 5, 7}, Map<float, true>{y.data(), 1, 1, 0, 0});
+  CHECK(y[0] == 2);
+  std::vector<float> column(3);
+  context.activation_forward({}, ConstMatrix(x, 3, 1, 2, 7), {column.data(), 3, 1});
+  CHECK(column == std::vector<float>{2, 3, 4});
+  context.optimizer_step({LF_SGD, 1}, {y.data(), 1, 3}, ConstVector(x, 1, 3));
+  CHECK(y[0] == 0);
+}
+
 TEST_CASE("calls that cannot transpose refuse other orders, and say which view has which") {
   const Context context(1);
   std::vector<float> y(20);
@@ -156,6 +204,10 @@ TEST_CASE("calls that cannot transpose refuse other orders, and say which view h
   CHECK(error_of([&] { context.activation_forward(relu, columns, rows); }) == "x is stored by columns; expected rows");
   CHECK(error_of([&] { context.activation_forward(relu, rows, columns); }) == "y is stored by columns; expected rows");
   CHECK(error_of([&] { context.activation_forward(relu, gaps, rows); }) == "elements of x lie 2 apart; expected 1");
+  const Map<float, true, true> row_with_gaps{y.data(), 1, 3, 1, 4};
+  CHECK(error_of([&] {
+          context.activation_forward(relu, row_with_gaps, {y.data(), 1, 3});
+        }) == "elements of x lie 4 apart; expected 1");
   CHECK(error_of([&] {
           context.sgemm(gaps, Mdspan<float>{y.data(), {3, 1}, {1, 1}}, {y.data() + 12, 2, 1});
         }) == "elements of a lie 6 apart; expected 1");
@@ -204,6 +256,7 @@ TEST_CASE("arrays of C are views") {
 #if __has_include(<span>) && __cplusplus > 201703L
 static_assert(converts<std::span<float>, VectorView<float>> && converts<std::span<float, 3>, ConstVector>);
 static_assert(!converts<std::span<const float>, VectorView<float>>);
+static_assert(converts<const std::span<float>, VectorView<float>>);
 #endif
 
 #if defined(__cpp_lib_mdspan)
@@ -240,6 +293,25 @@ TEST_CASE("Eigen's matrices are views") {
   const auto every_second = Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<2>>(g.data(), 2);
   CHECK(error_of([&] { context.optimizer_step({}, w.head(2), every_second); }) ==
         "elements of g lie 2 apart; expected 1");
+  // Rows and columns of a matrix are operands, however the matrix is stored.
+  const Eigen::MatrixXf products = a * b;
+  for (int i = 0; i < 7; ++i) {
+    Eigen::RowVectorXf row(6);
+    context.sgemm(a.row(i), b, row);
+    CHECK((row - products.row(i)).cwiseAbs().maxCoeff() < 1e-5f);
+    context.sgemm(a.middleRows(i, 1), b, row);
+    CHECK((row - products.row(i)).cwiseAbs().maxCoeff() < 1e-5f);
+    context.sgemm(transpose(b), transpose(a_by_rows.row(i)), Eigen::Map<Eigen::VectorXf>(row.data(), 6));
+    CHECK((row - products.row(i)).cwiseAbs().maxCoeff() < 1e-5f);
+    RowMajor column(7, 1);
+    context.sgemm(a, b.col(i % 6), column);
+    CHECK((column - products.col(i % 6)).cwiseAbs().maxCoeff() < 1e-5f);
+  }
+  CHECK(error_of([&] { context.activation_forward({}, a.row(1), c.row(0).head(5)); }) ==
+        "elements of x lie 7 apart; expected 1");
+  static_assert(!converts<Eigen::VectorXf, VectorView<float>> && converts<Eigen::VectorXf, ConstVector>);
+  static_assert(!converts<RowMajor, Matrix> && converts<RowMajor, ConstMatrix> && converts<RowMajor, Operand>);
+  static_assert(converts<decltype(w.head(2)), VectorView<float>> && converts<Eigen::Map<RowMajor>, Matrix>);
   // A column of a row-major matrix has one element in each row.
   Eigen::VectorXf column(7);
   context.activation_forward({}, a_by_rows.col(1), column);

@@ -37,9 +37,10 @@ public:
   template <class A, class B> [[gnu::always_inline]] void same_shape(const char *what, const A &a, const B &b) {
     same(Mismatch::rows, what, a.rows, b.rows), same(Mismatch::columns, what, a.columns, b.columns);
   }
-  // The elements of a row, or of a vector, lie side by side.
+  // The elements of a row, or of a vector, lie side by side.  A single one has no distance to the next.
   template <class View> [[gnu::always_inline]] void dense(const char *what, const View &view) {
-    if (wrong_.kind == Mismatch::none && view.step != 1) wrong_ = {Mismatch::step, what, view.step, stride_of(view)};
+    if (wrong_.kind == Mismatch::none && view.step != 1 && length_of(view) > 1)
+      wrong_ = {Mismatch::step, what, view.step, stride_of(view)};
   }
   // A vector that may be absent.
   template <class Element>
@@ -47,14 +48,16 @@ public:
     if (view.data != nullptr) same(what, view.size, n);
     dense(name, view);
   }
-  [[gnu::always_inline]] void batch_norm(const std::optional<BatchNormView> &norm, int64_t n) {
-    if (!norm) return;
-    vector("gamma", "elements of gamma and columns", norm->gamma, n);
-    vector("beta", "elements of beta and columns", norm->beta, n);
-    vector("running_mean", "elements of running_mean and columns", norm->running_mean, n);
-    vector("running_var", "elements of running_var and columns", norm->running_var, n);
-    vector("mean", "elements of mean and columns", norm->mean, n);
-    vector("inv_std", "elements of inv_std and columns", norm->inv_std, n);
+  template <class Element> [[gnu::always_inline]] void batch_norm(const BasicBatchNormView<Element> &norm, int64_t n) {
+    vector("gamma", "elements of gamma and columns", norm.gamma, n);
+    vector("beta", "elements of beta and columns", norm.beta, n);
+    vector("running_mean", "elements of running_mean and columns", norm.running_mean, n);
+    vector("running_var", "elements of running_var and columns", norm.running_var, n);
+    vector("mean", "elements of mean and columns", norm.mean, n);
+    vector("inv_std", "elements of inv_std and columns", norm.inv_std, n);
+  }
+  template <class View> [[gnu::always_inline]] void batch_norm(const std::optional<View> &norm, int64_t n) {
+    if (norm) batch_norm(*norm, n);
   }
   [[gnu::always_inline]] bool failed() const { return __builtin_expect(wrong_.kind != Mismatch::none, 0); }
   template <class Errors, class Value>
@@ -63,6 +66,8 @@ public:
   }
 
 private:
+  template <class Element> static int64_t length_of(const MatrixView<Element> &view) { return view.columns; }
+  template <class Element> static int64_t length_of(const VectorView<Element> &view) { return view.size; }
   template <class Element> static int64_t stride_of(const MatrixView<Element> &view) { return view.stride; }
   template <class Element> static int64_t stride_of(const VectorView<Element> &) { return 0; }
   Mismatch wrong_;
@@ -197,70 +202,53 @@ public:
   }
 
   /// y = act(bn(x w + bias)), where the normalization uses the running statistics.
-  Returned<void> dense_forward(ConstMatrix x, const DenseLayer &layer, Matrix y) const {
-    return dense_forward(x, layer.read_only_view(), y);
+  [[gnu::always_inline]] Returned<void> dense_forward(ConstMatrix x, const ConstLayerView &layer, Matrix y) const {
+    return forward_pass(x, layer, y, {}, 0);
   }
   /// y = act(bn(x w + bias)).  With LF_TRAINING it normalizes by the batch and updates the running statistics.  z, if it is
   /// present, keeps x w + bias for the backward pass.
-  [[gnu::always_inline]] Returned<void> dense_forward(ConstMatrix x, const LayerView &layer, Matrix y, Matrix z = {},
+  [[gnu::always_inline]] Returned<void> dense_forward(ConstMatrix x, const LayerView &layer, Matrix y, Matrix z,
                                                       uint32_t flags = 0) const {
-    detail::Check check;
-    check.same("columns of x and rows of w", x.columns, layer.w.rows);
-    check.same("rows of x and y", x.rows, y.rows), check.same("columns of w and y", layer.w.columns, y.columns);
-    if (z.data != nullptr) check.same_shape("z and y", z, y);
-    check.vector("bias", "elements of bias and columns of y", layer.bias, y.columns);
-    check.batch_norm(layer.batch_norm, y.columns);
-    check.dense("x", x), check.dense("w", layer.w), check.dense("y", y), check.dense("z", z);
-    if (check.failed()) return refuse<void>(check);
-    lf_batch_norm norm;
-    if (layer.batch_norm) norm = layer.batch_norm->c_struct();
-    auto call = args<lf_dense_forward_args>();
-    call.flags = flags, call.m = y.rows, call.n = y.columns, call.k = x.columns;
-    put(x, call.x, call.ldx), put(layer.w, call.w, call.ldw);
-    call.packed = layer.packed, call.bias = layer.bias.data, call.batch_norm = layer.batch_norm ? &norm : nullptr;
-    call.activation = layer.activation.code, call.alpha = layer.activation.alpha;
-    put(z, call.z, call.ldz), put(y, call.y, call.ldy);
-    return dense_forward(call);
+    return forward_pass(x, layer, y, z, flags);
   }
   /// Calls lf_dense_forward().
   Returned<void> dense_forward(const lf_dense_forward_args &a) const { return finish(lf_dense_forward(get(), &a)); }
 
   /// Computes the gradients of a layer from dy, m x n.
-  [[gnu::always_inline]] Returned<void> dense_backward(const ForwardPass &forward, const LayerView &layer,
+  [[gnu::always_inline]] Returned<void> dense_backward(const ForwardPass &forward, const ConstLayerView &layer,
                                                        ConstMatrix dy, const GradientView &gradients) const {
-    return backward(forward, layer, dy, gradients, false, 0);
+    return backward_pass(forward, layer, dy, gradients, 0, nullptr, 0);
   }
   /// Computes the gradients of a layer, and updates its weights by plain SGD in the same call.  It updates the packed
   /// weights if the layer has them, else w itself.
   [[gnu::always_inline]] Returned<void> dense_backward_and_update(const ForwardPass &forward, const LayerView &layer,
                                                                   ConstMatrix dy, const GradientView &gradients,
                                                                   float learning_rate) const {
-    return backward(forward, layer, dy, gradients, true, learning_rate);
+    const bool packed = layer.packed != nullptr;
+    return backward_pass(forward, layer, dy, gradients, packed ? LF_UPDATE_PACKED : 0, packed ? nullptr : layer.w.data,
+                         learning_rate);
   }
   /// Calls lf_dense_backward().
   Returned<void> dense_backward(const lf_dense_backward_args &a) const { return finish(lf_dense_backward(get(), &a)); }
 
-  /// y = bn(x), by the running statistics or, with LF_TRAINING, by those of the batch.
+  /// y = bn(x), by the running statistics.
+  [[gnu::always_inline]] Returned<void> batch_norm_forward(ConstMatrix x, const ConstBatchNormView &norm,
+                                                           Matrix y) const {
+    return normalize(x, norm, y, 0);
+  }
+  /// y = bn(x), by the running statistics or, with LF_TRAINING, by those of the batch, which then update the former.
   [[gnu::always_inline]] Returned<void> batch_norm_forward(ConstMatrix x, const BatchNormView &norm, Matrix y,
-                                                           uint32_t flags = 0) const {
-    detail::Check check;
-    check.same_shape("x and y", x, y), check.batch_norm(norm, y.columns);
-    check.dense("x", x), check.dense("y", y);
-    if (check.failed()) return refuse<void>(check);
-    const lf_batch_norm c_norm = norm.c_struct();
-    auto call = args<lf_batch_norm_forward_args>();
-    call.flags = flags, call.m = y.rows, call.n = y.columns;
-    put(x, call.x, call.ldx), put(y, call.y, call.ldy);
-    call.batch_norm = &c_norm;
-    return batch_norm_forward(call);
+                                                           uint32_t flags) const {
+    return normalize(x, norm, y, flags);
   }
   /// Calls lf_batch_norm_forward().
   Returned<void> batch_norm_forward(const lf_batch_norm_forward_args &a) const {
     return finish(lf_batch_norm_forward(get(), &a));
   }
   /// Computes the gradients of a normalization by the statistics of the batch.  dx may be absent, or dy itself.
-  [[gnu::always_inline]] Returned<void> batch_norm_backward(ConstMatrix x, const BatchNormView &norm, ConstMatrix dy,
-                                                            Matrix dx, Vector dgamma, Vector dbeta) const {
+  [[gnu::always_inline]] Returned<void> batch_norm_backward(ConstMatrix x, const ConstBatchNormView &norm,
+                                                            ConstMatrix dy, Matrix dx, Vector dgamma,
+                                                            Vector dbeta) const {
     detail::Check check;
     check.same_shape("x and dy", x, dy), check.batch_norm(norm, x.columns);
     if (dx.data != nullptr) check.same_shape("x and dx", x, dx);
@@ -268,7 +256,7 @@ public:
     check.vector("dbeta", "elements of dbeta and columns of x", dbeta, x.columns);
     check.dense("x", x), check.dense("dy", dy), check.dense("dx", dx);
     if (check.failed()) return refuse<void>(check);
-    const lf_batch_norm c_norm = norm.c_struct();
+    const lf_batch_norm c_norm = detail::c_struct_of(norm);
     auto call = args<lf_batch_norm_backward_args>();
     call.flags = 0, call.m = x.rows, call.n = x.columns;
     put(x, call.x, call.ldx), put(dy, call.dy, call.lddy), put(dx, call.dx, call.lddx);
@@ -281,7 +269,7 @@ public:
   }
   /// Folds a normalization into w and bias, which may be absent.  error_bound, if it is present, receives the bound of the
   /// error of each column, for inputs of at most largest_x in magnitude.
-  [[gnu::always_inline]] Returned<void> fold_batch_norm(ConstMatrix w, ConstVector bias, const BatchNormView &norm,
+  [[gnu::always_inline]] Returned<void> fold_batch_norm(ConstMatrix w, ConstVector bias, const ConstBatchNormView &norm,
                                                         Matrix folded_w, Vector folded_bias, Vector error_bound = {},
                                                         float largest_x = 0) const {
     detail::Check check;
@@ -291,7 +279,7 @@ public:
     check.vector("error_bound", "elements of error_bound and columns of w", error_bound, w.columns);
     check.dense("w", w), check.dense("folded_w", folded_w);
     if (check.failed()) return refuse<void>(check);
-    const lf_batch_norm c_norm = norm.c_struct();
+    const lf_batch_norm c_norm = detail::c_struct_of(norm);
     auto call = args<lf_fold_batch_norm_args>();
     call.flags = 0, call.n = w.columns, call.k = w.rows;
     put(w, call.w, call.ldw);
@@ -309,7 +297,7 @@ public:
   Returned<DenseLayer> fold(const DenseLayer &layer) const {
     if (!layer.batch_norm) return finish(LF_OK, DenseLayer(layer));
     DenseLayer folded(layer.inputs, layer.outputs, layer.activation);
-    const LayerView from = layer.read_only_view();
+    const ConstLayerView from = layer.view();
     const Result<void> done =
         nothrow().fold_batch_norm(from.w, from.bias, *from.batch_norm, folded.weights(), folded.bias);
     if (!done) return Errors::template refuse<DenseLayer>(done.status(), done.message());
@@ -443,7 +431,7 @@ public:
       lf_network_layer &layer = made[i] = args<lf_network_layer>();
       layer.flags = from.w.is_transposed ? LF_TRANSPOSE_B : 0;
       layer.n = from.w.columns(), layer.k = from.w.rows(), layer.bias = from.bias.data;
-      if (from.batch_norm) norms[i] = from.batch_norm->c_struct(), layer.batch_norm = &norms[i];
+      if (from.batch_norm) norms[i] = detail::c_struct_of(*from.batch_norm), layer.batch_norm = &norms[i];
       layer.activation = from.activation.code, layer.alpha = from.activation.alpha;
       put(from.w.stored, layer.w, layer.ldw);
     }
@@ -509,9 +497,47 @@ private:
   [[gnu::always_inline]] static void put(const MatrixView<Element> &matrix, Pointer &pointer, int64_t &stride) {
     pointer = matrix.data, stride = matrix.stride;
   }
-  [[gnu::always_inline]] Returned<void> backward(const ForwardPass &forward, const LayerView &layer, ConstMatrix dy,
-                                                 const GradientView &gradients, bool update,
-                                                 float learning_rate) const {
+  template <class Element>
+  [[gnu::always_inline]] Returned<void> normalize(ConstMatrix x, const BasicBatchNormView<Element> &norm, Matrix y,
+                                                  uint32_t flags) const {
+    detail::Check check;
+    check.same_shape("x and y", x, y), check.batch_norm(norm, y.columns);
+    check.dense("x", x), check.dense("y", y);
+    if (check.failed()) return refuse<void>(check);
+    const lf_batch_norm c_norm = detail::c_struct_of(norm);
+    auto call = args<lf_batch_norm_forward_args>();
+    call.flags = flags, call.m = y.rows, call.n = y.columns;
+    put(x, call.x, call.ldx), put(y, call.y, call.ldy);
+    call.batch_norm = &c_norm;
+    return batch_norm_forward(call);
+  }
+  // Only with LF_TRAINING the C call updates the statistics of the layer, which are then those of a LayerView.
+  template <class Element>
+  [[gnu::always_inline]] Returned<void> forward_pass(ConstMatrix x, const BasicLayerView<Element> &layer, Matrix y,
+                                                     Matrix z, uint32_t flags) const {
+    detail::Check check;
+    check.same("columns of x and rows of w", x.columns, layer.w.rows);
+    check.same("rows of x and y", x.rows, y.rows), check.same("columns of w and y", layer.w.columns, y.columns);
+    if (z.data != nullptr) check.same_shape("z and y", z, y);
+    check.vector("bias", "elements of bias and columns of y", layer.bias, y.columns);
+    check.batch_norm(layer.batch_norm, y.columns);
+    check.dense("x", x), check.dense("w", layer.w), check.dense("y", y), check.dense("z", z);
+    if (check.failed()) return refuse<void>(check);
+    lf_batch_norm norm;
+    if (layer.batch_norm) norm = detail::c_struct_of(*layer.batch_norm);
+    auto call = args<lf_dense_forward_args>();
+    call.flags = flags, call.m = y.rows, call.n = y.columns, call.k = x.columns;
+    put(x, call.x, call.ldx), put(layer.w, call.w, call.ldw);
+    call.packed = layer.packed, call.bias = layer.bias.data, call.batch_norm = layer.batch_norm ? &norm : nullptr;
+    call.activation = layer.activation.code, call.alpha = layer.activation.alpha;
+    put(z, call.z, call.ldz), put(y, call.y, call.ldy);
+    return dense_forward(call);
+  }
+  // Only with LF_UPDATE_PACKED the C call updates the packed weights, which are then those of a LayerView.
+  template <class Element>
+  [[gnu::always_inline]] Returned<void> backward_pass(const ForwardPass &forward, const BasicLayerView<Element> &layer,
+                                                      ConstMatrix dy, const GradientView &gradients, uint32_t flags,
+                                                      float *updated_w, float learning_rate) const {
     const auto &[x, z, y] = forward;
     const int64_t n = dy.columns;
     detail::Check check;
@@ -529,19 +555,20 @@ private:
     check.dense("dw", gradients.dw), check.dense("dx", gradients.dx);
     if (check.failed()) return refuse<void>(check);
     lf_batch_norm norm;
-    if (layer.batch_norm) norm = layer.batch_norm->c_struct();
+    if (layer.batch_norm) norm = detail::c_struct_of(*layer.batch_norm);
     auto call = args<lf_dense_backward_args>();
-    call.flags = update && layer.packed != nullptr ? LF_UPDATE_PACKED : 0;
+    call.flags = flags;
     call.m = dy.rows, call.n = n, call.k = x.columns;
     put(x, call.x, call.ldx), put(layer.w, call.w, call.ldw);
-    call.packed = layer.packed, call.batch_norm = layer.batch_norm ? &norm : nullptr;
+    call.packed = const_cast<lf_packed_weights *>(layer.packed);
+    call.batch_norm = layer.batch_norm ? &norm : nullptr;
     call.activation = layer.activation.code, call.alpha = layer.activation.alpha;
     put(z, call.z, call.ldz), put(y, call.y, call.ldy), put(dy, call.dy, call.lddy);
     put(gradients.dw, call.dw, call.lddw);
     call.dbias = gradients.dbias.data;
     put(gradients.dx, call.dx, call.lddx);
     call.dgamma = gradients.dgamma.data, call.dbeta = gradients.dbeta.data;
-    call.updated_w = update && layer.packed == nullptr ? layer.w.data : nullptr;
+    call.updated_w = updated_w;
     call.learning_rate = learning_rate, call.reserved = 0;
     return dense_backward(call);
   }

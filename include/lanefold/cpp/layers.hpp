@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace lanefold {
@@ -42,46 +44,90 @@ struct UpdateRule {
   float eps = 1e-8f;          ///< Above 0; only LF_ADAM reads it.
 };
 
+/// \cond
+template <class Element> struct BasicBatchNormView;
+namespace detail {
+template <class Element> lf_batch_norm c_struct_of(const BasicBatchNormView<Element> &view);
+}
+/// \endcond
+
 /// The parameters of a batch normalization over n columns, in memory that somebody else owns.  Each vector has n
 /// elements, and those that a call does not use may be absent (norm.h).
-struct BatchNormView {
-  uint32_t flags = 0;    ///< LF_UNBIASED_RUNNING_VAR
-  float eps = 1e-3f;     ///< Finite and above 0.
-  float momentum = 0.9f; ///< In [0, 1]: the part of the running statistics that a batch keeps.
-  ConstVector gamma;     ///< The scale.
-  ConstVector beta;      ///< The shift.
-  Vector running_mean;   ///< The running mean, which training updates.
-  Vector running_var;    ///< The running variance, which training updates.
-  Vector mean;           ///< The mean of the last batch.
-  Vector inv_std;        ///< 1 / sqrt(variance + eps) of the last batch.
+template <class Element> struct BasicBatchNormView {
+  uint32_t flags = 0;               ///< LF_UNBIASED_RUNNING_VAR
+  float eps = 1e-3f;                ///< Finite and above 0.
+  float momentum = 0.9f;            ///< In [0, 1]: the part of the running statistics that a batch keeps.
+  ConstVector gamma;                ///< The scale.
+  ConstVector beta;                 ///< The shift.
+  VectorView<Element> running_mean; ///< The running mean, which training updates.
+  VectorView<Element> running_var;  ///< The running variance, which training updates.
+  VectorView<Element> mean;         ///< The mean of the last batch.
+  VectorView<Element> inv_std;      ///< 1 / sqrt(variance + eps) of the last batch.
 
   /// A normalization without arrays.
-  BatchNormView() = default;
+  BasicBatchNormView() = default;
   /// The arrays of a C struct, each of n elements.
-  BatchNormView(const lf_batch_norm &norm, int64_t n)
+  BasicBatchNormView(const lf_batch_norm &norm, int64_t n) noexcept
       : flags(norm.flags), eps(norm.eps), momentum(norm.momentum), gamma(norm.gamma, n), beta(norm.beta, n),
         running_mean(norm.running_mean, n), running_var(norm.running_var, n), mean(norm.mean, n),
         inv_std(norm.inv_std, n) {}
+  /// A view that can only be read from one that training can update, but not the reverse.
+  template <class Other, std::enable_if_t<std::is_same_v<const Other, Element>, int> = 0>
+  BasicBatchNormView(const BasicBatchNormView<Other> &other) noexcept
+      : flags(other.flags), eps(other.eps), momentum(other.momentum), gamma(other.gamma), beta(other.beta),
+        running_mean(other.running_mean), running_var(other.running_var), mean(other.mean), inv_std(other.inv_std) {}
 
-  /// The C struct, which points to the same arrays.
-  lf_batch_norm c_struct() const {
-    auto norm = args<lf_batch_norm>();
-    norm.flags = flags, norm.eps = eps, norm.momentum = momentum;
-    norm.gamma = gamma.data, norm.beta = beta.data;
-    norm.running_mean = running_mean.data, norm.running_var = running_var.data;
-    norm.mean = mean.data, norm.inv_std = inv_std.data;
-    return norm;
+  /// The C struct, which points to the same arrays.  Only a view that training can update has one.
+  [[nodiscard]] lf_batch_norm c_struct() const noexcept {
+    static_assert(!std::is_const_v<Element>, "a C call could update the statistics of a ConstBatchNormView");
+    return detail::c_struct_of(*this);
   }
 };
 
+/// A normalization that training can update.
+using BatchNormView = BasicBatchNormView<float>;
+/// A normalization that a call only reads.
+using ConstBatchNormView = BasicBatchNormView<const float>;
+
+/// \cond
+namespace detail {
+
+// The C struct has no constant form, so calls that only read one take the statistics of a constant view as they are.
+template <class Element> lf_batch_norm c_struct_of(const BasicBatchNormView<Element> &view) {
+  auto norm = args<lf_batch_norm>();
+  norm.flags = view.flags, norm.eps = view.eps, norm.momentum = view.momentum;
+  norm.gamma = view.gamma.data, norm.beta = view.beta.data;
+  norm.running_mean = const_cast<float *>(view.running_mean.data);
+  norm.running_var = const_cast<float *>(view.running_var.data);
+  norm.mean = const_cast<float *>(view.mean.data), norm.inv_std = const_cast<float *>(view.inv_std.data);
+  return norm;
+}
+
+} // namespace detail
+/// \endcond
+
 /// The parameters of a dense layer, y = act(bn(x w + bias)), in memory that somebody else owns.
-struct LayerView {
-  Matrix w;                                ///< The weights, k x n.  With packed weights, only its sizes matter.
-  ConstVector bias;                        ///< n elements; absent: zeros.
-  std::optional<BatchNormView> batch_norm; ///< Over n columns; without a value: no normalization.
-  Activation activation;                   ///< Applied last.
-  lf_packed_weights *packed = nullptr;     ///< Used in place of w; NULL: w is used.
+template <class Element> struct BasicLayerView {
+  /// What holds packed weights.
+  using Packed = std::conditional_t<std::is_const_v<Element>, const lf_packed_weights, lf_packed_weights>;
+
+  MatrixView<Element> w; ///< The weights, k x n.  With packed weights, only its sizes matter.
+  ConstVector bias;      ///< n elements; absent: zeros.
+  std::optional<BasicBatchNormView<Element>> batch_norm; ///< Over n columns; without a value: no normalization.
+  Activation activation;                                 ///< Applied last.
+  Packed *packed = nullptr;                              ///< Used in place of w; NULL: w is used.
+
+  /// A view that can only be read from one that training can update, but not the reverse.
+  template <class Other, std::enable_if_t<std::is_same_v<Other, const Element>, int> = 0>
+  operator BasicLayerView<Other>() const {
+    return {w, bias, batch_norm, activation, packed};
+  }
 };
+
+/// A layer that training can update.
+using LayerView = BasicLayerView<float>;
+/// A layer that a call only reads.
+using ConstLayerView = BasicLayerView<const float>;
 
 /// Where the gradients of a dense layer go.  A gradient whose place is absent is not computed.
 struct GradientView {
@@ -119,9 +165,12 @@ inline size_t count_of(int64_t rows, int64_t columns) {
   return static_cast<size_t>(rows * columns);
 }
 
-// A view of an owner's matrix, or an absent one if somebody has resized the vector.
-inline Matrix matrix_of(std::vector<float> &values, int64_t rows, int64_t columns) {
-  return {values.size() == static_cast<size_t>(rows * columns) ? values.data() : nullptr, rows, columns};
+// A view of an owner's matrix, or an absent one if somebody has changed the vector or the sizes, so that they differ.
+template <class Values, class Element = std::remove_pointer_t<decltype(std::declval<Values &>().data())>>
+MatrixView<Element> matrix_of(Values &values, int64_t rows, int64_t columns) {
+  const auto count = detail::size_of(values.size());
+  const bool whole = columns > 0 ? count % columns == 0 && count / columns == rows : count == 0;
+  return {whole ? values.data() : nullptr, rows, columns};
 }
 
 } // namespace detail
@@ -146,15 +195,25 @@ struct BatchNorm {
         mean(gamma.size()), inv_std(gamma.size()) {}
 
   /// A view of the arrays, which is valid until one of them is resized.
-  BatchNormView view() {
-    BatchNormView view;
-    view.flags = flags, view.eps = eps, view.momentum = momentum;
-    view.gamma = gamma, view.beta = beta, view.running_mean = running_mean, view.running_var = running_var;
-    view.mean = mean, view.inv_std = inv_std;
+  [[nodiscard]] BatchNormView view() & LANEFOLD_LIFETIMEBOUND { return view_of<BatchNormView>(*this); }
+  /// A view for calls that only read the normalization.  That of a temporary is valid until the end of the statement.
+  [[nodiscard]] ConstBatchNormView view() const &LANEFOLD_LIFETIMEBOUND { return view_of<ConstBatchNormView>(*this); }
+  /// The same as view().
+  operator BatchNormView() & LANEFOLD_LIFETIMEBOUND { return view(); }
+  /// The same as view().
+  operator ConstBatchNormView() const &LANEFOLD_LIFETIMEBOUND { return view(); }
+
+private:
+  /// \cond
+  template <class View, class Owner> static View view_of(Owner &norm) {
+    View view;
+    view.flags = norm.flags, view.eps = norm.eps, view.momentum = norm.momentum;
+    view.gamma = norm.gamma, view.beta = norm.beta;
+    view.running_mean = norm.running_mean, view.running_var = norm.running_var;
+    view.mean = norm.mean, view.inv_std = norm.inv_std;
     return view;
   }
-  /// The same as view().
-  operator BatchNormView() { return view(); }
+  /// \endcond
 };
 
 /// A dense layer, y = act(bn(x w + bias)), that owns its parameters.  At first the weights and the bias are 0.
@@ -178,19 +237,26 @@ struct DenseLayer {
   }
 
   /// A view of the weights.  It is absent if w does not have inputs * outputs elements.
-  Matrix weights() { return detail::matrix_of(w, inputs, outputs); }
+  [[nodiscard]] Matrix weights() & LANEFOLD_LIFETIMEBOUND { return detail::matrix_of(w, inputs, outputs); }
   /// A view of the weights, as above.
-  ConstMatrix weights() const { return const_cast<DenseLayer *>(this)->weights(); }
+  [[nodiscard]] ConstMatrix weights() const &LANEFOLD_LIFETIMEBOUND { return detail::matrix_of(w, inputs, outputs); }
   /// A view of the parameters, which is valid until one of the arrays is resized.
-  LayerView view() {
-    LayerView view{weights(), bias, {}, activation};
-    if (batch_norm) view.batch_norm = batch_norm->view();
+  [[nodiscard]] LayerView view() & LANEFOLD_LIFETIMEBOUND { return view_of<LayerView>(*this); }
+  /// A view for calls that only read the layer.  That of a temporary is valid until the end of the statement.
+  [[nodiscard]] ConstLayerView view() const &LANEFOLD_LIFETIMEBOUND { return view_of<ConstLayerView>(*this); }
+  /// The same as view().
+  operator LayerView() & LANEFOLD_LIFETIMEBOUND { return view(); }
+  /// The same as view().
+  operator ConstLayerView() const &LANEFOLD_LIFETIMEBOUND { return view(); }
+
+private:
+  /// \cond
+  template <class View, class Owner> static View view_of(Owner &layer) {
+    View view{layer.weights(), layer.bias, {}, layer.activation};
+    if (layer.batch_norm) view.batch_norm = layer.batch_norm->view();
     return view;
   }
-  /// The same as view().
-  operator LayerView() { return view(); }
-  /// A view for calls that only read the layer.  The C struct of a normalization has no constant form.
-  LayerView read_only_view() const { return const_cast<DenseLayer *>(this)->view(); }
+  /// \endcond
 };
 
 /// The gradients of a dense layer's parameters, in memory of their own.
@@ -206,9 +272,11 @@ struct DenseGradients {
         dbeta(dgamma.size()), inputs_(layer.inputs), outputs_(layer.outputs) {}
 
   /// A view of the gradients.  dx: the place for the gradient of the layer's input, if it is wanted.
-  GradientView view(Matrix dx = {}) { return {detail::matrix_of(dw, inputs_, outputs_), dbias, dgamma, dbeta, dx}; }
+  [[nodiscard]] GradientView view(Matrix dx = {}) & LANEFOLD_LIFETIMEBOUND {
+    return {detail::matrix_of(dw, inputs_, outputs_), dbias, dgamma, dbeta, dx};
+  }
   /// The same as view().
-  operator GradientView() { return view(); }
+  operator GradientView() & LANEFOLD_LIFETIMEBOUND { return view(); }
 
 private:
   int64_t inputs_, outputs_;
@@ -216,21 +284,22 @@ private:
 
 /// A layer of a network for inference, in memory that somebody else owns.
 struct InferenceLayer {
-  Operand w;                               ///< The weights, k x n, stored by rows or by columns.
-  ConstVector bias;                        ///< n elements; absent: zeros.
-  std::optional<BatchNormView> batch_norm; ///< Folded into w and bias; without a value: no normalization.
-  Activation activation;                   ///< Applied last.
-  bool has_packed_weights = false;         ///< True if the weights are in no matrix; no network can be made of them.
+  Operand w;                                    ///< The weights, k x n, stored by rows or by columns.
+  ConstVector bias;                             ///< n elements; absent: zeros.
+  std::optional<ConstBatchNormView> batch_norm; ///< Folded into w and bias; without a value: no normalization.
+  Activation activation;                        ///< Applied last.
+  bool has_packed_weights = false; ///< True if the weights are in no matrix; no network can be made of them.
 
   /// A layer without normalization.
   InferenceLayer(Operand weights, ConstVector biases = {}, Activation function = {})
       : w(weights), bias(biases), activation(function) {}
   /// A layer as it was trained.
-  InferenceLayer(const LayerView &layer)
+  template <class Element>
+  InferenceLayer(const BasicLayerView<Element> &layer)
       : w(layer.w), bias(layer.bias), batch_norm(layer.batch_norm), activation(layer.activation),
         has_packed_weights(layer.packed != nullptr) {}
   /// A layer as it was trained.
-  InferenceLayer(const DenseLayer &layer) : InferenceLayer(layer.read_only_view()) {}
+  InferenceLayer(const DenseLayer &layer LANEFOLD_LIFETIMEBOUND) : InferenceLayer(layer.view()) {}
 };
 
 /// Owns packed weights, or NULL.

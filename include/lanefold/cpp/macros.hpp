@@ -1,7 +1,7 @@
 // The macros of the C++ headers.
 //
-// The inline namespace names the version of the headers, and whether exceptions are enabled.  Both decide what an inline
-// function does: the version says how large a struct of the C interface is.  If functions that differ had the same
+// The inline namespace names the version of the headers, and whether exceptions are enabled.  Both decide what inline
+// functions do: the version says how large a struct of the C interface is.  If functions that differ had the same
 // symbol, the linker would keep one of them for the whole program.  So programs may link sources that are compiled
 // differently, but such sources can only hand each other the types of the C interface.
 #ifndef LANEFOLD_CPP_MACROS_HPP
@@ -16,6 +16,13 @@
 #define LANEFOLD_NAMESPACE LANEFOLD_NAME(LF_VERSION_MAJOR, LF_VERSION_MINOR, LF_VERSION_PATCH, throwing)
 #else
 #define LANEFOLD_NAMESPACE LANEFOLD_NAME(LF_VERSION_MAJOR, LF_VERSION_MINOR, LF_VERSION_PATCH, returning)
+#endif
+
+// What is made from the argument, or from *this, refers to it.  Clang then warns if it outlives a temporary.
+#if defined(__clang__)
+#define LANEFOLD_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define LANEFOLD_LIFETIMEBOUND
 #endif
 /// \endcond
 

@@ -24,15 +24,19 @@ template <class Object> using Bare = std::remove_cv_t<std::remove_reference_t<Ob
 template <class From, class Element>
 inline constexpr bool converts = std::is_convertible_v<std::remove_pointer_t<From> (*)[], Element (*)[]>;
 
+// The pointer that data() returns; void if there is no data().
+template <class Object, class = void> struct DataOf { using Pointer = void; };
+template <class Object> struct DataOf<Object, std::void_t<decltype(std::declval<Object &>().data())>> {
+  using Pointer = std::decay_t<decltype(std::declval<Object &>().data())>;
+};
+
 // Like Eigen's matrices: data(), rows(), cols(), outerStride(), innerStride() and the constant IsRowMajor.
 template <class Object, class = void> struct EigenLike : std::false_type {};
 template <class Object>
 struct EigenLike<Object, std::void_t<decltype(std::declval<Object &>().data(), std::declval<Object &>().rows(),
                                               std::declval<Object &>().cols(), std::declval<Object &>().outerStride(),
                                               std::declval<Object &>().innerStride(), Bare<Object>::IsRowMajor)>>
-    : std::true_type {
-  using Pointer = std::decay_t<decltype(std::declval<Object &>().data())>;
-};
+    : std::true_type, DataOf<Object> {};
 
 // Like std::mdspan: data_handle(), extent(r), stride(r) and the constant function rank().
 template <class Object, class = void> struct MdspanLike : std::false_type { static constexpr size_t rank = 0; };
@@ -48,15 +52,31 @@ struct MdspanLike<Object,
 template <class Object, class = void> struct SpanLike : std::false_type {};
 template <class Object>
 struct SpanLike<Object, std::void_t<decltype(std::declval<Object &>().data(), std::declval<Object &>().size())>>
-    : std::true_type {
-  using Pointer = std::decay_t<decltype(std::declval<Object &>().data())>;
-};
+    : std::true_type, DataOf<Object> {};
 
 // Eigen's vectors say that they are vectors, whether they are rows or columns.
 template <class Object, class = void> struct EigenVector : std::false_type {};
 template <class Object>
 struct EigenVector<Object, std::enable_if_t<EigenLike<Object>::value &&bool(Bare<Object>::IsVectorAtCompileTime)>>
     : std::true_type {};
+
+// Only Eigen's owners are their own PlainObject.  Its maps and blocks have that of an owner.
+template <class Object, class = void> struct PlainObject { using Type = void; };
+template <class Object> struct PlainObject<Object, std::void_t<typename Object::PlainObject>> {
+  using Type = typename Object::PlainObject;
+};
+
+// True if the elements go away with the object.  An owner's elements are constant if it is constant; those of a span or
+// a map stay as they are.
+template <class Object> constexpr bool owns() {
+  using Plain = typename PlainObject<Bare<Object>>::Type;
+  if constexpr (!std::is_void_v<Plain>) return std::is_same_v<Plain, Bare<Object>>;
+  else return !std::is_same_v<typename DataOf<const Bare<Object>>::Pointer, typename DataOf<Bare<Object>>::Pointer>;
+}
+
+// As for std::span: a view of a temporary owner can only be read, because what a call writes there would be lost.
+template <class Object, class Element>
+inline constexpr bool may_own = owns<Object>() && (std::is_lvalue_reference_v<Object> || std::is_const_v<Element>);
 
 // The order in which an object stores its elements.  `unknown` means that only the running program can tell.
 enum class Order { none, rows, columns, unknown };
@@ -80,6 +100,14 @@ template <class Object, class Element> constexpr bool is_vector() {
   return false;
 }
 
+// True unless the type says that a matrix is stored by columns.
+template <class Object, class Element> constexpr bool may_be_rows() {
+  constexpr Order order = order_of_matrix<Object, Element>();
+  return order == Order::rows || order == Order::unknown;
+}
+
+template <class Object> inline constexpr bool is_matrix = order_of_matrix<Object, const float>() != Order::none;
+
 template <class Number> constexpr int64_t size_of(Number number) { return static_cast<int64_t>(number); }
 
 } // namespace detail
@@ -97,36 +125,42 @@ template <class Element> struct MatrixView {
   /// An absent matrix.
   MatrixView() = default;
   /// A matrix without gaps between its rows.
-  MatrixView(Element *elements, int64_t row_count, int64_t column_count)
+  constexpr MatrixView(Element *elements, int64_t row_count, int64_t column_count) noexcept
       : MatrixView(elements, row_count, column_count, column_count) {}
   /// A matrix whose rows lie row_stride elements apart.
-  MatrixView(Element *elements, int64_t row_count, int64_t column_count, int64_t row_stride, int64_t element_step = 1)
+  constexpr MatrixView(Element *elements, int64_t row_count, int64_t column_count, int64_t row_stride,
+                       int64_t element_step = 1) noexcept
       : data(elements), rows(row_count), columns(column_count), stride(row_stride), step(element_step) {}
   /// A view of constant elements from a view of mutable elements, but not the reverse.
   template <class Other, class = std::enable_if_t<detail::converts<Other *, Element>>>
-  MatrixView(const MatrixView<Other> &other)
+  constexpr MatrixView(const MatrixView<Other> &other) noexcept
       : MatrixView(other.data, other.rows, other.columns, other.stride, other.step) {}
   /// A view of an array of arrays, such as float x[2][3].
   template <class Other, size_t Rows, size_t Columns, class = std::enable_if_t<detail::converts<Other *, Element>>>
-  MatrixView(Other (&array)[Rows][Columns]) : MatrixView(array[0], detail::size_of(Rows), detail::size_of(Columns)) {}
-  /// A view of an object like std::mdspan of rank 2, or like a row-major matrix of Eigen.
-  template <class Object, std::enable_if_t<detail::order_of_matrix<Object, Element>() == detail::Order::rows ||
-                                               detail::order_of_matrix<Object, Element>() == detail::Order::unknown,
-                                           int> = 0>
+  constexpr MatrixView(Other (&array LANEFOLD_LIFETIMEBOUND)[Rows][Columns]) noexcept
+      : MatrixView(array[0], detail::size_of(Rows), detail::size_of(Columns)) {}
+  /// A view of an object like std::mdspan of rank 2, or like a row-major map or block of Eigen.
+  template <class Object, std::enable_if_t<detail::may_be_rows<Object, Element>() && !detail::owns<Object>(), int> = 0>
   MatrixView(Object &&object) : MatrixView(of(object)) {}
+  /// A view of an owner, such as a row-major matrix of Eigen.  A temporary one can be read, but not written.
+  template <class Object,
+            std::enable_if_t<detail::may_be_rows<Object, Element>() && detail::may_own<Object, Element>, int> = 0>
+  MatrixView(Object &&object LANEFOLD_LIFETIMEBOUND) : MatrixView(of(object)) {}
   /// A matrix that is stored by columns is refused.  Only an Operand can be made from it.
   template <class Object,
             std::enable_if_t<detail::order_of_matrix<Object, Element>() == detail::Order::columns, int> = 0>
   MatrixView(Object &&) = delete;
 
   /// The element of a row and a column, without a check.
-  Element &operator()(int64_t row, int64_t column) const { return data[row * stride + column * step]; }
+  constexpr Element &operator()(int64_t row, int64_t column) const noexcept {
+    return data[row * stride + column * step];
+  }
   /// `count` rows, beginning with row `first`.  The view must have them.
-  MatrixView row_range(int64_t first, int64_t count) const {
+  [[nodiscard]] constexpr MatrixView row_range(int64_t first, int64_t count) const noexcept {
     return {data == nullptr ? data : data + first * stride, count, columns, stride, step};
   }
   /// The same elements with rows and columns exchanged.  Calls take it only in an Operand.
-  MatrixView exchanged() const { return {data, columns, rows, step, stride}; }
+  [[nodiscard]] constexpr MatrixView exchanged() const noexcept { return {data, columns, rows, step, stride}; }
 
   /// \cond
   // As the object is stored, by rows or by columns.
@@ -140,10 +174,10 @@ template <class Element> struct MatrixView {
       view = {object.data_handle(), detail::size_of(object.extent(0)), detail::size_of(object.extent(1)),
               detail::size_of(object.stride(0)), detail::size_of(object.stride(1))};
     }
-    return detail::order_of_matrix<Object, Element>() == detail::Order::unknown ? view.settled() : view;
+    return view.settled();
   }
   // The same matrix, with the usual distances where there is only one row or one column.
-  MatrixView settled() const {
+  constexpr MatrixView settled() const noexcept {
     return {data, rows, columns, rows > 1 || stride > columns ? stride : columns, columns > 1 ? step : 1};
   }
   /// \endcond
@@ -165,35 +199,42 @@ template <class Element> struct VectorView {
   /// An absent vector.
   VectorView() = default;
   /// An absent vector.
-  VectorView(std::nullptr_t) {}
+  constexpr VectorView(std::nullptr_t) noexcept {}
   /// A vector of `count` elements.
-  VectorView(Element *elements, int64_t count, int64_t element_step = 1)
+  constexpr VectorView(Element *elements, int64_t count, int64_t element_step = 1) noexcept
       : data(elements), size(count), step(element_step) {}
   /// A view of constant elements from a view of mutable elements, but not the reverse.
   template <class Other, class = std::enable_if_t<detail::converts<Other *, Element>>>
-  VectorView(const VectorView<Other> &other) : VectorView(other.data, other.size, other.step) {}
+  constexpr VectorView(const VectorView<Other> &other) noexcept : VectorView(other.data, other.size, other.step) {}
   /// A view of an array, such as float bias[3].
   template <class Other, size_t Count, class = std::enable_if_t<detail::converts<Other *, Element>>>
-  VectorView(Other (&array)[Count]) : VectorView(array, detail::size_of(Count)) {}
-  /// A view of an object like std::span, std::vector, a vector of Eigen, or std::mdspan of rank 1.  An empty one is an
-  /// absent vector.
-  template <class Object, std::enable_if_t<detail::is_vector<Object, Element>(), int> = 0>
-  VectorView(Object &&object) : VectorView(of(object)) {
-    if (size == 0) data = nullptr;
-    if (size <= 1) step = 1;
-  }
+  constexpr VectorView(Other (&array LANEFOLD_LIFETIMEBOUND)[Count]) noexcept
+      : VectorView(array, detail::size_of(Count)) {}
+  /// A view of an object like std::span, std::mdspan of rank 1, or a map or block of Eigen that is a vector.  An empty
+  /// one is an absent vector.
+  template <class Object, std::enable_if_t<detail::is_vector<Object, Element>() && !detail::owns<Object>(), int> = 0>
+  VectorView(Object &&object) : VectorView(of(object)) {}
+  /// A view of an owner, such as std::vector or a vector of Eigen.  A temporary one can be read, but not written.  An
+  /// empty one is an absent vector.
+  template <class Object,
+            std::enable_if_t<detail::is_vector<Object, Element>() && detail::may_own<Object, Element>, int> = 0>
+  VectorView(Object &&object LANEFOLD_LIFETIMEBOUND) : VectorView(of(object)) {}
 
   /// The element at an index, without a check.
-  Element &operator[](int64_t index) const { return data[index * step]; }
+  constexpr Element &operator[](int64_t index) const noexcept { return data[index * step]; }
 
 private:
   /// \cond
   template <class Object> static VectorView of(Object &object) {
+    VectorView view;
     if constexpr (detail::EigenLike<Object>::value)
-      return {object.data(), detail::size_of(object.size()), detail::size_of(object.innerStride())};
+      view = {object.data(), detail::size_of(object.size()), detail::size_of(object.innerStride())};
     else if constexpr (detail::MdspanLike<Object>::value)
-      return {object.data_handle(), detail::size_of(object.extent(0)), detail::size_of(object.stride(0))};
-    else return {object.data(), detail::size_of(object.size())};
+      view = {object.data_handle(), detail::size_of(object.extent(0)), detail::size_of(object.stride(0))};
+    else view = {object.data(), detail::size_of(object.size())};
+    if (view.size == 0) view.data = nullptr;
+    if (view.size <= 1) view.step = 1;
+    return view;
   }
   /// \endcond
 };
@@ -214,36 +255,39 @@ struct Operand {
   bool is_transposed = false; ///< True if the product reads its transpose.
 
   /// A matrix as it is stored.
-  Operand(ConstMatrix matrix) : stored(matrix) {}
+  constexpr Operand(ConstMatrix matrix) noexcept : Operand(matrix, false) {}
   /// A matrix as it is stored.
-  Operand(Matrix matrix) : stored(matrix) {}
+  constexpr Operand(Matrix matrix) noexcept : Operand(ConstMatrix(matrix)) {}
   /// A matrix without gaps between its rows.
-  Operand(const float *elements, int64_t row_count, int64_t column_count) : stored(elements, row_count, column_count) {}
+  constexpr Operand(const float *elements, int64_t row_count, int64_t column_count) noexcept
+      : stored(elements, row_count, column_count) {}
   /// A matrix whose rows lie row_stride elements apart.
-  Operand(const float *elements, int64_t row_count, int64_t column_count, int64_t row_stride)
+  constexpr Operand(const float *elements, int64_t row_count, int64_t column_count, int64_t row_stride) noexcept
       : stored(elements, row_count, column_count, row_stride) {}
-  /// A matrix in memory, or its transpose.
-  Operand(ConstMatrix matrix, bool transposed) : stored(matrix), is_transposed(transposed) {}
-  /// A view of an array of arrays, such as float x[2][3].
-  template <size_t Rows, size_t Columns> Operand(const float (&array)[Rows][Columns]) : stored(array) {}
-  /// An object like std::mdspan of rank 2 or like a matrix of Eigen, stored by rows or by columns.
-  template <class Object,
-            std::enable_if_t<detail::order_of_matrix<Object, const float>() != detail::Order::none, int> = 0>
-  Operand(Object &&object) : stored(ConstMatrix::of(object)) {
-    constexpr detail::Order order = detail::order_of_matrix<Object, const float>();
-    if (order == detail::Order::columns) stored = stored.exchanged(), is_transposed = true;
-    if (order == detail::Order::unknown && stored.step != 1)
-      stored = stored.exchanged().settled(), is_transposed = true;
+  /// A matrix in memory, or its transpose.  A step other than 1 is that of a matrix which is stored by columns, or of a
+  /// single row with gaps between its elements: that is a column of a matrix which is stored by rows.
+  constexpr Operand(ConstMatrix matrix, bool transposed) noexcept : stored(matrix), is_transposed(transposed) {
+    if (stored.step != 1) stored = stored.settled();
+    if (stored.step != 1) stored = stored.exchanged().settled(), is_transposed = !transposed;
   }
+  /// A view of an array of arrays, such as float x[2][3].
+  template <size_t Rows, size_t Columns>
+  constexpr Operand(const float (&array LANEFOLD_LIFETIMEBOUND)[Rows][Columns]) noexcept : stored(array) {}
+  /// An object like std::mdspan of rank 2 or like a map or block of Eigen, stored by rows or by columns.
+  template <class Object, std::enable_if_t<detail::is_matrix<Object> && !detail::owns<Object>(), int> = 0>
+  Operand(Object &&object) : Operand(ConstMatrix::of(object)) {}
+  /// An owner, such as a matrix of Eigen, stored by rows or by columns.
+  template <class Object, std::enable_if_t<detail::is_matrix<Object> && detail::owns<Object>(), int> = 0>
+  Operand(Object &&object LANEFOLD_LIFETIMEBOUND) : Operand(ConstMatrix::of(object)) {}
 
   /// The number of rows of the operand, after the transpose.
-  int64_t rows() const { return is_transposed ? stored.columns : stored.rows; }
+  [[nodiscard]] constexpr int64_t rows() const noexcept { return is_transposed ? stored.columns : stored.rows; }
   /// The number of columns of the operand, after the transpose.
-  int64_t columns() const { return is_transposed ? stored.rows : stored.columns; }
+  [[nodiscard]] constexpr int64_t columns() const noexcept { return is_transposed ? stored.rows : stored.columns; }
 };
 
 /// The transpose of an operand.  No element moves.
-inline Operand transpose(Operand operand) {
+[[nodiscard]] constexpr Operand transpose(Operand operand) noexcept {
   operand.is_transposed = !operand.is_transposed;
   return operand;
 }

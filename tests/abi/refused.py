@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Checks that misuse of lanefold.hpp does not compile, and that the same code used well does. Some faults are warnings
+of Clang alone, which reads the attribute lifetimebound.
+
+usage: refused.py INCLUDE C++_COMPILER..."""
+
+import subprocess
+import sys
+
+from public_headers import compile_text
+
+# Each case is what is tested, right code and wrong code, which stand in a function or, with `function:`, by themselves.
+CASES = (
+    ('a mutable view of a temporary layer', 'DenseLayer l(2, 3); LayerView v = l;', 'LayerView v = DenseLayer(2, 3);'),
+    ('a mutable view of a constant layer', 'const DenseLayer l(2, 3); ConstLayerView v = l.view();',
+     'const DenseLayer l(2, 3); LayerView v = l.view();'),
+    ('mutable weights of a constant layer', 'const DenseLayer l(2, 3); ConstMatrix v = l.weights();',
+     'const DenseLayer l(2, 3); Matrix v = l.weights();'),
+    ('a mutable view of a temporary normalization', 'BatchNorm b(2); BatchNormView v = b;',
+     'BatchNormView v = BatchNorm(2);'),
+    ('a mutable view of a constant normalization', 'const BatchNorm b(2); ConstBatchNormView v = b;',
+     'const BatchNorm b(2); BatchNormView v = b;'),
+    ('a mutable view of a constant one', 'LayerView l; ConstLayerView v = l;', 'ConstLayerView l; LayerView v = l;'),
+    ('a C struct of constant statistics', 'BatchNormView b; auto v = b.c_struct();',
+     'ConstBatchNormView b; auto v = b.c_struct();'),
+    ('training of a constant layer', 'DenseLayer v(2, 3); c.dense_forward(x, v, y, {}, LF_TRAINING);',
+     'const DenseLayer v(2, 3); c.dense_forward(x, v, y, {}, LF_TRAINING);'),
+    ('an update of a constant layer', 'DenseLayer v(2, 3); c.dense_backward_and_update({}, v, x, {}, 1);',
+     'const DenseLayer v(2, 3); c.dense_backward_and_update({}, v, x, {}, 1);'),
+    ('gradients that go away', 'DenseGradients g(DenseLayer(2, 3)); GradientView v = g;',
+     'GradientView v = DenseGradients(DenseLayer(2, 3));'),
+    ('an output that goes away', 'std::vector<float> v; c.optimizer_step({}, v, v);',
+     'std::vector<float> v; c.optimizer_step({}, std::vector<float>(), v);'),
+)
+CLANG_CASES = (
+    ('a view of a temporary layer', 'c.dense_forward(x, DenseLayer(2, 3), y); int v = 0;',
+     'ConstLayerView v = DenseLayer(2, 3);'),
+    ('view() of a temporary layer', 'DenseLayer l; auto v = l.view();', 'auto v = DenseLayer(2, 3).view();'),
+    ('a layer for inference of a temporary one', 'auto v = c.make_network({DenseLayer(2, 3)});',
+     'InferenceLayer v = DenseLayer(2, 3);'),
+    ('a view of a temporary vector', 'auto v = c.top_k_correct(x, std::vector<int32_t>(3));',
+     'ConstVector v = std::vector<float>(3);'),
+    ('a view of a local vector', 'function: ConstVector f(const std::vector<float> &v) { return v; }',
+     'function: ConstVector f() { std::vector<float> v(3); return v; }'),
+    ('a view of a local array', 'function: Vector f(float (&v)[3]) { return v; }',
+     'function: Vector f() { float v[3] = {}; return v; }'),
+)
+
+
+def compiled(compiler, code):
+    """The compiler's messages about the code; "" if there are none."""
+    if code.startswith('function: '):
+        code = code[len('function: '):]
+    else:
+        code = 'void f(const Context &c, ConstMatrix x, Matrix y) { %s (void)c, (void)x, (void)y, (void)v; }' % code
+    source = '#include <lanefold/lanefold.hpp>\n#include <vector>\nusing namespace lanefold;\n%s\n' % code
+    return compile_text(compiler, 'c++', 'c++17', source, sys.argv[1])
+
+
+def main():
+    compiler = sys.argv[2:]
+    version = subprocess.run(compiler + ['--version'], capture_output=True, text=True, check=True).stdout
+    cases = CASES + (CLANG_CASES if 'clang' in version else ())
+    problems = []
+    for title, right, wrong in cases:
+        messages = compiled(compiler, right)
+        if messages:
+            problems.append('%s: this does not compile: %s\n%s' % (title, right, messages))
+        if not compiled(compiler, wrong):
+            problems.append('%s: this compiles: %s' % (title, wrong))
+    if problems:
+        sys.exit('\n'.join(problems))
+    print('%d kinds of misuse do not compile%s' % (
+        len(cases), '' if 'clang' in version else '; SKIPPED: %d that only Clang notices' % len(CLANG_CASES)))
+
+
+if __name__ == '__main__':
+    main()
