@@ -57,7 +57,11 @@ int main() {
   check(bool(context.network_infer(x, *network, y)), "inference succeeds");
   check(y[0][0] > 2.24f && y[0][0] < 2.25f, "inference computes y"); // 3 * 0.5 * 1.5 / sqrt(1.001)
   fails(context.network_infer({x[0], 1, 2}, *network, y), "rows of x and y differ: 1 and 2");
-  fails(builder.append(DenseLayer(7, 1)).build(context), "inputs of a layer and outputs before it differ: 7 and 1");
+  fails(builder.append(DenseLayer(7, 1)).build(context),
+        "layer 2: inputs is 7; expected 1, the outputs of the layer before");
+  DenseLayer changed = builder.layers()[0];
+  changed.inputs = -1;
+  check(context.fold(changed).status() == LF_INVALID_ARGUMENT, "a layer whose sizes are wrong is an error");
 
   int visited = 0;
   check(bool(NothrowContext::enumerate_plugins([&](const lf_plugin_candidate &) { ++visited; })) && visited > 0,

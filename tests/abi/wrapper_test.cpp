@@ -254,7 +254,9 @@ TEST_CASE("a network builder owns its layers, and builds what they compute one a
   context.dense_infer({between.data(), m, 6}, packed, second.bias, second.activation, {packed_y.data(), m, n});
   CHECK(same_bits(packed_y, expected));
   CHECK(error_of([&] { NetworkBuilder(3).dense(4).append(DenseLayer(5, 2)).build(context); }) ==
-        "inputs of a layer and outputs before it differ: 5 and 4");
+        "layer 1: inputs is 5; expected 4, the outputs of the layer before");
+  CHECK(error_of([&] { NetworkBuilder(3).append(DenseLayer(5, 2)).build(context); }) ==
+        "layer 0: inputs is 5; expected 3, the inputs of the network");
   CHECK(error_of([&] { DenseLayer(-1, 2); }) == "a size is -1 x 2; expected 0 to 2^47 elements");
   CHECK(error_of([&] { DenseLayer(int64_t{1} << 40, int64_t{1} << 30); }) ==
         "a size is 1099511627776 x 1073741824; expected 0 to 2^47 elements");
@@ -267,7 +269,21 @@ TEST_CASE("a network builder owns its layers, and builds what they compute one a
   CHECK(resized.weights().data == nullptr);
   CHECK(std::as_const(resized).view().w.data == nullptr);
   resized = second, resized.bias.pop_back();
-  CHECK(error_of([&] { context.make_network({resized}); }) == "elements of bias and columns of w differ: 4 and 5");
+  CHECK(error_of([&] {
+          context.make_network({second, resized});
+        }) == "layer 1: elements of bias and columns of w differ: 4 and 5");
+  DenseLayer normalized = builder.layers()[0];
+  normalized.batch_norm->running_mean.pop_back();
+  CHECK(error_of([&] { context.make_network({normalized}); }) ==
+        "layer 0: elements of running_mean and columns differ: 5 and 6");
+  // Numbers of layers that cannot be, and sizes that somebody has changed, are errors too.
+  const InferenceLayer one_layer = second;
+  CHECK(error_of([&] { context.make_network(VectorView<const InferenceLayer>(&one_layer, -1)); }) ==
+        "lf_network_create: count is -1, but must be at least 1");
+  CHECK(error_of([&] { context.make_network(VectorView<const InferenceLayer>(nullptr, 3)); }) ==
+        "lf_network_create: layers is NULL");
+  normalized.inputs = -1;
+  CHECK(context.nothrow().fold(normalized).status() == LF_INVALID_ARGUMENT);
   PackedWeights weights = context.pack_weights(Operand(second.weights()));
   LayerView with_packed = builder.layers()[1].view();
   with_packed.packed = weights.get();

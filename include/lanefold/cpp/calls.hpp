@@ -64,6 +64,14 @@ public:
   [[gnu::always_inline]] typename Errors::template Returned<Value> refusal() const {
     return Errors::template refuse<Value>(wrong_.kind, wrong_.what, wrong_.one, wrong_.other);
   }
+  // The refusal of a layer of a network, which begins with its number.
+  template <class Errors, class Value>
+  [[gnu::cold]] typename Errors::template Returned<Value> refusal_of_layer(size_t layer) const {
+    char text[message_size];
+    const auto used = static_cast<size_t>(std::snprintf(text, sizeof text, "layer %zu: ", layer));
+    describe(wrong_.kind, wrong_.what, wrong_.one, wrong_.other, text + used, sizeof text - used);
+    return Errors::template refuse<Value>(LF_INVALID_ARGUMENT, text);
+  }
 
 private:
   template <class Element> static int64_t length_of(const MatrixView<Element> &view) { return view.columns; }
@@ -296,7 +304,8 @@ public:
   /// Returns an equivalent layer, with its normalization folded into w and bias.
   Returned<DenseLayer> fold(const DenseLayer &layer) const {
     if (!layer.batch_norm) return finish(LF_OK, DenseLayer(layer));
-    DenseLayer folded(layer.inputs, layer.outputs, layer.activation);
+    DenseLayer folded(layer);
+    folded.batch_norm.reset(), folded.bias.resize(layer.batch_norm->gamma.size());
     const ConstLayerView from = layer.view();
     const Result<void> done =
         nothrow().fold_batch_norm(from.w, from.bias, *from.batch_norm, folded.weights(), folded.bias);
@@ -412,7 +421,7 @@ public:
   /// Folds and packs the layers, first to last.  Layers with packed weights fail with LF_UNSUPPORTED: unpack
   /// the weights first.
   Returned<InferenceNetwork> make_network(VectorView<const InferenceLayer> layers) const {
-    const auto count = static_cast<size_t>(layers.size);
+    const auto count = layers.data != nullptr && layers.size > 0 ? static_cast<size_t>(layers.size) : 0;
     const std::unique_ptr<lf_network_layer[]> made(new (std::nothrow) lf_network_layer[count]);
     const std::unique_ptr<lf_batch_norm[]> norms(new (std::nothrow) lf_batch_norm[count]);
     if (!made || !norms)
@@ -427,7 +436,7 @@ public:
       detail::Check check;
       check.vector("bias", "elements of bias and columns of w", from.bias, from.w.columns());
       check.batch_norm(from.batch_norm, from.w.columns()), check.dense("w", from.w.stored);
-      if (check.failed()) return refuse<InferenceNetwork>(check);
+      if (check.failed()) return check.refusal_of_layer<Errors, InferenceNetwork>(i);
       lf_network_layer &layer = made[i] = args<lf_network_layer>();
       layer.flags = from.w.is_transposed ? LF_TRANSPOSE_B : 0;
       layer.n = from.w.columns(), layer.k = from.w.rows(), layer.bias = from.bias.data;
@@ -436,7 +445,7 @@ public:
       put(from.w.stored, layer.w, layer.ldw);
     }
     auto call = args<lf_network_args>();
-    call.count = layers.size, call.layers = made.get();
+    call.count = layers.size, call.layers = count > 0 ? made.get() : nullptr;
     return make_network(call);
   }
   /// Folds and packs the layers, as above.

@@ -40,13 +40,12 @@ inline char *refusal() {
 }
 
 [[gnu::cold, gnu::noinline]] inline void describe(Mismatch::Kind kind, const char *what, int64_t one, int64_t other,
-                                                  char *text) {
-  if (kind == Mismatch::step && other == 1)
-    std::snprintf(text, message_size, "%s is stored by columns; expected rows", what);
+                                                  char *text, size_t size = message_size) {
+  if (kind == Mismatch::step && other == 1) std::snprintf(text, size, "%s is stored by columns; expected rows", what);
   else if (kind == Mismatch::step)
-    std::snprintf(text, message_size, "elements of %s lie %" PRId64 " apart; expected 1", what, one);
+    std::snprintf(text, size, "elements of %s lie %" PRId64 " apart; expected 1", what, one);
   else
-    std::snprintf(text, message_size, "%s%s differ: %" PRId64 " and %" PRId64,
+    std::snprintf(text, size, "%s%s differ: %" PRId64 " and %" PRId64,
                   kind == Mismatch::rows      ? "rows of "
                   : kind == Mismatch::columns ? "columns of "
                                               : "",

@@ -6,8 +6,12 @@
 #include <lanefold/cpp/errors.hpp>
 #include <lanefold/cpp/layers.hpp>
 #include <lanefold/cpp/macros.hpp>
+#include <lanefold/status.h>
 
+#include <cinttypes>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -43,11 +47,12 @@ public:
   template <class Errors>
   typename Errors::template Returned<InferenceNetwork> build(const BasicContextView<Errors> &context) const {
     int64_t expected = inputs_;
-    for (const DenseLayer &layer : layers_) {
-      if (layer.inputs != expected)
-        return Errors::template refuse<InferenceNetwork>(
-            detail::Mismatch::count, "inputs of a layer and outputs before it", layer.inputs, expected);
-      expected = layer.outputs;
+    for (size_t i = 0; i < layers_.size(); expected = layers_[i++].outputs) {
+      if (layers_[i].inputs == expected) continue;
+      char text[detail::message_size];
+      std::snprintf(text, sizeof text, "layer %zu: inputs is %" PRId64 "; expected %" PRId64 ", the %s", i,
+                    layers_[i].inputs, expected, i == 0 ? "inputs of the network" : "outputs of the layer before");
+      return Errors::template refuse<InferenceNetwork>(LF_INVALID_ARGUMENT, text);
     }
     return context.make_network(std::vector<InferenceLayer>(layers_.begin(), layers_.end()));
   }
