@@ -8,6 +8,7 @@
 #include <lanefold/lanefold.h>
 
 #include <lanefold/cpp/calls.hpp>
+#include <lanefold/cpp/check.hpp>
 #include <lanefold/cpp/context.hpp>
 #include <lanefold/cpp/errors.hpp>
 #include <lanefold/cpp/layers.hpp>

@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 
 USES = '''#include <lanefold/lanefold.hpp>
-template class lanefold::BasicContextView<lanefold::ReturnErrors>;
+template class lanefold::ContextCalls<lanefold::ReturnErrors>;
 template class lanefold::BasicContext<lanefold::ReturnErrors>;
 #if defined(__cpp_exceptions)
-template class lanefold::BasicContextView<lanefold::ThrowErrors>;
+template class lanefold::ContextCalls<lanefold::ThrowErrors>;
 template class lanefold::BasicContext<lanefold::ThrowErrors>;
 #endif
 lanefold::Result<lanefold::InferenceNetwork> build(const lanefold::NothrowContext &context) {

@@ -7,11 +7,23 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace {
 
 using namespace lanefold;
+
+static_assert(std::is_constructible_v<Context, int> && std::is_constructible_v<Context, short>);
+static_assert(!std::is_constructible_v<Context, bool> && !std::is_constructible_v<Context, double>);
+static_assert(!std::is_constructible_v<Context, float> && !std::is_constructible_v<Context, int64_t>);
+static_assert(!std::is_constructible_v<NetworkBuilder, bool> && !std::is_constructible_v<NetworkBuilder, double>);
+static_assert(!std::is_constructible_v<DenseLayer, int, double> && !std::is_constructible_v<DenseLayer, bool, int>);
+static_assert(!std::is_constructible_v<BatchNorm, float> && std::is_constructible_v<BatchNorm, size_t>);
+static_assert(std::is_nothrow_move_constructible_v<Context> && std::is_nothrow_move_assignable_v<Context>);
+static_assert(!std::is_copy_constructible_v<Context> && !std::is_copy_assignable_v<Context>);
+static_assert(std::is_trivially_copyable_v<ContextView> && std::is_convertible_v<const Context &, ContextView>);
 
 bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
 
@@ -37,6 +49,15 @@ TEST_CASE("a context says which plugin it has and why, and can be moved") {
   CHECK(context.get() == nullptr);
   context = std::move(other);
   CHECK(context.get() == inside);
+  // An owner that takes a context frees its own at once, and keeps it if it takes its own.
+  Context replaced(2);
+  replaced = std::move(context);
+  CHECK(replaced.get() == inside);
+  CHECK(context.get() == nullptr);
+  Context &same = replaced;
+  replaced = std::move(same);
+  CHECK(replaced.get() == inside);
+  context = std::move(replaced);
   const ContextView view(context.get());
   CHECK(view.isa() == context.isa());
 }
@@ -64,7 +85,7 @@ TEST_CASE("plugins are visited, or returned as owned strings, the best one first
   const auto not_found = NothrowContext::plugins(options);
   CHECK(not_found.status() == LF_NOT_FOUND);
   CHECK(contains(not_found.message(), "nonsense"));
-  CHECK_THROWS_AS(Context::plugins(options), Error);
+  CHECK_THROWS_AS((void)Context::plugins(options), Error);
 }
 
 TEST_CASE("an exception of a visitor leaves the enumeration, and no other plugin is visited") {

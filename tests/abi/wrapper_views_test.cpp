@@ -212,7 +212,7 @@ TEST_CASE("calls that cannot transpose refuse other orders, and say which view h
           context.sgemm(gaps, Mdspan<float>{y.data(), {3, 1}, {1, 1}}, {y.data() + 12, 2, 1});
         }) == "elements of a lie 6 apart; expected 1");
   CHECK(error_of([&] {
-          context.pack_weights(Map<const float, false>{y.data(), 2, 3, 8, 2});
+          (void)context.pack_weights(Map<const float, false>{y.data(), 2, 3, 8, 2});
         }) == "elements of w lie 2 apart; expected 1");
   const Span<float> values{y.data(), 3};
   const UpdateRule rule;
@@ -233,7 +233,7 @@ TEST_CASE("the lengths of vectors are compared with the sizes of matrices") {
   CHECK(error_of([&] { infer(longer); }) == "elements of bias and columns of y differ: 3 and 2");
   const int32_t labels[] = {0, 1, 0};
   CHECK(error_of([&] {
-          context.top_k_correct({y.data(), 2, 2}, labels);
+          (void)context.top_k_correct({y.data(), 2, 2}, labels);
         }) == "elements of labels and rows of x differ: 3 and 2");
   BatchNorm norm(2);
   norm.beta.resize(1);

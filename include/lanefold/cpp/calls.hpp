@@ -2,6 +2,7 @@
 #ifndef LANEFOLD_CPP_CALLS_HPP
 #define LANEFOLD_CPP_CALLS_HPP
 
+#include <lanefold/cpp/check.hpp>
 #include <lanefold/cpp/errors.hpp>
 #include <lanefold/cpp/layers.hpp>
 #include <lanefold/cpp/macros.hpp>
@@ -14,7 +15,6 @@
 #include <initializer_list>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,63 +23,6 @@ inline namespace LANEFOLD_NAMESPACE {
 
 /// \cond
 namespace detail {
-
-// Views repeat the sizes that a C struct states once, so they must agree.  A Check keeps the first mismatch.  Where the
-// sizes agree by construction, the compiler removes the check.
-class Check {
-public:
-  [[gnu::always_inline]] void same(Mismatch::Kind kind, const char *what, int64_t one, int64_t other) {
-    if (wrong_.kind == Mismatch::none && one != other) wrong_ = {kind, what, one, other};
-  }
-  [[gnu::always_inline]] void same(const char *what, int64_t one, int64_t other) {
-    same(Mismatch::count, what, one, other);
-  }
-  template <class A, class B> [[gnu::always_inline]] void same_shape(const char *what, const A &a, const B &b) {
-    same(Mismatch::rows, what, a.rows, b.rows), same(Mismatch::columns, what, a.columns, b.columns);
-  }
-  // The elements of a row, or of a vector, lie side by side.  A single one has no distance to the next.
-  template <class View> [[gnu::always_inline]] void dense(const char *what, const View &view) {
-    if (wrong_.kind == Mismatch::none && view.step != 1 && length_of(view) > 1)
-      wrong_ = {Mismatch::step, what, view.step, stride_of(view)};
-  }
-  // A vector that may be absent.
-  template <class Element>
-  [[gnu::always_inline]] void vector(const char *name, const char *what, const VectorView<Element> &view, int64_t n) {
-    if (view.data != nullptr) same(what, view.size, n);
-    dense(name, view);
-  }
-  template <class Element> [[gnu::always_inline]] void batch_norm(const BasicBatchNormView<Element> &norm, int64_t n) {
-    vector("gamma", "elements of gamma and columns", norm.gamma, n);
-    vector("beta", "elements of beta and columns", norm.beta, n);
-    vector("running_mean", "elements of running_mean and columns", norm.running_mean, n);
-    vector("running_var", "elements of running_var and columns", norm.running_var, n);
-    vector("mean", "elements of mean and columns", norm.mean, n);
-    vector("inv_std", "elements of inv_std and columns", norm.inv_std, n);
-  }
-  template <class View> [[gnu::always_inline]] void batch_norm(const std::optional<View> &norm, int64_t n) {
-    if (norm) batch_norm(*norm, n);
-  }
-  [[gnu::always_inline]] bool failed() const { return __builtin_expect(wrong_.kind != Mismatch::none, 0); }
-  template <class Errors, class Value>
-  [[gnu::always_inline]] typename Errors::template Returned<Value> refusal() const {
-    return Errors::template refuse<Value>(wrong_.kind, wrong_.what, wrong_.one, wrong_.other);
-  }
-  // The refusal of a layer of a network, which begins with its number.
-  template <class Errors, class Value>
-  [[gnu::cold]] typename Errors::template Returned<Value> refusal_of_layer(size_t layer) const {
-    char text[message_size];
-    const auto used = static_cast<size_t>(std::snprintf(text, sizeof text, "layer %zu: ", layer));
-    describe(wrong_.kind, wrong_.what, wrong_.one, wrong_.other, text + used, sizeof text - used);
-    return Errors::template refuse<Value>(LF_INVALID_ARGUMENT, text);
-  }
-
-private:
-  template <class Element> static int64_t length_of(const MatrixView<Element> &view) { return view.columns; }
-  template <class Element> static int64_t length_of(const VectorView<Element> &view) { return view.size; }
-  template <class Element> static int64_t stride_of(const MatrixView<Element> &view) { return view.stride; }
-  template <class Element> static int64_t stride_of(const VectorView<Element> &) { return 0; }
-  Mismatch wrong_;
-};
 
 // The code of the operation that takes a struct.
 template <class Args> inline constexpr int32_t op_of = -1;
@@ -115,30 +58,44 @@ typename Errors::template Returned<std::string> text_of(lf_context *context, con
 } // namespace detail
 /// \endcond
 
-/// The calls on a context that somebody else owns.  Each call is named after a C function, whose header has the
-/// contract: formula, aliasing, errors and thread-safety.  A call takes either views, whose sizes it compares, or the
-/// struct of the C interface with all its fields.  Errors is ThrowErrors or ReturnErrors: it says what a failed call
-/// does, and what calls return.  Calls are thread-safe, because results and errors belong to the thread that calls.
-template <class Errors> class BasicContextView {
+/// \cond
+template <class Errors> class ContextCalls;
+template <class Errors> class BasicContext;
+/// \endcond
+
+/// A context that somebody else owns and keeps alive.  It has the calls of ContextCalls.
+template <class Errors> class BasicContextView : public ContextCalls<Errors> {
+public:
+  /// A view of a context of the C interface.
+  explicit BasicContextView(lf_context *context) noexcept : ContextCalls<Errors>(context) {}
+  /// A view of the context of an owner.
+  BasicContextView(const BasicContext<Errors> &owner LANEFOLD_LIFETIMEBOUND) noexcept
+      : ContextCalls<Errors>(owner.get()) {}
+};
+
+/// The calls on a context.  Each call is named after a C function, whose header has the contract: formula, aliasing,
+/// errors and thread-safety.  A call takes either views, whose sizes it compares, or the struct of the C interface with
+/// all its fields.  Errors is ThrowErrors or ReturnErrors: it says what a failed call does, and what calls return.  Calls
+/// are thread-safe, because results and errors belong to the thread that calls.
+template <class Errors> class ContextCalls {
 public:
   /// What a call returns if its result is a Value.
   template <class Value> using Returned = typename Errors::template Returned<Value>;
 
-  /// A view of a context, which must stay alive.
-  explicit BasicContextView(lf_context *context) : context_(context) {}
-
   /// The context of the C interface.
-  lf_context *get() const { return context_; }
+  [[nodiscard]] lf_context *get() const noexcept { return context_; }
   /// The name of the chosen plugin, such as "avx512".
-  std::string isa() const { return lf_context_isa(get()); }
+  [[nodiscard]] std::string isa() const { return lf_context_isa(get()); }
   /// Why this plugin was chosen.
-  std::string isa_reason() const { return lf_context_isa_reason(get()); }
+  [[nodiscard]] std::string isa_reason() const { return lf_context_isa_reason(get()); }
   /// The maximum number of tasks of a call that run at once.
-  int threads() const { return lf_context_threads(get()); }
+  [[nodiscard]] int threads() const noexcept { return lf_context_threads(get()); }
   /// The message of the last call that failed in this thread on this context, or "".
-  const char *last_error() const { return lf_last_error(get()); }
+  [[nodiscard]] const char *last_error() const noexcept { return lf_last_error(get()); }
   /// The same context, with calls that return their errors.
-  BasicContextView<ReturnErrors> nothrow() const { return BasicContextView<ReturnErrors>(get()); }
+  [[nodiscard]] BasicContextView<ReturnErrors> nothrow() const noexcept {
+    return BasicContextView<ReturnErrors>(get());
+  }
 
   /// C = alpha op(A) op(B) + beta C.  A product with a transpose is sgemm(transpose(a), b, c).
   [[gnu::always_inline]] Returned<void> sgemm(const Operand &a, const Operand &b, Matrix c, float alpha = 1,
@@ -302,7 +259,7 @@ public:
     return finish(lf_fold_batch_norm(get(), &a));
   }
   /// Returns an equivalent layer, with its normalization folded into w and bias.
-  Returned<DenseLayer> fold(const DenseLayer &layer) const {
+  [[nodiscard]] Returned<DenseLayer> fold(const DenseLayer &layer) const {
     if (!layer.batch_norm) return finish(LF_OK, DenseLayer(layer));
     DenseLayer folded(layer);
     folded.batch_norm.reset(), folded.bias.resize(layer.batch_norm->gamma.size());
@@ -368,7 +325,7 @@ public:
     return finish(lf_softmax_cross_entropy(get(), &a));
   }
   /// Returns how many rows of x have their label among the k outputs that rank highest.
-  [[gnu::always_inline]] Returned<int64_t> top_k_correct(ConstMatrix x, Labels labels, int64_t k = 1) const {
+  [[nodiscard, gnu::always_inline]] Returned<int64_t> top_k_correct(ConstMatrix x, Labels labels, int64_t k = 1) const {
     detail::Check check;
     check.vector("labels", "elements of labels and rows of x", labels, x.rows), check.dense("x", x);
     if (check.failed()) return refuse<int64_t>(check);
@@ -459,7 +416,7 @@ public:
     return finish(status, InferenceNetwork(network));
   }
   /// Prepares this context for `calls` calls of network_infer() at the same time.
-  Returned<void> network_reserve(const InferenceNetwork &network, int32_t calls = 1) const {
+  Returned<void> network_reserve(const InferenceNetwork &network, Count<int32_t> calls = 1) const {
     return finish(lf_network_reserve(get(), network.get(), calls));
   }
   /// Passes x through all layers of a network, into y.
@@ -478,12 +435,12 @@ public:
   }
 
   /// Returns one line that says what a call with this struct would use, and why.  Pointers in it may be NULL.
-  template <class Args> Returned<std::string> explain(const Args &a) const {
+  template <class Args> [[nodiscard]] Returned<std::string> explain(const Args &a) const {
     static_assert(detail::op_of<Args> >= 0, "explain takes the struct of an operation, such as lf_sgemm_args");
     return explain(detail::op_of<Args>, &a);
   }
   /// Returns the same for the code of an operation, such as LF_OP_SGEMM, and a pointer to its struct.
-  Returned<std::string> explain(int32_t op, const void *a) const {
+  [[nodiscard]] Returned<std::string> explain(int32_t op, const void *a) const {
     return detail::text_of<Errors>(get(), [&](char *text, uint64_t size, uint64_t *needed) {
       return lf_explain(get(), op, a, text, size, needed);
     });
@@ -491,6 +448,12 @@ public:
 
 protected:
   /// \cond
+  // Nobody copies these calls from an owner to a view, or the other way round, by way of this class.
+  explicit ContextCalls(lf_context *context) noexcept : context_(context) {}
+  ContextCalls(const ContextCalls &) = default;
+  ContextCalls &operator=(const ContextCalls &) = default;
+  ~ContextCalls() = default;
+
   lf_context *context_;
 
 private:

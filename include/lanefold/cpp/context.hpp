@@ -31,7 +31,7 @@ struct Task {
 /// in any order and on at most `threads` threads.  It returns when all are done (lf_parallel_for in context.h).
 /// Several threads may call it at the same time.  An exception that leaves it ends the program.  The executor refers to
 /// the pool, which must live longer than every context that uses it.
-template <class Pool> lf_executor make_executor(Pool &pool, int32_t threads) {
+template <class Pool> [[nodiscard]] lf_executor make_executor(Pool &pool, Count<int32_t> threads) {
   static_assert(std::is_invocable_v<Pool &, int64_t, Task>, "the pool is called with a count and a Task");
   auto executor = args<lf_executor>();
   executor.threads = threads;
@@ -70,23 +70,32 @@ struct Plugin {
         vendor(candidate.vendor), path(candidate.path), needs(candidate.needs), reason(candidate.reason) {}
 };
 
-/// Owns a context, which has the calls of BasicContextView.
-template <class Errors> class BasicContext : public BasicContextView<Errors> {
+/// Owns a context.  It has the calls of ContextCalls.
+template <class Errors> class BasicContext : public ContextCalls<Errors> {
 public:
   /// What a call returns if its result is a Value.
   template <class Value> using Returned = typename Errors::template Returned<Value>;
 
   /// Takes ownership.  On NULL, every call fails.
-  explicit BasicContext(lf_context *context = nullptr) : BasicContextView<Errors>(context) {}
+  explicit BasicContext(lf_context *context = nullptr) noexcept : ContextCalls<Errors>(context) {}
   /// Takes the context of another owner, which then has none.
   BasicContext(BasicContext &&other) noexcept : BasicContext(std::exchange(other.context_, nullptr)) {}
-  /// Exchanges the contexts of two owners.
-  BasicContext &operator=(BasicContext &&other) noexcept { return std::swap(this->context_, other.context_), *this; }
+  /// Takes the context of another owner, which then has none, and frees the old one.
+  BasicContext &operator=(BasicContext &&other) noexcept {
+    lf_context *const taken = std::exchange(other.context_, nullptr); // before the old one is read: it may be the same
+    const BasicContext old(std::exchange(this->context_, taken));
+    return *this;
+  }
   /// Frees the context.  No call on it may be running.
   ~BasicContext() { lf_context_destroy(this->get()); }
 
+  /// The same context, with calls that return their errors.
+  [[nodiscard]] BasicContextView<ReturnErrors> nothrow() const noexcept LANEFOLD_LIFETIMEBOUND {
+    return ContextCalls<Errors>::nothrow();
+  }
+
   /// Makes a context, as lf_context_create() does.
-  static Returned<BasicContext> create(const lf_context_options &options = args<lf_context_options>()) {
+  [[nodiscard]] static Returned<BasicContext> create(const lf_context_options &options = args<lf_context_options>()) {
     lf_context *made = nullptr;
     const lf_status status = lf_context_create(&options, &made);
     return Errors::finish(status, nullptr, BasicContext(made));
@@ -127,7 +136,8 @@ public:
     return Errors::finish(status, nullptr);
   }
   /// Returns each plugin, the best one first.
-  static Returned<std::vector<Plugin>> plugins(const lf_context_options &options = args<lf_context_options>()) {
+  [[nodiscard]] static Returned<std::vector<Plugin>>
+  plugins(const lf_context_options &options = args<lf_context_options>()) {
     std::vector<Plugin> found;
     const Result<void> done = BasicContext<ReturnErrors>::enumerate_plugins(
         [&](const lf_plugin_candidate &candidate) { found.emplace_back(candidate); }, options);
@@ -135,7 +145,7 @@ public:
   }
   /// Returns the names of the plugins that this machine can use, the best one first.  Fails with LF_NOT_FOUND if
   /// LANEFOLD_ISA names a plugin that does not exist.
-  static Returned<std::vector<std::string>> usable_plugins() {
+  [[nodiscard]] static Returned<std::vector<std::string>> usable_plugins() {
     std::vector<std::string> names;
     const Result<void> done = BasicContext<ReturnErrors>::enumerate_plugins([&](const lf_plugin_candidate &candidate) {
       if (candidate.usable && std::find(names.begin(), names.end(), candidate.name) == names.end())
@@ -144,7 +154,7 @@ public:
     return Errors::finish(done.status(), nullptr, std::move(names));
   }
   /// Returns the name of the CPU and the features that both the CPU and the operating system offer.
-  static Returned<std::string> describe_cpu() {
+  [[nodiscard]] static Returned<std::string> describe_cpu() {
     return detail::text_of<Errors>(
         nullptr, [](char *text, uint64_t size, uint64_t *needed) { return lf_describe_cpu(text, size, needed); });
   }
@@ -160,7 +170,7 @@ public:
   /// Makes a context, as lf_context_create() does, or throws Error.
   explicit Context(const lf_context_options &options = args<lf_context_options>()) : BasicContext(create(options)) {}
   /// Limits the number of tasks that run at once.  0: one for each CPU that the process may use.
-  explicit Context(int32_t threads) : Context(with_threads(threads)) {}
+  explicit Context(Count<int32_t> threads) : Context(with_threads(threads)) {}
 
 private:
   static lf_context_options with_threads(int32_t threads) {
@@ -172,7 +182,7 @@ private:
 
 /// Returns the names of the plugins that this machine can use, the best one first.  Throws Error if LANEFOLD_ISA names a
 /// plugin that does not exist.  [thread-safe]
-inline std::vector<std::string> usable_plugins() { return Context::usable_plugins(); }
+[[nodiscard]] inline std::vector<std::string> usable_plugins() { return Context::usable_plugins(); }
 #endif
 
 } // namespace LANEFOLD_NAMESPACE

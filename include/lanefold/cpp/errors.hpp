@@ -69,21 +69,23 @@ public:
 class [[nodiscard]] Outcome {
 public:
   /// The outcome of a C call on this context; NULL stands for the calls that take no context.
-  Outcome(lf_status status, const lf_context *context) : status_(status), context_(context) {}
+  Outcome(lf_status status, const lf_context *context) noexcept : status_(status), context_(context) {}
   /// The outcome of a call that this interface refused.  message() returns the text that it left in this thread.
-  static Outcome refused(lf_status status) {
+  static Outcome refused(lf_status status) noexcept {
     Outcome outcome(status, nullptr);
     outcome.refused_ = true;
     return outcome;
   }
 
   /// True if the call succeeded.
-  explicit operator bool() const { return status_ == LF_OK; }
+  explicit operator bool() const noexcept { return status_ == LF_OK; }
   /// The status of the call, such as LF_OK or LF_INVALID_ARGUMENT.
-  lf_status status() const { return status_; }
+  [[nodiscard]] lf_status status() const noexcept { return status_; }
   /// The message, which names the argument at fault, or "" if the call succeeded.  Ask for it in the calling
   /// thread, and before the next call of that thread.  The string is valid until then.
-  const char *message() const { return status_ == LF_OK ? "" : refused_ ? detail::refusal() : lf_last_error(context_); }
+  [[nodiscard]] const char *message() const noexcept {
+    return status_ == LF_OK ? "" : refused_ ? detail::refusal() : lf_last_error(context_);
+  }
 
 protected:
   /// Prints the message and ends the program, unless the call succeeded.
@@ -109,21 +111,21 @@ public:
   Result(Outcome outcome, Value value) : Outcome(outcome), value_(std::move(value)) {}
 
   /// The value.  If the call failed, value() prints the message and ends the program.
-  Value &value() & { return must_have_succeeded(), value_; }
+  Value &value() & LANEFOLD_LIFETIMEBOUND { return must_have_succeeded(), value_; }
   /// The value, as above.
-  const Value &value() const & { return must_have_succeeded(), value_; }
+  const Value &value() const &LANEFOLD_LIFETIMEBOUND { return must_have_succeeded(), value_; }
   /// The value, as above, to be moved from.
-  Value &&value() && { return must_have_succeeded(), std::move(value_); }
+  Value &&value() && LANEFOLD_LIFETIMEBOUND { return must_have_succeeded(), std::move(value_); }
   /// The value, without a check.  It is empty, NULL or 0 if the call failed.
-  Value &operator*() & { return value_; }
+  Value &operator*() &noexcept LANEFOLD_LIFETIMEBOUND { return value_; }
   /// The value, as above.
-  const Value &operator*() const & { return value_; }
+  const Value &operator*() const &noexcept LANEFOLD_LIFETIMEBOUND { return value_; }
   /// The value, as above, to be moved from.
-  Value &&operator*() && { return std::move(value_); }
+  Value &&operator*() &&noexcept LANEFOLD_LIFETIMEBOUND { return std::move(value_); }
   /// A member of the value, as above.
-  Value *operator->() { return &value_; }
+  Value *operator->() noexcept LANEFOLD_LIFETIMEBOUND { return &value_; }
   /// A member of the value, as above.
-  const Value *operator->() const { return &value_; }
+  const Value *operator->() const noexcept LANEFOLD_LIFETIMEBOUND { return &value_; }
 
 private:
   Value value_;
@@ -134,7 +136,7 @@ template <> class [[nodiscard]] Result<void> : public Outcome {
 public:
   using Outcome::Outcome;
   /// The same outcome.
-  Result(Outcome outcome) : Outcome(outcome) {}
+  Result(Outcome outcome) noexcept : Outcome(outcome) {}
   /// Returns if the call succeeded.  Otherwise value() prints the message and ends the program.
   void value() const { must_have_succeeded(); }
 };
@@ -208,10 +210,10 @@ private:
 #endif
 
 /// Returns the name of a status, such as "LF_OK".  The string is constant.  [thread-safe]
-inline const char *status_name(lf_status status) { return lf_status_name(status); }
+[[nodiscard]] inline const char *status_name(lf_status status) noexcept { return lf_status_name(status); }
 
 /// Returns the version of the library that runs, as major * 10000 + minor * 100 + patch.  [thread-safe]
-inline int32_t version() { return lf_version(); }
+[[nodiscard]] inline int32_t version() noexcept { return lf_version(); }
 
 } // namespace LANEFOLD_NAMESPACE
 } // namespace lanefold

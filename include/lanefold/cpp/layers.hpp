@@ -22,11 +22,28 @@ namespace lanefold {
 inline namespace LANEFOLD_NAMESPACE {
 
 /// Returns a struct of the C interface with struct_size filled in and all other fields 0.
-template <class Struct> Struct args() {
+template <class Struct> [[nodiscard]] Struct args() noexcept {
   Struct value{};
   value.struct_size = sizeof(Struct);
   return value;
 }
+
+/// An argument that counts something.  It is made from an integer, but not from bool, a floating-point number or a
+/// wider integer: Context(true) and Context(4.5) do not compile.
+template <class Integer> struct Count {
+  Integer value; ///< The number.
+
+  /// A number.
+  constexpr Count(Integer number) noexcept : value(number) {}
+  /// What is no number of this width.
+  template <class Other, std::enable_if_t<std::is_arithmetic_v<Other> &&
+                                              (!std::is_integral_v<Other> || std::is_same_v<Other, bool> ||
+                                               sizeof(Other) > sizeof(Integer)),
+                                          int> = 0>
+  Count(Other) = delete;
+  /// The number.
+  constexpr operator Integer() const noexcept { return value; }
+};
 
 /// An activation and its parameter.
 struct Activation {
@@ -190,7 +207,7 @@ struct BatchNorm {
   std::vector<float> inv_std;      ///< 1 / sqrt(variance + eps) of the last training batch, n elements.
 
   /// Allocates the arrays.  Throws Error if n is not in [0, 2^47]; without exceptions, it ends the program.
-  explicit BatchNorm(int64_t n)
+  explicit BatchNorm(Count<int64_t> n)
       : gamma(detail::count_of(1, n), 1.0f), beta(gamma.size()), running_mean(gamma.size()), running_var(gamma),
         mean(gamma.size()), inv_std(gamma.size()) {}
 
@@ -229,7 +246,8 @@ struct DenseLayer {
   DenseLayer() : DenseLayer(0, 0) {}
   /// Allocates the parameters.  Before a batch normalization a bias has no effect, so such a layer has none.  Throws
   /// Error if a size is negative or too large; without exceptions, it ends the program.
-  DenseLayer(int64_t input_count, int64_t output_count, Activation function = {}, bool with_batch_norm = false)
+  DenseLayer(Count<int64_t> input_count, Count<int64_t> output_count, Activation function = {},
+             bool with_batch_norm = false)
       : inputs(input_count), outputs(output_count), activation(function),
         w(detail::count_of(input_count, output_count)) {
     if (with_batch_norm) batch_norm.emplace(outputs);
@@ -291,7 +309,8 @@ struct InferenceLayer {
   bool has_packed_weights = false; ///< True if the weights are in no matrix; no network can be made of them.
 
   /// A layer without normalization.
-  InferenceLayer(Operand weights, ConstVector biases = {}, Activation function = {})
+  InferenceLayer(Operand weights LANEFOLD_LIFETIMEBOUND, ConstVector biases LANEFOLD_LIFETIMEBOUND = {},
+                 Activation function = {})
       : w(weights), bias(biases), activation(function) {}
   /// A layer as it was trained.
   template <class Element>
@@ -303,14 +322,14 @@ struct InferenceLayer {
 };
 
 /// Owns packed weights, or NULL.
-class PackedWeights {
+class [[nodiscard]] PackedWeights {
 public:
   /// Takes ownership.
-  explicit PackedWeights(lf_packed_weights *packed = nullptr) : packed_(packed) {}
+  explicit PackedWeights(lf_packed_weights *packed = nullptr) noexcept : packed_(packed) {}
   /// The packed weights, which a call may read.
-  const lf_packed_weights *get() const { return packed_.get(); }
+  [[nodiscard]] const lf_packed_weights *get() const noexcept { return packed_.get(); }
   /// The packed weights, which a call may update.
-  lf_packed_weights *get() { return packed_.get(); }
+  [[nodiscard]] lf_packed_weights *get() noexcept { return packed_.get(); }
 
 private:
   struct Destroy {
@@ -320,12 +339,12 @@ private:
 };
 
 /// Owns a network for inference, or NULL.  The network has folded and packed copies of its layers.
-class InferenceNetwork {
+class [[nodiscard]] InferenceNetwork {
 public:
   /// Takes ownership.
-  explicit InferenceNetwork(lf_network *network = nullptr) : network_(network) {}
+  explicit InferenceNetwork(lf_network *network = nullptr) noexcept : network_(network) {}
   /// The network.
-  const lf_network *get() const { return network_.get(); }
+  [[nodiscard]] const lf_network *get() const noexcept { return network_.get(); }
 
 private:
   struct Destroy {

@@ -22,30 +22,30 @@ inline namespace LANEFOLD_NAMESPACE {
 class NetworkBuilder {
 public:
   /// Begins a network whose first layer takes this number of inputs.
-  explicit NetworkBuilder(int64_t inputs) : inputs_(inputs) {}
+  explicit NetworkBuilder(Count<int64_t> inputs) : inputs_(inputs) {}
 
   /// Appends y = activation(x w + bias).
-  NetworkBuilder &dense(int64_t outputs, Activation activation = {}) {
+  NetworkBuilder &dense(Count<int64_t> outputs, Activation activation = {}) LANEFOLD_LIFETIMEBOUND {
     return append(DenseLayer(next_inputs(), outputs, activation));
   }
   /// Appends y = activation(bn(x w)).
-  NetworkBuilder &normalized(int64_t outputs, Activation activation = {}) {
+  NetworkBuilder &normalized(Count<int64_t> outputs, Activation activation = {}) LANEFOLD_LIFETIMEBOUND {
     return append(DenseLayer(next_inputs(), outputs, activation, true));
   }
   /// Appends a layer.  If it does not take the outputs of the one before it, build() fails.
-  NetworkBuilder &append(DenseLayer layer) {
+  NetworkBuilder &append(DenseLayer layer) LANEFOLD_LIFETIMEBOUND {
     layers_.push_back(std::move(layer));
     return *this;
   }
 
   /// The layers.  Appending a layer invalidates references to layers.
-  std::vector<DenseLayer> &layers() { return layers_; }
+  [[nodiscard]] std::vector<DenseLayer> &layers() LANEFOLD_LIFETIMEBOUND { return layers_; }
   /// The layers.
-  const std::vector<DenseLayer> &layers() const { return layers_; }
+  [[nodiscard]] const std::vector<DenseLayer> &layers() const LANEFOLD_LIFETIMEBOUND { return layers_; }
 
   /// Folds and packs copies of the layers.  Reports errors as the context does.
   template <class Errors>
-  typename Errors::template Returned<InferenceNetwork> build(const BasicContextView<Errors> &context) const {
+  typename Errors::template Returned<InferenceNetwork> build(const ContextCalls<Errors> &context) const {
     int64_t expected = inputs_;
     for (size_t i = 0; i < layers_.size(); expected = layers_[i++].outputs) {
       if (layers_[i].inputs == expected) continue;

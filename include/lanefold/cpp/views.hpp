@@ -255,7 +255,7 @@ struct Operand {
   bool is_transposed = false; ///< True if the product reads its transpose.
 
   /// A matrix as it is stored.
-  constexpr Operand(ConstMatrix matrix) noexcept : Operand(matrix, false) {}
+  constexpr Operand(ConstMatrix matrix LANEFOLD_LIFETIMEBOUND) noexcept : Operand(matrix, false) {}
   /// A matrix as it is stored.
   constexpr Operand(Matrix matrix) noexcept : Operand(ConstMatrix(matrix)) {}
   /// A matrix without gaps between its rows.
@@ -287,7 +287,7 @@ struct Operand {
 };
 
 /// The transpose of an operand.  No element moves.
-[[nodiscard]] constexpr Operand transpose(Operand operand) noexcept {
+[[nodiscard]] constexpr Operand transpose(Operand operand LANEFOLD_LIFETIMEBOUND) noexcept {
   operand.is_transposed = !operand.is_transposed;
   return operand;
 }
