@@ -15,6 +15,16 @@ namespace {
 
 using namespace lanefold;
 
+// Functions, which are executors and logs as objects are.
+int calls_of_function = 0, messages_of_function = 0;
+
+void in_order(int64_t count, Task task) {
+  ++calls_of_function;
+  for (int64_t i = 0; i < count; ++i) task(i);
+}
+void count_messages(int32_t, const char *) { ++messages_of_function; }
+void quiet(int32_t, const char *) noexcept { ++messages_of_function; }
+
 static_assert(std::is_constructible_v<Context, int> && std::is_constructible_v<Context, short>);
 static_assert(!std::is_constructible_v<Context, bool> && !std::is_constructible_v<Context, double>);
 static_assert(!std::is_constructible_v<Context, float> && !std::is_constructible_v<Context, int64_t>);
@@ -121,6 +131,26 @@ TEST_CASE("any callable is an executor, and any other one a log") {
   CHECK(c == expected);
   CHECK(calls > 0);
   CHECK(tasks > calls);
+}
+
+TEST_CASE("functions and pointers to them are executors and logs") {
+  const auto pointer = &in_order;
+  for (const lf_executor &executor :
+       {make_executor(in_order, 2), make_executor(&in_order, 2), make_executor(pointer, 2)})
+    for (const bool throws : {false, true}) {
+      auto options = args<lf_context_options>();
+      options.executor = &executor;
+      if (throws) set_log(options, count_messages);
+      else set_log(options, &quiet);
+      const int messages = messages_of_function, calls = calls_of_function;
+      const Context context(options);
+      CHECK(context.threads() == 2);
+      CHECK(messages_of_function > messages);
+      std::vector<float> a(200 * 784, 0.5f), b(784 * 300, 0.25f), c(200 * 300);
+      context.sgemm({a.data(), 200, 784}, {b.data(), 784, 300}, {c.data(), 200, 300});
+      CHECK(c[0] == 98);
+      CHECK(calls_of_function > calls);
+    }
 }
 
 TEST_CASE("explain finds the operation from the type of its struct") {

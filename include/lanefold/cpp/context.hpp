@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -27,29 +28,55 @@ struct Task {
   void operator()(int64_t index) const { function(argument, index); }
 };
 
+/// \cond
+namespace detail {
+
+template <class Callable>
+inline constexpr bool is_function = std::is_function_v<std::remove_pointer_t<std::decay_t<Callable>>>;
+
+// What C callbacks keep of a callable: a pointer to an object or, for a function and a pointer to one, the function.
+template <class Callable>
+using Kept = std::conditional_t<is_function<Callable>, std::decay_t<Callable>, std::remove_reference_t<Callable> *>;
+
+// A temporary object would be gone when it is called.
+template <class Callable>
+inline constexpr bool can_be_kept = is_function<Callable> || std::is_lvalue_reference_v<Callable>;
+
+template <class Callable> void *keep(Callable &callable) noexcept {
+  Kept<Callable &> kept;
+  if constexpr (is_function<Callable &>) kept = callable;
+  else kept = std::addressof(callable);
+  return const_cast<void *>(reinterpret_cast<const void *>(kept));
+}
+
+} // namespace detail
+/// \endcond
+
 /// Makes an executor of an application's own thread pool.  pool(count, task) runs task(i) once for each i in [0, count),
 /// in any order and on at most `threads` threads.  It returns when all are done (lf_parallel_for in context.h).
 /// Several threads may call it at the same time.  An exception that leaves it ends the program.  The executor refers to
-/// the pool, which must live longer than every context that uses it.
-template <class Pool> [[nodiscard]] lf_executor make_executor(Pool &pool, Count<int32_t> threads) {
+/// the pool, which must live longer than every context that uses it.  The pool may also be a function.
+template <class Pool, std::enable_if_t<detail::can_be_kept<Pool>, int> = 0>
+[[nodiscard]] lf_executor make_executor(Pool &&pool, Count<int32_t> threads) noexcept {
   static_assert(std::is_invocable_v<Pool &, int64_t, Task>, "the pool is called with a count and a Task");
   auto executor = args<lf_executor>();
   executor.threads = threads;
-  executor.self = const_cast<void *>(static_cast<const void *>(&pool));
+  executor.self = detail::keep(pool);
   executor.parallel_for = [](void *self, int64_t count, lf_task task, void *arg) noexcept {
-    (*static_cast<Pool *>(self))(count, Task{task, arg});
+    (*reinterpret_cast<detail::Kept<Pool>>(self))(count, Task{task, arg});
   };
   return executor;
 }
 
 /// Sends the messages of a context to write(level, message), where level is LF_LOG_INFO or LF_LOG_WARNING.  Several
-/// threads may call it at the same time.  An exception that leaves it ends the program.  The options refer to write, which
-/// must live longer than the context.
-template <class Write> void set_log(lf_context_options &options, Write &write) {
+/// threads may call it at the same time.  An exception that leaves it ends the program.  The options refer to write,
+/// which must live longer than the context.  It may also be a function.
+template <class Write, std::enable_if_t<detail::can_be_kept<Write>, int> = 0>
+void set_log(lf_context_options &options, Write &&write) noexcept {
   static_assert(std::is_invocable_v<Write &, int32_t, const char *>, "the log is called with a level and a message");
-  options.log_self = const_cast<void *>(static_cast<const void *>(&write));
+  options.log_self = detail::keep(write);
   options.log = [](void *self, int32_t level, const char *message) noexcept {
-    (*static_cast<Write *>(self))(level, message);
+    (*reinterpret_cast<detail::Kept<Write>>(self))(level, message);
   };
 }
 
