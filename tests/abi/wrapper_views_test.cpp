@@ -247,10 +247,11 @@ TEST_CASE("arrays of C are views") {
   const Context context(1);
   const float x[2][3] = {{1, 2, 3}, {4, 5, 6}}, w[3][2] = {{1, -1}, {0, 2}, {3, 1}}, bias[] = {-10, 1};
   float y[2][2];
+  const float *const first = y[0];
   context.sgemm(x, w, y);
-  CHECK(std::vector<float>(y[0], y[0] + 4) == product);
+  CHECK(std::vector<float>(first, first + 4) == product);
   context.dense_infer(x, context.pack_weights(w), bias, {LF_RELU}, y);
-  CHECK(std::vector<float>(y[0], y[0] + 4) == std::vector<float>{0, 7, 12, 13});
+  CHECK(std::vector<float>(first, first + 4) == std::vector<float>{0, 7, 12, 13});
 }
 
 #if __has_include(<span>) && __cplusplus > 201703L
