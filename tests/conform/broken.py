@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """broken.py COMMAND FOLDER VARIANT:CHECK[,CHECK]...: runs `COMMAND conform` on FOLDER/broken-VARIANT.so.  Each of these
 checks must fail, and no check fails on the variant that breaks nothing.  Every check has a variant that breaks it."""
+import concurrent.futures
 import json
 import os
 import shutil
@@ -10,11 +11,13 @@ import tempfile
 
 PRIORITIES = {'other_priority': 400}
 WITHOUT_MANIFEST = ('no_manifest',)
+HANGING = ('hangs', 'leaves_group', 'closes_files', 'waits_for_task')
+PROCESSES = 4  # at the same time; those that hang only wait
 
 
-def conform(command, module, *options):
-    done = subprocess.run([command, 'conform', module, '--json', '--patience', '2', *options], capture_output=True,
-                          text=True, timeout=200)
+def conform(command, module, *options, patience=2):
+    done = subprocess.run([command, 'conform', module, '--json', '--patience', str(patience), *options],
+                          capture_output=True, text=True, timeout=200)
     try:
         return done.returncode, json.loads(done.stdout)
     except ValueError:
@@ -44,7 +47,7 @@ def wrong_with(command, module, variant, checks):
         if status != 0 or not report['conforms'] or report['one_chain'] is not True:
             return 'it conforms, but %r, %s' % (failed(report), report['one_chain_reason']), set(), report
         return None, set(), report
-    status, report = conform(command, module, '--only', ','.join(checks))
+    status, report = conform(command, module, '--only', ','.join(checks), patience=0.5 if variant in HANGING else 2)
     failures = set(failed(report))
     if report['one_chain'] is False:
         failures.add('one-chain')
@@ -59,11 +62,15 @@ def main(command, folder, *expectations):
     os.umask(0o022)
     wrong, broken, known = [], set(), set()
     with tempfile.TemporaryDirectory() as place:
-        for expectation in expectations:
+        def outcome_of(expectation):
             variant, _, checks = expectation.partition(':')
             checks = checks.split(',') if checks else []
-            problem, failures, report = wrong_with(command, install(folder, variant, os.path.join(place, variant)),
-                                                   variant, checks)
+            module = install(folder, variant, os.path.join(place, variant))
+            return (variant, checks, *wrong_with(command, module, variant, checks))
+
+        with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
+            outcomes = list(pool.map(outcome_of, expectations))
+        for variant, checks, problem, failures, report in outcomes:
             broken |= failures
             if not checks:
                 known = {check['name'] for check in report['checks']} | {'one-chain'}

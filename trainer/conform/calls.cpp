@@ -48,9 +48,9 @@ public:
     if (sentinels && !sentinels->intact()) outcome_.damage = "it writes outside the blocks that it has allocated";
     outcome_.outputs_untouched = arrays_.untouched();
     if (outcome_.damage.empty()) outcome_.damage = arrays_.damage();
-    for (const Array &array : case_.arrays)
-      if (array.is_written) outcome_.results[array.name] = arrays_.values(array.name);
     if (outcome_.status == LF_OK) ++served;
+    for (const Array &array : case_.arrays)
+      if (array.is_written && outcome_.status == LF_OK) outcome_.results[array.name] = arrays_.values(array.name);
     return std::move(outcome_);
   }
 

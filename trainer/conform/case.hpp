@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,10 +26,27 @@ struct Array {
   double at(int64_t i, int64_t j) const { return values[static_cast<size_t>(i * columns + j)]; }
 };
 
+// The interval in which a result must lie.
+struct Interval {
+  double low, high; // NaN: the result must be NaN
+  bool contains(double value) const;
+};
+
+using Expected = std::map<std::string, std::vector<Interval>>; // of each array that is written
+
+// Expected results, once they are known.  A copy of a case begins without them, because it is made to be changed.
+struct KnownResults {
+  std::optional<Expected> value;
+  KnownResults() = default;
+  KnownResults(const KnownResults &) {}
+  KnownResults &operator=(const KnownResults &) { return value.reset(), *this; }
+};
+
 struct Case {
   int32_t op; // LF_OP_SGEMM, for example
   std::map<std::string, double> numbers;
   std::vector<Array> arrays;
+  mutable KnownResults known = {};
 
   double number(const std::string &name, double otherwise = 0) const;
   int64_t size(const std::string &name) const { return static_cast<int64_t>(number(name)); }
@@ -44,8 +62,8 @@ const char *operation_name(int32_t op);
 // How many cases a check makes of each operation.
 enum class Breadth { few, many };
 
-// Cases with random sizes, options and values.  The same arguments give the same cases.
-std::vector<Case> some_cases(int32_t op, Breadth breadth);
+// Cases with random sizes, options and values.  They are made once, and live as long as the process.
+const std::vector<Case> &some_cases(int32_t op, Breadth breadth);
 
 // The cases of docs/golden_vectors.json, with their expected results.
 struct GoldenCase {
@@ -54,14 +72,8 @@ struct GoldenCase {
 };
 std::vector<GoldenCase> golden_cases_of(int32_t op);
 
-// The interval in which a result must lie.
-struct Interval {
-  double low, high;
-  bool is_nan = false;
-  bool contains(double value) const;
-};
-
 // The results of a case, computed in double, with a bound on the rounding errors of any reasonable order of operations.
-std::map<std::string, std::vector<Interval>> expected_results(const Case &given);
+// They are computed once for each case.
+const Expected &expected_results(const Case &given);
 
 } // namespace lanefold::trainer::conform

@@ -374,7 +374,9 @@ std::string Case::text() const {
 
 const char *operation_name(int32_t op) { return op >= 0 && op < LF_OP_COUNT ? names[op] : "unknown"; }
 
-std::vector<Case> some_cases(int32_t op, Breadth breadth) {
+namespace {
+
+std::vector<Case> make_cases(int32_t op, Breadth breadth) {
   std::vector<Case> cases;
   int64_t index = 0;
   const auto add = [&](const Sizes &sizes, int64_t way) {
@@ -403,6 +405,15 @@ std::vector<Case> some_cases(int32_t op, Breadth breadth) {
     for (size_t block = 0; block < blocks_of_few; ++block) add(blocks[block], static_cast<int64_t>(block) + op);
     for (int64_t way = 0; way < 7; ++way) add({5, 21, 6}, way);
   }
+  return cases;
+}
+
+} // namespace
+
+const std::vector<Case> &some_cases(int32_t op, Breadth breadth) {
+  static std::vector<Case> made[LF_OP_COUNT][2];
+  std::vector<Case> &cases = made[op][breadth == Breadth::many];
+  if (cases.empty()) cases = make_cases(op, breadth);
   return cases;
 }
 

@@ -48,9 +48,9 @@ template <Order order> void in_order(Opened &module, Findings &findings) {
 void nested(Opened &module, Findings &findings) {
   const Subject &subject = module.subject;
   for (const int32_t op : subject.operations) {
-    std::vector<Case> cases;
-    for (Case &given : some_cases(op, Breadth::few))
-      if (subject.serves(given)) cases.push_back(std::move(given));
+    Cases cases;
+    for (const Case &given : some_cases(op, Breadth::few))
+      if (subject.serves(given)) cases.push_back(given);
     for (size_t i = 0; i < cases.size(); ++i) {
       CallOptions options;
       options.host.order = Order::nested;
@@ -64,25 +64,28 @@ void nested(Opened &module, Findings &findings) {
 }
 
 // The cases of an operation that take longest: only they overlap for a while.
-std::vector<Case> longest_cases(const Subject &subject, int32_t op, size_t count) {
-  std::vector<Case> cases;
-  for (Case &given : some_cases(op, Breadth::many))
-    if (subject.serves(given) && call(subject, given).status == LF_OK) cases.push_back(std::move(given));
+Cases longest_cases(const Subject &subject, int32_t op, size_t count) {
+  Cases cases;
+  for (const Case &given : some_cases(op, Breadth::many))
+    if (subject.serves(given)) cases.push_back(given);
   const auto work = [](const Case &given) {
     int64_t elements = 1;
     for (const Array &array : given.arrays) elements += array.rows * array.columns;
     return elements;
   };
-  std::sort(cases.begin(), cases.end(), [&](const Case &one, const Case &other) { return work(one) > work(other); });
-  cases.resize(std::min(cases.size(), count));
-  return cases;
+  std::stable_sort(cases.begin(), cases.end(),
+                   [&](const Case &one, const Case &other) { return work(one) > work(other); });
+  Cases longest;
+  for (const Case &given : cases)
+    if (longest.size() < count && call(subject, given).status == LF_OK) longest.push_back(given);
+  return longest;
 }
 
 // Four threads call the same operation at the same time.
 void concurrent(Opened &module, Findings &findings) {
   constexpr size_t callers = 4;
   for (const int32_t op : module.subject.operations) {
-    const std::vector<Case> cases = longest_cases(module.subject, op, callers);
+    const Cases cases = longest_cases(module.subject, op, callers);
     std::vector<Outcome> alone;
     for (const Case &given : cases) alone.push_back(call(module.subject, given));
     std::mutex mutex;
@@ -94,7 +97,7 @@ void concurrent(Opened &module, Findings &findings) {
           const Outcome outcome = call(module.subject, cases[at]);
           if (outcome.status == alone[at].status && same_results(outcome, alone[at])) continue;
           const std::lock_guard lock(mutex);
-          return findings.add("its results change when four threads call: " + cases[at].text());
+          return findings.add("its results change when four threads call: " + cases[at].get().text());
         }
       });
     for (std::thread &thread : threads) thread.join();

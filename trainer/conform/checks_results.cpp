@@ -27,13 +27,13 @@ std::string wrong_result(const Case &given, const Outcome &outcome) {
       const auto at = static_cast<int64_t>(i);
       return name + "[" + std::to_string(at / columns) + "][" + std::to_string(at % columns) + "] is " +
              text_of(values[i]) + "; expected " +
-             (intervals[i].is_nan ? "NaN" : text_of(intervals[i].low) + " to " + text_of(intervals[i].high));
+             (std::isnan(intervals[i].low) ? "NaN" : text_of(intervals[i].low) + " to " + text_of(intervals[i].high));
     }
   }
   return "";
 }
 
-void all_right(Opened &module, const std::vector<Case> &cases, const CallOptions &options, unsigned facets,
+void all_right(Opened &module, const Cases &cases, const CallOptions &options, unsigned facets,
                const std::string &where, Findings &findings) {
   for (const Case &given : cases) {
     expect_right(module.subject, given, options, facets, where, findings);
@@ -47,10 +47,10 @@ bool is_in_place(const Case &given) {
   return false;
 }
 
-std::vector<Case> cases_where(Opened &module, Breadth breadth, bool (*wanted)(const Case &)) {
-  std::vector<Case> cases;
-  for (Case &given : cases_of(module.subject, breadth))
-    if (wanted(given)) cases.push_back(std::move(given));
+Cases cases_where(Opened &module, Breadth breadth, bool (*wanted)(const Case &)) {
+  Cases cases;
+  for (const Case &given : cases_of(module.subject, breadth))
+    if (wanted(given)) cases.push_back(given);
   return cases;
 }
 
@@ -66,7 +66,7 @@ void in_place(Opened &module, Findings &findings) {
 // Puts special values into the first array of floats that the case reads.
 void special_values(Opened &module, Findings &findings) {
   constexpr double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0x1p-140, 0x1.cp127};
-  for (Case &given : cases_of(module.subject, Breadth::few)) {
+  for (Case given : cases_of(module.subject, Breadth::few)) {
     const bool squares = given.find("gamma") != nullptr || given.op == LF_OP_SOFTMAX_CROSS_ENTROPY ||
                          given.op == LF_OP_OPTIMIZER_STEP || given.op == LF_OP_FOLD_BATCH_NORM;
     for (size_t s = 0; s < std::size(special); ++s) {
@@ -91,7 +91,7 @@ void special_values(Opened &module, Findings &findings) {
 
 // A zero times infinity is NaN: no product may be left out, and no padding may be multiplied.
 void zeros_and_infinities(Opened &module, Findings &findings) {
-  for (Case &given : cases_of(module.subject, Breadth::few))
+  for (const Case &given : cases_of(module.subject, Breadth::few))
     for (const auto &[zeros, infinities] :
          {std::pair("a", "b"), std::pair("b", "a"), std::pair("x", "w"), std::pair("w", "x")}) {
       Case changed = given;
@@ -233,11 +233,11 @@ Outcome expect_right(const Subject &subject, const Case &given, const CallOption
   return outcome;
 }
 
-std::vector<Case> cases_of(const Subject &subject, Breadth breadth) {
-  std::vector<Case> cases;
+Cases cases_of(const Subject &subject, Breadth breadth) {
+  Cases cases;
   for (const int32_t op : subject.operations)
-    for (Case &given : some_cases(op, breadth))
-      if (subject.serves(given)) cases.push_back(std::move(given));
+    for (const Case &given : some_cases(op, breadth))
+      if (subject.serves(given)) cases.push_back(given);
   return cases;
 }
 

@@ -31,7 +31,7 @@ void preserves_float_state(Opened &module, Findings &findings) { preserves(modul
 void preserves_registers(Opened &module, Findings &findings) { preserves(module, findings, false); }
 
 void leaves_process_alone(Opened &module, Findings &findings) {
-  const std::vector<Case> cases = cases_of(module.subject, Breadth::few);
+  const Cases cases = cases_of(module.subject, Breadth::few);
   for (const std::string &change : module.before_fill->changes()) findings.add("fill changes " + change);
   const ProcessState before;
   for (const Case &given : cases) {

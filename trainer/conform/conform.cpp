@@ -104,7 +104,17 @@ private:
     return only.empty() || std::find(only.begin(), only.end(), check.name) != only.end();
   }
 
+  // What every child would compute again.
+  void prepare_cases() {
+    for (int32_t op = 0; op < LF_OP_COUNT; ++op)
+      if (std::find(report_.operations.begin(), report_.operations.end(), operation_name(op)) !=
+          report_.operations.end())
+        for (const Breadth breadth : {Breadth::few, Breadth::many})
+          for (const Case &given : some_cases(op, breadth)) expected_results(given);
+  }
+
   Verdict run(const Check &check) {
+    if (check.kind == Check::calls) prepare_cases();
     return run_in_child(options_.patience, [&](Findings &findings) {
       Opened module{manifest_, options_.path};
       module.subject.cpu_features = features_;

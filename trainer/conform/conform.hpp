@@ -75,7 +75,8 @@ Outcome expect_right(const Subject &subject, const Case &given, const CallOption
                      const std::string &where, Findings &findings);
 
 // The cases of all operations that the plugin offers.
-std::vector<Case> cases_of(const Subject &subject, Breadth breadth);
+using Cases = std::vector<std::reference_wrapper<const Case>>;
+Cases cases_of(const Subject &subject, Breadth breadth);
 
 // Opens the module for the checks that call it.  Throws CannotBeTried.
 void open(Opened &module, uint64_t cpu_features);

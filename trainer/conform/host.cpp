@@ -31,26 +31,27 @@ uint64_t this_thread() { return reinterpret_cast<uint64_t>(pthread_self()); }
 } // namespace
 
 Host::Host(HostOptions options)
-    : options_(std::move(options)), struct_(std::make_shared<Memory>("its lf_host", sizeof(lf_host), Side::ends)),
-      self_(std::make_shared<Memory>("self of its lf_host", sizeof(Host *), Side::ends)), thread_(this_thread()) {
+    : options_(std::move(options)),
+      lent_(std::make_shared<Memory>("its lf_host", sizeof(Host *) + sizeof(lf_host), Side::ends)),
+      thread_(this_thread()) {
   Host *own = this;
-  std::memcpy(self_->data(), &own, sizeof own);
+  std::memcpy(lent_->data(), &own, sizeof own);
   const lf_host host = {sizeof(lf_host),
                         options_.threads,
                         options_.cpu_features,
-                        self_->data(),
+                        lent_->data(),
                         parallel_for,
                         acquire,
                         release,
                         fail,
                         log};
-  std::memcpy(struct_->data(), &host, sizeof host);
-  struct_->forbid_writes(), self_->forbid_writes();
+  std::memcpy(lent_->data() + sizeof own, &host, sizeof host);
+  lent_->forbid_writes();
 }
 
 Host::~Host() = default;
 
-const lf_host *Host::get() const { return reinterpret_cast<const lf_host *>(struct_->data()); }
+const lf_host *Host::get() const { return reinterpret_cast<const lf_host *>(lent_->data() + sizeof(Host *)); }
 
 Host &Host::of(void *self) {
   Host *own;
@@ -69,8 +70,8 @@ std::string Host::finish() {
   if (misuse_.empty())
     for (const Block &block : scratch_)
       if (!block.is_released) misuse_ = "it does not release its scratch memory";
-  struct_->forbid(), self_->forbid();
-  remember(struct_), remember(self_);
+  lent_->forbid();
+  remember(lent_);
   return misuse_;
 }
 

@@ -59,8 +59,8 @@ private:
   bool on_calling_thread() const;
 
   const HostOptions options_;
-  std::shared_ptr<Memory> struct_, self_; // the plugin's view: the struct itself, and where its `self` points
-  uint64_t thread_;                       // that made the call
+  std::shared_ptr<Memory> lent_; // what the plugin may read: where `self` points, and behind it the struct
+  uint64_t thread_;              // that made the call
   std::mutex mutex_;
   struct Block {
     std::unique_ptr<Memory> memory;

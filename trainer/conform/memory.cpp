@@ -52,21 +52,35 @@ void handle(int signal, siginfo_t *info, void *) {
   sigaction(signal, &action, nullptr);
 }
 
-// Keeps unused mappings for the next Memory of the same size, because mmap and munmap take most of a call's time.
+// Keeps unused mappings for the next Memory of the same size, because mmap and munmap take most of a call's time.  What
+// was forbidden stays forbidden until then, and the oldest mapping is taken first, so that late accesses are noticed.
 struct Pool {
+  struct Map {
+    unsigned char *begin;
+    bool is_open;
+  };
   std::mutex mutex;
-  std::multimap<size_t, void *> maps;
+  std::multimap<size_t, Map> maps;
 };
 Pool &pool() {
   static Pool *kept = new Pool; // a plugin may call exit() while a thread uses it
   return *kept;
 }
 
-void fill_with_canaries(unsigned char *begin, const unsigned char *end) {
-  for (; begin < end; begin += sizeof canary) std::memcpy(begin, &canary, sizeof canary);
+// Canaries repeat from the first accessible byte on.  These bytes begin `distance` bytes after it.
+void fill_with_canaries(unsigned char *begin, size_t bytes, size_t distance) {
+  for (size_t i = 0; i < std::min(bytes, sizeof canary); ++i)
+    begin[i] = reinterpret_cast<const unsigned char *>(&canary)[(distance + i) % sizeof canary];
+  for (size_t done = sizeof canary; done < bytes; done *= 2)
+    std::memcpy(begin + done, begin, std::min(done, bytes - done));
 }
 
-unsigned char canary_byte(size_t distance) { return reinterpret_cast<const unsigned char *>(&canary)[distance % 4]; }
+bool are_canaries(const unsigned char *begin, size_t bytes, size_t distance) {
+  unsigned char first[sizeof canary];
+  const size_t period = std::min(bytes, sizeof first);
+  fill_with_canaries(first, period, distance);
+  return std::memcmp(begin, first, period) == 0 && std::memcmp(begin, begin + period, bytes - period) == 0;
+}
 
 } // namespace
 
@@ -76,17 +90,19 @@ Memory::Memory(std::string name, size_t bytes, Side side, size_t alignment) : na
   mapped_ = accessible_ + 2 * page;
   const std::lock_guard lock(pool().mutex);
   const auto kept = pool().maps.find(mapped_);
+  Pool::Map map = {nullptr, accessible_ == 0};
   if (kept != pool().maps.end()) {
-    map_ = static_cast<unsigned char *>(kept->second), inside_ = map_ + page;
+    map = kept->second;
     pool().maps.erase(kept);
   } else {
-    void *map = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED) throw std::bad_alloc();
-    map_ = static_cast<unsigned char *>(map), inside_ = map_ + page;
-    if (accessible_ > 0 && mprotect(inside_, accessible_, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
+    void *made = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED) throw std::bad_alloc();
+    map.begin = static_cast<unsigned char *>(made);
   }
-  fill_with_canaries(inside_, inside_ + accessible_);
+  map_ = map.begin, inside_ = map_ + page;
+  if (!map.is_open && mprotect(inside_, accessible_, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
   data_ = side == Side::begins ? inside_ : inside_ + (accessible_ - bytes) / alignment * alignment;
+  fill_with_canaries(inside_, before(), 0), fill_with_canaries(data_ + bytes, behind(), before() + bytes);
   for (Region &region : regions)
     if (region.name == nullptr) {
       region = {map_, data_, map_ + mapped_, bytes, name_.c_str(), "it accesses"};
@@ -98,8 +114,7 @@ Memory::~Memory() {
   const std::lock_guard lock(pool().mutex);
   for (Region &region : regions)
     if (region.begin == map_) region = {};
-  if (is_open_) pool().maps.emplace(mapped_, map_);
-  else munmap(map_, mapped_);
+  pool().maps.insert({mapped_, {map_, is_open_}});
 }
 
 void Memory::protect(int access, const char *use) {
@@ -114,12 +129,7 @@ void Memory::forbid_writes() { protect(PROT_READ, "it writes to"); }
 void Memory::forbid() { protect(PROT_NONE, "it still uses"); }
 
 bool Memory::canaries_intact() const {
-  for (const unsigned char *at = inside_; at < inside_ + accessible_; ++at) {
-    if (at == data_) at += bytes_;
-    if (at >= inside_ + accessible_) break;
-    if (*at != canary_byte(static_cast<size_t>(at - inside_))) return false;
-  }
-  return true;
+  return are_canaries(inside_, before(), 0) && are_canaries(data_ + bytes_, behind(), before() + bytes_);
 }
 
 void report_faults(void (*report)(const char *message)) {
@@ -205,32 +215,34 @@ size_t size_of(Element element) {
 
 namespace {
 
-template <class T> void store_as(unsigned char *at, double value) {
-  const auto converted = static_cast<T>(value);
-  std::memcpy(at, &converted, sizeof converted);
-}
-
-void store(unsigned char *at, Element element, double value) {
+// Calls with(T()), where T is the type of the element.
+template <class With> void with_type(Element element, With with) {
   switch (element) {
-  case Element::float32: return store_as<float>(at, value);
-  case Element::int32: return store_as<int32_t>(at, value);
-  case Element::uint32: return store_as<uint32_t>(at, value);
-  case Element::uint8: return store_as<uint8_t>(at, value);
-  case Element::int64: return store_as<int64_t>(at, value);
+  case Element::float32: return with(float());
+  case Element::int32: return with(int32_t());
+  case Element::uint32: return with(uint32_t());
+  case Element::uint8: return with(uint8_t());
+  case Element::int64: return with(int64_t());
   }
 }
 
-double loaded(const unsigned char *at, Element element) {
-  float number;
-  int32_t whole;
-  int64_t wide;
-  switch (element) {
-  case Element::float32: return std::memcpy(&number, at, 4), number;
-  case Element::int32:
-  case Element::uint32: return std::memcpy(&whole, at, 4), whole;
-  case Element::uint8: return *at;
-  default: return std::memcpy(&wide, at, 8), static_cast<double>(wide);
-  }
+// A row may have any alignment.
+void store_row(unsigned char *at, Element element, const double *values, int64_t count) {
+  with_type(element, [=](auto type) {
+    for (int64_t j = 0; j < count; ++j) {
+      type = static_cast<decltype(type)>(values[j]);
+      std::memcpy(at + static_cast<size_t>(j) * sizeof type, &type, sizeof type);
+    }
+  });
+}
+
+void load_row(const unsigned char *at, Element element, double *values, int64_t count) {
+  with_type(element, [=](auto type) {
+    for (int64_t j = 0; j < count; ++j) {
+      std::memcpy(&type, at + static_cast<size_t>(j) * sizeof type, sizeof type);
+      values[j] = static_cast<double>(type);
+    }
+  });
 }
 
 } // namespace
@@ -248,12 +260,16 @@ Arrays::Arrays(const Case &given, const Placement &placement) : case_(given) {
           array.rows == 0 || array.columns == 0 ? 0 : (array.rows - 1) * placed.stride + array.columns);
       placed.memory =
           std::make_unique<Memory>(array.name, (span + static_cast<size_t>(placed.shift)) * size, placement.side);
-      for (int64_t i = 0; i < array.rows; ++i)
-        for (int64_t j = 0; j < array.columns; ++j) {
-          auto *at = const_cast<unsigned char *>(element(placed, i, j));
-          if (!array.values.empty()) store(at, array.element, array.at(i, j));
-          else std::memset(at, !placement.nan ? 0 : array.element == Element::float32 ? 0xFF : 0x55, size);
-        }
+      for (int64_t i = 0; i < array.rows; ++i) {
+        auto *row = const_cast<unsigned char *>(element(placed, i, 0));
+        if (!array.values.empty()) store_row(row, array.element, &array.values[i * array.columns], array.columns);
+        else
+          std::memset(row,
+                      !placement.nan                      ? 0
+                      : array.element == Element::float32 ? 0xFF
+                                                          : 0x55,
+                      static_cast<size_t>(array.columns) * size);
+      }
       placed.before.assign(placed.memory->data(),
                            placed.memory->data() + (span + static_cast<size_t>(placed.shift)) * size);
     }
@@ -284,10 +300,10 @@ int64_t Arrays::stride(const std::string &name) const {
 
 std::vector<double> Arrays::values(const std::string &name) const {
   const Placed &placed = *find(name);
-  std::vector<double> values;
-  for (int64_t i = 0; i < placed.array->rows; ++i)
-    for (int64_t j = 0; j < placed.array->columns; ++j)
-      values.push_back(loaded(element(placed, i, j), placed.array->element));
+  const int64_t rows = placed.array->rows, columns = placed.array->columns;
+  std::vector<double> values(static_cast<size_t>(rows * columns));
+  for (int64_t i = 0; i < rows; ++i)
+    load_row(element(placed, i, 0), placed.array->element, values.data() + i * columns, columns);
   return values;
 }
 
@@ -298,16 +314,18 @@ std::string Arrays::damage() const {
     if (!placed.memory->canaries_intact()) return "it writes outside " + array.name;
     bool is_output = array.is_written;
     for (const Placed &other : placed_) is_output = is_output || other.array->in_place_of == array.name;
-    std::vector<unsigned char> now = placed.before;
-    if (is_output) // elements may change, what lies between the rows may not
-      for (int64_t i = 0; i < array.rows; ++i) {
-        const unsigned char *row = element(placed, i, 0);
-        std::copy(row, row + static_cast<size_t>(array.columns) * size_of(array.element),
-                  now.begin() + (row - placed.memory->data()));
-      }
-    if (std::memcmp(now.data(), placed.memory->data(), now.size()) != 0)
-      return is_output ? "it writes between the rows of " + array.name
-                       : "it changes " + array.name + ", which is an input";
+    const auto changed = [&placed](const unsigned char *begin, const unsigned char *end) {
+      const unsigned char *data = placed.memory->data();
+      return std::memcmp(begin, placed.before.data() + (begin - data), static_cast<size_t>(end - begin)) != 0;
+    };
+    const unsigned char *begin = placed.memory->data(), *end = begin + placed.before.size();
+    if (!is_output && changed(begin, end)) return "it changes " + array.name + ", which is an input";
+    // Elements of an output may change, but not what lies before, between and behind the rows.
+    for (int64_t i = 0; is_output && i < array.rows; ++i) {
+      if (changed(begin, element(placed, i, 0))) return "it writes between the rows of " + array.name;
+      begin = element(placed, i, array.columns);
+    }
+    if (is_output && changed(begin, end)) return "it writes between the rows of " + array.name;
   }
   return "";
 }

@@ -31,6 +31,8 @@ public:
 
 private:
   void protect(int access, const char *use);
+  size_t before() const { return static_cast<size_t>(data_ - inside_); } // canaries in front of the data, in bytes
+  size_t behind() const { return accessible_ - before() - bytes_; }
 
   std::string name_;
   unsigned char *map_, *inside_, *data_;
