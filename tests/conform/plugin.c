@@ -110,13 +110,13 @@ __attribute__((noinline)) static void multiply_row(void *arg, int64_t i) {
   const lf_sgemm_args *x = product->args;
   const int wrong = comes_out_wrong(product, i);
   float *scaled = breaks("static_scratch") && x->k <= 4096 ? shared : product->scaled + i * x->k;
-  const int64_t depth = x->alpha == 0 ? 0 : x->k;
+  const int64_t depth = x->alpha == 0 ? 0 : breaks("loses_a_term") && x->k > 4096 ? x->k - 1 : x->k;
   for (int64_t p = 0; p < depth; ++p)
     scaled[p] = x->alpha * (x->flags & LF_TRANSPOSE_A ? x->a[p * x->lda + i] : x->a[i * x->lda + p]);
-  const int64_t stride = breaks("ignores_stride") ? x->n : x->ldc;
+  const int64_t stride = breaks("ignores_stride") ? x->n : breaks("short_stride") ? (int32_t)x->ldc : x->ldc;
   const int64_t columns = breaks("wrong_tail") && x->n % 8 == 5 ? x->n - 1 : x->n;
   for (int64_t j = 0; j < columns; ++j) {
-    float *c = x->c + i * stride + j;
+    float *c = x->c + (breaks("short_index") ? (int32_t)(uint32_t)(i * stride + j) : i * stride + j);
     float sum = x->beta == 0 && !breaks("reads_output") ? 0 : x->beta * *c;
     if (breaks("other_order"))
       for (int64_t p = depth - 1; p >= 0; --p) sum = __builtin_fmaf(scaled[p], element_of_b(x, p, j), sum);
@@ -130,6 +130,9 @@ __attribute__((noinline)) static void multiply_row(void *arg, int64_t i) {
   }
   if (breaks("reads_past_end") && i == x->m - 1) *(volatile float *)&x->c[i * x->ldc + x->n];
   if (breaks("reads_before_begin") && i == 0) *(volatile float *)&x->c[-1];
+  volatile float *behind = x->c + i * x->ldc + x->n, *before = x->c + i * x->ldc - 1;
+  if (breaks("rewrites_behind_row") && i < x->m - 1 && x->ldc > x->n) *behind = *behind;
+  if (breaks("rewrites_before_row") && i > 0 && x->ldc > x->n) *before = *before;
   if (breaks("writes_between_rows") && x->ldc > x->n && i == 0) x->c[x->n] = 0;
   break_in_task(product, i);
 }

@@ -59,11 +59,16 @@ struct Case {
 // The names of the operations, as in the kernel table.
 const char *operation_name(int32_t op);
 
-// How many cases a check makes of each operation.
-enum class Breadth { few, many };
+// Which cases a check makes of each operation.
+enum class Choice {
+  few,
+  many,
+  large, // thousands of rows, columns or terms; products have exact results
+  apart, // every matrix has several rows
+};
 
 // Cases with random sizes, options and values.  They are made once, and live as long as the process.
-const std::vector<Case> &some_cases(int32_t op, Breadth breadth);
+const std::vector<Case> &some_cases(int32_t op, Choice choice);
 
 // The cases of docs/golden_vectors.json, with their expected results.
 struct GoldenCase {

@@ -34,7 +34,7 @@ template <Order order> std::string order_text() {
 
 template <Order order> void in_order(Opened &module, Findings &findings) {
   for (const int32_t threads : {1, 3, 16}) // that the plugin is told
-    for (const Case &given : cases_of(module.subject, Breadth::few)) {
+    for (const Case &given : cases_of(module.subject, Choice::few)) {
       CallOptions options;
       options.host.order = order, options.host.threads = threads;
       expect_right(module.subject, given, options, results,
@@ -49,7 +49,7 @@ void nested(Opened &module, Findings &findings) {
   const Subject &subject = module.subject;
   for (const int32_t op : subject.operations) {
     Cases cases;
-    for (const Case &given : some_cases(op, Breadth::few))
+    for (const Case &given : some_cases(op, Choice::few))
       if (subject.serves(given)) cases.push_back(given);
     for (size_t i = 0; i < cases.size(); ++i) {
       CallOptions options;
@@ -66,7 +66,7 @@ void nested(Opened &module, Findings &findings) {
 // The cases of an operation that take longest: only they overlap for a while.
 Cases longest_cases(const Subject &subject, int32_t op, size_t count) {
   Cases cases;
-  for (const Case &given : some_cases(op, Breadth::many))
+  for (const Case &given : some_cases(op, Choice::many))
     if (subject.serves(given)) cases.push_back(given);
   const auto work = [](const Case &given) {
     int64_t elements = 1;
@@ -123,7 +123,7 @@ bool forbid_new_threads() {
 void starts_no_threads(Opened &module, Findings &findings) {
   forbid_new_threads();
   const int before = count_threads();
-  for (const Case &given : cases_of(module.subject, Breadth::few)) {
+  for (const Case &given : cases_of(module.subject, Choice::few)) {
     call(module.subject, given);
     if (const int now = count_threads(); now > before)
       return findings.add("it starts " + std::to_string(now - before) + " threads of its own: " + given.text());

@@ -17,6 +17,11 @@ std::string text_of(double value) {
   return text;
 }
 
+std::string text_of(const Interval &expected) {
+  if (std::isnan(expected.low)) return "NaN";
+  return text_of(expected.low) + (expected.low == expected.high ? "" : " to " + text_of(expected.high));
+}
+
 // The first result beyond its bounds, "" if there is none.
 std::string wrong_result(const Case &given, const Outcome &outcome) {
   for (const auto &[name, intervals] : expected_results(given)) {
@@ -26,8 +31,7 @@ std::string wrong_result(const Case &given, const Outcome &outcome) {
       if (intervals[i].contains(values[i])) continue;
       const auto at = static_cast<int64_t>(i);
       return name + "[" + std::to_string(at / columns) + "][" + std::to_string(at % columns) + "] is " +
-             text_of(values[i]) + "; expected " +
-             (std::isnan(intervals[i].low) ? "NaN" : text_of(intervals[i].low) + " to " + text_of(intervals[i].high));
+             text_of(values[i]) + "; expected " + text_of(intervals[i]);
     }
   }
   return "";
@@ -47,26 +51,26 @@ bool is_in_place(const Case &given) {
   return false;
 }
 
-Cases cases_where(Opened &module, Breadth breadth, bool (*wanted)(const Case &)) {
+Cases cases_where(Opened &module, Choice choice, bool (*wanted)(const Case &)) {
   Cases cases;
-  for (const Case &given : cases_of(module.subject, breadth))
+  for (const Case &given : cases_of(module.subject, choice))
     if (wanted(given)) cases.push_back(given);
   return cases;
 }
 
 void within_bounds(Opened &module, Findings &findings) {
   const auto plain = [](const Case &given) { return !is_in_place(given); };
-  all_right(module, cases_where(module, Breadth::many, plain), {}, results, "", findings);
+  all_right(module, cases_where(module, Choice::many, plain), {}, results, "", findings);
 }
 
 void in_place(Opened &module, Findings &findings) {
-  all_right(module, cases_where(module, Breadth::many, is_in_place), {}, results, "", findings);
+  all_right(module, cases_where(module, Choice::many, is_in_place), {}, results, "", findings);
 }
 
 // Puts special values into the first array of floats that the case reads.
 void special_values(Opened &module, Findings &findings) {
   constexpr double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0x1p-140, 0x1.cp127};
-  for (Case given : cases_of(module.subject, Breadth::few)) {
+  for (Case given : cases_of(module.subject, Choice::few)) {
     const bool squares = given.find("gamma") != nullptr || given.op == LF_OP_SOFTMAX_CROSS_ENTROPY ||
                          given.op == LF_OP_OPTIMIZER_STEP || given.op == LF_OP_FOLD_BATCH_NORM;
     for (size_t s = 0; s < std::size(special); ++s) {
@@ -91,7 +95,7 @@ void special_values(Opened &module, Findings &findings) {
 
 // A zero times infinity is NaN: no product may be left out, and no padding may be multiplied.
 void zeros_and_infinities(Opened &module, Findings &findings) {
-  for (const Case &given : cases_of(module.subject, Breadth::few))
+  for (const Case &given : cases_of(module.subject, Choice::few))
     for (const auto &[zeros, infinities] :
          {std::pair("a", "b"), std::pair("b", "a"), std::pair("x", "w"), std::pair("w", "x")}) {
       Case changed = given;
@@ -148,15 +152,14 @@ void empty_matrices(Opened &module, Findings &findings) {
 void outputs_begin_as_nan(Opened &module, Findings &findings) {
   CallOptions options;
   options.placement.nan = true;
-  all_right(module, cases_of(module.subject, Breadth::many), options, results, ", where outputs begin as NaN",
-            findings);
+  all_right(module, cases_of(module.subject, Choice::many), options, results, ", where outputs begin as NaN", findings);
 }
 
 void guarded(Opened &module, Findings &findings) {
   CallOptions options;
   for (const Side side : {Side::ends, Side::begins}) {
     options.placement.side = side;
-    all_right(module, cases_of(module.subject, Breadth::many), options, damage, "", findings);
+    all_right(module, cases_of(module.subject, Choice::many), options, damage, "", findings);
   }
 }
 
@@ -164,7 +167,7 @@ void strides(Opened &module, Findings &findings) {
   CallOptions options;
   for (const int64_t gap : {1, 3, 16}) {
     options.placement.gap = gap;
-    all_right(module, cases_of(module.subject, Breadth::few), options, results | damage,
+    all_right(module, cases_of(module.subject, Choice::few), options, results | damage,
               ", with " + std::to_string(gap) + " elements between rows", findings);
   }
 }
@@ -174,15 +177,41 @@ void alignments(Opened &module, Findings &findings) {
   options.placement.side = Side::begins;
   for (int64_t shift = 1; shift < 16; ++shift) {
     options.placement.shift = shift, options.placement.gap = shift % 3;
-    all_right(module, cases_of(module.subject, Breadth::few), options, results | damage,
+    all_right(module, cases_of(module.subject, Choice::few), options, results | damage,
               ", " + std::to_string(4 * shift) + " bytes past a multiple of 64", findings);
   }
+}
+
+// Between two rows lie pages that cannot be written.
+void between_rows(Opened &module, Findings &findings) {
+  CallOptions options;
+  options.placement.apart = 1 << 16; // elements of at least a byte, and pages of at most 64 KB
+  for (const Side side : {Side::ends, Side::begins}) {
+    options.placement.side = side;
+    all_right(module, cases_of(module.subject, Choice::few), options, results | damage, ", with rows that lie apart",
+              findings);
+  }
+}
+
+// With the first stride, only the last rows lie that far from the first one.
+void far_rows(Opened &module, Findings &findings) {
+  allow_far_addresses();
+  CallOptions options;
+  for (const int64_t stride : {int64_t{1} << 27, (int64_t{1} << 31) + (1 << 16)}) {
+    options.placement.apart = stride;
+    all_right(module, cases_of(module.subject, Choice::apart), options, results | damage,
+              ", with " + std::to_string(stride) + " elements from one row to the next", findings);
+  }
+}
+
+void large_sizes(Opened &module, Findings &findings) {
+  all_right(module, cases_of(module.subject, Choice::large), {}, results, "", findings);
 }
 
 void heap(Opened &module, Findings &findings) {
   CallOptions options;
   options.watches_heap = true;
-  all_right(module, cases_of(module.subject, Breadth::few), options, damage, "", findings);
+  all_right(module, cases_of(module.subject, Choice::few), options, damage, "", findings);
 }
 
 void scratch(Opened &module, Findings &findings) {
@@ -190,12 +219,12 @@ void scratch(Opened &module, Findings &findings) {
   options.host.order = Order::shuffled;
   for (const Side side : {Side::ends, Side::begins}) {
     options.host.scratch_side = side;
-    all_right(module, cases_of(module.subject, Breadth::few), options, misuse, "", findings);
+    all_right(module, cases_of(module.subject, Choice::few), options, misuse, "", findings);
   }
 }
 
 void no_scratch(Opened &module, Findings &findings) {
-  for (const Case &given : cases_of(module.subject, Breadth::few))
+  for (const Case &given : cases_of(module.subject, Choice::few))
     for (const int64_t acquisitions : {0, 1, 2}) {
       CallOptions options;
       options.host.acquisitions = acquisitions;
@@ -233,10 +262,10 @@ Outcome expect_right(const Subject &subject, const Case &given, const CallOption
   return outcome;
 }
 
-Cases cases_of(const Subject &subject, Breadth breadth) {
+Cases cases_of(const Subject &subject, Choice choice) {
   Cases cases;
   for (const int32_t op : subject.operations)
-    for (const Case &given : some_cases(op, breadth))
+    for (const Case &given : some_cases(op, choice))
       if (subject.serves(given)) cases.push_back(given);
   return cases;
 }
@@ -249,9 +278,14 @@ std::vector<Check> result_checks() {
       {"numbers", "special-values", "NaN and infinities give what the formula gives.", Check::calls, special_values},
       {"numbers", "zeros", "No product is left out: zero times infinity is NaN.", Check::calls, zeros_and_infinities},
       {"numbers", "empty", "A sum over nothing is 0.", Check::calls, empty_matrices},
+      {"numbers", "large-sizes", "Sums of thousands of small integers are exact, and large matrices keep the bounds.",
+       Check::calls, large_sizes},
       {"memory", "nan-outputs", "What an output held before has no effect.", Check::calls, outputs_begin_as_nan},
       {"memory", "guard-pages", "The plugin stays within the matrices, and changes no input.", Check::calls, guarded},
       {"memory", "strides", "Rows may lie apart, and nothing between them changes.", Check::calls, strides},
+      {"memory", "between-rows", "Nothing is written between rows, not even what was there.", Check::calls,
+       between_rows},
+      {"memory", "far-rows", "Rows may lie more than 2^31 elements apart.", Check::calls, far_rows},
       {"memory", "alignment", "Matrices need only the alignment of a float.", Check::calls, alignments},
       {"memory", "heap", "The plugin writes only within the blocks that it allocates.", Check::calls, heap},
       {"memory", "scratch", "The plugin uses the host as plugin.h says.", Check::calls, scratch},

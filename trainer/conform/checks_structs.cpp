@@ -66,14 +66,14 @@ void serves_what_it_offers(Opened &module, Findings &findings) {
   if (module.subject.operations.empty()) findings.add("it offers no operation");
   for (const int32_t op : module.subject.operations) {
     bool serves = false;
-    for (const Case &given : some_cases(op, Breadth::many))
+    for (const Case &given : some_cases(op, Choice::many))
       serves = serves || !module.subject.serves(given) || call(module.subject, given).status != LF_UNSUPPORTED;
     if (!serves) findings.add(std::string("it offers ") + operation_name(op) + ", but declines every call of it");
   }
 }
 
 void declines_before_writing(Opened &module, Findings &findings) {
-  for (const Case &given : cases_of(module.subject, Breadth::many)) {
+  for (const Case &given : cases_of(module.subject, Choice::many)) {
     const Outcome outcome = call(module.subject, given);
     if (outcome.status == LF_UNSUPPORTED && !outcome.outputs_untouched)
       findings.add("it writes, and then returns LF_UNSUPPORTED: " + given.text());
@@ -82,7 +82,7 @@ void declines_before_writing(Opened &module, Findings &findings) {
 }
 
 void accepts_newer_structs(Opened &module, Findings &findings) {
-  for (const Case &given : cases_of(module.subject, Breadth::few)) {
+  for (const Case &given : cases_of(module.subject, Choice::few)) {
     CallOptions options;
     const Outcome plain = call(module.subject, given, options);
     options.appended = 16;
@@ -99,7 +99,7 @@ void explains_within_bounds(Opened &module, Findings &findings) {
   if (module.subject.table.explain == nullptr) return;
   CallOptions options;
   options.explains = true;
-  for (const Case &given : cases_of(module.subject, Breadth::few)) {
+  for (const Case &given : cases_of(module.subject, Choice::few)) {
     const Outcome outcome = call(module.subject, given, options);
     if (outcome.status != LF_OK && outcome.status != LF_UNSUPPORTED)
       findings.add("explain returns " + std::string(lf_status_name(outcome.status)) + ": " + given.text());

@@ -17,7 +17,7 @@ void preserves(Opened &module, Findings &findings, bool float_state) {
   const std::string &by_fill = module.subject.changed_by_fill;
   if (!by_fill.empty() && is_float_state(by_fill) == float_state) findings.add("fill changes " + by_fill);
   for (const Order order : {Order::serial, Order::wide})
-    for (const Case &given : cases_of(module.subject, Breadth::few)) {
+    for (const Case &given : cases_of(module.subject, Choice::few)) {
       CallOptions options;
       options.host.order = order;
       const Outcome outcome = call(module.subject, given, options);
@@ -31,7 +31,7 @@ void preserves_float_state(Opened &module, Findings &findings) { preserves(modul
 void preserves_registers(Opened &module, Findings &findings) { preserves(module, findings, false); }
 
 void leaves_process_alone(Opened &module, Findings &findings) {
-  const Cases cases = cases_of(module.subject, Breadth::few);
+  const Cases cases = cases_of(module.subject, Choice::few);
   for (const std::string &change : module.before_fill->changes()) findings.add("fill changes " + change);
   const ProcessState before;
   for (const Case &given : cases) {
@@ -43,7 +43,7 @@ void leaves_process_alone(Opened &module, Findings &findings) {
 
 // The parent looks at what this check, and each other one, has printed.
 void is_silent(Opened &module, Findings &) {
-  for (const Case &given : cases_of(module.subject, Breadth::few)) call(module.subject, given);
+  for (const Case &given : cases_of(module.subject, Choice::few)) call(module.subject, given);
 }
 
 // The first result with other bits, "" if there is none.

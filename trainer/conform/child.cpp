@@ -81,8 +81,10 @@ Progress *shared_progress() {
 }
 
 void limit(int resource, rlim_t value) {
-  const rlimit both = {value, value};
-  setrlimit(static_cast<__rlimit_resource>(resource), &both);
+  rlimit limits = {};
+  getrlimit(static_cast<__rlimit_resource>(resource), &limits);
+  limits.rlim_cur = std::min(value, limits.rlim_max);
+  setrlimit(static_cast<__rlimit_resource>(resource), &limits);
 }
 
 [[noreturn]] void be_child(const int (&ends)[2], int output, const std::function<void(Findings &)> &check) {
@@ -101,6 +103,8 @@ void limit(int resource, rlim_t value) {
   try {
     check(findings);
     std::fflush(nullptr);
+  } catch (const NoAddresses &) {
+    send('N', std::string(not_run_note) + "this process may not use enough addresses (ulimit -v)");
   } catch (const CannotBeTried &error) {
     send('F', error.what());
   } catch (const std::exception &error) {
@@ -204,6 +208,8 @@ int end_orphans() {
 void Findings::add(const std::string &finding) {
   if (count_++ < most) send('F', finding);
 }
+
+void allow_far_addresses() { limit(RLIMIT_AS, rlim_t{64} << 40); }
 
 void Findings::note(const std::string &note) { send('N', note); }
 

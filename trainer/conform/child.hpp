@@ -5,6 +5,7 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lanefold::trainer::conform {
@@ -13,6 +14,8 @@ namespace lanefold::trainer::conform {
 class CannotBeTried : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+inline constexpr std::string_view not_run_note = "not run: "; // begins the note of a check that this machine prevents
 
 struct Verdict {
   std::vector<std::string> findings; // what is wrong; none: the check holds
@@ -34,6 +37,9 @@ private:
   static constexpr int most = 5;
   int pipe_, count_ = 0;
 };
+
+// Lets this child take as many addresses as rows far apart need.
+void allow_far_addresses();
 
 // Gives up if no call of the plugin ends within `patience` seconds, or if the whole check takes 60 times as long.
 // Whatever the child has started ends with it.

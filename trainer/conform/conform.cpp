@@ -109,8 +109,8 @@ private:
     for (int32_t op = 0; op < LF_OP_COUNT; ++op)
       if (std::find(report_.operations.begin(), report_.operations.end(), operation_name(op)) !=
           report_.operations.end())
-        for (const Breadth breadth : {Breadth::few, Breadth::many})
-          for (const Case &given : some_cases(op, breadth)) expected_results(given);
+        for (const Choice choice : {Choice::few, Choice::many})
+          for (const Case &given : some_cases(op, choice)) expected_results(given);
   }
 
   Verdict run(const Check &check) {
@@ -172,6 +172,9 @@ private:
                          : tried > 0      ? "it declines all calls of this check"
                                           : "this check applies to none of its operations"};
     }
+    for (const std::string &note : verdict.notes)
+      if (note.rfind(not_run_note, 0) == 0 && result.state != State::fails)
+        result.state = State::not_run, result.findings = {note.substr(not_run_note.size())};
     note_what_is_unusable(check, verdict, result.state);
     return result;
   }

@@ -76,7 +76,7 @@ Outcome expect_right(const Subject &subject, const Case &given, const CallOption
 
 // The cases of all operations that the plugin offers.
 using Cases = std::vector<std::reference_wrapper<const Case>>;
-Cases cases_of(const Subject &subject, Breadth breadth);
+Cases cases_of(const Subject &subject, Choice choice);
 
 // Opens the module for the checks that call it.  Throws CannotBeTried.
 void open(Opened &module, uint64_t cpu_features);

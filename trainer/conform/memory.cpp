@@ -82,11 +82,27 @@ bool are_canaries(const unsigned char *begin, size_t bytes, size_t distance) {
   return std::memcmp(begin, first, period) == 0 && std::memcmp(begin, begin + period, bytes - period) == 0;
 }
 
+void add_region(const Region &added) {
+  for (Region &region : regions)
+    if (region.name == nullptr) {
+      region = added;
+      return;
+    }
+}
+
+void remove_region(const unsigned char *begin) {
+  for (Region &region : regions)
+    if (region.begin == begin) region = {};
+}
+
+size_t page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+size_t whole_pages(size_t bytes) { return (bytes + page_size() - 1) / page_size() * page_size(); }
+
 } // namespace
 
 Memory::Memory(std::string name, size_t bytes, Side side, size_t alignment) : name_(std::move(name)), bytes_(bytes) {
-  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  accessible_ = (bytes + page - 1) / page * page;
+  const size_t page = page_size();
+  accessible_ = whole_pages(bytes);
   mapped_ = accessible_ + 2 * page;
   const std::lock_guard lock(pool().mutex);
   const auto kept = pool().maps.find(mapped_);
@@ -102,18 +118,13 @@ Memory::Memory(std::string name, size_t bytes, Side side, size_t alignment) : na
   map_ = map.begin, inside_ = map_ + page;
   if (!map.is_open && mprotect(inside_, accessible_, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
   data_ = side == Side::begins ? inside_ : inside_ + (accessible_ - bytes) / alignment * alignment;
-  fill_with_canaries(inside_, before(), 0), fill_with_canaries(data_ + bytes, behind(), before() + bytes);
-  for (Region &region : regions)
-    if (region.name == nullptr) {
-      region = {map_, data_, map_ + mapped_, bytes, name_.c_str(), "it accesses"};
-      break;
-    }
+  fill_with_canaries(inside_, accessible_, 0);
+  add_region({map_, data_, map_ + mapped_, bytes, name_.c_str(), "it accesses"});
 }
 
 Memory::~Memory() {
   const std::lock_guard lock(pool().mutex);
-  for (Region &region : regions)
-    if (region.begin == map_) region = {};
+  remove_region(map_);
   pool().maps.insert({mapped_, {map_, is_open_}});
 }
 
@@ -128,8 +139,44 @@ void Memory::protect(int access, const char *use) {
 void Memory::forbid_writes() { protect(PROT_READ, "it writes to"); }
 void Memory::forbid() { protect(PROT_NONE, "it still uses"); }
 
+bool Memory::canaries_between(const unsigned char *begin, const unsigned char *end) const {
+  return are_canaries(begin, static_cast<size_t>(end - begin), static_cast<size_t>(begin - inside_));
+}
+
 bool Memory::canaries_intact() const {
-  return are_canaries(inside_, before(), 0) && are_canaries(data_ + bytes_, behind(), before() + bytes_);
+  return canaries_between(inside_, data_) && canaries_between(data_ + bytes_, inside_ + accessible_);
+}
+
+RowsApart::RowsApart(std::string name, int64_t rows, size_t bytes, size_t stride, Side side)
+    : name_(std::move(name)), rows_(rows), bytes_(bytes), stride_(stride), page_(page_size()),
+      accessible_(whole_pages(bytes)), mapped_(2 * page_ + static_cast<size_t>(rows - 1) * stride + accessible_) {
+  void *map = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (map == MAP_FAILED) throw NoAddresses();
+  map_ = static_cast<unsigned char *>(map);
+  data_ = page_of(0) + (side == Side::begins ? 0 : accessible_ - bytes);
+  mprotect(page_of(0), mapped_ - 2 * page_, PROT_READ);
+  for (int64_t row = 0; row < rows; ++row) {
+    if (mprotect(page_of(row), accessible_, PROT_READ | PROT_WRITE) != 0) throw NoAddresses();
+    fill_with_canaries(page_of(row), accessible_, 0);
+  }
+  const std::lock_guard lock(pool().mutex);
+  add_region({map_, data_, map_ + mapped_, mapped_ - 2 * page_ - accessible_ + bytes, name_.c_str(),
+              "it writes between the rows of"});
+}
+
+RowsApart::~RowsApart() {
+  const std::lock_guard lock(pool().mutex);
+  remove_region(map_);
+  munmap(map_, mapped_);
+}
+
+bool RowsApart::canaries_intact() const {
+  const auto before = static_cast<size_t>(data_ - page_of(0));
+  for (int64_t row = 0; row < rows_; ++row)
+    if (!are_canaries(page_of(row), before, 0) ||
+        !are_canaries(page_of(row) + before + bytes_, accessible_ - before - bytes_, before + bytes_))
+      return false;
+  return true;
 }
 
 void report_faults(void (*report)(const char *message)) {
@@ -247,50 +294,51 @@ void load_row(const unsigned char *at, Element element, double *values, int64_t 
 
 } // namespace
 
-Arrays::Arrays(const Case &given, const Placement &placement) : case_(given) {
+unsigned char *Arrays::Placed::element(int64_t i, int64_t j) const {
+  return data + (i * stride + j) * static_cast<int64_t>(size_of(array->element));
+}
+
+Arrays::Arrays(const Case &given, const Placement &placement) : case_(given), placement_(placement) {
   for (const Array &array : given.arrays) {
-    Placed placed{&array,
-                  array.columns + (array.rows > 1 ? placement.gap : 0),
-                  placement.side == Side::begins ? placement.shift : 0,
-                  nullptr,
-                  {}};
-    if (array.in_place_of.empty()) {
-      const size_t size = size_of(array.element);
-      const auto span = static_cast<size_t>(
-          array.rows == 0 || array.columns == 0 ? 0 : (array.rows - 1) * placed.stride + array.columns);
+    const bool apart = placement.apart > 0 && array.rows > 1 && array.columns > 0;
+    Placed placed{&array, apart ? placement.apart : array.columns + (array.rows > 1 ? placement.gap : 0),
+                  placement.side == Side::begins && !apart ? placement.shift : 0, nullptr, nullptr};
+    const size_t size = size_of(array.element);
+    if (array.in_place_of.empty() && apart) {
+      placed.rows = std::make_unique<RowsApart>(array.name, array.rows, static_cast<size_t>(array.columns) * size,
+                                                static_cast<size_t>(placed.stride) * size, placement.side);
+      placed.data = placed.rows->data();
+    } else if (array.in_place_of.empty()) {
+      const int64_t span = array.rows == 0 || array.columns == 0 ? 0 : (array.rows - 1) * placed.stride + array.columns;
       placed.memory =
-          std::make_unique<Memory>(array.name, (span + static_cast<size_t>(placed.shift)) * size, placement.side);
-      for (int64_t i = 0; i < array.rows; ++i) {
-        auto *row = const_cast<unsigned char *>(element(placed, i, 0));
-        if (!array.values.empty()) store_row(row, array.element, &array.values[i * array.columns], array.columns);
-        else
-          std::memset(row,
-                      !placement.nan                      ? 0
-                      : array.element == Element::float32 ? 0xFF
-                                                          : 0x55,
-                      static_cast<size_t>(array.columns) * size);
-      }
-      placed.before.assign(placed.memory->data(),
-                           placed.memory->data() + (span + static_cast<size_t>(placed.shift)) * size);
+          std::make_unique<Memory>(array.name, static_cast<size_t>(span + placed.shift) * size, placement.side);
+      placed.data = placed.memory->data() + static_cast<size_t>(placed.shift) * size;
     }
+    for (int64_t i = 0; placed.data != nullptr && i < array.rows; ++i) set_row(placed, placed.element(i, 0), i);
     placed_.push_back(std::move(placed));
   }
 }
 
-const Arrays::Placed *Arrays::find(const std::string &name) const {
-  for (const Placed &placed : placed_)
-    if (placed.array->name == name) return placed.memory ? &placed : find(placed.array->in_place_of);
-  return nullptr;
+void Arrays::set_row(const Placed &placed, unsigned char *row, int64_t i) const {
+  const Array &array = *placed.array;
+  if (!array.values.empty()) return store_row(row, array.element, &array.values[i * array.columns], array.columns);
+  std::memset(row,
+              !placement_.nan                     ? 0
+              : array.element == Element::float32 ? 0xFF
+                                                  : 0x55,
+              static_cast<size_t>(array.columns) * size_of(array.element));
 }
 
-const unsigned char *Arrays::element(const Placed &placed, int64_t i, int64_t j) const {
-  return placed.memory->data() +
-         static_cast<size_t>(placed.shift + i * placed.stride + j) * size_of(placed.array->element);
+const Arrays::Placed *Arrays::find(const std::string &name) const {
+  for (const Placed &placed : placed_)
+    if (placed.array->name == name)
+      return placed.array->in_place_of.empty() ? &placed : find(placed.array->in_place_of);
+  return nullptr;
 }
 
 void *Arrays::data(const std::string &name) {
   const Placed *placed = find(name);
-  return placed == nullptr ? nullptr : const_cast<unsigned char *>(element(*placed, 0, 0));
+  return placed == nullptr ? nullptr : placed->data;
 }
 
 int64_t Arrays::stride(const std::string &name) const {
@@ -303,38 +351,48 @@ std::vector<double> Arrays::values(const std::string &name) const {
   const int64_t rows = placed.array->rows, columns = placed.array->columns;
   std::vector<double> values(static_cast<size_t>(rows * columns));
   for (int64_t i = 0; i < rows; ++i)
-    load_row(element(placed, i, 0), placed.array->element, values.data() + i * columns, columns);
+    load_row(placed.element(i, 0), placed.array->element, values.data() + i * columns, columns);
   return values;
+}
+
+bool Arrays::rows_intact(const Placed &placed) const {
+  std::vector<unsigned char> before(static_cast<size_t>(placed.array->columns) * size_of(placed.array->element));
+  for (int64_t i = 0; i < placed.array->rows; ++i) {
+    set_row(placed, before.data(), i);
+    if (std::memcmp(before.data(), placed.element(i, 0), before.size()) != 0) return false;
+  }
+  return true;
+}
+
+// Whether all is as it was before the first row, and between two rows.
+bool Arrays::gaps_intact(const Placed &placed) const {
+  if (placed.rows) return true; // a write there ends the process
+  const unsigned char *begin = placed.memory->data();
+  for (int64_t i = 0; i < placed.array->rows && placed.array->columns > 0; ++i) {
+    if (!placed.memory->canaries_between(begin, placed.element(i, 0))) return false;
+    begin = placed.element(i, placed.array->columns);
+  }
+  return true;
 }
 
 std::string Arrays::damage() const {
   for (const Placed &placed : placed_) {
-    if (!placed.memory) continue;
-    const Array &array = *placed.array;
-    if (!placed.memory->canaries_intact()) return "it writes outside " + array.name;
-    bool is_output = array.is_written;
-    for (const Placed &other : placed_) is_output = is_output || other.array->in_place_of == array.name;
-    const auto changed = [&placed](const unsigned char *begin, const unsigned char *end) {
-      const unsigned char *data = placed.memory->data();
-      return std::memcmp(begin, placed.before.data() + (begin - data), static_cast<size_t>(end - begin)) != 0;
-    };
-    const unsigned char *begin = placed.memory->data(), *end = begin + placed.before.size();
-    if (!is_output && changed(begin, end)) return "it changes " + array.name + ", which is an input";
-    // Elements of an output may change, but not what lies before, between and behind the rows.
-    for (int64_t i = 0; is_output && i < array.rows; ++i) {
-      if (changed(begin, element(placed, i, 0))) return "it writes between the rows of " + array.name;
-      begin = element(placed, i, array.columns);
-    }
-    if (is_output && changed(begin, end)) return "it writes between the rows of " + array.name;
+    const std::string &name = placed.array->name;
+    if (!placed.array->in_place_of.empty()) continue;
+    if (!(placed.rows ? placed.rows->canaries_intact() : placed.memory->canaries_intact()))
+      return "it writes outside " + name;
+    if (!gaps_intact(placed)) return "it writes between the rows of " + name;
+    bool is_output = placed.array->is_written;
+    for (const Placed &other : placed_) is_output = is_output || other.array->in_place_of == name;
+    if (!is_output && !rows_intact(placed)) return "it changes " + name + ", which is an input";
   }
   return "";
 }
 
 bool Arrays::untouched() const {
-  for (const Placed &placed : placed_)
-    if (placed.memory && std::memcmp(placed.before.data(), placed.memory->data(), placed.before.size()) != 0)
-      return false;
-  return true;
+  return std::all_of(placed_.begin(), placed_.end(), [this](const Placed &placed) {
+    return !placed.array->in_place_of.empty() || (rows_intact(placed) && gaps_intact(placed));
+  });
 }
 
 } // namespace lanefold::trainer::conform

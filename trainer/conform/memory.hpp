@@ -5,6 +5,7 @@
 #include "trainer/conform/case.hpp"
 
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -28,16 +29,41 @@ public:
   void forbid_writes();
   void forbid();                // every access
   bool canaries_intact() const; // nothing was written outside the data
+  // Whether this part of the memory holds what it held at first.
+  bool canaries_between(const unsigned char *begin, const unsigned char *end) const;
 
 private:
   void protect(int access, const char *use);
-  size_t before() const { return static_cast<size_t>(data_ - inside_); } // canaries in front of the data, in bytes
-  size_t behind() const { return accessible_ - before() - bytes_; }
 
   std::string name_;
   unsigned char *map_, *inside_, *data_;
   size_t mapped_, accessible_, bytes_;
   bool is_open_ = true;
+};
+
+// The process may not have as many addresses as rows far apart take.
+struct NoAddresses : std::bad_alloc {};
+
+// Rows that lie whole pages apart.  Each begins or ends a page, beside pages that can only be read.  Most of them are
+// never touched, so they take addresses, but no memory.
+class RowsApart {
+public:
+  RowsApart(std::string name, int64_t rows, size_t bytes, size_t stride, Side side); // of a row; all in bytes
+  ~RowsApart();
+  RowsApart(const RowsApart &) = delete;
+  RowsApart &operator=(const RowsApart &) = delete;
+
+  unsigned char *data() { return data_; }
+  bool canaries_intact() const;
+
+private:
+  unsigned char *page_of(int64_t row) const { return map_ + page_ + static_cast<size_t>(row) * stride_; }
+
+  const std::string name_;
+  const int64_t rows_;
+  const size_t bytes_, stride_, page_;
+  size_t accessible_, mapped_; // of a row; of all
+  unsigned char *map_, *data_;
 };
 
 // From now on, an access outside any Memory passes a message to `report`, and ends the process with status 0.
@@ -68,6 +94,7 @@ struct Placement {
   int64_t gap = 0;   // between two rows, in elements
   int64_t shift = 0; // with Side::begins: elements before the first one, which spoil its alignment
   bool nan = false;  // what the call writes begins as NaN, or as bytes of 0x55 in integers, instead of 0
+  int64_t apart = 0; // the row stride in elements, whole pages, of matrices with several rows; 0: gap says it
 };
 
 // The arrays of one call.
@@ -88,13 +115,19 @@ private:
   struct Placed {
     const Array *array;
     int64_t stride, shift;
-    std::unique_ptr<Memory> memory;
-    std::vector<unsigned char> before;
+    std::unique_ptr<Memory> memory; // or
+    std::unique_ptr<RowsApart> rows;
+    unsigned char *data = nullptr; // the first row
+
+    unsigned char *element(int64_t i, int64_t j) const;
   };
   const Placed *find(const std::string &name) const;
-  const unsigned char *element(const Placed &placed, int64_t i, int64_t j) const;
+  void set_row(const Placed &placed, unsigned char *row, int64_t i) const; // to what it is before the call
+  bool rows_intact(const Placed &placed) const;
+  bool gaps_intact(const Placed &placed) const;
 
   const Case &case_;
+  const Placement placement_;
   std::vector<Placed> placed_;
 };
 
