@@ -136,6 +136,12 @@ std::string find_shortfall(Selection &selection, const Request &request) {
   return "";
 }
 
+// Why sort_best_first puts another candidate before this one.
+std::string why_later(const Manifest &one, const Manifest &taken) {
+  return taken.name + (one.priority == taken.priority ? " has the same priority, and comes first in the alphabet"
+                                                      : " has a higher priority");
+}
+
 void give_reasons(Selection &selection, const Request &request) {
   const std::string forced = request.isa_source + " asks for ";
   for (Candidate &candidate : selection.candidates) {
@@ -147,8 +153,8 @@ void give_reasons(Selection &selection, const Request &request) {
       if (!selection.shortfall.empty()) candidate.reason += "; " + selection.shortfall;
     } else if (!request.isa.empty()) {
       candidate.reason = forced + request.isa;
-    } else if (selection.chosen.has_value()) {
-      candidate.reason = selection.chosen->name + " has a higher priority";
+    } else if (const Candidate *taken = selection.taken(); taken != nullptr) {
+      candidate.reason = why_later(candidate.manifest, taken->manifest);
     }
   }
 }

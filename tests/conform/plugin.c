@@ -1,12 +1,14 @@
 /* A small plugin that conforms.  With -DBROKEN="WHAT" and -DBROKEN_WHAT it breaks one promise; broken.py lists which. */
 #include <lanefold/plugin.h>
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #ifndef BROKEN
@@ -64,6 +66,13 @@ static void *idle(void *arg) {
 }
 static void *pass(void *arg) { return arg; }
 
+#ifdef BROKEN_starts_thread_when_opened
+__attribute__((constructor)) static void open_badly(void) {
+  pthread_t thread;
+  pthread_create(&thread, NULL, idle, NULL);
+}
+#endif
+
 struct product {
   const lf_host *host;
   const lf_sgemm_args *args;
@@ -75,6 +84,7 @@ struct product {
 static __thread int rows_of_this_thread;
 static float shared[4096];
 static const lf_host *kept_host;
+static char *volatile leaked;
 
 static float element_of_b(const lf_sgemm_args *x, int64_t p, int64_t j) {
   return x->flags & LF_TRANSPOSE_B ? x->b[j * x->ldb + p] : x->b[p * x->ldb + j];
@@ -157,6 +167,8 @@ static void break_call(const lf_host *host, const lf_sgemm_args *x) {
     volatile char *block = malloc(64);
     for (int i = 0; i < 96; ++i) block[i] = 'A';
   }
+  if (breaks("leaks")) leaked = malloc(40);
+  if (breaks("leaks_mapping")) mmap(NULL, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (breaks("keeps_host")) {
     if (kept_host != NULL) (void)*(volatile int32_t *)(uintptr_t)&kept_host->threads;
     kept_host = host;
@@ -207,11 +219,16 @@ static lf_status sgemm(const lf_host *host, const lf_sgemm_args *x) {
 }
 
 /* Returns whether the plugin has this activation. */
-static int has(int32_t code) { return code == LF_IDENTITY || code == LF_RELU || code == LF_LEAKY_RELU; }
+static int has(int32_t code) {
+  return code == LF_IDENTITY || code == LF_RELU || code == LF_LEAKY_RELU || (code == LF_ELU && breaks("loses_sign"));
+}
 
 static float activate(int32_t code, float alpha, float x) {
   if (breaks("hides_nan") && code == LF_RELU) return x > 0 ? x : 0;
   if (code == LF_RELU) return x <= 0 ? 0 : x;
+#ifdef BROKEN_loses_sign
+  if (code == LF_ELU) return x > 0 ? x : alpha * expm1f(x) + 0;
+#endif
   return code == LF_LEAKY_RELU && x < 0 ? x * alpha : x;
 }
 
@@ -247,14 +264,19 @@ static lf_status unpack_weights(const lf_host *host, const lf_unpack_weights_arg
 static lf_status dense_infer(const lf_host *host, const lf_dense_infer_args *x, const void *packed) {
   if (!has(x->activation)) return LF_UNSUPPORTED;
   if (breaks("keeps_host_in_weights") && *(const int32_t *)packed != host->threads) return LF_INTERNAL;
+  static float rows_of_packing[64][4096];
+  float *row = rows_of_packing[(uintptr_t)packed / 4096 % 64];
   if (breaks("writes_packed")) *(volatile float *)(uintptr_t)packed = 1;
-  for (int64_t i = 0; i < x->m; ++i)
+  for (int64_t i = 0; i < x->m; ++i) {
     for (int64_t j = 0; j < x->n; ++j) {
       float sum = x->bias == NULL ? 0 : x->bias[j];
       for (int64_t p = 0; p < x->k; ++p)
         sum = __builtin_fmaf(x->x[i * x->ldx + p], ((const float *)packed)[p * x->n + j], sum);
-      x->y[i * x->ldy + j] = activate(x->activation, x->alpha, sum);
+      if (!breaks("keeps_row_of_packing")) row = x->y + i * x->ldy;
+      row[j] = activate(x->activation, x->alpha, sum);
     }
+    if (breaks("keeps_row_of_packing")) memcpy(x->y + i * x->ldy, row, (size_t)x->n * sizeof *row);
+  }
   return LF_OK;
 }
 

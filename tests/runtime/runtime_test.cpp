@@ -77,6 +77,19 @@ TEST_CASE("the best usable plugin is taken, and enumeration says why") {
   CHECK(contains(reason_of(seen, "portable"), "fake"));
 }
 
+TEST_CASE("among plugins with the same priority the first name is used, and the reason says so") {
+  Folder folder;
+  folder.add("good", "b-good", good);
+  folder.add("good", "c-good", good);
+  folder.add("lazy-sgemm", "a-lazy", "name lazy-sgemm\nvendor tests\npriority 1000\nneeds\n");
+  const auto seen = enumerate(options_for(folder));
+  REQUIRE(seen.size() >= 4);
+  CHECK(seen[0].path == folder.module("b-good"));
+  CHECK(seen[1].reason == "the plugin of this name in " + folder.module("b-good") + " is used");
+  CHECK(seen[2].reason == "fake has the same priority, and comes first in the alphabet");
+  CHECK(reason_of(seen, "portable") == "fake has a higher priority");
+}
+
 TEST_CASE("a choice can be forced, and an impossible one says why") {
   Folder folder;
   folder.add("good", "good", good);

@@ -38,6 +38,14 @@ public:
       : table_(subject.table), cpu_features_(subject.cpu_features), case_(given), options_(options),
         arrays_(given, options.placement) {}
 
+  // Returns NULL if the plugin does not pack the weights.
+  std::unique_ptr<Memory> pack_alone() {
+    std::unique_ptr<Memory> packed;
+    if (pack(Fixed(weights_to_pack(), 0), packed) != LF_OK) return nullptr;
+    packed->forbid_writes();
+    return packed;
+  }
+
   Outcome run() {
     if (progress_note != nullptr) progress_note(case_.op, case_.text().c_str());
     const auto sentinels = options_.watches_heap ? std::make_unique<HeapSentinels>() : nullptr;
@@ -157,32 +165,45 @@ private:
     return operate(table_.sgemm, a);
   }
 
-  // Packs w, and calls use(packed).  Only an update may then write to the packed weights.
-  template <class Use> lf_status with_packed(bool updates, Use use) {
+  lf_pack_weights_args weights_to_pack() {
     auto a = args<lf_pack_weights_args>();
     a.flags = transposes() ? LF_TRANSPOSE_B : 0;
     a.k = transposes() ? columns("w") : rows("w"), a.n = transposes() ? rows("w") : columns("w");
     put("w", a.w, a.ldw);
-    const Fixed fixed(a, options_.appended);
-    // Nothing is packed for explain, which must not look at packed weights.
+    return a;
+  }
+
+  // Packs w, and calls use(packed).  Only an update may then write to the packed weights.
+  template <class Use> lf_status with_packed(bool updates, Use use) {
+    if (options_.packed != nullptr) return use(options_.packed->data());
+    const Fixed fixed(weights_to_pack(), options_.appended);
+    std::unique_ptr<Memory> packed;
+    if (const lf_status status = pack(fixed, packed); status != LF_OK) return status;
+    if (options_.explains) { // nothing is packed for explain, which must not look at packed weights
+      packed->forbid();
+      return case_.op == LF_OP_PACK_WEIGHTS ? explain(case_.op, fixed) : use(packed->data());
+    }
+    if (!updates) packed->forbid_writes();
+    const lf_status status = use(packed->data());
+    note_writes_outside(*packed);
+    return status;
+  }
+
+  lf_status pack(const Fixed &fixed, std::unique_ptr<Memory> &packed) {
     const uint64_t bytes = invoke(table_.packed_weights_size, fixed.get());
     if (bytes > uint64_t{1} << 32) return outcome_.message = "packed_weights_size returns more than 4 GB", LF_INTERNAL;
-    Memory packed("the packed weights", bytes, options_.placement.side, 64);
-    if (options_.explains) {
-      packed.forbid();
-      if (case_.op == LF_OP_PACK_WEIGHTS) return explain(case_.op, fixed);
-    } else {
-      const HostScope scope(*this, options_.host.threads + 1);
-      const lf_status status =
-          invoke(table_.pack_weights, host_->get(), fixed.get(), static_cast<void *>(packed.data()));
-      scope.end();
-      if (!packed.canaries_intact()) outcome_.damage = "it writes outside the packed weights";
-      if (status != LF_OK) return status;
-      if (!updates) packed.forbid_writes();
-    }
-    const lf_status status = use(packed.data());
-    if (!options_.explains && !packed.canaries_intact()) outcome_.damage = "it writes outside the packed weights";
+    packed = std::make_unique<Memory>("the packed weights", bytes, options_.placement.side, 64);
+    if (options_.explains) return LF_OK;
+    const HostScope scope(*this, options_.host.threads + 1);
+    const lf_status status =
+        invoke(table_.pack_weights, host_->get(), fixed.get(), static_cast<void *>(packed->data()));
+    scope.end();
+    note_writes_outside(*packed);
     return status;
+  }
+
+  void note_writes_outside(const Memory &packed) {
+    if (!packed.canaries_intact()) outcome_.damage = "it writes outside the packed weights";
   }
 
   lf_status unpack(void *packed, const char *to) {
@@ -361,6 +382,10 @@ bool Subject::serves(const Case &given) const {
 
 Outcome call(const Subject &subject, const Case &given, const CallOptions &options) {
   return Calling(subject, given, options).run();
+}
+
+std::unique_ptr<Memory> pack(const Subject &subject, const Case &given) {
+  return Calling(subject, given, {}).pack_alone();
 }
 
 } // namespace lanefold::trainer::conform

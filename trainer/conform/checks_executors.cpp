@@ -64,10 +64,11 @@ void nested(Opened &module, Findings &findings) {
 }
 
 // The cases of an operation that take longest: only they overlap for a while.
-Cases longest_cases(const Subject &subject, int32_t op, size_t count) {
+Cases longest_cases(const Subject &subject, int32_t op, bool (*is_wanted)(const Case &)) {
+  constexpr size_t count = 4;
   Cases cases;
   for (const Case &given : some_cases(op, Choice::many))
-    if (subject.serves(given)) cases.push_back(given);
+    if (subject.serves(given) && is_wanted(given)) cases.push_back(given);
   const auto work = [](const Case &given) {
     int64_t elements = 1;
     for (const Array &array : given.arrays) elements += array.rows * array.columns;
@@ -81,28 +82,54 @@ Cases longest_cases(const Subject &subject, int32_t op, size_t count) {
   return longest;
 }
 
-// Four threads call the same operation at the same time.
-void concurrent(Opened &module, Findings &findings) {
+// Four threads make these calls at the same time, each in another order.
+void call_from_threads(const Subject &subject, const Cases &cases, const CallOptions &options, const std::string &where,
+                       Findings &findings) {
   constexpr size_t callers = 4;
+  std::vector<Outcome> alone;
+  for (const Case &given : cases) alone.push_back(call(subject, given, options));
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < callers && !cases.empty(); ++t)
+    threads.emplace_back([&, t] {
+      for (size_t round = 0; round < 8; ++round) {
+        const size_t at = (t + round) % cases.size();
+        const Outcome outcome = call(subject, cases[at], options);
+        if (outcome.status == alone[at].status && same_results(outcome, alone[at])) continue;
+        const std::lock_guard lock(mutex);
+        return findings.add("its results change when four threads call" + where + ": " + cases[at].get().text());
+      }
+    });
+  for (std::thread &thread : threads) thread.join();
+}
+
+void concurrent(Opened &module, Findings &findings) {
   for (const int32_t op : module.subject.operations) {
-    const Cases cases = longest_cases(module.subject, op, callers);
-    std::vector<Outcome> alone;
-    for (const Case &given : cases) alone.push_back(call(module.subject, given));
-    std::mutex mutex;
-    std::vector<std::thread> threads;
-    for (size_t t = 0; t < callers && !cases.empty(); ++t)
-      threads.emplace_back([&, t] {
-        for (size_t round = 0; round < 8; ++round) {
-          const size_t at = (t + round) % cases.size();
-          const Outcome outcome = call(module.subject, cases[at]);
-          if (outcome.status == alone[at].status && same_results(outcome, alone[at])) continue;
-          const std::lock_guard lock(mutex);
-          return findings.add("its results change when four threads call: " + cases[at].get().text());
-        }
-      });
-    for (std::thread &thread : threads) thread.join();
+    const auto any = [](const Case &) { return true; };
+    call_from_threads(module.subject, longest_cases(module.subject, op, any), {}, "", findings);
     if (findings.full()) return;
   }
+}
+
+// One packing serves all threads, and each has inputs of its own.
+void shared_packing(Opened &module, Findings &findings) {
+  const Subject &subject = module.subject;
+  const auto reads_packed = [](const Case &given) {
+    return (given.op <= LF_OP_DENSE_INFER || given.number("packed") != 0) && given.find("updated_w") == nullptr;
+  };
+  for (const int32_t op : {LF_OP_UNPACK_WEIGHTS, LF_OP_DENSE_INFER, LF_OP_DENSE_FORWARD, LF_OP_DENSE_BACKWARD})
+    for (const Case &given : longest_cases(subject, op, reads_packed)) {
+      CallOptions options;
+      const std::unique_ptr<Memory> packed = pack(subject, given);
+      options.packed = packed.get();
+      std::vector<Case> variants(4, given);
+      for (size_t i = 0; i < variants.size(); ++i)
+        if (Array *x = variants[i].find(op == LF_OP_DENSE_BACKWARD ? "dy" : "x"))
+          for (double &value : x->values) value /= static_cast<double>(1 << i);
+      if (packed != nullptr)
+        call_from_threads(subject, {variants.begin(), variants.end()}, options, " with one packing", findings);
+      if (findings.full()) return;
+    }
 }
 
 // From now on, a system call that starts a thread or a process ends this process, after a report.  Returns false where
@@ -119,14 +146,14 @@ bool forbid_new_threads() {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-// The check ignores threads that a library starts when it is opened.
+// The check ignores threads that a library has started when it was opened.
 void starts_no_threads(Opened &module, Findings &findings) {
   forbid_new_threads();
   const int before = count_threads();
   for (const Case &given : cases_of(module.subject, Choice::few)) {
     call(module.subject, given);
     if (const int now = count_threads(); now > before)
-      return findings.add("it starts " + std::to_string(now - before) + " threads of its own: " + given.text());
+      return findings.add("it starts " + std::to_string(now - before) + " threads: " + given.text());
   }
 }
 
@@ -142,6 +169,8 @@ std::vector<Check> executor_checks() {
        Check::calls, in_order<Order::wide>},
       {"executors", "nested", "The calling thread may make another call between two tasks.", Check::calls, nested},
       {"executors", "concurrent", "Several threads may call at the same time.", Check::calls, concurrent},
+      {"executors", "shared-packing", "Several threads may use the same packed weights at the same time.", Check::calls,
+       shared_packing},
       {"executors", "own-threads", "The plugin starts no threads.", Check::calls, starts_no_threads},
   };
 }

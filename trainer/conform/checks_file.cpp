@@ -89,10 +89,23 @@ void opens(Opened &module, Findings &findings) {
   differs("needs", names_of(entry.needs), names_of(needs));
 }
 
+// Opens the libraries that the module needs.  Returns false if one of them lies where only the module finds it.
+bool open_libraries(const std::string &path) {
+  const ModuleFile file = read_module_file(path);
+  return file.search_path.empty() &&
+         std::all_of(file.libraries.begin(), file.libraries.end(),
+                     [](const std::string &name) { return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr; });
+}
+
+// A library that the module needs may start threads, but the module itself may not.
 void opens_quietly(Opened &module, Findings &findings) {
   const ProcessState before;
+  const bool counts = open_libraries(module.path);
+  const int threads = count_threads();
   open(module, 0);
   for (const std::string &change : before.changes()) findings.add("opening it changes " + change);
+  if (const int started = count_threads() - threads; started > 0 && counts)
+    findings.add("opening it starts " + std::to_string(started) + (started == 1 ? " thread" : " threads"));
 }
 
 // Finds a plugin of Lanefold's own that has this name and another vendor.

@@ -1,8 +1,10 @@
 // Checks of numbers, and of the memory around them.
 #include "trainer/conform/conform.hpp"
+#include "trainer/conform/process_state.hpp"
 
 #include <lanefold/lanefold.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -67,8 +69,25 @@ void in_place(Opened &module, Findings &findings) {
   all_right(module, cases_where(module, Choice::many, is_in_place), {}, results, "", findings);
 }
 
+// activation.h says that ELU keeps the sign of -0.
+void elu_of_negative_zero(const Subject &subject, Findings &findings) {
+  for (const double alpha : {1.0, 0.25}) {
+    const Case given{
+        LF_OP_ACTIVATION_FORWARD,
+        {{"activation", LF_ELU}, {"alpha", alpha}},
+        {{"x", 3, 21, true, false, Element::float32, std::vector<double>(63, -0.0)}, {"y", 3, 21, false, true}}};
+    if (!subject.serves(given)) continue;
+    const Outcome outcome = expect_right(subject, given, {}, results, ", where x is -0", findings);
+    if (outcome.status != LF_OK) continue;
+    const std::vector<double> &y = outcome.results.at("y");
+    if (!std::all_of(y.begin(), y.end(), [](double value) { return std::signbit(value); }))
+      return findings.add("y is 0; expected -0: " + given.text() + ", where x is -0");
+  }
+}
+
 // Puts special values into the first array of floats that the case reads.
 void special_values(Opened &module, Findings &findings) {
+  elu_of_negative_zero(module.subject, findings);
   constexpr double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0x1p-140, 0x1.cp127};
   for (Case given : cases_of(module.subject, Choice::few)) {
     const bool squares = given.find("gamma") != nullptr || given.op == LF_OP_SOFTMAX_CROSS_ENTROPY ||
@@ -214,6 +233,26 @@ void heap(Opened &module, Findings &findings) {
   all_right(module, cases_of(module.subject, Choice::few), options, damage, "", findings);
 }
 
+// Memory that grows in each round is never freed.  What a plugin allocates once is there after the first rounds, and so
+// are the mappings of conform.
+void leaks(Opened &module, Findings &findings) {
+  constexpr int first_rounds = 3, rounds = 4;
+  for (const int32_t op : module.subject.operations) {
+    int heap_grew = 0, addresses_grew = 0;
+    Allocated before = {};
+    for (int round = 0; round <= first_rounds + rounds; ++round) {
+      for (const Case &given : some_cases(op, Choice::few))
+        if (module.subject.serves(given)) call(module.subject, given);
+      const Allocated now = allocated();
+      if (round > first_rounds) heap_grew += now.heap > before.heap, addresses_grew += now.addresses > before.addresses;
+      before = now;
+    }
+    if (heap_grew == rounds || addresses_grew == rounds)
+      findings.add(std::string(operation_name(op)) +
+                   (heap_grew == rounds ? " does not free what it allocates" : " does not unmap what it maps"));
+  }
+}
+
 void scratch(Opened &module, Findings &findings) {
   CallOptions options;
   options.host.order = Order::shuffled;
@@ -275,7 +314,8 @@ std::vector<Check> result_checks() {
       {"numbers", "error-bounds", "Results lie within the rounding errors of their formula.", Check::calls,
        within_bounds},
       {"numbers", "in-place", "An output may be its input where the call says so.", Check::calls, in_place},
-      {"numbers", "special-values", "NaN and infinities give what the formula gives.", Check::calls, special_values},
+      {"numbers", "special-values", "NaN, infinities and -0 give what the formula gives.", Check::calls,
+       special_values},
       {"numbers", "zeros", "No product is left out: zero times infinity is NaN.", Check::calls, zeros_and_infinities},
       {"numbers", "empty", "A sum over nothing is 0.", Check::calls, empty_matrices},
       {"numbers", "large-sizes", "Sums of thousands of small integers are exact, and large matrices keep the bounds.",
@@ -288,6 +328,7 @@ std::vector<Check> result_checks() {
       {"memory", "far-rows", "Rows may lie more than 2^31 elements apart.", Check::calls, far_rows},
       {"memory", "alignment", "Matrices need only the alignment of a float.", Check::calls, alignments},
       {"memory", "heap", "The plugin writes only within the blocks that it allocates.", Check::calls, heap},
+      {"memory", "leaks", "Calls free what they allocate.", Check::calls, leaks},
       {"memory", "scratch", "The plugin uses the host as plugin.h says.", Check::calls, scratch},
       {"memory", "no-scratch", "Without scratch memory, a call works or returns LF_OUT_OF_MEMORY.", Check::calls,
        no_scratch},

@@ -107,6 +107,7 @@ private:
     }
     for (const Elf64_Dyn &entry : entries) {
       const std::string text = reader_.text(strings_ + entry.d_un.d_val);
+      if (entry.d_tag == DT_NEEDED) file_.libraries.push_back(text);
       if (entry.d_tag != DT_RPATH && entry.d_tag != DT_RUNPATH) continue;
       std::istringstream folders(text);
       for (std::string folder; std::getline(folders, folder, ':');) file_.search_path.push_back(folder);

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -88,6 +90,13 @@ std::vector<std::string> ProcessState::changes() const {
   for (size_t i = 0; i < now.size(); ++i)
     if (now[i] != facts_[i]) changes.push_back(now[i].first);
   return changes;
+}
+
+Allocated allocated() {
+  const struct mallinfo2 heap = mallinfo2();
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return {heap.uordblks + heap.hblkhd, pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE))};
 }
 
 int count_threads() { return entries_of("/proc/self/task"); }

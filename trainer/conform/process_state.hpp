@@ -33,4 +33,10 @@ private:
 // The number of threads of this process.
 int count_threads();
 
+// What is allocated or mapped now, in bytes.
+struct Allocated {
+  uint64_t heap, addresses;
+};
+Allocated allocated();
+
 } // namespace lanefold::trainer::conform

@@ -31,6 +31,7 @@ struct CallOptions {
   uint32_t appended = 0;     // bytes that a newer library has appended to the argument struct
   bool watches_heap = false; // whether writes outside heap blocks count as damage
   bool explains = false;     // calls explain in place of the operation
+  Memory *packed = nullptr;  // weights that pack() has packed; NULL: the call packs its own
 };
 
 // How many calls this process has made, and how many of them the plugin has served.
@@ -52,5 +53,8 @@ bool same_bits(double one, double other);
 bool same_results(const Outcome &one, const Outcome &other);
 
 Outcome call(const Subject &subject, const Case &given, const CallOptions &options = {});
+
+// Packs the weights of the case, for calls that read them.  Returns NULL if the plugin does not.
+std::unique_ptr<Memory> pack(const Subject &subject, const Case &given);
 
 } // namespace lanefold::trainer::conform
