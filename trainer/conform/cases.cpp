@@ -2,13 +2,16 @@
 #include "trainer/conform/case.hpp"
 
 #include "cli/json.hpp"
+#include "cli/words.hpp"
+#include "trainer/network/activations.hpp"
+#include "trainer/training/optimizer.hpp"
 
 #include <lanefold/lanefold.h>
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <iterator>
 #include <stdexcept>
 
@@ -94,8 +97,6 @@ constexpr Sizes apart = {20, 35, 18};
 void sgemm(Maker &make, const Sizes &s) {
   constexpr double alphas[] = {1, -0.75, 0, 0.3f, 1}, betas[] = {0, 1, 0.3f, -0.75};
   const bool ta = make.way(2) != 0, tb = make.way(4) > 1;
-  make.set("m", static_cast<double>(s.m)), make.set("n", static_cast<double>(s.n)),
-      make.set("k", static_cast<double>(s.k));
   make.set("transpose_a", ta), make.set("transpose_b", tb);
   make.set("alpha", alphas[make.below(5)]);
   const double beta = betas[make.below(4)];
@@ -297,13 +298,8 @@ std::vector<double> values_of(const cli::Json &array) {
 
 double argument_of(const cli::Json &value) {
   if (!value.is_text()) return value.number();
-  constexpr const char *activations[] = {"identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic"};
-  constexpr const char *optimizers[] = {"sgd", "momentum", "nesterov", "adam"};
-  static_assert(std::size(activations) == LF_ACTIVATION_COUNT && std::size(optimizers) == LF_OPTIMIZER_COUNT);
-  for (size_t i = 0; i < std::size(activations); ++i)
-    if (value.text() == activations[i]) return static_cast<double>(i);
-  for (size_t i = 0; i < std::size(optimizers); ++i)
-    if (value.text() == optimizers[i]) return static_cast<double>(i);
+  for (const auto *names : {&activation_names(), &optimizer_names()})
+    if (const int code = cli::code_of(*names, value.text()); code >= 0) return code;
   return float_of(value.text());
 }
 
@@ -340,10 +336,21 @@ GoldenCase golden_case(int32_t op, const cli::Json &json) {
   return made;
 }
 
-std::string short_text(double value) {
+// A number of a case as the headers name it, such as "LF_TRAINING" or "alpha 0.5"; "" if it says nothing.
+std::string text_of(const std::string &name, double value) {
+  const auto code = static_cast<size_t>(value);
+  if (name == "activation") return activation_names()[code];
+  if (name == "optimizer") return optimizer_names()[code];
+  if (value == 0) return "";
+  if (name == "packed") return "packed weights";
+  for (const auto &[word, flag] :
+       {std::pair("transpose_a", "LF_TRANSPOSE_A"), std::pair("transpose_b", "LF_TRANSPOSE_B"),
+        std::pair("training", "LF_TRAINING"), std::pair("unbiased", "LF_UNBIASED_RUNNING_VAR")})
+    if (name == word) return flag;
   char text[40];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
+  const auto end =
+      std::to_chars(text, text + sizeof text, static_cast<float>(value)).ptr; // as an argument struct has it
+  return name + ' ' + std::string(text, end);
 }
 
 } // namespace
@@ -372,7 +379,7 @@ std::string Case::text() const {
     add(array.name + " " + std::to_string(array.rows) + " x " + std::to_string(array.columns) +
         (array.in_place_of.empty() ? "" : " in place of " + array.in_place_of));
   for (const auto &[name, value] : numbers)
-    if (value != 0) add(name + " " + short_text(value));
+    if (const std::string word = text_of(name, value); !word.empty()) add(word);
   return text;
 }
 

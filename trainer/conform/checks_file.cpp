@@ -76,6 +76,7 @@ void opens(Opened &module, Findings &findings) {
   if (entry.name == nullptr || entry.vendor == nullptr || entry.fill == nullptr)
     throw CannotBeTried("its entry lacks name, vendor or fill");
   findings.note(usable_note);
+  if (!module.manifest.problem.empty()) return; // the check of the manifest says so
   uint64_t needs = 0;
   for (const std::string &word : module.manifest.needs) needs |= feature_bit(word);
   const auto differs = [&](const char *what, const std::string &one, const std::string &other) {
@@ -115,6 +116,8 @@ void see_namesake(void *self, const lf_plugin_candidate *candidate) {
 }
 
 void library_takes(Opened &module, Findings &findings) {
+  if (!module.manifest.problem.empty())
+    return findings.note(std::string(not_run_note) + "the check \"manifest\" fails");
   unsetenv("LANEFOLD_ISA"), unsetenv("LANEFOLD_PLUGIN_PATH");
   const std::string folder = module.path.substr(0, std::max<size_t>(module.path.rfind('/'), 1));
   auto options = args<lf_context_options>();

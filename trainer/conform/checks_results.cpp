@@ -271,7 +271,8 @@ void no_scratch(Opened &module, Findings &findings) {
       const std::string where = " when there is no scratch memory: " + given.text();
       if (outcome.status == LF_OK || outcome.status == LF_UNSUPPORTED) {
         if (outcome.refused_scratch && outcome.status == LF_OK)
-          if (const std::string wrong = wrong_result(given, outcome); !wrong.empty()) findings.add(wrong + where);
+          if (const std::string wrong = wrong_result(given, outcome); !wrong.empty())
+            findings.add_wrong_results(given.op, wrong + where);
       } else if (outcome.status != LF_OUT_OF_MEMORY) {
         findings.add("it returns " + std::string(lf_status_name(outcome.status)) + where);
       } else if (!outcome.outputs_untouched) {
@@ -290,10 +291,11 @@ Outcome expect_right(const Subject &subject, const Case &given, const CallOption
   const std::string in = ": " + given.text() + where;
   if ((facets & results) != 0) {
     if (outcome.status != LF_OK && outcome.status != LF_UNSUPPORTED)
-      findings.add("it returns " + std::string(lf_status_name(outcome.status)) +
-                   (outcome.message.empty() ? "" : " (" + outcome.message + ")") + in);
+      findings.add_wrong_results(given.op, "it returns " + std::string(lf_status_name(outcome.status)) +
+                                               (outcome.message.empty() ? "" : " (" + outcome.message + ")") + in);
     if (outcome.status == LF_OK)
-      if (const std::string wrong = wrong_result(given, outcome); !wrong.empty()) findings.add(wrong + in);
+      if (const std::string wrong = wrong_result(given, outcome); !wrong.empty())
+        findings.add_wrong_results(given.op, wrong + in);
   }
   if ((facets & damage) != 0 && !outcome.damage.empty()) findings.add(outcome.damage + in);
   if ((facets & misuse) != 0 && !outcome.misuse.empty()) findings.add(outcome.misuse + in);

@@ -174,7 +174,8 @@ bool listen(int pipe, Watch &watch, Verdict &verdict) {
       text.append(part, static_cast<size_t>(size));
       for (size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
         const std::string line = printable(text.substr(1, end - 1));
-        if (text[0] == 'F') verdict.findings.push_back(line);
+        if (text[0] == 'F') verdict.findings.push_back({line});
+        if (text[0] == 'W') verdict.findings.push_back({line.substr(line.find(' ') + 1), std::atoi(line.c_str())});
         if (text[0] == 'N') verdict.notes.push_back(line);
         if (text[0] == 'D') verdict.is_complete = true;
       }
@@ -209,6 +210,10 @@ void Findings::add(const std::string &finding) {
   if (count_++ < most) send('F', finding);
 }
 
+void Findings::add_wrong_results(int32_t op, const std::string &finding) {
+  if (count_++ < most) send('W', std::to_string(op) + ' ' + finding);
+}
+
 void allow_far_addresses() { limit(RLIMIT_AS, rlim_t{64} << 40); }
 
 void Findings::note(const std::string &note) { send('N', note); }
@@ -235,13 +240,13 @@ Verdict run_in_child(double patience, const std::function<void(Findings &)> &che
   }
   if (!went_on) {
     verdict.halted_operation = progress->operation;
-    verdict.findings.push_back(watch.finding());
+    verdict.findings.push_back({watch.finding()});
   }
   kill(child, SIGKILL), kill(-child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);
-  if (end_orphans() > 0 && went_on) verdict.findings.push_back("it leaves a process behind");
-  if (went_on && !verdict.is_complete) verdict.findings.push_back(end_of(status));
+  if (end_orphans() > 0 && went_on) verdict.findings.push_back({"it leaves a process behind"});
+  if (went_on && !verdict.is_complete) verdict.findings.push_back({end_of(status)});
   else if (went_on) verdict.printed = begin_of(output);
   close(ends[0]), close(output);
   return verdict;

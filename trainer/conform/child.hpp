@@ -17,12 +17,17 @@ class CannotBeTried : public std::runtime_error {
 
 inline constexpr std::string_view not_run_note = "not run: "; // begins the note of a check that this machine prevents
 
+struct Finding {
+  std::string text;
+  int32_t wrong_operation = -1; // whose results are wrong, if that is what it says
+};
+
 struct Verdict {
-  std::vector<std::string> findings; // what is wrong; none: the check holds
-  std::vector<std::string> notes;    // what the parent wants to know, such as the operations of the plugin
-  std::string printed;               // the start of what the child wrote to standard output or standard error
-  int32_t halted_operation = -1;     // the operation in which the child hung
-  bool is_complete = false;          // the check ran to its end
+  std::vector<Finding> findings;  // what is wrong; none: the check holds
+  std::vector<std::string> notes; // what the parent wants to know, such as the operations of the plugin
+  std::string printed;            // the start of what the child wrote to standard output or standard error
+  int32_t halted_operation = -1;  // the operation in which the child hung
+  bool is_complete = false;       // the check ran to its end
 };
 
 // Receives what a check finds, in the child.
@@ -30,6 +35,7 @@ class Findings {
 public:
   explicit Findings(int pipe) : pipe_(pipe) {}
   void add(const std::string &finding); // the first few of a check are kept
+  void add_wrong_results(int32_t op, const std::string &finding);
   void note(const std::string &note);
   bool full() const { return count_ >= most; }
 

@@ -162,8 +162,8 @@ private:
     if (verdict.halted_operation >= 0) halted_.push_back(verdict.halted_operation);
     if (printed_.empty()) printed_ = verdict.printed;
     if (std::strcmp(check.name, "silence") == 0 && !printed_.empty())
-      verdict.findings.push_back("it prints " + printed_);
-    result.findings = verdict.findings;
+      verdict.findings.push_back({"it prints " + printed_});
+    result.findings = texts_of(check, verdict.findings);
     result.state = verdict.findings.empty() ? State::holds : State::fails;
     if (result.state == State::holds && check.kind == Check::calls && served == 0) {
       // An operation that declines every call fails the check "offers".
@@ -177,6 +177,23 @@ private:
         result.state = State::not_run, result.findings = {note.substr(not_run_note.size())};
     note_what_is_unusable(check, verdict, result.state);
     return result;
+  }
+
+  // One wrong formula fails many checks, so only error-bounds says what is wrong with it.
+  std::vector<std::string> texts_of(const Check &check, const std::vector<Finding> &findings) {
+    std::vector<std::string> texts;
+    const bool explains = std::strcmp(check.name, "error-bounds") == 0;
+    for (const Finding &finding : findings) {
+      const int32_t op = finding.wrong_operation;
+      if (explains && op >= 0) wrong_operations_.push_back(op);
+      const bool is_known =
+          std::find(wrong_operations_.begin(), wrong_operations_.end(), op) != wrong_operations_.end();
+      const std::string text = explains || op < 0 || !is_known
+                                   ? finding.text
+                                   : std::string(operation_name(op)) + " has wrong results, as in error-bounds";
+      if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+    }
+    return texts;
   }
 
   // Nothing more can be asked of a file that is not a module, or of a module that does not open.
@@ -193,7 +210,7 @@ private:
     if (!report_.one_chain_reason.empty()) return;
     const Verdict verdict = run(check);
     const int64_t served = take_notes(verdict).second;
-    if (!verdict.findings.empty()) report_.one_chain = false, report_.one_chain_reason = verdict.findings.front();
+    if (!verdict.findings.empty()) report_.one_chain = false, report_.one_chain_reason = verdict.findings.front().text;
     else if (!halted_.empty())
       report_.one_chain = false, report_.one_chain_reason = std::string(operation_name(halted_[0])) + " hangs";
     else if (served == 0) report_.one_chain_reason = "it declines all golden vectors";
@@ -205,7 +222,7 @@ private:
   const uint64_t features_;
   Report report_;
   std::string lacking_, printed_, why_unusable_;
-  std::vector<int32_t> halted_;
+  std::vector<int32_t> halted_, wrong_operations_;
 };
 
 } // namespace

@@ -193,7 +193,8 @@ ManifestText read_manifest_beside(const std::string &module) {
   std::ifstream stream;
   if (std::filesystem::is_regular_file(path, error)) stream.open(path);
   if (!stream.is_open()) {
-    manifest.problem = path + " cannot be read";
+    manifest.problem =
+        path + " cannot be read; write it with the lines name, vendor, priority and needs, as the entry has them";
     return manifest;
   }
   std::string text(4096, '\0'); // as much as the library reads
