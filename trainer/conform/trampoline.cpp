@@ -94,8 +94,15 @@ void write_controls(const uint64_t (&controls)[2]) {
 }
 } // namespace
 #else
-// x0: the function; x1: its arguments.  x19 to x28 and the low halves of v8 to v15 are preserved.
+// x0: the function; x1: its arguments.  x19 to x28 and the low halves of v8 to v15 are preserved: they count up from
+// 0x5a00.  lanefold_compare sets a bit of x1 if the register is not x9, and x9 counts.
 __asm__(R"(
+  .macro lanefold_compare register, bit
+  cmp \register, x9
+  cset x10, ne
+  orr x1, x1, x10, lsl #\bit
+  add x9, x9, #1
+  .endm
   .text
   .p2align 4
   .type lanefold_conform_call, %function
@@ -116,97 +123,24 @@ lanefold_conform_call:
   ldp x2, x3, [x10, #16]
   ldr x4, [x10, #32]
   mov x19, #0x5a00
-  add x20, x19, #1
-  add x21, x19, #2
-  add x22, x19, #3
-  add x23, x19, #4
-  add x24, x19, #5
-  add x25, x19, #6
-  add x26, x19, #7
-  add x27, x19, #8
-  add x28, x19, #9
-  fmov d8, x19
-  fmov d9, x20
-  fmov d10, x21
-  fmov d11, x22
-  fmov d12, x23
-  fmov d13, x24
-  fmov d14, x25
-  fmov d15, x26
+  .irp n, 20, 21, 22, 23, 24, 25, 26, 27, 28
+  add x\n, x19, #\n-19
+  .endr
+  .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+  add x11, x19, #\n-8
+  fmov d\n, x11
+  .endr
   blr x9
   mov x1, #0
   mov x9, #0x5a00
-  cmp x19, x9
-  cset x10, ne
-  orr x1, x1, x10
-  fmov x11, d8
-  cmp x11, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #10
-  add x9, x9, #1
-  cmp x20, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #1
-  fmov x11, d9
-  cmp x11, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #11
-  add x9, x9, #1
-  cmp x21, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #2
-  fmov x11, d10
-  cmp x11, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #12
-  add x9, x9, #1
-  cmp x22, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #3
-  fmov x11, d11
-  cmp x11, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #13
-  add x9, x9, #1
-  cmp x23, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #4
-  fmov x11, d12
-  cmp x11, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #14
-  add x9, x9, #1
-  cmp x24, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #5
-  fmov x11, d13
-  cmp x11, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #15
-  add x9, x9, #1
-  cmp x25, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #6
-  fmov x11, d14
-  cmp x11, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #16
-  add x9, x9, #1
-  cmp x26, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #7
-  fmov x11, d15
-  cmp x11, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #17
-  add x9, x9, #1
-  cmp x27, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #8
-  add x9, x9, #1
-  cmp x28, x9
-  cset x10, ne
-  orr x1, x1, x10, lsl #9
+  .irp n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
+  lanefold_compare x\n, \n-19
+  .endr
+  mov x9, #0x5a00
+  .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+  fmov x11, d\n
+  lanefold_compare x11, \n-8+10
+  .endr
   ldp x19, x20, [sp, #16]
   ldp x21, x22, [sp, #32]
   ldp x23, x24, [sp, #48]
