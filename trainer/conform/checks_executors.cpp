@@ -64,8 +64,7 @@ void nested(Opened &module, Findings &findings) {
 }
 
 // The cases of an operation that take longest: only they overlap for a while.
-Cases longest_cases(const Subject &subject, int32_t op, bool (*is_wanted)(const Case &)) {
-  constexpr size_t count = 4;
+Cases longest_cases(const Subject &subject, int32_t op, size_t count, bool (*is_wanted)(const Case &)) {
   Cases cases;
   for (const Case &given : some_cases(op, Choice::many))
     if (subject.serves(given) && is_wanted(given)) cases.push_back(given);
@@ -106,7 +105,7 @@ void call_from_threads(const Subject &subject, const Cases &cases, const CallOpt
 void concurrent(Opened &module, Findings &findings) {
   for (const int32_t op : module.subject.operations) {
     const auto any = [](const Case &) { return true; };
-    call_from_threads(module.subject, longest_cases(module.subject, op, any), {}, "", findings);
+    call_from_threads(module.subject, longest_cases(module.subject, op, 4, any), {}, "", findings);
     if (findings.full()) return;
   }
 }
@@ -118,7 +117,7 @@ void shared_packing(Opened &module, Findings &findings) {
     return (given.op <= LF_OP_DENSE_INFER || given.number("packed") != 0) && given.find("updated_w") == nullptr;
   };
   for (const int32_t op : {LF_OP_UNPACK_WEIGHTS, LF_OP_DENSE_INFER, LF_OP_DENSE_FORWARD, LF_OP_DENSE_BACKWARD})
-    for (const Case &given : longest_cases(subject, op, reads_packed)) {
+    for (const Case &given : longest_cases(subject, op, 2, reads_packed)) {
       CallOptions options;
       const std::unique_ptr<Memory> packed = pack(subject, given);
       options.packed = packed.get();
