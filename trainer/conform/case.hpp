@@ -61,6 +61,7 @@ const char *operation_name(int32_t op);
 
 // Which cases a check makes of each operation.
 enum class Choice {
+  small, // one size, each way to call
   few,
   many,
   large, // thousands of rows, columns or terms; products have exact results

@@ -421,6 +421,10 @@ std::vector<Case> make_cases(int32_t op, Choice choice) {
     return 1 + static_cast<int64_t>(Stream(20, Purpose::study, static_cast<uint32_t>(op * 10000 + index))
                                         .below(static_cast<uint32_t>(most)));
   };
+  if (choice == Choice::small) {
+    for (int64_t way = 0; way < 7; ++way) add({5, 21, 6}, way);
+    return cases;
+  }
   if (choice == Choice::large) {
     for (const Sizes &sizes : large)
       for (int64_t way = 0; way < 7; ++way) add(sizes, way);
@@ -455,7 +459,7 @@ std::vector<Case> make_cases(int32_t op, Choice choice) {
 } // namespace
 
 const std::vector<Case> &some_cases(int32_t op, Choice choice) {
-  static std::vector<Case> made[LF_OP_COUNT][4];
+  static std::vector<Case> made[LF_OP_COUNT][5];
   std::vector<Case> &cases = made[op][static_cast<size_t>(choice)];
   if (cases.empty()) cases = make_cases(op, choice);
   return cases;

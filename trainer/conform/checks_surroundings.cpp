@@ -1,6 +1,7 @@
 // Checks of what a call leaves in registers, in the process, and on the terminal; and the golden vectors.
 #include "trainer/conform/conform.hpp"
 #include "trainer/conform/process_state.hpp"
+#include "trainer/conform/single_steps.hpp"
 
 #include "trainer/training/golden_operations.hpp"
 
@@ -29,6 +30,27 @@ void preserves(Opened &module, Findings &findings, bool float_state) {
 
 void preserves_float_state(Opened &module, Findings &findings) { preserves(module, findings, true); }
 void preserves_registers(Opened &module, Findings &findings) { preserves(module, findings, false); }
+
+// The host has only the declared features, so the plugin cannot choose others for this CPU.
+void declares_features(Opened &module, Findings &findings) {
+  constexpr int64_t steps_of_call = 2000; // each takes 1 to 20 us, the latter in virtual machines
+  const auto does_not_apply = [&findings](const std::string &why) {
+    findings.note(std::string(not_applicable_note) + why);
+  };
+  if (const std::string why = watch_code_of(module.entry); !why.empty()) return does_not_apply(why);
+  const uint64_t declared = module.subject.cpu_features;
+  for (const int32_t op : module.subject.operations) {
+    int served = 0;
+    for (const Case &given : some_cases(op, Choice::small)) {
+      if (served == 2 || !module.subject.serves(given)) continue;
+      allow_steps(steps_of_call);
+      if (call(module.subject, given).status == LF_OK) ++served;
+      if (const std::string more = stepped(declared).undeclared; !more.empty())
+        return findings.add("its code uses " + more + ", which \"needs\" does not list: " + given.text());
+    }
+  }
+  if (stepped(declared).steps == 0) does_not_apply("single steps have no effect here");
+}
 
 void leaves_process_alone(Opened &module, Findings &findings) {
   const Cases cases = cases_of(module.subject, Choice::few);
@@ -117,6 +139,8 @@ std::vector<Check> surroundings_checks() {
        preserves_float_state},
       {"state", "registers", "Calls and tasks preserve the registers that a function must preserve.", Check::calls,
        preserves_registers},
+      {"state", "cpu-features", "The code uses no CPU feature that \"needs\" does not list.", Check::needs,
+       declares_features},
       {"state", "process", "Signal handlers, environment, working directory and the like stay as they are.",
        Check::calls, leaves_process_alone},
       {"state", "silence", "The plugin prints nothing.", Check::calls, is_silent},

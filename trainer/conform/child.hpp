@@ -15,7 +15,8 @@ class CannotBeTried : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-inline constexpr std::string_view not_run_note = "not run: "; // begins the note of a check that this machine prevents
+// What begins the note of a check that this machine prevents, or that does not apply to the plugin.
+inline constexpr std::string_view not_run_note = "not run: ", not_applicable_note = "does not apply: ";
 
 struct Finding {
   std::string text;

@@ -84,6 +84,7 @@ public:
     for (const std::string &word : manifest_.needs) {
       report_.needs += (report_.needs.empty() ? "" : " ") + word;
       const uint64_t bit = feature_bit(word);
+      needs_ |= bit;
       if (bit == 0 || (features_ & bit) == 0) lacking_ += (lacking_.empty() ? "" : " ") + word;
     }
     for (const Check &check : all_checks()) {
@@ -119,8 +120,8 @@ private:
       Opened module{manifest_, options_.path};
       module.subject.cpu_features = features_;
       if (check.kind == Check::file) module.file = read_module_file(options_.path);
-      if (check.kind == Check::table || check.kind == Check::calls || check.kind == Check::badge) {
-        open(module, features_);
+      if (check.kind != Check::file && check.kind != Check::opening) {
+        open(module, check.kind == Check::needs ? needs_ : features_);
         ask_for_operations(module, halted_);
         for (const int32_t op : module.subject.operations)
           findings.note(std::string(operation_note) + operation_name(op));
@@ -172,9 +173,11 @@ private:
                          : tried > 0      ? "it declines all calls of this check"
                                           : "this check applies to none of its operations"};
     }
-    for (const std::string &note : verdict.notes)
-      if (note.rfind(not_run_note, 0) == 0 && result.state != State::fails)
-        result.state = State::not_run, result.findings = {note.substr(not_run_note.size())};
+    for (const auto &[key, state] :
+         {std::pair(not_run_note, State::not_run), std::pair(not_applicable_note, State::not_applicable)})
+      for (const std::string &note : verdict.notes)
+        if (note.rfind(key, 0) == 0 && result.state != State::fails)
+          result.state = state, result.findings = {note.substr(key.size())};
     note_what_is_unusable(check, verdict, result.state);
     return result;
   }
@@ -220,6 +223,7 @@ private:
   const ConformOptions &options_;
   const ManifestText manifest_;
   const uint64_t features_;
+  uint64_t needs_ = 0;
   Report report_;
   std::string lacking_, printed_, why_unusable_;
   std::vector<int32_t> halted_, wrong_operations_;

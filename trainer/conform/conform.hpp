@@ -55,8 +55,9 @@ inline constexpr char usable_note[] = "usable";
 
 struct Check {
   const char *group, *name, *promise;
-  // What the check looks at: the file, its opening, the table that it fills, calls, or calls that earn the badge.
-  enum { file, opening, table, calls, badge } kind;
+  // What the check looks at: the file, its opening, the table that it fills, calls, calls on a CPU that has only what the
+  // plugin needs, or calls that earn the badge.
+  enum { file, opening, table, calls, needs, badge } kind;
   void (*run)(Opened &, Findings &);
 };
 

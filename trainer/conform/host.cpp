@@ -1,6 +1,7 @@
 // Each task runs with the floating-point state that the library promises, through the comparison of registers.
 #include "trainer/conform/host.hpp"
 
+#include "trainer/conform/single_steps.hpp"
 #include "trainer/conform/trampoline.hpp"
 #include "trainer/data/random.hpp"
 
@@ -103,6 +104,7 @@ void Host::run_wide(int64_t count, lf_task task, void *arg) {
 }
 
 void Host::parallel_for(void *self, int64_t count, lf_task task, void *arg) {
+  const Steps none(false);
   Host &host = of(self);
   if (!host.on_calling_thread()) host.note("it calls parallel_for from a task");
   if (count < 0 || (count > 0 && task == nullptr))
@@ -129,6 +131,7 @@ void Host::parallel_for(void *self, int64_t count, lf_task task, void *arg) {
 }
 
 void *Host::acquire(void *self, uint64_t bytes) {
+  const Steps none(false);
   Host &host = of(self);
   const std::lock_guard lock(host.mutex_);
   if (host.acquired_++ >= host.options_.acquisitions) return host.refused_scratch_ = true, nullptr;
@@ -147,6 +150,7 @@ void *Host::acquire(void *self, uint64_t bytes) {
 }
 
 void Host::release(void *self, void *memory) {
+  const Steps none(false);
   Host &host = of(self);
   if (memory == nullptr) return;
   const std::lock_guard lock(host.mutex_);
@@ -161,6 +165,7 @@ void Host::release(void *self, void *memory) {
 }
 
 lf_status Host::fail(void *self, lf_status status, const char *message) {
+  const Steps none(false);
   Host &host = of(self);
   if (!host.on_calling_thread()) host.note("it calls fail from a task");
   host.message_ = message == nullptr ? "" : message;

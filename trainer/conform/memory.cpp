@@ -298,7 +298,7 @@ unsigned char *Arrays::Placed::element(int64_t i, int64_t j) const {
   return data + (i * stride + j) * static_cast<int64_t>(size_of(array->element));
 }
 
-Arrays::Arrays(const Case &given, const Placement &placement) : case_(given), placement_(placement) {
+Arrays::Arrays(const Case &given, const Placement &placement) : placement_(placement) {
   for (const Array &array : given.arrays) {
     const bool apart = placement.apart > 0 && array.rows > 1 && array.columns > 0;
     Placed placed{&array, apart ? placement.apart : array.columns + (array.rows > 1 ? placement.gap : 0),

@@ -126,7 +126,6 @@ private:
   bool rows_intact(const Placed &placed) const;
   bool gaps_intact(const Placed &placed) const;
 
-  const Case &case_;
   const Placement placement_;
   std::vector<Placed> placed_;
 };

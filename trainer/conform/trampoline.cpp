@@ -2,6 +2,8 @@
 // and compare; only assembly can do that.
 #include "trainer/conform/trampoline.hpp"
 
+#include "trainer/conform/single_steps.hpp"
+
 extern "C" {
 struct LanefoldPreserved {
   uint64_t result, changed; // a bit for each register
@@ -174,7 +176,10 @@ void read_float_controls(uint64_t (&controls)[2]) { read_controls(controls); }
 Called call_and_compare(void (*function)(), const uint64_t (&arguments)[5]) {
   uint64_t before[2], after[2];
   read_controls(before);
-  const LanefoldPreserved preserved = lanefold_conform_call(function, arguments);
+  const LanefoldPreserved preserved = [&] {
+    const Steps steps(true);
+    return lanefold_conform_call(function, arguments);
+  }();
   read_controls(after);
   write_controls(before);
   Called called{preserved.result, ""};
