@@ -298,8 +298,8 @@ std::vector<double> values_of(const cli::Json &array) {
 
 double argument_of(const cli::Json &value) {
   if (!value.is_text()) return value.number();
-  for (const auto *names : {&activation_names(), &optimizer_names()})
-    if (const int code = cli::code_of(*names, value.text()); code >= 0) return code;
+  for (const auto *words : {&activation_names(), &optimizer_names()})
+    if (const int code = cli::code_of(*words, value.text()); code >= 0) return code;
   return float_of(value.text());
 }
 
