@@ -14,14 +14,15 @@ namespace lanefold::trainer::conform {
 namespace {
 
 std::string text_of(double value) {
+  if (std::isnan(value)) return "NaN";
   char text[40];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;
 }
 
 std::string text_of(const Interval &expected) {
-  if (std::isnan(expected.low)) return "NaN";
-  return text_of(expected.low) + (expected.low == expected.high ? "" : " to " + text_of(expected.high));
+  const std::string low = text_of(expected.low), high = text_of(expected.high);
+  return low == high ? low : low + " to " + high;
 }
 
 // The first result beyond its bounds, "" if there is none.

@@ -105,7 +105,7 @@ private:
     return only.empty() || std::find(only.begin(), only.end(), check.name) != only.end();
   }
 
-  // What every child would compute again.
+  // Many children need all cases.  A few checks alone would not use most of them.
   void prepare_cases() {
     for (int32_t op = 0; op < LF_OP_COUNT; ++op)
       if (std::find(report_.operations.begin(), report_.operations.end(), operation_name(op)) !=
@@ -115,7 +115,7 @@ private:
   }
 
   Verdict run(const Check &check) {
-    if (check.kind == Check::calls) prepare_cases();
+    if (check.kind == Check::calls && options_.only.empty()) prepare_cases();
     return run_in_child(options_.patience, [&](Findings &findings) {
       Opened module{manifest_, options_.path};
       module.subject.cpu_features = features_;
