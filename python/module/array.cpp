@@ -40,7 +40,7 @@ Memory::Memory(const char *call, const char *name, PyObject *object, const Eleme
 }
 
 std::string Memory::cure(const std::string &of_input, const std::string &of_output) const {
-  if (access_ == Access::write) return ": make " + std::string(name_) + " " + of_output;
+  if (access_ == Access::write) return ": create " + std::string(name_) + " " + of_output;
   return ": " + (of_input[0] == '.' ? name_ + of_input : of_input);
 }
 
@@ -162,7 +162,7 @@ void Memory::need_cpu(int64_t device) const {
   for (const int32_t readable : {dlpack::cpu, dlpack::cuda_host, dlpack::rocm_host, dlpack::cuda_managed})
     if (device == readable) return;
   refuse("is in the memory of a device (DLPack's type " + std::to_string(device) +
-         "); expected an array in the memory of the CPU" + cure(".cpu()", "there"));
+         "); expected an array in the memory of the CPU" + cure(".cpu()", "on the CPU"));
 }
 void Memory::set_layout(int64_t count, const Py_ssize_t *new_shape, const Py_ssize_t *new_strides) {
   dimensions = static_cast<int>(count);

@@ -50,15 +50,15 @@ SGEMM = (
     (ValueError, 'out is read-only; expected a writable array', (A, B), {'out': READ_ONLY}),
     (ValueError, 'out is read-only; expected a writable array', (A, B), {'out': memoryview(READ_ONLY)}),
     # A copy of an output would get the results in its place.
-    (TypeError, 'out has the type float64; expected float32: make out with dtype=numpy.float32',
+    (TypeError, 'out has the type float64; expected float32: create out with dtype=numpy.float32',
      (A, B), {'out': numpy.zeros((3, 2))}),
-    (TypeError, 'out has the byte order of the type >f4; expected float32 in native byte order: make out with '
+    (TypeError, 'out has the byte order of the type >f4; expected float32 in native byte order: create out with '
      'dtype=numpy.float32', (A, B), {'out': numpy.zeros((3, 2), '>f4')}),
-    (TypeError, 'out is a masked array; expected float32, and the mask would be ignored: make out without a mask',
+    (TypeError, 'out is a masked array; expected float32, and the mask would be ignored: create out without a mask',
      (A, B), {'out': numpy.ma.zeros((3, 2), numpy.float32)}),
     (ValueError, 'out has the shape (3, 2) and the strides (16, 8) in bytes; expected rows or columns of adjacent elements: '
-     'make out contiguous', (A, B), {'out': numpy.zeros((3, 4), numpy.float32)[:, ::2]}),
-    (ValueError, 'out is not aligned to 4 bytes; expected aligned elements: make out with numpy.empty', (A, B),
+     'create out contiguous', (A, B), {'out': numpy.zeros((3, 4), numpy.float32)[:, ::2]}),
+    (ValueError, 'out is not aligned to 4 bytes; expected aligned elements: create out with numpy.empty', (A, B),
      {'out': numpy.zeros(25, numpy.uint8)[1:].view(numpy.float32).reshape(3, 2)}),
     (ValueError, 'beta is not 0, but out is missing; expected the array to add to', (A, B), {'beta': 1}),
     (lanefold.InvalidArgument, 'out overlaps a; expected memory of its own', (SQUARE[:2], SQUARE.copy()),
@@ -90,7 +90,7 @@ OTHERS = (
     (lanefold.InvalidArgument, 'alpha is -1, but must be at least 0 and finite', lanefold.activation_forward, (A, 'elu'),
      {'alpha': -1}),
     (ValueError, 'out has the shape (3, 4) and the strides (16, 4) in bytes; expected columns of adjacent elements '
-     '(column-major): make out contiguous, with order=\'F\'', lanefold.activation_forward,
+     '(column-major): create out contiguous, with order=\'F\'', lanefold.activation_forward,
      (numpy.asfortranarray(A), 'elu'), {'out': A}),
     (lanefold.InvalidArgument, 'out overlaps x; expected memory of its own', lanefold.activation_forward,
      (SQUARE[:2], 'elu'), {'out': SQUARE[1:3]}),
@@ -99,7 +99,7 @@ OTHERS = (
     (ValueError, 'dy has the shape (3, 4) and the strides (16, 4) in bytes; expected columns of adjacent elements '
      '(column-major): numpy.asfortranarray(dy)', lanefold.activation_backward, (numpy.asfortranarray(A), A, 'elu'), {}),
     (ValueError, 'z has the shape (3, 2) and the strides (4, 12) in bytes; expected rows of adjacent elements (row-major): '
-     'make z contiguous', lanefold.dense_forward, (A, B), {'z': numpy.zeros((3, 2), numpy.float32, order='F')}),
+     'create z contiguous', lanefold.dense_forward, (A, B), {'z': numpy.zeros((3, 2), numpy.float32, order='F')}),
     (ValueError, 'x has the shape (3, 4); expected (3, 2)', lanefold.dense_forward, (A, B[:2]), {}),
     (ValueError, 'bias has the shape (3,); expected (2,)', lanefold.dense_forward, (A, B), {'bias': A[:, 0].copy()}),
     (ValueError, 'bias has the shape (2,) and the strides (16,) in bytes; expected adjacent elements: '
@@ -254,7 +254,7 @@ class Arguments(support.Case):
             self.assert_refused(TypeError, 'Trainer: ' + message, setattr, trainer, name, value)
         layers[0].w = layers[0].w.astype(float)
         self.assert_refused(TypeError, 'Trainer.step: layers[0].w has the type float64; expected float32: '
-                            'make layers[0].w with dtype=numpy.float32', trainer.step, A, LABELS)
+                            'create layers[0].w with dtype=numpy.float32', trainer.step, A, LABELS)
         layers[0].w = numpy.zeros((4, 3), numpy.float32)
         layers[0].bias = numpy.zeros(3, numpy.float32)
         self.assert_refused(ValueError, 'Trainer.step: layers[0].w has another shape than when the trainer was made; make a '

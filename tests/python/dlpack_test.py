@@ -95,12 +95,12 @@ class DLPack(support.Case):
             self.assert_same_bits(lanefold.sgemm(x, self.eye), self.values)
         message = "sgemm: %s is in the memory of a device (DLPack's type 2); expected an array in the memory of the CPU: %s"
         for plain in (False, True):
-            for said, taken in ((2, 0), (1, 1)):  # the capsule's word counts, too
+            for said, taken in ((2, 0), (1, 1)):  # the device that the capsule names counts, too
                 x = Producer(self.values, plain=plain, said_device=said, device=2)
                 self.assert_refused(ValueError, message % ('a', 'a.cpu()'), lanefold.sgemm, x, self.eye)
                 self.assertEqual((x.taken, x.freed), (taken, taken))
-        self.assert_refused(ValueError, message % ('out', 'make out there'), lanefold.sgemm, self.values, self.eye,
-                            out=Producer(self.values, said_device=2))
+        self.assert_refused(ValueError, message % ('out', 'create out on the CPU'), lanefold.sgemm, self.values,
+                            self.eye, out=Producer(self.values, said_device=2))
         self.assert_refused(TypeError, "sgemm: a.__dlpack_device__()[0] is 'cpu' (str); expected a whole number below 2^63",
                             lanefold.sgemm, Producer(self.values, said_device='cpu'), self.eye)
 
