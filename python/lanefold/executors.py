@@ -29,4 +29,4 @@ class ThreadPool:
         helpers = [self.pool.submit(task.work) for _ in range(min(count, self.threads) - 1)]
         task.work()
         for helper in helpers:
-            helper.cancel()  # those that have not begun would find nothing to do
+            helper.cancel()  # a helper that has not begun would find nothing to do

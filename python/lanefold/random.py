@@ -135,7 +135,7 @@ def initial_weights(inputs: int, outputs: int, *, seed: int, layer: int, init: s
 
 
 def check_initializer(call: str, seed: object, init: object, fan: object) -> None:
-    """Refuses what initial_weights cannot take."""
+    """Refuses arguments that initial_weights cannot take."""
     _seed(call, seed)
     _word(call, 'init', init, tuple(INITIALIZERS))
     if fan is not None:

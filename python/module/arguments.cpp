@@ -76,7 +76,7 @@ void Arguments::refuse_count(size_t count) const {
 
 namespace {
 
-// A string of Python in UTF-8; what UTF-8 cannot hold becomes an escape.  "" if that fails.
+// A Python string in UTF-8, with escapes for what UTF-8 cannot hold.  "" if the conversion fails.
 std::string utf8(const py::object &text) {
   const auto bytes = py::reinterpret_steal<py::object>(
       text ? PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace") : nullptr);
@@ -86,7 +86,7 @@ std::string utf8(const py::object &text) {
   return "";
 }
 
-// The repr of a string or a number, or how it begins.  "" if it has none, as an int of more than 4300 digits.
+// The repr of a string or a number, or its beginning.  "" if there is no repr, as for an int of more than 4300 digits.
 std::string shown(PyObject *object) {
   constexpr Py_ssize_t most = 40;
   const auto begin = [](PyObject *text) {
@@ -105,7 +105,7 @@ std::string shown_or_type(PyObject *object) {
   return text.empty() ? describe(object) : text;
 }
 
-// Takes what Python has raised before, if it tells about a value, and nothing else.
+// Takes the pending exception if it is about a value, and lets any other one propagate.
 py::object take_cause() {
   if (PyErr_Occurred() == nullptr) return {};
   bool about_a_value = false;
@@ -122,12 +122,12 @@ py::object take_cause() {
 
 [[noreturn]] void raise(PyObject *type, const std::string &message, const py::object &cause) {
   const py::object error = py::handle(type)(string_of(message));
-  if (cause) PyException_SetCause(error.ptr(), py::object(cause).release().ptr()); // it takes the reference
+  if (cause) PyException_SetCause(error.ptr(), py::object(cause).release().ptr()); // it steals the reference
   PyErr_SetObject(type, error.ptr());
   throw py::error_already_set();
 }
 
-// describe() needs a Python without an exception, so the cause is taken before.
+// describe() must not run while an exception is pending, so take_cause() runs first.
 [[noreturn]] void refuse_given(PyObject *type, const std::string &call, const std::string &name, PyObject *given,
                                const std::string &expected) {
   const py::object cause = take_cause();
@@ -254,7 +254,7 @@ void refuse_value_because(const py::object &cause, const std::string &call, cons
 
 namespace {
 
-// The functions for the Python part are called with the name of its function and of the argument, and with the value.
+// The Python part passes the name of its function, the name of the argument, the value, and what else a check needs.
 enum { call_, name_, value_, more_ };
 
 py::object check_whole(const Arguments &given) {

@@ -15,8 +15,9 @@ namespace lanefold::python {
 
 namespace py = pybind11;
 
-// The classes of NumPy that arguments are compared with.  import_numpy() finds them when the module is made.  If a static
-// variable of a call did so, a second thread could wait for it while it holds the GIL, which the import needs.
+// The classes of NumPy that arguments are compared with.  import_numpy() finds them when Python imports this module.  A
+// static variable inside a call could not import them safely: a second thread could wait for it and hold the GIL, which
+// the import needs.
 struct NumPy {
   PyTypeObject *array, *masked_array, *boolean;
 };
@@ -68,16 +69,18 @@ private:
   PyObject *values_[most];
 };
 
-// "'x' (str)", "None", "of the type list": what was given, for a message.  It never raises an Exception.
+// "'x' (str)", "None", "of the type list": what was given, for a message.  If the object's
+// own repr raises an Exception, the type stands for it.
 std::string describe(PyObject *object);
 // The message of an exception.
 std::string message_of(PyObject *exception);
-// A string of the library, which may end in the middle of a character, or hold a path that is not UTF-8.
+// Makes a Python string of the library's text, which may end in the middle of a character, or hold a path that is not
+// UTF-8.
 py::object string_of(std::string_view text);
 
-// Raises a TypeError or a ValueError: "CALL: NAME is GIVEN; expected EXPECTED", or "CALL: MESSAGE".  An exception that
-// Python has raised before becomes its cause.  But one that does not tell about the value, such as KeyboardInterrupt or
-// MemoryError, goes on in its place.
+// Raises a TypeError or a ValueError: "CALL: NAME is GIVEN; expected EXPECTED", or "CALL: MESSAGE".  A pending
+// exception becomes its cause.  But a pending exception that is not about the value, such as KeyboardInterrupt or
+// MemoryError, propagates instead.
 [[noreturn]] void refuse_type(const std::string &call, const std::string &name, PyObject *given,
                               const std::string &expected);
 [[noreturn]] void refuse_type(const std::string &call, const std::string &message);
@@ -102,7 +105,7 @@ template <class Code> PyObject *guarded(const Code &code) {
   return nullptr;
 }
 
-// Read one value of a type.  True and False, NumPy's too, are flags and nothing else.
+// These read one value of a type.  True and False, Python's or NumPy's, are only flags, never numbers.
 double number_from(const char *call, const char *name, PyObject *value);
 int64_t whole_from(const char *call, const char *name, PyObject *value);
 bool flag_from(const char *call, const char *name, PyObject *value);
@@ -116,7 +119,7 @@ inline bool is_false(PyObject *value) {
   return value == Py_False || (Py_TYPE(value) == numpy.boolean && PyObject_IsTrue(value) == 0);
 }
 
-// An attribute, or nothing if there is none.  Other exceptions than AttributeError go on.
+// An attribute, or a null object if there is none.  Exceptions other than AttributeError propagate.
 py::object attribute_or_null(PyObject *object, const char *name);
 
 using Body = py::object (*)(const Arguments &);

@@ -36,7 +36,7 @@ public:
   [[noreturn]] void refuse(const std::string &what) const;
   // "the shape (2, 3)"
   std::string shape_text() const;
-  // order: what NumPy calls the expected order
+  // order: the expected order as NumPy names it, 'C' or 'F'
   [[noreturn]] void refuse_layout(const char *expected, char order = 'C') const;
 
   int element_bytes() const { return type_.bytes; }
@@ -62,7 +62,7 @@ private:
   [[noreturn]] void refuse_type(const std::string &what, const std::string &cure) const;
   [[noreturn]] void refuse_read_only() const;
   [[noreturn]] void refuse_unreadable(py::error_already_set &error, const char *expected) const;
-  // How the caller gets what is expected.  For an output, a copy is no cure: the results would go to the copy.
+  // Says how the caller gets an array that is accepted.  For an output, a copy is no cure: it would get the results.
   std::string cure(const std::string &of_input, const std::string &of_output) const;
   void release();
 

@@ -9,7 +9,7 @@ ResultTypes result_types;
 
 void ResultTypes::find() {
   const auto results = py::module_::import("lanefold.results");
-  // They live as long as the process.
+  // The types live as long as the process.
   const auto find = [&](const char *name) { return py::object(results.attr(name)).release(); };
   dense_gradients = find("DenseGradients"), batch_norm_gradients = find("BatchNormGradients");
   folded = find("Folded"), step = find("Step"), plugin = find("Plugin");

@@ -94,7 +94,8 @@ private:
 struct ResultTypes {
   py::handle dense_gradients, batch_norm_gradients, folded, step, plugin;
 
-  // When the module is imported: a call that imports could wait for another thread's import, which waits for the GIL.
+  // Runs when Python imports this module.  An import inside a call could deadlock with another thread's import, which
+  // waits for the GIL.
   void find();
 };
 extern ResultTypes result_types;

@@ -1,13 +1,13 @@
-// What the classes of this module need beyond pybind11: constructors without half-made objects, close(), and garbage
-// collection.
+// What the classes of this module need beyond pybind11: constructors that leave no object half made, close(), and
+// garbage collection.
 #pragma once
 
 #include "arguments.hpp"
 
 namespace lanefold::python {
 
-// Gives a class a constructor.  The first line of the class's documentation is its signature.  An object is made whole by
-// __new__, so there is none that __init__ has not reached.
+// Gives a class a constructor.  The first line of the class's documentation is its signature.  __new__ makes the whole
+// object, so there is no object that still waits for __init__.
 template <auto make, class Value> void define_constructor(py::class_<Value> &type, const char *documentation) {
   static Signature signature;
   signature.read("", documentation);
@@ -29,7 +29,7 @@ template <auto make, class Value> void define_constructor(py::class_<Value> &typ
   object->tp_init = [](PyObject *, PyObject *, PyObject *) { return 0; };
 }
 
-// Only the package makes objects of this class.
+// Makes the constructor of a class raise, because only the package makes its objects.
 inline void define_no_constructor(const py::handle &type) {
   reinterpret_cast<PyTypeObject *>(type.ptr())->tp_new = [](PyTypeObject *self, PyObject *, PyObject *) {
     const char *name = std::strrchr(self->tp_name, '.') + 1;
@@ -47,7 +47,7 @@ template <class Type> py::object enter_object(const Arguments &given) {
 }
 template <class Type> py::object leave_object(const Arguments &given) { return close_object<Type>(given); }
 
-// Gives a class close(), and `with`, which closes an object at its end.
+// Gives a class close(), and support for `with`, which closes the object at the end of the block.
 template <class Type> void define_close(const py::class_<Type> &type, const char *documentation) {
   Function<close_object<Type>>::define(type, documentation);
   Function<enter_object<Type>>::define(type, "__enter__($self)\n--\n\nReturns the object itself.");
@@ -55,7 +55,7 @@ template <class Type> void define_close(const py::class_<Type> &type, const char
       type, "__exit__($self, type=None, value=None, traceback=None)\n--\n\nCloses the object.");
 }
 
-// The C++ object of a Python object; NULL while that is being made.
+// The C++ object inside a Python object; NULL while the Python object is being made.
 template <class Value> Value *value_of(PyObject *self) {
   return static_cast<Value *>(reinterpret_cast<py::detail::instance *>(self)->get_value_and_holder().value_ptr());
 }

@@ -82,12 +82,12 @@ py::object plugins(const Arguments &given) {
   options.plugin_path = plugin_path.empty() ? nullptr : plugin_path.c_str();
   struct Found {
     py::list list;
-    std::exception_ptr raised; // no exception may cross the library
+    std::exception_ptr raised; // no exception may propagate through the library
   } found;
   const auto visit = [](void *self, const lf_plugin_candidate *c) {
     auto *const found = static_cast<Found *>(self);
     try {
-      // As os.fsdecode() does it.
+      // This decodes a path as os.fsdecode() does.
       const auto path = py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(c->path));
       found->list.append(result_types.plugin(string_of(c->name), string_of(c->vendor), path, string_of(c->needs),
                                              c->priority, c->usable != 0, c->taken != 0, string_of(c->reason)));
@@ -174,7 +174,7 @@ plugin_path  absolute folders with more plugins, separated by ':'; None: LANEFOL
 executor     a callable executor(count, task) that runs tasks on threads of your own, such as a
              lanefold.ThreadPool; `threads`, or its attribute of that name, says how many tasks it runs at once
 log          a callable log(level, message), such as logging.getLogger('lanefold').log, that receives the library's
-             messages; None: warnings are printed, once in a process
+             messages; None: the library prints warnings, once in a process
 quiet        print no warnings, such as the one that a better plugin for this CPU is missing
 
 Calls without `context` share a default one.  Any number of threads may use a context at the same time.  A
@@ -220,7 +220,8 @@ Returns the name of the CPU, and the features that the operating system lets pro
   Function<plugins>::define(module, R"(plugins(*, isa=None, plugin_path=None)
 --
 
-Returns the plugins that a Context with these arguments would consider, the best one first, and why.
+Returns the plugins that a Context with these arguments would consider, the best one first.  Each says why it
+would be used or passed over.
 
 >>> lanefold.plugins()[-1].name
 'portable'

@@ -32,7 +32,7 @@ public:
   void stay_open() { stays_open_ = true; }
   bool closed() const { return live_ == nullptr; }
 
-  // For the garbage collector.
+  // Shows the garbage collector the Python objects that this one holds.
   template <class Visit> void visit(const Visit &visit) const {
     if (live_ && live_->executor) visit(live_->executor->callable());
     if (live_ && live_->log) visit(live_->log->callable());

@@ -28,8 +28,8 @@ private:
   lf_executor executor_;
 };
 
-// Calls log(level, message) with the levels of Python's module logging.  What the callable raises is reported as an
-// unraisable exception.
+// Calls log(level, message) with the levels of Python's module logging.  An exception that the callable raises
+// goes to sys.unraisablehook.
 class Log {
 public:
   explicit Log(py::object callable) : callable_(std::move(callable)) {}

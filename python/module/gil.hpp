@@ -1,4 +1,5 @@
-// The GIL.  A thread that waits for it when the interpreter ends never gets it, and never returns from here.
+// Releases and takes the GIL.  A thread that waits for the GIL when the interpreter ends never gets it, and waits here
+// until the process ends.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -9,7 +10,7 @@
 namespace lanefold::python {
 
 // Runs `take`, which waits for the GIL.  When the interpreter has ended, older versions of CPython unwind the thread
-// instead, and that would run destructors that need the GIL.
+// instead, which would run destructors that need the GIL.
 template <class Take> auto take_gil(const Take &take) noexcept {
   try {
     return take();

@@ -52,7 +52,7 @@ void need_several_rows(const char *call, int64_t rows);
 // A list of at least one layer.
 py::list layer_list(const char *call, const py::object &layers);
 
-// An attribute of an object that should be what is `expected`.
+// An attribute of an object.  If it is missing, the error says what was `expected` in place of the object.
 py::object attribute_of(const char *call, const std::string &owner, const py::handle &object, const char *attribute,
                         const char *expected);
 

@@ -52,12 +52,12 @@ struct StepLayer {
   }
 };
 
-// What a step reads and writes, without x and labels.
+// What a step reads and writes, apart from x and labels.
 struct StepMemory {
   std::deque<StepLayer> layers;
   std::deque<Moments> moments; // four for each layer, as in Trainer::state_
 
-  // Refuses memory that two arrays share: the step would update one and, with it, the other.
+  // Refuses arrays that share memory, because an update of one would change the other.
   void refuse_overlaps(const char *call, const Memory &x) const {
     std::vector<const Memory *> all = {&x};
     for (const StepLayer &layer : layers) {
@@ -72,7 +72,7 @@ struct StepMemory {
     std::vector<size_t> order(all.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::sort(order.begin(), order.end(), [&](size_t i, size_t j) { return all[i]->data < all[j]->data; });
-    size_t last = order.front(); // ends last of those before
+    size_t last = order.front(); // of the arrays so far, the one that ends last
     for (const size_t i : order) {
       const char *const begin = all[i]->data, *const end = all[i]->end();
       if (i != last && begin < end && begin < all[last]->end())
@@ -122,7 +122,7 @@ public:
       add_state(i, "gamma", vector, has_norm);
       add_state(i, "beta", vector, has_norm);
     }
-    // Putting other arrays into it would have no effect.
+    // A read-only view, because putting another array into it would have no effect.
     state_view_ = py::module_::import("types").attr("MappingProxyType")(all_state_);
   }
 
@@ -144,7 +144,7 @@ public:
     steps_ = steps;
   }
 
-  // For the garbage collector.
+  // Shows the garbage collector the Python objects that this one holds.
   template <class Visit> void visit(const Visit &visit) const {
     for (const py::object *held : {static_cast<const py::object *>(&layers_), &context_,
                                    static_cast<const py::object *>(&all_state_), &state_view_})
@@ -154,7 +154,8 @@ public:
   void clear() { layers_ = py::list(), context_ = py::none(), all_state_.clear(), state_.clear(); }
 
 private:
-  // Refuse what the library would refuse in the middle of a step.  A call without rows or elements changes nothing.
+  // These refuse, before a step, what the library would refuse in the middle of it.  Their calls have no rows or no
+  // elements, so they change nothing.
   static void check(lf_context *context, const Rule &rule) {
     const auto a = optimizer_args(rule, 1);
     if (const lf_status status = lf_optimizer_step(context, &a); status != LF_OK)

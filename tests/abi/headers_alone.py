@@ -68,7 +68,7 @@ HOME = {name: header for header, names in HOMES.items() for name in names.split(
 
 
 def not_included(text):
-    """The names of a C++ header that come from headers which it does not include itself."""
+    """The names that a C++ header uses, but whose headers it does not include itself."""
     code = re.sub(r'//[^\n]*|"[^"\n]*"', '', text)
     included = re.findall(r'#include <([^>]+)>', text)
     names = set(re.findall(r'\bstd::\w+', code)) | {name for name in HOME if re.search(r'(?<!:)\b%s\b' % name, code)}

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that misuse of lanefold.hpp does not compile, and that the same code used well does. Some faults are warnings
-of Clang alone, which reads the attribute lifetimebound.
+"""Checks that misuse of lanefold.hpp does not compile, and that correct use of the same code does. Only Clang warns of
+some misuse, because it reads the attribute lifetimebound.
 
 usage: refused.py INCLUDE C++_COMPILER..."""
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Shows that sources which are compiled differently can be linked together. Inline functions of the C++ interface have
-other symbols without exceptions, and in another version of the headers. The linker keeps only one function of a symbol,
-so a shared symbol would mean that one of the sources gets the functions of the other.
+different symbols without exceptions, and in another version of the headers. The linker keeps only one function for each
+symbol, so a shared symbol would give one of the sources the function of the other.
 
 usage: symbols_differ.py INCLUDE C++_COMPILER..."""
 
@@ -42,7 +42,7 @@ def weak_symbols(compiler, include, folder, flags):
 
 
 def with_next_version(include, folder):
-    """A copy of the headers, which only has another version."""
+    """A copy of the headers that differs only in its version."""
     copy = Path(folder) / 'include'
     shutil.copytree(include, copy)
     status = copy / 'lanefold/status.h'

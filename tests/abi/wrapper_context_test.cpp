@@ -15,7 +15,7 @@ namespace {
 
 using namespace lanefold;
 
-// Functions, which are executors and logs as objects are.
+// Functions can be executors and logs, as objects can.
 int calls_of_function = 0, messages_of_function = 0;
 
 void in_order(int64_t count, Task task) {
@@ -59,7 +59,7 @@ TEST_CASE("a context says which plugin it has and why, and can be moved") {
   CHECK(context.get() == nullptr);
   context = std::move(other);
   CHECK(context.get() == inside);
-  // An owner that takes a context frees its own at once, and keeps it if it takes its own.
+  // An owner that takes another context frees its own at once.  An owner that takes its own keeps it.
   Context replaced(2);
   replaced = std::move(context);
   CHECK(replaced.get() == inside);

@@ -13,8 +13,8 @@ import tempfile
 PRIORITIES = {'other_priority': 400}
 WITHOUT_MANIFEST = ('no_manifest',)
 ALSO_RUN = {'no_manifest': ['entry', 'library']}  # checks that must not fail
-WORDS = {  # that a finding must have
-    ('coarse', 'strides'): 'sgemm has wrong results, as in error-bounds',
+WORDS = {  # what the first finding must contain
+    ('coarse', 'strides'): 'sgemm has wrong results; see error-bounds',
     ('loses_sign', 'special-values'): ', elu, alpha',
     ('undeclared_avx', 'cpu-features'): 'uses avx, which',
     ('undeclared_fma', 'cpu-features'): 'uses fma, which',
@@ -23,7 +23,7 @@ WORDS = {  # that a finding must have
     ('coarse', 'error-bounds'): ', beta 0.3, LF_TRANSPOSE_A',
 }
 HANGING = ('hangs', 'leaves_group', 'closes_files', 'waits_for_task')
-PROCESSES = 4  # at the same time; those that hang only wait
+PROCESSES = 4  # run at the same time; those that hang only wait
 
 
 def conform(command, module, *options, patience=2):
@@ -65,7 +65,7 @@ def wrong_with(command, module, variant, checks):
         failures.add('one-chain')
     for name, findings in failed(report).items():
         if WORDS.get((variant, name), '') not in findings[0]:
-            return 'the words of %s are %s' % (name, findings), failures, report
+            return '%s lacks the expected words: %s' % (name, findings), failures, report
     if failures != set(checks):
         return 'expected failures of %s, not of %s' % (checks, sorted(failures)), failures, report
     if status != (0 if checks == ['one-chain'] else 1) or (status == 0) != report['conforms']:

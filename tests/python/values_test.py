@@ -1,4 +1,5 @@
-"""Values that are not arrays: text, numbers and flags, in calls and in layers; and what becomes of other exceptions."""
+"""Values that are not arrays: text, numbers and flags, in calls and in layers; and exceptions that
+the caller's own objects raise."""
 import os
 import subprocess
 import sys
@@ -156,7 +157,7 @@ class Values(support.Case):
 
 
 class Layers(support.Case):
-    """The part of the package that is written in Python words its errors like the other one."""
+    """The part of the package that is written in Python words its errors like the compiled part."""
 
     def test_layers(self):
         words = "one of: 'identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic'"

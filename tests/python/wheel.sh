@@ -32,7 +32,7 @@ assert (lanefold.sgemm(big, big) == 700).all()
 with open('/proc/self/maps', encoding='utf-8') as maps:
     loaded = {line.split()[-1] for line in maps if 'lanefold' in line or 'libtbb.' in line}
 assert loaded and all(path.startswith(place) for path in loaded), loaded
-# Everything that is inside has its licence there, as a whole.
+# The wheel has the whole licence of everything inside it.
 distribution = importlib.metadata.distribution('lanefold')
 texts = {path.name: path.read_text() for path in distribution.files if path.name.startswith('LICENSE')}
 parts = {'LICENSE': 'Permission is hereby granted', 'LICENSE.pybind11': 'Redistribution and use in source and binary forms',

@@ -1,7 +1,7 @@
 // The golden list: every network trains to its hash on the plugin that LANEFOLD_ISA names, on 1, 2, 3 and 7 threads, with
-// batches at any address.  LANEFOLD_GOLDEN_DEPTH is the number of entries of the reference network, from 1 to 3 numbers of
-// steps; the others train for the first two of them.
-// LANEFOLD_GOLDEN_FULL makes all entries of each network on each number of threads.
+// batches at any address.  A network has a hash for each of 3 numbers of steps.  LANEFOLD_GOLDEN_DEPTH, from 1 to 3,
+// says how many of them the reference network checks.  The others check at most the first two.
+// LANEFOLD_GOLDEN_FULL checks all hashes of each network on each number of threads.
 // `golden-tests -ns -tc=print*` prints the list.
 #include "support/images.hpp"
 #include "support/matrix.hpp"

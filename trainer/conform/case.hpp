@@ -28,13 +28,13 @@ struct Array {
 
 // The interval in which a result must lie.
 struct Interval {
-  double low, high; // NaN: the result must be NaN
+  double low, high; // both NaN: the result must be NaN
   bool contains(double value) const;
 };
 
 using Expected = std::map<std::string, std::vector<Interval>>; // of each array that is written
 
-// Expected results, once they are known.  A copy of a case begins without them, because it is made to be changed.
+// Expected results, once they are known.  A copy of a case begins without them, because copies are made to be changed.
 struct KnownResults {
   std::optional<Expected> value;
   KnownResults() = default;

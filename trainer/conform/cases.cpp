@@ -90,7 +90,7 @@ constexpr Sizes blocks[] = {{130, 130, 260}, {300, 40, 20}, {96, 96, 96}, {2, 60
                             {260, 3, 300},   {513, 17, 5},  {3, 2100, 7}, {4, 11, 2300}, {1200, 33, 19}};
 constexpr size_t blocks_of_few = 3;
 
-// Beyond 4096, and not a multiple of anything.
+// One size of each is a prime beyond 4096.
 constexpr Sizes large[] = {{3, 19, 4099}, {5003, 7, 3}, {2, 6007, 5}};
 constexpr Sizes apart = {20, 35, 18};
 
@@ -349,7 +349,7 @@ std::string text_of(const std::string &name, double value) {
     if (name == word) return flag;
   char text[40];
   const auto end =
-      std::to_chars(text, text + sizeof text, static_cast<float>(value)).ptr; // as an argument struct has it
+      std::to_chars(text, text + sizeof text, static_cast<float>(value)).ptr; // a float, as in the argument struct
   return name + ' ' + std::string(text, end);
 }
 
@@ -387,8 +387,7 @@ const char *operation_name(int32_t op) { return op >= 0 && op < LF_OP_COUNT ? na
 
 namespace {
 
-// Makes all numbers of a product small integers, so that every order of the sum gives the same result: one that is
-// represented exactly.
+// Makes all numbers of a product small integers, so that every order of the sum gives the same, exact result.
 void make_exact(Case &product) {
   constexpr double largest = 3;
   for (Array &array : product.arrays)

@@ -81,7 +81,7 @@ Cases longest_cases(const Subject &subject, int32_t op, size_t count, bool (*is_
   return longest;
 }
 
-// Four threads make these calls at the same time, each in another order.
+// Four threads make these calls at the same time, each in a different order.
 void call_from_threads(const Subject &subject, const Cases &cases, const CallOptions &options, const std::string &where,
                        Findings &findings) {
   constexpr size_t callers = 4;
@@ -110,7 +110,7 @@ void concurrent(Opened &module, Findings &findings) {
   }
 }
 
-// One packing serves all threads, and each has inputs of its own.
+// All threads share the packed weights of one case, and each thread has inputs of its own.
 void shared_packing(Opened &module, Findings &findings) {
   const Subject &subject = module.subject;
   const auto reads_packed = [](const Case &given) {
@@ -126,7 +126,8 @@ void shared_packing(Opened &module, Findings &findings) {
         if (Array *x = variants[i].find(op == LF_OP_DENSE_BACKWARD ? "dy" : "x"))
           for (double &value : x->values) value /= static_cast<double>(1 << i);
       if (packed != nullptr)
-        call_from_threads(subject, {variants.begin(), variants.end()}, options, " with one packing", findings);
+        call_from_threads(subject, {variants.begin(), variants.end()}, options, " with shared packed weights",
+                          findings);
       if (findings.full()) return;
     }
 }
@@ -145,7 +146,7 @@ bool forbid_new_threads() {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-// The check ignores threads that a library has started when it was opened.
+// The check ignores threads that a library started when it was opened.
 void starts_no_threads(Opened &module, Findings &findings) {
   forbid_new_threads();
   const int before = count_threads();

@@ -76,7 +76,7 @@ void opens(Opened &module, Findings &findings) {
   if (entry.name == nullptr || entry.vendor == nullptr || entry.fill == nullptr)
     throw CannotBeTried("its entry lacks name, vendor or fill");
   findings.note(usable_note);
-  if (!module.manifest.problem.empty()) return; // the check of the manifest says so
+  if (!module.manifest.problem.empty()) return; // the check "manifest" reports it
   uint64_t needs = 0;
   for (const std::string &word : module.manifest.needs) needs |= feature_bit(word);
   const auto differs = [&](const char *what, const std::string &one, const std::string &other) {

@@ -86,8 +86,8 @@ void elu_of_negative_zero(const Subject &subject, Findings &findings) {
   }
 }
 
-// Whether the results have useful bounds if one input is special.  Sums and squares of huge numbers have none, and
-// neither have differences of infinities.
+// Whether the results have useful bounds if one input is special.  Sums and squares of huge numbers have none, nor
+// do differences of infinities.
 bool has_bounds(const Case &given, double special) {
   if (std::isnan(special) || given.op == LF_OP_ACTIVATION_FORWARD) return true;
   const bool is_linear = given.find("gamma") == nullptr && given.op != LF_OP_DENSE_BACKWARD &&
@@ -204,7 +204,7 @@ void alignments(Opened &module, Findings &findings) {
 // Between two rows lie pages that cannot be written.
 void between_rows(Opened &module, Findings &findings) {
   CallOptions options;
-  options.placement.apart = 1 << 16; // elements of at least a byte, and pages of at most 64 KB
+  options.placement.apart = 1 << 16; // whole pages: an element has at least 1 byte, and a page at most 64 KB
   for (const Side side : {Side::ends, Side::begins}) {
     options.placement.side = side;
     all_right(module, cases_of(module.subject, Choice::few), options, results | damage, ", with rows that lie apart",
@@ -212,7 +212,7 @@ void between_rows(Opened &module, Findings &findings) {
   }
 }
 
-// With the first stride, only the last rows lie that far from the first one.
+// With the first stride, only the last rows lie 2^31 elements or more from the first one.
 void far_rows(Opened &module, Findings &findings) {
   allow_far_addresses();
   CallOptions options;
@@ -233,8 +233,8 @@ void heap(Opened &module, Findings &findings) {
   all_right(module, cases_of(module.subject, Choice::few), options, damage, "", findings);
 }
 
-// Memory that grows in each round is never freed.  What a plugin allocates once is there after the first rounds, and so
-// are the mappings of conform.
+// Memory that grows in every round is never freed.  The first rounds do not count: in them, a plugin may allocate what
+// it keeps, and conform makes its own mappings.
 void leaks(Opened &module, Findings &findings) {
   constexpr int first_rounds = 3, rounds = 4;
   for (const int32_t op : module.subject.operations) {
@@ -325,7 +325,7 @@ std::vector<Check> result_checks() {
       {"memory", "nan-outputs", "What an output held before has no effect.", Check::calls, outputs_begin_as_nan},
       {"memory", "guard-pages", "The plugin stays within the matrices, and changes no input.", Check::calls, guarded},
       {"memory", "strides", "Rows may lie apart, and nothing between them changes.", Check::calls, strides},
-      {"memory", "between-rows", "Nothing is written between rows, not even what was there.", Check::calls,
+      {"memory", "between-rows", "Nothing is written between rows, not even the old values.", Check::calls,
        between_rows},
       {"memory", "far-rows", "Rows may lie more than 2^31 elements apart.", Check::calls, far_rows},
       {"memory", "alignment", "Matrices need only the alignment of a float.", Check::calls, alignments},

@@ -31,7 +31,7 @@ void preserves(Opened &module, Findings &findings, bool float_state) {
 void preserves_float_state(Opened &module, Findings &findings) { preserves(module, findings, true); }
 void preserves_registers(Opened &module, Findings &findings) { preserves(module, findings, false); }
 
-// The host has only the declared features, so the plugin cannot choose others for this CPU.
+// The host reports only the declared features, so the plugin cannot choose code for other features of this CPU.
 void declares_features(Opened &module, Findings &findings) {
   constexpr int64_t steps_of_call = 2000; // each takes 1 to 20 us, the latter in virtual machines
   const auto does_not_apply = [&findings](const std::string &why) {

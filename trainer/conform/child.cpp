@@ -104,7 +104,7 @@ void limit(int resource, rlim_t value) {
     check(findings);
     std::fflush(nullptr);
   } catch (const NoAddresses &) {
-    send('N', std::string(not_run_note) + "this process may not use enough addresses (ulimit -v)");
+    send('N', std::string(not_run_note) + "this process may not use enough address space (ulimit -v)");
   } catch (const CannotBeTried &error) {
     send('F', error.what());
   } catch (const std::exception &error) {

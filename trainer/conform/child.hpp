@@ -15,12 +15,12 @@ class CannotBeTried : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// What begins the note of a check that this machine prevents, or that does not apply to the plugin.
+// How a note begins if this machine prevents the check, or if the check does not apply to the plugin.
 inline constexpr std::string_view not_run_note = "not run: ", not_applicable_note = "does not apply: ";
 
 struct Finding {
   std::string text;
-  int32_t wrong_operation = -1; // whose results are wrong, if that is what it says
+  int32_t wrong_operation = -1; // the operation whose results are wrong; -1: it says something else
 };
 
 struct Verdict {
@@ -45,7 +45,7 @@ private:
   int pipe_, count_ = 0;
 };
 
-// Lets this child take as many addresses as rows far apart need.
+// Lets this child use as much address space as rows far apart need.
 void allow_far_addresses();
 
 // Gives up if no call of the plugin ends within `patience` seconds, or if the whole check takes 60 times as long.

@@ -105,7 +105,7 @@ private:
     return only.empty() || std::find(only.begin(), only.end(), check.name) != only.end();
   }
 
-  // Many children need all cases.  A few checks alone would not use most of them.
+  // Computes all cases in the parent, once for all children.  With --only, most of them would go unused.
   void prepare_cases() {
     for (int32_t op = 0; op < LF_OP_COUNT; ++op)
       if (std::find(report_.operations.begin(), report_.operations.end(), operation_name(op)) !=
@@ -193,7 +193,7 @@ private:
           std::find(wrong_operations_.begin(), wrong_operations_.end(), op) != wrong_operations_.end();
       const std::string text = explains || op < 0 || !is_known
                                    ? finding.text
-                                   : std::string(operation_name(op)) + " has wrong results, as in error-bounds";
+                                   : std::string(operation_name(op)) + " has wrong results; see error-bounds";
       if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
     }
     return texts;

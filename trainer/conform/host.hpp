@@ -59,7 +59,7 @@ private:
   bool on_calling_thread() const;
 
   const HostOptions options_;
-  std::shared_ptr<Memory> lent_; // what the plugin may read: where `self` points, and behind it the struct
+  std::shared_ptr<Memory> lent_; // what the plugin may read: what `self` points to, followed by the struct
   uint64_t thread_;              // that made the call
   std::mutex mutex_;
   struct Block {

@@ -364,7 +364,7 @@ bool Arrays::rows_intact(const Placed &placed) const {
   return true;
 }
 
-// Whether all is as it was before the first row, and between two rows.
+// Whether nothing has changed ahead of the first row and between rows.
 bool Arrays::gaps_intact(const Placed &placed) const {
   if (placed.rows) return true; // a write there ends the process
   const unsigned char *begin = placed.memory->data();

@@ -29,7 +29,7 @@ public:
   void forbid_writes();
   void forbid();                // every access
   bool canaries_intact() const; // nothing was written outside the data
-  // Whether this part of the memory holds what it held at first.
+  // Whether this part of the memory still holds the canaries.
   bool canaries_between(const unsigned char *begin, const unsigned char *end) const;
 
 private:
@@ -41,14 +41,14 @@ private:
   bool is_open_ = true;
 };
 
-// The process may not have as many addresses as rows far apart take.
+// The process may not use as much address space as rows far apart need.
 struct NoAddresses : std::bad_alloc {};
 
-// Rows that lie whole pages apart.  Each begins or ends a page, beside pages that can only be read.  Most of them are
-// never touched, so they take addresses, but no memory.
+// Rows that lie whole pages apart.  Each row begins or ends a page, beside pages that can only be read.  Most of those
+// pages are never touched, so they take address space, but no memory.
 class RowsApart {
 public:
-  RowsApart(std::string name, int64_t rows, size_t bytes, size_t stride, Side side); // of a row; all in bytes
+  RowsApart(std::string name, int64_t rows, size_t bytes, size_t stride, Side side); // bytes: of a row
   ~RowsApart();
   RowsApart(const RowsApart &) = delete;
   RowsApart &operator=(const RowsApart &) = delete;
@@ -62,7 +62,7 @@ private:
   const std::string name_;
   const int64_t rows_;
   const size_t bytes_, stride_, page_;
-  size_t accessible_, mapped_; // of a row; of all
+  size_t accessible_, mapped_; // bytes: of a row; of all
   unsigned char *map_, *data_;
 };
 
@@ -94,7 +94,7 @@ struct Placement {
   int64_t gap = 0;   // between two rows, in elements
   int64_t shift = 0; // with Side::begins: elements before the first one, which spoil its alignment
   bool nan = false;  // what the call writes begins as NaN, or as bytes of 0x55 in integers, instead of 0
-  int64_t apart = 0; // the row stride in elements, whole pages, of matrices with several rows; 0: gap says it
+  int64_t apart = 0; // row stride of matrices with several rows, in elements; whole pages; 0: use gap
 };
 
 // The arrays of one call.
@@ -115,7 +115,7 @@ private:
   struct Placed {
     const Array *array;
     int64_t stride, shift;
-    std::unique_ptr<Memory> memory; // or
+    std::unique_ptr<Memory> memory; // this or rows holds it; neither if it is in place of another array
     std::unique_ptr<RowsApart> rows;
     unsigned char *data = nullptr; // the first row
 

@@ -11,7 +11,7 @@ struct ModuleFile {
   std::string problem; // why it is not a module for this machine; "" if it is
   std::vector<std::string> exports;
   std::vector<std::string> search_path; // of DT_RPATH and DT_RUNPATH
-  std::vector<std::string> libraries;   // that it needs, of DT_NEEDED
+  std::vector<std::string> libraries;   // the libraries that it needs, of DT_NEEDED
   bool has_executable_stack = false, has_text_relocations = false, has_writable_code = false;
   bool needs_static_tls = false;
   bool entry_is_data = false;     // lf_plugin_entry_v1 is an object

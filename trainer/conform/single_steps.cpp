@@ -73,7 +73,7 @@ std::string watch_code_of(const void *address) {
   constexpr unsigned char cpuid[] = {0x0F, 0xA2};
   for (const Code &part : code)
     if (std::search(part.begin, part.end, std::begin(cpuid), std::end(cpuid)) != part.end)
-      return "its code may ask the CPU for features by itself";
+      return "its code may query the CPU itself (cpuid)";
   struct sigaction action = {};
   action.sa_sigaction = on_step;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
@@ -85,7 +85,8 @@ void allow_steps(int64_t steps) { steps_left = steps; }
 
 Stepped stepped(uint64_t declared) {
   constexpr uint64_t avx512 = LF_CPU_AVX512F | LF_CPU_AVX512BW | LF_CPU_AVX512CD | LF_CPU_AVX512DQ | LF_CPU_AVX512VL;
-  constexpr uint64_t fma = avx512 | LF_CPU_FMA, avx = fma | LF_CPU_AVX2 | LF_CPU_AVX; // each has what follows
+  // AVX-512 implies FMA, and FMA implies AVX.
+  constexpr uint64_t fma = avx512 | LF_CPU_FMA, avx = fma | LF_CPU_AVX2 | LF_CPU_AVX;
   const char *undeclared = uses_avx512 && (declared & avx512) == 0 ? "avx512f"
                            : uses_fma && (declared & fma) == 0     ? "fma"
                            : uses_avx && (declared & avx) == 0     ? "avx"
@@ -96,7 +97,7 @@ Stepped stepped(uint64_t declared) {
 Steps::Steps(bool wanted) : before_(makes_steps()) { make_steps(wanted && steps_left > 0); }
 Steps::~Steps() { make_steps(before_ && steps_left > 0); }
 #else
-std::string watch_code_of(const void *) { return "only x86-64 shows what an instruction needs"; }
+std::string watch_code_of(const void *) { return "this check needs x86-64"; }
 void allow_steps(int64_t) {}
 Stepped stepped(uint64_t) { return {0, ""}; }
 Steps::Steps(bool) : before_(false) {}

@@ -1,5 +1,5 @@
-// Runs calls of the plugin one instruction at a time, to see which CPU features its code needs.  x86-64 can do that: the
-// first byte of an instruction says whether it is one of AVX or AVX-512.
+// Runs calls of the plugin one instruction at a time, to see which CPU features its code needs.  This works on x86-64,
+// where the first byte of an instruction says whether it belongs to AVX or AVX-512.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,10 @@
 
 namespace lanefold::trainer::conform {
 
-// Finds the code of the module that has this address.  Returns why its instructions say nothing, "" if they do.
+// Finds the code of the module that has this address.  Returns why the check cannot judge it; "" if it can.
 std::string watch_code_of(const void *address);
 
-// On this thread, call_and_compare makes so many single steps in all, from now on.
+// From now on, call_and_compare makes at most this many single steps on this thread in all.
 void allow_steps(int64_t steps);
 
 struct Stepped {
@@ -19,7 +19,7 @@ struct Stepped {
 };
 Stepped stepped(uint64_t declared);
 
-// Single steps of a function that the plugin has, and none while the plugin uses its host.
+// Turns single steps on while a function of the plugin runs, and off while the plugin uses its host.
 class Steps {
 public:
   explicit Steps(bool wanted);

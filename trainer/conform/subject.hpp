@@ -54,7 +54,7 @@ bool same_results(const Outcome &one, const Outcome &other);
 
 Outcome call(const Subject &subject, const Case &given, const CallOptions &options = {});
 
-// Packs the weights of the case, for calls that read them.  Returns NULL if the plugin does not.
+// Packs the weights of the case, for calls that read them.  Returns NULL if the plugin does not pack them.
 std::unique_ptr<Memory> pack(const Subject &subject, const Case &given);
 
 } // namespace lanefold::trainer::conform

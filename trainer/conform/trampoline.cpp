@@ -96,8 +96,8 @@ void write_controls(const uint64_t (&controls)[2]) {
 }
 } // namespace
 #else
-// x0: the function; x1: its arguments.  x19 to x28 and the low halves of v8 to v15 are preserved: they count up from
-// 0x5a00.  lanefold_compare sets a bit of x1 if the register is not x9, and x9 counts.
+// x0: the function; x1: its arguments.  x19 to x28 and the low halves of v8 to v15 are preserved, so they get numbers
+// from 0x5a00 on.  lanefold_compare sets a bit of x1 if the register differs from x9, and then increments x9.
 __asm__(R"(
   .macro lanefold_compare register, bit
   cmp \register, x9

@@ -201,7 +201,7 @@ public:
                                                            Matrix y) const {
     return normalize(x, norm, y, 0);
   }
-  /// y = bn(x), by the running statistics or, with LF_TRAINING, by those of the batch, which then update the former.
+  /// y = bn(x), by the running statistics.  With LF_TRAINING it uses those of the batch, and updates the running ones.
   [[gnu::always_inline]] Returned<void> batch_norm_forward(ConstMatrix x, const BatchNormView &norm, Matrix y,
                                                            uint32_t flags) const {
     return normalize(x, norm, y, flags);
@@ -448,7 +448,7 @@ public:
 
 protected:
   /// \cond
-  // Nobody copies these calls from an owner to a view, or the other way round, by way of this class.
+  // Protected, so that nobody assigns an owner to a view, or a view to an owner, through this base class.
   explicit ContextCalls(lf_context *context) noexcept : context_(context) {}
   ContextCalls(const ContextCalls &) = default;
   ContextCalls &operator=(const ContextCalls &) = default;
@@ -483,7 +483,7 @@ private:
     call.batch_norm = &c_norm;
     return batch_norm_forward(call);
   }
-  // Only with LF_TRAINING the C call updates the statistics of the layer, which are then those of a LayerView.
+  // The C call updates the statistics of the layer only with LF_TRAINING, which comes only with a LayerView.
   template <class Element>
   [[gnu::always_inline]] Returned<void> forward_pass(ConstMatrix x, const BasicLayerView<Element> &layer, Matrix y,
                                                      Matrix z, uint32_t flags) const {
@@ -505,7 +505,7 @@ private:
     put(z, call.z, call.ldz), put(y, call.y, call.ldy);
     return dense_forward(call);
   }
-  // Only with LF_UPDATE_PACKED the C call updates the packed weights, which are then those of a LayerView.
+  // The C call updates the packed weights only with LF_UPDATE_PACKED, which comes only with a LayerView.
   template <class Element>
   [[gnu::always_inline]] Returned<void> backward_pass(const ForwardPass &forward, const BasicLayerView<Element> &layer,
                                                       ConstMatrix dy, const GradientView &gradients, uint32_t flags,

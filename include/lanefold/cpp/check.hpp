@@ -32,7 +32,7 @@ public:
   template <class A, class B> [[gnu::always_inline]] void same_shape(const char *what, const A &a, const B &b) {
     same(Mismatch::rows, what, a.rows, b.rows), same(Mismatch::columns, what, a.columns, b.columns);
   }
-  // The elements of a row, or of a vector, lie side by side.  A single one has no distance to the next.
+  // The elements of a row, or of a vector, lie side by side.  The step of a single element has no effect.
   template <class View> [[gnu::always_inline]] void dense(const char *what, const View &view) {
     if (wrong_.kind == Mismatch::none && view.step != 1 && length_of(view) > 1)
       wrong_ = {Mismatch::step, what, view.step, stride_of(view)};
@@ -59,7 +59,7 @@ public:
   [[gnu::always_inline]] typename Errors::template Returned<Value> refusal() const {
     return Errors::template refuse<Value>(wrong_.kind, wrong_.what, wrong_.one, wrong_.other);
   }
-  // The refusal of a layer of a network, which begins with its number.
+  // The refusal of one layer of a network.  Its message begins with the number of the layer.
   template <class Errors, class Value>
   [[gnu::cold]] typename Errors::template Returned<Value> refusal_of_layer(size_t layer) const {
     char text[message_size];

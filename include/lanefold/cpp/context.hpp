@@ -34,11 +34,11 @@ namespace detail {
 template <class Callable>
 inline constexpr bool is_function = std::is_function_v<std::remove_pointer_t<std::decay_t<Callable>>>;
 
-// What C callbacks keep of a callable: a pointer to an object or, for a function and a pointer to one, the function.
+// What a C callback keeps of a callable: the function, if it is one or points to one, else a pointer to the object.
 template <class Callable>
 using Kept = std::conditional_t<is_function<Callable>, std::decay_t<Callable>, std::remove_reference_t<Callable> *>;
 
-// A temporary object would be gone when it is called.
+// A temporary object would be gone by the time that the library calls it.
 template <class Callable>
 inline constexpr bool can_be_kept = is_function<Callable> || std::is_lvalue_reference_v<Callable>;
 
@@ -109,7 +109,7 @@ public:
   BasicContext(BasicContext &&other) noexcept : BasicContext(std::exchange(other.context_, nullptr)) {}
   /// Takes the context of another owner, which then has none, and frees the old one.
   BasicContext &operator=(BasicContext &&other) noexcept {
-    lf_context *const taken = std::exchange(other.context_, nullptr); // before the old one is read: it may be the same
+    lf_context *const taken = std::exchange(other.context_, nullptr); // first, because other may be *this
     const BasicContext old(std::exchange(this->context_, taken));
     return *this;
   }

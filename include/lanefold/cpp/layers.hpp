@@ -35,7 +35,7 @@ template <class Integer> struct Count {
 
   /// A number.
   constexpr Count(Integer number) noexcept : value(number) {}
-  /// What is no number of this width.
+  /// Refuses bool, floating-point numbers and wider integers.
   template <class Other, std::enable_if_t<std::is_arithmetic_v<Other> &&
                                               (!std::is_integral_v<Other> || std::is_same_v<Other, bool> ||
                                                sizeof(Other) > sizeof(Integer)),
@@ -88,7 +88,7 @@ template <class Element> struct BasicBatchNormView {
       : flags(norm.flags), eps(norm.eps), momentum(norm.momentum), gamma(norm.gamma, n), beta(norm.beta, n),
         running_mean(norm.running_mean, n), running_var(norm.running_var, n), mean(norm.mean, n),
         inv_std(norm.inv_std, n) {}
-  /// A view that can only be read from one that training can update, but not the reverse.
+  /// A constant view from a view that training can update, but not the reverse.
   template <class Other, std::enable_if_t<std::is_same_v<const Other, Element>, int> = 0>
   BasicBatchNormView(const BasicBatchNormView<Other> &other) noexcept
       : flags(other.flags), eps(other.eps), momentum(other.momentum), gamma(other.gamma), beta(other.beta),
@@ -109,7 +109,8 @@ using ConstBatchNormView = BasicBatchNormView<const float>;
 /// \cond
 namespace detail {
 
-// The C struct has no constant form, so calls that only read one take the statistics of a constant view as they are.
+// The C struct has no constant form, so the statistics lose their const.  The calls that take this struct of a constant
+// view do not write to them.
 template <class Element> lf_batch_norm c_struct_of(const BasicBatchNormView<Element> &view) {
   auto norm = args<lf_batch_norm>();
   norm.flags = view.flags, norm.eps = view.eps, norm.momentum = view.momentum;
@@ -134,7 +135,7 @@ template <class Element> struct BasicLayerView {
   Activation activation;                                 ///< Applied last.
   Packed *packed = nullptr;                              ///< Used in place of w; NULL: w is used.
 
-  /// A view that can only be read from one that training can update, but not the reverse.
+  /// A constant view from a view that training can update, but not the reverse.
   template <class Other, std::enable_if_t<std::is_same_v<Other, const Element>, int> = 0>
   operator BasicLayerView<Other>() const {
     return {w, bias, batch_norm, activation, packed};
@@ -182,7 +183,7 @@ inline size_t count_of(int64_t rows, int64_t columns) {
   return static_cast<size_t>(rows * columns);
 }
 
-// A view of an owner's matrix, or an absent one if somebody has changed the vector or the sizes, so that they differ.
+// A view of an owner's matrix.  It is absent if somebody has changed the vector or the sizes so that they disagree.
 template <class Values, class Element = std::remove_pointer_t<decltype(std::declval<Values &>().data())>>
 MatrixView<Element> matrix_of(Values &values, int64_t rows, int64_t columns) {
   const auto count = detail::size_of(values.size());
@@ -213,7 +214,7 @@ struct BatchNorm {
 
   /// A view of the arrays, which is valid until one of them is resized.
   [[nodiscard]] BatchNormView view() & LANEFOLD_LIFETIMEBOUND { return view_of<BatchNormView>(*this); }
-  /// A view for calls that only read the normalization.  That of a temporary is valid until the end of the statement.
+  /// A view for calls that only read the normalization.  A temporary's view is valid until the end of the statement.
   [[nodiscard]] ConstBatchNormView view() const &LANEFOLD_LIFETIMEBOUND { return view_of<ConstBatchNormView>(*this); }
   /// The same as view().
   operator BatchNormView() & LANEFOLD_LIFETIMEBOUND { return view(); }
@@ -260,7 +261,7 @@ struct DenseLayer {
   [[nodiscard]] ConstMatrix weights() const &LANEFOLD_LIFETIMEBOUND { return detail::matrix_of(w, inputs, outputs); }
   /// A view of the parameters, which is valid until one of the arrays is resized.
   [[nodiscard]] LayerView view() & LANEFOLD_LIFETIMEBOUND { return view_of<LayerView>(*this); }
-  /// A view for calls that only read the layer.  That of a temporary is valid until the end of the statement.
+  /// A view for calls that only read the layer.  A temporary's view is valid until the end of the statement.
   [[nodiscard]] ConstLayerView view() const &LANEFOLD_LIFETIMEBOUND { return view_of<ConstLayerView>(*this); }
   /// The same as view().
   operator LayerView() & LANEFOLD_LIFETIMEBOUND { return view(); }

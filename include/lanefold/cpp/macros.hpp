@@ -1,9 +1,9 @@
 // The macros of the C++ headers.
 //
 // The inline namespace names the version of the headers, and whether exceptions are enabled.  Both decide what inline
-// functions do: the version says how large a struct of the C interface is.  If functions that differ had the same
-// symbol, the linker would keep one of them for the whole program.  So programs may link sources that are compiled
-// differently, but such sources can only hand each other the types of the C interface.
+// functions do: the version, for example, decides how large the structs of the C interface are.  If different functions
+// had the same symbol, the linker would keep one of them for the whole program.  With the namespace, a program may link
+// sources that are compiled differently.  Such sources can pass each other only the types of the C interface.
 #ifndef LANEFOLD_CPP_MACROS_HPP
 #define LANEFOLD_CPP_MACROS_HPP
 
@@ -18,7 +18,7 @@
 #define LANEFOLD_NAMESPACE LANEFOLD_NAME(LF_VERSION_MAJOR, LF_VERSION_MINOR, LF_VERSION_PATCH, returning)
 #endif
 
-// What is made from the argument, or from *this, refers to it.  Clang then warns if it outlives a temporary.
+// The result of the function refers to this argument, or to *this.  Clang warns if the result outlives it.
 #if defined(__clang__)
 #define LANEFOLD_LIFETIMEBOUND [[clang::lifetimebound]]
 #else

@@ -60,21 +60,21 @@ template <class Object>
 struct EigenVector<Object, std::enable_if_t<EigenLike<Object>::value &&bool(Bare<Object>::IsVectorAtCompileTime)>>
     : std::true_type {};
 
-// Only Eigen's owners are their own PlainObject.  Its maps and blocks have that of an owner.
+// An owner of Eigen, such as a matrix, is its own PlainObject.  The PlainObject of a map or a block is an owner's type.
 template <class Object, class = void> struct PlainObject { using Type = void; };
 template <class Object> struct PlainObject<Object, std::void_t<typename Object::PlainObject>> {
   using Type = typename Object::PlainObject;
 };
 
-// True if the elements go away with the object.  An owner's elements are constant if it is constant; those of a span or
-// a map stay as they are.
+// True if the elements go away with the object.  A constant owner has constant elements, but the elements of a constant
+// span or map may be mutable.
 template <class Object> constexpr bool owns() {
   using Plain = typename PlainObject<Bare<Object>>::Type;
   if constexpr (!std::is_void_v<Plain>) return std::is_same_v<Plain, Bare<Object>>;
   else return !std::is_same_v<typename DataOf<const Bare<Object>>::Pointer, typename DataOf<Bare<Object>>::Pointer>;
 }
 
-// As for std::span: a view of a temporary owner can only be read, because what a call writes there would be lost.
+// As with std::span, a view of a temporary owner can only be read, because what a call writes there would be lost.
 template <class Object, class Element>
 inline constexpr bool may_own = owns<Object>() && (std::is_lvalue_reference_v<Object> || std::is_const_v<Element>);
 
@@ -264,8 +264,8 @@ struct Operand {
   /// A matrix whose rows lie row_stride elements apart.
   constexpr Operand(const float *elements, int64_t row_count, int64_t column_count, int64_t row_stride) noexcept
       : stored(elements, row_count, column_count, row_stride) {}
-  /// A matrix in memory, or its transpose.  A step other than 1 is that of a matrix which is stored by columns, or of a
-  /// single row with gaps between its elements: that is a column of a matrix which is stored by rows.
+  /// A matrix in memory, or its transpose.  With a step other than 1, the matrix is stored by columns, or is one row
+  /// with gaps between its elements.  Such a row lies in memory like a column of a row-major matrix.
   constexpr Operand(ConstMatrix matrix, bool transposed) noexcept : stored(matrix), is_transposed(transposed) {
     if (stored.step != 1) stored = stored.settled();
     if (stored.step != 1) stored = stored.exchanged().settled(), is_transposed = !transposed;
