@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""machine_page.py [--check] RESULTS.json...: writes RESULTS.md, a page of its figures, beside each RESULTS.json.
+"""machine_page.py [--check] RESULTS.json...: writes RESULTS.md, a page of its figures, beside each RESULTS.json.  It also
+removes from RESULTS.json what is not published: the single samples, and the name of the machine.
 --check: writes nothing, and ends with exit code 1 if a page does not match its results."""
+import json
 import os
 import sys
 
@@ -207,6 +209,16 @@ def page(source):
     return '\n'.join(text)
 
 
+def shorten(source):
+    with open(source, encoding='utf-8') as file:
+        results = json.load(file)
+    results['benchmarks'] = []
+    results['context'].pop('host_name', None)
+    with open(source, 'w', encoding='utf-8') as file:
+        json.dump(results, file, separators=(',', ':'))
+        file.write('\n')
+
+
 def main(arguments):
     check = '--check' in arguments
     sources = [argument for argument in arguments if argument != '--check']
@@ -215,6 +227,7 @@ def main(arguments):
     for source in sources:
         target, text = source[:-len('.json')] + '.md', page(source)
         if not check:
+            shorten(source)
             with open(target, 'w', encoding='utf-8') as file:
                 file.write(text)
             continue

@@ -318,9 +318,16 @@ def check_peers_table(folder):
 
 def check_machine_page(folder):
     source, target = folder + '/machine.json', folder + '/machine.md'
+    results = some_results()
+    results.setdefault('context', {})['host_name'] = 'mine'
+    results['benchmarks'] = [{'name': 'sample'}]
     with open(source, 'w') as file:
-        json.dump(some_results(), file)
+        json.dump(results, file)
     run_script('machine_page.py', source)
+    with open(source) as file:
+        published = json.load(file)
+    assert published['benchmarks'] == [] and 'mine' not in json.dumps(published)
+    assert published['lanefold'] == json.loads(json.dumps(results['lanefold']))
     run_script('machine_page.py', '--check', source)
     with open(target, encoding='utf-8') as file:
         text = file.read()
