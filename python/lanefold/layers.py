@@ -119,14 +119,14 @@ def dense_layers(widths: Sequence[int], activation: Activation = 'elu', *, alpha
     [DenseLayer(4, 3, 'elu'), DenseLayer(3, 2, 'identity')]
     """
     call, expected = 'dense_layers', 'a list of at least two whole numbers, from the inputs to the outputs'
-    if isinstance(widths, str) or not hasattr(widths, '__len__'):
+    if not isinstance(widths, (list, tuple, numpy.ndarray)) or isinstance(widths, numpy.ndarray) and widths.ndim != 1:
         _refuse(call, 'widths', widths, expected)
     if len(widths) < 2:
         raise ValueError('%s: widths has the length %d; expected %s' % (call, len(widths), expected))
     widths = [_whole(call, 'widths[%d]' % i, width, 1) for i, width in enumerate(widths)]
     activation = _activation(call, activation)
     batch_norm = _flag(call, 'batch_norm', batch_norm)
-    random.check_initializer(call, seed, init, fan)
+    seed = random.checked_initializer(call, seed, init, fan)
     layers = []
     for i, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
         last = i + 2 == len(widths)

@@ -1,12 +1,16 @@
 """Names for type hints: what functions take."""
 import array
 import ctypes
+import os
 from typing import Any, Literal, Protocol, Tuple, Union
 
 import numpy
 import numpy.typing
 
 from .results import FloatArray
+
+
+Path = Union[str, bytes, 'os.PathLike[str]', 'os.PathLike[bytes]']
 
 
 class SupportsDLPack(Protocol):

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 
 namespace lanefold::python {
@@ -109,7 +110,8 @@ std::string shown_or_type(PyObject *object) {
 py::object take_cause() {
   if (PyErr_Occurred() == nullptr) return {};
   bool about_a_value = false;
-  for (PyObject *type : {PyExc_TypeError, PyExc_ValueError, PyExc_BufferError, PyExc_OverflowError})
+  for (PyObject *type :
+       {PyExc_TypeError, PyExc_ValueError, PyExc_BufferError, PyExc_OverflowError, PyExc_AttributeError})
     about_a_value = about_a_value || PyErr_ExceptionMatches(type) != 0;
   if (!about_a_value) throw py::error_already_set();
   PyObject *type, *value, *traceback;
@@ -201,6 +203,18 @@ std::string Arguments::text(size_t i) const {
   return is_given(i) ? std::string(text_from(call(), name(i), values_[i])) : "";
 }
 
+std::string Arguments::path(size_t i) const {
+  if (!is_given(i)) return "";
+  PyObject *given = nullptr;
+  if (PyUnicode_FSConverter(values_[i], &given) == 0) {
+    constexpr const char *expected = "a path, without the character NUL and in the encoding of the file system";
+    if (PyErr_ExceptionMatches(PyExc_TypeError) != 0) refuse_type(call(), name(i), values_[i], expected);
+    refuse_value(call(), name(i), values_[i], expected);
+  }
+  const auto bytes = py::reinterpret_steal<py::object>(given);
+  return {PyBytes_AS_STRING(given), static_cast<size_t>(PyBytes_GET_SIZE(given))};
+}
+
 int32_t Arguments::word(size_t i, const char *const *words, int32_t otherwise) const {
   return is_given(i) ? word_from(call(), name(i), values_[i], words) : otherwise;
 }
@@ -214,7 +228,9 @@ py::object attribute_or_null(PyObject *object, const char *name) {
 
 std::string describe(PyObject *object) {
   if (object == Py_None) return "None";
-  const std::string type = Py_TYPE(object)->tp_name;
+  constexpr std::string_view inner = "lanefold._lanefold."; // where the compiled classes are
+  std::string type = Py_TYPE(object)->tp_name;
+  if (type.compare(0, inner.size(), inner) == 0) type.erase(std::strlen("lanefold."), std::strlen("_lanefold."));
   const bool is_short = PyUnicode_Check(object) || PyLong_Check(object) || PyFloat_Check(object);
   const std::string text = is_short ? shown(object) : "";
   return text.empty() ? "of the type " + type : text + " (" + type + ")";
@@ -259,9 +275,13 @@ enum { call_, name_, value_, more_ };
 
 py::object check_whole(const Arguments &given) {
   const std::string call = given.text(call_), name = given.text(name_);
-  const int64_t number = whole_from(call.c_str(), name.c_str(), given[value_]), least = given.whole(more_, 0);
-  if (number < least)
-    refuse_value(call, name, given[value_], "a whole number that is at least " + std::to_string(least));
+  constexpr int64_t no_limit = std::numeric_limits<int64_t>::max();
+  const int64_t number = whole_from(call.c_str(), name.c_str(), given[value_]);
+  const int64_t least = given.whole(more_, 0), most = given.whole(more_ + 1, no_limit);
+  if (number < least || number > most)
+    refuse_value(call, name, given[value_],
+                 most == no_limit ? "a whole number that is at least " + std::to_string(least)
+                                  : "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   return py::int_(number);
 }
 
@@ -299,7 +319,7 @@ py::object refuse(const Arguments &given) {
 } // namespace
 
 void define_arguments(py::module_ &module) {
-  Function<check_whole>::define(module, "_whole(call, name, value, least)\n--\n\nReturns a whole number.");
+  Function<check_whole>::define(module, "_whole(call, name, value, least, most=None)\n--\n\nReturns a whole number.");
   Function<check_seed>::define(module, "_seed(call, value)\n--\n\nReturns a whole number of 64 bits without a sign.");
   Function<check_number>::define(module, "_number(call, name, value)\n--\n\nReturns a number as a float.");
   Function<check_flag>::define(module, "_flag(call, name, value)\n--\n\nReturns True or False.");

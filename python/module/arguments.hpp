@@ -53,6 +53,7 @@ public:
     return is_given(i) ? py::reinterpret_borrow<py::object>(values_[i]) : py::none();
   }
   std::string text(size_t i) const; // "" if it was not given, and never with a NUL inside
+  std::string path(size_t i) const; // the same, for a string, bytes or an os.PathLike
   double number(size_t i, double otherwise) const;
   int64_t whole(size_t i, int64_t otherwise) const;
   bool flag(size_t i, bool otherwise = false) const;

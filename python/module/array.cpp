@@ -97,25 +97,32 @@ void Memory::read_buffer(PyObject *object) {
 void Memory::read_dlpack(PyObject *object) {
   using namespace dlpack;
   const py::handle array(object);
-  py::object device, capsule;
+  py::tuple device;
+  py::object capsule;
   try {
-    device = py::tuple(array.attr("__dlpack_device__")())[0];
+    device = py::tuple(array.attr("__dlpack_device__")());
   } catch (py::error_already_set &error) {
     refuse_unreadable(error, "an array that others may read");
   }
-  need_cpu(whole_from(call_, (std::string(name_) + ".__dlpack_device__()[0]").c_str(), device.ptr()));
+  if (device.empty()) refuse("has an empty __dlpack_device__(); expected a type and a number");
+  need_cpu(whole_from(call_, (std::string(name_) + ".__dlpack_device__()[0]").c_str(), py::object(device[0]).ptr()));
   try {
-    try {
-      capsule = array.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 0));
-    } catch (const py::error_already_set &error) {
-      if (!error.matches(PyExc_TypeError)) throw;
-      capsule = array.attr("__dlpack__")();
-    }
+    const py::tuple newest = py::make_tuple(1, 0);
+    // A producer may know neither the newest version nor `copy`.
+    std::vector<py::dict> attempts = {py::dict(py::arg("max_version") = newest), py::dict()};
+    if (access_ == Access::write)
+      attempts.insert(attempts.begin(), py::dict(py::arg("max_version") = newest, py::arg("copy") = false));
+    for (const py::dict &options : attempts) try {
+        capsule = array.attr("__dlpack__")(**options);
+        break;
+      } catch (const py::error_already_set &error) {
+        if (options.empty() || !error.matches(PyExc_TypeError)) throw;
+      }
   } catch (py::error_already_set &error) {
     refuse_unreadable(error, "an array that others may read");
   }
   const Tensor *tensor = nullptr;
-  bool read_only_tensor = false;
+  uint64_t flags = 0;
   // Whoever renames the capsule owns the tensor.
   if (auto *managed = static_cast<ManagedVersioned *>(PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"))) {
     PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
@@ -124,7 +131,7 @@ void Memory::read_dlpack(PyObject *object) {
       release(); // all versions agree on where the deleter is
       refuse("offers DLPack's version " + std::to_string(major) + "; expected version 1 or older");
     }
-    read_only_tensor = (managed->flags & read_only) != 0;
+    flags = managed->flags;
   } else {
     PyErr_Clear();
     auto *plain = static_cast<Managed *>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
@@ -143,7 +150,8 @@ void Memory::read_dlpack(PyObject *object) {
       refuse_type("has elements of DLPack's code " + std::to_string(type.code) + " with " + std::to_string(type.bits) +
                       " bits" + (type.lanes == 1 ? "" : " in " + std::to_string(type.lanes) + " lanes"),
                   "");
-    if (access_ == Access::write && read_only_tensor) refuse_read_only();
+    if (access_ == Access::write && (flags & read_only) != 0) refuse_read_only();
+    if (access_ == Access::write && (flags & is_copied) != 0) refuse("gives a copy; expected its own memory");
     data = static_cast<char *>(tensor->data) + tensor->byte_offset;
     const int count = tensor->dimensions;
     Py_ssize_t new_shape[2] = {1, 1}, new_strides[2] = {0, 0};

@@ -80,6 +80,11 @@ template <class Value> py::custom_type_setup collected() {
       if (Value *value = value_of<Value>(self)) value->clear();
       return 0;
     };
+    // Before 2.10.4, pybind11 leaves the object tracked while its destructor runs, which may start a collection.
+    type->ht_type.tp_dealloc = [](PyObject *self) {
+      PyObject_GC_UnTrack(self);
+      Py_TYPE(self)->tp_base->tp_dealloc(self);
+    };
   });
 }
 

@@ -60,7 +60,7 @@ Context &default_context() {
 
 Context *make_context(const Arguments &given) {
   enum { threads_, isa_, plugin_path_, executor_, log_, quiet_ };
-  return new Context(create_context(given.whole(threads_, 0), given.text(isa_), given.text(plugin_path_),
+  return new Context(create_context(given.whole(threads_, 0), given.text(isa_), given.path(plugin_path_),
                                     given.object(executor_), given.object(log_), given.flag(quiet_)));
 }
 
@@ -75,7 +75,7 @@ std::string text_of(lf_status (*write)(char *, uint64_t, uint64_t *)) {
 
 py::object plugins(const Arguments &given) {
   enum { isa_, plugin_path_ };
-  const std::string isa = given.text(isa_), plugin_path = given.text(plugin_path_);
+  const std::string isa = given.text(isa_), plugin_path = given.path(plugin_path_);
   lf_context_options options{};
   options.struct_size = sizeof options;
   options.isa = isa.empty() ? nullptr : isa.c_str();
@@ -105,7 +105,7 @@ py::object get_default_context(const Arguments &) {
   return py::cast(default_context(), py::return_value_policy::reference);
 }
 
-py::object cpu(const Arguments &) { return py::str(text_of(lf_describe_cpu)); }
+py::object cpu(const Arguments &) { return string_of(text_of(lf_describe_cpu)); }
 
 std::string version_text() {
   const int32_t number = lf_version();
@@ -193,7 +193,7 @@ True
   define_close(type, "close($self)\n--\n\nCloses the context.  Closing it again does nothing.");
   type.def_property_readonly("closed", &Context::closed, "Whether the context is closed.");
   type.def_property_readonly(
-      "isa", [](const Context &self) { return lf_context_isa(self.live("Context.isa")->context); },
+      "isa", [](const Context &self) { return string_of(lf_context_isa(self.live("Context.isa")->context)); },
       "The name of the plugin in use, such as 'avx512'.");
   type.def_property_readonly(
       "isa_reason",

@@ -37,7 +37,9 @@ public:
     if (live_ && live_->executor) visit(live_->executor->callable());
     if (live_ && live_->log) visit(live_->log->callable());
   }
-  void clear() { live_.reset(); }
+  void clear() {
+    if (!stays_open_) live_.reset();
+  }
 
 private:
   std::shared_ptr<LiveContext> live_;

@@ -146,8 +146,9 @@ batch_norm  with mean and inv_std as dense_forward left them
     dt = dy * f'(y);  dz = the gradient of the normalization, or dt
     dw = x^T dz;  dbias = sum of the rows of dz;  dx = dz w^T
 
-dw (k x n), dbias (n), dx (m x k), dgamma and dbeta (n) are the arrays to write.  None makes a new array.  False means
-that a gradient is not wanted, which saves its time.  With a normalization, dbias is computed only if it is given.
+dw (k x n), dbias (n), dx (m x k), dgamma and dbeta (n) are the arrays to write.  None makes a new array.  For dw, dbias
+and dx, False means that the gradient is not wanted, which saves its time.  With a normalization, dbias is computed only
+if it is given.
 
 With learning_rate, w -= learning_rate * dw follows in the same call, after dx has been computed.  dw is then only
 stored if it is given.

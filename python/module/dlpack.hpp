@@ -7,7 +7,7 @@ namespace lanefold::python::dlpack {
 
 // The devices whose memory the CPU can read and write directly.  NumPy takes the same ones.
 inline constexpr int32_t cpu = 1, cuda_host = 3, rocm_host = 11, cuda_managed = 13;
-inline constexpr uint64_t read_only = 1;
+inline constexpr uint64_t read_only = 1, is_copied = 2;
 inline constexpr uint8_t signed_integer = 0, unsigned_integer = 1, floating_point = 2;
 
 struct Device {

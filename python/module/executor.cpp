@@ -61,13 +61,17 @@ struct Task {
     if (i < 0 || i >= loop->count)
       throw py::index_error("task: the index is " + std::to_string(i) + "; expected 0 to " +
                             std::to_string(loop->count - 1));
-    if (!loop->enter()) refuse_value("task", "its call has ended; expected to be called only while the executor runs");
-    const bool mine = loop->take(i);
-    if (mine) {
-      const WithoutGil released;
-      loop->task(loop->arg, i);
+    bool during_call, mine = false;
+    {
+      const WithoutGil released; // the end of the loop waits for this block, and must not wait for the GIL
+      during_call = loop->enter();
+      if (during_call) {
+        mine = loop->take(i);
+        if (mine) loop->task(loop->arg, i);
+        loop->leave();
+      }
     }
-    loop->leave();
+    if (!during_call) refuse_value("task", "its call has ended; expected to be called only while the executor runs");
     if (!mine) refuse_value("task", "the index " + std::to_string(i) + " was run before; expected each one once");
   }
   void work() const {
@@ -101,28 +105,30 @@ Executor::Executor(py::object callable, int32_t threads) : callable_(std::move(c
 }
 
 void Executor::parallel_for(void *self, int64_t count, lf_task task, void *arg) {
-  auto loop = std::make_shared<Loop>(count, task, arg);
+  std::shared_ptr<Loop> loop;
   {
     const WithGil taken;
-    try {
-      static_cast<Executor *>(self)->callable_(count, Task{loop});
-    } catch (py::error_already_set &error) {
-      error.restore();
+    PyObject *const result = guarded([&] {
+      loop = std::make_shared<Loop>(count, task, arg);
+      return static_cast<Executor *>(self)->callable_(count, Task{loop});
+    });
+    if (result == nullptr) {
       if (pending_type == nullptr) PyErr_Fetch(&pending_type, &pending_value, &pending_traceback);
       else PyErr_Clear();
     }
+    Py_XDECREF(result);
   }
-  loop->finish();
+  if (loop) loop->finish();
+  else
+    for (int64_t i = 0; i < count; ++i) task(arg, i);
 }
 
 void Log::write(void *self, int32_t level, const char *message) {
   const WithGil taken;
   const py::object &callable = static_cast<Log *>(self)->callable_;
-  try {
-    callable(level == LF_LOG_WARNING ? 30 : 20, message);
-  } catch (py::error_already_set &error) {
-    error.discard_as_unraisable(callable);
-  }
+  PyObject *const result = guarded([&] { return callable(level == LF_LOG_WARNING ? 30 : 20, string_of(message)); });
+  if (result == nullptr) PyErr_WriteUnraisable(callable.ptr());
+  Py_XDECREF(result);
 }
 
 void Executor::raise_pending() {

@@ -99,7 +99,7 @@ py::object explain(const Arguments &given) {
   case LF_OP_OPTIMIZER_STEP: text = ask<lf_optimizer_step_args>(call, op, [&](auto &a) { a.n = n; }); break;
   default: text = ask<lf_gather_args>(call, op, [&](auto &a) { sizes(a), a.count = m, a.divisor = 1; });
   }
-  return py::str(text);
+  return string_of(text);
 }
 
 } // namespace

@@ -10,7 +10,8 @@ float usual_alpha(int32_t code) { return code == LF_LEAKY_RELU ? 0.01f : 1.0f; }
 
 py::object attribute_of(const char *call, const std::string &owner, const py::handle &object, const char *attribute,
                         const char *expected) {
-  if (py::object value = attribute_or_null(object.ptr(), attribute)) return value;
+  auto value = py::reinterpret_steal<py::object>(PyObject_GetAttrString(object.ptr(), attribute));
+  if (value) return value;
   refuse_type(call, owner, object.ptr(), std::string(expected) + ", which has the attribute " + attribute);
 }
 
@@ -38,7 +39,8 @@ void need_several_rows(const char *call, int64_t rows) {
 py::list layer_list(const char *call, const py::object &layers) {
   constexpr const char *expected = "a list of at least one lanefold.DenseLayer";
   if (PySequence_Check(layers.ptr()) == 0) refuse_type(call, "layers", layers.ptr(), expected);
-  py::list list(layers);
+  const auto list = py::reinterpret_steal<py::list>(PySequence_List(layers.ptr()));
+  if (!list) throw py::error_already_set();
   if (list.empty()) refuse_value(call, std::string("layers is empty; expected ") + expected);
   return list;
 }

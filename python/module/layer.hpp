@@ -49,7 +49,7 @@ private:
 // Refuses a batch of one row: one sample has no variance.
 void need_several_rows(const char *call, int64_t rows);
 
-// A list of at least one layer.
+// A list of its own with at least one layer.
 py::list layer_list(const char *call, const py::object &layers);
 
 // An attribute of an object.  If it is missing, the error says what was `expected` in place of the object.

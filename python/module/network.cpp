@@ -77,9 +77,13 @@ Network *make_network(const Arguments &given) {
   }
   auto args = python::args<lf_network_args>();
   args.count = static_cast<int64_t>(count), args.layers = structs.data();
-  lf_network *network = nullptr;
-  call.run(1e9, {}, lf_network_create, &args, &network); // it starts threads
-  std::shared_ptr<lf_network> owner(network, lf_network_destroy);
+  std::shared_ptr<lf_network> owner;
+  call.run(1e9, {}, [&](lf_context *context) { // it starts threads
+    lf_network *network = nullptr;
+    const lf_status status = lf_network_create(context, &args, &network);
+    owner.reset(network, lf_network_destroy);
+    return status;
+  });
   return new Network(std::move(owner), structs.front().k, structs.back().n, operations);
 }
 

@@ -83,6 +83,12 @@ struct StepMemory {
   }
 };
 
+// What may not change between steps.
+struct LayerShape {
+  int64_t k, n;
+  bool has_norm;
+};
+
 // Memory of one layer that lasts from step to step.
 struct Buffers {
   std::vector<float> z, y, dy;                 // rows x n
@@ -109,13 +115,13 @@ public:
     check(call.context(), rule);
     for (size_t i = 0; i < layers.size(); ++i) {
       StepLayer layer("Trainer", i, layers[i]);
-      if (i > 0 && layer.k != shapes_.back().second)
+      if (i > 0 && layer.k != shapes_.back().n)
         refuse_value("Trainer", layer.w_name + " has " + std::to_string(layer.k) +
-                                    " rows; expected one for each of the " + std::to_string(shapes_.back().second) +
+                                    " rows; expected one for each of the " + std::to_string(shapes_.back().n) +
                                     " outputs of the layer before");
       check("Trainer", call.context(), layer);
-      shapes_.emplace_back(layer.k, layer.n);
       const bool has_norm = layer.batch_norm.has_value();
+      shapes_.push_back({layer.k, layer.n, has_norm});
       const Parameters::Shape vector = {1, 1, layer.n};
       add_state(i, "w", layer.w->shape(), true);
       add_state(i, "bias", vector, !has_norm);
@@ -128,12 +134,12 @@ public:
 
   py::object step(const Arguments &given);
   py::object state() const { return state_view_; }
-  py::list layers() const { return layers_; }
+  py::list layers() const { return layer_list("Trainer.layers", layers_); }
   double learning_rate() const { return static_cast<double>(rule_.learning_rate); }
   void set_learning_rate(const py::object &rate) {
     Rule rule = rule_;
     rule.learning_rate = static_cast<float>(number_from("Trainer", "learning_rate", rate.ptr()));
-    check(context_of("Trainer", nullptr)->context, rule);
+    check(context_of("Trainer", context_.is_none() ? nullptr : context_.ptr())->context, rule);
     rule_ = rule;
   }
   int64_t steps() const { return steps_; }
@@ -183,7 +189,7 @@ private:
     state_.push_back(std::move(state));
   }
   // The backward call also updates the weights, by SGD without weight decay.
-  bool updates_in_backward() const { return rule_.kind == LF_SGD && rule_.weight_decay == 0; }
+  static bool updates_in_backward(const Rule &rule) { return rule.kind == LF_SGD && rule.weight_decay == 0; }
   void prepare(int64_t rows);
   lf_status run(const StepCall &call, StepMemory &memory, const float *x, int64_t ldx, const int32_t *labels, int64_t m,
                 float &loss, int64_t &correct);
@@ -198,8 +204,8 @@ private:
   py::object context_;
   Rule rule_;
   std::vector<Buffers> buffers_;
-  std::vector<std::pair<int64_t, int64_t>> shapes_; // k and n of each layer
-  std::vector<State> state_;                        // w, bias, gamma, beta of each layer
+  std::vector<LayerShape> shapes_;
+  std::vector<State> state_; // w, bias, gamma, beta of each layer
   py::dict all_state_;
   py::object state_view_;
   int64_t steps_ = 0, rows_ = 0;
@@ -230,21 +236,24 @@ py::object Trainer::step(const Arguments &given) {
   const OneStep one(given.call(), stepping_);
   const Input x(given, x_);
   const int64_t m = x.view().rows;
-  if (x.view().columns != shapes_.front().first)
+  if (x.view().columns != shapes_.front().k)
     refuse_value(given.call(), "x has " + std::to_string(x.view().columns) + " columns; expected " +
-                                   std::to_string(shapes_.front().first) + ", the inputs of the first layer");
+                                   std::to_string(shapes_.front().k) + ", the inputs of the first layer");
   const Integers<int32_t> labels(given, labels_, int32, m);
   if (m == 0) refuse_value(given.call(), "x has no rows; expected at least one");
   // A label that is out of range must be found before the first layer updates its running statistics.
   for (int64_t i = 0; i < m; ++i)
-    if (labels.data()[i] < 0 || labels.data()[i] >= shapes_.back().second)
+    if (labels.data()[i] < 0 || labels.data()[i] >= shapes_.back().n)
       refuse_value(given.call(), "labels[" + std::to_string(i) + "] is " + std::to_string(labels.data()[i]) +
-                                     "; expected 0 to " + std::to_string(shapes_.back().second - 1));
+                                     "; expected 0 to " + std::to_string(shapes_.back().n - 1));
   StepMemory memory;
   for (size_t i = 0; i < shapes_.size(); ++i) {
     StepLayer &layer = memory.layers.emplace_back(given.call(), i, layers_[i]);
-    if (layer.k != shapes_[i].first || layer.n != shapes_[i].second)
+    if (layer.k != shapes_[i].k || layer.n != shapes_[i].n)
       refuse_value(given.call(), layer.w_name + " has another shape than when the trainer was made; make a new one");
+    if (layer.batch_norm.has_value() != shapes_[i].has_norm)
+      refuse_value(given.call(), layer.name + ".batch_norm was " + (shapes_[i].has_norm ? "removed" : "added") +
+                                     " after the trainer was made; make a new one");
     if (layer.batch_norm) need_several_rows(given.call(), m);
     check(given.call(), call.context(), layer);
   }
@@ -267,10 +276,11 @@ void Trainer::prepare(int64_t rows) {
   if (rows <= rows_) return;
   for (size_t i = 0; i < buffers_.size(); ++i) {
     Buffers &b = buffers_[i];
-    const auto k = static_cast<size_t>(shapes_[i].first), n = static_cast<size_t>(shapes_[i].second);
-    for (auto *matrix : {&b.z, &b.y, &b.dy}) matrix->resize(static_cast<size_t>(rows) * n);
+    const auto k = static_cast<size_t>(shapes_[i].k), n = static_cast<size_t>(shapes_[i].n);
+    for (auto *matrix : {&b.y, &b.dy}) matrix->resize(static_cast<size_t>(rows) * n);
+    if (shapes_[i].has_norm) b.z.resize(static_cast<size_t>(rows) * n);
     for (auto *vector : {&b.dbias, &b.dgamma, &b.dbeta}) vector->resize(n);
-    if (!updates_in_backward()) b.dw.resize(k * n);
+    if (!updates_in_backward(rule_)) b.dw.resize(k * n);
   }
   rows_ = rows;
 }
@@ -304,7 +314,8 @@ lf_status Trainer::run(const StepCall &call, StepMemory &memory, const float *x,
     StepLayer &layer = layers[i];
     Buffers &b = buffers_[i];
     const auto moments = memory.moments.begin() + static_cast<std::ptrdiff_t>(4 * i);
-    if (!updates_in_backward()) status = update(call, layer.w->data(), b.dw, moments[0], call.rule.weight_decay);
+    if (!updates_in_backward(call.rule))
+      status = update(call, layer.w->data(), b.dw, moments[0], call.rule.weight_decay);
     if (status == LF_OK && layer.bias && !layer.batch_norm)
       status = update(call, layer.bias->data(), b.dbias, moments[1], 0);
     if (!layer.batch_norm) continue;
@@ -338,7 +349,7 @@ lf_status Trainer::backward(const StepCall &call, StepLayer &layer, Buffers &b, 
   } else {
     a.dbias = b.dbias.data();
   }
-  if (updates_in_backward()) a.updated_w = layer.w->data(), a.learning_rate = call.rule.learning_rate;
+  if (updates_in_backward(call.rule)) a.updated_w = layer.w->data(), a.learning_rate = call.rule.learning_rate;
   else a.dw = b.dw.data(), a.lddw = layer.n;
   return lf_dense_backward(call.context, &a);
 }
@@ -413,7 +424,7 @@ The step releases the GIL.  One thread at a time may make a step of a trainer.)"
                     "How many steps were made.  To continue a training run, set it and the optimizer state.");
   type.def_property_readonly("state", &Trainer::state,
                              "The optimizer state: a read-only mapping of names, such as 'layers.0.w.m', to arrays.");
-  type.def_property_readonly("layers", &Trainer::layers, "The list of layers.");
+  type.def_property_readonly("layers", &Trainer::layers, "A list of the layers.");
 }
 
 } // namespace lanefold::python

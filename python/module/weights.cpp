@@ -23,9 +23,14 @@ py::object pack_weights(const Arguments &given) {
   auto args = python::args<lf_pack_weights_args>();
   args.k = memory.shape[0], args.n = memory.shape[1], args.w = w.data, args.ldw = w.stride;
   if (w.transposed) args.flags = LF_TRANSPOSE_B;
-  lf_packed_weights *packed = nullptr;
-  call.run(volume(args.k, args.n), {}, lf_pack_weights, &args, &packed);
-  return py::cast(PackedWeights({packed, lf_packed_weights_destroy}, args.k, args.n));
+  std::shared_ptr<lf_packed_weights> owner;
+  call.run(volume(args.k, args.n), {}, [&](lf_context *context) {
+    lf_packed_weights *packed = nullptr;
+    const lf_status status = lf_pack_weights(context, &args, &packed);
+    owner.reset(packed, lf_packed_weights_destroy);
+    return status;
+  });
+  return py::cast(PackedWeights(std::move(owner), args.k, args.n));
 }
 
 py::object unpack(const Arguments &given) {

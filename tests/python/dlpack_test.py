@@ -7,7 +7,7 @@ import numpy
 import support
 
 Deleter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-READ_ONLY = 1
+READ_ONLY, COPIED = 1, 2
 
 
 class Tensor(ctypes.Structure):
@@ -29,9 +29,11 @@ class Plain(ctypes.Structure):
 class Producer:
     """Lends an array.  `taken` counts the tensors that were lent, and `freed` those that came back."""
 
-    def __init__(self, values, flags=0, major=1, plain=False, strides=True, bits=32, lanes=1, said_device=1, device=1):
+    def __init__(self, values, flags=0, major=1, plain=False, strides=True, bits=32, lanes=1, said_device=1, device=1,
+                 knows_copy=True):
         self.values, self.flags, self.major, self.plain, self.bits, self.lanes = values, flags, major, plain, bits, lanes
         self.said_device, self.device = said_device, device
+        self.copy, self.knows_copy = None, knows_copy
         self.taken = self.freed = 0
         count = values.ndim
         self.shape = (ctypes.c_int64 * count)(*values.shape)
@@ -41,8 +43,12 @@ class Producer:
     def __dlpack_device__(self):
         return (self.said_device, 0)
 
-    def __dlpack__(self, max_version=None):
-        assert max_version == (1, 0)
+    def __dlpack__(self, **options):
+        assert options.pop('max_version') == (1, 0)
+        if options and not self.knows_copy:
+            raise TypeError('unexpected keyword argument')
+        self.copy = options.pop('copy', None)
+        assert not options
 
         def free(_):
             self.freed += 1
@@ -70,7 +76,16 @@ class DLPack(support.Case):
             x, out = Producer(self.values, plain=plain), Producer(numpy.zeros((2, 3), numpy.float32), plain=plain)
             self.assertIs(lanefold.sgemm(x, self.eye, out=out), out)
             self.assert_same_bits(out.values, self.values)
+            self.assertEqual((x.copy, out.copy), (None, False))
             self.assertEqual([x.taken, x.freed, out.taken, out.freed], [1, 1, 1, 1])
+
+    def test_a_copy_is_an_input_only(self):
+        for knows_copy in (True, False):
+            copied = Producer(self.values, flags=COPIED, knows_copy=knows_copy)
+            self.assert_same_bits(lanefold.sgemm(copied, self.eye), self.values)
+            self.assert_refused(ValueError, 'sgemm: out gives a copy; expected its own memory', lanefold.sgemm, self.values,
+                                self.eye, out=copied)
+            self.assertEqual(copied.taken, copied.freed)
 
     def test_strides(self):
         larger = numpy.arange(40, dtype=numpy.float32).reshape(5, 8)

@@ -1,7 +1,9 @@
 """What the tests of the Python package share: arrays, bounds, and a runner that tells Meson what was skipped."""
+import gc
 import sys
 import unittest
 
+import lanefold
 import numpy
 
 EPS = 2.0**-24  # the unit roundoff of float32
@@ -28,6 +30,13 @@ def integers(seed):
 
 def same_bits(one, other):
     return one.shape == other.shape and numpy.array_equal(one.view(numpy.uint32), other.view(numpy.uint32))
+
+
+class Collecting(lanefold.DenseLayer):
+    """A layer whose end starts a garbage collection."""
+
+    def __del__(self):
+        gc.collect()
 
 
 class Case(unittest.TestCase):

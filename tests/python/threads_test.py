@@ -4,8 +4,10 @@ import concurrent.futures
 import gc
 import logging
 import os
+import pathlib
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -32,6 +34,11 @@ for context in (lanefold.Context(1), lanefold.Context(2, executor=executor), lan
     threading.Thread(target=run, args=(context,), daemon=True).start()
 time.sleep(0.05)
 '''
+
+
+def resident_bytes():
+    with open('/proc/self/statm', encoding='ascii') as statm:
+        return int(statm.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 def together(count, work):
@@ -170,6 +177,19 @@ class Logs(support.Case):
         self.assertEqual([record.levelno for record in caught.records], [logging.INFO])
         self.assertIn('portable', caught.output[0])
 
+    def test_a_log_receives_messages_about_paths_that_are_not_utf8(self):
+        said = []
+        with tempfile.TemporaryDirectory() as place:
+            folder = os.path.join(os.fsencode(place), b'\xff')
+            os.mkdir(folder)
+            with open(folder + b'/mine.manifest', 'w', encoding='ascii') as file:
+                file.write('nonsense\n')
+            for path in (folder, os.fsdecode(folder), pathlib.Path(os.fsdecode(folder))):
+                lanefold.Context(plugin_path=path, log=lambda level, message: said.append(message)).close()
+                self.assertIn(os.fsdecode(folder + b'/mine.so'),
+                              [plugin.path for plugin in lanefold.plugins(plugin_path=path)])
+        self.assertEqual(sum('mine' in message for message in said), 3, said)
+
     def test_a_log_that_raises_does_not_disturb_the_call(self):
         said = []
         hook, sys.unraisablehook = sys.unraisablehook, lambda event: said.append(event.exc_type)
@@ -244,6 +264,45 @@ class Executors(support.Case):
             del holder, call
             gc.collect()
             self.assertIsNone(gone(), name)
+
+    def test_a_collection_while_a_context_is_destroyed(self):
+        class Ending:
+            threads = 2
+
+            def __call__(self, *_):
+                pass
+
+            def __del__(self):
+                gc.collect()
+        for name in ('executor', 'log'):
+            context = lanefold.Context(2, **{name: Ending()})
+            del context
+            gc.collect()
+
+    def test_a_cycle_through_the_default_context_leaves_it_open(self):
+        class Holder:
+            pass
+        context = lanefold.default_context()  # older than what holds it, so the collector clears it first
+        holder = Holder()
+        holder.self, holder.context = holder, context
+        del holder, context
+        gc.collect()
+        self.assert_same_bits(lanefold.sgemm(self.a, self.b), self.product)
+
+    def test_an_exception_of_an_executor_leaks_no_result(self):
+        def executor(count, task):
+            task.work()
+            raise KeyError
+        w = numpy.zeros((1000, 1000), numpy.float32)
+        layer = lanefold.DenseLayer(1000, 1000)
+        with lanefold.Context(2, executor=executor) as context:
+            for make in (lambda: lanefold.pack_weights(w, context=context),
+                         lambda: lanefold.Network([layer], context=context)):
+                for attempt in range(30):
+                    if attempt == 10:
+                        before = resident_bytes()
+                    self.assertRaises(KeyError, make)
+                self.assertLess(resident_bytes() - before, 20e6)
 
     def test_what_an_executor_leaves_undone_is_done_all_the_same(self):
         self.assert_same_bits(self.run_with(lambda count, task: None), self.product)

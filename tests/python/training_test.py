@@ -182,6 +182,9 @@ class Training(support.Case):
         def resize_state(layers, trainer, x):
             trainer.state['layers.1.w.v'].resize((2, 2), refcheck=False)
 
+        def remove_norm(layers, trainer, x):
+            layers[1].batch_norm = None
+
         def freeze_state(layers, trainer, x):
             trainer.state['layers.1.beta.m'].flags.writeable = False
         cases = (
@@ -191,6 +194,7 @@ class Training(support.Case):
             (share_state, "state['layers.0.gamma.m'] overlaps layers[1].batch_norm.gamma; expected memory of its own"),
             (share_input, 'layers[1].batch_norm.beta overlaps x; expected memory of its own'),
             (resize_state, "state['layers.1.w.v'] has the shape (2, 2); expected (5, 3)"),
+            (remove_norm, 'layers[1].batch_norm was removed after the trainer was made; make a new one'),
             (freeze_state, "state['layers.1.beta.m'] is read-only; expected a writable array"),
         )
         for spoil, message in cases:
@@ -228,6 +232,35 @@ class Training(support.Case):
         trainer = self.small_trainer(optimizer='momentum')[1]
         with self.assertRaises(TypeError):
             trainer.state['layers.0.w.m'] = numpy.zeros(1, numpy.float32)
+
+    def test_the_list_of_layers_belongs_to_the_trainer(self):
+        layers, trainer, x, labels = self.small_trainer()
+        trainer.layers.pop()
+        layers.pop()
+        self.assertEqual(len(trainer.layers), 2)
+        trainer.step(x, labels)
+
+        class Growing:
+            w, batch_norm, activation, alpha = numpy.zeros((6, 5), numpy.float32), None, 'identity', None
+
+            @property
+            def bias(self):
+                given.append(self)
+
+        given = [Growing(), lanefold.DenseLayer(5, 3)]
+        self.assertEqual(len(lanefold.Trainer(given).layers), 2)
+
+    def test_the_learning_rate_needs_no_other_context(self):
+        program = ("import os, lanefold\nos.environ['LANEFOLD_ISA'] = 'none'\n"
+                   "context = lanefold.Context(1, isa='portable')\n"
+                   "trainer = lanefold.Trainer([lanefold.DenseLayer(2, 2)], context=context)\n"
+                   "trainer.learning_rate = 0.5\n")
+        subprocess.run([sys.executable, '-c', program], check=True)
+
+    def test_a_collection_while_a_trainer_is_destroyed(self):
+        trainer = lanefold.Trainer([support.Collecting(6, 5), support.Collecting(5, 3)], optimizer='adam')
+        del trainer
+        gc.collect()
 
     def test_a_cycle_through_a_trainer_is_collected(self):
         layers, trainer, _, _ = self.small_trainer()

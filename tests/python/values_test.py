@@ -28,6 +28,45 @@ class Raises:
 
 
 class Values(support.Case):
+    def test_streams_of_random_numbers_refuse_what_they_cannot_take(self):
+        random, least = lanefold.random, 'expected a whole number from 0 to 4294967295'
+        for call, named in ((random.bits, dict(count=1, seed=1, purpose=1, index=1)), (random.permutation, dict(n=1, seed=1, epoch=1)),
+                            (random.initial_weights, dict(inputs=1, outputs=1, seed=1, layer=0))):
+            for name in named:
+                for given, shown in (('x', "'x' (str)"), (1.5, '1.5 (float)'), (True, 'True (bool)')):
+                    with self.assertRaises(TypeError) as caught:
+                        call(**{**named, name: given})
+                    self.assertTrue(str(caught.exception).startswith('%s: %s is %s; expected ' % (call.__name__, name, shown)),
+                                    caught.exception)
+            words = [name for name in named if name in ('purpose', 'index', 'epoch', 'layer')]
+            for name in words:
+                for given in (-1, 2**32):
+                    self.assert_refused(ValueError, '%s: %s is %d (int); %s' % (call.__name__, name, given, least), call,
+                                        **{**named, name: given})
+            same = call(**{name: numpy.uint8(value) for name, value in named.items()})
+            self.assertEqual(same.tobytes(), call(**named).tobytes())
+
+    def test_a_property_that_fails_is_the_cause(self):
+        class Layer:
+            @property
+            def w(self):
+                return self.nothing
+        with self.assertRaises(TypeError) as caught:
+            lanefold.Network([Layer()])
+        self.assertIsInstance(caught.exception.__cause__, AttributeError)
+        self.assertIn('nothing', str(caught.exception.__cause__))
+
+    def test_messages_name_classes_as_users_know_them(self):
+        context = lanefold.default_context()
+        self.refused(TypeError, 'a is of the type lanefold.Context; expected an array of float32: NumPy\'s, or one with DLPack or '
+                     'the buffer protocol', lanefold.sgemm, context, A)
+
+    def test_widths_are_an_ordered_list(self):
+        for widths in ({4, 3}, numpy.array(4), '43', iter([4, 3])):
+            with self.assertRaisesRegex(TypeError, '^dense_layers: widths is '):
+                lanefold.dense_layers(widths)
+        self.assertEqual(len(lanefold.dense_layers(numpy.array([4, 3, 2]))), 2)
+
     def refused(self, kind, message, call, *given, **named):
         self.assert_refused(kind, '%s: %s' % (call.__qualname__, message), call, *given, **named)
 
@@ -35,8 +74,9 @@ class Values(support.Case):
         shown = {SURROGATE: "'\\ud800'", 'x\0y': "'x\\x00y'"}
         for text, why in ((SURROGATE, 'a string that UTF-8 can hold'), ('x\0y', 'a string without the character NUL')):
             for call in (lanefold.Context, lanefold.plugins):
-                for name in ('isa', 'plugin_path'):
-                    self.refused(ValueError, '%s is %s (str); expected %s' % (name, shown[text], why), call, **{name: text})
+                self.refused(ValueError, 'isa is %s (str); expected %s' % (shown[text], why), call, isa=text)
+                self.refused(ValueError, 'plugin_path is %s (str); expected a path, without the character NUL and in the '
+                             'encoding of the file system' % shown[text], call, plugin_path=text)
         for text in (SURROGATE, 'elu\0', 'elu' + SURROGATE):
             shown = repr(text)
             with self.assertRaisesRegex(TypeError, 'sgemm: %s is not an argument; expected one of: a, b' % shown.replace('\\', '.')):
