@@ -11,6 +11,8 @@ import sys
 import tempfile
 
 PRIORITIES = {'other_priority': 400}
+NEEDS = {'needs_both': 'avx2 neon'}  # no CPU has both
+RUNS_ON = {'undeclared_avx': 'avx', 'undeclared_fma': 'fma', 'undeclared_avx512': 'avx512f'}  # flags of /proc/cpuinfo
 WITHOUT_MANIFEST = ('no_manifest',)
 ALSO_RUN = {'no_manifest': ['entry', 'library']}  # checks that must not fail
 WORDS = {  # what the first finding must contain
@@ -35,20 +37,37 @@ def conform(command, module, *options, patience=2):
         sys.exit('%s: no JSON, but status %d\n%s%s' % (module, done.returncode, done.stdout, done.stderr))
 
 
-def install(folder, variant, to):
-    """A folder with the module and its manifest alone, which nobody else may write."""
+def install(folder, broken, to, variant=None):
+    """A folder with the module and its manifest alone, which nobody else may write.  The manifest may be that of another
+    variant."""
+    variant = variant or broken
     os.makedirs(to, mode=0o755)
     module = os.path.join(to, 'sound.so')
-    shutil.copy(os.path.join(folder, 'broken-%s.so' % variant), module)
+    shutil.copy(os.path.join(folder, 'broken-%s.so' % broken), module)
     os.chmod(module, 0o755)
     if variant not in WITHOUT_MANIFEST:
         with open(os.path.join(to, 'sound.manifest'), 'w', encoding='utf-8') as file:
-            file.write('name sound\nvendor tests\npriority %d\nneeds\n' % PRIORITIES.get(variant, 500))
+            file.write('name sound\nvendor tests\npriority %d\nneeds %s\n' % (PRIORITIES.get(variant, 500), NEEDS.get(variant, '')))
     return module
 
 
 def failed(report):
     return {check['name']: check['findings'] for check in report['checks'] if check['state'] == 'fails'}
+
+
+def flags_of_cpu():
+    with open('/proc/cpuinfo', encoding='utf-8') as file:
+        return set(file.read().split())
+
+
+def wrong_with_badge(command, folder, place):
+    """What is not as expected of badge.py on a CPU that lacks what a plugin needs."""
+    module = install(folder, 'nothing', os.path.join(place, 'needs_both'), 'needs_both')
+    done = subprocess.run([sys.executable, os.path.join(os.path.dirname(__file__), 'badge.py'), command, module],
+                          stdout=subprocess.PIPE, text=True, timeout=200)
+    if done.returncode != 77 or 'SKIPPED: this CPU lacks ' not in done.stdout:
+        return ['badge.py does not skip: status %d, %s' % (done.returncode, done.stdout)]
+    return []
 
 
 def wrong_with(command, module, variant, checks):
@@ -73,9 +92,17 @@ def wrong_with(command, module, variant, checks):
     return None, failures, report
 
 
-def main(command, folder, *expectations):
+def main(command, folder, *given):
+    expectations = list(given)
     os.umask(0o022)
     wrong, broken, known = [], set(), set()
+    flags = flags_of_cpu()
+    for expectation in list(expectations):
+        variant, _, checks = expectation.partition(':')
+        if RUNS_ON.get(variant, '') and RUNS_ON[variant] not in flags:
+            print('SKIPPED: %s, because this CPU lacks %s' % (variant, RUNS_ON[variant]))
+            expectations.remove(expectation)
+            broken |= set(checks.split(','))
     with tempfile.TemporaryDirectory() as place:
         def outcome_of(expectation):
             variant, _, checks = expectation.partition(':')
@@ -85,6 +112,7 @@ def main(command, folder, *expectations):
 
         with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
             outcomes = list(pool.map(outcome_of, expectations))
+        wrong += wrong_with_badge(command, folder, place)
         for variant, checks, problem, failures, report in outcomes:
             broken |= failures
             if not checks:
