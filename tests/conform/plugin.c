@@ -73,11 +73,16 @@ static void *idle(void *arg) {
 }
 static void *pass(void *arg) { return arg; }
 
-#ifdef BROKEN_starts_thread_when_opened
+#if defined(BROKEN_starts_thread_when_opened) || defined(BROKEN_starts_thread_beside_path)
 __attribute__((constructor)) static void open_badly(void) {
   pthread_t thread;
   pthread_create(&thread, NULL, idle, NULL);
 }
+#endif
+
+#ifdef BROKEN_needs_threaded_library
+extern LF_API int thread_of_library;
+static __attribute__((used)) int *volatile needed = &thread_of_library;
 #endif
 
 struct product {

@@ -90,23 +90,39 @@ void opens(Opened &module, Findings &findings) {
   differs("needs", names_of(entry.needs), names_of(needs));
 }
 
-// Opens the libraries that the module needs.  Returns false if one of them lies where only the module finds it.
-bool open_libraries(const std::string &path) {
+// A folder of a search path, where $ORIGIN stands for the folder of the module.
+std::string expanded(const std::string &folder, const std::string &origin) {
+  for (const std::string word : {"${ORIGIN}", "$ORIGIN"})
+    if (folder.rfind(word, 0) == 0) return origin + folder.substr(word.size());
+  return folder;
+}
+
+// Opens the libraries that the module needs.  Returns the first one that does not open; "" if all do.
+std::string open_libraries(const std::string &path) {
   const ModuleFile file = read_module_file(path);
-  return file.search_path.empty() &&
-         std::all_of(file.libraries.begin(), file.libraries.end(),
-                     [](const std::string &name) { return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr; });
+  const std::string origin = path.substr(0, path.rfind('/'));
+  const auto opens = [](const std::string &name) { return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr; };
+  for (const std::string &name : file.libraries)
+    if (std::none_of(file.search_path.begin(), file.search_path.end(),
+                     [&](const std::string &folder) { return opens(expanded(folder, origin) + '/' + name); }) &&
+        !opens(name))
+      return name;
+  return "";
 }
 
 // A library that the module needs may start threads, but the module itself may not.
 void opens_quietly(Opened &module, Findings &findings) {
   const ProcessState before;
-  const bool counts = open_libraries(module.path);
+  const std::string unopened = open_libraries(module.path);
   const int threads = count_threads();
   open(module, 0);
   for (const std::string &change : before.changes()) findings.add("opening it changes " + change);
-  if (const int started = count_threads() - threads; started > 0 && counts)
+  const int started = count_threads() - threads;
+  if (started > 0 && unopened.empty())
     findings.add("opening it starts " + std::to_string(started) + (started == 1 ? " thread" : " threads"));
+  else if (started > 0)
+    findings.note(std::string(not_run_note) + "either it or " + unopened +
+                  " starts a thread, and that library does not open by itself");
 }
 
 // Finds a plugin of Lanefold's own that has this name and another vendor.
