@@ -214,16 +214,22 @@ static void break_end(void) {
   if (breaks("reverses_strings")) reverse_strings();
 }
 
+static lf_status fail_without_scratch(const lf_host *host, const lf_sgemm_args *x) {
+  if (breaks("writes_without_scratch")) return x->c[0] = 12345, LF_UNSUPPORTED;
+  if (breaks("clears_without_scratch") && x->beta == 0) x->c[0] = 0;
+  return host->fail(host->self, LF_OUT_OF_MEMORY, "no scratch memory for A");
+}
+
 static lf_status sgemm(const lf_host *host, const lf_sgemm_args *x) {
   if (breaks("strict_size") && x->struct_size != sizeof *x) return LF_INVALID_ARGUMENT;
   if (breaks("declines_all")) return LF_UNSUPPORTED;
   if (breaks("writes_and_declines") && x->k == 5) return x->c[0] = 3, LF_UNSUPPORTED;
+  if (breaks("clears_and_declines") && x->k == 5 && x->beta == 0) return x->c[0] = 0, LF_UNSUPPORTED;
   if (breaks("fails") && x->n == 9) return host->fail(host->self, LF_INTERNAL, "nine columns");
   break_call(host, x);
   const uint64_t bytes = (uint64_t)(x->m * x->k) * sizeof(float);
   struct product product = {host, x, host->acquire(host->self, bytes > 0 ? bytes : 4), 0, 0};
-  if (product.scaled == NULL && !breaks("trusts_scratch"))
-    return host->fail(host->self, LF_OUT_OF_MEMORY, "no scratch memory for A");
+  if (product.scaled == NULL && !breaks("trusts_scratch")) return fail_without_scratch(host, x);
   if (breaks("thread_local")) rows_of_this_thread = (int)x->m;
   if (breaks("overruns_scratch")) ((char *)product.scaled)[bytes] = 1;
   host->parallel_for(host->self, x->m, breaks("clobbers_in_task") ? multiply_row_badly : multiply_row, &product);
@@ -296,7 +302,9 @@ static lf_status dense_infer(const lf_host *host, const lf_dense_infer_args *x, 
 }
 
 static lf_status explain(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size) {
-  (void)host, (void)args;
+  (void)host;
+  if (breaks("explain_clears") && op == LF_OP_SGEMM && ((const lf_sgemm_args *)args)->beta == 0)
+    ((const lf_sgemm_args *)args)->c[0] = 0;
   if (breaks("explain_of_packing") && op == LF_OP_PACK_WEIGHTS) return ((char *)text)[size] = 0, LF_OK;
   if (breaks("long_explain")) return strcpy(text, "one row for each task, without packing"), LF_OK;
   snprintf(text, size, "operation %d: one row for each task", (int)op);

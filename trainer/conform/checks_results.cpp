@@ -266,14 +266,14 @@ void no_scratch(Opened &module, Findings &findings) {
   for (const Case &given : cases_of(module.subject, Choice::few))
     for (const int64_t acquisitions : {0, 1, 2}) {
       CallOptions options;
-      options.host.acquisitions = acquisitions;
+      options.host.acquisitions = acquisitions, options.placement.nan = true;
       const Outcome outcome = call(module.subject, given, options);
       const std::string where = " when there is no scratch memory: " + given.text();
-      if (outcome.status == LF_OK || outcome.status == LF_UNSUPPORTED) {
-        if (outcome.refused_scratch && outcome.status == LF_OK)
+      if (outcome.status == LF_OK) {
+        if (outcome.refused_scratch)
           if (const std::string wrong = wrong_result(given, outcome); !wrong.empty())
             findings.add_wrong_results(given.op, wrong + where);
-      } else if (outcome.status != LF_OUT_OF_MEMORY) {
+      } else if (outcome.status != LF_OUT_OF_MEMORY && outcome.status != LF_UNSUPPORTED) {
         findings.add("it returns " + std::string(lf_status_name(outcome.status)) + where);
       } else if (!outcome.outputs_untouched) {
         findings.add("it changes outputs" + where);

@@ -73,8 +73,10 @@ void serves_what_it_offers(Opened &module, Findings &findings) {
 }
 
 void declines_before_writing(Opened &module, Findings &findings) {
+  CallOptions options;
+  options.placement.nan = true; // a write of 0 shows, too
   for (const Case &given : cases_of(module.subject, Choice::many)) {
-    const Outcome outcome = call(module.subject, given);
+    const Outcome outcome = call(module.subject, given, options);
     if (outcome.status == LF_UNSUPPORTED && !outcome.outputs_untouched)
       findings.add("it writes, and then returns LF_UNSUPPORTED: " + given.text());
     if (findings.full()) return;
@@ -98,7 +100,7 @@ void accepts_newer_structs(Opened &module, Findings &findings) {
 void explains_within_bounds(Opened &module, Findings &findings) {
   if (module.subject.table.explain == nullptr) return;
   CallOptions options;
-  options.explains = true;
+  options.explains = true, options.placement.nan = true;
   for (const Case &given : cases_of(module.subject, Choice::few)) {
     const Outcome outcome = call(module.subject, given, options);
     if (outcome.status != LF_OK && outcome.status != LF_UNSUPPORTED)
