@@ -250,6 +250,8 @@ static float activate(int32_t code, float alpha, float x) {
 #ifdef BROKEN_loses_sign
   if (code == LF_ELU) return x > 0 ? x : alpha * expm1f(x) + 0;
 #endif
+  if (breaks("loses_sign_of_identity") && code == LF_IDENTITY) return x + 0;
+  if (breaks("loses_sign_of_slope") && code == LF_LEAKY_RELU) return x > 0 ? x : x * alpha + 0;
   return code == LF_LEAKY_RELU && x < 0 ? x * alpha : x;
 }
 
@@ -279,6 +281,9 @@ static lf_status unpack_weights(const lf_host *host, const lf_unpack_weights_arg
   (void)host;
   for (int64_t p = 0; p < x->k; ++p)
     for (int64_t j = 0; j < x->n; ++j) x->w[p * x->ldw + j] = ((const float *)packed)[p * x->n + j];
+  if (breaks("loses_sign_of_weights"))
+    for (int64_t p = 0; p < x->k; ++p)
+      for (int64_t j = 0; j < x->n; ++j) x->w[p * x->ldw + j] += 0;
   return LF_OK;
 }
 

@@ -70,19 +70,29 @@ void in_place(Opened &module, Findings &findings) {
   all_right(module, cases_where(module, Choice::many, is_in_place), {}, results, "", findings);
 }
 
-// activation.h says that ELU keeps the sign of -0.
-void elu_of_negative_zero(const Subject &subject, Findings &findings) {
-  for (const double alpha : {1.0, 0.25}) {
-    const Case given{
-        LF_OP_ACTIVATION_FORWARD,
-        {{"activation", LF_ELU}, {"alpha", alpha}},
-        {{"x", 3, 21, true, false, Element::float32, std::vector<double>(63, -0.0)}, {"y", 3, 21, false, true}}};
+// Calls whose input is -0, and whose formula gives -0.  The comparison with bounds does not see the sign of a zero.
+std::vector<Case> negative_zeros() {
+  const Array zeros{"x", 3, 21, true, false, Element::float32, std::vector<double>(63, -0.0)};
+  std::vector<Case> cases;
+  for (const int32_t activation : {LF_IDENTITY, LF_LEAKY_RELU, LF_ELU, LF_SELU, LF_TANH})
+    for (const double alpha : {1.0, 0.25})
+      cases.push_back({LF_OP_ACTIVATION_FORWARD,
+                       {{"activation", activation}, {"alpha", alpha}},
+                       {zeros, {"y", 3, 21, false, true}}});
+  cases.push_back({LF_OP_UNPACK_WEIGHTS, {}, {zeros, {"unpacked", 3, 21, false, true}}});
+  cases.back().arrays[0].name = "w";
+  return cases;
+}
+
+void keep_negative_zeros(const Subject &subject, Findings &findings) {
+  for (const Case &given : negative_zeros()) {
     if (!subject.serves(given)) continue;
-    const Outcome outcome = expect_right(subject, given, {}, results, ", where x is -0", findings);
+    const std::string where = ", where " + given.arrays[0].name + " is -0";
+    const Outcome outcome = expect_right(subject, given, {}, results, where, findings);
     if (outcome.status != LF_OK) continue;
-    const std::vector<double> &y = outcome.results.at("y");
-    if (!std::all_of(y.begin(), y.end(), [](double value) { return std::signbit(value); }))
-      return findings.add("y is 0; expected -0: " + given.text() + ", where x is -0");
+    for (const auto &[name, values] : outcome.results)
+      if (!std::all_of(values.begin(), values.end(), [](double value) { return std::signbit(value); }))
+        findings.add(name + " is 0; expected -0: " + given.text() + where);
   }
 }
 
@@ -97,7 +107,7 @@ bool has_bounds(const Case &given, double special) {
 
 // Puts special values into the first array of floats that the case reads.
 void special_values(Opened &module, Findings &findings) {
-  elu_of_negative_zero(module.subject, findings);
+  keep_negative_zeros(module.subject, findings);
   for (const Case &given : cases_of(module.subject, Choice::few))
     for (const double special : {double{NAN}, double{INFINITY}, -double{INFINITY}, -0.0, 0x1p-140, 0x1.cp127}) {
       Case changed = given;
