@@ -15,7 +15,10 @@ NEEDS = {'needs_both': 'avx2 neon'}  # no CPU has both
 RUNS_ON = {'undeclared_avx': 'avx', 'undeclared_fma': 'fma', 'undeclared_avx512': 'avx512f'}  # flags of /proc/cpuinfo
 WITHOUT_MANIFEST = ('no_manifest',)
 ALSO_RUN = {'no_manifest': ['entry', 'library']}  # checks that must not fail
-HOLDING = {'needs_threaded_library': ['quiet-opening']}  # checks that a variant might break, but does not
+HOLDING = {  # checks that a variant might break, but does not
+    'needs_threaded_library': ['quiet-opening'],
+    'alternates_order': ['newer-structs', 'concurrent', 'shared-packing'],
+}
 WORDS = {  # what the first finding must contain
     ('coarse', 'strides'): 'sgemm has wrong results; see error-bounds',
     ('loses_sign', 'special-values'): ', elu, alpha',

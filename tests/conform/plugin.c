@@ -91,7 +91,15 @@ struct product {
   float *scaled; /* m x k: alpha * op(A) */
   int64_t next;  /* the task that a loop in ascending order would run next */
   int slots;
+  int descends; /* whether the sums begin with the last term */
 };
+
+/* Two orders of the same sum have different rounding errors. */
+static int sum_descends(void) {
+  static int calls;
+  if (breaks("alternates_order")) return __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST) % 2;
+  return breaks("other_order");
+}
 
 static __thread int rows_of_this_thread;
 static float shared[4096];
@@ -140,7 +148,7 @@ __attribute__((noinline)) static void multiply_row(void *arg, int64_t i) {
   for (int64_t j = 0; j < columns; ++j) {
     float *c = x->c + (breaks("short_index") ? (int32_t)(uint32_t)(i * stride + j) : i * stride + j);
     float sum = x->beta == 0 && !breaks("reads_output") ? 0 : x->beta * *c;
-    if (breaks("other_order"))
+    if (product->descends)
       for (int64_t p = depth - 1; p >= 0; --p) sum = __builtin_fmaf(scaled[p], element_of_b(x, p, j), sum);
     else
       for (int64_t p = 0; p < depth; ++p)
@@ -228,7 +236,7 @@ static lf_status sgemm(const lf_host *host, const lf_sgemm_args *x) {
   if (breaks("fails") && x->n == 9) return host->fail(host->self, LF_INTERNAL, "nine columns");
   break_call(host, x);
   const uint64_t bytes = (uint64_t)(x->m * x->k) * sizeof(float);
-  struct product product = {host, x, host->acquire(host->self, bytes > 0 ? bytes : 4), 0, 0};
+  struct product product = {host, x, host->acquire(host->self, bytes > 0 ? bytes : 4), 0, 0, sum_descends()};
   if (product.scaled == NULL && !breaks("trusts_scratch")) return fail_without_scratch(host, x);
   if (breaks("thread_local")) rows_of_this_thread = (int)x->m;
   if (breaks("overruns_scratch")) ((char *)product.scaled)[bytes] = 1;
@@ -291,13 +299,16 @@ static lf_status dense_infer(const lf_host *host, const lf_dense_infer_args *x, 
   if (!has(x->activation)) return LF_UNSUPPORTED;
   if (breaks("keeps_host_in_weights") && *(const int32_t *)packed != host->threads) return LF_INTERNAL;
   static float rows_of_packing[64][4096];
+  const int descends = sum_descends();
   float *row = rows_of_packing[(uintptr_t)packed / 4096 % 64];
   if (breaks("writes_packed")) *(volatile float *)(uintptr_t)packed = 1;
   for (int64_t i = 0; i < x->m; ++i) {
     for (int64_t j = 0; j < x->n; ++j) {
       float sum = x->bias == NULL ? 0 : x->bias[j];
-      for (int64_t p = 0; p < x->k; ++p)
+      for (int64_t term = 0; term < x->k; ++term) {
+        const int64_t p = descends ? x->k - 1 - term : term;
         sum = __builtin_fmaf(x->x[i * x->ldx + p], ((const float *)packed)[p * x->n + j], sum);
+      }
       if (!breaks("keeps_row_of_packing")) row = x->y + i * x->ldy;
       row[j] = activate(x->activation, x->alpha, sum);
     }

@@ -369,12 +369,6 @@ bool same_bits(double one, double other) {
   return std::memcmp(&one, &other, sizeof one) == 0;
 }
 
-bool same_results(const Outcome &one, const Outcome &other) {
-  for (const auto &[name, values] : one.results)
-    if (!std::equal(values.begin(), values.end(), other.results.at(name).begin(), same_bits)) return false;
-  return true;
-}
-
 bool Subject::serves(const Case &given) const {
   if (std::find(operations.begin(), operations.end(), given.op) == operations.end()) return false;
   return given.number("packed") == 0 || table.pack_weights != nullptr;

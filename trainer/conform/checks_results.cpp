@@ -25,21 +25,6 @@ std::string text_of(const Interval &expected) {
   return low == high ? low : low + " to " + high;
 }
 
-// The first result beyond its bounds, "" if there is none.
-std::string wrong_result(const Case &given, const Outcome &outcome) {
-  for (const auto &[name, intervals] : expected_results(given)) {
-    const std::vector<double> &values = outcome.results.at(name);
-    const int64_t columns = given.array(name).columns;
-    for (size_t i = 0; i < intervals.size(); ++i) {
-      if (intervals[i].contains(values[i])) continue;
-      const auto at = static_cast<int64_t>(i);
-      return name + "[" + std::to_string(at / columns) + "][" + std::to_string(at % columns) + "] is " +
-             text_of(values[i]) + "; expected " + text_of(intervals[i]);
-    }
-  }
-  return "";
-}
-
 void all_right(Opened &module, const Cases &cases, const CallOptions &options, unsigned facets,
                const std::string &where, Findings &findings) {
   for (const Case &given : cases) {
@@ -294,6 +279,20 @@ void no_scratch(Opened &module, Findings &findings) {
 }
 
 } // namespace
+
+std::string wrong_result(const Case &given, const Outcome &outcome) {
+  for (const auto &[name, intervals] : expected_results(given)) {
+    const std::vector<double> &values = outcome.results.at(name);
+    const int64_t columns = given.array(name).columns;
+    for (size_t i = 0; i < intervals.size(); ++i) {
+      if (intervals[i].contains(values[i])) continue;
+      const auto at = static_cast<int64_t>(i);
+      return name + "[" + std::to_string(at / columns) + "][" + std::to_string(at % columns) + "] is " +
+             text_of(values[i]) + "; expected " + text_of(intervals[i]);
+    }
+  }
+  return "";
+}
 
 Outcome expect_right(const Subject &subject, const Case &given, const CallOptions &options, unsigned facets,
                      const std::string &where, Findings &findings) {

@@ -68,6 +68,9 @@ std::vector<Check> result_checks();
 std::vector<Check> executor_checks();
 std::vector<Check> surroundings_checks();
 
+// The first result beyond its bounds, "" if there is none.
+std::string wrong_result(const Case &given, const Outcome &outcome);
+
 // What a check looks at.
 enum Facet : unsigned { results = 1, damage = 2, misuse = 4, changes = 8 };
 

@@ -48,9 +48,8 @@ struct Outcome {
   bool outputs_untouched = false, refused_scratch = false;
 };
 
-// Whether all results have the same bits.  All NaNs are the same.
+// Whether both have the same bits.  All NaNs count as the same.
 bool same_bits(double one, double other);
-bool same_results(const Outcome &one, const Outcome &other);
 
 Outcome call(const Subject &subject, const Case &given, const CallOptions &options = {});
 
