@@ -12,11 +12,18 @@ import tempfile
 
 PRIORITIES = {'other_priority': 400}
 NEEDS = {'needs_both': 'avx2 neon'}  # no CPU has both
-RUNS_ON = {'undeclared_avx': 'avx', 'undeclared_fma': 'fma', 'undeclared_avx512': 'avx512f'}  # flags of /proc/cpuinfo
+RUNS_ON = {  # flags of /proc/cpuinfo
+    'undeclared_avx': 'avx',
+    'undeclared_fma': 'fma',
+    'undeclared_avx512': 'avx512f',
+    'undeclared_mask': 'avx512f',
+    'uses_bmi': 'bmi2',
+}
 WITHOUT_MANIFEST = ('no_manifest',)
 ALSO_RUN = {'no_manifest': ['entry', 'library']}  # checks that must not fail
 HOLDING = {  # checks that a variant might break, but does not
     'needs_threaded_library': ['quiet-opening'],
+    'uses_bmi': ['cpu-features'],
     'alternates_order': ['newer-structs', 'concurrent', 'shared-packing'],
 }
 WORDS = {  # what the first finding must contain
@@ -25,6 +32,7 @@ WORDS = {  # what the first finding must contain
     ('undeclared_avx', 'cpu-features'): 'uses avx, which',
     ('undeclared_fma', 'cpu-features'): 'uses fma, which',
     ('undeclared_avx512', 'cpu-features'): 'uses avx512f, which',
+    ('undeclared_mask', 'cpu-features'): 'uses avx512f, which',
     ('no_manifest', 'manifest'): 'write it with the lines name, vendor, priority and needs',
     ('coarse', 'error-bounds'): ', beta 0.3, LF_TRANSPOSE_A',
 }

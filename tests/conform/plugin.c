@@ -25,10 +25,17 @@
 static void flush_subnormals(void) { __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040u); }
 static void round_down(void) { __builtin_ia32_ldmxcsr((__builtin_ia32_stmxcsr() & ~0x6000u) | 0x2000u); }
 static void reverse_strings(void) { __asm__ volatile("std" ::: "cc"); }
-/* vxorps, vfmadd231ps and vpxord of register 0 */
+/* vxorps, vfmadd231ps and vpxord of register 0, and kxorw of k1 */
 static void use_avx(void) { __asm__ volatile(".byte 0xc5, 0xf8, 0x57, 0xc0" ::: "xmm0"); }
 static void use_fma(void) { __asm__ volatile(".byte 0xc4, 0xe2, 0x79, 0xb8, 0xc0" ::: "xmm0"); }
 static void use_avx512(void) { __asm__ volatile(".byte 0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0" ::: "xmm0"); }
+static void use_mask(void) { __asm__ volatile(".byte 0xc5, 0xf4, 0x47, 0xc9"); }
+/* andn, shlx and rorx of eax */
+static void use_bmi(void) {
+  __asm__ volatile(
+      ".byte 0xc4, 0xe2, 0x78, 0xf2, 0xc0, 0xc4, 0xe2, 0x79, 0xf7, 0xc0, 0xc4, 0xe3, 0x7b, 0xf0, 0xc0, 1" ::
+          : "eax", "cc");
+}
 #else
 #define SET_REGISTER "mov x20, #0"
 #define FUNCTION "%function"
@@ -44,6 +51,8 @@ static void reverse_strings(void) {}
 static void use_avx(void) {}
 static void use_fma(void) {}
 static void use_avx512(void) {}
+static void use_mask(void) {}
+static void use_bmi(void) {}
 #endif
 
 /* A function that does not preserve a register. */
@@ -178,6 +187,8 @@ static void break_call(const lf_host *host, const lf_sgemm_args *x) {
   if (breaks("undeclared_avx")) use_avx();
   if (breaks("undeclared_fma")) use_fma();
   if (breaks("undeclared_avx512")) use_avx512();
+  if (breaks("undeclared_mask")) use_mask();
+  if (breaks("uses_bmi")) use_bmi();
   if (breaks("writes_arguments")) ((lf_sgemm_args *)(uintptr_t)x)->flags = 0;
   if (breaks("aligned_only") && must_be_aligned(x->a)) abort();
   if (breaks("exits")) exit(0);

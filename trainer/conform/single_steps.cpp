@@ -25,12 +25,22 @@ Code code[8];
 int64_t steps_left = 0, steps_made = 0;
 bool uses_avx = false, uses_fma = false, uses_avx512 = false;
 
-// In 64-bit mode, each of these bytes begins a VEX or EVEX prefix and nothing else.
+// In 64-bit mode, each of these bytes begins a VEX or EVEX prefix and nothing else.  VEX has three opcode maps: 0F, 0F38
+// and 0F3A.
 void look_at(const unsigned char *instruction) {
+  const bool is_short = instruction[0] == 0xC5;
   if (instruction[0] == 0x62) uses_avx512 = true;
-  if (instruction[0] == 0xC5 || instruction[0] == 0xC4) uses_avx = true;
-  if (instruction[0] != 0xC4) return;
-  const int map = instruction[1] & 31, opcode = instruction[3];
+  if (!is_short && instruction[0] != 0xC4) return;
+  const int map = is_short ? 1 : instruction[1] & 31, opcode = instruction[is_short ? 2 : 3];
+  // BMI1 and BMI2 use general registers.  lf_plugin_entry has no bit for them.
+  const bool is_bmi = (map == 2 && (opcode == 0xF2 || opcode == 0xF3 || (opcode >= 0xF5 && opcode <= 0xF7))) ||
+                      (map == 3 && opcode == 0xF0);
+  // AVX-512 moves and combines its masks with these.
+  const bool is_mask = (map == 1 && ((opcode >= 0x41 && opcode <= 0x4B) || (opcode >= 0x90 && opcode <= 0x93) ||
+                                     opcode == 0x98 || opcode == 0x99)) ||
+                       (map == 3 && opcode >= 0x30 && opcode <= 0x33);
+  if (is_mask) uses_avx512 = true;
+  else if (!is_bmi) uses_avx = true;
   if (map == 2 && opcode >= 0x96 && opcode <= 0xBF && opcode % 16 >= 6) uses_fma = true;
 }
 
