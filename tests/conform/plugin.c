@@ -1,6 +1,9 @@
 /* A small plugin that conforms.  With -DBROKEN="WHAT" and -DBROKEN_WHAT it breaks one promise; broken.py lists which. */
 #include <lanefold/plugin.h>
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef BROKEN
@@ -92,6 +97,22 @@ __attribute__((constructor)) static void open_badly(void) {
 #ifdef BROKEN_needs_threaded_library
 extern LF_API int thread_of_library;
 static __attribute__((used)) int *volatile needed = &thread_of_library;
+#endif
+
+#ifdef BROKEN_joins_unseen_thread
+/* As on a system without seccomp: from now on, this process may not install a filter. */
+__attribute__((constructor)) static void refuse_filters(void) {
+  const struct sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_prctl, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const struct sock_fprog filter = {sizeof program / sizeof *program, (struct sock_filter *)(uintptr_t)program};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) abort();
+}
 #endif
 
 struct product {
@@ -209,7 +230,7 @@ static void break_call(const lf_host *host, const lf_sgemm_args *x) {
   }
   pthread_t thread;
   if (breaks("own_thread")) pthread_create(&thread, NULL, idle, NULL);
-  if (breaks("joins_thread")) {
+  if (breaks("joins_thread") || breaks("joins_unseen_thread")) {
     pthread_create(&thread, NULL, pass, NULL);
     pthread_join(thread, NULL);
   }
