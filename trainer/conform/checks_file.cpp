@@ -5,7 +5,6 @@
 #include <lanefold/lanefold.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <utility>
@@ -98,9 +97,9 @@ std::string expanded(const std::string &folder, const std::string &origin) {
 }
 
 // Opens the libraries that the module needs.  Returns the first one that does not open; "" if all do.
-std::string open_libraries(const std::string &path) {
-  const ModuleFile file = read_module_file(path);
-  const std::string origin = path.substr(0, path.rfind('/'));
+std::string open_libraries(const Opened &module) {
+  const ModuleFile file = read_module_file(module.path);
+  const std::string origin = folder_of(module);
   const auto opens = [](const std::string &name) { return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr; };
   for (const std::string &name : file.libraries)
     if (std::none_of(file.search_path.begin(), file.search_path.end(),
@@ -113,7 +112,7 @@ std::string open_libraries(const std::string &path) {
 // A library that the module needs may start threads, but the module itself may not.
 void opens_quietly(Opened &module, Findings &findings) {
   const ProcessState before;
-  const std::string unopened = open_libraries(module.path);
+  const std::string unopened = open_libraries(module);
   const int threads = count_threads();
   open(module, 0);
   for (const std::string &change : before.changes()) findings.add("opening it changes " + change);
@@ -134,8 +133,7 @@ void see_namesake(void *self, const lf_plugin_candidate *candidate) {
 void library_takes(Opened &module, Findings &findings) {
   if (!module.manifest.problem.empty())
     return findings.note(std::string(not_run_note) + "the check \"manifest\" fails");
-  unsetenv("LANEFOLD_ISA"), unsetenv("LANEFOLD_PLUGIN_PATH");
-  const std::string folder = module.path.substr(0, std::max<size_t>(module.path.rfind('/'), 1));
+  const std::string folder = folder_of(module);
   auto options = args<lf_context_options>();
   options.flags = LF_QUIET;
   std::pair<const ManifestText &, std::string> namesake(module.manifest, "");
@@ -143,15 +141,28 @@ void library_takes(Opened &module, Findings &findings) {
   if (!namesake.second.empty()) return findings.add("Lanefold already has a plugin of this name: " + namesake.second);
   if (folder.find(':') != std::string::npos)
     return findings.add("the library cannot search a folder that has a colon in its name: " + folder);
-  options.plugin_path = folder.c_str(), options.isa = module.manifest.name.c_str();
-  lf_context *context = nullptr;
-  if (lf_context_create(&options, &context) != LF_OK) return findings.add(lf_last_error(nullptr));
-  if (module.manifest.name != lf_context_isa(context))
-    findings.add("the library uses " + std::string(lf_context_isa(context)) + " instead");
-  lf_context_destroy(context);
+  try {
+    const Context context = context_of(module);
+    if (module.manifest.name != context.isa())
+      findings.add("the library uses " + std::string(context.isa()) + " instead");
+  } catch (const Error &error) {
+    findings.add(error.what());
+  }
 }
 
 } // namespace
+
+std::string folder_of(const Opened &module) {
+  return module.path.substr(0, std::max<size_t>(module.path.rfind('/'), 1));
+}
+
+Context context_of(const Opened &module) {
+  const std::string folder = folder_of(module);
+  auto options = args<lf_context_options>();
+  options.flags = LF_QUIET, options.threads = 3;
+  options.plugin_path = folder.c_str(), options.isa = module.manifest.name.c_str();
+  return Context(options);
+}
 
 void open(Opened &module, uint64_t cpu_features) {
   void *handle = dlopen(module.path.c_str(), RTLD_NOW | RTLD_LOCAL);

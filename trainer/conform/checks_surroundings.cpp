@@ -82,20 +82,20 @@ std::string differing_result(const GoldenCase &golden, const Outcome &outcome) {
 // The golden operations have larger matrices than the golden vectors.  If the plugin declines a call, the library asks
 // another plugin.
 void gives_golden_hashes(Opened &module, Findings &findings) {
-  const std::string folder = module.path.substr(0, module.path.rfind('/'));
-  auto options = args<lf_context_options>();
-  options.flags = LF_QUIET, options.threads = 3;
-  options.plugin_path = folder.c_str(), options.isa = module.manifest.name.c_str();
-  lf_context *context = nullptr;
-  if (lf_context_create(&options, &context) != LF_OK) return; // another check says why
-  lf_context_destroy(context);
-  const Context on(options);
+  const auto cannot_run = [&findings](const std::string &why) { findings.note(std::string(not_run_note) + why); };
+  if (!module.manifest.problem.empty()) return cannot_run("the check \"manifest\" fails");
+  std::optional<Context> on;
+  try {
+    on.emplace(context_of(module));
+  } catch (const Error &error) {
+    return cannot_run(error.what());
+  }
   for (const GoldenOperation &operation : golden_operations()) {
     const auto is_it = [&operation](int32_t op) { return std::strcmp(operation.name, operation_name(op)) == 0; };
     const std::vector<int32_t> &offered = module.subject.operations;
     if (std::none_of(offered.begin(), offered.end(), is_it)) continue;
     try {
-      if (operation.run(on) != operation.promise)
+      if (operation.run(*on) != operation.promise)
         return findings.add(std::string(operation.name) + " does not give its golden hash on larger matrices");
     } catch (const Error &error) {
       // No other plugin can take over a call on packed weights.

@@ -119,6 +119,7 @@ private:
     return run_in_child(options_.patience, [&](Findings &findings) {
       Opened module{manifest_, options_.path};
       module.subject.cpu_features = features_;
+      unsetenv("LANEFOLD_ISA"), unsetenv("LANEFOLD_PLUGIN_PATH"); // contexts use only what a check names
       if (check.kind == Check::file) module.file = read_module_file(options_.path);
       if (check.kind != Check::file && check.kind != Check::opening) {
         open(module, check.kind == Check::needs ? needs_ : features_);
@@ -213,7 +214,10 @@ private:
     if (!report_.one_chain_reason.empty()) return;
     const Verdict verdict = run(check);
     const int64_t served = take_notes(verdict).second;
+    const auto not_run = std::find_if(verdict.notes.begin(), verdict.notes.end(),
+                                      [](const std::string &note) { return note.rfind(not_run_note, 0) == 0; });
     if (!verdict.findings.empty()) report_.one_chain = false, report_.one_chain_reason = verdict.findings.front().text;
+    else if (not_run != verdict.notes.end()) report_.one_chain_reason = not_run->substr(not_run_note.size());
     else if (!halted_.empty())
       report_.one_chain = false, report_.one_chain_reason = std::string(operation_name(halted_[0])) + " hangs";
     else if (served == 0) report_.one_chain_reason = "it declines all golden vectors";

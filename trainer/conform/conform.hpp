@@ -6,6 +6,8 @@
 #include "trainer/conform/process_state.hpp"
 #include "trainer/conform/subject.hpp"
 
+#include <lanefold/lanefold.hpp>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -81,6 +83,12 @@ Outcome expect_right(const Subject &subject, const Case &given, const CallOption
 // The cases of all operations that the plugin offers.
 using Cases = std::vector<std::reference_wrapper<const Case>>;
 Cases cases_of(const Subject &subject, Choice choice);
+
+// The folder of the module.
+std::string folder_of(const Opened &module);
+
+// Makes a context that uses the plugin.  Throws Error if the library refuses it.
+Context context_of(const Opened &module);
 
 // Opens the module for the checks that call it.  Throws CannotBeTried.
 void open(Opened &module, uint64_t cpu_features);
