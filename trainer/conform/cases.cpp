@@ -338,9 +338,8 @@ GoldenCase golden_case(int32_t op, const cli::Json &json) {
 
 // A number of a case as the headers name it, such as "LF_TRAINING" or "alpha 0.5"; "" if it says nothing.
 std::string text_of(const std::string &name, double value) {
-  const auto code = static_cast<size_t>(value);
-  if (name == "activation") return activation_names()[code];
-  if (name == "optimizer") return optimizer_names()[code];
+  if (name == "activation") return activation_names()[static_cast<size_t>(value)];
+  if (name == "optimizer") return optimizer_names()[static_cast<size_t>(value)];
   if (value == 0) return "";
   if (name == "packed") return "packed weights";
   for (const auto &[word, flag] :
