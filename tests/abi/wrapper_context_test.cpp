@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -95,7 +96,17 @@ TEST_CASE("plugins are visited, or returned as owned strings, the best one first
   const auto not_found = NothrowContext::plugins(options);
   CHECK(not_found.status() == LF_NOT_FOUND);
   CHECK(contains(not_found.message(), "nonsense"));
+  CHECK((*not_found).empty());
   CHECK_THROWS_AS((void)Context::plugins(options), Error);
+
+  const char *const isa = std::getenv("LANEFOLD_ISA");
+  const std::string before = isa == nullptr ? "" : isa;
+  setenv("LANEFOLD_ISA", "nonsense", 1);
+  const auto none_usable = NothrowContext::usable_plugins();
+  if (isa == nullptr) unsetenv("LANEFOLD_ISA");
+  else setenv("LANEFOLD_ISA", before.c_str(), 1);
+  CHECK(none_usable.status() == LF_NOT_FOUND);
+  CHECK((*none_usable).empty());
 }
 
 TEST_CASE("an exception of a visitor leaves the enumeration, and no other plugin is visited") {

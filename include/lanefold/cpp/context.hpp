@@ -168,6 +168,7 @@ public:
     std::vector<Plugin> found;
     const Result<void> done = BasicContext<ReturnErrors>::enumerate_plugins(
         [&](const lf_plugin_candidate &candidate) { found.emplace_back(candidate); }, options);
+    if (!done) found.clear();
     return Errors::finish(done.status(), nullptr, std::move(found));
   }
   /// Returns the names of the plugins that this machine can use, the best one first.  Fails with LF_NOT_FOUND if
@@ -178,6 +179,7 @@ public:
       if (candidate.usable && std::find(names.begin(), names.end(), candidate.name) == names.end())
         names.emplace_back(candidate.name);
     });
+    if (!done) names.clear();
     return Errors::finish(done.status(), nullptr, std::move(names));
   }
   /// Returns the name of the CPU and the features that both the CPU and the operating system offer.
