@@ -183,7 +183,7 @@ __attribute__((noinline)) static void multiply_row(void *arg, int64_t i) {
     else
       for (int64_t p = 0; p < depth; ++p)
         if (scaled[p] != 0 || !breaks("skips_zeros")) sum = __builtin_fmaf(scaled[p], element_of_b(x, p, j), sum);
-    if (breaks("coarse")) sum *= 1.0001f;
+    if (breaks("coarse") || breaks("coarse_everywhere")) sum *= 1.0001f;
     if (breaks("forgets_beta_without_k") && x->k == 0) sum = 0;
     if (wrong) sum += 1000;
     *c = sum;
@@ -285,6 +285,7 @@ static int has(int32_t code) {
 }
 
 static float activate(int32_t code, float alpha, float x) {
+  if (breaks("coarse_everywhere")) x *= 1.0001f;
   if (breaks("hides_nan") && code == LF_RELU) return x > 0 ? x : 0;
   if (code == LF_RELU) return x <= 0 ? 0 : x;
 #ifdef BROKEN_loses_sign

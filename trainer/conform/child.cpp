@@ -211,7 +211,7 @@ void Findings::add(const std::string &finding) {
 }
 
 void Findings::add_wrong_results(int32_t op, const std::string &finding) {
-  if (count_++ < most) send('W', std::to_string(op) + ' ' + finding);
+  if (wrong_[op]++ < most_of_operation) send('W', std::to_string(op) + ' ' + finding);
 }
 
 void allow_far_addresses() { limit(RLIMIT_AS, rlim_t{64} << 40); }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,14 +36,15 @@ struct Verdict {
 class Findings {
 public:
   explicit Findings(int pipe) : pipe_(pipe) {}
-  void add(const std::string &finding); // the first few of a check are kept
-  void add_wrong_results(int32_t op, const std::string &finding);
+  void add(const std::string &finding);                           // the first few of a check are kept
+  void add_wrong_results(int32_t op, const std::string &finding); // the first few of each operation are kept
   void note(const std::string &note);
   bool full() const { return count_ >= most; }
 
 private:
-  static constexpr int most = 5;
+  static constexpr int most = 5, most_of_operation = 2;
   int pipe_, count_ = 0;
+  std::map<int32_t, int> wrong_; // how many findings each operation has
 };
 
 // Lets this child use as much address space as rows far apart need.
