@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """broken.py COMMAND FOLDER VARIANT:CHECK[,CHECK]...: runs `COMMAND conform` on FOLDER/broken-VARIANT.so.  Each of these
-checks must fail, or cannot be run.  Without any check, those of HOLDING must hold, and on the variant "nothing" no check fails.  Every
-check that applies to this machine has a variant that breaks it."""
+checks must fail, or cannot be run.  Without any check, those of HOLDING must hold, and on the variant "nothing" no
+check fails.  Every check that applies to this machine has a variant that breaks it."""
 import concurrent.futures
 import json
 import os
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 
+NAMES = {'no_name': ''}
 PRIORITIES = {'other_priority': 400}
 NEEDS = {'needs_both': 'avx2 neon'}  # no CPU has both
 RUNS_ON = {  # flags of /proc/cpuinfo
@@ -36,6 +37,7 @@ WORDS = {  # what the findings must contain: a text, or several
     ('no_manifest', 'manifest'): 'write it with the lines name, vendor, priority and needs',
     ('no_manifest', 'library'): 'the check "manifest" fails',
     ('no_manifest', 'one-chain'): 'None: the check "manifest" fails',
+    ('no_name', 'one-chain'): 'None: ',
     ('other_priority', 'one-chain'): 'None: ',
     ('other_order', 'one-chain'): 'False: ',
     ('joins_unseen_thread', 'own-threads'): 'cannot be forbidden here',
@@ -67,12 +69,14 @@ def install(folder, broken, to, variant=None):
         shutil.copy(os.path.join(folder, 'libthreaded.so'), to)
     if variant not in WITHOUT_MANIFEST:
         with open(os.path.join(to, 'sound.manifest'), 'w', encoding='utf-8') as file:
-            file.write('name sound\nvendor tests\npriority %d\nneeds %s\n' % (PRIORITIES.get(variant, 500), NEEDS.get(variant, '')))
+            file.write('name %s\nvendor tests\npriority %d\nneeds %s\n' % (
+                NAMES.get(variant, 'sound'), PRIORITIES.get(variant, 500), NEEDS.get(variant, '')))
     return module
 
 
 def failed(report):
-    findings = {check['name']: check['findings'] for check in report['checks'] if check['state'] in ('fails', 'not run')}
+    findings = {check['name']: check['findings'] for check in report['checks']
+                if check['state'] in ('fails', 'not run')}
     if report['one_chain'] is not True and report['one_chain_reason']:
         findings['one-chain'] = ['%s: %s' % (report['one_chain'], report['one_chain_reason'])]
     return findings

@@ -143,8 +143,6 @@ void library_takes(Opened &module, Findings &findings) {
     return findings.add("the library cannot search a folder that has a colon in its name: " + folder);
   try {
     const Context context = context_of(module);
-    if (module.manifest.name != context.isa())
-      findings.add("the library uses " + std::string(context.isa()) + " instead");
   } catch (const Error &error) {
     findings.add(error.what());
   }
@@ -161,7 +159,10 @@ Context context_of(const Opened &module) {
   auto options = args<lf_context_options>();
   options.flags = LF_QUIET, options.threads = 3;
   options.plugin_path = folder.c_str(), options.isa = module.manifest.name.c_str();
-  return Context(options);
+  Context context(options);
+  if (context.isa() != module.manifest.name)
+    throw Error(LF_NOT_FOUND, "the library uses " + context.isa() + " instead");
+  return context;
 }
 
 void open(Opened &module, uint64_t cpu_features) {

@@ -87,7 +87,7 @@ Cases cases_of(const Subject &subject, Choice choice);
 // The folder of the module.
 std::string folder_of(const Opened &module);
 
-// Makes a context that uses the plugin.  Throws Error if the library refuses it.
+// Makes a context that uses the plugin.  Throws Error if the library refuses it or takes another one.
 Context context_of(const Opened &module);
 
 // Opens the module for the checks that call it.  Throws CannotBeTried.
