@@ -20,7 +20,7 @@
 #include <optional>
 #include <regex>
 
-extern const char lanefold_report[]; // the concatenated report/*.py
+extern const std::string_view lanefold_report; // the Python package report/
 
 namespace lanefold::bench {
 namespace {

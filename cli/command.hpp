@@ -16,6 +16,9 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// An error that standard error already has in one line.
+class AlreadyTold : public std::exception {};
+
 inline constexpr int error_exit_code = 2;
 
 struct Command {

@@ -146,6 +146,7 @@ int run(const Command &program, const Command &chosen, const std::string &first_
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw std::runtime_error("standard output cannot be written");
     return code;
+  } catch (const AlreadyTold &) {
   } catch (const std::bad_alloc &) {
     std::fprintf(stderr, "%s: out of memory\n", name);
   } catch (const std::exception &error) {

@@ -1,18 +1,16 @@
-"""Draws the charts of lanefold with matplotlib.  Each of its Python programs begins with this file.
-Exit code 1: an error, told in one line; 3: matplotlib is missing.
-"""
-import sys
-
-sys.path = [folder for folder in sys.path if folder]  # a matplotlib.py in the current folder is not what is meant
+"""Draws the charts of lanefold with matplotlib.  Exit code 3: matplotlib is missing."""
+from __future__ import annotations
 
 import io
-import json
 import logging
 import math
 import os
 import re
+import sys
 import warnings
+from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TypeVar, Union
 
 NO_MATPLOTLIB = 3
 
@@ -21,34 +19,20 @@ logging.getLogger('matplotlib').setLevel(logging.CRITICAL)
 os.environ['MPLBACKEND'] = 'Agg'
 try:
     import matplotlib
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    from matplotlib.ticker import MaxNLocator
 except ImportError:
     sys.exit(NO_MATPLOTLIB)
 
+Item = TypeVar('Item')
+Style = tuple[str, str, str]  # colour, dash pattern and marker
+Every = Union[int, tuple[int, int]]  # which points have a marker: each n-th one, or (first, n)
+LineEnd = tuple[str, str, float, float, bool]  # text, name of the colour, x, y, whether bold
+Placed = tuple[float, float, str, str, bool]  # y and x in points of the page, text, name of the colour, whether bold
 INFINITE = float('inf')
 NAN = float('nan')
-
-
-class Problem(Exception):
-    """A mistake that the user can correct."""
-
-
-def replace(path, content):
-    """Replaces the whole file, or leaves the old one as it was."""
-    target = os.path.realpath(path)
-    temporary = '%s.%d.tmp' % (target, os.getpid())
-    try:
-        with open(temporary, 'wb') as file:
-            file.write(content)
-        os.replace(temporary, target)
-    except BaseException as error:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise Problem('%s: %s' % (path, error.strerror)) from None
-        raise
 
 
 # ---------------------------------------------------------------------------------------------------------- colours
@@ -89,7 +73,7 @@ palette = dict(PLACEHOLDERS)  # the page's own colours take their places; a pict
 
 DASHES = {'solid': '-', 'dash': (0, (5, 2)), 'dot': (0, (1, 1.6)), 'dashdot': (0, (6, 1.8, 1.2, 1.8)),
           'long': (0, (9, 2))}
-# Colour, dash pattern and marker.  Each of the three tells lines apart by itself.
+# Each of the three parts of a style tells lines apart by itself.
 ACTIVATIONS = {'elu': ('blue', 'solid', 'o'), 'selu': ('pink', 'long', 'D'), 'leaky-relu': ('gold', 'dash', 's'),
                'relu': ('red', 'dot', '^'), 'tanh': ('green', 'dashdot', 'v'), 'logistic': ('grey', 'long', 'X')}
 FAMILIES = {'he': ('blue', 'dash', 's'), 'xavier': ('green', 'dashdot', 'D'), 'xavier-tanh': ('red', 'dot', '^'),
@@ -98,7 +82,7 @@ STEPS = (('early', 'dot', '^'), ('soon', 'dashdot', 'D'), ('later', 'dash', 's')
 UNKNOWN = ('ink', 'solid', 'o')
 
 
-def colour(name):
+def colour(name: str) -> str:
     return palette[name]
 
 
@@ -107,11 +91,11 @@ def colour(name):
 SUPERSCRIPTS = str.maketrans('-0123456789', '\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079')
 
 
-def ten_to(exponent):
+def ten_to(exponent: int) -> str:
     return '1' if exponent == 0 else '10' + str(exponent).translate(SUPERSCRIPTS)
 
 
-def short(value, digits=2):
+def short(value: float | None, digits: int = 2) -> str:
     """A few digits, with a power of ten if the value is far from 1."""
     if value is None or not math.isfinite(value):
         return 'not finite'
@@ -121,7 +105,7 @@ def short(value, digits=2):
     return minus(mantissa) + '\u00b7' + ten_to(int(exponent))
 
 
-def magnitude(value):
+def magnitude(value: float | None) -> str:
     """A factor in as few characters as possible."""
     if value is None or not math.isfinite(value):
         return '\u221e'
@@ -130,37 +114,37 @@ def magnitude(value):
     return '\u00d7' + ten_to(round(math.log10(value)))
 
 
-def minus(text):
+def minus(text: str) -> str:
     return text.replace('-', '\u2212')
 
 
-def percent(share, digits=1):
+def percent(share: float | None, digits: int = 1) -> str:
     return '\u2013' if share is None else '%.*f%%' % (digits, 100 * share)
 
 
-def fixed(value, digits=3):
+def fixed(value: float | None, digits: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return 'not finite'
     return minus('%.*f' % (digits, value)) if abs(value) < 1000 else short(value)
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return '%d min %d s' % (minutes, rest) if minutes else '%d s' % rest
 
 
-def base_name(path):
+def base_name(path: str) -> str:
     return os.path.basename(path.rstrip('/')) or path
 
 
-def listed(words):
+def listed(words: Iterable[str]) -> str:
     words = list(words)
     return ' and '.join(filter(None, [', '.join(words[:-1]), words[-1]])) if words else 'none'
 
 
-def plain_powers(text):
+def plain_powers(text: str) -> str:
     """The factor 'x 1e-24' in mathematical notation."""
-    def replaced(match):
+    def replaced(match: re.Match[str]) -> str:
         mantissa, exponent = match.groups()
         if -4 < int(exponent) < 3:
             return '\u00d7\u00a0%g' % float(mantissa + 'e' + exponent)
@@ -168,21 +152,21 @@ def plain_powers(text):
     return re.sub(r'\bx (\d)e([+-]\d+)', replaced, text)
 
 
-def brief_shape(network):
+def brief_shape(network: str) -> str:
     """Shortens '784-100-100-100-10' by counting equal layers."""
-    def replaced(match):
+    def replaced(match: re.Match[str]) -> str:
         return '-%d\u00d7%s' % (match.group(0).count('-'), match.group(1))
     return re.sub(r'-(\d+)(?:-\1){2,}(?!\d)', replaced, network)
 
 
-def log(value):
+def log(value: float | None) -> float:
     """log10 of a value that may be 0, or None if it is not finite."""
     if value is None or math.isnan(value) or value == INFINITE:
         return INFINITE
     return math.log10(value) if value > 0 else -INFINITE
 
 
-def ratio(value, to):
+def ratio(value: float | None, to: float | None) -> float:
     if value is None or to is None:
         return INFINITE
     if value == 0 or to == 0:
@@ -190,12 +174,12 @@ def ratio(value, to):
     return value / to
 
 
-def stretched(accuracy):
+def stretched(accuracy: float | None) -> float:
     """The scale of accuracies.  Halving the errors takes the same height everywhere."""
     return NAN if accuracy is None else -math.log10(max(1 - accuracy, 1e-4))
 
 
-def evenly(items, most):
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
     """Selects at most this many of them, with the first and the last."""
     if len(items) <= most:
         return list(items)
@@ -204,7 +188,7 @@ def evenly(items, most):
 
 # -------------------------------------------------------------------------------------------------- parts of charts
 
-def settings():
+def settings() -> None:
     matplotlib.rcdefaults()  # not what a matplotlibrc of this computer says
     matplotlib.rcParams.update({
         'backend': 'Agg', 'svg.fonttype': 'none', 'svg.hashsalt': 'lanefold', 'pdf.fonttype': 42,
@@ -212,14 +196,14 @@ def settings():
         'hatch.linewidth': 0.8, 'lines.dash_capstyle': 'butt', 'lines.scale_dashes': False})
 
 
-def new_figure(width, height):
+def new_figure(width: float, height: float) -> Figure:
     """Sizes are points, and so are the pixels of its coordinates."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=72)
     figure.patch.set_visible(False)
     return figure
 
 
-def new_axes(figure, left, bottom, right, top):
+def new_axes(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:
     """Distances from the edges in points."""
     width, height = figure.get_size_inches() * 72
     axes = figure.add_axes([left / width, bottom / height, (width - left - right) / width,
@@ -236,21 +220,21 @@ def new_axes(figure, left, bottom, right, top):
     return axes
 
 
-def title(axes, text, size=11, offset=9):
+def title(axes: Axes, text: str, size: float = 11, offset: float = 9) -> None:
     axes.annotate(text, (0, 1), (0, offset), xycoords='axes fraction', textcoords='offset points', color=colour('ink'),
                   fontsize=size, fontweight='bold')
 
 
-def name_x(axes, text):
+def name_x(axes: Axes, text: str) -> None:
     axes.set_xlabel(text, color=colour('muted'), fontsize=9.5, labelpad=4)
 
 
-def ticks(axis, values, labels):
+def ticks(axis: Axis, values: Sequence[float], labels: Sequence[str]) -> None:
     axis.set_ticks(values)
     axis.set_ticklabels(labels)
 
 
-def power_ticks(axes, low, high, most=6):
+def power_ticks(axes: Axes, low: float, high: float, most: int = 6) -> None:
     """low and high are the exponents of a logarithmic y axis."""
     axes.set_ylim(low, high)
     step = max(1, math.ceil((high - low) / most))
@@ -259,43 +243,42 @@ def power_ticks(axes, low, high, most=6):
     ticks(axes.yaxis, list(values), [ten_to(value) for value in values])
 
 
-def accuracy_ticks(axes, best, lowest=0):
+def accuracy_ticks(axes: Axes, best: float, lowest: float = 0) -> None:
     top = stretched(min(max(best, 0.9) + 0.3 * (1 - best), 0.9999))
     shares = [s for s in (lowest, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999) if stretched(s) <= top]
     axes.set_ylim(-0.06, top)
     ticks(axes.yaxis, [stretched(s) for s in shares], [('%.4g%%' % (100 * s)) for s in shares])
 
 
-def epoch_ticks(axes, last):
+def epoch_ticks(axes: Axes, last: int) -> None:
     axes.set_xlim(1 - 0.03 * max(last - 1, 1), last + 0.01 * max(last - 1, 1))
     step = next(m * 10 ** e for e in range(9) for m in (1, 2, 5) if m * 10 ** e * 8 >= last)
     values = [1] + [e for e in range(step, last + 1, step) if e > 1]
     ticks(axes.xaxis, values, [str(value) for value in values])
 
 
-def spread(wanted, gap, low, high):
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Finds places near the wanted ones (ascending) that are at least `gap` apart."""
-    groups = []
+    groups: list[tuple[float, int]] = []  # the sum of some places, as if all were the first one, and their number
     for rank, place in enumerate(wanted):
-        groups.append([place - rank * gap, 1])
+        groups.append((place - rank * gap, 1))
         while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
             total, count = groups.pop()
-            groups[-1][0] += total
-            groups[-1][1] += count
+            groups[-1] = (groups[-1][0] + total, groups[-1][1] + count)
     bases = [total / count for total, count in groups for _ in range(count)]
     highest = high - (len(wanted) - 1) * gap
     return [max(low, min(base, highest)) + rank * gap for rank, base in enumerate(bases)]
 
 
-def label_ends(axes, ends, size=9.5, reach=13):
+def label_ends(axes: Axes, ends: Iterable[LineEnd], size: float = 9.5, reach: float = 13) -> None:
     """Writes names at the ends of lines.  ends: text, name of the colour, x, y, whether bold."""
     box = axes.bbox
-    points = []
+    points: list[Placed] = []
     for text, ink, x, y, bold in ends:
         px, py = axes.transData.transform((x, min(max(y, -1e6), 1e6)))
         points.append((min(max(py, box.y0), box.y1), px, text, ink, bold))
     behind = max([box.x1] + [point[1] for point in points]) + reach
-    columns = {}
+    columns: dict[float, list[Placed]] = {}
     for point in sorted(points, key=lambda point: point[0]):
         columns.setdefault(point[1] if point[1] < box.x1 - 30 else behind, []).append(point)
     for x, column in columns.items():
@@ -303,7 +286,7 @@ def label_ends(axes, ends, size=9.5, reach=13):
             label_end(axes.figure, point, x, y, size)
 
 
-def label_end(figure, point, x, y, size):
+def label_end(figure: Figure, point: Placed, x: float, y: float, size: float) -> None:
     """Writes beside the point, or further right with a line that leads there."""
     py, px, text, ink, bold = point
     width, height = figure.get_size_inches() * 72
@@ -314,7 +297,8 @@ def label_end(figure, point, x, y, size):
                 va='center_baseline', fontweight='bold' if bold else 'normal')
 
 
-def draw_line(axes, xs, ys, style, bold=False, every=1):
+def draw_line(axes: Axes, xs: Sequence[float], ys: Sequence[float], style: Style, bold: bool = False,
+              every: Every = 1) -> tuple[float, float] | None:
     """Draws a triangle at the edge for each infinite y.  Returns the last point, or None."""
     ink, dash, marker = style
     low, high = axes.get_ylim()
@@ -337,10 +321,10 @@ SANS = 'var(--sans)'
 class Inliner:
     """Turns figures into SVG for the page, with ids of their own and the colours of the page."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, figure, label):
+    def __call__(self, figure: Figure, label: str) -> str:
         self.count += 1
         stream = io.StringIO()
         figure.savefig(stream, format='svg', transparent=True, metadata={'Date': None, 'Creator': None})
@@ -354,13 +338,13 @@ class Inliner:
         opening = '<svg viewBox="0 0 %g %g" role="img" aria-label="%s">' % (width, height, escape(label))
         return re.sub(r'\n\s*', '\n', opening + text[text.index('>') + 1:]).strip()
 
-    def own_ids(self, text):
+    def own_ids(self, text: str) -> str:
         mine = 'c%d-' % self.count
         text = text.replace('xlink:href="#', 'href="#')
         return re.sub(r'(\bid="|href="#|url\(#)', lambda match: match.group(1) + mine, text)
 
 
-def page_style(match):
+def page_style(match: re.Match[str]) -> str:
     """Gives one tag the font and colours of the page, and no more digits than the eye can see."""
     tag = re.sub(r'\b(fill|stroke)="(#[0-9a-f]{6})"', r'style="\1: \2"', match.group(0))
     tag = re.sub(r'(font: [^;"]*?px) [^;"]*', r'\1 ' + SANS, tag)
@@ -369,7 +353,7 @@ def page_style(match):
     return re.sub(r'-?\d+\.\d{3,}', lambda number: '%g' % round(float(number.group(0)), 2), tag)
 
 
-def table(heads, rows, caption):
+def table(heads: Iterable[str], rows: Iterable[Sequence[object]], caption: str) -> str:
     """A table whose first column names the row."""
     lines = ['<table><caption>%s</caption><thead><tr>' % escape(caption)]
     lines += ['<th scope="col">%s</th>' % escape(head) for head in heads]
@@ -380,20 +364,20 @@ def table(heads, rows, caption):
     return '\n'.join(lines + ['</tbody></table>'])
 
 
-def details(summary, *tables):
+def details(summary: str, *tables: str) -> str:
     inside = ''.join('<div class="scroll" tabindex="0" role="region" aria-label="%s">%s</div>' % (escape(summary), one)
                      for one in tables)
     return '<details><summary>%s</summary>%s</details>' % (escape(summary), inside)
 
 
-def panels(heading, charts, caption, columns, *after):
+def panels(heading: str, charts: Iterable[str], caption: str, columns: int, *after: str) -> str:
     """caption is HTML."""
     grid = '<div class="grid of%d">%s</div>' % (columns, ''.join('<div>%s</div>' % chart for chart in charts))
     return '<figure><h3>%s</h3>%s<figcaption>%s</figcaption></figure>%s' % (escape(heading), grid, caption,
                                                                             ''.join(after))
 
 
-def paragraphs(*texts):
+def paragraphs(*texts: str) -> str:
     """texts are HTML."""
     return ''.join('<p>%s</p>' % text for text in texts)
 

@@ -1,10 +1,11 @@
-// A program reaches Python through a file in memory, which is Python's standard input.
+// A program reaches Python as an archive, in a file in memory.
 #include "cli/python.hpp"
+
+#include "cli/command.hpp"
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
 
 #include <spawn.h>
 #include <sys/mman.h>
@@ -17,33 +18,35 @@ namespace lanefold::cli {
 namespace {
 
 constexpr int no_matplotlib_exit_code = 3; // drawing.py exits with it
+constexpr int program_number = 3;          // the program's file descriptor in Python's process
+constexpr const char *program_path = "/proc/self/fd/3";
 constexpr const char *advice = "charts are drawn by Python 3 with matplotlib, which is missing (Debian and Ubuntu: "
                                "apt install python3-matplotlib)";
 
-// A file in memory that holds the program, at its first byte.
+// A file in memory that holds the program.
 int memory_file(std::string_view left) {
-  const int file = memfd_create("charts.py", MFD_CLOEXEC);
+  const int file = memfd_create("charts.zip", MFD_CLOEXEC);
   while (file >= 0 && !left.empty()) {
     const ssize_t written = write(file, left.data(), left.size());
     if (written <= 0) break;
     left.remove_prefix(static_cast<size_t>(written));
   }
-  if (file < 0 || !left.empty() || lseek(file, 0, SEEK_SET) != 0)
+  if (file < 0 || !left.empty())
     throw std::runtime_error(std::string("no memory for a Python program: ") + std::strerror(errno));
   return file;
 }
 
 // Returns the exit code of the program, or no_matplotlib_exit_code if this Python does not exist.
-int run(const char *text, const std::string &python, const std::vector<std::string> &arguments) {
-  std::vector<std::string> words = {python, "-"};
+int run(std::string_view archive, const std::string &python, const std::vector<std::string> &arguments) {
+  std::vector<std::string> words = {python, program_path};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char *> pointers;
   for (std::string &word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  const int program = memory_file(text);
+  const int program = memory_file(archive);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, program, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, program, program_number);
   pid_t child = 0;
   const int error = posix_spawnp(&child, python.c_str(), &actions, nullptr, pointers.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -58,13 +61,14 @@ int run(const char *text, const std::string &python, const std::vector<std::stri
 
 } // namespace
 
-void run_python(const char *program, const std::vector<std::string> &arguments) {
+void run_python(std::string_view program, const std::vector<std::string> &arguments) {
   // The user's own Python comes first.  A distribution installs matplotlib for its own Python only.
   std::vector<std::string> pythons = {"python3", "/usr/bin/python3"};
   if (const char *named = std::getenv("LANEFOLD_PYTHON"); named && *named) pythons = {named};
   for (const std::string &python : pythons) {
     const int code = run(program, python, arguments);
     if (code == 0) return;
+    if (code == error_exit_code) throw AlreadyTold();
     if (code != no_matplotlib_exit_code && code != 127)
       throw std::runtime_error("the Python program that draws the charts failed");
   }

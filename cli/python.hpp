@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lanefold::cli {
@@ -13,8 +14,8 @@ class NoMatplotlib : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Runs `program`, the text of a Python program, with these arguments.
-// Throws NoMatplotlib, or std::runtime_error if the program fails; it has then said why on standard error.
-void run_python(const char *program, const std::vector<std::string> &arguments);
+// Runs `program`, a package that cli/embed_package.py made, with these arguments.
+// Throws NoMatplotlib, AlreadyTold if the program has said in one line what is wrong, or std::runtime_error.
+void run_python(std::string_view program, const std::vector<std::string> &arguments);
 
 } // namespace lanefold::cli

@@ -1,4 +1,7 @@
-# The look of result pages: the style, the verdicts, and the page around its body.
+"""The look of result pages: the style, the verdicts, and the page around its body."""
+from html import escape
+
+from cli.drawing import COLOURS
 
 # ------------------------------------------------------------------------------------------------------- the style
 
@@ -80,10 +83,11 @@ footer { color: var(--muted); font-size: .875rem; margin-top: 4rem; border-top: 
 '''
 
 
-def style():
+def style() -> str:
     rules = [':root { %s }' % ' '.join('--%s: %s;' % (name, pair[i]) for name, pair in COLOURS.items())
              for i in (0, 1)]
     return STYLE % {'light': rules[0], 'dark': rules[1]}
+
 
 # A sign beside each verdict, which needs no colour.
 VERDICT_PICTURES = {
@@ -96,12 +100,12 @@ VERDICT_PICTURES = {
 }
 
 
-def verdict_cell(kind, word):
+def verdict_cell(kind: str, word: str) -> str:
     return '<td role="cell" class="verdict %s"><svg viewBox="0 0 16 16" aria-hidden="true">%s</svg>%s</td>' % (
         kind, VERDICT_PICTURES.get(kind, ''), escape(word))
 
 
-def whole_page(title, body, further_style=''):
+def whole_page(title: str, body: str, further_style: str = '') -> str:
     """body is HTML."""
     return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

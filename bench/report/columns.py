@@ -1,6 +1,9 @@
 """What the tables of README.md and the pages of results share: the figures of one file and instruction set, lines of
 Markdown, and where figures come from."""
-from results import *  # noqa: F403  (the report concatenates it into one program)
+from collections.abc import Callable, Iterable
+
+from bench.report.results import (Report, Variant, cases_of, in_order, inner, objects, ratios_of, short_cpu, texts_of,
+                                  variants_of)
 
 NOTHING = '\u2013'
 
@@ -8,47 +11,47 @@ NOTHING = '\u2013'
 class Column:
     """The column for one file and instruction set."""
 
-    def __init__(self, report, isa):
+    def __init__(self, report: Report, isa: str) -> None:
         cases = [case for case in cases_of(report) if case.isa == isa]
         self.report, self.isa = report, isa
         self.threads = sorted({case.threads for case in cases})
         self.variants = variants_of(cases)
         self.ratios = [one for one in ratios_of(report) if one.isa == isa]
 
-    def by_threads(self, cell):
+    def by_threads(self, cell: Callable[[int], str]) -> str:
         cells = [cell(threads) or NOTHING for threads in self.threads]
         return NOTHING if all(text == NOTHING for text in cells) else ' / '.join(cells)
 
-    def found(self, operation, **keys):
+    def found(self, operation: str, **keys: str | None) -> list[Variant]:
         """The variants with this operation and these keys."""
         return [variant for variant in self.variants if variant.operation == operation
                 and all(variant.keys.get(key) == value for key, value in keys.items())]
 
 
-def columns_of(report):
+def columns_of(report: Report) -> list[Column]:
     isas = in_order([case.isa for case in cases_of(report)], texts_of(report, 'isas'))
     return [Column(report, isa) for isa in isas]
 
 
-def head(column):
+def head(column: Column) -> str:
     threads = ' / '.join(map(str, column.threads))
     return '%s, %s, %s thread%s' % (short_cpu(column.report), column.isa, threads, '' if threads == '1' else 's')
 
 
-def line(cells):
+def line(cells: Iterable[str]) -> str:
     return '| %s |' % ' | '.join(cell.replace('|', '\\|') for cell in cells)
 
 
-def command_of(report):
+def command_of(report: Report) -> str:
     """The command with its instruction sets, because a quick run measures only one by default."""
-    isas = [isa for isa in report.get('isas', []) if isinstance(isa, str)]
+    isas = texts_of(report, 'isas')
     return str(report.get('command', '')) + ''.join(' --isa ' + isa for isa in (isas if len(isas) > 1 else []))
 
 
-def measured_by(report):
+def measured_by(report: Report) -> str:
     environment = inner(report, 'environment')
     warnings = texts_of(report, 'warnings')
-    if report.get('interrupted') is True or dictionaries(report, 'failures'):
+    if report.get('interrupted') or objects(report, 'failures'):
         warnings.append('incomplete')
     return '`%s` on %s, revision %s, %s%s' % (command_of(report), short_cpu(report),
                                               environment.get('revision', 'unknown'), report['date'][:10],

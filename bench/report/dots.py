@@ -1,12 +1,31 @@
-# Charts with rows of dots and their intervals, and the key to the dots.  Most sections of the report use them.
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+"""Charts with rows of dots and their intervals, and the key to the dots.  Most sections of the report use them."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any, NamedTuple, Optional
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from bench.report.results import Interval
+from cli.drawing import DASHES, colour, evenly, minus, name_x, new_axes, new_figure, short, ticks
 
 # -------------------------------------------------------------------------------------------------------- the looks
 
 BREADTH = 356  # of a chart, so that two fit side by side
 
+
 # Colour and marker each suffice to tell a look from the others.
-Look = namedtuple('Look', 'ink dash marker hollow', defaults=(False,))
+class Look(NamedTuple):
+    ink: str
+    dash: str
+    marker: str
+    hollow: bool = False
+
+
 OURS = Look('blue', 'solid', 'o')
 PACKED = Look('blue', 'dash', 'o', True)
 PEERS = {'openblas': Look('red', 'dot', '^'), 'blis': Look('gold', 'dash', 's'),
@@ -25,17 +44,28 @@ MARKER_PATHS = {
     '*': 'M8 2.6l1.3 3.7 3.9.1-3.1 2.4 1.1 3.8-3.2-2.2-3.2 2.2 1.1-3.8-3.1-2.4 3.9-.1z'}
 STROKES = {'solid': '', 'dash': '5 2', 'dot': '1.5 2', 'dashdot': '6 2 1.5 2', 'long': '9 2'}
 
-# values: a dictionary from rows to Intervals.
-Series = namedtuple('Series', 'name look values')
-# marks: (value, text) of vertical lines; whole: the value that is 100% on a second scale above.
-Axis = namedtuple('Axis', 'name logarithmic marks whole', defaults=(False, (), None))
+
+class Series(NamedTuple):
+    name: str
+    look: Look
+    values: dict[str, Interval]  # by row
 
 
-def packed_look(look):
+class Scale(NamedTuple):
+    name: str
+    logarithmic: bool = False
+    marks: Sequence[tuple[float, str]] = ()  # vertical lines and their texts
+    whole: Optional[float] = None  # the value that is 100% on a second scale above
+
+
+Chart = tuple[Optional[Figure], list[Series]]  # None if there is nothing to draw
+
+
+def packed_look(look: Look) -> Look:
     return look._replace(hollow=True)
 
 
-def swatch(look):
+def swatch(look: Look) -> str:
     fill = 'var(--paper)' if look.hollow else 'var(--%s)' % look.ink
     return ('<svg viewBox="0 0 34 16" aria-hidden="true" style="stroke: var(--%s)">'
             '<path d="M0 8h34" stroke-width="1.6" stroke-dasharray="%s"/>'
@@ -43,14 +73,14 @@ def swatch(look):
                 look.ink, STROKES[look.dash], MARKER_PATHS[look.marker], '1.4' if look.hollow else '0.4', fill))
 
 
-def key(entries):
+def key(entries: Iterable[tuple[str, Look]]) -> str:
     """The key as HTML.  entries: pairs of name and look."""
     return '<ul class="key">%s</ul>' % ''.join('<li>%s%s</li>' % (swatch(look), escape(name)) for name, look in entries)
 
 
-def key_of(charts):
+def key_of(charts: Iterable[list[Series]]) -> str:
     """The key for several lists of series.  Each name appears once, in the order of the longest list."""
-    named = {}
+    named: dict[str, Look] = {}
     for series in sorted(charts, key=len, reverse=True):
         for one in series:
             if one.values:
@@ -58,15 +88,23 @@ def key_of(charts):
     return key(named.items())
 
 
-def keyed(heading, key_text, charts, caption, columns=2):
+def keyed(heading: str, key_text: str, charts: Iterable[str], caption: str, columns: int = 2) -> str:
     """A figure with its key above the charts.  caption is HTML."""
     grid = '<div class="grid of%d">%s</div>' % (columns, ''.join('<div>%s</div>' % chart for chart in charts))
     return '<figure><h3>%s</h3>%s%s<figcaption>%s</figcaption></figure>' % (escape(heading), key_text, grid, caption)
 
 
+def missing(sentence: str) -> str:
+    return '<p class="missing">%s</p>' % escape(sentence)
+
+
+def details_of(summary: str, figures: Iterable[str]) -> str:
+    return '<details><summary>%s</summary>%s</details>' % (escape(summary), ''.join(figures))
+
+
 # --------------------------------------------------------------------------------------------------------- the scale
 
-def bounds(intervals, marks, logarithmic):
+def bounds(intervals: Sequence[Interval], marks: Iterable[float], logarithmic: bool) -> tuple[float, float]:
     """Limits that include all values.  Intervals much wider than the range of the values are cut off."""
     values = [one.value for one in intervals] + list(marks)
     low, high = min(values), max(values)
@@ -82,14 +120,14 @@ def bounds(intervals, marks, logarithmic):
     return low - room, high + room
 
 
-def plain(value):
+def plain(value: float) -> str:
     """The text of a tick."""
     if value == 0 or 1e-4 < abs(value) < 1e6:
         return minus('%.12g' % value)
     return short(value, 1)
 
 
-def logarithmic_places(low, high, most=6):
+def logarithmic_places(low: float, high: float, most: int = 6) -> list[float]:
     """Ticks at 1, 2, 5 of each decade, or fewer; finer ones if the scale covers less than a decade."""
     for steps in ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         places = [step * 10.0 ** e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -99,7 +137,7 @@ def logarithmic_places(low, high, most=6):
     return evenly(places, most)
 
 
-def set_scale(axes, axis, low, high):
+def set_scale(axes: Axes, axis: Scale, low: float, high: float) -> None:
     axes.set_xlim(low, high)
     axes.grid(axis='y', visible=False)
     axes.grid(axis='x', color=colour('grid'), linewidth=0.8)
@@ -116,7 +154,7 @@ def set_scale(axes, axis, low, high):
         set_shares(axes, axis.whole, low, high)
 
 
-def set_shares(axes, whole, low, high):
+def set_shares(axes: Axes, whole: float, low: float, high: float) -> None:
     """A second scale above, in percent of the peak."""
     shares = [s for s in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1) if low <= s * whole <= high]
     for share in shares:
@@ -126,17 +164,17 @@ def set_shares(axes, whole, low, high):
 
 # --------------------------------------------------------------------------------------------------------- the chart
 
-def row_heights(rows, series):
+def row_heights(rows: Iterable[str], series: Sequence[Series]) -> list[float]:
     return [max(17, 6.2 * sum(row in one.values for one in series) + 8) for row in rows]
 
 
-def edge_of(look):
+def edge_of(look: Look) -> dict[str, Any]:
     """Draws hollow markers by their edge.  The edge of a full marker separates it from what lies below."""
     face, edge = (colour('paper'), colour(look.ink)) if look.hollow else (colour(look.ink), colour('paper'))
     return {'markerfacecolor': face, 'markeredgecolor': edge, 'markeredgewidth': 1.2 if look.hollow else 0.5}
 
 
-def dot(axes, y, one, value, low, high):
+def dot(axes: Axes, y: float, one: Series, value: Interval, low: float, high: float) -> None:
     """Draws a median and its interval.  Where the scale cuts the interval off, a triangle marks the edge."""
     ends = max(value.low, low), min(value.high, high)
     ink = colour(one.look.ink)
@@ -148,9 +186,10 @@ def dot(axes, y, one, value, low, high):
               markersize=6.4 if one.look.marker == '*' else 4.8, **edge_of(one.look))
 
 
-def draw_rows(axes, rows, series, heights, low, high):
+def draw_rows(axes: Axes, rows: Sequence[str], series: Sequence[Series], heights: Sequence[float], low: float,
+              high: float) -> list[float]:
     """Draws the rows from the top, each with its series in order.  Returns the middles of the rows."""
-    middles, top = [], 0
+    middles, top = [], 0.0
     for at, (row, height) in enumerate(zip(rows, heights)):
         if at % 2 == 0:
             axes.axhspan(top, top + height, color=colour('band'), linewidth=0, zorder=0)
@@ -163,7 +202,8 @@ def draw_rows(axes, rows, series, heights, low, high):
     return middles
 
 
-def dot_chart(heading, rows, series, axis, within=()):
+def dot_chart(heading: str, rows: Sequence[str], series: Sequence[Series], axis: Scale,
+              within: Iterable[Interval] = ()) -> Figure | None:
     """The chart, or None if there is nothing to draw.  rows: labels of the rows; within: further Intervals that the
     scale includes."""
     series = [one._replace(values={row: value for row, value in one.values.items() if math.isfinite(value.value)

@@ -1,24 +1,32 @@
-# Gates, which are ratios with a target; and the tables of all results.
+"""Gates, which are ratios with a target; and the tables of all results."""
+import math
+from collections.abc import Iterable
+from html import escape
+
+from bench.report.dots import missing, plain
+from bench.report.results import Ratio, Results, Variant
+from cli.drawing import Inliner, details, fixed, paragraphs, short, table
+from cli.style import verdict_cell
 
 # ------------------------------------------------------------------------------------------------------------- gates
 
 VERDICT_KINDS = {'ok': 'holds', 'short': 'not'}
 
 
-def undecided(gate):
+def undecided(gate: Ratio) -> bool:
     """Whether the interval includes the target, so that another run may have another verdict."""
     return gate.interval.low <= gate.target <= gate.interval.high
 
 
-def number_text(value):
+def number_text(value: float) -> str:
     return fixed(value) if abs(value) < 100 or not math.isfinite(value) else '%.0f' % value
 
 
-def sign(gate):
+def sign(gate: Ratio) -> str:
     return {'>=': 'at least', '<=': 'at most'}.get(gate.sense, gate.sense)
 
 
-def gate_row(gate):
+def gate_row(gate: Ratio) -> str:
     doubtful = undecided(gate)
     words = gate.verdict + (', undecided' if doubtful else '')
     kind = 'part' if doubtful else VERDICT_KINDS.get(gate.verdict, '')
@@ -29,13 +37,13 @@ def gate_row(gate):
                 plain(gate.target)))
 
 
-def gates_of(ratios):
+def gates_of(ratios: Iterable[Ratio]) -> list[Ratio]:
     """The gates, first those that fall short; within these, the certain ones first."""
     own = [one for one in ratios if one.verdict]
     return sorted(own, key=lambda gate: (gate.verdict == 'ok', undecided(gate) != (gate.verdict == 'ok')))
 
 
-def counted_text(gates):
+def counted_text(gates: list[Ratio]) -> str:
     ok = [gate for gate in gates if gate.verdict == 'ok']
     short_ones = [gate for gate in gates if gate.verdict != 'ok']
     return ('%d of %d gates are ok, and %d fall short. %d are undecided, because the interval includes the target and '
@@ -44,7 +52,7 @@ def counted_text(gates):
                 sum(map(undecided, short_ones))))
 
 
-def gates_section(results, _):
+def gates_section(results: Results, _: Inliner) -> str:
     gates = gates_of(results.ratios)
     if not gates:
         return missing('No gate was measured.')
@@ -59,27 +67,27 @@ def gates_section(results, _):
 
 # ----------------------------------------------------------------------------------------------------------- results
 
-def time_cell(seconds):
+def time_cell(seconds: float) -> str:
     """The time in microseconds, or in seconds if it is long."""
     return short(seconds * 1e6, 4) if seconds < 1 else '%.3f s' % seconds
 
 
-def rate(amount, seconds):
+def rate(amount: float, seconds: float) -> str:
     return '' if not amount > 0 else short(amount / seconds * 1e-9, 3)
 
 
-def variant_row(variant):
+def variant_row(variant: Variant) -> tuple[str, ...]:
     elements = '' if not variant.elements > 0 else short(1e9 * variant.time.value / variant.elements, 3)
     return (variant.name, time_cell(variant.time.value), time_cell(variant.time.low), time_cell(variant.time.high),
             rate(variant.flops, variant.time.value), rate(variant.bytes, variant.time.value), elements)
 
 
-def ratio_row(one):
+def ratio_row(one: Ratio) -> tuple[str, ...]:
     target = '%s %s' % (sign(one), plain(one.target)) if one.verdict else ''
     return (one.name, *map(number_text, one.interval), target, one.verdict)
 
 
-def results_section(results, _):
+def results_section(results: Results, _: Inliner) -> str:
     if not results.variants and not results.ratios:
         return missing('Nothing was measured.')
     times = table(('Name', 'Median, \u00b5s', 'Low', 'High', 'GFLOP/s', 'GB/s', 'ns per element'),

@@ -1,4 +1,19 @@
-# The roofline: measured rates, compared with the limits of this machine (Williams et al. 2009).
+"""The roofline: measured rates, compared with the limits of this machine (Williams et al. 2009)."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from bench.report.costs import EXTRAS
+from bench.report.dots import BREADTH, OURS, Look, edge_of, key, keyed, missing, plain
+from bench.report.results import Results, Variant, on_threads, peak_of, shape_of
+from cli.drawing import DASHES, Inliner, colour, listed, name_x, new_axes, new_figure, paragraphs, short, spread, title
 
 # ---------------------------------------------------------------------------------------------------------- the roofs
 
@@ -7,7 +22,16 @@ ROOFS = (('L1', 'solid'), ('L2', 'dash'), ('L3', 'dashdot'), ('memory', 'dot'))
 # memory roof, because both axes scale alike.
 ELEMENT_OPERATIONS = {'norm/forward_training': 6, 'norm/forward_inference': 2, 'norm/backward': 9}
 
-Point = namedtuple('Point', 'x y kind text')
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+class Point(NamedTuple):
+    x: float
+    y: float
+    kind: str
+    text: str
+
+
 KINDS = {'product': ('product', OURS), 'layer': ('layer with BN + ELU', Look('pink', 'solid', 'D')),
          'activation': ('activation', Look('green', 'solid', '^')), 'norm': ('BN alone', Look('gold', 'solid', 's')),
          'network': ('network, folded', Look('red', 'solid', 'v')),
@@ -15,13 +39,7 @@ KINDS = {'product': ('product', OURS), 'layer': ('layer with BN + ELU', Look('pi
          'peer': ('other libraries', Look('muted', 'solid', 'x', True))}
 
 
-def peak_of(cases, isa):
-    """The highest FLOP/s of one thread.  Most cases measure it too, and some of them are noisy."""
-    return max((variant.flops / variant.time.value for case in cases if case.isa == isa for variant in case.variants
-                if variant.label == 'peak' and variant.flops > 0), default=UNKNOWN_NUMBER)
-
-
-def bandwidths(variants, isa):
+def bandwidths(variants: Iterable[Variant], isa: str) -> dict[str, float]:
     """Bytes/s that one thread reads, by level of memory."""
     return {variant.keys['level']: variant.bytes / variant.time.value for variant in variants
             if variant.isa == isa and variant.operation == 'limit/read' and 'level' in variant.keys
@@ -30,7 +48,7 @@ def bandwidths(variants, isa):
 
 # --------------------------------------------------------------------------------------------------------- the points
 
-def point_of(variant):
+def point_of(variant: Variant) -> Point | None:
     """The point of a variant, or None if it does not belong on the chart."""
     family, *rest = variant.operation.split('/')
     what = rest[0] if rest else ''
@@ -51,7 +69,7 @@ def point_of(variant):
     return None
 
 
-def counted(variant, operations, moved, kind, text):
+def counted(variant: Variant, operations: float, moved: float, kind: str, text: str) -> Point | None:
     if not (operations > 0 and moved > 0):
         return None
     if variant.peer:
@@ -59,7 +77,7 @@ def counted(variant, operations, moved, kind, text):
     return Point(operations / moved, operations / variant.time.value, kind, text)
 
 
-def points_of(variants, isa, threads):
+def points_of(variants: Iterable[Variant], isa: str, threads: int) -> list[Point]:
     """Sorted so that our points are drawn last, and the fastest of each kind at the end."""
     own = [point_of(variant) for variant in variants if variant.isa == isa and variant.threads == threads
            and not variant.operation.startswith('limit/')]
@@ -73,11 +91,11 @@ PLACES = ((7, 0, 'left'), (-7, 0, 'right'), (7, -8, 'left'), (-7, 8, 'right'), (
           (0, -11, 'center'), (0, 11, 'center'))
 
 
-def overlap(a, b):
+def overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def place_labels(axes, points, taken, size=8.5, most=12):
+def place_labels(axes: Axes, points: Iterable[Point], taken: list[Box], size: float = 8.5, most: int = 12) -> None:
     """Places labels where there is room, in order of the points.  taken: boxes in typographic points."""
     inside = axes.bbox
     placed = []
@@ -101,7 +119,7 @@ def place_labels(axes, points, taken, size=8.5, most=12):
             return
 
 
-def draw_roofs(axes, peak, known, low, ceiling):
+def draw_roofs(axes: Axes, peak: float, known: dict[str, float], low: float, ceiling: float) -> None:
     """Draws the diagonals up to the peak, and their names where they meet it."""
     right = axes.get_xlim()[1]
     ridges = sorted((peak / known[level], level, dash) for level, dash in ROOFS if level in known)
@@ -120,7 +138,7 @@ def draw_roofs(axes, peak, known, low, ceiling):
     axes.set_ylim(low, ceiling)
 
 
-def roofline(heading, results, isa, threads):
+def roofline(heading: str, results: Results, isa: str, threads: int) -> Figure | None:
     peak, known = peak_of(results.cases, isa) * threads, bandwidths(results.variants, isa)
     points = points_of(results.variants, isa, threads)
     if not points or not math.isfinite(peak):
@@ -149,14 +167,14 @@ def roofline(heading, results, isa, threads):
     return figure
 
 
-def interleaved(points):
+def interleaved(points: Sequence[Point]) -> list[Point]:
     """The first of each kind, then the second of each, and so on."""
     kinds = [[point for point in points if point.kind == kind] for kind in KINDS]
     kinds[0].reverse()  # most products crowd at the peak, but slow ones have room for labels
     return [own[rank] for rank in range(max(map(len, kinds), default=0)) for own in kinds if rank < len(own)]
 
 
-def finish_roofline(axes, heading):
+def finish_roofline(axes: Axes, heading: str) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
@@ -176,7 +194,7 @@ ROOFLINE_CAPTION = (
     'room; those of layers and networks give the number of samples. The last section has all results.')
 
 
-def roofs_text(results, isa):
+def roofs_text(results: Results, isa: str) -> str:
     known = bandwidths(results.variants, isa)
     text = '%s: one thread reaches a peak of %.0f\u00a0GFLOP/s with fused multiply-adds' % (escape(isa),
                                                                                  peak_of(results.cases, isa) * 1e-9)
@@ -184,7 +202,7 @@ def roofs_text(results, isa):
     return text + ('; it reads %s' % listed(reads) if reads else '') + '.'
 
 
-def limits_section(results, inline):
+def limits_section(results: Results, inline: Inliner) -> str:
     isas = [isa for isa in results.isas if math.isfinite(peak_of(results.cases, isa))]
     charts = [(roofline('%s, %s' % (isa, on_threads(threads)), results, isa, threads), isa)
               for isa in isas for threads in results.threads]

@@ -1,51 +1,66 @@
-#!/usr/bin/env python3
-"""machine_page.py [--check] RESULTS.json...: writes RESULTS.md, a page of its figures, beside each RESULTS.json.  It also
-removes from RESULTS.json what is not published: the single samples, and the name of the machine.
+"""python3 -m bench.report.machine_page [--check] RESULTS.json...: writes RESULTS.md, a page of its figures, beside each
+RESULTS.json.  It also removes from RESULTS.json what is not published: the single samples, and the name of the machine.
 --check: writes nothing, and ends with exit code 1 if a page does not match its results."""
+from __future__ import annotations
+
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from columns import *  # noqa: F403
+from bench.report.columns import NOTHING, command_of, line
+from bench.report.results import (Case, Interval, Report, Variant, as_count, cases_of, figures_of, in_order, inner,
+                                  objects, peak_of, peer_name, rate_of, ratios_of, read_report, rounded, scaled,
+                                  shape_of, short_cpu, texts_of, variants_of)
+from cli.program import Problem, read_file, run
 
 LEVELS = ('L1', 'L2', 'L3', 'memory')
 PASSES = {'training': 'forward, training', 'inference': 'forward, inference'}
 NAMES = {'relu': 'ReLU', 'leaky-relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SELU', 'bn': 'BN +'}
 
 
-def table(head, rows):
+def table(head: Sequence[object], rows: Iterable[Iterable[object]]) -> list[str]:
     """The lines of a table; an empty list without rows."""
-    rows = [[str(cell) for cell in row] for row in rows]
-    return [line(map(str, head)), '|---' * len(head) + '|', *map(line, rows), ''] if rows else []
+    texts = [[str(cell) for cell in row] for row in rows]
+    return [line(map(str, head)), '|---' * len(head) + '|', *map(line, texts), ''] if texts else []
 
 
-def with_ends(of):
+def with_ends(of: Interval) -> str:
     """"1.05 (1.02 to 1.07)"."""
     return '%.3g (%.3g to %.3g)' % of
 
 
-def times(variants, factor):
+def times(variants: Iterable[Variant], factor: float) -> str:
     """The median of each variant, or a dash."""
     return ', '.join(rounded(scaled(variant.time, factor)) for variant in variants) or NOTHING
 
 
-def fastest(variants):
-    return min(variants, key=lambda variant: variant.time.value, default=None)
+def fastest(variants: Iterable[Variant]) -> Variant | None:
+    found = list(variants)
+    return min(found, key=lambda variant: variant.time.value) if found else None
 
 
-def peer_cell(variant, factor):
+def peer_cell(variant: Variant | None, factor: float) -> str:
     return '%s %s' % (rounded(scaled(variant.time, factor)), peer_name(variant.peer)) if variant else NOTHING
 
 
-def by_isa(report, cases):
+def by_isa(report: Report, cases: Iterable[Case]) -> list[str]:
     return in_order([case.isa for case in cases], texts_of(report, 'isas'))
 
 
 # -------------------------------------------------------------------------------------------------------------- parts
 
-def origin(report, cases):
+def peers_of(report: Report) -> str:
+    """The peers, each with its version and the instruction sets on which it was measured."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for process in objects(report, 'processes'):
+        for peer in objects(process, 'peers'):
+            found.setdefault((peer['name'], peer.get('version', '')), set()).add(process['isa'])
+    return '; '.join('%s %s (%s)' % (peer_name(name), version, ', '.join(sorted(isas)))
+                     for (name, version), isas in found.items()) or 'none'
+
+
+def origin(report: Report, cases: list[Case]) -> list[str]:
     environment, trust = inner(report, 'environment'), inner(report, 'trust')
     sizes = inner(environment, 'caches')
     caches = ', '.join('%s %d KB' % (name, size // 1024) for name, size in sizes.items() if as_count(size))
@@ -56,28 +71,22 @@ def origin(report, cases):
              ('compiler', environment.get('compiler', '')),
              ('Lanefold', '%s, revision %s' % (environment.get('lanefold', ''), environment.get('revision', ''))),
              ('command', '`%s`' % command_of(report)), ('date', report['date'])]
-    found = {}
-    for process in dictionaries(report, 'processes'):
-        for peer in dictionaries(process, 'peers'):
-            found.setdefault((str(peer.get('name')), str(peer.get('version'))), set()).add(str(process.get('isa')))
-    peers = ['%s %s (%s)' % (peer_name(name), version, ', '.join(sorted(isas)))
-             for (name, version), isas in found.items()]
     converged = sum(case.converged for case in cases)
     warnings = ['The run warned: %s.' % warning for warning in texts_of(report, 'warnings')]
     warnings += ['%d of %d cases converged: their intervals are at most 2%% wide.' % (converged, len(cases)),
                  '%d of %d samples were noisy: %d are discarded, %d had to be kept.' % (discarded + noisy, samples,
                                                                                       discarded, noisy)]
-    if report.get('interrupted') is True or dictionaries(report, 'failures'):
+    if report.get('interrupted') or objects(report, 'failures'):
         warnings.append('The run is not complete.')
-    return [*table(('', ''), facts + [('peers', '; '.join(peers) or 'none')]), '**How far to trust this run.**', '',
+    return [*table(('', ''), facts + [('peers', peers_of(report))]), '**How far to trust this run.**', '',
             *('- ' + text for text in warnings), '']
 
 
-def limits(report, cases):
+def limits(report: Report, cases: list[Case]) -> list[str]:
     variants = variants_of(cases)
     isas = by_isa(report, cases)
 
-    def best(isa, what, level):
+    def best(isa: str, what: str, level: str) -> str:
         found = [rate_of(variant.bytes, variant.time).value for variant in variants
                  if variant.isa == isa and variant.threads == 1 and variant.operation == 'limit/' + what
                  and variant.keys.get('level') == level]
@@ -88,15 +97,9 @@ def limits(report, cases):
     return table(['one thread'] + isas, rows)
 
 
-def peak_of(cases, isa):
-    """FLOP/s of one thread, at its best."""
-    return max((variant.flops / variant.time.value for case in cases if case.isa == isa for variant in case.variants
-                if variant.label == 'peak' and variant.flops > 0), default=UNKNOWN_NUMBER)
-
-
-def costs(report, _):
+def costs(report: Report, _: list[Case]) -> list[str]:
     """Ratios such as cost/training/fused/bn_elu/200x300x784."""
-    rows = {}
+    rows: dict[tuple[str, str, str, str, int], dict[str, str]] = {}
     for one in ratios_of(report):
         words = one.operation.split('/')
         if words[0] == 'cost' and len(words) == 5:
@@ -109,12 +112,12 @@ def costs(report, _):
                   for (mode, extra, *rest), ways in rows.items()))
 
 
-def named(extra):
+def named(extra: str) -> str:
     """"bn_elu" as "BN + ELU"."""
     return ' '.join(NAMES.get(word, word) for word in extra.split('_')).removesuffix(' +')
 
 
-def products(report, cases):
+def products(report: Report, cases: list[Case]) -> list[str]:
     shares = {(one.operation, one.isa, one.threads): one.interval for one in ratios_of(report)}
     rows = []
     for case in cases:
@@ -136,7 +139,7 @@ def products(report, cases):
                   'best peer, \u00b5s', 'GFLOP/s', 'share of the peak'), rows)
 
 
-def passes(_, cases):
+def passes(_: Report, cases: list[Case]) -> list[str]:
     """Activations and batch normalization alone, for each element."""
     rows = []
     for case in cases:
@@ -153,7 +156,7 @@ def passes(_, cases):
     return table(('operation', 'elements', 'plugin', 'threads', 'ns each', 'best peer, ns'), rows)
 
 
-def networks(_, cases):
+def networks(_: Report, cases: list[Case]) -> list[str]:
     rows = []
     for case in cases:
         if case.operation.split('/')[0] not in ('step', 'network', 'epoch', 'trainer'):
@@ -168,21 +171,21 @@ def networks(_, cases):
     return table(('operation', 'samples', 'plugin', 'threads', '\u00b5s', 'best peer, \u00b5s'), rows)
 
 
-def gates(report, _):
+def gates(report: Report, _: list[Case]) -> list[str]:
     return table(('gate', 'value', 'target', 'verdict'),
                  (('`%s`' % one.name, with_ends(one.interval), '%s %s' % (one.sense, one.target), one.verdict)
                   for one in ratios_of(report) if one.verdict))
 
 
-def scaling(report, _):
+def scaling(report: Report, _: list[Case]) -> list[str]:
     found = inner(report, 'scaling')
-    operations = dictionaries(found, 'operations')
-    cores = sorted({as_count(point.get('cores')) for one in operations for point in dictionaries(one, 'points')})
+    operations = objects(found, 'operations')
+    cores = sorted({point['cores'] for one in operations for point in objects(one, 'points')})
     rows = []
     for one in operations:
-        known = {as_count(point.get('cores')): as_number(point.get('speedup')) for point in dictionaries(one, 'points')}
-        rows.append([one.get('name', '')] + ['%.1f' % known[count] if count in known else NOTHING for count in cores])
-    text = table(['speed-up on cores'] + cores, rows)
+        known = {point['cores']: point['speedup'] for point in objects(one, 'points')}
+        rows.append([one['name']] + ['%.1f' % known[count] if count in known else NOTHING for count in cores])
+    text = table(['speed-up on cores', *cores], rows)
     return text + ['Assumptions:', '', *('- ' + one for one in texts_of(found, 'assumptions')), ''] if text else []
 
 
@@ -194,11 +197,11 @@ SECTIONS = (('The run', origin), ('Limits of the machine', limits),
 
 # --------------------------------------------------------------------------------------------------------------- page
 
-def page(source):
+def page(source: str) -> str:
     report = read_report(source)
     cases = cases_of(report)
     if not cases:
-        raise ValueError('%s: these results have no case' % source)
+        raise Problem('%s: these results have no case' % source)
     text = ['# Results: %s' % short_cpu(report), '',
             '<!-- Made by bench/report/machine_page.py from %s. Do not edit. -->' % os.path.basename(source), '',
             'Times and ratios are medians. A time has no more digits than its 95% interval supports; a ratio has the '
@@ -209,23 +212,23 @@ def page(source):
     return '\n'.join(text)
 
 
-def shorten(source):
-    with open(source, encoding='utf-8') as file:
-        results = json.load(file)
+def shorten(source: str) -> None:
+    results = json.loads(read_file(source))
     results['benchmarks'] = []
-    results['context'].pop('host_name', None)
+    inner(results, 'context').pop('host_name', None)
     with open(source, 'w', encoding='utf-8') as file:
         json.dump(results, file, separators=(',', ':'))
         file.write('\n')
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     check = '--check' in arguments
     sources = [argument for argument in arguments if argument != '--check']
     if not sources or not all(source.endswith('.json') for source in sources):
-        sys.exit(__doc__)
+        raise Problem(__doc__ or "")
     for source in sources:
-        target, text = source[:-len('.json')] + '.md', page(source)
+        with figures_of(source):
+            target, text = source[:-len('.json')] + '.md', page(source)
         if not check:
             shorten(source)
             with open(target, 'w', encoding='utf-8') as file:
@@ -233,11 +236,8 @@ def main(arguments):
             continue
         with open(target, encoding='utf-8') as file:
             if file.read() != text:
-                sys.exit('%s: the page does not match its results; run %s without --check' % (target, sys.argv[0]))
+                sys.exit('%s: the page does not match its results; run it without --check' % target)
 
 
 if __name__ == '__main__':
-    try:
-        main(sys.argv[1:])
-    except (OSError, ValueError) as error:
-        sys.exit('machine_page.py: %s' % error)
+    run('bench.report.machine_page', main)

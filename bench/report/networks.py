@@ -1,32 +1,39 @@
-# The whole network 784-300-100-10: training steps and inference, compared with other libraries.
+"""The whole network 784-300-100-10: training steps and inference, compared with other libraries."""
+from collections.abc import Iterable
+
+from bench.report.dots import INTERVALS, Chart, Scale, dot_chart, key_of, keyed, missing
+from bench.report.products import series_of
+from bench.report.results import Interval, Results, Variant, on_threads, rounded, scaled, unique
+from cli.drawing import Inliner, paragraphs
 
 # --------------------------------------------------------------------------------------------------------- inference
 
-def microseconds(variant):
+def microseconds(variant: Variant) -> Interval:
     return scaled(variant.time, 1e6)
 
 
-def infer_variants(results, isa, threads, operation='network/infer_folded'):
+def infer_variants(results: Results, isa: str, threads: int, operation: str = 'network/infer_folded') -> list[Variant]:
     return [variant for variant in results.variants
             if variant.isa == isa and variant.threads == threads and variant.operation == operation]
 
 
-def batch_row(variant):
+def batch_row(variant: Variant) -> str:
     samples = variant.keys.get('m', '?')
     return '%s sample%s%s' % (samples, '' if samples == '1' else 's', ', cold' if 'cold' in variant.operation else '')
 
 
-def network_chart(results, isa, threads):
+def network_chart(results: Results, isa: str, threads: int) -> Chart:
     variants = infer_variants(results, isa, threads)
     cold = infer_variants(results, isa, threads, 'network/infer_folded_cold')
     rows = unique(batch_row(variant) for variant in sorted(variants, key=samples_in)) + unique(map(batch_row, cold))
     series = series_of(variants + cold, batch_row, microseconds)
-    return dot_chart('%s, %s' % (isa, on_threads(threads)), rows, series, Axis('\u00b5s for all samples', True)), series
+    heading, scale = '%s, %s' % (isa, on_threads(threads)), Scale('\u00b5s for all samples', True)
+    return dot_chart(heading, rows, series, scale), series
 
 
-def samples_in(variant):
+def samples_in(variant: Variant) -> int:
     text = variant.keys.get('m', '')
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 # ------------------------------------------------------------------------------------------------------------- steps
@@ -34,19 +41,19 @@ def samples_in(variant):
 STEPS_NAMED = {'step/bn_elu_sgd': 'BN + ELU', 'step/relu_sgd': 'ReLU, no BN'}
 
 
-def step_chart(results, isa):
+def step_chart(results: Results, isa: str) -> Chart:
     variants = [variant for variant in results.variants if variant.isa == isa and variant.operation in STEPS_NAMED]
 
-    def row_of(variant):
+    def row_of(variant: Variant) -> str:
         return '%s, %s' % (STEPS_NAMED[variant.operation], on_threads(variant.threads))
     series = series_of(variants, row_of, microseconds)
     rows = unique(row_of(variant) for variant in sorted(variants, key=lambda variant: variant.threads))
-    return dot_chart(isa, rows, series, Axis('\u00b5s', True)), series
+    return dot_chart(isa, rows, series, Scale('\u00b5s', True)), series
 
 
 # ------------------------------------------------------------------------------------------------------- the section
 
-def figure_of(heading, charts, caption, inline, otherwise):
+def figure_of(heading: str, charts: Iterable[Chart], caption: str, inline: Inliner, otherwise: str) -> str:
     there = [(chart, series) for chart, series in charts if chart]
     if not there:
         return missing(otherwise)
@@ -54,7 +61,7 @@ def figure_of(heading, charts, caption, inline, otherwise):
     return keyed(heading, key_of([series for _, series in there]), drawn, caption)
 
 
-def times_text(results):
+def times_text(results: Results) -> str:
     """Our times in words."""
     texts = []
     isa = results.isas[0] if results.isas else ''
@@ -70,12 +77,12 @@ def times_text(results):
     return '; '.join(texts)[:1].upper() + '; '.join(texts)[1:] + '.' if texts else ''
 
 
-def time_text(time):
+def time_text(time: Interval) -> str:
     """The time without digits that its interval does not support."""
     return rounded(scaled(time, 1e6)) + '\u00a0\u00b5s'
 
 
-def networks_section(results, inline):
+def networks_section(results: Results, inline: Inliner) -> str:
     steps = figure_of('Training step, batch 200', [step_chart(results, isa) for isa in results.isas],
                       'A step is forward, backward and update of 784-300-100-10 with softmax and cross-entropy. ' +
                       INTERVALS,

@@ -1,6 +1,18 @@
-# The report of a benchmark run: whether to trust it, and its sections.
+"""The report of a benchmark run: whether to trust it, and its sections."""
+import math
+from html import escape
 
-Results = namedtuple('Results', 'report isas threads cases variants ratios')
+from bench.report.costs import costs_section
+from bench.report.gates import gates_section, results_section
+from bench.report.limits import limits_section
+from bench.report.networks import networks_section
+from bench.report.passes import passes_section
+from bench.report.products import products_section
+from bench.report.results import (Report, Results, as_count, as_number, inner, objects, peer_name, results_of,
+                                  short_cpu, texts_of)
+from bench.report.scaling import scaling_section
+from cli.drawing import Inliner, duration, listed
+from cli.style import whole_page
 
 SECTIONS = (('costs', 'What batch normalization and activations cost', costs_section),
             ('limits', 'The limits of this machine', limits_section),
@@ -44,7 +56,7 @@ details figure { font-size: 1rem; margin-top: 1.6rem; }
 
 # ------------------------------------------------------------------------------------------------------------- trust
 
-def trust_of(results):
+def trust_of(results: Results) -> dict[str, int]:
     """Counts of cases and samples.  If the run did not finish, this computes them from its cases."""
     known = inner(results.report, 'trust')
     if known:
@@ -55,13 +67,13 @@ def trust_of(results):
             'noisy': sum(case.noisy for case in results.cases)}
 
 
-def answer(results, counts):
+def answer(results: Results, counts: dict[str, int]) -> str:
     report = results.report
     if not counts['cases']:
         return 'No, because no case was finished.'
     noisy = (counts['discarded'] + counts['noisy']) / max(1, counts['discarded'] + counts['samples'])
     converged = counts['converged'] / counts['cases']
-    if report.get('interrupted') is True or dictionaries(report, 'failures'):
+    if report.get('interrupted') or objects(report, 'failures'):
         return 'Not entirely. Parts of it are missing, as listed below.'
     if converged > 0.9 and noisy < 0.05 and not texts_of(report, 'warnings'):
         return 'Yes.'
@@ -70,17 +82,18 @@ def answer(results, counts):
     return 'Only as far as the intervals show. They are wide, because the machine was noisy.'
 
 
-def peers_text(results):
+def peers_text(results: Results) -> list[str]:
     """The peers with their versions, and with instruction sets if these differ."""
-    found, gone = {}, {}
-    for process in dictionaries(results.report, 'processes'):
-        for peer in dictionaries(process, 'peers'):
-            found.setdefault((str(peer.get('name')), str(peer.get('version', ''))), set()).add(str(process.get('isa')))
-        for peer in dictionaries(process, 'missing'):
-            gone.setdefault((str(peer.get('name')), str(peer.get('reason', ''))), set()).add(str(process.get('isa')))
-    isas = {str(process.get('isa')) for process in dictionaries(results.report, 'processes')}
+    found: dict[tuple[str, str], set[str]] = {}
+    gone: dict[tuple[str, str], set[str]] = {}
+    for process in objects(results.report, 'processes'):
+        for peer in objects(process, 'peers'):
+            found.setdefault((peer['name'], peer.get('version', '')), set()).add(process['isa'])
+        for peer in objects(process, 'missing'):
+            gone.setdefault((peer['name'], peer.get('reason', '')), set()).add(process['isa'])
+    isas = {process['isa'] for process in objects(results.report, 'processes')}
 
-    def named(of, form):
+    def named(of: dict[tuple[str, str], set[str]], form: str) -> list[str]:
         return [form % (peer_name(name), text) + ('' if own == isas else ' (%s)' % ', '.join(sorted(own)))
                 for (name, text), own in of.items()]
     texts = ['No other library was measured.']
@@ -89,7 +102,7 @@ def peers_text(results):
     return texts + ['%s.' % text for text in named(gone, '%s is missing: %s')]
 
 
-def trust_box(results):
+def trust_box(results: Results) -> str:
     report, counts = results.report, trust_of(results)
     lines = ['%s.' % (warning[:1].upper() + warning[1:]) for warning in texts_of(report, 'warnings')]
     lines.append('%d of %d cases converged, so that all their intervals are at most 2%% wide.' % (counts['converged'],
@@ -98,9 +111,9 @@ def trust_box(results):
         counts['discarded'] + counts['noisy'], counts['discarded'] + counts['samples'], counts['discarded'],
         counts['noisy']))
     lines += peers_text(results)
-    lines += ['Failed: %s: %s.' % (failure.get('failed', ''), failure.get('reason', ''))
-              for failure in dictionaries(report, 'failures')]
-    if report.get('interrupted') is True:
+    lines += ['Failed: %s: %s.' % (failure['failed'], failure['reason'])
+              for failure in objects(report, 'failures')]
+    if report.get('interrupted'):
         lines.append('The run was interrupted. This report has the results until then.')
     elif 'seconds' not in report:
         lines.append('The run did not finish. This report has the results until then.')
@@ -110,14 +123,14 @@ def trust_box(results):
 
 # -------------------------------------------------------------------------------------------------------------- page
 
-def context_line(results):
+def context_line(results: Results) -> str:
     report, environment = results.report, inner(results.report, 'environment')
     seconds = as_number(report.get('seconds'))
     threads = ' and '.join(map(str, results.threads))
     texts = [short_cpu(report), 'plugin%s %s' % ('' if len(results.isas) < 2 else 's', ', '.join(results.isas)),
              '%s thread%s' % (threads, '' if threads == '1' else 's'),
-             'revision %s' % environment.get('revision', 'unknown'), str(environment.get('compiler', '')),
-             str(report['date']), str(report.get('command', ''))]
+             'revision %s' % environment.get('revision', 'unknown'), environment.get('compiler', ''),
+             report['date'], report.get('command', '')]
     if report.get('filter'):
         texts.append('filter \u201c%s\u201d' % report['filter'])
     if math.isfinite(seconds):
@@ -125,14 +138,7 @@ def context_line(results):
     return ' \u00b7 '.join(escape(text).replace(' ', '\u00a0') for text in texts if text.strip())
 
 
-def results_of(report):
-    cases = cases_of(report)
-    isas = in_order([case.isa for case in cases], texts_of(report, 'isas'))
-    threads = sorted({case.threads for case in cases})
-    return Results(report, isas, threads, cases, variants_of(cases), ratios_of(report))
-
-
-def page(report):
+def page(report: Report) -> str:
     results, inline = results_of(report), Inliner()
     body = ['<header><h1>Lanefold, measured</h1><p class="context">%s</p></header>' % context_line(results),
             trust_box(results), '<main>']

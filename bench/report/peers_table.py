@@ -1,6 +1,11 @@
 """The table that shows Lanefold beside other libraries: how long the folded network takes for one sample and for 200,
 and how many samples that is in a second."""
-from columns import *  # noqa: F403
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.report.columns import NOTHING, Column, columns_of, head, line
+from bench.report.results import Report, Variant, inner, objects, peer_name, rate_of, rounded, scaled
 
 BESIDE = ('onnxruntime', 'pytorch', 'numpy')
 FROM_PYTHON = ('pytorch', 'numpy')
@@ -9,43 +14,43 @@ HEAD = ('784-300-100-10 with folded BN, ELU', '1 sample, \u00b5s', 'thousand sam
         'thousand samples/s')
 
 
-def processes_of(column):
-    return [process for process in dictionaries(column.report, 'processes') if process.get('isa') == column.isa]
+def processes_of(column: Column) -> list[Report]:
+    return [process for process in objects(column.report, 'processes') if process['isa'] == column.isa]
 
 
-def variants_by_threads(column, peer, batch):
+def variants_by_threads(column: Column, peer: str, batch: str) -> dict[int, Variant]:
     """peer: "" for Lanefold."""
     return {variant.threads: variant for variant in column.found('network/infer_folded', m=batch)
             if variant.peer == peer}
 
 
-def figures(column, peer):
+def figures(column: Column, peer: str) -> list[str] | None:
     """Latency and throughput for each batch, or None if the library was not measured."""
     cells = []
     for batch in BATCHES:
         variants = variants_by_threads(column, peer, batch)
         cells.append(column.by_threads(
-            lambda threads: threads in variants and rounded(scaled(variants[threads].time, 1e6))))
+            lambda threads: rounded(scaled(variants[threads].time, 1e6)) if threads in variants else ''))
         cells.append(column.by_threads(
-            lambda threads: threads in variants and
-            rounded(scaled(rate_of(int(batch), variants[threads].time), 1e-3))))
+            lambda threads: rounded(scaled(rate_of(int(batch), variants[threads].time), 1e-3))
+            if threads in variants else ''))
     return None if all(cell == NOTHING for cell in cells) else cells
 
 
-def version(column, peer):
-    versions = [str(entry.get('version', '')) for process in processes_of(column)
-                for entry in dictionaries(process, 'peers') if entry.get('name') == peer]
+def version(column: Column, peer: str) -> str:
+    versions = [entry.get('version', '') for process in processes_of(column)
+                for entry in objects(process, 'peers') if entry['name'] == peer]
     return ' or '.join(dict.fromkeys(versions))
 
 
-def reason(column, peer):
+def reason(column: Column, peer: str) -> str:
     """Why a library was not measured."""
     reasons = [str(entry.get('reason', '')) for process in processes_of(column)
-               for entry in dictionaries(process, 'missing') if entry.get('name') == peer]
+               for entry in objects(process, 'missing') if entry['name'] == peer]
     return reasons[0] if reasons else 'this run did not include it'
 
 
-def peers_table(column):
+def peers_table(column: Column) -> str:
     ours = figures(column, '')
     if not ours:
         return 'On %s, the folded network was not measured.' % head(column)
@@ -64,6 +69,6 @@ def peers_table(column):
     return '\n'.join([line(HEAD), '|---' * len(HEAD) + '|', *map(line, rows), '', ' '.join(text + absent)])
 
 
-def peers_tables(reports):
+def peers_tables(reports: Iterable[Report]) -> str:
     """A table for each file, with its first instruction set."""
     return '\n\n'.join(peers_table(column) for report in reports for column in columns_of(report)[:1])

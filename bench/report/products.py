@@ -1,9 +1,22 @@
-# Matrix products compared with other libraries.
+"""Matrix products compared with other libraries."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from html import escape
+
+from matplotlib.figure import Figure
+
+from bench.report.dots import (INTERVALS, OURS, PACKED, PEERS, Look, Scale, Series, details_of, dot_chart, key_of,
+                               keyed, missing, packed_look)
+from bench.report.results import (PEER_NAMES, Case, Interval, Results, Variant, on_threads, peak_of, peer_name, rate_of,
+                                  scaled, shape_of, unique)
+from cli.drawing import UNKNOWN, Inliner, paragraphs, short
 
 MAX_ROWS = 12  # of a panel; further rows go into a collapsed section
 
 
-def library_of(variant):
+def library_of(variant: Variant) -> tuple[str, Look]:
     """The name and look of the library that multiplies."""
     packed = '/packed_' in variant.operation
     if variant.peer:
@@ -12,51 +25,53 @@ def library_of(variant):
     return ('Lanefold, packed', PACKED) if packed else ('Lanefold', OURS)
 
 
-def product_row(variant):
+def product_row(variant: Variant) -> str:
     """"784x300x200 tn", where tn says which operands are transposed."""
     transposes = variant.operation.rsplit('_', 1)[-1].rsplit('/', 1)[-1]
     return shape_of(variant.keys) + ('' if transposes == 'nn' else ' ' + transposes)
 
 
-def series_of(variants, row_of, value_of):
+def series_of(variants: Iterable[Variant], row_of: Callable[[Variant], str],
+              value_of: Callable[[Variant], Interval]) -> list[Series]:
     """A series for each library: ours first, then the others in their order."""
-    found = {}
+    found: dict[tuple[str, Look], dict[str, Interval]] = {}
     for variant in variants:
         name, look = library_of(variant)
         found.setdefault((name, look), {}).setdefault(row_of(variant), value_of(variant))
     return [Series(name, look, found[name, look]) for name, look in sorted(found, key=rank_of)]
 
 
-def rank_of(named):
+def rank_of(named: tuple[str, Look]) -> int:
     order = [name + tail for name in ('Lanefold', *PEER_NAMES.values()) for tail in ('', ', packed')]
     return order.index(named[0]) if named[0] in order else len(order)
 
 
-def gigaflops(variant):
+def gigaflops(variant: Variant) -> Interval:
     return scaled(rate_of(variant.flops, variant.time), 1e-9)
 
 
-def product_cases(results, isa, threads):
+def product_cases(results: Results, isa: str, threads: int) -> list[Case]:
     """The cases of matrix products, without those of random shapes and of cold caches."""
     return [case for case in results.cases if case.isa == isa and case.threads == threads
             and case.operation.startswith('gemm/') and 'cold' not in case.operation
             and any(variant.label in ('packed', 'peak') for variant in case.variants)]
 
 
-def product_variants(results, isa, threads):
+def product_variants(results: Results, isa: str, threads: int) -> list[Variant]:
     return [variant for case in product_cases(results, isa, threads) for variant in case.variants
             if variant.operation.startswith('gemm/')]
 
 
-def product_chart(results, isa, threads, rows, variants):
+def product_chart(results: Results, isa: str, threads: int, rows: list[str], variants: list[Variant]) -> Figure | None:
     peak = peak_of(results.cases, isa) * threads * 1e-9
-    axis = Axis('GFLOP/s', True)
+    axis = Scale('GFLOP/s', True)
     if math.isfinite(peak):
-        axis = Axis('GFLOP/s; above: share of the peak of %s' % short(peak, 3), True, (), peak)
+        axis = Scale('GFLOP/s; above: share of the peak of %s' % short(peak, 3), True, (), peak)
     return dot_chart('%s, %s' % (isa, on_threads(threads)), rows, series_of(variants, product_row, gigaflops), axis)
 
 
-def product_panels(results, inline, choose):
+def product_panels(results: Results, inline: Inliner,
+                   choose: Callable[[list[str]], list[str]]) -> tuple[list[str], list[list[Series]]]:
     """choose: selects the rows to draw."""
     drawn, keys = [], []
     for isa in results.isas:
@@ -76,7 +91,7 @@ PRODUCTS_CAPTION = ('Rows show m\u00d7n\u00d7k. tn, nt and tt mean that the firs
                     'interleaved, in random order. ' + INTERVALS)
 
 
-def count_wins(results, isa, threads):
+def count_wins(results: Results, isa: str, threads: int) -> tuple[int, int]:
     """In how many cases our plain product is at least as fast as all peers, and the number of cases."""
     wins, compared = 0, 0
     for case in product_cases(results, isa, threads):
@@ -90,7 +105,7 @@ def count_wins(results, isa, threads):
     return wins, compared
 
 
-def wins_text(results):
+def wins_text(results: Results) -> str:
     texts = []
     for isa in results.isas:
         for threads in results.threads:
@@ -102,7 +117,7 @@ def wins_text(results):
     return 'By medians, Lanefold is at least as fast as every other library: %s.' % '; '.join(texts)
 
 
-def products_section(results, inline):
+def products_section(results: Results, inline: Inliner) -> str:
     drawn, keys = product_panels(results, inline, lambda rows: rows[:MAX_ROWS])
     if not drawn:
         return missing('No matrix product was measured.')

@@ -1,4 +1,19 @@
-# Scaling with threads and batch size, as measured, and simulated for more cores than this machine has.
+"""Scaling with threads and batch size, as measured, and simulated for more cores than this machine has."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from bench.report.dots import BREADTH, INTERVALS, Chart, Look, Scale, Series, dot_chart, keyed, missing, plain, swatch
+from bench.report.networks import batch_row, figure_of, infer_variants, samples_in
+from bench.report.results import (Interval, Report, Results, as_number, inner, objects, on_threads, scaled, shape_of,
+                                  texts_of, unique)
+from cli.drawing import DASHES, Inliner, colour, name_x, new_axes, new_figure, short, ticks
 
 # ------------------------------------------------------------------------------------------------------- as measured
 
@@ -10,20 +25,20 @@ THREAD_LOOKS = (Look('blue', 'solid', 'o'), Look('red', 'dot', '^'), Look('green
                 Look('pink', 'long', 'v'))
 
 
-def look_of(results, threads):
+def look_of(results: Results, threads: int) -> Look:
     return THREAD_LOOKS[results.threads.index(threads) % len(THREAD_LOOKS)]
 
 
-def speedups(results, isa):
+def speedups(results: Results, isa: str) -> dict[int, dict[str, Interval]]:
     """The speed-up over one thread, by number of threads and row."""
     names = dict(SCALED)
-    own = {}
+    own: dict[str, dict[int, Interval]] = {}
     for variant in results.variants:
         if variant.isa == isa and not variant.peer and variant.operation in names:
             whole = variant.operation.split('/')[0] in ('step', 'network')
             row = names[variant.operation] + (', ' + batch_row(variant) if whole else ' ' + shape_of(variant.keys))
             own.setdefault(row, {}).setdefault(variant.threads, variant.time)
-    found = {}
+    found: dict[int, dict[str, Interval]] = {}
     for row, times in own.items():
         for threads, time in times.items():
             if threads > 1 and 1 in times and min(time.low, time.value) > 0:
@@ -33,7 +48,7 @@ def speedups(results, isa):
     return found
 
 
-def threads_figure(results, inline):
+def threads_figure(results: Results, inline: Inliner) -> str:
     charts = []
     for isa in results.isas:
         found = speedups(results, isa)
@@ -41,7 +56,7 @@ def threads_figure(results, inline):
         rows = unique(row for values in found.values() for row in values)
         rows.sort(key=lambda row: [row.startswith(name) for _, name in SCALED].index(True))
         marks = [(1, '1')] + [(threads, str(threads)) for threads in sorted(found)]
-        charts.append((dot_chart(isa, rows, series, Axis('speed-up over one thread', marks=marks)), series))
+        charts.append((dot_chart(isa, rows, series, Scale('speed-up over one thread', marks=marks)), series))
     return figure_of('Speed-up with threads, measured', charts,
                      'The speed-up is the time on one thread divided by that on several. Its interval is the widest '
                      'that both intervals allow, because the two were measured minutes apart. The lines mark no '
@@ -49,7 +64,7 @@ def threads_figure(results, inline):
                      'No operation was measured on one thread and on several.')
 
 
-def batch_chart(results, isa):
+def batch_chart(results: Results, isa: str) -> Chart:
     series = []
     for threads in results.threads:
         variants = [variant for variant in infer_variants(results, isa, threads)
@@ -59,7 +74,7 @@ def batch_chart(results, isa):
                               for variant in variants}))
     rows = unique(batch_row(variant) for variant in sorted(results.variants, key=samples_in)
                   if variant.operation == 'network/infer_folded')
-    return dot_chart(isa, rows, series, Axis('\u00b5s per sample', True)), series
+    return dot_chart(isa, rows, series, Scale('\u00b5s per sample', True)), series
 
 
 # --------------------------------------------------------------------------------------------------------- simulated
@@ -71,43 +86,43 @@ PARTS = (('work', 'sky', '', 'work, evenly shared'), ('imbalance', 'explode3', '
 SIMULATED, MEASURED, IDEAL = Look('blue', 'solid', 'o'), Look('red', 'dot', 'D'), Look('muted', 'dot', '*')
 
 
-def core_ticks(axes, cores):
+def core_ticks(axes: Axes, cores: Sequence[int]) -> None:
     ticks(axes.xaxis, list(range(len(cores))), [str(core) for core in cores])
     axes.set_xlim(-0.5, len(cores) - 0.5)
 
 
-def speedup_axes(axes, points, measured):
-    cores = [as_count(point.get('cores')) for point in points]
-    values = [as_number(point.get('speedup')) for point in points]
-    top = max([v for v in values if math.isfinite(v)] + [2])
+def speedup_axes(axes: Axes, points: list[Report], measured: list[Report]) -> None:
+    cores = [point['cores'] for point in points]
+    values = [point['speedup'] for point in points]
+    top = max(values + [2])
     axes.set_yscale('log', base=2)
-    axes.set_ylim(min([v for v in values if v > 0] + [0.9]) / 1.15, 1.5 * top)
+    axes.set_ylim(min(values + [0.9]) / 1.15, 1.5 * top)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     core_ticks(axes, cores)
     axes.plot(range(len(cores)), cores, color=colour('axis'), linestyle=DASHES['dot'], linewidth=1.2)
     axes.plot(range(len(cores)), values, color=colour('blue'), marker='o', markersize=5, linewidth=1.6,
               markeredgecolor=colour('paper'), markeredgewidth=0.6)
-    one = as_number(points[0].get('seconds'))
+    one = points[0]['seconds']
     for entry in measured:
-        threads, seconds = as_count(entry.get('threads')), as_number(entry.get('seconds'))
-        if threads in cores and seconds > 0:
+        threads, seconds = entry['threads'], entry['seconds']
+        if threads in cores:
             axes.plot([cores.index(threads)], [one / seconds], marker='D', markersize=6, color=colour('red'),
                       clip_on=False, markerfacecolor='none', markeredgewidth=1.4, linestyle='none', zorder=5)
     for x, value in enumerate(values):
-        if math.isfinite(value) and x in (len(values) - 1, len(values) - 3):
+        if x in (len(values) - 1, len(values) - 3):
             lower = value < math.prod(axes.get_ylim()) ** 0.5
             axes.annotate('\u00d7' + short(value), (x, value), (0, 7 if lower else -13),
                           textcoords='offset points', ha='center', fontsize=8.5, color=colour('blue'))
 
 
-def parts_axes(axes, points):
-    core_ticks(axes, [as_count(point.get('cores')) for point in points])
+def parts_axes(axes: Axes, points: list[Report]) -> None:
+    core_ticks(axes, [point['cores'] for point in points])
     axes.set_ylim(0, 100)
     for x, point in enumerate(points):
-        bottom, seconds = 0, as_number(point.get('seconds'))
+        bottom, seconds = 0.0, point['seconds']
         for name, ink, hatch, _ in PARTS:
-            share = 100 * as_number(point.get(name)) / seconds if seconds > 0 else UNKNOWN_NUMBER
+            share = 100 * as_number(point.get(name)) / seconds
             if share > 0:
                 axes.bar([x], [share], width=0.78, bottom=bottom, color=colour(ink), hatch=hatch, linewidth=0.6,
                          edgecolor=colour('axis'))
@@ -115,16 +130,16 @@ def parts_axes(axes, points):
     name_x(axes, 'cores')
 
 
-def simulated_chart(operation):
-    points = [point for point in dictionaries(operation, 'points') if as_number(point.get('seconds')) > 0]
+def simulated_chart(operation: Report) -> Figure | None:
+    points = objects(operation, 'points')
     if not points:
         return None
     figure = new_figure(BREADTH, 330)
     upper = new_axes(figure, 40, 178, 10, 44)
     lower = new_axes(figure, 40, 38, 10, 194)
-    speedup_axes(upper, points, dictionaries(operation, 'measured'))
+    speedup_axes(upper, points, objects(operation, 'measured'))
     parts_axes(lower, points)
-    figure.text(2 / BREADTH, 1 - 11 / 330, str(operation.get('name', '')), color=colour('ink'), fontsize=11,
+    figure.text(2 / BREADTH, 1 - 11 / 330, operation['name'], color=colour('ink'), fontsize=11,
                 fontweight='bold')
     for axes, text in ((upper, 'speed-up over one core'), (lower, '% of the time')):
         axes.annotate(text, (0, 1), (0, 6), xycoords='axes fraction', textcoords='offset points', fontsize=9,
@@ -132,7 +147,7 @@ def simulated_chart(operation):
     return figure
 
 
-def hatch_swatch(ink, hatch):
+def hatch_swatch(ink: str, hatch: str) -> str:
     """A small square, hatched as the bars are."""
     lines = {'///': 'M0 16L16 0M-4 8L8-4M8 20L20 8', '\\\\\\': 'M0 0L16 16M8-4L20 8M-4 8L8 20',
              '|||': 'M4 0v16M8 0v16M12 0v16', 'xxx': 'M0 16L16 0M0 0L16 16M8 0L16 8M0 8L8 16M8 16L16 8M0 8L8 0',
@@ -143,8 +158,8 @@ def hatch_swatch(ink, hatch):
                 ink, lines.get(hatch, ''), '2' if hatch == '...' else '1'))
 
 
-def simulated_key(operations):
-    there = {name for operation in operations for point in dictionaries(operation, 'points') for name, *_ in PARTS
+def simulated_key(operations: Iterable[Report]) -> str:
+    there = {name for operation in operations for point in objects(operation, 'points') for name, *_ in PARTS
              if as_number(point.get(name)) > 0}
     lines = ''.join('<li>%s%s</li>' % (swatch(look), name) for name, look in (
         ('simulated', SIMULATED), ('measured', MEASURED._replace(hollow=True)), ('number of cores', IDEAL)))
@@ -152,9 +167,9 @@ def simulated_key(operations):
                                                          for name, ink, hatch, text in PARTS if name in there))
 
 
-def simulated_figure(scaling, inline):
-    operations = dictionaries(scaling, 'operations')
-    charts = [(simulated_chart(operation), str(operation.get('name', ''))) for operation in operations]
+def simulated_figure(scaling: Report, inline: Inliner) -> str:
+    operations = objects(scaling, 'operations')
+    charts = [(simulated_chart(operation), operation['name']) for operation in operations]
     drawn = [inline(chart, 'Simulated scaling: ' + name) for chart, name in charts if chart]
     if not drawn:
         return missing('Scaling was not simulated.')
@@ -167,7 +182,7 @@ def simulated_figure(scaling, inline):
         '<h4>Assumptions</h4><ul class="assumptions">%s</ul>' % assumptions if assumptions else '')
 
 
-def scaling_section(results, inline):
+def scaling_section(results: Results, inline: Inliner) -> str:
     by_batch = figure_of('Time per sample by batch size, measured: the folded network',
                          [batch_chart(results, isa) for isa in results.isas],
                          'A sample takes less time in a larger batch, until the matrix products reach their full '

@@ -1,59 +1,61 @@
-#!/usr/bin/env python3
-"""table.py [--check] RESULTS.json... README.md: writes two tables of these results into README.md.  Between the lines
-`<!-- results -->` and `<!-- /results -->` is one with a column for each file and instruction set.  Between
-`<!-- peers -->` and `<!-- /peers -->`, Lanefold stands beside other libraries.
+"""python3 -m bench.report.table [--check] RESULTS.json... README.md: writes two tables of these results into README.md.
+Between the lines `<!-- results -->` and `<!-- /results -->` is one with a column for each file and instruction set.
+Between `<!-- peers -->` and `<!-- /peers -->`, Lanefold stands beside other libraries.
 --check: changes nothing, and exits with code 1 if README.md has other tables."""
-import os
-import sys
+from __future__ import annotations
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from columns import *  # noqa: F403
-from peers_table import peers_tables
+import sys
+from collections.abc import Callable, Sequence
+
+from bench.report.columns import NOTHING, Column, columns_of, head, line, measured_by
+from bench.report.peers_table import peers_tables
+from bench.report.results import Report, figures_of, peer_name, read_report, rounded, scaled
+from cli.program import Problem, run
+
+Cell = Callable[[Column], str]
 
 
 # -------------------------------------------------------------------------------------------------------------- rows
 
-def ours(operation, factor=1e6, **keys):
+def ours(operation: str, factor: float = 1e6, **keys: str | None) -> Cell:
     """Time of Lanefold, in microseconds by default."""
-    def cell(column):
+    def cell(column: Column) -> str:
         variants = {variant.threads: variant for variant in column.found(operation, **keys) if not variant.peer}
         return column.by_threads(
-            lambda threads: threads in variants and rounded(scaled(variants[threads].time, factor)))
+            lambda threads: rounded(scaled(variants[threads].time, factor)) if threads in variants else '')
     return cell
 
 
-def best_peer(operation, factor=1e6, **keys):
+def best_peer(operation: str, factor: float = 1e6, **keys: str | None) -> Cell:
     """Time and name of the fastest other library, for each number of threads."""
-    def cell(column):
-        def one(threads):
+    def cell(column: Column) -> str:
+        def one(threads: int) -> str:
             variants = [variant for variant in column.found(operation, **keys)
                         if variant.peer and variant.threads == threads]
             if not variants:
-                return None
+                return ''
             best = min(variants, key=lambda variant: variant.time.value)
             return '%s %s' % (rounded(scaled(best.time, factor)), peer_name(best.peer))
         return column.by_threads(one)
     return cell
 
 
-def cost(name):
-    def cell(column):
+def cost(name: str) -> Cell:
+    def cell(column: Column) -> str:
         own = {one.threads: one.interval for one in column.ratios if one.operation == name + '/bn_elu/200x300x784'}
-        return column.by_threads(lambda threads: threads in own and rounded(own[threads]))
+        return column.by_threads(lambda threads: rounded(own[threads]) if threads in own else '')
     return cell
 
 
-LARGE, SMALL = dict(m='200', n='300', k='784'), dict(m='16', n='16', k='16')
 ROWS = (('Training step, batch 200, BN + ELU, \u00b5s', ours('step/bn_elu_sgd', m='200')),
         ('\u2026 fastest peer', best_peer('step/bn_elu_sgd', m='200')),
         ('Training step, batch 200, ReLU without BN, \u00b5s', ours('step/relu_sgd', m='200')),
         ('Folded network, 1 sample, \u00b5s', ours('network/infer_folded', m='1')),
         ('Folded network, 200 samples, \u00b5s', ours('network/infer_folded', m='200')),
-        ('Matrix product 200\u00d7300\u00d7784, \u00b5s', ours('gemm/nn', **LARGE)),
-        ('\u2026 fastest peer', best_peer('gemm/nn', **LARGE)),
-        ('Matrix product 16\u00d716\u00d716, ns', ours('gemm/nn', 1e9, **SMALL)),
-        ('\u2026 fastest peer', best_peer('gemm/nn', 1e9, **SMALL)),
+        ('Matrix product 200\u00d7300\u00d7784, \u00b5s', ours('gemm/nn', m='200', n='300', k='784')),
+        ('\u2026 fastest peer', best_peer('gemm/nn', m='200', n='300', k='784')),
+        ('Matrix product 16\u00d716\u00d716, ns', ours('gemm/nn', 1e9, m='16', n='16', k='16')),
+        ('\u2026 fastest peer', best_peer('gemm/nn', 1e9, m='16', n='16', k='16')),
         ('ELU of 4096 floats, ns per element', ours('activation/elu_forward', 1e9 / 4096, n='4096', level=None)),
         ('BN + ELU, time relative to the product alone, forward', cost('cost/training/fused')),
         ('\u2026 backward', cost('cost/backward/fused')),
@@ -62,10 +64,10 @@ ROWS = (('Training step, batch 200, BN + ELU, \u00b5s', ours('step/bn_elu_sgd', 
 
 # ------------------------------------------------------------------------------------------------------------- table
 
-def table(reports):
+def table(reports: Sequence[Report]) -> str:
     columns = [column for report in reports for column in columns_of(report)]
     if not columns:
-        raise ValueError('these results have no case')
+        raise Problem('these results have no case')
     rows = [(name, [cell(column) for column in columns]) for name, cell in ROWS]
     rows = [(name, cells) for name, cells in rows if any(cell != NOTHING for cell in cells)]
     text = [line([''] + [head(column) for column in columns]), '|---' * (len(columns) + 1) + '|']
@@ -74,22 +76,23 @@ def table(reports):
                              ', and '.join(measured_by(report) for report in reports)])
 
 
-def with_block(readme, name, text):
+def with_block(readme: str, name: str, text: str) -> str:
     """README.md with this text between the lines of this name."""
     begin, end = '<!-- %s -->' % name, '<!-- /%s -->' % name
     lines = readme.split('\n')
     if lines.count(begin) != 1 or lines.count(end) != 1 or lines.index(end) < lines.index(begin):
-        raise ValueError('the file must have the lines %s and %s once each' % (begin, end))
+        raise Problem('the file must have the lines %s and %s once each' % (begin, end))
     return '\n'.join(lines[:lines.index(begin) + 1] + text.split('\n') + lines[lines.index(end):])
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     check = '--check' in arguments
     *sources, target = [argument for argument in arguments if argument != '--check'] or ['']
     if not sources:
-        sys.exit(__doc__)
+        raise Problem(__doc__ or "")
     reports = [read_report(source) for source in sources]
-    blocks = {'results': table(reports), 'peers': peers_tables(reports)}
+    with figures_of(', '.join(sources)):
+        blocks = {'results': table(reports), 'peers': peers_tables(reports)}
     with open(target, encoding='utf-8') as file:
         before = file.read()
     after = before
@@ -97,14 +100,11 @@ def main(arguments):
         after = with_block(after, name, text)
     if check:
         if before != after:
-            sys.exit('%s: the tables do not match these results; run %s without --check' % (target, sys.argv[0]))
+            sys.exit('%s: the tables do not match these results; run it without --check' % target)
         return
     with open(target, 'w', encoding='utf-8') as file:
         file.write(after)
 
 
 if __name__ == '__main__':
-    try:
-        main(sys.argv[1:])
-    except (OSError, ValueError) as error:
-        sys.exit('table.py: %s' % error)
+    run('bench.report.table', main)

@@ -164,6 +164,26 @@ TEST_CASE("a file compared with itself has no difference") {
   CHECK_FALSE(contains(result.out, "faster"));
 }
 
+TEST_CASE("the report is drawn beside its results, and a bad file is refused in one line") {
+  TemporaryFolder folder;
+  const std::string path = folder / "results.json";
+  std::filesystem::copy_file(std::string(LANEFOLD_SOURCE) + "/docs/results/turin-vm.json", path);
+  Result result = run({"bench", "report", path});
+  CAPTURE(result.err);
+  if (contains(result.err, "matplotlib, which is missing")) {
+    MESSAGE("SKIPPED: matplotlib is not installed");
+    return;
+  }
+  CHECK(result.exit_code == 0);
+  CHECK(contains(read_file(folder / "report.html"), "Lanefold, measured"));
+  write_file(path, R"({"lanefold": {"format": "lanefold-bench-1"}})");
+  result = run({"bench", "report", path});
+  CHECK(result.exit_code == 2);
+  CHECK(result.err == "lanefold bench: " + path +
+                          ": lanefold.format: \"lanefold-bench-1\" is not "
+                          "\"lanefold-bench-2\", the format of this version\n");
+}
+
 TEST_CASE("a variable that stands for an option does not bother the verbs that lack it") {
   TemporaryFolder folder;
   write_file(folder / "libonnxruntime.so.1", "");

@@ -13,23 +13,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 VOID = {'meta', 'path', 'use', 'rect', 'circle', 'br', 'wbr', 'line', 'image'}
 
 
-def files_of(folder, pattern):
-    """The names in a list of FOLDER/meson.build, as paths."""
-    with open('%s/%s/meson.build' % (ROOT, folder), encoding='utf-8') as file:
-        names = re.search(pattern, file.read(), re.S).group(1)
-    return ['%s/%s/%s' % (ROOT, folder, name) for name in re.findall("'([^']*)'", names)]
-
-
-def program():
-    """The sources, concatenated as in bench/meson.build."""
-    text = ''
-    for path in (files_of('cli', r"drawing = files\((.*?)\)") +
-                 files_of('bench', r"custom_target\('report'.*?input: \[drawing,(.*?)\]")):
-        with open(path, encoding='utf-8') as file:
-            text += file.read() + '\n'
-    return text
-
-
 def python_with_matplotlib():
     for python in 'python3', '/usr/bin/python3':
         try:
@@ -164,15 +147,19 @@ class Page(HTMLParser):
         self.text += data.replace('\u00a0', ' ')
 
 
+def run_module(name, *arguments, code=0, python=sys.executable, **variables):
+    done = subprocess.run([python, '-m', name, *arguments], capture_output=True, text=True, encoding='utf-8', cwd=ROOT,
+                          env=dict(os.environ, PYTHONDONTWRITEBYTECODE='1', **variables), timeout=100)
+    assert done.returncode == code, (name, arguments, done.returncode, done.stderr)
+    return done.stderr
+
+
 class Drawer:
     def __init__(self, python, folder):
-        self.python, self.folder, self.program = python, folder, program()
+        self.python, self.folder = python, folder
 
-    def run(self, *arguments, code=0):
-        done = subprocess.run([self.python, '-', *arguments], input=self.program, capture_output=True, text=True,
-                              encoding='utf-8')
-        assert done.returncode == code, (arguments, done.returncode, done.stderr)
-        return done.stderr
+    def run(self, *arguments, code=0, **variables):
+        return run_module('bench.report', *arguments, code=code, python=self.python, **variables)
 
     def page(self, results):
         source, target = self.folder + '/results.json', self.folder + '/report.html'
@@ -204,50 +191,103 @@ def check_whole(drawer):
 
 
 def check_poor(drawer):
-    """Empty, partial and invalid results: each section says what is missing."""
-    empty = some_results()
-    empty['lanefold'] = {'format': 'lanefold-bench-2'}
-    text = drawer.page(empty)
+    """A run that did not finish lacks parts, and each section says what is missing."""
+    poor = some_results()
+    poor['lanefold'] = {'format': 'lanefold-bench-2'}
+    text = drawer.page(poor)
     for wanted in HEADINGS + ('No layer was measured', 'No matrix product was measured', 'No gate was measured',
                               'did not finish', 'No other library was measured'):
         assert wanted in text, wanted
-    for other in None, [], {}, ['x', None, 5], {'cases': 'x'}:
+    for key in ('environment', 'processes', 'scaling'):
         poor = some_results()
-        for key in poor['lanefold'].keys() - {'format', 'cases', 'ratios'}:
-            poor['lanefold'][key] = other
-        poor['lanefold']['cases'] = poor['lanefold']['cases'][-3:] + ['x', {}, {'variants': [{}, None]}]
+        del poor['lanefold'][key]
+        poor['lanefold']['cases'] = poor['lanefold']['cases'][-3:]
         drawer.page(poor)
     odd = some_results()
     odd['lanefold']['interrupted'] = True
     for entry in odd['lanefold']['cases']:
-        entry['variants'][0]['seconds'] = [None, float('nan'), None]
-        entry['variants'][-1]['flops'] = float('nan')
-    for entry in odd['lanefold']['ratios'][::2]:
-        entry.update(value=None, low=float('nan'), high=float('inf'))
-    odd['lanefold']['scaling']['operations'][0]['points'][1].update(seconds=None, speedup=float('nan'))
+        del entry['variants'][-1]['flops']
     assert 'interrupted' in drawer.page(odd)
 
 
-def check_errors(drawer):
-    broken = drawer.folder + '/broken.json'
-    for text in '{"lanefold": ', '[]', '{}', '{"lanefold": {"format": "other"}}':
-        with open(broken, 'w') as file:
-            file.write(text)
-        message = drawer.run('bench', broken, drawer.folder + '/broken.html', code=1)
-        assert message.count('\n') == 1 and message.startswith('lanefold bench: ') and broken in message, message
-        assert not os.path.exists(drawer.folder + '/broken.html')
-    drawer.run('bench', drawer.folder + '/none.json', broken, code=1)
+def check_programs(drawer):
     drawer.run('check')
-    drawer.run(code=1)
+    assert drawer.run(code=2).startswith('lanefold bench: usage: ')
+    with open(drawer.folder + '/matplotlib.py', 'w') as file:
+        file.write('raise ImportError')
+    drawer.run('check', code=3, PYTHONPATH=drawer.folder)  # the command then says how to install it
+
+
+# ----------------------------------------------------------------------------------------------------------- bad input
+
+def changed(value, *keys):
+    """The made-up results with this value in the place of another."""
+    results = some_results()
+    holder = results
+    for key in keys[:-1]:
+        holder = holder[key]
+    holder[keys[-1]] = value
+    return results
+
+
+NAN, LONG = float('nan'), 'gemm/' + 'n' * 25000
+BAD = (  # what the file holds, the field that the message names, and what else it says
+    (b'\x00\xff', '', 'not JSON'), (b'', '', 'not JSON'), (b'{"lanefold": ', '', 'not JSON'),
+    (b'[' * 100000, '', 'not JSON'), ([], 'the file', 'not an object'), ({}, 'lanefold', 'missing'),
+    (changed([], 'lanefold'), 'lanefold', 'not an object'),
+    (changed('lanefold-bench-1', 'lanefold', 'format'), 'lanefold.format', '"lanefold-bench-2", the format of this'),
+    (changed({}, 'lanefold', 'cases'), 'lanefold.cases', 'this object is not an array'),
+    (changed([5], 'lanefold', 'cases'), 'lanefold.cases[0]', '5 is not an object'),
+    (changed([{}], 'lanefold', 'cases'), 'lanefold.cases[0].case', 'missing'),
+    (changed(None, 'lanefold', 'cases', 3, 'variants'), 'lanefold.cases[3].variants', 'null is not an array'),
+    (changed('1', 'lanefold', 'cases', 3, 'threads'), 'lanefold.cases[3].threads', '"1" is not a whole number'),
+    (changed(1.5, 'lanefold', 'cases', 3, 'threads'), 'lanefold.cases[3].threads', '1.5 is not a whole number'),
+    (changed([1, 2], 'lanefold', 'cases', 3, 'variants', 0, 'seconds'), 'lanefold.cases[3].variants[0].seconds', 'ends'),
+    (changed([1, 0, 2], 'lanefold', 'cases', 3, 'variants', 0, 'seconds'), 'lanefold.cases[3].variants[0].seconds[1]',
+     '0 is not a positive number'),
+    (changed('nothing', 'lanefold', 'cases', 3, 'case'), 'lanefold.cases[3].case', 'is not a name'),
+    (changed(LONG, 'lanefold', 'cases', 3, 'case'), 'lanefold.cases[3].case', '25005 characters'),
+    (changed(LONG, 'lanefold', 'ratios', 2, 'name'), 'lanefold.ratios[2].name', '25005 characters'),
+    (changed(NAN, 'lanefold', 'ratios', 2, 'value'), 'lanefold.ratios[2].value', 'NaN is not a positive number'),
+    (changed(None, 'lanefold', 'ratios', 2, 'high'), 'lanefold.ratios[2].high', 'null is not a positive number'),
+    (changed(10 ** 400, 'lanefold', 'ratios', 2, 'low'), 'lanefold.ratios[2].low', 'not a positive number'),
+    (changed('x', 'lanefold', 'environment', 'caches'), 'lanefold.environment.caches', '"x" is not an object'),
+    (changed(1, 'lanefold', 'interrupted'), 'lanefold.interrupted', '1 is not true or false'),
+    (changed([None], 'lanefold', 'warnings'), 'lanefold.warnings[0]', 'null is not a string'),
+    (changed(NAN, 'lanefold', 'scaling', 'operations', 0, 'points', 1, 'speedup'),
+     'lanefold.scaling.operations[0].points[1].speedup', 'NaN is not a positive number'),
+    (changed(True, 'lanefold', 'trust', 'noisy'), 'lanefold.trust.noisy', 'true is not a whole number'),
+    (changed(5, 'context'), 'context', '5 is not an object'))
+
+
+def check_bad(folder, run):
+    """run: runs a program on this file, and returns its message."""
+    source = folder + '/bad.json'
+
+    def check(field, problem):
+        message = run(source)
+        place = '%s: %s' % (source, field and field + ': ')
+        assert message.count('\n') == 1 and place in message and problem in message, (message, place, problem)
+    for content, field, problem in BAD:
+        with open(source, 'wb') as file:
+            file.write(content if isinstance(content, bytes) else json.dumps(content).encode())
+        check(field, problem)
+    os.unlink(source)
+    check('', 'No such file')
+    os.mkfifo(source)
+    check('', 'not a regular file')
+    os.unlink(source)
+
+
+def check_all_bad(drawer):
+    html, readme = drawer.folder + '/bad.html', drawer.folder + '/bad.md'
+    check_bad(drawer.folder, lambda source: drawer.run('bench', source, html, code=2))
+    check_bad(drawer.folder, lambda source: run_module('bench.report.machine_page', source, code=2))
+    check_bad(drawer.folder, lambda source: run_module('bench.report.table', source, readme, code=2))
+    assert not os.path.exists(html) and not os.path.exists(readme)
 
 
 # ----------------------------------------------------------------------------------------------------------- the table
-
-def run_script(name, *arguments, code=0):
-    done = subprocess.run([sys.executable, ROOT + '/bench/report/' + name, *arguments], capture_output=True, text=True)
-    assert done.returncode == code, (done.returncode, done.stderr)
-    return done.stderr
-
 
 def check_table(folder):
     source, readme = folder + '/results.json', folder + '/README.md'
@@ -256,9 +296,9 @@ def check_table(folder):
     with open(readme, 'w') as file:
         file.write('before\n<!-- results -->\nold\n<!-- /results -->\nbetween\n'
                    '<!-- peers -->\nold\n<!-- /peers -->\nafter\n')
-    assert 'README.md' in run_script('table.py', '--check', source, readme, code=1)
-    run_script('table.py', source, readme)
-    run_script('table.py', '--check', source, readme)
+    assert 'README.md' in run_module('bench.report.table', '--check', source, readme, code=1)
+    run_module('bench.report.table', source, readme)
+    run_module('bench.report.table', '--check', source, readme)
     with open(readme, encoding='utf-8') as file:
         text = file.read()
     for wanted in ('avx2, 1 / 2 threads', 'BN + ELU, \u00b5s | 3000 / 1500 |',
@@ -267,26 +307,26 @@ def check_table(folder):
                    'forward | 1.08 / \u2013 |', 'revision abc1234, 2026-01-02', 'load 3.03; incomplete'):
         assert wanted in text, (wanted, text)
     assert text.startswith('before\n<!-- results -->\n|') and '\n<!-- /results -->\nbetween\n' in text
-    run_script('table.py', '--check', source, source, readme, code=1)
+    run_module('bench.report.table', '--check', source, source, readme, code=1)
     for lines in 'no markers\n', '<!-- results -->\n<!-- /results -->\n':
         with open(readme, 'w') as file:
             file.write(lines)
-        assert 'the lines <!-- ' in run_script('table.py', source, readme, code=1)
+        assert 'the lines <!-- ' in run_module('bench.report.table', source, readme, code=2)
 
 
 def peers_block(folder, results):
-    """What table.py writes between the markers of the peers."""
+    """What the program writes between the markers of the peers."""
     source, readme = folder + '/results.json', folder + '/README.md'
     with open(source, 'w') as file:
         json.dump(results, file)
     with open(readme, 'w') as file:
         file.write('<!-- results -->\n<!-- /results -->\n<!-- peers -->\n<!-- /peers -->\n')
-    run_script('table.py', source, readme)
+    run_module('bench.report.table', source, readme)
     with open(readme, encoding='utf-8') as file:
         text = file.read()
     with open(readme, 'w', encoding='utf-8') as file:
         file.write(text.replace('| Lanefold 1', '| Lanefold 2').replace('not measured', 'measured'))
-    run_script('table.py', '--check', source, readme, code=1)
+    run_module('bench.report.table', '--check', source, readme, code=1)
     return text[text.index('<!-- peers -->\n'):]
 
 
@@ -323,23 +363,19 @@ def check_machine_page(folder):
     results['benchmarks'] = [{'name': 'sample'}]
     with open(source, 'w') as file:
         json.dump(results, file)
-    run_script('machine_page.py', source)
+    run_module('bench.report.machine_page', source)
     with open(source) as file:
         published = json.load(file)
     assert published['benchmarks'] == [] and 'mine' not in json.dumps(published)
     assert published['lanefold'] == json.loads(json.dumps(results['lanefold']))
-    run_script('machine_page.py', '--check', source)
+    run_module('bench.report.machine_page', '--check', source)
     with open(target, encoding='utf-8') as file:
         text = file.read()
     for wanted in ('revision abc1234', '| nn | 200\u00d7300\u00d7784 | avx2 | 1 | 1000 |', '1100 oneDNN'):
         assert wanted in text, (wanted, text)
     with open(target, 'a') as file:
         file.write('by hand\n')
-    assert 'machine.md' in run_script('machine_page.py', '--check', source, code=1)
-    with open(source, 'w') as file:
-        file.write('{}')
-    assert 'machine.json' in run_script('machine_page.py', source, code=1)
-    run_script('machine_page.py', folder + '/none.json', code=1)
+    assert 'machine.md' in run_module('bench.report.machine_page', '--check', source, code=1)
 
 
 with tempfile.TemporaryDirectory() as place:
@@ -349,4 +385,5 @@ with tempfile.TemporaryDirectory() as place:
     checked = Drawer(python_with_matplotlib(), place)
     check_whole(checked)
     check_poor(checked)
-    check_errors(checked)
+    check_all_bad(checked)
+    check_programs(checked)

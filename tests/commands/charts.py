@@ -82,7 +82,8 @@ def check_page(folder):
         assert '<b>&"' not in file.read()
     with open(folder + '/odd.json', 'w') as file:
         file.write('{}')
-    run('study', '--charts', folder + '/odd.json', code=2)
+    message = run('study', '--charts', folder + '/odd.json', code=2).stderr
+    assert message == 'lanefold charts: %s/odd.json: is not a study.json of `lanefold study`\n' % folder, message
 
 
 if not any(map(has_matplotlib, ('python3', '/usr/bin/python3'))):

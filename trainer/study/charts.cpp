@@ -1,9 +1,9 @@
-// The program is made of the .py files in this folder and in cli/, one after the other.
+// The program is the Python package of this folder.
 #include "trainer/study/charts.hpp"
 
 #include "cli/python.hpp"
 
-extern const char lanefold_charts[];
+extern const std::string_view lanefold_charts;
 
 namespace lanefold::trainer {
 

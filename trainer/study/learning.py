@@ -1,4 +1,11 @@
-# Charts of studies 3, 4 and 5: accuracy by epoch, rates and scales, costs.
+"""Charts of studies 3, 4 and 5: accuracy by epoch, rates and scales, costs."""
+import math
+from html import escape
+
+from cli.drawing import (ACTIVATIONS, DASHES, EDGES, NAN, UNKNOWN, accuracy_ticks, brief_shape, colour, details,
+                         draw_line, epoch_ticks, evenly, fixed, label_ends, listed, log, minus, name_x, new_axes,
+                         new_figure, panels, paragraphs, percent, ratio, stretched, table, ticks, title)
+from trainer.study.signals import BREADTH, unique
 
 # ---------------------------------------------------------------------------------------------- study 3: learning
 

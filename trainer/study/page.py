@@ -1,4 +1,10 @@
-# The report of a study: claims and sections.
+"""The report of a study: claims and sections."""
+from html import escape
+
+from cli.drawing import Inliner, base_name, duration, plain_powers
+from cli.style import verdict_cell, whole_page
+from trainer.study.learning import costs, learning, sensitivity
+from trainer.study.signals import signals_at_start, signals_in_training
 
 # ---------------------------------------------------------------------------------------------------- the whole page
 

@@ -1,4 +1,10 @@
-# Charts of studies 1 and 2: how signals and gradients change from layer to layer.
+"""Charts of studies 1 and 2: how signals and gradients change from layer to layer."""
+import math
+from html import escape
+
+from cli.drawing import (EDGES, FAMILIES, STEPS, UNKNOWN, colour, details, draw_line, fixed, label_ends, listed, log,
+                         magnitude, name_x, new_axes, new_figure, panels, paragraphs, percent, power_ticks, ratio,
+                         short, table, ten_to, ticks, title)
 
 # ------------------------------------------------------------------------------------- study 1: signals at the start
 

@@ -1,8 +1,14 @@
-# Curves of a training, and the two commands:
-# study STUDY.json STUDY.html: the report of `lanefold study`, one HTML file without scripts.
-# curves LOG PICTURE: loss and accuracy from a log of `lanefold train --log`, as .svg, .png or .pdf.
+"""Curves of a training, from a log of `lanefold train --log`."""
+import io
+import json
+import math
 
-# ---------------------------------------------------------------------------------------------- curves of a training
+from matplotlib.ticker import MaxNLocator
+
+from cli.drawing import DASHES, NAN, colour, label_ends, log, name_x, new_axes, new_figure, power_ticks, short, title
+from cli.program import Problem
+from trainer.study.learning import loss_ticks, name_crosses
+
 
 def number(value):
     return NAN if value is None else float(value)
@@ -115,52 +121,3 @@ def picture(figure, kind):
     stream = io.BytesIO()
     figure.savefig(stream, format=kind, dpi=160 if kind == 'png' else 72, metadata=metadata)
     return stream.getvalue()
-
-
-# ----------------------------------------------------------------------------------------------------- the command
-
-def read_study(path):
-    with open(path, encoding='utf-8') as file:
-        try:
-            report = json.load(file)
-        except ValueError as error:
-            raise Problem('%s: is not JSON: %s' % (path, error)) from None
-    if not isinstance(report, dict) or report.get('format') != 'lanefold-study-1':
-        raise Problem('%s: is not a study.json of `lanefold study`' % path)
-    return report
-
-
-def study(source, target):
-    report = read_study(source)
-    try:
-        text = page(report)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise Problem('%s: is not as `lanefold study` writes it: %s: %s' %
-                      (source, type(error).__name__, error)) from None
-    replace(target, text.encode('utf-8', 'replace'))
-
-
-def curves(source, target):
-    kind = os.path.splitext(target)[1][1:].lower()
-    if kind not in ('svg', 'png', 'pdf'):
-        raise Problem("%s: a picture's name ends in .svg, .png or .pdf" % target)
-    palette.update((name, light) for name, (light, _) in COLOURS.items())
-    replace(target, picture(draw_curves(read_log(source)), kind))
-
-
-def main(arguments):
-    verbs = {'study': study, 'curves': curves}
-    if len(arguments) != 3 or arguments[0] not in verbs:
-        raise Problem('usage: study STUDY.json STUDY.html | curves LOG PICTURE')
-    settings()
-    verbs[arguments[0]](*arguments[1:])
-
-
-try:
-    main(sys.argv[1:])
-except Problem as problem:
-    sys.exit('lanefold charts: %s' % problem)
-except OSError as error:
-    sys.exit('lanefold charts: %s: %s' % (error.filename, error.strerror))
-except KeyboardInterrupt:
-    sys.exit(130)
