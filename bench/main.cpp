@@ -18,7 +18,6 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <regex>
 
 extern const std::string_view lanefold_report; // the Python package report/
 
@@ -91,11 +90,7 @@ void complete_options(CommandLine &line) {
   if (line.peers.empty()) o.peers = peer_names();
   if (!o.onnxruntime.empty() && !std::filesystem::exists(o.onnxruntime))
     throw UsageError("--onnxruntime: the file " + o.onnxruntime + " does not exist");
-  try {
-    const std::regex checked(o.filter);
-  } catch (const std::regex_error &) {
-    throw UsageError("the filter '" + o.filter + "' is not a valid regular expression");
-  }
+  pattern_of(o.filter); // throws if it is not one
   if (count_cases(o) > 0) return;
   Options full = o;
   full.extent = Extent::full;

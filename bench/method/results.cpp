@@ -4,11 +4,7 @@
 #include <benchmark/benchmark.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
-#include <stdexcept>
 
 namespace lanefold::bench {
 namespace {
@@ -129,24 +125,5 @@ Json result_json(const CaseResult &result) {
 }
 
 Json benchmark_context() { return json_of({})["context"]; }
-
-Json read_results(const std::string &path) {
-  std::ifstream file(path);
-  std::error_code error;
-  if (!file || std::filesystem::is_directory(path, error)) throw std::runtime_error(path + ": cannot be read");
-  const Json all = Json::parse(file, nullptr, false);
-  const auto array_of_objects = [](const Json &array, std::initializer_list<const char *> keys) {
-    return array.is_array() && std::all_of(array.begin(), array.end(), [&](const Json &one) {
-             return one.is_object() &&
-                    std::all_of(keys.begin(), keys.end(), [&](const char *key) { return one.contains(key); });
-           });
-  };
-  bool good = all.is_object() && all.contains("benchmarks") && array_of_objects(all["benchmarks"], {"name"});
-  if (good && all.contains("lanefold"))
-    good = all["lanefold"].is_object() &&
-           array_of_objects(all["lanefold"].value("ratios", Json::array()), {"name", "value", "low", "high"});
-  if (!good) throw std::runtime_error(path + ": this file holds no results of `lanefold bench` or Google Benchmark");
-  return all;
-}
 
 } // namespace lanefold::bench

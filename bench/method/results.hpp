@@ -26,7 +26,14 @@ Json result_json(const CaseResult &result);
 // The "context" of Google Benchmark's JSON, which describes the machine.
 Json benchmark_context();
 
-// Reads results of `lanefold bench` or of Google Benchmark.  Throws std::runtime_error if the file holds neither.
+// The format of the part that only Lanefold reads, which it names.
+inline constexpr const char *results_format = "lanefold-bench-2";
+
+// Bytes of a name.  std::regex calls itself for each of them, and the stack is finite.
+inline constexpr size_t longest_name = 500;
+
+// Reads results of `lanefold bench` or of Google Benchmark.  What a comparison reads has the right types, and times and
+// ratios are positive.  Throws std::runtime_error, whose message names the file and the field.
 Json read_results(const std::string &path);
 
 } // namespace lanefold::bench

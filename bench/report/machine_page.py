@@ -225,7 +225,7 @@ def main(arguments: list[str]) -> None:
     check = '--check' in arguments
     sources = [argument for argument in arguments if argument != '--check']
     if not sources or not all(source.endswith('.json') for source in sources):
-        raise Problem(__doc__ or "")
+        raise Problem(__doc__ or '')
     for source in sources:
         with figures_of(source):
             target, text = source[:-len('.json')] + '.md', page(source)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from cli.program import Problem
 
 FORMAT = 'lanefold-bench-2'
-MOST_CHARACTERS = 500  # of a name
+MOST_CHARACTERS = 500  # of a name, as in bench/method/results.hpp
 KINDS = {dict: 'object', list: 'array'}
 
 Check = Callable[[Any, str], None]  # raises Problem if the value of this field is not valid

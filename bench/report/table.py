@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> None:
     check = '--check' in arguments
     *sources, target = [argument for argument in arguments if argument != '--check'] or ['']
     if not sources:
-        raise Problem(__doc__ or "")
+        raise Problem(__doc__ or '')
     reports = [read_report(source) for source in sources]
     with figures_of(', '.join(sources)):
         blocks = {'results': table(reports), 'peers': peers_tables(reports)}

@@ -9,8 +9,6 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <optional>
-#include <regex>
 
 namespace lanefold::bench {
 namespace {
@@ -109,7 +107,7 @@ void print_counts(const char *what, const Comparison &all, std::FILE *out) {
 int compare_files(const std::string &before, const std::string &after, const std::string &filter, double agree,
                   std::FILE *out) {
   const Json a = read_results(before), b = read_results(after);
-  const std::regex pattern(filter);
+  const std::regex pattern = pattern_of(filter);
   const double tolerance = agree > 0 ? agree : 100 * run_to_run;
   std::fprintf(out, "%-64s %12s %12s  after/before  interval (about 95%%)\n", "time", "before", "after");
   const Comparison times = print(times_of(a), times_of(b), pattern, tolerance, "slower", "faster", seconds_text, out);

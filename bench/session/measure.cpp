@@ -199,12 +199,23 @@ void check_isa(const std::string &name) {
     throw UsageError("--isa: " + cli::unknown_word(name, usable));
 }
 
+std::regex pattern_of(const std::string &filter) {
+  if (filter.size() > longest_name)
+    throw UsageError("the filter has " + std::to_string(filter.size()) + " bytes; it may have at most " +
+                     std::to_string(longest_name));
+  try {
+    return std::regex(filter);
+  } catch (const std::regex_error &) {
+    throw UsageError("the filter '" + filter + "' is not a valid regular expression");
+  }
+}
+
 List list_for(const Options &options, const std::string &isa, int threads) {
   return options.extent == Extent::kernels ? list_of_microkernels(isa) : list_of(isa, threads);
 }
 
 std::vector<Case> select_cases(const List &list, const Options &options, const std::string &isa, int threads) {
-  const std::regex filter(options.filter);
+  const std::regex filter = pattern_of(options.filter);
   // A summary needs the ratios of all its cases.
   std::set<std::string> needed;
   for (const Summary &summary : list.summaries)

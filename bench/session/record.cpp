@@ -10,7 +10,7 @@
 namespace lanefold::bench {
 
 Record::Record(const Options &options, const std::string &command)
-    : own_({{"format", "lanefold-bench-2"},
+    : own_({{"format", results_format},
             {"command", command},
             {"environment", environment()},
             {"warnings", warnings()},

@@ -5,6 +5,7 @@
 #include "../suites/suites.hpp"
 
 #include <functional>
+#include <regex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ using Emit = std::function<void(const Json &)>;
 class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+// The filter of a command line.  Throws UsageError if it is not a regular expression.
+std::regex pattern_of(const std::string &filter);
 
 // The list for this run.
 List list_for(const Options &options, const std::string &isa, int threads);

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -10,6 +11,8 @@
 #include <set>
 #include <sstream>
 #include <thread>
+
+#include <sys/stat.h>
 
 using namespace lanefold::test;
 
@@ -90,7 +93,7 @@ TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") 
   refused({"--unknown"}, {"--unknown", "--filter"});
   refused({"compare", path + "/a.json", path + "/b.json"}, {"a.json"});
   write_file(folder / "file", "no JSON");
-  refused({"compare", folder / "file", folder / "file"}, {"file", "no results"});
+  refused({"compare", folder / "file", folder / "file"}, {"file", "is not JSON"});
   refused({"report", path + "/a.json"}, {"a.json"});
   refused({"--no-report", "-o", folder / "file"}, {"file", "cannot write"});
   refused({"--no-report", "-o", "/proc/none"}, {"/proc/none", "cannot write"});
@@ -155,6 +158,9 @@ TEST_CASE("a file compared with itself has no difference") {
   TemporaryFolder folder;
   REQUIRE(run(quick(folder.path())).exit_code == 0);
   const Result result = run({"bench", "compare", folder / "results.json", folder / "results.json"});
+  const Result odd = run({"bench", "compare", "--filter", "(", folder / "results.json", folder / "results.json"});
+  CHECK(odd.exit_code == 2);
+  CHECK(contains(odd.err, "the filter '(' is not a valid regular expression"));
   CHECK(run({"bench", "compare", "--filter", "nothing", folder / "results.json", folder / "results.json"}).exit_code ==
         2);
   CHECK(result.exit_code == 0);
@@ -162,6 +168,88 @@ TEST_CASE("a file compared with itself has no difference") {
   CHECK(contains(result.out, "1 times: 1 ")); // "same", or "uncertain" on a busy machine
   CHECK_FALSE(contains(result.out, "slower"));
   CHECK_FALSE(contains(result.out, "faster"));
+}
+
+TEST_CASE("a comparison refuses a file that holds no results, in one line that names the file and the field") {
+  TemporaryFolder folder;
+  const std::string path = folder / "results.json", good = R"({"name": "a/b", "real_time": 1})";
+  const auto check_refusal = [&](const std::string &field, const std::string &problem) {
+    const Result result = run({"bench", "compare", path, path});
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(result.out == "");
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+    CHECK(result.err.starts_with("lanefold bench: " + path + ": " + field));
+    CHECK(contains(result.err, problem));
+  };
+  const auto refused = [&](const std::string &text, const std::string &field, const std::string &problem) {
+    CAPTURE(text.substr(0, 200));
+    write_file(path, text);
+    check_refusal(field, problem);
+  };
+  const auto row_refused = [&](const std::string &row, const std::string &field, const std::string &problem) {
+    refused("{\"benchmarks\": [" + good + ", " + row + "]}", "benchmarks[1]" + field, problem);
+  };
+  const auto own_refused = [&](const std::string &own, const std::string &field, const std::string &problem) {
+    refused("{\"benchmarks\": [" + good + "], \"lanefold\": " + own + "}", "lanefold" + field, problem);
+  };
+  const auto ratios = [](const std::string &text) {
+    return R"({"format": "lanefold-bench-2", "ratios": )" + text + "}";
+  };
+  const std::string name(25000, 'n');
+
+  refused("", "is not JSON", "byte");
+  refused("no JSON", "is not JSON", "byte");
+  refused(std::string(100000, '['), "is not JSON", "byte");
+  refused("[]", "holds no results", "benchmarks");
+  refused("{}", "holds no results", "benchmarks");
+  refused(R"({"benchmarks": {}})", "benchmarks: ", "this object is not an array");
+  row_refused("5", ": ", "5 is not an object");
+  row_refused("{}", ".name: ", "missing");
+  row_refused(R"({"name": 5})", ".name: ", "5 is not a string");
+  row_refused("{\"name\": \"" + name + "\"}", ".name: ", "25000 bytes");
+  row_refused(R"({"name": "a", "run_name": ")" + name + "\"}", ".run_name: ", "25000 bytes");
+  row_refused(R"({"name": "a", "run_type": 1})", ".run_type: ", "1 is not a string");
+  row_refused(R"({"name": "a", "error_occurred": "no"})", ".error_occurred: ", "is not true or false");
+  row_refused(R"({"name": "a"})", ".real_time: ", "missing");
+  row_refused(R"({"name": "a", "real_time": "1"})", ".real_time: ", "\"1\" is not a positive number");
+  row_refused(R"({"name": "a", "real_time": 0})", ".real_time: ", "0 is not a positive number");
+  row_refused(R"({"name": "a", "real_time": null})", ".real_time: ", "null is not a positive number");
+  row_refused(R"({"name": "a", "real_time": 1, "time_unit": []})", ".time_unit: ", "this array is not a string");
+  own_refused("5", ": ", "5 is not an object");
+  own_refused("{}", ".format: ", "missing");
+  own_refused(R"({"format": "lanefold-bench-1"})",
+              ".format: ", "is not \"lanefold-bench-2\", the format of this version");
+  own_refused(ratios("5"), ".ratios: ", "5 is not an array");
+  own_refused(ratios("[5]"), ".ratios[0]: ", "5 is not an object");
+  own_refused(ratios(R"([{"name": ")" + name + "\"}]"), ".ratios[0].name: ", "25000 bytes");
+  own_refused(ratios(R"([{"name": "a"}])"), ".ratios[0].value: ", "missing");
+  own_refused(ratios(R"([{"name": "a", "value": 1, "low": null, "high": 1}])"),
+              ".ratios[0].low: ", "null is not a pos");
+  // JSON has no NaN, which Python writes all the same, and no number so large.
+  for (const char *odd : {"NaN", "Infinity", "1e999"}) {
+    write_file(path, "{\"benchmarks\": [" + good + "], \"lanefold\": " +
+                         ratios("[{\"name\": \"a\", \"value\": 1, \"low\": " + std::string(odd) + "}]") + "}");
+    check_refusal("", "value of \"low\"");
+  }
+  // The longest name suits a filter that makes std::regex call itself for each character.
+  write_file(path, "{\"benchmarks\": [{\"name\": \"" + name.substr(0, 500) + "\", \"real_time\": 1}]}");
+  CHECK(run({"bench", "compare", "--filter", "((((n|m))))*", path, path}).exit_code == 0);
+  std::filesystem::remove(path);
+  check_refusal("", "cannot be read");
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  check_refusal("", "is not a regular file");
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  check_refusal("", "is not a regular file");
+}
+
+TEST_CASE("a filter that is too long for a regular expression is refused") {
+  for (const char *verb : {"gates", "kernels"}) {
+    const Result result = run({"bench", verb, std::string(100000, '('), "--isa", "portable"});
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, "the filter has 100000 bytes"));
+  }
 }
 
 TEST_CASE("the report is drawn beside its results, and a bad file is refused in one line") {

@@ -63,6 +63,7 @@ Json file_of(const std::map<std::string, double> &times, const std::map<std::str
                                    {"run_type", "iteration"},
                                    {"real_time", time * part},
                                    {"time_unit", "us"}});
+  if (!ratios.empty()) all["lanefold"]["format"] = results_format;
   for (const auto &[name, value] : ratios)
     all["lanefold"]["ratios"].push_back(
         {{"name", name}, {"value", value}, {"low", value * 0.999}, {"high", value * 1.001}});
