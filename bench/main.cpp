@@ -1,4 +1,5 @@
 // lanefold-bench, which is `lanefold bench`: reads the command line, runs the measurements and prints their results.
+#include "cost/cost.hpp"
 #include "scaling/scaling.hpp"
 #include "session/compare.hpp"
 #include "session/record.hpp"
@@ -28,7 +29,7 @@ struct CommandLine {
   Options options;
   std::string output = ".";
   std::optional<std::string> threads;
-  bool quick = false, full = false, no_report = false, list = false;
+  bool quick = false, full = false, no_report = false, list = false, json = false;
   std::vector<std::string> peers;
 };
 
@@ -94,10 +95,14 @@ void complete_options(CommandLine &line) {
   if (count_cases(o) > 0) return;
   Options full = o;
   full.extent = Extent::full;
+  const char *lister = o.extent == Extent::gates     ? "gates --list"
+                       : o.extent == Extent::kernels ? "kernels --list"
+                       : o.extent == Extent::costs   ? "cost --list"
+                                                     : "--list --full";
   throw UsageError("no benchmark matches the filter '" + o.filter + "'; " +
                    (o.extent == Extent::quick && count_cases(full) > 0
                         ? "add --full, which has benchmarks that match"
-                        : "`lanefold bench --list --full` prints all names"));
+                        : std::string("`lanefold bench ") + lister + "` prints all names"));
 }
 
 int list(const CommandLine &line) {
@@ -146,8 +151,8 @@ Json trust(const Record &record) {
   return {{"cases", cases}, {"converged", converged}, {"samples", samples}, {"noisy", noisy}, {"discarded", discarded}};
 }
 
-void print_failures(const Record &record) {
-  for (const Json &failure : record.own()["failures"])
+void print_failures(const Json &failures) {
+  for (const Json &failure : failures)
     std::fprintf(stderr, "lanefold bench: %s: %s\n", failure["failed"].get<std::string>().c_str(),
                  failure["reason"].get<std::string>().c_str());
 }
@@ -216,7 +221,7 @@ int run(CommandLine &line) {
   record.set("trust", trust(record));
   record.set("seconds", seconds_since(begin));
   print_summary(record);
-  print_failures(record);
+  print_failures(record.own()["failures"]);
   record.save(json);
   std::printf("%s: all results\n", json.c_str());
   std::fflush(stdout);
@@ -258,7 +263,7 @@ int gates(CommandLine &line) {
     if (event.contains("ratio")) print(event["ratio"]);
     std::fflush(stdout);
   });
-  print_failures(record);
+  print_failures(record.own()["failures"]);
   if (!complete) return cli::interrupted_exit_code;
   if (record.failures() > 0) return 1;
   if (record.gates() == 0)
@@ -285,9 +290,47 @@ int kernels(CommandLine &line) {
                 share["high"].get<double>());
     std::fflush(stdout);
   });
-  print_failures(record);
+  print_failures(record.own()["failures"]);
   if (!complete) return cli::interrupted_exit_code;
   return record.failures() > 0 ? 1 : 0;
+}
+
+// What the counts depend on.
+Json program() {
+  const Json all = environment();
+  Json program;
+  for (const char *key : {"lanefold", "revision", "compiler", "flags"}) program[key] = all[key];
+  return program;
+}
+
+// Prints what a warm call of each operation costs, counted and not timed.
+int cost(CommandLine &line) {
+  line.options.extent = Extent::costs;
+  line.threads = "1", line.peers = {"none"};
+  complete_options(line);
+  if (line.list) return list(line);
+  Json all = {{"format", "lanefold-bench-cost-1"}, {"program", program()}, {"costs", Json::array()}};
+  Json failures = Json::array();
+  std::string isa; // of the heading
+  cli::watch_interrupts();
+  cli::StatusLine status;
+  const bool complete = count_in_processes(line.options, [&](const Json &event) {
+    if (event.contains("begins")) return status.show(event["begins"]);
+    status.clear();
+    if (event.contains("failed")) failures.push_back(event);
+    if (!event.contains("cost")) return;
+    all["costs"].push_back(event);
+    if (line.json) return;
+    if (isa != event["isa"]) print_cost_heading(isa = event["isa"]);
+    print_cost(event);
+    std::fflush(stdout);
+  });
+  status.clear();
+  all["failures"] = failures;
+  if (line.json && complete) std::printf("%s\n", all.dump(2).c_str());
+  print_failures(failures);
+  if (!complete) return cli::interrupted_exit_code;
+  return failures.empty() ? 0 : 1;
 }
 
 cli::Option isa_option(CommandLine &line) {
@@ -295,7 +338,7 @@ cli::Option isa_option(CommandLine &line) {
           .value = "NAME",
           .target = &line.options.isas,
           .help = "Measure this instruction set. Repeat the option for several.",
-          .fallback = "the best one; with --full, gates and kernels, all",
+          .fallback = "the best one; with --full, gates, kernels and cost, all",
           .repeated = cli::Option::all};
 }
 
@@ -377,6 +420,20 @@ cli::Command kernels_command(CommandLine &line) {
           .run = [&line](const cli::Command &) { return kernels(line); }};
 }
 
+cli::Command cost_command(CommandLine &line) {
+  return {.name = "cost",
+          .description = "Count what one warm call of each operation costs: instructions by kind, floating-point "
+                         "operations, bytes and cache lines.",
+          .options = {isa_option(line),
+                      list_option(line),
+                      {.names = "--json", .target = &line.json, .help = "Print one JSON object."},
+                      {.names = "filter",
+                       .value = "REGEX",
+                       .target = &line.options.filter,
+                       .help = "Count only names that match this regular expression, such as gemm or m:64/."}},
+          .run = [&line](const cli::Command &) { return cost(line); }};
+}
+
 cli::Command compare_command() {
   struct Files {
     std::string before, after, filter;
@@ -444,7 +501,8 @@ int main(int argc, char **argv) {
                                    "  lanefold bench compare before/results.json after/results.json",
                        .options = bench::run_options(line),
                        .run = [&line](const cli::Command &) { return bench::run(line); }};
-  program.verbs = {bench::gates_command(line), bench::kernels_command(line), bench::compare_command(),
-                   bench::report_command(),    bench::scaling_command(),     cli::complete_command(program)};
+  program.verbs = {bench::gates_command(line),    bench::kernels_command(line), bench::cost_command(line),
+                   bench::compare_command(),      bench::report_command(),      bench::scaling_command(),
+                   cli::complete_command(program)};
   return cli::run_command_line(program, argc, argv);
 }

@@ -226,6 +226,8 @@ void add_ratios(CaseResult &result, const CaseSetting &setting) {
   }
 }
 
+} // namespace
+
 void verify(const std::vector<CaseInstance> &instances) {
   for (const CaseInstance &instance : instances)
     for (const Variant &variant : instance.variants) {
@@ -235,8 +237,6 @@ void verify(const std::vector<CaseInstance> &instances) {
       if (!mismatch.empty()) throw std::runtime_error(variant.name + ": " + mismatch);
     }
 }
-
-} // namespace
 
 Interval CaseResult::seconds(size_t variant) const {
   return interval_over(samples, [=](const Sample &sample) { return mean_repetition(sample, variant).seconds; });

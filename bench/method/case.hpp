@@ -57,6 +57,9 @@ struct Ratio {
   double target = 0, scale = 1;
 };
 
+// Runs every variant once.  Throws std::runtime_error if a result is wrong.
+void verify(const std::vector<CaseInstance> &instances);
+
 // How long to measure, and how precisely.
 struct Effort {
   double max_seconds;                 // for one round, without the warm-up

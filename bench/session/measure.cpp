@@ -48,7 +48,8 @@ bool is_included(const Case &bench_case, Extent extent) {
   switch (extent) {
   case Extent::quick: return bench_case.extent == Extent::quick;
   case Extent::full: return bench_case.extent != Extent::gates;
-  case Extent::kernels: return true;
+  case Extent::kernels:
+  case Extent::costs: return true;
   default: return bench_case.extent == Extent::gates || has_gate(bench_case);
   }
 }
@@ -211,7 +212,11 @@ std::regex pattern_of(const std::string &filter) {
 }
 
 List list_for(const Options &options, const std::string &isa, int threads) {
-  return options.extent == Extent::kernels ? list_of_microkernels(isa) : list_of(isa, threads);
+  switch (options.extent) {
+  case Extent::kernels: return list_of_microkernels(isa);
+  case Extent::costs: return list_of_costs();
+  default: return list_of(isa, threads);
+  }
 }
 
 std::vector<Case> select_cases(const List &list, const Options &options, const std::string &isa, int threads) {

@@ -148,4 +148,9 @@ void add_activations(List &list, int threads) {
   }
 }
 
+void add_activation_costs(List &list) {
+  for (int32_t activation = LF_RELU; activation < LF_ACTIVATION_COUNT; ++activation)
+    for (const bool backward : {false, true}) add(list, activation, 4096, "n:4096", backward, Extent::costs, {}, 1);
+}
+
 } // namespace lanefold::bench

@@ -319,4 +319,10 @@ void add_layers(List &list, int threads) {
         {{"dense/forward-over-gemm", "fused", "gemm", 1.06}}, false);
 }
 
+void add_layer_costs(List &list) {
+  for (const Extra &extra : extras)
+    for (const LayerMode mode : {LayerMode::training, LayerMode::backward, LayerMode::inference})
+      add(list, 1, {16, 48, 64}, extra, mode, Extent::costs);
+}
+
 } // namespace lanefold::bench

@@ -181,4 +181,10 @@ void add_networks(List &list, int threads) {
   if (threads == 1) add_inference(list, threads, 1, true);
 }
 
+void add_network_costs(List &list) {
+  list.cases.push_back({"network/infer_folded", "m:1", Extent::costs, {}, [](const Setting &setting) {
+                          return make_inference(setting, 1, false);
+                        }});
+}
+
 } // namespace lanefold::bench

@@ -119,4 +119,14 @@ void add_norms(List &list, int threads) {
     }
 }
 
+void add_norm_costs(List &list) {
+  constexpr int64_t m = 32, n = 48;
+  for (const NormMode mode : {NormMode::training, NormMode::inference, NormMode::backward})
+    list.cases.push_back({std::string("norm/") + names[static_cast<int>(mode)],
+                          sizes(m, n),
+                          Extent::costs,
+                          {},
+                          [=](const Setting &setting) { return make(setting, m, n, mode); }});
+}
+
 } // namespace lanefold::bench

@@ -71,4 +71,15 @@ List list_of(const std::string &isa, int threads) {
   return list;
 }
 
+List list_of_costs() {
+  List list;
+  add_product_costs(list);
+  add_layer_costs(list);
+  add_activation_costs(list);
+  add_norm_costs(list);
+  add_update_costs(list);
+  add_network_costs(list);
+  return list;
+}
+
 } // namespace lanefold::bench

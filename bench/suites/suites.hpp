@@ -29,12 +29,13 @@ struct Setting {
 
 std::shared_ptr<const Context> make_context(const std::string &isa, int threads);
 
-// What a run measures: the most important cases, all of them, those that have a target, or the microkernels.
-enum class Extent { quick, full, gates, kernels };
+// What a run measures: the most important cases, all of them, those that have a target, the microkernels, or cases that
+// are small enough to count their instructions one by one.
+enum class Extent { quick, full, gates, kernels, costs };
 
 struct Case {
   std::string operation, sizes; // parts of its name, which is that of its first variant
-  Extent extent;                // quick: part of quick and full runs; full: of full runs; gates, kernels: only of these
+  Extent extent;                // quick: part of quick and full runs; full: of full runs; others: only of these
   std::vector<Ratio> ratios;
   // Makes all variants, once for each placement of memory.
   std::function<CaseInstance(const Setting &)> make;
@@ -61,9 +62,11 @@ struct List {
   std::vector<Summary> summaries;
 };
 
-// Everything that is measured with one instruction set and number of threads, except for the microkernels.
+// Everything that is timed with one instruction set and number of threads, except for the microkernels.
 List list_of(const std::string &isa, int threads);
 List list_of_microkernels(const std::string &isa);
+// Small cases of every operation, on one thread.  Some of them are also in list_of().
+List list_of_costs();
 
 // Each of these adds one family to the list.
 void add_limits(List &list);
@@ -76,6 +79,14 @@ void add_batches(List &list);
 void add_calls(List &list, const std::string &isa);
 void add_determinism(List &list);
 void add_trainer(List &list, int threads);
+
+// Each of these adds one family to the list of costs.
+void add_product_costs(List &list);
+void add_layer_costs(List &list);
+void add_activation_costs(List &list);
+void add_norm_costs(List &list);
+void add_network_costs(List &list);
+void add_update_costs(List &list);
 
 // 200 matrix products.  The logarithms of their sizes are uniform over those of 1 to 512.
 std::vector<Product> random_products();

@@ -69,6 +69,8 @@ TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") 
   refused({"--filter", "gemm(", "-o", path}, {"gemm(", "regular expression"});
   refused({"gates", "nothing like that"}, {"nothing like that"});
   refused({"gates", "["}, {"regular expression"});
+  refused({"cost", "nothing like that"}, {"nothing like that", "bench cost --list"});
+  refused({"cost", "--isa", "avx3"}, {"avx3", "portable"});
   refused({"--isa", "avx3", "-o", path}, {"avx3", "portable"});
   refused({"--threads", "0", "-o", path}, {"'0'"});
   refused({"--threads", "1,,2", "-o", path}, {"''"});
@@ -297,6 +299,7 @@ TEST_CASE("the man page has all options of the benchmarks") {
   for (const Words &words : {Words{"bench", "--help"},
                              {"bench", "gates", "--help"},
                              {"bench", "kernels", "--help"},
+                             {"bench", "cost", "--help"},
                              {"bench", "compare", "--help"},
                              {"bench", "scaling", "--help"},
                              {"bench", "report", "--help"}}) {

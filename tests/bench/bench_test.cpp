@@ -225,12 +225,12 @@ TEST_CASE("memory begins at the chosen distance from a cache line") {
 }
 
 TEST_CASE("names follow one pattern, and no two cases or ratios have the same name") {
-  const std::regex pattern(
-      "(limit|gemm|dense|activation|norm|network|step|batch|call|determinism|trainer)/[a-z0-9_-]+/isa:avx2(/"
-      "[a-z]+:[A-Za-z0-9]+)*/threads:[12]");
-  for (const int threads : {1, 2}) {
+  const std::regex pattern("(limit|gemm|dense|activation|norm|network|step|batch|call|determinism|trainer|optimizer|"
+                           "loss|fold)/[a-z0-9_-]+/isa:avx2(/"
+                           "[a-z]+:[A-Za-z0-9]+)*/threads:[12]");
+  for (const auto &[list, threads] :
+       {std::pair{list_of("avx2", 1), 1}, {list_of("avx2", 2), 2}, {list_of_costs(), 1}}) {
     std::set<std::string> cases, ratios;
-    const List list = list_of("avx2", threads);
     for (const Case &bench_case : list.cases) {
       const std::string name = bench_case.operation + "/isa:avx2" +
                                (bench_case.sizes.empty() ? "" : "/" + bench_case.sizes) + suffix(threads);

@@ -55,7 +55,7 @@ class Known:
         self.bench_is_built = bench.exists()
         if self.bench_is_built:
             self.verbs['bench'] = options_in(run(bench, '--help').stdout)
-            for verb in ('compare', 'gates', 'scaling', 'kernels'):
+            for verb in ('compare', 'cost', 'gates', 'scaling', 'kernels'):
                 self.verbs['bench'] |= options_in(run(bench, verb, '--help').stdout)
         usage = run(self.source / 'dev', 'help').stdout
         self.dev_verbs = set(re.findall(r'^  (\w+) +\S', usage, re.MULTILINE))

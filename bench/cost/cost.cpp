@@ -1,0 +1,102 @@
+// Each call runs twice before it is counted: once to verify its result, and once more with nothing left to prepare.
+#include "cost.hpp"
+
+#include "cli/interrupt.hpp"
+#include "counter.hpp"
+#include "memory.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cinttypes>
+#include <cstdio>
+#include <set>
+
+namespace lanefold::bench {
+namespace {
+
+struct Column {
+  const char *title, *key;
+  int width;
+};
+constexpr Column columns[] = {{"instr.", "instructions", 8},
+                              {"mul-add", "multiply_adds", 8},
+                              {"load", "loads", 7},
+                              {"store", "stores", 7},
+                              {"shuffle", "shuffles", 8},
+                              {"div", "divisions", 6},
+                              {"branch", "branches", 7},
+                              {"rest", "rest", 8},
+                              {"FLOP", "flops", 9},
+                              {"B read", "bytes_read", 9},
+                              {"B written", "bytes_written", 10},
+                              {"lines", "lines", 6}};
+
+Json json_of(const Variant &variant, const std::string &isa, const Counts &counts) {
+  Json cost = {
+      {"cost", variant.name}, {"label", variant.label}, {"isa", isa}, {"threads", 1}, {"instructions", counts.all()}};
+  for (int kind = 0; kind < kind_count; ++kind) cost[kind_names[kind]] = counts.instructions[static_cast<size_t>(kind)];
+  cost["elsewhere"] = counts.elsewhere, cost["flops"] = counts.flops;
+  cost["bytes_read"] = counts.bytes_read, cost["bytes_written"] = counts.bytes_written, cost["lines"] = counts.lines;
+  return cost;
+}
+
+void count(const Options &options, const std::string &isa, const Emit &emit) {
+  for_warm_calls(options, isa, emit, [&](const Variant &variant) {
+    const Counts counts = count_call(variant.operation.run);
+    // The limits of the machine, such as copies, do not call Lanefold.
+    if (counts.all() > 0) emit(json_of(variant, isa, counts));
+  });
+}
+
+} // namespace
+
+void for_warm_calls(const Options &options, const std::string &isa, const Emit &emit,
+                    const std::function<void(const Variant &)> &use) {
+  allocate_in_order();
+  const Setting setting{isa, 1, make_context(isa, 1), {}};
+  std::set<std::string> known; // cases share variants, such as the product alone
+  for (const Case &bench_case : select_cases(list_for(options, isa, 1), options, isa, 1)) {
+    std::string current = bench_case.operation + "/isa:" + isa + "/" + bench_case.sizes;
+    try {
+      std::vector<CaseInstance> instances;
+      instances.push_back(bench_case.make(setting));
+      verify(instances);
+      for (const Variant &variant : instances.front().variants) {
+        if (!known.insert(variant.name).second) continue;
+        emit({{"begins", current = variant.name}});
+        variant.operation.run();
+        use(variant);
+      }
+    } catch (const std::runtime_error &error) {
+      emit({{"failed", current}, {"reason", error.what()}});
+    }
+  }
+}
+
+bool count_in_processes(const Options &options, const Emit &emit) {
+  const std::string why = why_no_counts();
+  if (!why.empty()) throw UsageError("this program cannot count instructions: " + why);
+  for (const std::string &isa : options.isas) {
+    if (cli::interrupted()) break;
+    run_in_process(
+        "isa:" + isa, [&](const Emit &send) { count(options, isa, send); }, emit);
+  }
+  return !cli::interrupted();
+}
+
+void print_cost_heading(const std::string &isa) {
+  std::printf("%s: instructions, FLOP, bytes and cache lines of one warm call on one thread\n", isa.c_str());
+  for (const Column &column : columns) std::printf("%*s", column.width, column.title);
+  std::printf("\n");
+}
+
+void print_cost(const Json &cost) {
+  const auto elsewhere = cost["elsewhere"].get<int64_t>();
+  std::printf("%s", cost["cost"].get<std::string>().c_str());
+  if (elsewhere > 0) std::printf("  (and %" PRId64 " instructions in other libraries)", elsewhere);
+  std::printf("\n");
+  for (const Column &column : columns) std::printf("%*" PRId64, column.width, cost[column.key].get<int64_t>());
+  std::printf("\n");
+}
+
+} // namespace lanefold::bench

@@ -1,0 +1,110 @@
+"""Tests `lanefold bench cost`.  Arguments: the part to test, the command, and for callgrind the program that makes calls.
+Exit code 77: skipped.
+"""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+part, command = sys.argv[1], str(pathlib.Path(sys.argv[2]).resolve())
+
+
+def skip(reason):
+    print('skipped:', reason)
+    sys.exit(77)
+
+
+def usable():
+    info = json.loads(subprocess.run([command, 'info', '--json'], check=True, capture_output=True).stdout)
+    return [plugin['name'] for plugin in info['plugins'] if plugin['usable']]
+
+
+def costs(words, **options):
+    """What the command prints, as a map from names to costs."""
+    run = subprocess.run([command, 'bench', 'cost', '--json', *words], capture_output=True, text=True, **options)
+    if 'cannot count instructions' in run.stderr:
+        skip(run.stderr.strip())
+    assert run.returncode == 0, run.stderr
+    return {cost['cost']: cost for cost in json.loads(run.stdout)['costs']}
+
+
+def check_exact():
+    """The counts of products are known: a multiply-add for each vector of columns, row and step of k."""
+    lanes = {'avx2': 8, 'avx512': 16}
+    if not lanes.keys() & set(usable()):
+        skip('this CPU has neither AVX2 nor AVX-512')
+    for isa in lanes.keys() & set(usable()):
+        of = costs(['--isa', isa, '^gemm/'])
+        for name, cost in of.items():
+            m, n, k = (int(size) for size in re.search(r'm:(\d+)/n:(\d+)/k:(\d+)', name).groups())
+            vectors = -(-n // lanes[isa])
+            if m == 33:
+                assert cost['multiply_adds'] >= m * k * n / lanes[isa], cost
+            else:
+                assert cost['multiply_adds'] == m * k * vectors, cost
+            assert cost['flops'] >= 2 * m * n * k, cost
+            assert cost['bytes_written'] >= 4 * m * n, cost
+            assert cost['lines'] >= (m * n + m * k + n * k) * 4 // 64, cost
+            kinds = ('multiply_adds', 'loads', 'stores', 'shuffles', 'divisions', 'branches', 'rest')
+            assert cost['instructions'] == sum(cost[kind] for kind in kinds), cost
+        assert of[f'gemm/nn/isa:{isa}/m:64/n:64/k:64/threads:1']['multiply_adds'] == 64 * 64 * 64 // lanes[isa]
+
+
+def check_same():
+    """Two runs print the same numbers, whatever the environment, the folder and what was counted before."""
+    for isa in usable():
+        words = ['--isa', isa, '^gemm/nn/.*m:16/' if isa == 'portable' else '^gemm/.*m:(16|1)/|_bn_elu|norm|loss']
+        more = [word for other in usable()[:1] for word in ('--isa', other)]
+        long = dict(os.environ, LANEFOLD_TEST='x' * 1237, LC_ALL='C')
+        first = costs(words)
+        with tempfile.TemporaryDirectory() as folder:
+            second = costs([*more, *words], cwd=folder, env=long)
+        assert first, isa
+        for name, cost in first.items():
+            assert second[name] == cost, (cost, second[name])
+
+
+def self_costs(path):
+    """Sums the instructions of Lanefold and its plugins in a file of callgrind."""
+    names, total, is_ours, is_call = {}, 0, False, False
+    for line in path.read_text().splitlines():
+        if match := re.match(r'ob=\((\d+)\)(?: (.*))?', line):
+            names.setdefault(match[1], match[2])
+            is_ours = re.search(r'/(lib)?lanefold[^/]*\.so', names[match[1]]) is not None
+        elif match := re.match(r'cob=\((\d+)\) (.*)', line):
+            names.setdefault(match[1], match[2])
+        elif line.startswith('calls='):
+            is_call = True  # the next line has the costs of the callee
+        elif re.match(r'[+*\d-]', line):
+            if is_ours and not is_call:
+                total += int(line.split()[1])
+            is_call = False
+    return total
+
+
+def check_callgrind():
+    """callgrind counts as many instructions, for what valgrind can run."""
+    if shutil.which('valgrind') is None:
+        skip('valgrind is missing')
+    for isa, words in ('avx2', r'm:16/|m:33/|n:48/|n:4096/|loss|n:100/'), ('portable', 'm:16/n:16|norm'):
+        if isa not in usable():
+            print(f'skipped: this CPU lacks {isa}')
+            continue
+        ours = costs(['--isa', isa, words])
+        with tempfile.TemporaryDirectory() as folder:
+            names = subprocess.run(
+                ['valgrind', '--tool=callgrind', '--toggle-collect=counted_call', '--dump-after=counted_call',
+                 f'--callgrind-out-file={folder}/out', sys.argv[3], isa, words],
+                check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+            theirs = {name: self_costs(pathlib.Path(folder, f'out.{number}')) for number, name in enumerate(names, 1)}
+        assert ours.keys() <= theirs.keys()
+        for name, cost in ours.items():
+            assert cost['instructions'] == theirs[name], (name, cost['instructions'], theirs[name])
+        print(f'{len(ours)} calls of {isa} have the counts of callgrind')
+
+
+{'exact': check_exact, 'same': check_same, 'callgrind': check_callgrind}[part]()
