@@ -2,11 +2,14 @@
 """badge.py COMMAND PLUGIN: `COMMAND conform PLUGIN` says that the plugin keeps all promises, and gives it the badge.  A
 CPU that lacks what the plugin needs can test only the file, so Meson counts the test as skipped."""
 import json
+import os
+import shlex
 import subprocess
 import sys
 
 SKIPPED = 77  # as Meson expects
-done = subprocess.run([sys.argv[1], 'conform', sys.argv[2], '--json'], stdout=subprocess.PIPE, text=True)
+emulator = shlex.split(os.environ.get('MESON_EXE_WRAPPER', ''))
+done = subprocess.run([*emulator, sys.argv[1], 'conform', sys.argv[2], '--json'], stdout=subprocess.PIPE, text=True)
 report = json.loads(done.stdout)
 lacking = report['one_chain_reason'] if report['one_chain_reason'].startswith('this CPU lacks ') else ''
 for check in report['checks']:

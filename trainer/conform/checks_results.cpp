@@ -209,7 +209,6 @@ void between_rows(Opened &module, Findings &findings) {
 
 // With the first stride, only the last rows lie 2^31 elements or more from the first one.
 void far_rows(Opened &module, Findings &findings) {
-  allow_far_addresses();
   CallOptions options;
   for (const int64_t stride : {int64_t{1} << 27, (int64_t{1} << 31) + (1 << 16)}) {
     options.placement.apart = stride;

@@ -47,9 +47,6 @@ private:
   std::map<int32_t, int> wrong_; // how many findings each operation has
 };
 
-// Lets this child use as much address space as rows far apart need.
-void allow_far_addresses();
-
 // Gives up if no call of the plugin ends within `patience` seconds, or if the whole check takes 60 times as long.
 // Whatever the child has started ends with it.
 Verdict run_in_child(double patience, const std::function<void(Findings &)> &check);

@@ -90,6 +90,22 @@ void add_region(const Region &added) {
     }
 }
 
+// Rows far apart lie above a program and its heap, and below what the kernel maps by itself.
+constexpr uintptr_t first_address = uintptr_t{1} << 36, end_of_addresses = uintptr_t{1} << 46;
+
+// The first address from `begin` on where so many bytes lie in no region.
+uintptr_t past_regions(uintptr_t begin, size_t bytes) {
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const Region &region : regions) {
+      const auto first = reinterpret_cast<uintptr_t>(region.begin), end = reinterpret_cast<uintptr_t>(region.end);
+      if (region.name == nullptr || first >= begin + bytes || end <= begin) continue;
+      begin = end, moved = true;
+    }
+  }
+  return begin;
+}
+
 void remove_region(const unsigned char *begin) {
   for (Region &region : regions)
     if (region.begin == begin) region = {};
@@ -150,16 +166,11 @@ bool Memory::canaries_intact() const {
 RowsApart::RowsApart(std::string name, int64_t rows, size_t bytes, size_t stride, Side side)
     : name_(std::move(name)), rows_(rows), bytes_(bytes), stride_(stride), page_(page_size()),
       accessible_(whole_pages(bytes)), mapped_(2 * page_ + static_cast<size_t>(rows - 1) * stride + accessible_) {
-  void *map = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (map == MAP_FAILED) throw NoAddresses();
-  map_ = static_cast<unsigned char *>(map);
-  data_ = page_of(0) + (side == Side::begins ? 0 : accessible_ - bytes);
-  mprotect(page_of(0), mapped_ - 2 * page_, PROT_READ);
-  for (int64_t row = 0; row < rows; ++row) {
-    if (mprotect(page_of(row), accessible_, PROT_READ | PROT_WRITE) != 0) throw NoAddresses();
-    fill_with_canaries(page_of(row), accessible_, 0);
-  }
   const std::lock_guard lock(pool().mutex);
+  uintptr_t begin = first_address;
+  while (!map_rows(begin = past_regions(begin, mapped_)))
+    if ((begin += first_address) + mapped_ > end_of_addresses) throw NoAddresses();
+  data_ = page_of(0) + (side == Side::begins ? 0 : accessible_ - bytes);
   add_region({map_, data_, map_ + mapped_, mapped_ - 2 * page_ - accessible_ + bytes, name_.c_str(),
               "it writes between the rows of"});
 }
@@ -167,7 +178,38 @@ RowsApart::RowsApart(std::string name, int64_t rows, size_t bytes, size_t stride
 RowsApart::~RowsApart() {
   const std::lock_guard lock(pool().mutex);
   remove_region(map_);
-  munmap(map_, mapped_);
+  unmap_rows(rows_);
+}
+
+// Maps each row by itself, with a page before it and one after it that can only be read.  One mapping of all that lies
+// between the rows would cost an emulator memory for each page.  Returns false if something else lies there.
+bool RowsApart::map_rows(uintptr_t begin) {
+  map_ = reinterpret_cast<unsigned char *>(begin);
+  for (int64_t row = 0; row < rows_; ++row) {
+    unsigned char *const from = begin_of_row(row), *const to = page_of(row) + accessible_ + page_;
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void *const made = mmap(from, static_cast<size_t>(to - from), PROT_READ, flags, -1, 0);
+    if (made != MAP_FAILED && made != from) munmap(made, static_cast<size_t>(to - from)); // by an old kernel
+    if (made != from || mprotect(page_of(row), accessible_, PROT_READ | PROT_WRITE) != 0) {
+      unmap_rows(made == from ? row + 1 : row);
+      return false;
+    }
+    fill_with_canaries(page_of(row), accessible_, 0);
+  }
+  return true;
+}
+
+void RowsApart::unmap_rows(int64_t count) {
+  for (int64_t row = 0; row < count; ++row) {
+    unsigned char *const from = begin_of_row(row);
+    munmap(from, static_cast<size_t>(page_of(row) + accessible_ + page_ - from));
+  }
+}
+
+// The page before the row, or the end of the row before.
+unsigned char *RowsApart::begin_of_row(int64_t row) const {
+  unsigned char *const before = page_of(row) - page_;
+  return row == 0 ? before : std::max(before, page_of(row - 1) + accessible_ + page_);
 }
 
 bool RowsApart::canaries_intact() const {

@@ -41,11 +41,10 @@ private:
   bool is_open_ = true;
 };
 
-// The process may not use as much address space as rows far apart need.
+// The process has no addresses for rows far apart.
 struct NoAddresses : std::bad_alloc {};
 
-// Rows that lie whole pages apart.  Each row begins or ends a page, beside pages that can only be read.  Most of those
-// pages are never touched, so they take address space, but no memory.
+// Rows that lie whole pages apart.  Each row begins or ends a page, beside pages that can only be read.
 class RowsApart {
 public:
   RowsApart(std::string name, int64_t rows, size_t bytes, size_t stride, Side side); // bytes: of a row
@@ -57,6 +56,9 @@ public:
   bool canaries_intact() const;
 
 private:
+  bool map_rows(uintptr_t begin);
+  void unmap_rows(int64_t count);
+  unsigned char *begin_of_row(int64_t row) const;
   unsigned char *page_of(int64_t row) const { return map_ + page_ + static_cast<size_t>(row) * stride_; }
 
   const std::string name_;
