@@ -13,7 +13,7 @@
 namespace {
 
 constexpr std::size_t block_bytes = std::size_t{1} << 33, line = 64; // the kernel gives pages when they are touched
-std::atomic<std::uintptr_t> next{0};                                 // the end of what is in use; 0: there is no block
+std::atomic<std::uintptr_t> next{0};                                 // where free addresses begin; 0: not in order yet
 std::uintptr_t block = 0;
 
 void *allocate(std::size_t bytes, std::size_t alignment) {

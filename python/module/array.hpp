@@ -62,7 +62,8 @@ private:
   [[noreturn]] void refuse_type(const std::string &what, const std::string &cure) const;
   [[noreturn]] void refuse_read_only() const;
   [[noreturn]] void refuse_unreadable(py::error_already_set &error, const char *expected) const;
-  // Says how the caller gets an array that is accepted.  For an output, a copy is no cure: it would get the results.
+  // Says how the caller gets an array that is accepted.  For an output, a copy is no cure, because the
+  // results would go to the copy.
   std::string cure(const std::string &of_input, const std::string &of_output) const;
   void release();
 
