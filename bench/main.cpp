@@ -1,8 +1,10 @@
 // lanefold-bench, which is `lanefold bench`: reads the command line, runs the measurements and prints their results.
 #include "cost/cost.hpp"
-#include "scaling/scaling.hpp"
 #include "session/compare.hpp"
+#include "session/google.hpp"
+#include "session/page.hpp"
 #include "session/record.hpp"
+#include "session/scaling.hpp"
 
 #include "cli/atomic_file.hpp"
 #include "cli/command.hpp"
@@ -10,7 +12,8 @@
 #include "cli/python.hpp"
 #include "cli/status_line.hpp"
 #include "cli/words.hpp"
-#include "method/clock.hpp"
+#include "timing/clock.hpp"
+#include "timing/machine.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -19,6 +22,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 extern const std::string_view lanefold_report; // the Python package report/
 
@@ -29,19 +33,19 @@ struct CommandLine {
   Options options;
   std::string output = ".";
   std::optional<std::string> threads;
-  bool quick = false, full = false, no_report = false, list = false, json = false;
+  std::string where;
+  bool quick = false, full = false, no_report = false, list = false, json = false, verbose = false;
   std::vector<std::string> peers;
+  std::vector<std::string> google; // the options of Google Benchmark
 };
 
-// Parses "1,2".  The default is one thread and one per core, but at most two for gates.
-std::vector<int> threads_of(const std::optional<std::string> &text, Extent extent) {
-  const int default_max = extent == Extent::gates ? std::min(2, cores()) : cores();
-  if (!text) return default_max > 1 ? std::vector<int>{1, default_max} : std::vector<int>{1};
+// Parses "1,2".
+std::vector<int> parse_threads(const std::string &text) {
   const int cpus = static_cast<int>(usable_cpus().size());
   std::vector<int> threads;
-  for (size_t begin = 0; begin <= text->size();) {
-    const size_t end = std::min(text->find(',', begin), text->size());
-    const std::string word = text->substr(begin, end - begin);
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
     begin = end + 1;
     if (word.empty() || word.size() > 4 || word.find_first_not_of("0123456789") != std::string::npos ||
         std::stoi(word) < 1)
@@ -56,7 +60,21 @@ std::vector<int> threads_of(const std::optional<std::string> &text, Extent exten
   return threads;
 }
 
-std::vector<std::string> isas_of(const std::vector<std::string> &named, Extent extent) {
+// Without --threads: one thread and one per core, but at most two for gates; or any number that --where may select.
+std::vector<int> threads_of(const std::optional<std::string> &text, const Options &options) {
+  if (text) return parse_threads(*text);
+  std::vector<int> threads = {1};
+  if (options.filter.where.mentions("threads")) {
+    for (int count = 2; count <= static_cast<int>(usable_cpus().size()); ++count) threads.push_back(count);
+    return threads;
+  }
+  const int most = options.extent == Extent::gates ? std::min(2, cores()) : cores();
+  if (most > 1) threads.push_back(most);
+  return threads;
+}
+
+// Without --isa: the best one, and with large extents the others too; or any one that --where may select.
+std::vector<std::string> isas_of(const std::vector<std::string> &named, const Options &options) {
   std::vector<std::string> isas;
   for (const std::string &isa : named) {
     check_isa(isa);
@@ -64,24 +82,34 @@ std::vector<std::string> isas_of(const std::vector<std::string> &named, Extent e
   }
   if (!isas.empty()) return isas;
   isas = {best_isa()};
-  if (extent == Extent::quick) return isas;
+  const bool may_select = options.filter.where.mentions("isa");
+  if (options.extent == Extent::quick && !may_select) return isas;
   for (const std::string &isa : usable_plugins())
-    if (isa != isas.front() && (isa != "portable" || extent == Extent::full)) isas.push_back(isa);
+    if (isa != isas.front() && (isa != "portable" || options.extent == Extent::full || may_select)) isas.push_back(isa);
   return isas;
 }
 
-size_t count_cases(const Options &o) {
-  size_t cases = 0;
-  for (const std::string &isa : o.isas)
-    for (const int threads : o.threads) cases += select_cases(list_for(o, isa, threads), o, isa, threads).size();
-  return cases;
+// Leaves out what the filter does not select.
+void drop_unselected(Options &options) {
+  const auto selects = [&](const std::string &isa, int threads) { return !cases_for(options, isa, threads).empty(); };
+  const Options all = options;
+  std::erase_if(options.isas, [&](const std::string &isa) {
+    return std::none_of(all.threads.begin(), all.threads.end(), [&](int threads) { return selects(isa, threads); });
+  });
+  std::erase_if(options.threads, [&](int threads) {
+    return std::none_of(all.isas.begin(), all.isas.end(), [&](const auto &isa) { return selects(isa, threads); });
+  });
 }
 
-void complete_options(CommandLine &line) {
+// "'gemm/nn'", "'gemm/nn' and --where 'm=1'" or "--where 'm=1'".
+std::string described(const Filter &filter) {
+  const std::string where = filter.where.text().empty() ? "" : "--where '" + filter.where.text() + "'";
+  if (filter.pattern.empty()) return where;
+  return "the filter '" + filter.pattern + "'" + (where.empty() ? "" : " and " + where);
+}
+
+void complete_peers(CommandLine &line) {
   Options &o = line.options;
-  if (line.full) o.extent = Extent::full;
-  o.isas = isas_of(o.isas, o.extent);
-  o.threads = threads_of(line.threads, o.extent);
   o.peers_required = !line.peers.empty() && line.peers != std::vector<std::string>{"none"};
   for (const std::string &name : line.peers) {
     if (name == "none" && line.peers.size() == 1) break;
@@ -91,16 +119,26 @@ void complete_options(CommandLine &line) {
   if (line.peers.empty()) o.peers = peer_names();
   if (!o.onnxruntime.empty() && !std::filesystem::exists(o.onnxruntime))
     throw UsageError("--onnxruntime: the file " + o.onnxruntime + " does not exist");
-  pattern_of(o.filter); // throws if it is not one
-  if (count_cases(o) > 0) return;
+}
+
+void complete_options(CommandLine &line) {
+  Options &o = line.options;
+  if (line.full) o.extent = Extent::full;
+  o.filter.where = Where(line.where);
+  o.isas = isas_of(o.isas, o);
+  o.threads = threads_of(line.threads, o);
+  complete_peers(line);
   Options full = o;
   full.extent = Extent::full;
+  drop_unselected(o);
+  if (!o.isas.empty()) return;
+  drop_unselected(full);
   const char *lister = o.extent == Extent::gates     ? "gates --list"
                        : o.extent == Extent::kernels ? "kernels --list"
                        : o.extent == Extent::costs   ? "cost --list"
                                                      : "--list --full";
-  throw UsageError("no benchmark matches the filter '" + o.filter + "'; " +
-                   (o.extent == Extent::quick && count_cases(full) > 0
+  throw UsageError("no benchmark matches " + described(o.filter) + "; " +
+                   (o.extent == Extent::quick && !full.isas.empty()
                         ? "add --full, which has benchmarks that match"
                         : std::string("`lanefold bench ") + lister + "` prints all names"));
 }
@@ -108,10 +146,15 @@ void complete_options(CommandLine &line) {
 int list(const CommandLine &line) {
   for (const std::string &isa : line.options.isas)
     for (const int threads : line.options.threads)
-      for (const Case &bench_case : select_cases(list_for(line.options, isa, threads), line.options, isa, threads)) {
-        std::printf("%s/isa:%s%s%s%s\n", bench_case.operation.c_str(), isa.c_str(), bench_case.sizes.empty() ? "" : "/",
-                    bench_case.sizes.c_str(), suffix(threads).c_str());
-        for (const Ratio &ratio : bench_case.ratios) std::printf("  %s/isa:%s\n", ratio.name.c_str(), isa.c_str());
+      for (const Case &bench_case : cases_for(line.options, isa, threads)) {
+        if (line.json) {
+          Json object = {{"name", bench_case.name()}};
+          add_fields(object, bench_case.fields());
+          std::printf("%s\n", object.dump().c_str());
+          continue;
+        }
+        std::printf("%s\n", bench_case.name().c_str());
+        for (const Ratio &ratio : bench_case.ratios) std::printf("  %s\n", bench_case.name(ratio).c_str());
       }
   return 0;
 }
@@ -136,19 +179,10 @@ void print_missing(const Json &event) {
 }
 
 std::string status_of(const Json &event) {
-  return std::to_string(event["number"].get<int>()) + " of " + std::to_string(event["of"].get<int>()) + "  " +
-         event["begins"].get<std::string>();
-}
-
-// How far the results of this run can be trusted.
-Json trust(const Record &record) {
-  int samples = 0, noisy = 0, discarded = 0, cases = 0, converged = 0;
-  for (const Json &bench_case : record.cases()) {
-    samples += bench_case["samples"].get<int>(), noisy += bench_case["noisy"].get<int>();
-    discarded += bench_case["discarded"].get<int>();
-    ++cases, converged += bench_case["converged"].get<bool>();
-  }
-  return {{"cases", cases}, {"converged", converged}, {"samples", samples}, {"noisy", noisy}, {"discarded", discarded}};
+  char text[80];
+  std::snprintf(text, sizeof text, "%.0f of %.0f s, %d gates undecided  ", event["seconds"].get<double>(),
+                event["of"].get<double>(), event["undecided"].get<int>());
+  return text + event["begins"].get<std::string>();
 }
 
 void print_failures(const Json &failures) {
@@ -157,26 +191,17 @@ void print_failures(const Json &failures) {
                  failure["reason"].get<std::string>().c_str());
 }
 
-void print_summary(const Record &record) {
-  int ok = 0, all = 0;
-  for (const Json &ratio : record.ratios()) {
-    std::printf("%s\n", line_of(ratio).c_str());
-    if (!ratio.contains("verdict")) continue;
-    ++all, ok += ratio["verdict"] == "ok";
-  }
-  const Json counts = trust(record);
-  const int samples = counts["samples"].get<int>(), discarded = counts["discarded"].get<int>();
-  const int noisy = counts["noisy"].get<int>();
-  std::printf("\n%d of %d gates ok; %d of %d cases converged within 2%%\n"
-              "%d of %d timing samples were noisy: %d were discarded, %d had to be kept\n",
-              ok, all, counts["converged"].get<int>(), counts["cases"].get<int>(), discarded + noisy,
-              discarded + samples, discarded, noisy);
+void print_results(const Record &record, bool verbose) {
+  if (verbose)
+    for (const Json &ratio : record.ratios()) std::printf("%s\n", line_of(ratio).c_str());
+  for (const std::string &text : page_of(record)) std::printf("%s\n", text.c_str());
 }
 
 int run(CommandLine &line) {
   const Clock::time_point begin = Clock::now();
   complete_options(line);
   if (line.list) return list(line);
+  if (!line.google.empty()) return run_google_benchmark(line.options, line.google);
   std::error_code ignored;
   std::filesystem::create_directories(line.output, ignored); // a failure shows when the files are checked
   const std::string json = (std::filesystem::path(line.output) / "results.json").string();
@@ -209,7 +234,8 @@ int run(CommandLine &line) {
   });
   status.clear();
   // Scaling describes the whole machine, so a filtered run leaves it out.  With portable it would take minutes.
-  if (complete && line.options.filter.empty() && line.options.isas.front() != "portable") {
+  if (complete && line.options.filter.pattern.empty() && line.where.empty() &&
+      line.options.isas.front() != "portable") {
     status.show("times of single tasks, to simulate scaling");
     const Json scaling = simulate_in_process(line.options);
     if (scaling.contains("failed")) record.add(scaling);
@@ -218,9 +244,8 @@ int run(CommandLine &line) {
     complete = !cli::interrupted();
   }
   record.set("interrupted", !complete);
-  record.set("trust", trust(record));
   record.set("seconds", seconds_since(begin));
-  print_summary(record);
+  print_results(record, line.verbose);
   print_failures(record.own()["failures"]);
   record.save(json);
   std::printf("%s: all results\n", json.c_str());
@@ -245,30 +270,24 @@ int gates(CommandLine &line) {
   const bool complete = measure_in_processes(line.options, [&](const Json &event) {
     check_peers(line.options, event);
     record.add(event);
-    const auto print = [](const Json &ratio) {
-      std::printf("%s%s\n", ratio.contains("verdict") ? "" : "# ", line_of(ratio).c_str());
-    };
     if (event.contains("missing"))
       for (const Json &peer : event["missing"])
         std::printf("# isa:%s peer %s is missing: %s\n", event["isa"].get<std::string>().c_str(),
                     peer["name"].get<std::string>().c_str(), peer["reason"].get<std::string>().c_str());
-    if (event.contains("case")) {
-      std::printf("# %s:", event["case"].get<std::string>().c_str());
-      for (const Json &variant : event["variants"])
-        std::printf(" %s %.4g us", variant["label"].get<std::string>().c_str(),
-                    1e6 * variant["seconds"][0].get<double>());
-      std::printf("\n");
-      for (const Json &ratio : event["ratios"]) print(ratio);
-    }
-    if (event.contains("ratio")) print(event["ratio"]);
     std::fflush(stdout);
   });
   print_failures(record.own()["failures"]);
   if (!complete) return cli::interrupted_exit_code;
   if (record.failures() > 0) return 1;
-  if (record.gates() == 0)
-    throw UsageError("no gate matches the filter '" + line.options.filter +
-                     "' (gates against peers need an installed peer)");
+  int gates = 0;
+  for (const Json &ratio : record.ratios()) {
+    const bool is_gate = ratio.contains("verdict");
+    if (is_gate || line.verbose) std::printf("%s%s\n", is_gate ? "" : "# ", line_of(ratio).c_str());
+    gates += is_gate;
+  }
+  if (gates == 0)
+    throw UsageError("no gate matches " + described(line.options.filter) +
+                     " (gates against peers need an installed peer)");
   return 0;
 }
 
@@ -283,7 +302,7 @@ int kernels(CommandLine &line) {
   const bool complete = measure_in_processes(line.options, [&](const Json &event) {
     record.add(event);
     if (!event.contains("case")) return;
-    const Json &microkernel = event["variants"][0], &share = event["ratios"][0];
+    const Json &microkernel = event["case"]["variants"][0], &share = event["case"]["ratios"][0];
     const double seconds = microkernel["seconds"][0], flops = microkernel["flops"];
     std::printf("%-80s %7.2f G/s  %.3f of the peak  %.3f..%.3f\n", microkernel["name"].get<std::string>().c_str(),
                 flops / 2 / seconds * 1e-9, share["value"].get<double>(), share["low"].get<double>(),
@@ -309,7 +328,7 @@ int cost(CommandLine &line) {
   line.threads = "1", line.peers = {"none"};
   complete_options(line);
   if (line.list) return list(line);
-  Json all = {{"format", "lanefold-bench-cost-1"}, {"program", program()}, {"costs", Json::array()}};
+  Json all = {{"format", "lanefold-bench-cost-2"}, {"program", program()}, {"costs", Json::array()}};
   Json failures = Json::array();
   std::string isa; // of the heading
   cli::watch_interrupts();
@@ -319,10 +338,11 @@ int cost(CommandLine &line) {
     status.clear();
     if (event.contains("failed")) failures.push_back(event);
     if (!event.contains("cost")) return;
-    all["costs"].push_back(event);
+    const Json &counted = event["cost"];
+    all["costs"].push_back(counted);
     if (line.json) return;
-    if (isa != event["isa"]) print_cost_heading(isa = event["isa"]);
-    print_cost(event);
+    if (isa != counted["isa"]) print_cost_heading(isa = counted["isa"]);
+    print_cost(counted);
     std::fflush(stdout);
   });
   status.clear();
@@ -340,6 +360,19 @@ cli::Option isa_option(CommandLine &line) {
           .help = "Measure this instruction set. Repeat the option for several.",
           .fallback = "the best one; with --full, gates, kernels and cost, all",
           .repeated = cli::Option::all};
+}
+
+cli::Option where_option(std::string &where) {
+  return {.names = "--where",
+          .value = "CONDITIONS",
+          .target = &where,
+          .help =
+              "Select by fields, such as 'op=dense n>=100 isa=avx2,avx512' or 'peer=onednn'. All conditions have to "
+              "hold for one variant."};
+}
+
+cli::Option verbose_option(CommandLine &line) {
+  return {.names = "--verbose", .target = &line.verbose, .help = "Print every ratio, those without a target too."};
 }
 
 cli::Option list_option(CommandLine &line) {
@@ -367,6 +400,8 @@ std::vector<cli::Option> shared_options(CommandLine &line) {
            .help = "The path of libonnxruntime.so.1.",
            .fallback = "$LANEFOLD_ONNXRUNTIME, else where the system has it",
            .environment = "LANEFOLD_ONNXRUNTIME"},
+          where_option(line.where),
+          verbose_option(line),
           list_option(line)};
 }
 
@@ -381,7 +416,7 @@ std::vector<cli::Option> run_options(CommandLine &line) {
        .excludes = "--quick"},
       {.names = "--filter",
        .value = "REGEX",
-       .target = &line.options.filter,
+       .target = &line.options.filter.pattern,
        .help = "Measure only names that match this regular expression, such as gemm/nn or m:200."},
       {.names = "-o,--output",
        .value = "FOLDER",
@@ -395,13 +430,13 @@ std::vector<cli::Option> run_options(CommandLine &line) {
 
 cli::Command gates_command(CommandLine &line) {
   cli::Command command{.name = "gates",
-                       .description = "Check the promised speed, and print a line for each gate: name value target "
-                                      "ok|short interval.",
+                       .description = "Check the promised speed, and print a line for each gate: name, value, target, "
+                                      "holds|fails|undecided, interval.",
                        .options = shared_options(line),
                        .run = [&line](const cli::Command &) { return gates(line); }};
   command.options.push_back({.names = "filter",
                              .value = "REGEX",
-                             .target = &line.options.filter,
+                             .target = &line.options.filter.pattern,
                              .help = "Check only names that match this regular expression, such as gemm/nn."});
   return command;
 }
@@ -412,10 +447,11 @@ cli::Command kernels_command(CommandLine &line) {
               "Time each microkernel alone, and print a line for each: name, multiply-adds per second, share "
               "of the peak.",
           .options = {isa_option(line),
+                      where_option(line.where),
                       list_option(line),
                       {.names = "filter",
                        .value = "REGEX",
-                       .target = &line.options.filter,
+                       .target = &line.options.filter.pattern,
                        .help = "Time only names that match this regular expression, such as packing or rows:6/."}},
           .run = [&line](const cli::Command &) { return kernels(line); }};
 }
@@ -425,19 +461,19 @@ cli::Command cost_command(CommandLine &line) {
           .description = "Count what one warm call of each operation costs: instructions by kind, floating-point "
                          "operations, bytes and cache lines.",
           .options = {isa_option(line),
+                      where_option(line.where),
                       list_option(line),
                       {.names = "--json", .target = &line.json, .help = "Print one JSON object."},
                       {.names = "filter",
                        .value = "REGEX",
-                       .target = &line.options.filter,
+                       .target = &line.options.filter.pattern,
                        .help = "Count only names that match this regular expression, such as gemm or m:64/."}},
           .run = [&line](const cli::Command &) { return cost(line); }};
 }
 
 cli::Command compare_command() {
   struct Files {
-    std::string before, after, filter;
-    double agree = 0;
+    std::string before, after, filter, where;
   };
   const auto files = std::make_shared<Files>();
   return {.name = "compare",
@@ -456,14 +492,10 @@ cli::Command compare_command() {
                        .value = "REGEX",
                        .target = &files->filter,
                        .help = "Compare only names that match this regular expression."},
-                      {.names = "--agree",
-                       .value = "PERCENT",
-                       .target = &files->agree,
-                       .range = cli::above(0, 1e6),
-                       .help = "Exit with code 1 unless 95% of the ratios agree within this many percent.",
-                       .fallback = "none"}},
+                      where_option(files->where)},
           .run = [files](const cli::Command &) {
-            return compare_files(files->before, files->after, files->filter, files->agree);
+            compare_files(files->before, files->after, {Where(files->where), files->filter});
+            return 0;
           }};
 }
 
@@ -491,13 +523,20 @@ cli::Command report_command() {
 int main(int argc, char **argv) {
   using namespace lanefold;
   bench::CommandLine line;
+  // Google Benchmark reads its own options.
+  char **const end = std::stable_partition(
+      argv, argv + argc, [](const char *word) { return !std::string_view(word).starts_with("--benchmark_"); });
+  line.google.assign(end, argv + argc);
+  argc = static_cast<int>(end - argv);
   cli::Command program{.name = "lanefold bench",
                        .description =
                            "Measures Lanefold, and compares it with other libraries and the limits of this machine.",
                        .examples = "Examples:\n"
                                    "  lanefold bench -o results\n"
                                    "  lanefold bench --full --isa avx2 --threads 1,2 -o results\n"
+                                   "  lanefold bench --where 'op=dense n>=100 bn=true'\n"
                                    "  lanefold bench gates gemm/nn\n"
+                                   "  lanefold bench --benchmark_filter=gemm/nn --benchmark_format=json\n"
                                    "  lanefold bench compare before/results.json after/results.json",
                        .options = bench::run_options(line),
                        .run = [&line](const cli::Command &) { return bench::run(line); }};

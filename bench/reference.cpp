@@ -23,14 +23,16 @@ std::string describe(const char *what, size_t index, double value, double expect
 
 } // namespace
 
-Floats random_floats(int64_t count, uint32_t seed, float low, float high) {
+Floats Memory::floats(int64_t count, float value) const {
+  return Floats(static_cast<size_t>(count), value, PlacedAllocator<float>(placement));
+}
+
+Floats random_floats(int64_t count, uint32_t seed, float low, float high, size_t placement) {
   std::mt19937 random(seed);
-  Floats values(static_cast<size_t>(count));
+  Floats values = Memory{placement}.floats(count);
   for (float &value : values) value = low + (high - low) * static_cast<float>(random() >> 8) * 0x1p-24f;
   return values;
 }
-
-Doubles widened(const Floats &values) { return Doubles(values.begin(), values.end()); }
 
 Doubles product(const Doubles &a, bool transposed_a, const Doubles &b, bool transposed_b, int64_t m, int64_t n,
                 int64_t k) {

@@ -5,18 +5,18 @@
 #include <cstdint>
 #include <new>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace lanefold::bench {
 
-// All Floats that are made now begin this many bytes after a cache line: 0, 16, 32 or 48, the alignments that malloc may
-// return.  Speed depends on the alignment, so each case is measured with all four.
-inline size_t placement = 0;
-
+// Memory that begins `placement` bytes after a cache line: 0, 16, 32 or 48, the alignments that malloc may return.
+// Copies of an array have its placement.
 template <class T> struct PlacedAllocator {
   using value_type = T;
-  PlacedAllocator() = default;
-  template <class U> PlacedAllocator(const PlacedAllocator<U> &) {}
+  using is_always_equal = std::true_type; // each can free what another has allocated
+  explicit PlacedAllocator(size_t bytes = 0) : placement(bytes) {}
+  template <class U> PlacedAllocator(const PlacedAllocator<U> &other) : placement(other.placement) {}
   T *allocate(size_t count) {
     return reinterpret_cast<T *>(static_cast<char *>(::operator new(count * sizeof(T) + 64, line)) + placement);
   }
@@ -26,6 +26,8 @@ template <class T> struct PlacedAllocator {
   }
   bool operator==(const PlacedAllocator &) const { return true; }
 
+  size_t placement;
+
 private:
   static constexpr std::align_val_t line{64};
 };
@@ -34,8 +36,20 @@ using Floats = std::vector<float, PlacedAllocator<float>>;
 using Doubles = std::vector<double>;
 
 // Uniform over low..high.  The same seed gives the same numbers everywhere.
-Floats random_floats(int64_t count, uint32_t seed, float low = -1, float high = 1);
-Doubles widened(const Floats &values);
+Floats random_floats(int64_t count, uint32_t seed, float low = -1, float high = 1, size_t placement = 0);
+
+// Makes the arrays of one instance of a case.  Speed depends on the alignment, so each case has instances with all
+// placements.
+struct Memory {
+  size_t placement = 0;
+
+  Floats floats(int64_t count, float value = 0) const; // all of this value
+  Floats random(int64_t count, uint32_t seed, float low = -1, float high = 1) const {
+    return random_floats(count, seed, low, high, placement);
+  }
+};
+
+template <class Values> Doubles widened(const Values &values) { return Doubles(values.begin(), values.end()); }
 
 // op(A) op(B), with op(A) m x k and op(B) k x n.  A transposed A is stored k x m, a transposed B n x k.
 Doubles product(const Doubles &a, bool transposed_a, const Doubles &b, bool transposed_b, int64_t m, int64_t n,

@@ -1,6 +1,8 @@
 // Each call runs twice before it is counted: once to verify its result, and once more with nothing left to prepare.
 #include "cost.hpp"
 
+#include "../timing/case_run.hpp"
+
 #include "cli/interrupt.hpp"
 #include "counter.hpp"
 #include "memory.hpp"
@@ -31,9 +33,10 @@ constexpr Column columns[] = {{"instr.", "instructions", 8},
                               {"B written", "bytes_written", 10},
                               {"lines", "lines", 6}};
 
-Json json_of(const Variant &variant, const std::string &isa, const Counts &counts) {
-  Json cost = {
-      {"cost", variant.name}, {"label", variant.label}, {"isa", isa}, {"threads", 1}, {"instructions", counts.all()}};
+Json json_of(const Variant &variant, const Counts &counts) {
+  Json cost = {{"name", variant.name()}, {"label", variant.label}};
+  add_fields(cost, variant.fields);
+  cost["instructions"] = counts.all();
   for (int kind = 0; kind < kind_count; ++kind) cost[kind_names[kind]] = counts.instructions[static_cast<size_t>(kind)];
   cost["elsewhere"] = counts.elsewhere, cost["flops"] = counts.flops;
   cost["bytes_read"] = counts.bytes_read, cost["bytes_written"] = counts.bytes_written, cost["lines"] = counts.lines;
@@ -41,31 +44,31 @@ Json json_of(const Variant &variant, const std::string &isa, const Counts &count
 }
 
 void count(const Options &options, const std::string &isa, const Emit &emit) {
-  for_warm_calls(options, isa, emit, [&](const Variant &variant) {
-    const Counts counts = count_call(variant.operation.run);
+  for_warm_calls(options, isa, emit, [&](const VariantInstance &own) {
+    const Counts counts = count_call(own.operation.run);
     // The limits of the machine, such as copies, do not call Lanefold.
-    if (counts.all() > 0) emit(json_of(variant, isa, counts));
+    if (counts.all() > 0) emit({{"cost", json_of(own.variant, counts)}});
   });
 }
 
 } // namespace
 
 void for_warm_calls(const Options &options, const std::string &isa, const Emit &emit,
-                    const std::function<void(const Variant &)> &use) {
+                    const std::function<void(const VariantInstance &)> &use) {
   allocate_in_order();
-  const Setting setting{isa, 1, make_context(isa, 1), {}};
+  const Setting setting{isa, 1, make_context(isa, 1), {}, ""};
   std::set<std::string> known; // cases share variants, such as the product alone
-  for (const Case &bench_case : select_cases(list_for(options, isa, 1), options, isa, 1)) {
-    std::string current = bench_case.operation + "/isa:" + isa + "/" + bench_case.sizes;
+  for (const Case &bench_case : cases_for(options, isa, 1)) {
+    std::string current = bench_case.name();
     try {
-      std::vector<CaseInstance> instances;
-      instances.push_back(bench_case.make(setting));
-      verify(instances);
-      for (const Variant &variant : instances.front().variants) {
-        if (!known.insert(variant.name).second) continue;
-        emit({{"begins", current = variant.name}});
-        variant.operation.run();
-        use(variant);
+      Verified verified;
+      CaseInstance instance = make_instance(setting, bench_case, {});
+      verify(instance, verified);
+      for (const VariantInstance &own : instance.variants) {
+        if (!known.insert(own.variant.name()).second) continue;
+        emit({{"begins", current = own.variant.name()}});
+        own.operation.run();
+        use(own);
       }
     } catch (const std::runtime_error &error) {
       emit({{"failed", current}, {"reason", error.what()}});
@@ -92,7 +95,7 @@ void print_cost_heading(const std::string &isa) {
 
 void print_cost(const Json &cost) {
   const auto elsewhere = cost["elsewhere"].get<int64_t>();
-  std::printf("%s", cost["cost"].get<std::string>().c_str());
+  std::printf("%s", cost["name"].get<std::string>().c_str());
   if (elsewhere > 0) std::printf("  (and %" PRId64 " instructions in other libraries)", elsewhere);
   std::printf("\n");
   for (const Column &column : columns) std::printf("%*" PRId64, column.width, cost[column.key].get<int64_t>());

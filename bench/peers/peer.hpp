@@ -45,6 +45,7 @@ public:
   virtual ~Peer() = default;
   virtual std::string name() const = 0;
   virtual std::string version() const = 0; // "" if unknown
+  virtual bool times_itself() const { return false; }
 
   // C = op(A) op(B)
   virtual Operation product(const Product &, const float * /*a*/, const float * /*b*/, float * /*c*/) { return {}; }

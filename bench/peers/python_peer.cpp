@@ -29,6 +29,7 @@ public:
     for (std::string word; words >> word;) operations_.insert(word);
   }
   std::string name() const override { return name_; }
+  bool times_itself() const override { return true; }
   std::string version() const override { return version_; }
 
   Operation product(const Product &p, const float *a, const float *b, float *c) override {

@@ -1,8 +1,8 @@
 // A difference is real if the intervals exclude 1 and it is larger than two runs of the same program differ by.
 #include "compare.hpp"
 
-#include "../method/results.hpp"
-#include "session.hpp"
+#include "../timing/statistics.hpp"
+#include "results.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -15,6 +15,7 @@ namespace {
 
 constexpr double run_to_run = 0.03; // relative difference of two runs of one program on a quiet machine
 
+// The intervals of one file, by name.
 struct Named {
   std::vector<std::string> order;
   std::map<std::string, Interval> by_name;
@@ -27,13 +28,14 @@ double seconds_per(const std::string &unit) {
   return unit == "s" ? 1 : unit == "ms" ? 1e-3 : unit == "us" ? 1e-6 : 1e-9;
 }
 
-Named times_of(const Json &all) {
+// The times of a file of Google Benchmark, whose rows have no fields.
+Named times_of_rows(const Json &all, const std::regex &pattern) {
   std::map<std::string, std::vector<double>> samples;
   std::vector<std::string> order;
   for (const Json &row : all["benchmarks"]) {
     if (row.value("run_type", "iteration") != "iteration" || row.value("error_occurred", false)) continue;
     const std::string name = row.value("run_name", row.value("name", ""));
-    if (!row.contains("real_time") || !row["real_time"].is_number() || name.empty()) continue;
+    if (!row.contains("real_time") || !row["real_time"].is_number() || !std::regex_search(name, pattern)) continue;
     auto &times = samples[name];
     if (times.empty()) order.push_back(name);
     times.push_back(row["real_time"].get<double>() * seconds_per(row.value("time_unit", "ns")));
@@ -43,11 +45,30 @@ Named times_of(const Json &all) {
   return named;
 }
 
-Named ratios_of(const Json &all) {
+bool is_selected(const Json &entry, const Filter &filter, const std::regex &pattern) {
+  return filter.where.holds(fields_of(entry)) && std::regex_search(entry["name"].get<std::string>(), pattern);
+}
+
+Named times_of(const Json &all, const Filter &filter) {
+  const std::regex pattern = filter.regex();
+  if (!all.contains("lanefold")) {
+    if (!filter.where.text().empty()) throw UsageError("--where: a file of Google Benchmark has no fields");
+    return times_of_rows(all, pattern);
+  }
   Named named;
-  if (!all.contains("lanefold") || !all["lanefold"].contains("ratios")) return named;
+  for (const Json &bench_case : all["lanefold"]["cases"])
+    for (const Json &variant : bench_case["variants"])
+      if (is_selected(variant, filter, pattern))
+        named.add(variant["name"], {variant["seconds"][0], variant["seconds"][1], variant["seconds"][2]});
+  return named;
+}
+
+Named ratios_of(const Json &all, const Filter &filter) {
+  const std::regex pattern = filter.regex();
+  Named named;
+  if (!all.contains("lanefold")) return named;
   for (const Json &ratio : all["lanefold"]["ratios"])
-    named.add(ratio["name"], {ratio["value"], ratio["low"], ratio["high"]});
+    if (is_selected(ratio, filter, pattern)) named.add(ratio["name"], {ratio["value"], ratio["low"], ratio["high"]});
   return named;
 }
 
@@ -73,56 +94,45 @@ std::string ratio_text(double ratio) {
   return text;
 }
 
-struct Comparison {
-  int compared = 0, within = 0;
-  std::map<std::string, int> verdicts;
-};
+using WordCounts = std::map<std::string, int>; // of words
 
-Comparison print(const Named &before, const Named &after, const std::regex &filter, double agree, const char *more,
-                 const char *less, std::string (*text)(double), std::FILE *out) {
-  Comparison all;
+WordCounts print(const Named &before, const Named &after, const char *more, const char *less,
+                 std::string (*text)(double), std::FILE *out) {
+  WordCounts counts;
   for (const std::string &name : before.order) {
     const auto other = after.by_name.find(name);
-    if (other == after.by_name.end() || !std::regex_search(name, filter)) continue;
+    if (other == after.by_name.end()) continue;
     const Interval &a = before.by_name.at(name), &b = other->second;
     const Interval ratio = quotient(b, a);
     const char *word = verdict(ratio, more, less);
-    ++all.compared, ++all.verdicts[word];
-    all.within += std::fabs(std::log(ratio.value)) <= std::log1p(agree / 100);
-    std::fprintf(out, "%-64s %12s %12s  %12.3f  %.3f..%.3f  %s\n", name.c_str(), text(a.value).c_str(),
+    ++counts[word];
+    std::fprintf(out, "%-72s %12s %12s  %12.3f  %.3f..%.3f  %s\n", name.c_str(), text(a.value).c_str(),
                  text(b.value).c_str(), ratio.value, ratio.low, ratio.high, word);
   }
-  return all;
+  return counts;
 }
 
-void print_counts(const char *what, const Comparison &all, std::FILE *out) {
-  std::fprintf(out, "%d %s:", all.compared, what);
+int print_counts(const char *what, const WordCounts &counts, std::FILE *out) {
+  int all = 0;
+  for (const auto &[word, count] : counts) all += count;
+  std::fprintf(out, "%d %s:", all, what);
   const char *comma = "";
-  for (const auto &[word, count] : all.verdicts) std::fprintf(out, "%s %d %s", comma, count, word.c_str()), comma = ",";
+  for (const auto &[word, count] : counts) std::fprintf(out, "%s %d %s", comma, count, word.c_str()), comma = ",";
   std::fprintf(out, "\n");
+  return all;
 }
 
 } // namespace
 
-int compare_files(const std::string &before, const std::string &after, const std::string &filter, double agree,
-                  std::FILE *out) {
+void compare_files(const std::string &before, const std::string &after, const Filter &filter, std::FILE *out) {
   const Json a = read_results(before), b = read_results(after);
-  const std::regex pattern = pattern_of(filter);
-  const double tolerance = agree > 0 ? agree : 100 * run_to_run;
-  std::fprintf(out, "%-64s %12s %12s  after/before  interval (about 95%%)\n", "time", "before", "after");
-  const Comparison times = print(times_of(a), times_of(b), pattern, tolerance, "slower", "faster", seconds_text, out);
-  std::fprintf(out, "\n%-64s %12s %12s  after/before  interval (about 95%%)\n", "ratio", "before", "after");
-  const Comparison ratios = print(ratios_of(a), ratios_of(b), pattern, tolerance, "more", "less", ratio_text, out);
-  const std::string which = filter.empty() ? "" : " that matches '" + filter + "'";
-  if (times.compared + ratios.compared == 0) throw UsageError("the files have no benchmark in common" + which);
-  if (agree > 0 && ratios.compared == 0) throw UsageError("the files have no ratio in common" + which);
+  std::fprintf(out, "%-72s %12s %12s  after/before  interval\n", "time", "before", "after");
+  const WordCounts times = print(times_of(a, filter), times_of(b, filter), "slower", "faster", seconds_text, out);
+  std::fprintf(out, "\n%-72s %12s %12s  after/before  interval\n", "ratio", "before", "after");
+  const WordCounts ratios = print(ratios_of(a, filter), ratios_of(b, filter), "more", "less", ratio_text, out);
   std::fprintf(out, "\n");
-  print_counts("times", times, out);
-  if (ratios.compared == 0) return 0;
-  print_counts("ratios", ratios, out);
-  const double share = static_cast<double>(ratios.within) / ratios.compared;
-  std::fprintf(out, "%.1f%% of the ratios agree within %g%%\n", 100 * share, tolerance);
-  return agree > 0 && share < 0.95 ? 1 : 0;
+  const int common = print_counts("times", times, out) + print_counts("ratios", ratios, out);
+  if (common == 0) throw UsageError("the files have no benchmark in common that the filter selects");
 }
 
 } // namespace lanefold::bench

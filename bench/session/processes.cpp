@@ -2,11 +2,12 @@
 // runs in a child process, which writes its results into a pipe, one line of JSON each.
 #include "session.hpp"
 
-#include "../method/clock.hpp"
+#include "../timing/clock.hpp"
 #include "cli/interrupt.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -24,14 +25,14 @@ namespace {
 class TemporaryFolder {
 public:
   TemporaryFolder() {
-    if (mkdtemp(path_.data())) setenv("LANEFOLD_BENCH_FOLDER", path_.c_str(), 1);
-    else path_.clear(); // the few cases that need it report an error
+    if (!mkdtemp(path_.data())) path_.clear(); // the few cases that need it report an error
   }
   ~TemporaryFolder() {
     std::error_code ignored;
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
   TemporaryFolder(const TemporaryFolder &) = delete;
+  const std::string &path() const { return path_; }
 
 private:
   std::string path_ = (std::filesystem::temp_directory_path() / "lanefold-bench-XXXXXX").string();
@@ -117,6 +118,19 @@ void run_in_process(const std::string &what, const std::function<void(const Emit
           {"reason", std::string("the process was killed by signal: ") + strsignal(WTERMSIG(status))}});
 }
 
+namespace {
+
+// The seconds for the measurements of all processes.  `weight` is the sum over their cases.
+double seconds_for(Extent extent, double weight) {
+  switch (extent) {
+  case Extent::quick: return std::min(110.0, 3 * weight);
+  case Extent::full: return 8 * weight;
+  default: return 4 * weight;
+  }
+}
+
+} // namespace
+
 bool measure_in_processes(const Options &options, const Emit &emit) {
   const Clock::time_point begin = Clock::now();
   const TemporaryFolder folder;
@@ -125,20 +139,23 @@ bool measure_in_processes(const Options &options, const Emit &emit) {
   for (const std::string &isa : options.isas)
     for (const int threads : options.threads) {
       double weight = 0;
-      for (const Case &bench_case : select_cases(list_for(options, isa, threads), options, isa, threads))
-        weight += bench_case.time_weight;
+      for (const Case &bench_case : cases_for(options, isa, threads)) weight += bench_case.time_weight;
       if (weight == 0) continue;
       if (threads > 1) weight *= 2.5; // repetitions wait for idle threads
       children.push_back({isa, threads, weight});
       weights += weight;
     }
+  const double all_seconds = seconds_for(options.extent, weights);
   for (const Child &child : children) {
     if (cli::interrupted()) break;
-    const double left = options.seconds - seconds_since(begin);
-    const double seconds = left * child.weight / weights;
-    run_in_process(
-        "isa:" + child.isa + suffix(child.threads),
-        [&](const Emit &send) { measure(options, child.isa, child.threads, seconds, send); }, emit);
+    const double seconds = std::max(0.0, all_seconds - seconds_since(begin)) * child.weight / weights;
+    const auto work = [&](const Emit &send) {
+      const Clock::time_point start = Clock::now();
+      Setting setting = setting_for(options, child.isa, child.threads, folder.path(), send);
+      measure(options, std::move(setting), seconds - seconds_since(start), send);
+    };
+    run_in_process(child.isa + " on " + std::to_string(child.threads) + (child.threads == 1 ? " thread" : " threads"),
+                   work, emit);
     weights -= child.weight;
   }
   return !cli::interrupted();

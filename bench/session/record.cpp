@@ -1,6 +1,9 @@
 // results.json has the "context" and "benchmarks" of Google Benchmark, and "lanefold", which its tools ignore.
 #include "record.hpp"
 
+#include "../timing/machine.hpp"
+#include "results.hpp"
+
 #include "cli/atomic_file.hpp"
 
 #include <algorithm>
@@ -16,23 +19,25 @@ Record::Record(const Options &options, const std::string &command)
             {"warnings", warnings()},
             {"isas", options.isas},
             {"threads", options.threads},
-            {"filter", options.filter},
+            {"where", options.filter.where.text()},
+            {"filter", options.filter.pattern},
             {"processes", Json::array()},
             {"failures", Json::array()},
             {"interrupted", false}}) {}
 
 void Record::add(const Json &event) {
   if (event.contains("case")) {
+    const Json &result = event["case"];
     for (Json &bench_case : cases_)
-      if (bench_case["case"] == event["case"]) return void(bench_case = event);
-    cases_.push_back(event);
+      if (bench_case["name"] == result["name"]) return void(bench_case = result);
+    cases_.push_back(result);
   } else if (event.contains("ratio")) {
     summaries_.push_back(event["ratio"]);
   } else if (event.contains("peers")) {
     own_["processes"].push_back(event);
   } else if (event.contains("failed")) {
     // Drop the result of earlier rounds.
-    std::erase_if(cases_, [&](const Json &bench_case) { return bench_case["case"] == event["failed"]; });
+    std::erase_if(cases_, [&](const Json &bench_case) { return bench_case["name"] == event["failed"]; });
     own_["failures"].push_back(event);
   }
 }
@@ -42,11 +47,6 @@ Json Record::ratios() const {
   for (const Json &bench_case : cases_) all.insert(all.end(), bench_case["ratios"].begin(), bench_case["ratios"].end());
   for (const Json &ratio : summaries_) all.push_back(ratio);
   return all;
-}
-
-int Record::gates() const {
-  const Json all = ratios();
-  return static_cast<int>(std::count_if(all.begin(), all.end(), [](const Json &r) { return r.contains("verdict"); }));
 }
 
 Json Record::cases() const {
@@ -65,10 +65,10 @@ void Record::save(const std::string &path) const {
   std::map<std::string, std::pair<std::string, size_t>> owners;
   for (const Json &bench_case : cases_)
     for (Json row : bench_case["benchmarks"]) {
-      const std::pair<std::string, size_t> mine{bench_case["case"], owners.size()};
+      const std::pair<std::string, size_t> mine{bench_case["name"], owners.size()};
       const auto &[owner, number] = owners.try_emplace(row["run_name"], mine).first->second;
       if (owner != mine.first) continue;
-      row["family_index"] = number;
+      row["family_index"] = number, row["per_family_instance_index"] = 0;
       all["benchmarks"].push_back(std::move(row));
     }
   all["lanefold"]["cases"] = cases();
@@ -78,20 +78,6 @@ void Record::save(const std::string &path) const {
   } catch (const std::system_error &error) {
     throw std::runtime_error(path + ": cannot write the file: " + error.code().message());
   }
-}
-
-std::string line_of(const Json &ratio) {
-  char text[64];
-  std::string line = ratio["name"];
-  std::snprintf(text, sizeof text, " %.3f", ratio["value"].get<double>());
-  line.append(text);
-  if (ratio.contains("verdict")) {
-    std::snprintf(text, sizeof text, " %s%.2f %s", ratio["sense"].get<std::string>().c_str(),
-                  ratio["target"].get<double>(), ratio["verdict"].get<std::string>().c_str());
-    line.append(text);
-  }
-  std::snprintf(text, sizeof text, " %.3f..%.3f", ratio["low"].get<double>(), ratio["high"].get<double>());
-  return line.append(text);
 }
 
 } // namespace lanefold::bench

@@ -18,7 +18,6 @@ public:
   Json cases() const; // without their rows and ratios
   Json ratios() const;
   int failures() const { return static_cast<int>(own_["failures"].size()); }
-  int gates() const; // the number of verdicts
 
   // Replaces the file atomically.  Throws std::runtime_error.
   void save(const std::string &path) const;
@@ -28,8 +27,5 @@ private:
   std::vector<Json> summaries_; // ratios over many cases
   Json own_;                    // "lanefold" without the above
 };
-
-// A ratio as a line: "name value [>=target ok|short] low..high".
-std::string line_of(const Json &ratio);
 
 } // namespace lanefold::bench

@@ -1,12 +1,11 @@
 // One run of the benchmarks: the choice of cases, and the processes that measure them.
 #pragma once
 
-#include "../method/results.hpp"
-#include "../suites/suites.hpp"
+#include "../cases/cases.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <functional>
-#include <regex>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,34 +13,30 @@ namespace lanefold::bench {
 
 struct Options {
   Extent extent = Extent::quick;
-  std::string filter; // a regular expression that the name of a case or of one of its ratios has to match
+  Filter filter;
   std::vector<std::string> isas;
   std::vector<int> threads;
   std::vector<std::string> peers;
   bool peers_required = false; // the user named the peers, so a missing one is an error
   std::string onnxruntime;
-  double seconds = 110; // for the measurements of a quick run
 };
 
 using Emit = std::function<void(const Json &)>;
 
-// The command line asks for something that is not possible.
-class UsageError : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// The filter of a command line.  Throws UsageError if it is not a regular expression.
-std::regex pattern_of(const std::string &filter);
-
 // The list for this run.
 List list_for(const Options &options, const std::string &isa, int threads);
 
-// The cases of the list that the options select, by the name of a case ("gemm/nn/isa:avx512/m:1/...") or of a ratio.
-std::vector<Case> select_cases(const List &list, const Options &options, const std::string &isa, int threads);
+// The cases of the list that the options select.
+std::vector<Case> cases_for(const Options &options, const std::string &isa, int threads);
 
-// Measures in this process, which from then on can use only this instruction set and number of threads.  Emits each
-// result as soon as it is known: {"case"...}, {"ratio"...}, {"peers"...}, {"failed"...}.
-void measure(const Options &options, const std::string &isa, int threads, double seconds, const Emit &emit);
+// Opens the peers that are there.  From then on this process can use only this instruction set and number of threads.
+// Emits {"isa", "threads", "peers": [{"name", "version"}], "missing": [{"name", "reason"}]}.
+Setting setting_for(const Options &options, const std::string &isa, int threads, const std::string &folder,
+                    const Emit &emit);
+
+// Measures in this process for about so many seconds.  Emits results from time to time and at the end: {"case": ...},
+// {"ratio": ...} of a summary, {"failed", "reason"}; and {"begins", "seconds", "of", "undecided"} before each round.
+void measure(const Options &options, Setting setting, double seconds, const Emit &emit);
 
 // Runs `work` in a child process and forwards what the child emits to `emit`.  If the child throws or dies, this emits
 // {"failed": `what` or the case that ran, "reason"}.

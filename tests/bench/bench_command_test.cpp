@@ -20,7 +20,7 @@ namespace {
 
 // One short case on one thread, with the portable plugin, which every machine has.
 Words quick(const std::string &folder, const Words &more = {}) {
-  Words words = {"bench", "--filter", "limit/fma", "--isa", "portable", "--threads", "1", "--no-report", "-o", folder};
+  Words words = {"bench", "--filter", "limit/peak", "--isa", "portable", "--threads", "1", "--no-report", "-o", folder};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -34,9 +34,11 @@ TEST_CASE("results have the format of Google Benchmark and an additional part of
   REQUIRE(result.exit_code == 0);
   const Json all = Json::parse(read_file(folder / "new/folder/results.json"));
   CHECK(all["context"].contains("num_cpus"));
-  CHECK(all["benchmarks"][0]["name"] == "limit/fma/isa:portable/threads:1");
+  CHECK(all["benchmarks"][0]["name"] == "limit/peak/isa:portable/threads:1");
   const Json &own = all["lanefold"];
-  CHECK(own["format"] == "lanefold-bench-2");
+  CHECK(own["format"] == "lanefold-bench-3");
+  CHECK(own["cases"][0]["family"] == "limit");
+  CHECK(own["cases"][0]["variants"][0]["op"] == "peak");
   CHECK(own["interrupted"] == false);
   for (const char *key : {"cpu", "caches", "kernel", "compiler", "flags", "lanefold", "revision", "governor", "turbo",
                           "smt", "virtual", "load"}) {
@@ -81,6 +83,10 @@ TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") 
   refused({"scaling", "--isa", "mmx"}, {"mmx"});
   refused({"--isa", "portable", "--peers", "openblas", "--no-report", "-o", path}, {"openblas", "portable"});
   refused({"--filter", "m:65536", "-o", path}, {"--full"});
+  refused({"--where", "m=65536", "-o", path}, {"--where 'm=65536'", "--full"});
+  refused({"--where", "levle=L1", "-o", path}, {"'levle'", "did you mean 'level'"});
+  refused({"gates", "gemm", "--where", "n>=many"}, {"'n>=many'", "a whole number"});
+  refused({"--benchmark_filtr=x"}, {"--benchmark_filtr=x"});
   refused({"--filter", "limit", "gates"}, {"--filter", "verb"});
   refused({"--full", "compare", "a", "b"}, {"--full", "verb"});
   refused({"--threads", "9999", "-o", path}, {"9999"});
@@ -88,9 +94,9 @@ TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") 
   refused({"--peers", "onnxruntime", "--onnxruntime", path + "/none.so", "-o", path}, {"none.so"});
   // A peer that the user names must be installed.
   if (run({"info"}).out.find("avx2") != std::string::npos)
-    refused({"--peers", "pytorch", "--no-report", "--filter", "limit/fma", "-o", path}, {"pytorch", "missing"},
+    refused({"--peers", "pytorch", "--no-report", "--filter", "limit/peak", "-o", path}, {"pytorch", "missing"},
             {"LANEFOLD_PYTHON=" + path + "/no-python"});
-  refused({"--filter", "limit/fma", "-o", path}, {"matplotlib"}, {"LANEFOLD_PYTHON=" + path + "/no-python"});
+  refused({"--filter", "limit/peak", "-o", path}, {"matplotlib"}, {"LANEFOLD_PYTHON=" + path + "/no-python"});
   refused({"--quick", "--full", "-o", path}, {"--quick", "--full"});
   refused({"--unknown"}, {"--unknown", "--filter"});
   refused({"compare", path + "/a.json", path + "/b.json"}, {"a.json"});
@@ -122,7 +128,8 @@ TEST_CASE("the results before an interruption are kept") {
 }
 
 TEST_CASE("gates are one line each: name, value, target, verdict, interval") {
-  const Result result = run({"bench", "gates", "elu-ns", "--isa", "portable", "--peers", "none"});
+  const Result result =
+      run({"bench", "gates", "--where", "op=activation level=none", "--isa", "portable", "--peers", "none"});
   CAPTURE(result.err);
   CHECK(result.exit_code == 0);
   std::istringstream lines(result.out);
@@ -130,20 +137,20 @@ TEST_CASE("gates are one line each: name, value, target, verdict, interval") {
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("#")) continue;
     CHECK(std::regex_match(
-        line,
-        std::regex(R"(activation/elu-\S+/isa:portable \d+\.\d{3} <=\d+\.\d\d (ok|short) \d+\.\d{3}\.\.\d+\.\d{3})")));
+        line, std::regex(R"([a-z-]+/activation/forward/elu/isa:portable/n:4096/threads:1 \d+\.\d{3} <=\d+\.\d\d )"
+                         R"((holds|fails|undecided) \d+\.\d{3}\.\.\d+\.\d{3})")));
     ++gates;
   }
   CHECK(gates == 2); // both of one case
 }
 
 TEST_CASE("each microkernel has a line of its own: name, multiply-adds per second, share of the peak, interval") {
-  const Result result = run({"bench", "kernels", "rows:1/vectors:1/", "--isa", "portable"});
+  const Result result = run({"bench", "kernels", "/m:1/n:4/", "--isa", "portable"});
   CAPTURE(result.err);
   CHECK(result.exit_code == 0);
   std::istringstream lines(result.out);
   std::set<std::string> names;
-  const std::regex pattern(R"((microkernel/[a-z_]+/isa:portable/rows:1/vectors:1/tail:[a-z]+/k:128/threads:1) +)"
+  const std::regex pattern(R"((microkernel/gemm/[a-z_]+(?:/elu)?/isa:portable/m:1/n:4/k:128/threads:1) +)"
                            R"(\d+\.\d\d G/s  \d+\.\d{3} of the peak  \d+\.\d{3}\.\.\d+\.\d{3})");
   for (std::string line; std::getline(lines, line);) {
     CAPTURE(line);
@@ -151,7 +158,7 @@ TEST_CASE("each microkernel has a line of its own: name, multiply-adds per secon
     REQUIRE(std::regex_match(line, match, pattern));
     CHECK(names.insert(match[1]).second);
   }
-  CHECK(names.contains("microkernel/plain/isa:portable/rows:1/vectors:1/tail:whole/k:128/threads:1"));
+  CHECK(names.contains("microkernel/gemm/plain/isa:portable/m:1/n:4/k:128/threads:1"));
   const Result list = run({"bench", "kernels", "--list", "--isa", "portable"});
   for (const std::string &name : names) CHECK(contains(list.out, name + "\n"));
 }
@@ -166,7 +173,7 @@ TEST_CASE("a file compared with itself has no difference") {
   CHECK(run({"bench", "compare", "--filter", "nothing", folder / "results.json", folder / "results.json"}).exit_code ==
         2);
   CHECK(result.exit_code == 0);
-  CHECK(contains(result.out, "limit/fma/isa:portable/threads:1"));
+  CHECK(contains(result.out, "limit/peak/isa:portable/threads:1"));
   CHECK(contains(result.out, "1 times: 1 ")); // "same", or "uncertain" on a busy machine
   CHECK_FALSE(contains(result.out, "slower"));
   CHECK_FALSE(contains(result.out, "faster"));
@@ -196,7 +203,7 @@ TEST_CASE("a comparison refuses a file that holds no results, in one line that n
     refused("{\"benchmarks\": [" + good + "], \"lanefold\": " + own + "}", "lanefold" + field, problem);
   };
   const auto ratios = [](const std::string &text) {
-    return R"({"format": "lanefold-bench-2", "ratios": )" + text + "}";
+    return R"({"format": "lanefold-bench-3", "cases": [], "ratios": )" + text + "}";
   };
   const std::string name(25000, 'n');
 
@@ -220,12 +227,20 @@ TEST_CASE("a comparison refuses a file that holds no results, in one line that n
   row_refused(R"({"name": "a", "real_time": 1, "time_unit": []})", ".time_unit: ", "this array is not a string");
   own_refused("5", ": ", "5 is not an object");
   own_refused("{}", ".format: ", "missing");
-  own_refused(R"({"format": "lanefold-bench-1"})",
-              ".format: ", "is not \"lanefold-bench-2\", the format of this version");
+  own_refused(R"({"format": "lanefold-bench-2"})",
+              ".format: ", "is not \"lanefold-bench-3\", the format of this version");
+  own_refused(R"({"format": "lanefold-bench-3"})", ".ratios: ", "missing");
+  own_refused(R"({"format": "lanefold-bench-3", "ratios": []})", ".cases: ", "missing");
+  own_refused(R"({"format": "lanefold-bench-3", "ratios": [], "cases": [{}]})", ".cases[0].variants: ", "missing");
+  own_refused(R"({"format": "lanefold-bench-3", "ratios": [], "cases": [{"variants": [{"name": "a", "m": "1"}]}]})",
+              ".cases[0].variants[0].m: ", "\"1\" is not a whole number");
   own_refused(ratios("5"), ".ratios: ", "5 is not an array");
   own_refused(ratios("[5]"), ".ratios[0]: ", "5 is not an object");
   own_refused(ratios(R"([{"name": ")" + name + "\"}]"), ".ratios[0].name: ", "25000 bytes");
   own_refused(ratios(R"([{"name": "a"}])"), ".ratios[0].value: ", "missing");
+  own_refused(ratios(R"([{"name": "a", "isa": 2}])"), ".ratios[0].isa: ", "2 is not a string");
+  own_refused(ratios(R"([{"name": "a", "bn": 1}])"), ".ratios[0].bn: ", "1 is not true or false");
+  own_refused(ratios(R"([{"name": "a", "m": 1.5}])"), ".ratios[0].m: ", "1.5 is not a whole number");
   own_refused(ratios(R"([{"name": "a", "value": 1, "low": null, "high": 1}])"),
               ".ratios[0].low: ", "null is not a pos");
   // JSON has no NaN, which Python writes all the same, and no number so large.
@@ -287,9 +302,9 @@ TEST_CASE("a variable that stands for an option does not bother the verbs that l
 TEST_CASE("the list names each case and its ratios") {
   const Result result = run({"bench", "--list", "--isa", "portable", "--threads", "1"});
   CHECK(result.exit_code == 0);
-  CHECK(contains(result.out,
-                 "gemm/nn/isa:portable/m:200/n:300/k:784/threads:1\n  gemm/nn/200x300x784/threads:1/isa:portable\n"));
-  CHECK_FALSE(contains(result.out, "gemm/random"));
+  CHECK(contains(result.out, "gemm/nn/isa:portable/m:200/n:300/k:784/threads:1\n"
+                             "  against-peers/gemm/nn/isa:portable/m:200/n:300/k:784/threads:1\n"));
+  CHECK_FALSE(contains(result.out, "random"));
   CHECK(run({"bench", "--list", "--full"}).out.size() > result.out.size());
 }
 
@@ -306,7 +321,7 @@ TEST_CASE("the man page has all options of the benchmarks") {
     const Result help = run(words);
     CAPTURE(joined(words));
     CHECK(help.exit_code == 0);
-    const std::regex option("--[a-z][a-z-]+");
+    const std::regex option("--[a-z][a-z_-]+");
     for (std::sregex_iterator at(help.out.begin(), help.out.end(), option), end; at != end; ++at) {
       CAPTURE(at->str());
       CHECK(contains(manual, at->str()));
@@ -318,5 +333,5 @@ TEST_CASE("completion offers the verbs and options of the benchmarks") {
   CHECK(contains(run({"complete", "--", "bench", ""}).out, "compare\n"));
   CHECK(contains(run({"complete", "--", "bench", "--o"}).out, "--output\n"));
   CHECK(contains(run({"complete", "--", "bench", "-o", "x", "--fi"}).out, "--filter\n"));
-  CHECK(run({"complete", "--", "bench", "compare", "--ag"}).out == "--agree\n");
+  CHECK(run({"complete", "--", "bench", "compare", "--wh"}).out == "--where\n");
 }

@@ -1,10 +1,11 @@
-// The method of the benchmarks: medians and intervals, cases, names, rows, comparison, processes, simulated scaling.
-// All times are made up, so nothing is measured.
-#include "method/results.hpp"
-#include "scaling/scaling.hpp"
+// The method of the benchmarks: cases, fields, filters, names, rows, comparison, processes, simulated scaling.  All times
+// are made up, so nothing is measured.
 #include "session/compare.hpp"
-#include "session/session.hpp"
+#include "session/results.hpp"
+#include "session/scaling.hpp"
 #include "support/matrix.hpp"
+#include "timing/case_run.hpp"
+#include "timing/statistics.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -22,29 +23,32 @@ using namespace lanefold::bench;
 
 namespace {
 
+Fields fields_of_test(const std::string &form) {
+  Fields fields;
+  fields.family = fields.op = "test", fields.form = form, fields.threads = 1;
+  return fields;
+}
+
 // A variant that reports `seconds` for each call.
-Variant timed(const std::string &label, double seconds, const std::string &group = "",
-              std::vector<std::string> *calls = nullptr) {
-  Variant variant;
-  variant.label = label, variant.name = "test/" + label + "/threads:1", variant.group = group;
-  variant.work = {100, 40, 10};
-  variant.operation.run = [] {};
-  variant.operation.seconds = [=](int64_t iterations) {
+VariantInstance timed(const std::string &label, double seconds, const std::string &group = "",
+                      std::vector<std::string> *calls = nullptr) {
+  VariantInstance own;
+  own.variant = {label, fields_of_test(label), {100, 40, 10}, group};
+  own.operation.run = [] {};
+  own.operation.seconds = [=](int64_t iterations) {
     if (calls) calls->push_back(label);
     return seconds * static_cast<double>(iterations);
   };
-  return variant;
+  return own;
 }
 
-double no_drift() { return 0; }
-
-CaseResult run(std::vector<Variant> variants, std::vector<Ratio> ratios, int rounds = 1,
-               const std::function<double()> &drift = no_drift, double max_seconds = 60) {
-  std::vector<CaseInstance> instances(4, CaseInstance{std::move(variants), nullptr});
-  const Effort effort{max_seconds};
-  CaseRun case_run({1, false, std::move(ratios)});
-  for (int i = 0; i < rounds; ++i) case_run.measure_round(instances, effort, drift);
-  return case_run.result(effort);
+CaseResult run(const std::vector<VariantInstance> &variants, std::vector<Ratio> ratios, int rounds = 1) {
+  CaseRun case_run(1, std::move(ratios));
+  for (int i = 0; i < rounds; ++i) {
+    std::vector<CaseInstance> instances(4, CaseInstance{variants, nullptr});
+    case_run.measure_round(instances);
+  }
+  return case_run.result();
 }
 
 std::string temporary(const std::string &name, const Json &content) {
@@ -54,7 +58,8 @@ std::string temporary(const std::string &name, const Json &content) {
   return path;
 }
 
-Json file_of(const std::map<std::string, double> &times, const std::map<std::string, double> &ratios = {}) {
+// Rows of Google Benchmark.
+Json file_of(const std::map<std::string, double> &times) {
   Json all = {{"context", Json::object()}, {"benchmarks", Json::array()}};
   for (const auto &[name, time] : times)
     for (const double part : {0.99, 0.995, 1.0, 1.0, 1.0, 1.0, 1.0, 1.005, 1.01})
@@ -63,23 +68,31 @@ Json file_of(const std::map<std::string, double> &times, const std::map<std::str
                                    {"run_type", "iteration"},
                                    {"real_time", time * part},
                                    {"time_unit", "us"}});
-  if (!ratios.empty()) all["lanefold"]["format"] = results_format;
-  for (const auto &[name, value] : ratios)
-    all["lanefold"]["ratios"].push_back(
-        {{"name", name}, {"value", value}, {"low", value * 0.999}, {"high", value * 1.001}});
   return all;
 }
 
-// The output of compare_files() and its exit code.
-std::pair<std::string, int> compared(const Json &before, const Json &after, double agree = 0) {
+Json ratio(const std::string &form, double value) {
+  return ratio_of("over-alone", fields_of_test(form), {value, value * 0.999, value * 1.001}, Sense::none, 0);
+}
+
+// Results of Lanefold, with these ratios by form.
+Json results_of(const std::map<std::string, double> &ratios) {
+  Json all = file_of({});
+  all["lanefold"] = {{"format", results_format}, {"cases", Json::array()}, {"ratios", Json::array()}};
+  for (const auto &[form, value] : ratios) all["lanefold"]["ratios"].push_back(ratio(form, value));
+  return all;
+}
+
+// The output of compare_files().
+std::string compared(const Json &before, const Json &after, const Filter &filter = {}) {
   const std::string a = temporary("a.json", before), b = temporary("b.json", after), out = temporary("out", {});
   std::FILE *stream = std::fopen(out.c_str(), "w");
   REQUIRE(stream);
   const std::unique_ptr<std::FILE, int (*)(std::FILE *)> closes(stream, std::fclose);
-  const int code = compare_files(a, b, "", agree, stream);
+  compare_files(a, b, filter, stream);
   std::fflush(stream);
   std::ifstream file(out);
-  return {{std::istreambuf_iterator<char>(file), {}}, code};
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 } // namespace
@@ -119,55 +132,27 @@ TEST_CASE("a case yields the ratios of its variants, and a group stands for its 
                                  {"share", Ratio::flops_share, "lanefold", "b"},
                                  {"bytes", Ratio::bytes_share, "a", "b"},
                                  {"us", Ratio::time, "lanefold", "", Sense::at_most, 100, 1e6},
-                                 {"absent", Ratio::times, "lanefold", "absent"}});
-  REQUIRE(result.ratios.size() == 4);
+                                 {"excess", Ratio::excess, "lanefold", "b", Sense::none, 0, 1e6},
+                                 {"group", Ratio::times, "lanefold", "peers"},
+                                 {"absent", Ratio::times, "lanefold", "absent"}},
+                                2);
+  REQUIRE(result.ratios.size() == 6);
   CHECK(result.ratios[0].interval.value == doctest::Approx(2));
   CHECK(result.ratios[0].numerator == "test/b/threads:1");
   CHECK(result.ratios[1].interval.value == doctest::Approx(2));
   CHECK(result.ratios[2].interval.value == doctest::Approx(0.8));
   CHECK(result.ratios[3].interval.value == doctest::Approx(200));
-  CHECK(result.converged);
-  CHECK(result.samples.size() >= 9);
-  CHECK(result.seconds(1).value == doctest::Approx(5e-4));
-}
-
-TEST_CASE("noisy samples are used if there are too few quiet ones, and then the case has not converged") {
-  const std::vector<Variant> variants{timed("a", 2e-4), timed("b", 1e-4)};
-  const std::vector<Ratio> ratios{{"r", Ratio::times, "a", "b"}};
-  const CaseResult noisy = run(
-      variants, ratios, 1, [] { return 1.5; }, 0);
-  CHECK_FALSE(noisy.converged);
-  CHECK(noisy.samples.size() == 9);
-  CHECK(noisy.noisy == 9);
-  CHECK(noisy.discarded == 0);
-  int calls = 0;
-  const CaseResult mixed = run(variants, ratios, 1, [&] { return calls++ < 3 ? 1.5 : 1.0; });
-  CHECK(mixed.converged);
-  CHECK(mixed.noisy == 0);
-  CHECK(mixed.discarded == 3); // a sample is as noisy as the worse of the calibrations before and after it
-}
-
-TEST_CASE("all rounds count, and the interval includes the median of each round") {
-  double seconds = 1e-4;
-  Variant changing = timed("changing", 0);
-  changing.operation.seconds = [&](int64_t iterations) { return seconds * static_cast<double>(iterations); };
-  std::vector<CaseInstance> instances(2, CaseInstance{{changing, timed("steady", 1e-4)}, nullptr});
-  CaseRun case_run({1, false, {{"ratio", Ratio::times, "changing", "steady"}}});
-  const Effort effort{0};
-  for (const double factor : {1.0, 1.3, 1.0}) {
-    seconds = factor * 1e-4;
-    case_run.measure_round(instances, effort, no_drift);
-  }
-  const Interval interval = case_run.result(effort).ratios[0].interval;
-  CHECK(interval.low == doctest::Approx(1));
-  CHECK(interval.high == doctest::Approx(1.3));
-  CHECK_FALSE(case_run.result(effort).converged);
+  CHECK(result.ratios[3].denominator == "");
+  CHECK(result.ratios[4].interval.value > 0); // smaller than no time there is not
+  CHECK(result.ratios[5].interval.value == doctest::Approx(0.5));
+  CHECK(result.rounds.size() == 2);
+  CHECK(result.seconds.at(1).value == doctest::Approx(5e-4));
 }
 
 TEST_CASE("the repetitions of variants interleave in random order, and each variant has the same number") {
   std::vector<std::string> calls;
   const CaseResult result =
-      run({timed("a", 2e-4, "", &calls), timed("b", 2e-4, "", &calls)}, {{"r", Ratio::times, "a", "b"}}, 8);
+      run({timed("a", 2e-4, "", &calls), timed("b", 2e-4, "", &calls)}, {{"r", Ratio::times, "a", "b"}}, 30);
   std::map<std::string, int> count;
   int changes = 0;
   for (size_t i = 0; i < calls.size(); ++i) {
@@ -175,7 +160,7 @@ TEST_CASE("the repetitions of variants interleave in random order, and each vari
     changes += i > 0 && calls[i] != calls[i - 1];
   }
   CHECK(count["a"] == count["b"]);
-  CHECK(count["a"] >= 4 * static_cast<int>(result.samples.size()));
+  CHECK(count["a"] >= result.samples);
   // Repetitions come in pairs, and either variant may be first.  Within a pair the variant always changes, between pairs
   // it changes half of the time.
   const double share = changes / static_cast<double>(calls.size());
@@ -184,7 +169,7 @@ TEST_CASE("the repetitions of variants interleave in random order, and each vari
 }
 
 TEST_CASE("a wrong result stops the case before anything is timed") {
-  Variant wrong = timed("wrong", 1e-4);
+  VariantInstance wrong = timed("wrong", 1e-4);
   bool timing = false;
   wrong.operation.seconds = [&](int64_t) { return timing = true, 1e-4; };
   wrong.verification.mismatch = [] { return "c[3] is 2, not 1"; };
@@ -195,15 +180,34 @@ TEST_CASE("a wrong result stops the case before anything is timed") {
 TEST_CASE("a variant that writes nothing does not pass with the result of the previous variant") {
   Floats c(4);
   const auto writes = [&](const std::string &label, bool really) {
-    Variant variant = timed(label, 1e-4);
-    variant.operation.run = [&c, really] {
+    VariantInstance own = timed(label, 1e-4);
+    own.operation.run = [&c, really] {
       if (really) std::fill(c.begin(), c.end(), 1.0f);
     };
-    variant.verification = verification({&c}, [&c] { return find_mismatch("c", c, Doubles(4, 1.0), 1); });
-    return variant;
+    own.verification = {{&c}, {}, [&c] { return find_mismatch("c", c, Doubles(4, 1.0), 1); }};
+    return own;
   };
   CHECK_NOTHROW(run({writes("first", true), writes("second", true)}, {}));
   CHECK_THROWS_WITH(run({writes("first", true), writes("idle", false)}, {}), "test/idle/threads:1: c[0] is nan, not 1");
+}
+
+TEST_CASE("only results with the bits of a verified one are not compared with the reference again") {
+  Floats c(4);
+  float value = 1;
+  int compared = 0;
+  VariantInstance own = timed("a", 1e-4);
+  own.operation.run = [&] { std::fill(c.begin(), c.end(), value); };
+  own.verification = {{&c}, {}, [&] { return ++compared, find_mismatch("c", c, Doubles(4, 1.0), 4); }};
+  CaseInstance instance{{own}, nullptr};
+  Verified verified;
+  verify(instance, verified);
+  verify(instance, verified);
+  CHECK(compared == 1);
+  value = std::nextafterf(1, 2); // another correct result
+  verify(instance, verified);
+  CHECK(compared == 2);
+  value = 2;
+  CHECK_THROWS(verify(instance, verified));
 }
 
 TEST_CASE("only runs with one thread or two have targets") {
@@ -215,93 +219,160 @@ TEST_CASE("only runs with one thread or two have targets") {
   }
 }
 
-TEST_CASE("memory begins at the chosen distance from a cache line") {
+TEST_CASE("memory begins at the chosen distance from a cache line, and so do its copies") {
   for (const size_t at : {0, 16, 32, 48}) {
-    placement = at;
-    const Floats floats(1000, 1.0f);
-    CHECK(reinterpret_cast<uintptr_t>(floats.data()) % 64 == at);
+    const Memory memory{at};
+    const Floats floats = memory.floats(1000, 1), copy = floats;
+    for (const Floats *each : {&floats, &copy}) CHECK(reinterpret_cast<uintptr_t>(each->data()) % 64 == at);
+    CHECK(reinterpret_cast<uintptr_t>(memory.random(1000, 1).data()) % 64 == at);
   }
-  placement = 0;
 }
 
-TEST_CASE("names follow one pattern, and no two cases or ratios have the same name") {
-  const std::regex pattern("(limit|gemm|dense|activation|norm|network|step|batch|call|determinism|trainer|optimizer|"
-                           "loss|fold)/[a-z0-9_-]+/isa:avx2(/"
-                           "[a-z]+:[A-Za-z0-9]+)*/threads:[12]");
-  for (const auto &[list, threads] :
-       {std::pair{list_of("avx2", 1), 1}, {list_of("avx2", 2), 2}, {list_of_costs(), 1}}) {
+TEST_CASE("a name follows from the fields, and a file has those that apply") {
+  Fields fields;
+  fields.family = fields.op = "gemm", fields.transpose = "nn", fields.form = "packed";
+  fields.m = 200, fields.n = 300, fields.k = 784, fields.isa = "avx512", fields.threads = 1, fields.peer = "onednn";
+  CHECK(name_of(fields) == "gemm/nn/packed/isa:avx512/m:200/n:300/k:784/threads:1/peer:onednn");
+  Json json = Json::object();
+  add_fields(json, fields);
+  CHECK(json.dump() == R"({"family":"gemm","op":"gemm","transpose":"nn","form":"packed","isa":"avx512","m":200,)"
+                       R"("n":300,"k":784,"threads":1,"peer":"onednn"})");
+  CHECK(fields_of(json) == fields);
+  fields = {};
+  fields.family = "norm", fields.op = "batch_norm", fields.pass = "training", fields.bn = true;
+  fields.activation = "elu", fields.cold = true, fields.level = "L1";
+  CHECK(name_of(fields) == "norm/batch_norm/training/bn_elu/cold/level:L1");
+  json = Json::object();
+  add_fields(json, fields);
+  CHECK(fields_of(json) == fields);
+}
+
+TEST_CASE("conditions on fields") {
+  Fields fields;
+  fields.family = "dense", fields.op = "dense", fields.n = 300, fields.isa = "avx2", fields.bn = true;
+  const auto holds = [&](const std::string &text) { return Where(text).holds(fields); };
+  for (const char *text :
+       {"", "op=dense", "op=dense n>=100 isa=avx2", "n=300", "n>299", "n<301", "n<=300", "n!=299", "isa=avx512,avx2",
+        "isa!=avx512,portable", "bn=true", "bn!=false", "n=1,300", "peer=none", " op=dense  n>1 "}) {
+    CAPTURE(text);
+    CHECK(holds(text));
+  }
+  for (const char *text :
+       {"op=gemm", "op=dense n>=301", "n!=300", "n<300", "n!=1,300", "isa=avx512", "isa!=avx512,avx2", "bn=false",
+        "bn!=true", "peer!=none", "peer=onednn", "m<10", "m!=5", "m>=0", "cold=true"}) {
+    CAPTURE(text);
+    CHECK_FALSE(holds(text));
+  }
+  for (const char *text : {"op", "op=", "=dense", "ops=dense", "op==dense", "op>dense", "n>=many", "n=3x", "n=-1",
+                           "n>1,2", "bn=yes", "bn>true", "n=99999999999999999999", "op=dense n"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(Where{text}, UsageError);
+  }
+  CHECK_THROWS_WITH(Where("opp=dense"), doctest::Contains("did you mean 'op'?"));
+  CHECK_THROWS_AS(Where(std::string(100000, ' ')), UsageError);
+}
+
+TEST_CASE("names follow one pattern, and no two cases, variants or ratios have the same name") {
+  const std::regex pattern("(limit|gemm|dense|activation|norm|network|batch|call|determinism|trainer|update)"
+                           "(/[a-z0-9_-]+)*/isa:avx2(/[a-z]+:[A-Za-z0-9]+)*/threads:[12]");
+  for (const auto &list : {list_of("avx2", 1), list_of("avx2", 2), list_of_costs("avx2")}) {
     std::set<std::string> cases, ratios;
     for (const Case &bench_case : list.cases) {
-      const std::string name = bench_case.operation + "/isa:avx2" +
-                               (bench_case.sizes.empty() ? "" : "/" + bench_case.sizes) + suffix(threads);
-      CAPTURE(name);
-      CHECK(std::regex_match(name, pattern));
-      const bool random = bench_case.extent == Extent::gates; // random shapes may come twice
-      CHECK((cases.insert(name).second || random));
-      for (const Ratio &ratio : bench_case.ratios) CHECK((ratios.insert(ratio.name).second || random));
+      CAPTURE(bench_case.name());
+      const bool random = bench_case.fields().set == "random"; // random shapes may come twice
+      CHECK((cases.insert(bench_case.name()).second || random));
+      std::set<std::string> variants, labels;
+      for (const Variant &variant : bench_case.variants) {
+        CAPTURE(variant.name());
+        CHECK(std::regex_match(variant.name(), pattern));
+        CHECK(variants.insert(variant.name()).second);
+        CHECK(labels.insert(variant.label).second);
+      }
+      for (const Ratio &ratio : bench_case.ratios) CHECK((ratios.insert(bench_case.name(ratio)).second || random));
     }
     for (const Summary &summary : list.summaries) {
-      CHECK(ratios.insert(summary.name).second);
-      for (const std::string &name : summary.of) CHECK(ratios.contains(name));
+      CHECK(ratios.insert(summary.name()).second);
+      CHECK(std::any_of(list.cases.begin(), list.cases.end(), summary.combines));
     }
   }
 }
 
-TEST_CASE("a filter selects cases by their names and by those of their ratios") {
+TEST_CASE("a filter selects cases by their fields and names, and by the names of their ratios") {
   const List list = list_of("avx2", 1);
-  const auto count = [&](const std::string &filter, Extent extent) {
-    Options options;
-    options.filter = filter, options.extent = extent;
-    return select_cases(list, options, "avx2", 1).size();
+  const auto count = [&](const std::string &pattern, Extent extent, const std::string &where = "") {
+    return select_cases(list, extent, {Where(where), pattern}).size();
   };
   CHECK(count("nothing like that", Extent::full) == 0);
   CHECK(count("gemm/nn/isa:avx2/m:16/n:16/k:16/", Extent::quick) == 1);
-  CHECK(count("step/bn_elu_sgd-over-relu_sgd", Extent::quick) == 1);
+  CHECK(count("over-relu/trainer/step/bn_elu", Extent::quick) == 1);
   CHECK(count("isa:avx512", Extent::full) == 0);
-  CHECK(count("gemm/packed_nn/isa:avx2/m:16/n:16/k:16/", Extent::quick) == 1);
-  CHECK(count("dense/forward_fused_bn_elu/isa:avx2/m:200/n:300/", Extent::quick) == 1);
-  CHECK(count("step/relu_sgd.*peer:onednn", Extent::quick) == 1);
+  CHECK(count("gemm/nn/packed/isa:avx2/m:16/n:16/k:16/", Extent::quick) == 1);
+  CHECK(count("dense/training/fused/bn_elu/isa:avx2/m:200/n:300/", Extent::quick) == 1);
+  CHECK(count("trainer/step/relu.*peer:onednn", Extent::quick) == 1);
   CHECK(count("", Extent::quick) < count("", Extent::full));
-  CHECK(count("gemm/random/threads:1", Extent::gates) == 200);
-  CHECK(count("gemm/geometric-mean", Extent::gates) == std::size(products));
+  CHECK(count("", Extent::gates, "set=random family=gemm") == 200);
+  CHECK(count("share/", Extent::gates) == 200);
+  CHECK(count("geometric-mean", Extent::gates, "family=gemm") == std::size(products));
+  CHECK(count("", Extent::quick, "op=step peer=onednn activation=relu") == 1);
+  CHECK(count("", Extent::quick, "op=step isa=avx512") == 0);
+  CHECK(count("", Extent::full, "op=dense n=100 pass=backward") == 5);
+  CHECK(count("bn_elu", Extent::full, "op=dense n=100 pass=backward form=fused") == 1);
 }
 
-TEST_CASE("rows have the format of Google Benchmark: samples, then the median and the ends of its interval") {
-  const CaseResult result = run({timed("lanefold", 2e-4), timed("peak", 1e-4)}, {});
-  std::map<std::string, std::string> owners = {{"test/peak/threads:1", "limit/fma"}};
-  const Json rows = rows_of(result, "test", 1, owners);
-  const size_t samples = result.samples.size();
-  REQUIRE(rows.size() == samples + 3);
+TEST_CASE("results have the fields of the case, of its variants and of its ratios") {
+  Case bench_case;
+  bench_case.variants = {{"lanefold", fields_of_test("lanefold"), {100, 40, 10}, ""}};
+  bench_case.ratios = {{"of-peak", Ratio::flops_share, "lanefold", "peak", Sense::at_least, 0.5}};
+  const CaseResult result = run({timed("lanefold", 2e-4), timed("peak", 1e-4)}, bench_case.ratios, 3);
+  const Json json = result_of(bench_case, result);
+  CHECK(json["name"] == "test/lanefold/threads:1");
+  CHECK(json["form"] == "lanefold");
+  CHECK(json["rounds"] == 3);
+  REQUIRE(json["variants"].size() == 2);
+  CHECK(json["variants"][1]["label"] == "peak");
+  CHECK(json["variants"][1]["threads"] == 1);
+  CHECK(json["variants"][0]["seconds"][0].get<double>() == doctest::Approx(2e-4));
+  REQUIRE(json["ratios"].size() == 1);
+  CHECK(json["ratios"][0]["name"] == "of-peak/test/lanefold/threads:1");
+  CHECK(json["ratios"][0]["denominator"] == "test/peak/threads:1");
+  CHECK(json["ratios"][0]["verdict"] == "undecided"); // of two equal values
+}
+
+TEST_CASE("rows have the format of Google Benchmark: rounds, then the estimate and the ends of its interval") {
+  Case bench_case;
+  bench_case.variants = {{"lanefold", fields_of_test("lanefold"), {100, 40, 10}, ""}};
+  const Json rows = result_of(bench_case, run({timed("lanefold", 2e-4)}, {}, 3))["benchmarks"];
+  REQUIRE(rows.size() == 3 + 3);
   for (const Json &row : rows) CHECK(row["run_name"] == "test/lanefold/threads:1");
   CHECK(rows[0]["run_type"] == "iteration");
   CHECK(rows[0]["name"] == "test/lanefold/threads:1");
-  CHECK(rows[0]["repetitions"] == samples);
+  CHECK(rows[0]["repetitions"] == 3);
   CHECK(rows[1]["repetition_index"] == 1);
   CHECK(rows[0]["real_time"].get<double>() == doctest::Approx(2e5));
   CHECK(rows[0]["time_unit"] == "ns");
   CHECK(rows[0]["FLOP/s"].get<double>() == doctest::Approx(100 / 2e-4));
   CHECK(rows[0]["bytes/s"].get<double>() == doctest::Approx(40 / 2e-4));
   CHECK(rows[0]["ns/element"].get<double>() == doctest::Approx(2e4));
-  CHECK(rows[0]["share_of_limit"].get<double>() == doctest::Approx(0.5));
-  const Json &median = rows[samples];
-  CHECK(median["run_type"] == "aggregate");
-  CHECK(median["aggregate_name"] == "median");
-  CHECK(median["name"] == "test/lanefold/threads:1_median");
-  CHECK(rows_of(result, "test", 1, owners).size() == rows.size()); // after another round
-  CHECK(rows_of(result, "another", 1, owners).empty());
+  CHECK(rows[3]["run_type"] == "aggregate");
+  CHECK(rows[3]["aggregate_name"] == "estimate");
+  CHECK(rows[3]["name"] == "test/lanefold/threads:1_estimate");
 }
 
-TEST_CASE("the verdict of a gate follows from its target") {
-  CHECK(ratio_of("x", {1.0, 0.9, 1.1}, Sense::none, 0).contains("verdict") == false);
-  CHECK(ratio_of("x", {1.0, 0.9, 1.1}, Sense::at_least, 1.0)["verdict"] == "ok");
-  CHECK(ratio_of("x", {0.99, 0.9, 1.1}, Sense::at_least, 1.0)["verdict"] == "short");
-  CHECK(ratio_of("x", {1.01, 0.9, 1.1}, Sense::at_most, 1.0)["verdict"] == "short");
+TEST_CASE("a ratio has a verdict if it has a target") {
+  const auto ratio = [](double low, double high, Sense sense) {
+    return ratio_of("of-peak", fields_of_test("x"), {(low + high) / 2, low, high}, sense, 1.0);
+  };
+  CHECK(ratio(0.9, 1.1, Sense::none).contains("verdict") == false);
+  CHECK(ratio(1.01, 1.1, Sense::at_least)["verdict"] == "holds");
+  CHECK(ratio(1.01, 1.1, Sense::at_most)["verdict"] == "fails");
+  CHECK(ratio(0.9, 0.99, Sense::at_least)["verdict"] == "fails");
+  CHECK(ratio(0.9, 0.99, Sense::at_most)["verdict"] == "holds");
+  CHECK(ratio(0.9, 1.1, Sense::at_least)["verdict"] == "undecided");
 }
 
 TEST_CASE("a comparison says which differences are real") {
-  const auto [text, code] = compared(file_of({{"a", 100}, {"b", 100}, {"c", 100}, {"gone", 1}}),
-                                     file_of({{"a", 120}, {"b", 80}, {"c", 100.5}, {"new", 1}}));
-  CHECK(code == 0);
+  const std::string text = compared(file_of({{"a", 100}, {"b", 100}, {"c", 100}, {"gone", 1}}),
+                                    file_of({{"a", 120}, {"b", 80}, {"c", 100.5}, {"new", 1}}));
   CHECK(std::regex_search(text, std::regex("\na .* 1.200 .*slower")));
   CHECK(std::regex_search(text, std::regex("\nb .* 0.800 .*faster")));
   CHECK(std::regex_search(text, std::regex("\nc .* 1.005 .*same")));
@@ -310,26 +381,17 @@ TEST_CASE("a comparison says which differences are real") {
   CHECK_THROWS(compared(file_of({{"a", 1}}), file_of({{"b", 1}})));
   CHECK_THROWS(compared(Json::array(), file_of({{"b", 1}})));
   CHECK_THROWS(compared({{"benchmarks", {3}}}, file_of({{"b", 1}})));
-  CHECK_THROWS(
-      compared({{"benchmarks", Json::array()}, {"lanefold", {{"ratios", {Json::object()}}}}}, file_of({{"b", 1}})));
 }
 
-TEST_CASE("files without a common benchmark cannot be compared") {
-  const Json times = file_of({{"a", 1}}), ratios = file_of({{"a", 1}}, {{"r", 1}});
-  CHECK_NOTHROW(compared(times, times));
-  CHECK_THROWS(compared(times, times, 3));
-  CHECK_THROWS(compared(ratios, file_of({{"a", 1}}, {{"s", 1}}), 3));
-}
-
-TEST_CASE("two runs agree if 95% of their ratios are close to each other") {
-  std::map<std::string, double> before, after;
-  for (int i = 0; i < 40; ++i) before["r" + std::to_string(i)] = after["r" + std::to_string(i)] = 1;
-  after["r0"] = 1.1, after["r1"] = 0.9, after["r2"] = 1.029, after["r3"] = 1 / 1.029;
-  CHECK(compared(file_of({{"t", 1}}, before), file_of({{"t", 1}}, after), 3).second == 0);
-  after["r4"] = 1.04;
-  const auto [text, code] = compared(file_of({{"t", 1}}, before), file_of({{"t", 1}}, after), 3);
-  CHECK(code == 1);
-  CHECK(text.find("92.5% of the ratios agree within 3%") != std::string::npos);
+TEST_CASE("a comparison selects ratios by fields and names") {
+  const Json before = results_of({{"fused", 1}, {"folded", 1}}), after = results_of({{"fused", 1.1}, {"folded", 1}});
+  const std::string text = compared(before, after, {Where("form=fused"), ""});
+  CHECK(text.find("0 times:") != std::string::npos);
+  CHECK(text.find("1 ratios: 1 more") != std::string::npos);
+  CHECK(compared(before, after, {{}, "folded"}).find("1 ratios: 1 same") != std::string::npos);
+  CHECK_THROWS(compared(before, after, {Where("form=unfused"), ""}));
+  CHECK_THROWS(compared(file_of({{"a", 1}}), file_of({{"a", 1}}), {Where("form=fused"), ""}));
+  CHECK_THROWS(compared(before, results_of({{"other", 1}})));
 }
 
 TEST_CASE("the results of a process that dies are kept, and the failure says how it died") {

@@ -29,7 +29,7 @@ def costs(words, **options):
     if 'cannot count instructions' in run.stderr:
         skip(run.stderr.strip())
     assert run.returncode == 0, run.stderr
-    return {cost['cost']: cost for cost in json.loads(run.stdout)['costs']}
+    return {cost['name']: cost for cost in json.loads(run.stdout)['costs']}
 
 
 def check_exact():
@@ -39,8 +39,8 @@ def check_exact():
         skip('this CPU has neither AVX2 nor AVX-512')
     for isa in lanes.keys() & set(usable()):
         of = costs(['--isa', isa, '^gemm/'])
-        for name, cost in of.items():
-            m, n, k = (int(size) for size in re.search(r'm:(\d+)/n:(\d+)/k:(\d+)', name).groups())
+        for cost in of.values():
+            m, n, k = (cost[size] for size in 'mnk')
             vectors = -(-n // lanes[isa])
             if m == 33:
                 assert cost['multiply_adds'] >= m * k * n / lanes[isa], cost

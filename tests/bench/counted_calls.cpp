@@ -17,13 +17,13 @@ int main(int argc, char **argv) {
   using namespace lanefold::bench;
   if (argc != 3) return 2;
   Options options;
-  options.extent = Extent::costs, options.filter = argv[2];
+  options.extent = Extent::costs, options.filter.pattern = argv[2];
   int failures = 0;
   for_warm_calls(
       options, argv[1], [&](const Json &event) { failures += event.contains("failed"); },
-      [](const Variant &variant) {
-        std::printf("%s\n", variant.name.c_str());
-        counted_call(variant.operation.run);
+      [](const VariantInstance &own) {
+        std::printf("%s\n", own.variant.name().c_str());
+        counted_call(own.operation.run);
       });
   return failures > 0 ? 1 : 0;
 }

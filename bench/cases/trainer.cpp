@@ -1,0 +1,151 @@
+// The time that the trainer needs for an epoch, an evaluation and loading data.  The data are 60,000 images of 28 x 28,
+// from $LANEFOLD_DATA or the built-in digits.  Training uses batches of 200, BN + ELU and SGD.
+#include "cases.hpp"
+
+#include "trainer/data/dataset.hpp"
+#include "trainer/network/inference.hpp"
+#include "trainer/training/training.hpp"
+
+#include <zlib.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace lanefold::bench {
+namespace {
+
+using namespace lanefold::trainer;
+
+// Multiply-adds for one sample: forward and weight gradients of all layers, input gradients of all but the first.
+constexpr double trained_multiply_adds = 2 * 784 * 300 + 3 * 300 * 100 + 3 * 100 * 10;
+
+const Dataset &dataset() {
+  static const Dataset data = [] {
+    const char *folder = std::getenv("LANEFOLD_DATA");
+    return load(folder ? folder : "");
+  }();
+  return data;
+}
+
+// Trains one epoch per call.  This includes shuffling, gathering and conversion, but no evaluation.
+class Epochs {
+public:
+  explicit Epochs(const Context &context) : network_(reference_network()) {
+    data_.train = dataset().train;
+    initialize(network_, 1);
+    TrainOptions options;
+    options.epochs = 1'000'000;
+    training_ =
+        std::make_unique<Training>(context, network_, data_, TrainingState{options, {}, "", {}, numeric_version});
+    watch_.epoch = [](const Epoch &) { return false; };
+  }
+  void run() { training_->run(watch_); }
+
+private:
+  trainer::Network network_;
+  Dataset data_;
+  std::unique_ptr<Training> training_;
+  TrainWatch watch_;
+};
+
+// A temporary folder with the data as IDX files, compressed as published, or plain.
+class IdxFolder {
+public:
+  IdxFolder(const Dataset &data, bool compressed, const std::string &folder) : compressed_(compressed) {
+    std::string pattern = folder + "/idx-XXXXXX";
+    if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot create a temporary folder");
+    path_ = pattern;
+    write("train", data.train);
+    write("t10k", data.test);
+  }
+  ~IdxFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  IdxFolder(const IdxFolder &) = delete;
+  IdxFolder &operator=(const IdxFolder &) = delete;
+  const std::string &path() const { return path_; }
+
+private:
+  void write(const std::string &part, const Images &images) {
+    const auto count = static_cast<uint32_t>(images.count());
+    write(part + "-images-idx3-ubyte",
+          {0x803, count, static_cast<uint32_t>(images.rows), static_cast<uint32_t>(images.columns)},
+          images.pixels.data(), images.pixels.size());
+    write(part + "-labels-idx1-ubyte", {0x801, count}, images.labels.data(), images.labels.size());
+  }
+  void write(const std::string &name, const std::vector<uint32_t> &header, const uint8_t *bytes, size_t size) {
+    const std::string path = path_ + "/" + name + (compressed_ ? ".gz" : "");
+    gzFile file = gzopen(path.c_str(), compressed_ ? "wb6" : "wbT");
+    bool good = file != nullptr;
+    for (const uint32_t number : header)
+      for (int shift = 24; good && shift >= 0; shift -= 8)
+        good = gzputc(file, static_cast<int>(number >> shift & 255)) >= 0;
+    good = good && gzwrite(file, bytes, static_cast<unsigned>(size)) == static_cast<int>(size);
+    if (file) good = gzclose(file) == Z_OK && good;
+    if (!good) throw std::runtime_error(path + ": cannot write the file");
+  }
+
+  std::string path_;
+  bool compressed_;
+};
+
+Fields trainer_fields(const std::string &op, const std::string &form = "") {
+  Fields fields;
+  fields.family = "trainer", fields.op = op, fields.form = form;
+  return fields;
+}
+
+Case trainer_case(const Fields &fields, const Work &work, const Ratio &gate, std::function<void(CaseBuilder &)> make) {
+  Case bench_case;
+  bench_case.variants = {{"lanefold", fields, work, ""}};
+  bench_case.extent = Extent::gates;
+  bench_case.ratios = {gate};
+  bench_case.make = std::move(make);
+  bench_case.placements = 1, bench_case.time_weight = 2;
+  return bench_case;
+}
+
+Case epochs(int threads) {
+  Fields fields = trainer_fields("epoch");
+  fields.bn = true, fields.activation = activation_names[LF_ELU];
+  constexpr double samples = 60'000;
+  return trainer_case(fields, {2 * trained_multiply_adds * samples, 0, samples},
+                      {"of-peak", Ratio::flops_share, "lanefold", "peak", Sense::at_least, threads == 1 ? 0.85 : 0.78},
+                      [](CaseBuilder &builder) {
+                        const auto own = builder.keep<Epochs>(*builder.setting.context);
+                        builder.add("lanefold", [=] { own->run(); });
+                        builder.add_peak();
+                      });
+}
+
+Case evaluation() {
+  return trainer_case(trainer_fields("evaluate"), {0, 0, 10'000},
+                      {"seconds", Ratio::time, "lanefold", "", Sense::at_most, 0.15}, [](CaseBuilder &builder) {
+                        const auto network = builder.keep<trainer::Network>(reference_network());
+                        initialize(*network, 1);
+                        builder.add("lanefold", [=, context = builder.setting.context] {
+                          evaluate(*context, *network, dataset().test);
+                        });
+                      });
+}
+
+Case loading(bool compressed) {
+  return trainer_case(trainer_fields("load", compressed ? "gzip" : "mapped"), {},
+                      {"seconds", Ratio::time, "lanefold", "", Sense::at_most, compressed ? 0.6 : 0.05},
+                      [=](CaseBuilder &builder) {
+                        const auto folder = builder.keep<IdxFolder>(dataset(), compressed, builder.setting.folder);
+                        builder.add("lanefold", [=] { read_idx(folder->path()); });
+                      });
+}
+
+} // namespace
+
+void add_trainer(List &list, int threads) {
+  list.cases.push_back(epochs(threads));
+  if (threads > 1) return;
+  list.cases.push_back(evaluation());
+  for (const bool compressed : {true, false}) list.cases.push_back(loading(compressed));
+}
+
+} // namespace lanefold::bench

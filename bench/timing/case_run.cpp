@@ -1,0 +1,212 @@
+// Google Benchmark runs one repetition of each variant on one placement, in random order.  The repetitions follow each
+// other closely, because the speed of a machine changes within milliseconds.
+#include "case_run.hpp"
+
+#include "fixture.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+
+namespace lanefold::bench {
+namespace {
+
+// What a repetition takes at least.  With several threads it is longer, because a core that has slept needs time to speed
+// up again.
+constexpr double repetition_seconds = 100e-6, threaded_repetition_seconds = 5e-3;
+constexpr double no_seconds = 1e-12; // the smallest difference of times
+// On each placement of a round.  More than the fewest are taken while the fastest one may have been disturbed.
+constexpr int fewest_samples = 3, most_samples = 12;
+
+// Collects the repetitions of one sample.
+class Collector : public benchmark::BenchmarkReporter {
+public:
+  explicit Collector(const CaseInstance &instance) : instance_(instance), times_(instance.variants.size()) {}
+  bool ReportContext(const Context &) override { return true; }
+  void ReportRuns(const std::vector<Run> &runs) override {
+    for (const Run &run : runs) {
+      const double count = static_cast<double>(run.iterations);
+      const size_t variant = index_of(run.run_name.function_name);
+      // An operation in another process uses that process's CPU time.
+      const bool remote = static_cast<bool>(instance_.variants[variant].operation.seconds);
+      const double cpu_seconds = remote ? run.real_accumulated_time : run.cpu_accumulated_time;
+      times_[variant] = {run.real_accumulated_time / count, cpu_seconds / count, run.iterations};
+    }
+  }
+  std::vector<RoundTime> take() { return std::move(times_); } // by variant
+
+private:
+  size_t index_of(const std::string &name) const {
+    const auto at = std::find_if(instance_.variants.begin(), instance_.variants.end(),
+                                 [&](const VariantInstance &v) { return v.variant.name() == name; });
+    return static_cast<size_t>(at - instance_.variants.begin());
+  }
+  const CaseInstance &instance_;
+  std::vector<RoundTime> times_;
+};
+
+// Google Benchmark shuffles the repetitions of all benchmarks that run together.
+void shuffle_repetitions() {
+  static const bool initialized = [] {
+    char program[] = "lanefold-bench", flag[] = "--benchmark_enable_random_interleaving=true";
+    char *arguments[] = {program, flag, nullptr};
+    int count = 2;
+    benchmark::Initialize(&count, arguments);
+    return true;
+  }();
+  static_cast<void>(initialized);
+}
+
+// The variants with this label or in this group.
+std::vector<size_t> find(const std::vector<Variant> &variants, const std::string &label) {
+  std::vector<size_t> found;
+  for (size_t v = 0; v < variants.size(); ++v)
+    if (variants[v].label == label || variants[v].group == label) found.push_back(v);
+  return found;
+}
+
+Interval scaled(const Interval &interval, double factor) {
+  return {factor * interval.value, factor * interval.low, factor * interval.high};
+}
+
+std::vector<size_t> hashes_of(const Verification &verification) {
+  std::vector<size_t> hashes;
+  for (const Floats *output : verification.outputs)
+    hashes.push_back(std::hash<std::string_view>{}(
+        {reinterpret_cast<const char *>(output->data()), output->size() * sizeof(float)}));
+  return hashes;
+}
+
+} // namespace
+
+void verify(CaseInstance &instance, Verified &verified) {
+  for (VariantInstance &own : instance.variants) {
+    const Verification &verification = own.verification;
+    for (Floats *output : verification.outputs) std::fill(output->begin(), output->end(), NAN);
+    if (verification.clear) verification.clear();
+    own.operation.run();
+    const std::string name = own.variant.name();
+    const std::vector<size_t> hashes = hashes_of(verification);
+    if (const auto known = verified.find(name); known != verified.end() && !hashes.empty() && known->second == hashes)
+      continue;
+    const std::string mismatch = verification.mismatch ? verification.mismatch() : "";
+    if (!mismatch.empty()) throw std::runtime_error(name + ": " + mismatch);
+    verified[name] = hashes;
+  }
+}
+
+// The variants of an instance, registered with Google Benchmark.
+class CaseRun::RegisteredInstance {
+public:
+  RegisteredInstance(CaseInstance &instance, int threads, const std::vector<int64_t> &iterations)
+      : instance_(instance) {
+    benchmark::ClearRegisteredBenchmarks();
+    for (size_t v = 0; v < instance.variants.size(); ++v) {
+      VariantInstance &own = instance.variants[v];
+      fixtures_.push_back(
+          std::make_unique<VariantFixture>(own.variant, threads, [&own]() -> VariantInstance & { return own; }));
+      VariantFixture::add(*fixtures_.back(), static_cast<bool>(own.operation.seconds))
+          ->Iterations(iterations[v])
+          ->Repetitions(1);
+    }
+  }
+  ~RegisteredInstance() { benchmark::ClearRegisteredBenchmarks(); }
+  RegisteredInstance(const RegisteredInstance &) = delete;
+
+  std::vector<RoundTime> take_sample() {
+    Collector collector(instance_);
+    benchmark::RunSpecifiedBenchmarks(&collector, "all");
+    return collector.take();
+  }
+
+private:
+  CaseInstance &instance_;
+  std::vector<std::unique_ptr<VariantFixture>> fixtures_;
+};
+
+void CaseRun::prepare(const CaseInstance &first, size_t placements) {
+  shuffle_repetitions();
+  for (const VariantInstance &own : first.variants) {
+    variants_.push_back(own.variant);
+    const double seconds = threads_ > 1 ? threaded_repetition_seconds : repetition_seconds;
+    iterations_.push_back(own.variant.fields.cold ? 1 : iterations_for(own.operation, seconds));
+  }
+  times_.emplace(variants_.size(), placements);
+}
+
+void CaseRun::measure_round(std::vector<CaseInstance> &instances) {
+  for (CaseInstance &instance : instances) verify(instance, verified_);
+  if (!times_) prepare(instances.front(), instances.size());
+  times_->begin_round();
+  std::vector<RoundTime> fastest(variants_.size());
+  for (size_t placement = 0; placement < instances.size(); ++placement) {
+    RegisteredInstance registered(instances[placement], threads_, iterations_);
+    std::vector<RoundTime> here;
+    for (int i = 0; i < fewest_samples || (i < most_samples && !times_->is_settled(placement)); ++i, ++samples_) {
+      const std::vector<RoundTime> sample = registered.take_sample();
+      std::vector<double> seconds;
+      for (const RoundTime &time : sample) seconds.push_back(time.seconds);
+      times_->add(placement, seconds);
+      if (here.empty()) here = sample;
+      for (size_t v = 0; v < sample.size(); ++v)
+        if (sample[v].seconds < here[v].seconds) here[v] = sample[v];
+    }
+    const double share = 1 / static_cast<double>(instances.size());
+    for (size_t v = 0; v < here.size(); ++v) {
+      fastest[v].seconds += here[v].seconds * share, fastest[v].cpu_seconds += here[v].cpu_seconds * share;
+      fastest[v].iterations += here[v].iterations;
+    }
+  }
+  rounds_.push_back(std::move(fastest));
+}
+
+Interval CaseRun::interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const {
+  const Work &a = variants_[numerator].work, &b = variants_[denominator].work;
+  switch (ratio.kind) {
+  case Ratio::flops_share: return scaled(times_->ratio(denominator, numerator), a.flops / (threads_ * b.flops));
+  case Ratio::bytes_share: return scaled(times_->ratio(denominator, numerator), a.bytes / b.bytes);
+  case Ratio::time: return scaled(times_->seconds(numerator), ratio.scale);
+  case Ratio::excess: {
+    const Interval i = times_->difference(numerator, denominator); // noise may turn it around
+    return scaled({std::max(i.value, no_seconds), std::max(i.low, no_seconds), std::max(i.high, no_seconds)},
+                  ratio.scale);
+  }
+  default: return times_->ratio(numerator, denominator);
+  }
+}
+
+// A group stands for its fastest variant: the smallest ratio if the group is the numerator, the largest if it is the
+// denominator.
+MeasuredRatio CaseRun::measured(const Ratio &ratio, const std::vector<size_t> &numerators,
+                                const std::vector<size_t> &denominators, const std::vector<Interval> &seconds) const {
+  std::vector<Interval> intervals;
+  for (const size_t numerator : numerators)
+    for (const size_t denominator : denominators) intervals.push_back(interval_of(ratio, numerator, denominator));
+  const auto fastest = [&](const std::vector<size_t> &of) {
+    const size_t v = *std::min_element(of.begin(), of.end(),
+                                       [&](size_t x, size_t y) { return seconds[x].value < seconds[y].value; });
+    return variants_[v].name();
+  };
+  return {ratio, numerators.size() > 1 ? smallest(intervals) : largest(intervals), fastest(numerators),
+          ratio.kind == Ratio::time ? "" : fastest(denominators)};
+}
+
+CaseResult CaseRun::result() const {
+  CaseResult result{variants_, {}, {}, rounds_, samples_};
+  if (!times_ || times_->rounds() == 0) return result;
+  for (size_t v = 0; v < variants_.size(); ++v) result.seconds.push_back(times_->seconds(v));
+  for (const Ratio &ratio : ratios_) {
+    const std::vector<size_t> numerators = find(variants_, ratio.numerator);
+    const std::vector<size_t> denominators =
+        ratio.kind == Ratio::time ? numerators : find(variants_, ratio.denominator);
+    if (!numerators.empty() && !denominators.empty())
+      result.ratios.push_back(measured(ratio, numerators, denominators, result.seconds));
+  }
+  return result;
+}
+
+} // namespace lanefold::bench

@@ -1,0 +1,72 @@
+// Measures a case in rounds.  Each round has new memory and begins at another time than the one before, because some
+// effects stay the same within a round, such as which physical pages share a cache set.  A sample is one repetition of
+// every variant on one placement of memory, one right after the other, in random order.  A repetition is a timed loop of
+// calls of one variant.
+#pragma once
+
+#include "case.hpp"
+#include "estimate.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lanefold::bench {
+
+// The results of variants that were found right: hashes of their outputs, by the name of the variant.
+using Verified = std::map<std::string, std::vector<size_t>>;
+
+// Runs every variant once.  Results with the bits of a verified one are right; the others are compared with a reference
+// and become verified.  Throws std::runtime_error if a result is wrong.
+void verify(CaseInstance &instance, Verified &verified);
+
+struct MeasuredRatio {
+  Ratio ratio;
+  Interval interval;
+  std::string numerator, denominator; // names of the variants that it compares; a time has no denominator
+};
+
+// One variant in one round, for the files of other tools.
+struct RoundTime {
+  double seconds = 0, cpu_seconds = 0; // of one call
+  int64_t iterations = 0;              // calls that were timed
+};
+
+struct CaseResult {
+  std::vector<Variant> variants;
+  std::vector<Interval> seconds;              // of one call of each variant
+  std::vector<MeasuredRatio> ratios;          // those whose variants exist here
+  std::vector<std::vector<RoundTime>> rounds; // by round and variant
+  int samples = 0;
+};
+
+class CaseRun {
+public:
+  // threads: of the process.
+  CaseRun(int threads, std::vector<Ratio> ratios) : threads_(threads), ratios_(std::move(ratios)) {}
+
+  // Measures a round on new instances, one for each placement of memory, with the same variants.  Throws
+  // std::runtime_error if a result is wrong.
+  void measure_round(std::vector<CaseInstance> &instances);
+  // Of all rounds so far.
+  CaseResult result() const;
+
+private:
+  class RegisteredInstance;
+  void prepare(const CaseInstance &first, size_t placements);
+  Interval interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const;
+  MeasuredRatio measured(const Ratio &ratio, const std::vector<size_t> &numerators,
+                         const std::vector<size_t> &denominators, const std::vector<Interval> &seconds) const;
+
+  int threads_;
+  std::vector<Ratio> ratios_;
+  std::vector<Variant> variants_;
+  std::vector<int64_t> iterations_; // of each variant, in one repetition
+  std::optional<FastestTimes> times_;
+  std::vector<std::vector<RoundTime>> rounds_;
+  int samples_ = 0;
+  Verified verified_;
+};
+
+} // namespace lanefold::bench

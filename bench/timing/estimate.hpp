@@ -1,0 +1,93 @@
+// From the repetitions of a case to the interval of a ratio, of a time or of a difference of times, and to a verdict.
+//
+// The estimator.  A placement yields the fastest repetition of each variant.  A round yields the mean over its placements
+// of the logarithm of the ratio of these times.  The rounds yield their trimmed mean with a Student interval (Yuen,
+// Biometrika 61, 1974), which is widened by two things: the correlation of rounds that follow each other, and a spread
+// between runs that no run can see.
+//
+// Why these.  What disturbs a repetition on a virtual machine makes it slower and never faster, so the fastest one is
+// the least disturbed.  On a busy machine, the rounds' ratios of fastest repetitions spread by 0.3%, of medians by 0.5%
+// and of means by 1 to 4%.  Variants alternate within milliseconds, so a change of frequency affects them alike.  Where
+// memory lies changes a ratio by up to 2%, and that stays the same for as long as the memory does.  Therefore rounds
+// are the independent units, however many repetitions they have.  A mean over rounds does not jump where memory has two
+// modes, as a median would.  The trimming bears a few disturbed rounds.
+//
+// The confidence.  An interval has 99.9%, and not the usual 95%, because it decides verdicts: a run has tens of gates, it
+// looks at them many times and stops when one is decided, and twenty runs must not contradict each other.  The
+// simulations in tests/bench/clock_test.cpp show what remains of it: see there.
+//
+// What it cannot see.  Whatever stays the same for a whole run: where the loader put the code, which neighbour uses the
+// other half of the core, the physical machine.  The interval includes a guess of it, `unseen_ratio`, which is made of
+// repeated runs on one machine.  A ratio that differs by more between runs is not covered.
+#pragma once
+
+#include "statistics.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace lanefold::bench {
+
+// The confidence of every interval, for a look at a number of rounds that was fixed before.
+inline constexpr double confidence = 0.999;
+// Standard deviations, relative, of what stays the same within a run and differs between runs.
+inline constexpr double unseen_ratio = 0.0015, unseen_time = 0.01;
+
+// The estimate from one value of each round, in the order in which they were taken.  `unseen` is in the unit of the
+// values.  The interval reaches at most `limit` to each side, which it does if there is only one round.
+// Throws std::logic_error if there is none.
+Interval estimate(const std::vector<double> &rounds, double unseen, double limit);
+
+// What becomes of half the width of such an interval with `later` rounds instead of `now`, if they spread alike.
+double half_width_after(double half_width, double unseen, size_t now, size_t later);
+
+// The fastest of several variants, from the interval of each one: the smallest value, low and high.  It does not matter
+// which one is the fastest if several are close.
+Interval smallest(const std::vector<Interval> &all);
+Interval largest(const std::vector<Interval> &all);
+
+enum class Verdict { holds, fails, undecided };
+// Undecided if the interval contains the target.
+Verdict verdict_of(const Interval &interval, double target, bool at_least);
+const char *word_of(Verdict verdict); // "holds", "fails", "undecided"
+
+// The fastest repetitions of a case, by round, placement and variant.
+class FastestTimes {
+public:
+  FastestTimes(size_t variants, size_t placements) : variants_(variants), placements_(placements) {}
+
+  // All operands have got new memory.
+  void begin_round();
+  // Adds a sample to the current round: one repetition of every variant, on the same placement and close in time.
+  // `seconds` has the time of one call of each variant.
+  void add(size_t placement, const std::vector<double> &seconds);
+  // Is the fastest repetition of each variant on this placement confirmed by a second one that takes at most 1% more?
+  // Otherwise all repetitions may have been disturbed, and it is worth taking another sample.
+  bool is_settled(size_t placement) const;
+
+  // Rounds that are complete: they have a sample on every placement.
+  size_t rounds() const { return complete_rounds().size(); }
+  // Seconds of variant a / seconds of variant b.
+  Interval ratio(size_t a, size_t b) const;
+  Interval seconds(size_t variant) const;
+  // Seconds of variant a - seconds of variant b.  May be negative.
+  Interval difference(size_t a, size_t b) const;
+
+private:
+  struct Fastest {
+    double first = 0, second = 0; // seconds; 0 if there is none
+  };
+  using Round = std::vector<Fastest>; // by placement and variant
+
+  const Fastest &at(const Round &round, size_t placement, size_t variant) const {
+    return round[placement * variants_ + variant];
+  }
+  std::vector<const Round *> complete_rounds() const;
+  // The mean over the placements of each round.
+  template <class Value> std::vector<double> by_round(const Value &value) const;
+
+  size_t variants_, placements_;
+  std::vector<Round> rounds_;
+};
+
+} // namespace lanefold::bench

@@ -1,0 +1,85 @@
+// Half the width of an interval is that of its logarithm, because a ratio has a symmetric interval there.
+#include "plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace lanefold::bench {
+namespace {
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr double most_first_rounds = 8, fewest_first_rounds = 4;
+constexpr double first_share = 0.02; // of the run, for the first rounds of one case
+constexpr size_t most_rounds = 200;  // of a case; a gate that needs more is hopeless
+constexpr size_t others_between = 4; // rounds of other cases between two rounds of the same case
+
+double half_width(const Interval &interval) { return std::log(interval.high / interval.low) / 2; }
+
+// How many more rounds the interval probably needs to end at the target.
+double rounds_to_decide(const Goal &goal, size_t rounds) {
+  const double half = half_width(goal.interval), distance = std::fabs(std::log(goal.interval.value / goal.target));
+  const auto decides = [&](size_t later) { return half_width_after(half, unseen_ratio, rounds, later) < distance; };
+  if (rounds >= most_rounds || !decides(most_rounds)) return infinite;
+  size_t low = rounds, high = most_rounds; // the former does not decide it, the latter does
+  while (high - low > 1) {
+    const size_t middle = (low + high) / 2;
+    (decides(middle) ? high : low) = middle;
+  }
+  return static_cast<double>(high - rounds);
+}
+
+// By how much another round shrinks the widest interval, for each second.
+double shrinking(const Progress &progress) {
+  double most = 0;
+  for (const Goal &goal : progress.goals) {
+    const double half = half_width(goal.interval);
+    most = std::max(most, half - half_width_after(half, unseen_ratio, progress.rounds, progress.rounds + 1));
+  }
+  return most / progress.round_seconds;
+}
+
+} // namespace
+
+size_t first_rounds(double round_seconds, double run_seconds) {
+  return static_cast<size_t>(
+      std::clamp(first_share * run_seconds / round_seconds, fewest_first_rounds, most_first_rounds));
+}
+
+double seconds_to_decide(const Progress &progress) {
+  double fewest = infinite;
+  for (const Goal &goal : progress.goals)
+    if (goal.target > 0 && goal.interval.low <= goal.target && goal.target <= goal.interval.high)
+      fewest = std::min(fewest, rounds_to_decide(goal, progress.rounds) * progress.round_seconds);
+  return fewest;
+}
+
+size_t next_case(const std::vector<Progress> &cases, double seconds_left, double run_seconds) {
+  // The cases that the time left pays for.  The one that waits longest comes first.
+  std::vector<size_t> waiting;
+  for (size_t i = 0; i < cases.size(); ++i)
+    if (cases[i].round_seconds <= seconds_left) waiting.push_back(i);
+  if (waiting.empty()) return no_case;
+  std::stable_sort(waiting.begin(), waiting.end(), [&](size_t a, size_t b) { return cases[a].last < cases[b].last; });
+
+  for (size_t rounds = 0; rounds < static_cast<size_t>(most_first_rounds); ++rounds)
+    for (const size_t i : waiting)
+      if (cases[i].rounds == rounds && rounds < first_rounds(cases[i].round_seconds, run_seconds)) return i;
+
+  const size_t recent = std::min(others_between, waiting.size() - 1);
+  waiting.resize(waiting.size() - recent);
+  std::vector<double> needed(cases.size());
+  for (const size_t i : waiting) needed[i] = seconds_to_decide(cases[i]);
+  std::vector<size_t> cheapest = waiting;
+  std::stable_sort(cheapest.begin(), cheapest.end(), [&](size_t a, size_t b) { return needed[a] < needed[b]; });
+  double paid = 0, dearest = -1; // what the gates cost that the time left pays for
+  for (const size_t i : cheapest)
+    if ((paid += needed[i]) <= seconds_left) dearest = needed[i];
+  for (const size_t i : waiting)
+    if (needed[i] <= dearest) return i;
+
+  return *std::max_element(waiting.begin(), waiting.end(),
+                           [&](size_t a, size_t b) { return shrinking(cases[a]) < shrinking(cases[b]); });
+}
+
+} // namespace lanefold::bench
