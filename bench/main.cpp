@@ -1,5 +1,6 @@
 // lanefold-bench, which is `lanefold bench`: reads the command line, runs the measurements and prints their results.
 #include "cost/cost.hpp"
+#include "session/agree.hpp"
 #include "session/compare.hpp"
 #include "session/google.hpp"
 #include "session/page.hpp"
@@ -499,6 +500,19 @@ cli::Command compare_command() {
           }};
 }
 
+cli::Command agree_command() {
+  const auto files = std::make_shared<std::vector<std::string>>();
+  return {.name = "agree",
+          .description = "Say whether the intervals and verdicts of several runs agree.",
+          .options = {{.names = "results",
+                       .value = "FILE",
+                       .target = files.get(),
+                       .help = "Two or more results.json of the same command on one machine.",
+                       .need = cli::Option::required,
+                       .repeated = cli::Option::all}},
+          .run = [files](const cli::Command &) { return report_agreement(*files, stdout); }};
+}
+
 cli::Command report_command() {
   const auto json = std::make_shared<std::string>();
   return {.name = "report",
@@ -540,8 +554,8 @@ int main(int argc, char **argv) {
                                    "  lanefold bench compare before/results.json after/results.json",
                        .options = bench::run_options(line),
                        .run = [&line](const cli::Command &) { return bench::run(line); }};
-  program.verbs = {bench::gates_command(line),    bench::kernels_command(line), bench::cost_command(line),
-                   bench::compare_command(),      bench::report_command(),      bench::scaling_command(),
-                   cli::complete_command(program)};
+  program.verbs = {bench::gates_command(line), bench::kernels_command(line),  bench::cost_command(line),
+                   bench::compare_command(),   bench::agree_command(),        bench::report_command(),
+                   bench::scaling_command(),   cli::complete_command(program)};
   return cli::run_command_line(program, argc, argv);
 }

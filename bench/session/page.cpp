@@ -31,8 +31,7 @@ struct Unit {
   double factor, offset;
   int digits;
 };
-constexpr Unit microseconds{" us", 1e6, 0, 1}, percent_more{"%", 100, -1, 1}, percent{"%", 100, 0, 1},
-    times{" times", 1, 0, 2};
+constexpr Unit microseconds{" us", 1e6, 0, 1}, percent_more{"%", 100, -1, 1}, percent_of_peak{"%", 100, 0, 1};
 
 // A figure that matters.  Its value is that of a variant, or of a ratio if it has a quantity.
 struct Figure {
@@ -47,7 +46,7 @@ constexpr Figure figures[] = {
      "op=dense form=fused pass=training bn=true activation=elu m=200 n=300 k=784", percent_more},
     {"Folded network, 1 sample", "", "op=infer m=1 cold=false peer=none", microseconds},
     {"Product 200x300x784, share of the FMA peak", "of-peak", "family=gemm transpose=nn form=none m=200 n=300 k=784",
-     percent},
+     percent_of_peak},
 };
 
 struct Found {

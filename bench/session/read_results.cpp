@@ -41,6 +41,8 @@ public:
     for (size_t i = 0; i < value_.size(); ++i) check(Place(value_[i], place_ + "[" + std::to_string(i) + "]"));
   }
 
+  size_t size() const { return value_.size(); }
+
   bool boolean() const {
     if (!value_.is_boolean()) refuse("true or false");
     return value_.get<bool>();
@@ -53,7 +55,6 @@ public:
                                std::to_string(longest_name));
     return text;
   }
-  size_t size() const { return value_.size(); }
   void whole() const {
     if (!value_.is_number_integer() || value_.get<int64_t>() < 0) refuse("a whole number from 0");
   }
@@ -91,6 +92,10 @@ void check_fields(const Place &entry) {
 void check_ratio(const Place &ratio) {
   check_fields(ratio);
   for (const char *key : {"value", "low", "high"}) ratio.at(key).positive();
+  if (!ratio.has("target")) return;
+  ratio.at("target").positive();
+  if (const std::string sense = ratio.at("sense").word(); sense != ">=" && sense != "<=")
+    ratio.at("sense").refuse("\">=\" or \"<=\"");
 }
 
 void check_variant(const Place &variant) {
