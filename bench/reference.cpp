@@ -7,11 +7,12 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <random>
+#include <new>
 
 namespace lanefold::bench {
 namespace {
 
+constexpr size_t line_bytes = 64, line_choices = 1024;
 constexpr double selu_scale = 1.0507009873554804934, selu_alpha = 1.6732632423543772848;
 
 // Nine digits tell any two floats apart.
@@ -23,13 +24,29 @@ std::string describe(const char *what, size_t index, double value, double expect
 
 } // namespace
 
-Floats Memory::floats(int64_t count, float value) const {
-  return Floats(static_cast<size_t>(count), value, PlacedAllocator<float>(placement));
+// The address of the block stands in front of the array, whose bytes begin in the block's second line or later.
+void *Place::allocate(size_t bytes) const {
+  const size_t line = lines ? (*lines)() % line_choices : 0;
+  char *const block =
+      static_cast<char *>(::operator new (bytes + (line + 2) * line_bytes, std::align_val_t{line_bytes}));
+  char *const array = block + (line + 1) * line_bytes + placement;
+  std::memcpy(array - sizeof block, &block, sizeof block);
+  return array;
 }
 
-Floats random_floats(int64_t count, uint32_t seed, float low, float high, size_t placement) {
+void Place::free(void *memory) {
+  char *block = nullptr;
+  std::memcpy(&block, static_cast<char *>(memory) - sizeof block, sizeof block);
+  ::operator delete (block, std::align_val_t{line_bytes});
+}
+
+Floats Memory::floats(int64_t count, float value) const {
+  return Floats(static_cast<size_t>(count), value, PlacedAllocator<float>(place));
+}
+
+Floats random_floats(int64_t count, uint32_t seed, float low, float high, const Place &place) {
   std::mt19937 random(seed);
-  Floats values = Memory{placement}.floats(count);
+  Floats values = Memory{place}.floats(count);
   for (float &value : values) value = low + (high - low) * static_cast<float>(random() >> 8) * 0x1p-24f;
   return values;
 }

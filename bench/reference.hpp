@@ -3,49 +3,53 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <new>
+#include <memory>
+#include <random>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace lanefold::bench {
 
-// Memory that begins `placement` bytes after a cache line: 0, 16, 32 or 48, the alignments that malloc may return.
-// Copies of an array have its placement.
+// Where arrays begin: at a cache line plus `placement` bytes, which is 0, 16, 32 or 48, the alignments that malloc may
+// return.  Speed depends on the alignment, so each case has instances with all placements.
+struct Place {
+  size_t placement = 0;
+  // Chooses a line within 64 KiB for each array.  Without it, malloc gives an instance the addresses of the one before,
+  // and arrays that fall into the same cache sets do so in a whole run.
+  std::shared_ptr<std::mt19937> lines = {};
+
+  void *allocate(size_t bytes) const;
+  static void free(void *memory);
+};
+
 template <class T> struct PlacedAllocator {
   using value_type = T;
   using is_always_equal = std::true_type; // each can free what another has allocated
-  explicit PlacedAllocator(size_t bytes = 0) : placement(bytes) {}
-  template <class U> PlacedAllocator(const PlacedAllocator<U> &other) : placement(other.placement) {}
-  T *allocate(size_t count) {
-    return reinterpret_cast<T *>(static_cast<char *>(::operator new(count * sizeof(T) + 64, line)) + placement);
-  }
-  // The allocation begins at the cache line below.
-  void deallocate(T *memory, size_t) {
-    ::operator delete(reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(memory) / 64 * 64), line);
-  }
+  PlacedAllocator() = default;
+  explicit PlacedAllocator(Place where) : place(std::move(where)) {}
+  template <class U> PlacedAllocator(const PlacedAllocator<U> &other) : place(other.place) {}
+  T *allocate(size_t count) { return static_cast<T *>(place.allocate(count * sizeof(T))); }
+  void deallocate(T *memory, size_t) { Place::free(memory); }
   bool operator==(const PlacedAllocator &) const { return true; }
 
-  size_t placement;
-
-private:
-  static constexpr std::align_val_t line{64};
+  Place place; // copies of an array have it too
 };
 
 using Floats = std::vector<float, PlacedAllocator<float>>;
 using Doubles = std::vector<double>;
 
 // Uniform over low..high.  The same seed gives the same numbers everywhere.
-Floats random_floats(int64_t count, uint32_t seed, float low = -1, float high = 1, size_t placement = 0);
+Floats random_floats(int64_t count, uint32_t seed, float low = -1, float high = 1, const Place &place = {});
 
-// Makes the arrays of one instance of a case.  Speed depends on the alignment, so each case has instances with all
-// placements.
+// Makes the arrays of one instance of a case.
 struct Memory {
-  size_t placement = 0;
+  Place place = {};
 
   Floats floats(int64_t count, float value = 0) const; // all of this value
   Floats random(int64_t count, uint32_t seed, float low = -1, float high = 1) const {
-    return random_floats(count, seed, low, high, placement);
+    return random_floats(count, seed, low, high, place);
   }
 };
 

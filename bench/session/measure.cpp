@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <memory>
+#include <random>
 
 namespace lanefold::bench {
 namespace {
@@ -62,7 +64,7 @@ private:
     try {
       std::vector<CaseInstance> instances;
       for (int placement = 0; placement < cases_[i].placements; ++placement)
-        instances.push_back(make_instance(setting_, cases_[i], {static_cast<size_t>(16 * placement)}));
+        instances.push_back(make_instance(setting_, cases_[i], {{static_cast<size_t>(16 * placement), lines_}}));
       runs_[i].measure_round(instances);
     } catch (const std::exception &error) {
       results_.erase(i), changed_.erase(i);
@@ -97,6 +99,7 @@ private:
 
   const Setting setting_;
   const std::vector<Case> cases_;
+  const std::shared_ptr<std::mt19937> lines_ = std::make_shared<std::mt19937>(std::random_device{}());
   const Clock::time_point begin_ = Clock::now();
   Clock::time_point saved_ = begin_; // when results were emitted last
   const double seconds_;

@@ -221,7 +221,7 @@ TEST_CASE("only runs with one thread or two have targets") {
 
 TEST_CASE("memory begins at the chosen distance from a cache line, and so do its copies") {
   for (const size_t at : {0, 16, 32, 48}) {
-    const Memory memory{at};
+    const Memory memory{{at, std::make_shared<std::mt19937>(1)}};
     const Floats floats = memory.floats(1000, 1), copy = floats;
     for (const Floats *each : {&floats, &copy}) CHECK(reinterpret_cast<uintptr_t>(each->data()) % 64 == at);
     CHECK(reinterpret_cast<uintptr_t>(memory.random(1000, 1).data()) % 64 == at);
