@@ -13,13 +13,14 @@ constexpr double most_first_rounds = 8, fewest_first_rounds = 4;
 constexpr double first_share = 0.02; // of the run, for the first rounds of one case
 constexpr size_t most_rounds = 200;  // of a case; a gate that needs more is hopeless
 constexpr size_t others_between = 4; // rounds of other cases between two rounds of the same case
+constexpr double widest_half = 0.02; // an interval counts as no wider than this when it is a matter of width alone
 
 double half_width(const Interval &interval) { return std::log(interval.high / interval.low) / 2; }
 
 // How many more rounds the interval probably needs to end at the target.
 double rounds_to_decide(const Goal &goal, size_t rounds) {
   const double half = half_width(goal.interval), distance = std::fabs(std::log(goal.interval.value / goal.target));
-  const auto decides = [&](size_t later) { return half_width_after(half, unseen_ratio, rounds, later) < distance; };
+  const auto decides = [&](size_t later) { return half_width_after(half, goal.unseen, rounds, later) < distance; };
   if (rounds >= most_rounds || !decides(most_rounds)) return infinite;
   size_t low = rounds, high = most_rounds; // the former does not decide it, the latter does
   while (high - low > 1) {
@@ -34,7 +35,8 @@ double shrinking(const Progress &progress) {
   double most = 0;
   for (const Goal &goal : progress.goals) {
     const double half = half_width(goal.interval);
-    most = std::max(most, half - half_width_after(half, unseen_ratio, progress.rounds, progress.rounds + 1));
+    const double later = half_width_after(half, goal.unseen, progress.rounds, progress.rounds + 1);
+    most = std::max(most, (1 - later / half) * std::min(half, widest_half));
   }
   return most / progress.round_seconds;
 }

@@ -4,8 +4,8 @@
 // the end of its interval past the target, if its value and the spread of its rounds stayed as they are.  The cases
 // whose gates cost the least are served as far as the time left pays for them, and they take turns.  A gate that needs
 // more time than is left is hopeless for now.  When no gate can be decided, each round goes where an interval shrinks
-// most for its time.  A case waits while others have a few rounds, because rounds that lie far apart see more of the
-// machine.
+// most for its time.  There an interval counts as no wider than 2%, because a difference close to 0 would take all the
+// time.  A case waits while others have a few rounds, because rounds that lie far apart see more of the machine.
 //
 // Looking often and stopping at a verdict raises the share of wrong verdicts, because a value may pass its target by
 // chance.  The confidence of an interval allows for it: see estimate.hpp.
@@ -22,7 +22,8 @@ namespace lanefold::bench {
 // A ratio or a time that a case yields.
 struct Goal {
   Interval interval{};
-  double target = 0; // 0: it has none, so there is nothing to decide
+  double target = 0;            // 0: it has none, so there is nothing to decide
+  double unseen = unseen_ratio; // or unseen_time
 };
 
 // What the plan knows of a case.
