@@ -13,7 +13,7 @@
 namespace lanefold::bench {
 
 // Where arrays begin: at a cache line plus `placement` bytes, which is 0, 16, 32 or 48, the alignments that malloc may
-// return.  Speed depends on the alignment, so each case has instances with all placements.
+// return.  Speed depends on the alignment, so the rounds of a case take turns in their placements.
 struct Place {
   size_t placement = 0;
   // Chooses a line within 64 KiB for each array.  Without it, malloc gives an instance the addresses of the one before,

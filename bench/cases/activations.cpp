@@ -73,7 +73,8 @@ void make_activation(CaseBuilder &builder, int32_t activation, int64_t n, bool i
   add("lanefold", activation);
   if (builder.of.has("relu")) add("relu", LF_RELU);
   for (const auto &peer : builder.setting.peers) {
-    if (!builder.of.with_peers) break;
+    // The process of such a peer would need the memory again.
+    if (!builder.of.with_peers || (peer->times_itself() && builder.of.fields().level == "memory")) continue;
     float *const to = arrays->peer_y.data();
     // Peers compute exp(x) - 1, which loses digits near 0, so their error may be 2^-20 of the largest result.
     builder.add_peer(*peer, "lanefold",
@@ -116,7 +117,6 @@ Case activation_case(int32_t activation, const Level &level, bool is_backward, i
     ratios.push_back({"of-copy", Ratio::times, "copies", "lanefold", Sense::at_least, 0.95});
   const bool first = std::strcmp(level.name, "L1") == 0;
   bench_case.extent = threads == 1 && (first || (elu && !is_backward)) ? Extent::quick : Extent::full;
-  if (memory) bench_case.placements = 1;
   return bench_case;
 }
 

@@ -103,7 +103,6 @@ void add_context(List &list) {
   bench_case.make = [](CaseBuilder &builder) {
     builder.add("lanefold", [isa = builder.setting.isa] { make_context(isa, 1); });
   };
-  bench_case.placements = 1;
   list.cases.push_back(bench_case);
 }
 

@@ -36,9 +36,8 @@ struct Case {
   std::vector<Variant> variants; // Lanefold's own, without peers and limits; the first one names the case
   Extent extent = Extent::full;  // quick: part of quick and full runs; full: of full runs; others: only of these
   std::vector<Ratio> ratios;
-  std::function<void(CaseBuilder &)> make; // makes all variants on one placement of memory
+  std::function<void(CaseBuilder &)> make; // makes all variants
   bool with_peers = false;
-  int placements = 4;     // 1 if the memory is too large to have it four times
   double time_weight = 1; // share of the time, relative to an ordinary case
 
   const Fields &fields() const { return variants.front().fields; }

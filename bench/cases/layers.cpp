@@ -258,7 +258,6 @@ Case layer_case(const Shape &shape, const Extra &extra, const std::string &pass,
     if (pass == "backward") make_backward(builder, layer);
     else make_forward(builder, layer, pass == "training");
   };
-  if (shape.m > 5000) bench_case.placements = 1;
   return bench_case;
 }
 

@@ -34,7 +34,8 @@ int64_t passes_over(const Level &level) { return std::max<int64_t>(1, (256 << 10
 void make_level(CaseBuilder &builder, const Level &level) {
   const MemoryLoops loops = memory_loops(builder.setting.isa);
   const int64_t one = floats_of(level, 1), two = floats_of(level, 2), passes = passes_over(level);
-  const auto data = builder.keep<Floats>(builder.memory.floats(one, 1));
+  const Memory at_lines{{0, builder.memory.place.lines}}; // streaming stores need it
+  const auto data = builder.keep<Floats>(at_lines.floats(one, 1));
   float *const at = data->data();
   const auto add = [&](const std::string &label, auto pass, Verification check) {
     const auto run = [=] {
@@ -77,7 +78,6 @@ Case level_case(const Level &level) {
     bench_case.variants.push_back({"stream", limit("stream", two, level.name), copy, ""});
   bench_case.extent = Extent::quick;
   bench_case.make = [&level](CaseBuilder &builder) { make_level(builder, level); };
-  bench_case.placements = 1;
   return bench_case;
 }
 

@@ -100,17 +100,27 @@ void add_steps(List &list, int threads) {
 
 // ------------------------------------------------------------------------------------------------------- inference
 
-// A trained network with BN folded into its weights: one step, so that the running statistics are not those of a new
-// network.
+// One step from the initial network, so that the running statistics are not those of a new network.  Made once.
+ReferenceNetwork &trained_network() {
+  static ReferenceNetwork network(*portable(), bn_elu);
+  if (network.result.loss == 0) network.step();
+  return network;
+}
+
+const std::vector<Dense> &folded_layers() {
+  static const std::vector<Dense> layers = dense_layers(trainer::fold(*portable(), trained_network().network));
+  return layers;
+}
+
+// The library's network with BN folded into its weights.
 struct FoldedNetwork {
   FoldedNetwork(std::shared_ptr<const Context> with, Memory memory, int64_t samples)
-      : context(std::move(with)), trained(*context, bn_elu), count(samples),
-        x(memory.floats(samples * ReferenceNetwork::features)),
+      : context(std::move(with)),
+        network(context->make_network(std::vector<InferenceLayer>(trained_network().network.layers.begin(),
+                                                                  trained_network().network.layers.end()))),
+        count(samples), x(memory.floats(samples * ReferenceNetwork::features)),
         logits(memory.floats(samples * ReferenceNetwork::classes)), peer_logits(logits) {
-    trained.step();
-    network = context->make_network(
-        std::vector<InferenceLayer>(trained.network.layers.begin(), trained.network.layers.end()));
-    std::copy_n(trained.batch_of_samples.x.begin(), x.size(), x.begin());
+    std::copy_n(trained_network().batch_of_samples.x.begin(), x.size(), x.begin());
   }
   void infer() {
     context->network_infer({x.data(), count, ReferenceNetwork::features}, network,
@@ -118,7 +128,6 @@ struct FoldedNetwork {
   }
 
   std::shared_ptr<const Context> context;
-  ReferenceNetwork trained;
   InferenceNetwork network;
   int64_t count;
   Floats x, logits, peer_logits;
@@ -134,7 +143,7 @@ const ExpectedLogits &expected_logits() {
   static const ExpectedLogits known = [] {
     FoldedNetwork folded(portable(), {}, ReferenceNetwork::batch);
     folded.infer();
-    return ExpectedLogits{folded.trained.expected_logits(ReferenceNetwork::batch, false), folded.logits};
+    return ExpectedLogits{trained_network().expected_logits(ReferenceNetwork::batch, false), folded.logits};
   }();
   return known;
 }
@@ -153,9 +162,8 @@ void make_inference(CaseBuilder &builder) {
   const auto own = builder.keep<FoldedNetwork>(builder.setting.context, builder.memory, fields.m);
   builder.add("lanefold", [=] { own->infer(); },
               {{&own->logits}, {}, [=] { return mismatch_of_logits(own->logits, true); }});
-  const trainer::Network folded = trainer::fold(*builder.setting.context, own->trained.network);
   for (const auto &peer : builder.setting.peers) {
-    Operation run = peer->folded_network(dense_layers(folded), fields.m, own->x.data(), own->peer_logits.data());
+    Operation run = peer->folded_network(folded_layers(), fields.m, own->x.data(), own->peer_logits.data());
     if (fields.cold && run.seconds) continue; // evict_caches() does not reach the caches of another process
     builder.add_peer(*peer, "lanefold", std::move(run),
                      {{&own->peer_logits}, {}, [=] { return mismatch_of_logits(own->peer_logits, false); }});

@@ -181,7 +181,7 @@ void add_random(List &list) {
   for (const Product &product : random_products()) {
     Case bench_case = product_case(product, Extent::gates, plain_only, no_limit, {against_peers});
     bench_case.variants.front().fields.set = "random";
-    bench_case.time_weight = 0.05, bench_case.placements = 1, bench_case.with_peers = true;
+    bench_case.time_weight = 0.05, bench_case.with_peers = true;
     list.cases.push_back(bench_case);
   }
   Summary fast = summary_of(Summary::share_at_least, "share", of_set("random", false));

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
 namespace lanefold::bench {
 namespace {
@@ -18,10 +20,12 @@ trainer::Description description_of(Kind kind) {
   return description;
 }
 
+// A copy of the initial network, which is made once for each kind.
 trainer::Network network_of(Kind kind) {
-  trainer::Network network(description_of(kind));
-  trainer::initialize(network, 1);
-  return network;
+  static std::map<std::pair<bool, int32_t>, trainer::Network> known;
+  const auto [at, is_new] = known.try_emplace({kind.batch_norm, kind.activation}, description_of(kind));
+  if (is_new) trainer::initialize(at->second, 1);
+  return at->second;
 }
 
 trainer::Optimizer sgd() {

@@ -102,7 +102,7 @@ Case trainer_case(const Fields &fields, const Work &work, const Ratio &gate, std
   bench_case.extent = Extent::gates;
   bench_case.ratios = {gate};
   bench_case.make = std::move(make);
-  bench_case.placements = 1, bench_case.time_weight = 2;
+  bench_case.time_weight = 2;
   return bench_case;
 }
 

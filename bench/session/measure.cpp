@@ -17,6 +17,7 @@ namespace lanefold::bench {
 namespace {
 
 constexpr double seconds_between_results = 10;
+constexpr size_t placements[placement_count] = {0, 32, 16, 48}; // of successive rounds, in bytes after a cache line
 
 class CaseRunner {
 public:
@@ -62,10 +63,9 @@ private:
     const Clock::time_point begin = Clock::now();
     Progress &progress = progress_[i];
     try {
-      std::vector<CaseInstance> instances;
-      for (int placement = 0; placement < cases_[i].placements; ++placement)
-        instances.push_back(make_instance(setting_, cases_[i], {{static_cast<size_t>(16 * placement), lines_}}));
-      runs_[i].measure_round(instances);
+      const size_t placement = placements[progress.rounds % placement_count];
+      CaseInstance instance = make_instance(setting_, cases_[i], {{placement, lines_}});
+      runs_[i].measure_round(instance);
     } catch (const std::exception &error) {
       results_.erase(i), changed_.erase(i);
       progress = {{}, progress.rounds + 1, number, std::numeric_limits<double>::infinity()};
@@ -75,9 +75,10 @@ private:
     changed_[i] = true;
     progress.goals.clear();
     for (const MeasuredRatio &measured : result.ratios)
-      progress.goals.push_back({measured.interval, measured.ratio.sense == Sense::none ? 0 : measured.ratio.target});
+      progress.goals.push_back({measured.interval, measured.ratio.sense == Sense::none ? 0 : measured.ratio.target,
+                                measured.ratio.kind == Ratio::time ? unseen_time : unseen_ratio});
     if (result.ratios.empty()) // the case is about times
-      for (const Interval &time : result.seconds) progress.goals.push_back({time, 0});
+      for (const Interval &time : result.seconds) progress.goals.push_back({time, 0, unseen_time});
     const double seconds = seconds_since(begin);
     const double rounds = static_cast<double>(++progress.rounds);
     progress.round_seconds += (seconds - progress.round_seconds) / rounds;

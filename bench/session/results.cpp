@@ -1,5 +1,5 @@
 // Rows have the keys that Google Benchmark's own reporter writes.  A row of type "iteration" is the fastest repetition of
-// a round, averaged over the placements of memory.
+// a round.
 #include "results.hpp"
 
 #include <benchmark/benchmark.h>

@@ -1,4 +1,4 @@
-// Google Benchmark runs one repetition of each variant on one placement, in random order.  The repetitions follow each
+// Google Benchmark runs one repetition of each variant, in random order.  The repetitions follow each
 // other closely, because the speed of a machine changes within milliseconds.
 #include "case_run.hpp"
 
@@ -15,12 +15,13 @@
 namespace lanefold::bench {
 namespace {
 
-// What a repetition takes at least.  With several threads it is longer, because a core that has slept needs time to speed
-// up again.
-constexpr double repetition_seconds = 100e-6, threaded_repetition_seconds = 5e-3;
+// What a repetition takes at least.  With several threads it is longer, because they begin and end at different times.
+// Longer still would be worse: on a busy machine, few spans of 5 ms leave all cores to one program.
+constexpr double repetition_seconds = 100e-6, threaded_repetition_seconds = 1e-3;
 constexpr double no_seconds = 1e-12; // the smallest difference of times
-// On each placement of a round.  More than the fewest are taken while the fastest one may have been disturbed.
-constexpr int fewest_samples = 3, most_samples = 12;
+// In a round.  More than the fewest are taken while the fastest one may have been disturbed.  Several threads rarely
+// confirm each other within 1%, so there another round is worth more than another sample.
+constexpr int fewest_samples = 3, most_samples = 10, most_threaded_samples = 5;
 
 // Collects the repetitions of one sample.
 class Collector : public benchmark::BenchmarkReporter {
@@ -128,38 +129,31 @@ private:
   std::vector<std::unique_ptr<VariantFixture>> fixtures_;
 };
 
-void CaseRun::prepare(const CaseInstance &first, size_t placements) {
+void CaseRun::prepare(const CaseInstance &first) {
   shuffle_repetitions();
   for (const VariantInstance &own : first.variants) {
     variants_.push_back(own.variant);
     const double seconds = threads_ > 1 ? threaded_repetition_seconds : repetition_seconds;
     iterations_.push_back(own.variant.fields.cold ? 1 : iterations_for(own.operation, seconds));
   }
-  times_.emplace(variants_.size(), placements);
+  times_.emplace(variants_.size());
 }
 
-void CaseRun::measure_round(std::vector<CaseInstance> &instances) {
-  for (CaseInstance &instance : instances) verify(instance, verified_);
-  if (!times_) prepare(instances.front(), instances.size());
+void CaseRun::measure_round(CaseInstance &instance) {
+  verify(instance, verified_);
+  if (!times_) prepare(instance);
   times_->begin_round();
-  std::vector<RoundTime> fastest(variants_.size());
-  for (size_t placement = 0; placement < instances.size(); ++placement) {
-    RegisteredInstance registered(instances[placement], threads_, iterations_);
-    std::vector<RoundTime> here;
-    for (int i = 0; i < fewest_samples || (i < most_samples && !times_->is_settled(placement)); ++i, ++samples_) {
-      const std::vector<RoundTime> sample = registered.take_sample();
-      std::vector<double> seconds;
-      for (const RoundTime &time : sample) seconds.push_back(time.seconds);
-      times_->add(placement, seconds);
-      if (here.empty()) here = sample;
-      for (size_t v = 0; v < sample.size(); ++v)
-        if (sample[v].seconds < here[v].seconds) here[v] = sample[v];
-    }
-    const double share = 1 / static_cast<double>(instances.size());
-    for (size_t v = 0; v < here.size(); ++v) {
-      fastest[v].seconds += here[v].seconds * share, fastest[v].cpu_seconds += here[v].cpu_seconds * share;
-      fastest[v].iterations += here[v].iterations;
-    }
+  RegisteredInstance registered(instance, threads_, iterations_);
+  std::vector<RoundTime> fastest;
+  const int most = threads_ > 1 ? most_threaded_samples : most_samples;
+  for (int i = 0; i < fewest_samples || (i < most && !times_->is_settled()); ++i, ++samples_) {
+    const std::vector<RoundTime> sample = registered.take_sample();
+    std::vector<double> seconds;
+    for (const RoundTime &time : sample) seconds.push_back(time.seconds);
+    times_->add(seconds);
+    if (fastest.empty()) fastest = sample;
+    for (size_t v = 0; v < sample.size(); ++v)
+      if (sample[v].seconds < fastest[v].seconds) fastest[v] = sample[v];
   }
   rounds_.push_back(std::move(fastest));
 }

@@ -1,7 +1,6 @@
 // Measures a case in rounds.  Each round has new memory and begins at another time than the one before, because some
 // effects stay the same within a round, such as which physical pages share a cache set.  A sample is one repetition of
-// every variant on one placement of memory, one right after the other, in random order.  A repetition is a timed loop of
-// calls of one variant.
+// every variant, one right after the other, in random order.  A repetition is a timed loop of calls of one variant.
 #pragma once
 
 #include "case.hpp"
@@ -46,15 +45,15 @@ public:
   // threads: of the process.
   CaseRun(int threads, std::vector<Ratio> ratios) : threads_(threads), ratios_(std::move(ratios)) {}
 
-  // Measures a round on new instances, one for each placement of memory, with the same variants.  Throws
-  // std::runtime_error if a result is wrong.
-  void measure_round(std::vector<CaseInstance> &instances);
+  // Measures a round on a new instance, whose variants are those of the instances before.  Throws std::runtime_error if a
+  // result is wrong.
+  void measure_round(CaseInstance &instance);
   // Of all rounds so far.
   CaseResult result() const;
 
 private:
   class RegisteredInstance;
-  void prepare(const CaseInstance &first, size_t placements);
+  void prepare(const CaseInstance &first);
   Interval interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const;
   MeasuredRatio measured(const Ratio &ratio, const std::vector<size_t> &numerators,
                          const std::vector<size_t> &denominators, const std::vector<Interval> &seconds) const;

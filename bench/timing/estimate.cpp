@@ -9,8 +9,9 @@
 namespace lanefold::bench {
 namespace {
 
-// A round is trimmed at each end for every eight.
-constexpr size_t rounds_per_trimmed = 8;
+// A round is trimmed at each end for every eight, but none of a few: where memory has two modes, trimming would hide
+// one of them.
+constexpr size_t rounds_per_trimmed = 8, fewest_to_trim = 12;
 // The share of the spread of rounds that is also a spread between runs: what changes between rounds also changes, more
 // slowly, between runs.
 constexpr double unseen_share = 0.1;
@@ -30,10 +31,23 @@ double student_quantile(size_t degrees) {
   return normal + (table[last - 1] - normal) * last / static_cast<double>(degrees);
 }
 
-size_t trimmed_of(size_t rounds) { return rounds / rounds_per_trimmed; } // at each end
+size_t trimmed_of(size_t rounds) { return rounds < fewest_to_trim ? 0 : rounds / rounds_per_trimmed; } // at each end
 
-// The quantile for the interval of this many rounds.
-double quantile_of(size_t rounds) { return student_quantile(rounds - 2 * trimmed_of(rounds) - 1); }
+// `means`: how many means were estimated from the rounds.
+size_t degrees_of(size_t rounds, size_t means) { return rounds - 2 * trimmed_of(rounds) - means; }
+
+// The rounds without the differences between placements: each placement's mean becomes that of all placements.
+std::vector<double> without_placements(std::vector<double> rounds, size_t placements) {
+  std::vector<double> means(placements);
+  for (size_t p = 0; p < placements; ++p) {
+    const double count = static_cast<double>((rounds.size() - p + placements - 1) / placements);
+    for (size_t i = p; i < rounds.size(); i += placements) means[p] += rounds[i] / count;
+  }
+  double mean = 0;
+  for (const double each : means) mean += each / static_cast<double>(placements);
+  for (size_t i = 0; i < rounds.size(); ++i) rounds[i] += mean - means[i % placements];
+  return rounds;
+}
 
 // By how much the variance of a mean exceeds that of independent values.  It treats them as a process of first order.
 double excess_of_correlation(const std::vector<double> &values, double mean) {
@@ -47,10 +61,8 @@ double excess_of_correlation(const std::vector<double> &values, double mean) {
   return (1 + correlation) / (1 - correlation);
 }
 
-} // namespace
-
-Interval estimate(const std::vector<double> &rounds, double unseen, double limit) {
-  if (rounds.empty()) throw std::logic_error("no round yields no estimate");
+// `means`: how many means the rounds have in common with those they were taken from.
+Interval estimate_alike(const std::vector<double> &rounds, size_t means, double unseen, double limit) {
   const size_t trimmed = trimmed_of(rounds.size()), kept = rounds.size() - 2 * trimmed;
   std::vector<double> sorted = rounds;
   std::sort(sorted.begin(), sorted.end());
@@ -59,25 +71,39 @@ Interval estimate(const std::vector<double> &rounds, double unseen, double limit
   for (size_t i = 0; i < kept; ++i) value += sorted[trimmed + i] / static_cast<double>(kept);
   if (kept == 1) return {value, value - limit, value + limit};
 
-  const double all = static_cast<double>(rounds.size()), degrees = static_cast<double>(kept - 1);
+  const double all = static_cast<double>(rounds.size());
+  const size_t degrees = degrees_of(rounds.size(), means);
   std::vector<double> winsorized = rounds;
   double mean = 0, squares = 0;
   for (double &each : winsorized) mean += (each = std::clamp(each, low, high)) / all;
   for (const double each : winsorized) squares += (each - mean) * (each - mean);
   // The spread of one round: Yuen's variance of the trimmed mean, times the number of rounds.
-  const double variance = squares / degrees * all / static_cast<double>(kept);
+  const double variance = squares / static_cast<double>(degrees) * all / static_cast<double>(kept);
   const double error = std::sqrt(variance / all * excess_of_correlation(winsorized, mean) +
                                  unseen_share * unseen_share * variance + unseen * unseen);
-  const double half = std::min(limit, quantile_of(rounds.size()) * error);
+  const double half = std::min(limit, student_quantile(degrees) * error);
   return {value, value - half, value + half};
+}
+
+} // namespace
+
+// Placements that differ widen the interval of the rounds as they are, and it stays right, because placements take turns.
+// Without the differences there are fewer degrees of freedom.  So the narrower interval is the better one.
+Interval estimate(const std::vector<double> &rounds, double unseen, double limit, size_t placements) {
+  if (rounds.empty()) throw std::logic_error("no round yields no estimate");
+  const Interval mixed = estimate_alike(rounds, 1, unseen, limit);
+  if (placements == 1 || rounds.size() < rounds_per_placement * placements) return mixed;
+  const Interval alike = estimate_alike(without_placements(rounds, placements), placements, unseen, limit);
+  return alike.high - alike.low < mixed.high - mixed.low ? alike : mixed;
 }
 
 double half_width_after(double half_width, double unseen, size_t now, size_t later) {
   if (now < 2) return half_width;
-  const double error = half_width / quantile_of(now);
+  const auto quantile = [](size_t rounds) { return student_quantile(degrees_of(rounds, 1)); };
+  const double error = half_width / quantile(now);
   const auto parts = [](size_t rounds) { return 1 / static_cast<double>(rounds) + unseen_share * unseen_share; };
   const double variance = std::max(0.0, error * error - unseen * unseen) / parts(now); // of one round
-  return quantile_of(later) * std::sqrt(variance * parts(later) + unseen * unseen);
+  return quantile(later) * std::sqrt(variance * parts(later) + unseen * unseen);
 }
 
 Interval smallest(const std::vector<Interval> &all) {
@@ -108,40 +134,26 @@ const char *word_of(Verdict verdict) {
   }
 }
 
-void FastestTimes::begin_round() { rounds_.emplace_back(placements_ * variants_); }
+void FastestTimes::begin_round() { rounds_.emplace_back(variants_); }
 
-void FastestTimes::add(size_t placement, const std::vector<double> &seconds) {
+void FastestTimes::add(const std::vector<double> &seconds) {
   for (size_t v = 0; v < variants_; ++v) {
-    Fastest &fastest = rounds_.back()[placement * variants_ + v];
+    Fastest &fastest = rounds_.back()[v];
     const double time = seconds.at(v);
     if (fastest.first == 0 || time < fastest.first) fastest = {time, fastest.first};
     else if (fastest.second == 0 || time < fastest.second) fastest.second = time;
   }
 }
 
-bool FastestTimes::is_settled(size_t placement) const {
-  for (size_t v = 0; v < variants_; ++v) {
-    const Fastest &fastest = at(rounds_.back(), placement, v);
-    if (fastest.second == 0 || fastest.second > fastest.first * (1 + confirmed_within)) return false;
-  }
-  return true;
-}
-
-std::vector<const FastestTimes::Round *> FastestTimes::complete_rounds() const {
-  std::vector<const Round *> complete;
-  for (const Round &round : rounds_)
-    if (std::all_of(round.begin(), round.end(), [](const Fastest &fastest) { return fastest.first > 0; }))
-      complete.push_back(&round);
-  return complete;
+bool FastestTimes::is_settled() const {
+  return std::all_of(rounds_.back().begin(), rounds_.back().end(), [](const Fastest &fastest) {
+    return fastest.second > 0 && fastest.second <= fastest.first * (1 + confirmed_within);
+  });
 }
 
 template <class Value> std::vector<double> FastestTimes::by_round(const Value &value) const {
   std::vector<double> values;
-  for (const Round *round : complete_rounds()) {
-    double sum = 0;
-    for (size_t p = 0; p < placements_; ++p) sum += value([&](size_t variant) { return at(*round, p, variant).first; });
-    values.push_back(sum / static_cast<double>(placements_));
-  }
+  for (const Round &round : rounds_) values.push_back(value([&](size_t variant) { return round.at(variant).first; }));
   return values;
 }
 
@@ -155,18 +167,18 @@ Interval exponential(const Interval &logs) { return {std::exp(logs.value), std::
 
 Interval FastestTimes::ratio(size_t a, size_t b) const {
   const auto logs = by_round([=](const auto &seconds) { return std::log(seconds(a) / seconds(b)); });
-  return exponential(estimate(logs, unseen_ratio, widest_factor));
+  return exponential(estimate(logs, unseen_ratio, widest_factor, placement_count));
 }
 
 Interval FastestTimes::seconds(size_t variant) const {
   const auto logs = by_round([=](const auto &seconds) { return std::log(seconds(variant)); });
-  return exponential(estimate(logs, unseen_time, widest_factor));
+  return exponential(estimate(logs, unseen_time, widest_factor, placement_count));
 }
 
 Interval FastestTimes::difference(size_t a, size_t b) const {
   const auto differences = by_round([=](const auto &seconds) { return seconds(a) - seconds(b); });
   const double time = seconds(a).value;
-  return estimate(differences, unseen_ratio * time, 10 * time);
+  return estimate(differences, unseen_ratio * time, 10 * time, placement_count);
 }
 
 } // namespace lanefold::bench

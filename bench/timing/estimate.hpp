@@ -1,9 +1,10 @@
 // From the repetitions of a case to the interval of a ratio, of a time or of a difference of times, and to a verdict.
 //
-// The estimator.  A placement yields the fastest repetition of each variant.  A round yields the mean over its placements
-// of the logarithm of the ratio of these times.  The rounds yield their trimmed mean with a Student interval (Yuen,
-// Biometrika 61, 1974), which is widened by two things: the correlation of rounds that follow each other, and a spread
-// between runs that no run can see.
+// The estimator.  A round yields the logarithm of the ratio of the fastest repetitions of two variants.  The rounds yield
+// their trimmed mean with a Student interval (Yuen, Biometrika 61, 1974), which is widened by two things: the correlation
+// of rounds that follow each other, and a spread between runs that no run can see.  Rounds take turns in the placements
+// of memory.  Once each placement has three rounds, what placements differ by is subtracted, if that makes the interval
+// narrower.
 //
 // Why these.  What disturbs a repetition on a virtual machine makes it slower and never faster, so the fastest one is
 // the least disturbed.  With five samples on a busy virtual machine with Zen 5, the fastest repetitions gave rounds that
@@ -11,12 +12,15 @@
 // so a change of frequency slows all of them.  Where memory lies changes a ratio by up to 2%, and that stays the same
 // for as long as the memory does.  Therefore rounds are the independent units, however many samples they have.  A mean
 // over rounds does not jump where memory has two modes, as a median would.  The trimming bears a few disturbed rounds.
+// Placements change four ratios in five by nothing that can be seen, and small activations by up to 20%.  The former
+// would pay for the subtraction with an interval that is a third wider after twelve rounds.  Without it, the interval is
+// right as well, only too wide, because every placement has its turn.
 //
 // The confidence.  An interval has 99.9%, and not the usual 95%, because it decides verdicts: a run has tens of gates, it
 // looks at them after every round and stops at a verdict, and twenty runs must not contradict each other.  On the
-// simulated machine of tests/bench/clock_test.cpp, 0.04% of the intervals miss the true ratio in a busy hour.  A gate
-// that lies exactly on its target gets a verdict in 0.25% of the runs.  The mean of all samples with 1.96 standard
-// errors misses 5%, under the same conditions.
+// simulated machine of tests/bench/clock_test.cpp, 0.05% of the intervals miss the true ratio in a busy hour.  A gate
+// that lies exactly on its target gets a verdict in at most 0.3% of the runs.  The mean of all samples with 1.96 standard
+// errors misses 6%, under the same conditions.
 //
 // What it cannot see.  Whatever stays the same for a whole run: where the loader put the code, which neighbour uses the
 // other half of the core, which physical machine it is.  The interval includes an allowance for it, `unseen_ratio`.  On
@@ -36,10 +40,14 @@ inline constexpr double confidence = 0.999;
 // Standard deviations, relative, of what stays the same within a run and differs between runs.
 inline constexpr double unseen_ratio = 0.0015, unseen_time = 0.01;
 
+// In how many placements of memory the rounds of a case take turns, and how many rounds each needs before it has a mean
+// that one disturbed round does not make up.
+inline constexpr size_t placement_count = 4, rounds_per_placement = 3;
+
 // The estimate from one value of each round, in the order in which they were taken.  `unseen` is in the unit of the
 // values.  The interval reaches at most `limit` to each side, which it does if there is only one round.
-// Throws std::logic_error if there is none.
-Interval estimate(const std::vector<double> &rounds, double unseen, double limit);
+// Throws std::logic_error if there is none.  Rounds take turns in `placements`: the next one has the next placement.
+Interval estimate(const std::vector<double> &values, double unseen, double limit, size_t placements = 1);
 
 // What becomes of half the width of such an interval with `later` rounds instead of `now`, if they spread alike.
 double half_width_after(double half_width, double unseen, size_t now, size_t later);
@@ -54,22 +62,21 @@ enum class Verdict { holds, fails, undecided };
 Verdict verdict_of(const Interval &interval, double target, bool at_least);
 const char *word_of(Verdict verdict); // "holds", "fails", "undecided"
 
-// The fastest repetitions of a case, by round, placement and variant.
+// The fastest repetitions of a case, by round and variant.
 class FastestTimes {
 public:
-  FastestTimes(size_t variants, size_t placements) : variants_(variants), placements_(placements) {}
+  explicit FastestTimes(size_t variants) : variants_(variants) {}
 
-  // All operands have got new memory.
+  // All operands have got new memory, with the next placement.
   void begin_round();
-  // Adds a sample to the current round: one repetition of every variant, on the same placement and close in time.
-  // `seconds` has the time of one call of each variant.
-  void add(size_t placement, const std::vector<double> &seconds);
-  // Is the fastest repetition of each variant on this placement confirmed by a second one that takes at most 1% more?
+  // Adds a sample to the current round: one repetition of every variant, close in time.  `seconds` has the time of one
+  // call of each variant.  Every round has at least one sample.
+  void add(const std::vector<double> &seconds);
+  // Is the fastest repetition of each variant in this round confirmed by a second one that takes at most 1% more?
   // Otherwise all repetitions may have been disturbed, and it is worth taking another sample.
-  bool is_settled(size_t placement) const;
+  bool is_settled() const;
 
-  // Rounds that are complete: they have a sample on every placement.
-  size_t rounds() const { return complete_rounds().size(); }
+  size_t rounds() const { return rounds_.size(); }
   // Seconds of variant a / seconds of variant b.
   Interval ratio(size_t a, size_t b) const;
   Interval seconds(size_t variant) const;
@@ -80,16 +87,11 @@ private:
   struct Fastest {
     double first = 0, second = 0; // seconds; 0 if there is none
   };
-  using Round = std::vector<Fastest>; // by placement and variant
+  using Round = std::vector<Fastest>; // by variant
 
-  const Fastest &at(const Round &round, size_t placement, size_t variant) const {
-    return round[placement * variants_ + variant];
-  }
-  std::vector<const Round *> complete_rounds() const;
-  // The mean over the placements of each round.
   template <class Value> std::vector<double> by_round(const Value &value) const;
 
-  size_t variants_, placements_;
+  size_t variants_;
   std::vector<Round> rounds_;
 };
 

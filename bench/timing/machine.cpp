@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -79,14 +80,20 @@ int64_t system_bytes(int name, int64_t otherwise) {
   return bytes > 0 ? static_cast<int64_t>(bytes) : otherwise;
 }
 
+// The L3 that one core uses.  sysconf reports that of the whole socket on a virtual machine, or none.
+int64_t l3_bytes() {
+  const std::string size = line_of(cpu_folder + "cpu0/cache/index3/size"); // "32768K"
+  if (size.ends_with("K") && size.size() < 12 && std::isdigit(size[0])) return std::stoll(size) << 10;
+  return system_bytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
+}
+
 } // namespace
 
 const std::vector<Level> &levels() {
   static const std::vector<Level> all = [] {
     const int64_t l1 = system_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10),
                   l2 = system_bytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
-    // A virtual machine sees the L3 of all sockets together, or none.
-    const int64_t l3 = std::max(system_bytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20), 4 * l2);
+    const int64_t l3 = std::max(l3_bytes(), 4 * l2);
     const int64_t memory = system_bytes(_SC_PHYS_PAGES, 1 << 20) * system_bytes(_SC_PAGESIZE, 4096);
     const int64_t beyond = std::min({4 * l3, int64_t{256} << 20, memory / 16});
     return std::vector<Level>{{"L1", l1 / 2}, {"L2", l2 / 2}, {"L3", std::min(4 * l2, l3 / 2)}, {"memory", beyond}};
@@ -100,9 +107,9 @@ Json environment() {
   utsname kernel{};
   uname(&kernel);
   Json caches = Json::object();
-  for (const auto &[name, key] :
-       {std::pair{"L1d", _SC_LEVEL1_DCACHE_SIZE}, {"L2", _SC_LEVEL2_CACHE_SIZE}, {"L3", _SC_LEVEL3_CACHE_SIZE}})
+  for (const auto &[name, key] : {std::pair{"L1d", _SC_LEVEL1_DCACHE_SIZE}, {"L2", _SC_LEVEL2_CACHE_SIZE}})
     if (const int64_t bytes = system_bytes(key, 0)) caches[name] = bytes;
+  caches["L3"] = l3_bytes();
   Json sizes = Json::object();
   for (const Level &level : levels()) sizes[level.name] = level.bytes;
   const std::string smt = line_of(cpu_folder + "smt/active");
@@ -144,7 +151,7 @@ std::vector<std::string> warnings() {
   if (load() > 0.5) all.push_back("the machine is not idle (load " + std::to_string(load()).substr(0, 4) + ")");
   if (const std::string quota = line_of("/sys/fs/cgroup/cpu.max"); !quota.empty() && !quota.starts_with("max"))
     all.push_back("the CPU time of this cgroup is limited (cpu.max " + quota + ")");
-  const int64_t l3 = system_bytes(_SC_LEVEL3_CACHE_SIZE, 0);
+  const int64_t l3 = l3_bytes();
   if (levels().back().bytes < 2 * l3)
     all.push_back("the reported L3 of " + std::to_string(l3 >> 20) + " MB is so large that \"memory\" data of " +
                   std::to_string(levels().back().bytes >> 20) + " MB may fit in it");

@@ -10,10 +10,19 @@ namespace {
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double most_first_rounds = 8, fewest_first_rounds = 4;
-constexpr double first_share = 0.02; // of the run, for the first rounds of one case
-constexpr size_t most_rounds = 200;  // of a case; a gate that needs more is hopeless
-constexpr size_t others_between = 4; // rounds of other cases between two rounds of the same case
-constexpr double widest_half = 0.02; // an interval counts as no wider than this when it is a matter of width alone
+constexpr double first_share = 0.02;    // of the run, for the first rounds of one case
+constexpr size_t most_rounds = 200;     // of a case; a gate that needs more is hopeless
+constexpr size_t others_between = 4;    // rounds of other cases between two rounds of the same case
+constexpr double widest_half = 0.02;    // an interval counts as no wider than this when it is a matter of width alone
+constexpr double undecided_weight = 20; // of the width of an undecided gate, relative to other widths
+constexpr size_t looked_ahead = 8;      // rounds; a single one may widen an interval, when it trims another two
+constexpr double least_gain = 0.1;      // of the width; an interval that cannot shrink by this share is at its floor
+// With fewer rounds, an interval may be wide only because its placements differ.
+constexpr size_t telling_rounds = rounds_per_placement * placement_count;
+
+bool is_undecided(const Goal &goal) {
+  return goal.target > 0 && goal.interval.low <= goal.target && goal.target <= goal.interval.high;
+}
 
 double half_width(const Interval &interval) { return std::log(interval.high / interval.low) / 2; }
 
@@ -21,6 +30,7 @@ double half_width(const Interval &interval) { return std::log(interval.high / in
 double rounds_to_decide(const Goal &goal, size_t rounds) {
   const double half = half_width(goal.interval), distance = std::fabs(std::log(goal.interval.value / goal.target));
   const auto decides = [&](size_t later) { return half_width_after(half, goal.unseen, rounds, later) < distance; };
+  if (rounds < telling_rounds && !decides(telling_rounds)) return static_cast<double>(telling_rounds - rounds);
   if (rounds >= most_rounds || !decides(most_rounds)) return infinite;
   size_t low = rounds, high = most_rounds; // the former does not decide it, the latter does
   while (high - low > 1) {
@@ -30,13 +40,18 @@ double rounds_to_decide(const Goal &goal, size_t rounds) {
   return static_cast<double>(high - rounds);
 }
 
-// By how much another round shrinks the widest interval, for each second.
+// By how much the next rounds shrink the widest interval that is not at its floor, for each second.
 double shrinking(const Progress &progress) {
+  if (progress.rounds >= most_rounds) return 0;
   double most = 0;
   for (const Goal &goal : progress.goals) {
     const double half = half_width(goal.interval);
-    const double later = half_width_after(half, goal.unseen, progress.rounds, progress.rounds + 1);
-    most = std::max(most, (1 - later / half) * std::min(half, widest_half));
+    const auto gain = [&](size_t later) {
+      return 1 - half_width_after(half, goal.unseen, progress.rounds, later) / half;
+    };
+    if (gain(most_rounds) > least_gain)
+      most = std::max(most, gain(progress.rounds + looked_ahead) * std::min(half, widest_half) *
+                                (is_undecided(goal) ? undecided_weight : 1));
   }
   return most / progress.round_seconds;
 }
@@ -51,8 +66,7 @@ size_t first_rounds(double round_seconds, double run_seconds) {
 double seconds_to_decide(const Progress &progress) {
   double fewest = infinite;
   for (const Goal &goal : progress.goals)
-    if (goal.target > 0 && goal.interval.low <= goal.target && goal.target <= goal.interval.high)
-      fewest = std::min(fewest, rounds_to_decide(goal, progress.rounds) * progress.round_seconds);
+    if (is_undecided(goal)) fewest = std::min(fewest, rounds_to_decide(goal, progress.rounds) * progress.round_seconds);
   return fewest;
 }
 
@@ -68,10 +82,12 @@ size_t next_case(const std::vector<Progress> &cases, double seconds_left, double
     for (const size_t i : waiting)
       if (cases[i].rounds == rounds && rounds < first_rounds(cases[i].round_seconds, run_seconds)) return i;
 
+  std::vector<double> needed(cases.size()), shrunk(cases.size());
+  for (const size_t i : waiting) needed[i] = seconds_to_decide(cases[i]), shrunk[i] = shrinking(cases[i]);
+  std::erase_if(waiting, [&](size_t i) { return std::isinf(needed[i]) && shrunk[i] == 0; });
+  if (waiting.empty()) return no_case;
   const size_t recent = std::min(others_between, waiting.size() - 1);
   waiting.resize(waiting.size() - recent);
-  std::vector<double> needed(cases.size());
-  for (const size_t i : waiting) needed[i] = seconds_to_decide(cases[i]);
   std::vector<size_t> cheapest = waiting;
   std::stable_sort(cheapest.begin(), cheapest.end(), [&](size_t a, size_t b) { return needed[a] < needed[b]; });
   double paid = 0, dearest = -1; // what the gates cost that the time left pays for
@@ -80,8 +96,7 @@ size_t next_case(const std::vector<Progress> &cases, double seconds_left, double
   for (const size_t i : waiting)
     if (needed[i] <= dearest) return i;
 
-  return *std::max_element(waiting.begin(), waiting.end(),
-                           [&](size_t a, size_t b) { return shrinking(cases[a]) < shrinking(cases[b]); });
+  return *std::max_element(waiting.begin(), waiting.end(), [&](size_t a, size_t b) { return shrunk[a] < shrunk[b]; });
 }
 
 } // namespace lanefold::bench

@@ -5,7 +5,9 @@
 // whose gates cost the least are served as far as the time left pays for them, and they take turns.  A gate that needs
 // more time than is left is hopeless for now.  When no gate can be decided, each round goes where an interval shrinks
 // most for its time.  There an interval counts as no wider than 2%, because a difference close to 0 would take all the
-// time.  A case waits while others have a few rounds, because rounds that lie far apart see more of the machine.
+// time.  An interval is at its floor when more rounds hardly shrink it, for most of it is what no run can see.  The run
+// ends early when all are.  A case waits while others have a few rounds, because rounds that lie far apart see more of
+// the machine.
 //
 // Looking often and stopping at a verdict raises the share of wrong verdicts, because a value may pass its target by
 // chance.  The confidence of an interval allows for it: see estimate.hpp.
@@ -42,7 +44,7 @@ double seconds_to_decide(const Progress &progress);
 
 inline constexpr size_t no_case = SIZE_MAX;
 
-// The case that gets the next round, or no_case if the time left pays for none.
+// The case that gets the next round, or no_case if the time left pays for none or none is worth it.
 size_t next_case(const std::vector<Progress> &cases, double seconds_left, double run_seconds);
 
 } // namespace lanefold::bench

@@ -1,6 +1,6 @@
 // The page about the agreement of several runs, from small files that are made up.
-#include "session/agree.hpp"
 #include "cases/where.hpp"
+#include "session/agree.hpp"
 #include "session/results.hpp"
 #include "support/files.hpp"
 

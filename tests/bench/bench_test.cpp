@@ -45,8 +45,8 @@ VariantInstance timed(const std::string &label, double seconds, const std::strin
 CaseResult run(const std::vector<VariantInstance> &variants, std::vector<Ratio> ratios, int rounds = 1) {
   CaseRun case_run(1, std::move(ratios));
   for (int i = 0; i < rounds; ++i) {
-    std::vector<CaseInstance> instances(4, CaseInstance{variants, nullptr});
-    case_run.measure_round(instances);
+    CaseInstance instance{variants, nullptr};
+    case_run.measure_round(instance);
   }
   return case_run.result();
 }
@@ -96,6 +96,23 @@ std::string compared(const Json &before, const Json &after, const Filter &filter
 }
 
 } // namespace
+
+TEST_CASE("a round takes more than three samples while repetitions are not confirmed, and fewer with several threads") {
+  const auto samples = [](int threads, double change) { // from one repetition to the next
+    VariantInstance variant = timed("a", 1);
+    variant.operation.seconds = [=, seconds = 1.0](int64_t iterations) mutable {
+      return (seconds *= change) * static_cast<double>(iterations);
+    };
+    CaseRun case_run(threads, {});
+    CaseInstance instance{{variant}, nullptr};
+    case_run.measure_round(instance);
+    return case_run.result().samples;
+  };
+  CHECK(samples(1, 1) == 3);
+  CHECK(samples(2, 1) == 3);
+  CHECK(samples(1, 0.5) == 10);
+  CHECK(samples(2, 0.5) == 5);
+}
 
 TEST_CASE("the interval of a median contains the true median with 95% probability, whatever the distribution") {
   std::mt19937 random(1);
