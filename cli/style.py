@@ -100,9 +100,13 @@ VERDICT_PICTURES = {
 }
 
 
+def verdict_text(kind: str, word: str) -> str:
+    """The sign and the word, as HTML."""
+    return '<svg viewBox="0 0 16 16" aria-hidden="true">%s</svg>%s' % (VERDICT_PICTURES.get(kind, ''), escape(word))
+
+
 def verdict_cell(kind: str, word: str) -> str:
-    return '<td role="cell" class="verdict %s"><svg viewBox="0 0 16 16" aria-hidden="true">%s</svg>%s</td>' % (
-        kind, VERDICT_PICTURES.get(kind, ''), escape(word))
+    return '<td role="cell" class="verdict %s">%s</td>' % (kind, verdict_text(kind, word))
 
 
 def whole_page(title: str, body: str, further_style: str = '') -> str:

@@ -2,8 +2,9 @@
 Markdown, and where figures come from."""
 from collections.abc import Callable, Iterable
 
-from bench.report.results import (Report, Variant, cases_of, in_order, inner, objects, ratios_of, short_cpu, texts_of,
-                                  variants_of)
+from bench.report.fields import Where
+from bench.report.results import (Ratio, Report, Variant, cases_of, in_order, inner, objects, ratios_of, short_cpu,
+                                  texts_of, variants_of)
 
 NOTHING = '\u2013'
 
@@ -12,24 +13,25 @@ class Column:
     """The column for one file and instruction set."""
 
     def __init__(self, report: Report, isa: str) -> None:
-        cases = [case for case in cases_of(report) if case.isa == isa]
+        cases = [case for case in cases_of(report) if case.fields.isa == isa]
         self.report, self.isa = report, isa
-        self.threads = sorted({case.threads for case in cases})
+        self.threads = sorted({case.fields.threads for case in cases})
         self.variants = variants_of(cases)
-        self.ratios = [one for one in ratios_of(report) if one.isa == isa]
+        self.ratios = [one for one in ratios_of(report) if one.fields.isa == isa]
 
     def by_threads(self, cell: Callable[[int], str]) -> str:
         cells = [cell(threads) or NOTHING for threads in self.threads]
         return NOTHING if all(text == NOTHING for text in cells) else ' / '.join(cells)
 
-    def found(self, operation: str, **keys: str | None) -> list[Variant]:
-        """The variants with this operation and these keys."""
-        return [variant for variant in self.variants if variant.operation == operation
-                and all(variant.keys.get(key) == value for key, value in keys.items())]
+    def found(self, **where: object) -> list[Variant]:
+        return [variant for variant in self.variants if variant.fields.has(**where)]
+
+    def ratios_by_threads(self, quantity: str, where: Where) -> dict[int, Ratio]:
+        return {one.fields.threads: one for one in self.ratios if one.quantity == quantity and one.fields.has(**where)}
 
 
 def columns_of(report: Report) -> list[Column]:
-    isas = in_order([case.isa for case in cases_of(report)], texts_of(report, 'isas'))
+    isas = in_order([case.fields.isa for case in cases_of(report)], texts_of(report, 'isas'))
     return [Column(report, isa) for isa in isas]
 
 

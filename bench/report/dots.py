@@ -30,11 +30,12 @@ OURS = Look('blue', 'solid', 'o')
 PACKED = Look('blue', 'dash', 'o', True)
 PEERS = {'openblas': Look('red', 'dot', '^'), 'blis': Look('gold', 'dash', 's'),
          'onednn': Look('green', 'dashdot', 'D'), 'eigen': Look('pink', 'long', 'v'),
+         'libxsmm': Look('ink', 'dashdot', '^', True),
          'numpy': Look('brown', 'dash', 'x', True), 'pytorch': Look('grey', 'long', 'X'),
          'onnxruntime': Look('last', 'dot', 'P')}
 COPY = Look('muted', 'dot', '*')
-INTERVALS = ('The scale is logarithmic. Dots are medians with 95% intervals. A triangle at the edge means that the '
-             'interval continues.')
+DOTS = 'Dots are values, and lines are their intervals. A triangle at the edge means that the interval continues.'
+INTERVALS = 'The scale is logarithmic. ' + DOTS
 
 # The markers of matplotlib as paths in a box of 16.
 MARKER_PATHS = {
@@ -88,9 +89,9 @@ def key_of(charts: Iterable[list[Series]]) -> str:
     return key(named.items())
 
 
-def keyed(heading: str, key_text: str, charts: Iterable[str], caption: str, columns: int = 2) -> str:
-    """A figure with its key above the charts.  caption is HTML."""
-    grid = '<div class="grid of%d">%s</div>' % (columns, ''.join('<div>%s</div>' % chart for chart in charts))
+def keyed(heading: str, key_text: str, charts: Iterable[str], caption: str) -> str:
+    """A figure with its key above the charts, which differ in height.  caption is HTML."""
+    grid = '<div class="grid flow">%s</div>' % ''.join('<div>%s</div>' % chart for chart in charts)
     return '<figure><h3>%s</h3>%s%s<figcaption>%s</figcaption></figure>' % (escape(heading), key_text, grid, caption)
 
 
@@ -156,8 +157,10 @@ def set_scale(axes: Axes, axis: Scale, low: float, high: float) -> None:
 
 def set_shares(axes: Axes, whole: float, low: float, high: float) -> None:
     """A second scale above, in percent of the peak."""
-    shares = [s for s in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1) if low <= s * whole <= high]
-    for share in shares:
+    for percent in MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(100 * low / whole, 100 * high / whole):
+        share = percent / 100
+        if not low <= share * whole <= high:
+            continue
         axes.annotate('%g%%' % (100 * share), (share * whole, 1), (0, 3), xycoords=('data', 'axes fraction'),
                       textcoords='offset points', ha='center', fontsize=8.5, color=colour('muted'))
 
@@ -175,7 +178,7 @@ def edge_of(look: Look) -> dict[str, Any]:
 
 
 def dot(axes: Axes, y: float, one: Series, value: Interval, low: float, high: float) -> None:
-    """Draws a median and its interval.  Where the scale cuts the interval off, a triangle marks the edge."""
+    """Draws a value and its interval.  Where the scale cuts the interval off, a triangle marks the edge."""
     ends = max(value.low, low), min(value.high, high)
     ink = colour(one.look.ink)
     axes.plot(ends, (y, y), color=ink, linestyle=DASHES[one.look.dash], linewidth=1.3, solid_capstyle='butt')

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from bench.report.costs import EXTRAS
 from bench.report.dots import BREADTH, OURS, Look, edge_of, key, keyed, missing, plain
-from bench.report.results import Results, Variant, on_threads, peak_of, shape_of
+from bench.report.results import Results, Variant, peak_of
+from bench.report.words import extra_name, on_threads
 from cli.drawing import DASHES, Inliner, colour, listed, name_x, new_axes, new_figure, paragraphs, short, spread, title
 
 # ---------------------------------------------------------------------------------------------------------- the roofs
@@ -20,7 +20,7 @@ from cli.drawing import DASHES, Inliner, colour, listed, name_x, new_axes, new_f
 ROOFS = (('L1', 'solid'), ('L2', 'dash'), ('L3', 'dashdot'), ('memory', 'dot'))
 # Operations per element, for cases whose results have no FLOP count.  They do not affect the distance of a point to a
 # memory roof, because both axes scale alike.
-ELEMENT_OPERATIONS = {'norm/forward_training': 6, 'norm/forward_inference': 2, 'norm/backward': 9}
+ELEMENT_OPERATIONS = {'training': 6, 'inference': 2, 'backward': 9}  # of BN alone
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
@@ -41,46 +41,43 @@ KINDS = {'product': ('product', OURS), 'layer': ('layer with BN + ELU', Look('pi
 
 def bandwidths(variants: Iterable[Variant], isa: str) -> dict[str, float]:
     """Bytes/s that one thread reads, by level of memory."""
-    return {variant.keys['level']: variant.bytes / variant.time.value for variant in variants
-            if variant.isa == isa and variant.operation == 'limit/read' and 'level' in variant.keys
-            and variant.bytes > 0}
+    return {variant.fields.level: variant.bytes / variant.time.value for variant in variants
+            if variant.fields.has(isa=isa, op='read') and variant.fields.level and variant.bytes > 0}
 
 
 # --------------------------------------------------------------------------------------------------------- the points
 
 def point_of(variant: Variant) -> Point | None:
     """The point of a variant, or None if it does not belong on the chart."""
-    family, *rest = variant.operation.split('/')
-    what = rest[0] if rest else ''
-    if family == 'gemm' and 'cold' not in what:
-        return counted(variant, variant.flops, variant.bytes, 'product', shape_of(variant.keys))
-    if family == 'dense' and ('fused_bn_elu' in what or 'folded_bn_elu' in what) and 'unfused' not in what:
-        return counted(variant, variant.flops, variant.bytes, 'layer', 'layer, ' + variant.keys.get('m', ''))
-    if family == 'activation' and what.rsplit('_', 1)[0] in ('relu', 'elu'):  # the other activations lie near these
-        return counted(variant, variant.elements, variant.bytes, 'activation',
-                       EXTRAS[what.rsplit('_', 1)[0]] + ' ' + variant.keys.get('level', ''))
-    if family == 'norm':
-        return counted(variant, ELEMENT_OPERATIONS.get(variant.operation, 2) * variant.elements, variant.bytes, 'norm',
-                       'BN ' + what.replace('forward_', ''))
-    if family == 'network' and 'cold' not in what:
-        return counted(variant, variant.flops, variant.bytes, 'network', 'network, %s' % variant.keys.get('m', ''))
-    if family == 'step':
-        return counted(variant, variant.flops, variant.bytes, 'step', 'step')
+    of = variant.fields
+    if of.cold:
+        return None
+    if of.family == 'gemm':
+        return counted(variant, variant.flops, 'product', of.shape)
+    if of.has(family='dense', op='dense') and of.extra == 'bn_elu' and of.form in ('fused', 'folded'):
+        return counted(variant, variant.flops, 'layer', 'layer, %d' % of.m)
+    if of.family == 'activation' and of.activation in ('relu', 'elu'):  # the other activations lie near these
+        return counted(variant, variant.elements, 'activation', extra_name(of) + ' ' + of.level)
+    if of.family == 'norm':
+        return counted(variant, ELEMENT_OPERATIONS.get(of.pass_, 2) * variant.elements, 'norm', 'BN ' + of.pass_)
+    if of.family == 'network':
+        return counted(variant, variant.flops, 'network', 'network, %d' % of.m)
+    if of.op == 'step':
+        return counted(variant, variant.flops, 'step', 'step')
     return None
 
 
-def counted(variant: Variant, operations: float, moved: float, kind: str, text: str) -> Point | None:
-    if not (operations > 0 and moved > 0):
+def counted(variant: Variant, operations: float, kind: str, text: str) -> Point | None:
+    if not (operations > 0 and variant.bytes > 0):
         return None
-    if variant.peer:
+    if variant.fields.peer:
         kind, text = 'peer', ''
-    return Point(operations / moved, operations / variant.time.value, kind, text)
+    return Point(operations / variant.bytes, operations / variant.time.value, kind, text)
 
 
 def points_of(variants: Iterable[Variant], isa: str, threads: int) -> list[Point]:
     """Sorted so that our points are drawn last, and the fastest of each kind at the end."""
-    own = [point_of(variant) for variant in variants if variant.isa == isa and variant.threads == threads
-           and not variant.operation.startswith('limit/')]
+    own = [point_of(variant) for variant in variants if variant.fields.has(isa=isa, threads=threads)]
     return sorted(filter(None, own), key=lambda point: (point.kind != 'peer', point.y))
 
 

@@ -9,14 +9,16 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from bench.report.columns import NOTHING, command_of, line
-from bench.report.results import (Case, Interval, Report, Variant, as_count, cases_of, figures_of, in_order, inner,
-                                  objects, peak_of, peer_name, rate_of, ratios_of, read_report, rounded, scaled,
-                                  shape_of, short_cpu, texts_of, variants_of)
+from bench.report.results import (Case, Interval, Report, Variant, as_count, cases_of, confidence_text, figures_of,
+                                  in_order, inner, missing_of, objects, peak_of, peers_of, rate_of, ratios_of,
+                                  read_report, results_of, rounded, scaled, short_cpu, texts_of, variants_of)
+from bench.report.trust import answer, reasons
+from bench.report.verdicts import by_family, counted_text, gates_of, target_text
+from bench.report.words import extra_name, family_name, peer_name, quantity_name, subject_of, where_of
 from cli.program import Problem, read_file, run
 
 LEVELS = ('L1', 'L2', 'L3', 'memory')
 PASSES = {'training': 'forward, training', 'inference': 'forward, inference'}
-NAMES = {'relu': 'ReLU', 'leaky-relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SELU', 'bn': 'BN +'}
 
 
 def table(head: Sequence[object], rows: Iterable[Iterable[object]]) -> list[str]:
@@ -31,7 +33,7 @@ def with_ends(of: Interval) -> str:
 
 
 def times(variants: Iterable[Variant], factor: float) -> str:
-    """The median of each variant, or a dash."""
+    """The time of each variant, or a dash."""
     return ', '.join(rounded(scaled(variant.time, factor)) for variant in variants) or NOTHING
 
 
@@ -41,55 +43,36 @@ def fastest(variants: Iterable[Variant]) -> Variant | None:
 
 
 def peer_cell(variant: Variant | None, factor: float) -> str:
-    return '%s %s' % (rounded(scaled(variant.time, factor)), peer_name(variant.peer)) if variant else NOTHING
+    return '%s %s' % (rounded(scaled(variant.time, factor)), peer_name(variant.fields.peer)) if variant else NOTHING
 
 
 def by_isa(report: Report, cases: Iterable[Case]) -> list[str]:
-    return in_order([case.isa for case in cases], texts_of(report, 'isas'))
+    return in_order([case.fields.isa for case in cases], texts_of(report, 'isas'))
 
 
 # -------------------------------------------------------------------------------------------------------------- parts
 
-def peers_of(report: Report) -> str:
-    """The peers, each with its version and the instruction sets on which it was measured."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for process in objects(report, 'processes'):
-        for peer in objects(process, 'peers'):
-            found.setdefault((peer['name'], peer.get('version', '')), set()).add(process['isa'])
-    return '; '.join('%s %s (%s)' % (peer_name(name), version, ', '.join(sorted(isas)))
-                     for (name, version), isas in found.items()) or 'none'
-
-
-def origin(report: Report, cases: list[Case]) -> list[str]:
-    environment, trust = inner(report, 'environment'), inner(report, 'trust')
+def origin(report: Report, _: list[Case]) -> list[str]:
+    environment = inner(report, 'environment')
     sizes = inner(environment, 'caches')
     caches = ', '.join('%s %d KB' % (name, size // 1024) for name, size in sizes.items() if as_count(size))
-    discarded, noisy = as_count(trust.get('discarded')), as_count(trust.get('noisy'))
-    samples = as_count(trust.get('samples')) + discarded
     facts = [('CPU', environment.get('cpu', '')), ('CPUs', as_count(environment.get('cpus'))), ('caches', caches),
              ('system', '%s, %s' % (environment.get('kernel', ''), environment.get('libc', ''))),
              ('compiler', environment.get('compiler', '')),
              ('Lanefold', '%s, revision %s' % (environment.get('lanefold', ''), environment.get('revision', ''))),
              ('command', '`%s`' % command_of(report)), ('date', report['date'])]
-    converged = sum(case.converged for case in cases)
-    warnings = ['The run warned: %s.' % warning for warning in texts_of(report, 'warnings')]
-    warnings += ['%d of %d cases converged: their intervals are at most 2%% wide.' % (converged, len(cases)),
-                 '%d of %d samples were noisy: %d are discarded, %d had to be kept.' % (discarded + noisy, samples,
-                                                                                      discarded, noisy)]
-    if report.get('interrupted') or objects(report, 'failures'):
-        warnings.append('The run is not complete.')
-    return [*table(('', ''), facts + [('peers', peers_of(report))]), '**How far to trust this run.**', '',
-            *('- ' + text for text in warnings), '']
+    results = results_of(report)
+    return [*table(('', ''), facts), '**Can this run be trusted?** ' + answer(results), '',
+            *('- ' + text for text in reasons(results)), '']
 
 
 def limits(report: Report, cases: list[Case]) -> list[str]:
     variants = variants_of(cases)
     isas = by_isa(report, cases)
 
-    def best(isa: str, what: str, level: str) -> str:
+    def best(isa: str, op: str, level: str) -> str:
         found = [rate_of(variant.bytes, variant.time).value for variant in variants
-                 if variant.isa == isa and variant.threads == 1 and variant.operation == 'limit/' + what
-                 and variant.keys.get('level') == level]
+                 if variant.fields.has(isa=isa, threads=1, op=op, level=level)]
         return '%.0f' % (max(found) / 1e9) if found else NOTHING
     rows = [['peak of fused multiply-adds, GFLOP/s'] + ['%.0f' % (peak_of(cases, isa) / 1e9) for isa in isas]]
     rows += [['%s, %s, GB/s' % (what, level)] + [best(isa, what, level) for isa in isas]
@@ -98,42 +81,37 @@ def limits(report: Report, cases: list[Case]) -> list[str]:
 
 
 def costs(report: Report, _: list[Case]) -> list[str]:
-    """Ratios such as cost/training/fused/bn_elu/200x300x784."""
-    rows: dict[tuple[str, str, str, str, int], dict[str, str]] = {}
+    rows: dict[tuple[object, ...], dict[str, str]] = {}
     for one in ratios_of(report):
-        words = one.operation.split('/')
-        if words[0] == 'cost' and len(words) == 5:
-            mode, way, extra, shape = words[1:]
-            key = (mode, extra, shape.replace('x', '\u00d7'), one.isa, one.threads)
-            rows.setdefault(key, {})[way] = with_ends(one.interval)
+        of = one.fields
+        if one.quantity == 'over-alone':
+            key = (PASSES.get(of.pass_, of.pass_), extra_name(of), of.shape, of.isa, of.threads)
+            rows.setdefault(key, {})[of.form] = with_ends(one.interval)
     return table(('pass', 'with', 'm\u00d7n\u00d7k', 'plugin', 'threads', 'separate calls', 'fused', 'folded'),
-                 ((PASSES.get(mode, mode), named(extra), *rest,
-                   *(ways.get(way, NOTHING) for way in ('unfused', 'fused', 'folded')))
-                  for (mode, extra, *rest), ways in rows.items()))
+                 ((*key, *(forms.get(form, NOTHING) for form in ('unfused', 'fused', 'folded')))
+                  for key, forms in rows.items()))
 
 
-def named(extra: str) -> str:
-    """"bn_elu" as "BN + ELU"."""
-    return ' '.join(NAMES.get(word, word) for word in extra.split('_')).removesuffix(' +')
+def split(case: Case, **fields: object) -> tuple[Variant | None, Variant | None]:
+    """Our fastest variant with these fields, and that of the other libraries."""
+    found = [variant for variant in case.variants if variant.fields.has(**fields)]
+    return (fastest(variant for variant in found if not variant.fields.peer),
+            fastest(variant for variant in found if variant.fields.peer))
 
 
 def products(report: Report, cases: list[Case]) -> list[str]:
-    shares = {(one.operation, one.isa, one.threads): one.interval for one in ratios_of(report)}
+    shares = {one.fields: one.interval for one in ratios_of(report) if one.quantity == 'of-peak'}
     rows = []
     for case in cases:
-        if not case.operation.startswith('gemm/'):
+        if case.fields.family != 'gemm':
             continue
-        plain = [variant for variant in case.variants if variant.operation == case.operation]
-        own = fastest(variant for variant in plain if not variant.peer)
-        packed = [variant for variant in case.variants
-                  if variant.operation.startswith('gemm/packed') and not variant.peer]
-        peer = fastest(variant for variant in plain if variant.peer)
+        own, peer = split(case, family='gemm', form='')
+        packed = [variant for variant in case.variants if variant.fields.has(family='gemm', form='packed', peer='')]
         if own is None:
             continue
-        transposes, shape = case.operation.split('/')[1], shape_of(own.keys)
-        share = shares.get(('gemm/peak/%s/%s' % (transposes, shape.replace('\u00d7', 'x')), case.isa, case.threads))
-        rows.append((transposes, shape, case.isa, case.threads, times([own], 1e6), times(packed, 1e6),
-                     peer_cell(peer, 1e6), '%.0f' % (rate_of(own.flops, own.time).value / 1e9),
+        share = shares.get(own.fields)
+        rows.append((own.fields.transpose, own.fields.shape, own.fields.isa, own.fields.threads, times([own], 1e6),
+                     times(packed, 1e6), peer_cell(peer, 1e6), '%.0f' % (rate_of(own.flops, own.time).value / 1e9),
                      with_ends(share) if share else NOTHING))
     return table(('transposes', 'm\u00d7n\u00d7k', 'plugin', 'threads', '\u00b5s', 'B packed before, \u00b5s',
                   'best peer, \u00b5s', 'GFLOP/s', 'share of the peak'), rows)
@@ -143,38 +121,47 @@ def passes(_: Report, cases: list[Case]) -> list[str]:
     """Activations and batch normalization alone, for each element."""
     rows = []
     for case in cases:
-        family = case.operation.split('/')[0]
-        if family not in ('activation', 'norm'):
+        of = case.fields
+        if of.family not in ('activation', 'norm'):
             continue
-        own = fastest(variant for variant in case.variants if variant.operation == case.operation and not variant.peer)
-        peer = fastest(variant for variant in case.variants if variant.operation == case.operation and variant.peer)
+        own, peer = split(case, family=of.family, activation=of.activation)
         if own is None or not own.elements > 0:
             continue
-        size = shape_of(own.keys) + (' in ' + own.keys['level'] if 'level' in own.keys else '')
-        rows.append((case.operation, size, case.isa, case.threads, times([own], 1e9 / own.elements),
-                     peer_cell(peer, 1e9 / own.elements)))
+        rows.append(('%s, %s' % (extra_name(of) or 'BN', of.pass_), of.shape + (' in ' + of.level if of.level else ''),
+                     of.isa, of.threads, times([own], 1e9 / own.elements), peer_cell(peer, 1e9 / own.elements)))
     return table(('operation', 'elements', 'plugin', 'threads', 'ns each', 'best peer, ns'), rows)
 
 
 def networks(_: Report, cases: list[Case]) -> list[str]:
     rows = []
     for case in cases:
-        if case.operation.split('/')[0] not in ('step', 'network', 'epoch', 'trainer'):
+        if case.fields.family not in ('trainer', 'network'):
             continue
-        for operation in dict.fromkeys(variant.operation for variant in case.variants):
-            variants = [variant for variant in case.variants if variant.operation == operation]
-            own = fastest(variant for variant in variants if not variant.peer)
-            if own is None or operation.startswith('limit/'):
+        for own in case.variants:
+            if own.fields.peer or own.fields.family == 'limit':
                 continue
-            rows.append((operation, own.keys.get('m', ''), case.isa, case.threads, times([own], 1e6),
-                         peer_cell(fastest(variant for variant in variants if variant.peer), 1e6)))
+            peer = fastest(variant for variant in case.variants
+                           if variant.fields.peer and variant.fields._replace(peer='') == own.fields)
+            of = own.fields
+            rows.append(('%s, %s' % (of.family, subject_of(of._replace(m=0))), of.m or NOTHING, of.isa, of.threads,
+                         times([own], 1e6), peer_cell(peer, 1e6)))
     return table(('operation', 'samples', 'plugin', 'threads', '\u00b5s', 'best peer, \u00b5s'), rows)
 
 
+def peers(report: Report, _: list[Case]) -> list[str]:
+    rows = [(peer_name(peer.name), peer.version, ', '.join(peer.isas), '')
+            for peer in peers_of(report)]
+    rows += [(peer_name(peer.name), 'not measured', ', '.join(peer.isas), peer.version) for peer in missing_of(report)]
+    return table(('library', 'version', 'plugins', ''), rows)
+
+
 def gates(report: Report, _: list[Case]) -> list[str]:
-    return table(('gate', 'value', 'target', 'verdict'),
-                 (('`%s`' % one.name, with_ends(one.interval), '%s %s' % (one.sense, one.target), one.verdict)
-                  for one in ratios_of(report) if one.verdict))
+    own = gates_of(ratios_of(report))
+    rows = [(family_name(family), subject_of(one.fields), quantity_name(one.quantity), where_of(one.fields),
+             with_ends(one.interval), target_text(one), one.verdict)
+            for family, found in by_family(own).items() for one in found]
+    text = 'Of %d gates, %s. An undecided one has its target within its interval.' % (len(own), counted_text(own))
+    return [text, '', *table(('family', 'gate', 'ratio', 'with', 'value', 'target', 'verdict'), rows)] if rows else []
 
 
 def scaling(report: Report, _: list[Case]) -> list[str]:
@@ -190,6 +177,7 @@ def scaling(report: Report, _: list[Case]) -> list[str]:
 
 
 SECTIONS = (('The run', origin), ('Limits of the machine', limits),
+            ('The other libraries', peers),
             ('What BN and activations cost: time over that of the bare product', costs), ('Products', products),
             ('The whole network', networks), ('Activations and batch normalization alone', passes),
             ('Scaling, predicted from the time of each task', scaling), ('Gates', gates))
@@ -204,8 +192,8 @@ def page(source: str) -> str:
         raise Problem('%s: these results have no case' % source)
     text = ['# Results: %s' % short_cpu(report), '',
             '<!-- Made by bench/report/machine_page.py from %s. Do not edit. -->' % os.path.basename(source), '',
-            'Times and ratios are medians. A time has no more digits than its 95% interval supports; a ratio has the '
-            'interval in brackets. [benchmarks.md](../guide/benchmarks.md) explains the words and the method.', '']
+            'A time has no more digits than its interval supports; a ratio has the interval in brackets. These are %s. '
+            '[benchmarks.md](../guide/benchmarks.md) explains the words and the method.' % confidence_text(report), '']
     for heading, section in SECTIONS:
         body = section(report, cases)
         text += ['## ' + heading, *body] if body else []

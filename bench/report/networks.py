@@ -3,7 +3,9 @@ from collections.abc import Iterable
 
 from bench.report.dots import INTERVALS, Chart, Scale, dot_chart, key_of, keyed, missing
 from bench.report.products import series_of
-from bench.report.results import Interval, Results, Variant, on_threads, rounded, scaled, unique
+from bench.report.reference import FOLDED_BATCH, FOLDED_ONE, STEP
+from bench.report.results import Interval, Results, Variant, rounded, scaled, unique
+from bench.report.words import extra_name, of_samples, on_threads
 from cli.drawing import Inliner, paragraphs
 
 # --------------------------------------------------------------------------------------------------------- inference
@@ -12,42 +14,33 @@ def microseconds(variant: Variant) -> Interval:
     return scaled(variant.time, 1e6)
 
 
-def infer_variants(results: Results, isa: str, threads: int, operation: str = 'network/infer_folded') -> list[Variant]:
+def folded_networks(results: Results, **fields: object) -> list[Variant]:
     return [variant for variant in results.variants
-            if variant.isa == isa and variant.threads == threads and variant.operation == operation]
+            if variant.fields.has(family='network', op='infer', form='folded', **fields)]
 
 
 def batch_row(variant: Variant) -> str:
-    samples = variant.keys.get('m', '?')
-    return '%s sample%s%s' % (samples, '' if samples == '1' else 's', ', cold' if 'cold' in variant.operation else '')
+    return of_samples(variant.fields.m) + (', cold' if variant.fields.cold else '')
 
 
 def network_chart(results: Results, isa: str, threads: int) -> Chart:
-    variants = infer_variants(results, isa, threads)
-    cold = infer_variants(results, isa, threads, 'network/infer_folded_cold')
-    rows = unique(batch_row(variant) for variant in sorted(variants, key=samples_in)) + unique(map(batch_row, cold))
-    series = series_of(variants + cold, batch_row, microseconds)
+    variants = folded_networks(results, isa=isa, threads=threads)
+    rows = unique(map(batch_row, sorted(variants, key=lambda variant: (variant.fields.cold, variant.fields.m))))
+    series = series_of(variants, batch_row, microseconds)
     heading, scale = '%s, %s' % (isa, on_threads(threads)), Scale('\u00b5s for all samples', True)
     return dot_chart(heading, rows, series, scale), series
 
 
-def samples_in(variant: Variant) -> int:
-    text = variant.keys.get('m', '')
-    return int(text) if text.isdecimal() else 0
-
-
 # ------------------------------------------------------------------------------------------------------------- steps
 
-STEPS_NAMED = {'step/bn_elu_sgd': 'BN + ELU', 'step/relu_sgd': 'ReLU, no BN'}
-
-
 def step_chart(results: Results, isa: str) -> Chart:
-    variants = [variant for variant in results.variants if variant.isa == isa and variant.operation in STEPS_NAMED]
+    variants = [variant for variant in results.variants if variant.fields.has(op='step', isa=isa)]
 
     def row_of(variant: Variant) -> str:
-        return '%s, %s' % (STEPS_NAMED[variant.operation], on_threads(variant.threads))
+        of = variant.fields
+        return ', '.join(filter(None, (extra_name(of) + ('' if of.bn else ', no BN'), of.form, on_threads(of.threads))))
     series = series_of(variants, row_of, microseconds)
-    rows = unique(row_of(variant) for variant in sorted(variants, key=lambda variant: variant.threads))
+    rows = unique(row_of(variant) for variant in sorted(variants, key=lambda variant: variant.fields.threads))
     return dot_chart(isa, rows, series, Scale('\u00b5s', True)), series
 
 
@@ -65,14 +58,12 @@ def times_text(results: Results) -> str:
     """Our times in words."""
     texts = []
     isa = results.isas[0] if results.isas else ''
-    for operation, size, text in (('step/bn_elu_sgd', '200', 'a training step on 200 samples with BN + ELU takes %s'),
-                                  ('network/infer_folded', '1', 'one sample through the folded network takes %s'),
-                                  ('network/infer_folded', '200', '200 samples take %s')):
-        own = [variant for variant in results.variants
-               if variant.isa == isa and variant.operation == operation and not variant.peer
-               and variant.keys.get('m') == size]
+    for where, text in ((STEP, 'a training step on 200 samples with BN + ELU takes %s'),
+                        (FOLDED_ONE, 'one sample through the folded network takes %s'),
+                        (FOLDED_BATCH, '200 samples take %s')):
+        own = [variant for variant in results.variants if variant.fields.has(isa=isa, peer='', **where)]
         if own:
-            times = ('%s on %s' % (time_text(variant.time), on_threads(variant.threads)) for variant in own)
+            times = ('%s on %s' % (time_text(variant.time), on_threads(variant.fields.threads)) for variant in own)
             texts.append(text % ' and '.join(times))
     return '; '.join(texts)[:1].upper() + '; '.join(texts)[1:] + '.' if texts else ''
 

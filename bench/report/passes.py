@@ -2,13 +2,14 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from bench.report.costs import EXTRAS
 from bench.report.dots import (COPY, INTERVALS, OURS, PACKED, PEERS, Look, Scale, Series, details_of, dot_chart, key_of,
                                keyed, missing, packed_look)
+from bench.report.fields import Fields
 from bench.report.limits import ROOFS
 from bench.report.products import rank_of, series_of
 from bench.report.results import (UNKNOWN_INTERVAL, Case, Interval, Report, Results, Variant, as_number, in_order,
-                                  inner, on_threads, peer_name, scaled, shape_of, split_name, unique)
+                                  inner, scaled, unique)
+from bench.report.words import EXTRAS, extra_name, on_threads, peer_name
 from cli.drawing import UNKNOWN, Inliner
 
 # ------------------------------------------------------------------------------------------------------- activations
@@ -20,22 +21,26 @@ def per_element(variant: Variant) -> Interval:
     return scaled(variant.time, 1e9 / variant.elements) if variant.elements > 0 else UNKNOWN_INTERVAL
 
 
-def activation_series(variants: Iterable[Variant]) -> list[Series]:
+def is_copy(variant: Variant) -> bool:
+    return variant.fields.op in ('copy', 'stream')
+
+
+def activation_series(cases: Iterable[Case]) -> list[Series]:
     """Our activations forward and backward, a copy of the same size, and other libraries."""
     found: dict[tuple[str, Look], dict[str, Interval]] = {}
-    for variant in variants:
-        what = variant.case.split('/')[1]
-        row, way = EXTRAS.get(what.rsplit('_', 1)[0], what), what.rsplit('_', 1)[-1]
-        if variant.operation.startswith('limit/copy'):
-            name, look = 'copy', COPY
-        elif variant.peer:
-            look = PEERS.get(variant.peer, Look(*UNKNOWN))
-            name, look = '%s, %s' % (peer_name(variant.peer), way), packed_look(look) if way == 'backward' else look
-        elif variant.label == 'lanefold':
-            name, look = ('Lanefold, forward', FORWARD) if way == 'forward' else ('Lanefold, backward', BACKWARD)
-        else:
-            continue  # ReLU, which the case of another activation measures for comparison
-        keep_faster(found.setdefault((name, look), {}), row, per_element(variant))
+    for case in cases:
+        for variant in case.variants:
+            pass_, peer = variant.fields.pass_, variant.fields.peer
+            if is_copy(variant):
+                name, look = 'copy', COPY
+            elif variant.fields.activation != case.fields.activation:
+                continue  # ReLU, which the case of another activation measures for comparison
+            elif peer:
+                look = PEERS.get(peer, Look(*UNKNOWN))
+                name, look = '%s, %s' % (peer_name(peer), pass_), packed_look(look) if pass_ == 'backward' else look
+            else:
+                name, look = ('Lanefold, ' + pass_, BACKWARD if pass_ == 'backward' else FORWARD)
+            keep_faster(found.setdefault((name, look), {}), extra_name(case.fields), per_element(variant))
     return [Series(name, look, found[name, look]) for name, look in sorted(found, key=lambda named: rank_of(
         (named[0].replace(', forward', '').replace(', backward', ''), named[1])))]
 
@@ -45,17 +50,12 @@ def keep_faster(values: dict[str, Interval], row: str, value: Interval) -> None:
         values[row] = value
 
 
-def level_key(case: Case) -> str:
-    return next((variant.keys['level'] for variant in case.variants if 'level' in variant.keys), '')
-
-
 def activation_panels(results: Results, isa: str, threads: int,
                       inline: Inliner) -> tuple[list[str], list[list[Series]]]:
     drawn, keys = [], []
-    cases = [case for case in results.cases if case.operation.startswith('activation/') and case.isa == isa
-             and case.threads == threads]
-    for level in in_order([level_key(case) for case in cases], [level for level, _ in ROOFS]):
-        series = activation_series([variant for case in cases if level_key(case) == level for variant in case.variants])
+    cases = [case for case in results.cases if case.fields.has(family='activation', isa=isa, threads=threads)]
+    for level in in_order([case.fields.level for case in cases], [level for level, _ in ROOFS]):
+        series = activation_series(case for case in cases if case.fields.level == level)
         chart = dot_chart(where(level, results.report), list(EXTRAS.values()), series,
                           Scale('ns per element', True))
         if chart:
@@ -82,33 +82,27 @@ def activation_figure(results: Results, isa: str, threads: int, inline: Inliner)
 
 # ------------------------------------------------------------------------------------------------------------- norms
 
-NORM_WAYS = {'forward_training': 'training', 'forward_inference': 'inference', 'backward': 'backward'}
+def norm_row(fields: Fields) -> str:
+    return '%s %s' % (fields.pass_, fields.shape)
 
 
-def norm_row(variant: Variant) -> str:
-    what, keys = split_name(variant.case)
-    return '%s %s' % (NORM_WAYS.get(what.split('/')[-1], what), shape_of(keys))
-
-
-def norm_series(variants: Sequence[Variant]) -> list[Series]:
-    ours = series_of([variant for variant in variants if variant.operation.startswith('norm/')], norm_row, per_element)
+def norm_series(cases: Sequence[Case]) -> list[Series]:
+    variants = [variant for case in cases for variant in case.variants if variant.fields.family == 'norm']
     copies: dict[str, Interval] = {}
-    for variant in variants:
-        if variant.operation.startswith('limit/copy'):
-            keep_faster(copies, norm_row(variant), per_element(variant))
-    return ours + [Series('copy', COPY, copies)]
+    for case in cases:
+        for variant in filter(is_copy, case.variants):
+            keep_faster(copies, norm_row(case.fields), per_element(variant))
+    return series_of(variants, lambda variant: norm_row(variant.fields), per_element) + [Series('copy', COPY, copies)]
 
 
 def norm_figure(results: Results, inline: Inliner) -> str:
     drawn, keys = [], []
     for isa in results.isas:
         for threads in results.threads:
-            variants = [variant for case in results.cases if case.operation.startswith('norm/') and case.isa == isa
-                     and case.threads == threads for variant in case.variants]
-            series = norm_series(variants)
-            rows = unique(norm_row(variant) for variant in variants)
-            chart = dot_chart('%s, %s' % (isa, on_threads(threads)), rows, series,
-                              Scale('ns per element', True))
+            cases = [case for case in results.cases if case.fields.has(family='norm', isa=isa, threads=threads)]
+            series = norm_series(cases)
+            rows = unique(norm_row(case.fields) for case in cases)
+            chart = dot_chart('%s, %s' % (isa, on_threads(threads)), rows, series, Scale('ns per element', True))
             if chart:
                 drawn.append(inline(chart, 'Batch normalization, ' + isa))
                 keys.append(series)

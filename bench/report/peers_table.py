@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.report.columns import NOTHING, Column, columns_of, head, line
-from bench.report.results import Report, Variant, inner, objects, peer_name, rate_of, rounded, scaled
+from bench.report.reference import FOLDED
+from bench.report.results import Report, Variant, inner, objects, rate_of, rounded, scaled
+from bench.report.words import peer_name
 
 BESIDE = ('onnxruntime', 'pytorch', 'numpy')
 FROM_PYTHON = ('pytorch', 'numpy')
-BATCHES = ('1', '200')
+BATCHES = (1, 200)
 HEAD = ('784-300-100-10 with folded BN, ELU', '1 sample, \u00b5s', 'thousand samples/s', '200 samples, \u00b5s',
         'thousand samples/s')
 
@@ -18,10 +20,10 @@ def processes_of(column: Column) -> list[Report]:
     return [process for process in objects(column.report, 'processes') if process['isa'] == column.isa]
 
 
-def variants_by_threads(column: Column, peer: str, batch: str) -> dict[int, Variant]:
+def variants_by_threads(column: Column, peer: str, batch: int) -> dict[int, Variant]:
     """peer: "" for Lanefold."""
-    return {variant.threads: variant for variant in column.found('network/infer_folded', m=batch)
-            if variant.peer == peer}
+    return {variant.fields.threads: variant
+            for variant in column.found(**{**FOLDED, 'm': batch, 'peer': peer})}
 
 
 def figures(column: Column, peer: str) -> list[str] | None:
@@ -32,7 +34,7 @@ def figures(column: Column, peer: str) -> list[str] | None:
         cells.append(column.by_threads(
             lambda threads: rounded(scaled(variants[threads].time, 1e6)) if threads in variants else ''))
         cells.append(column.by_threads(
-            lambda threads: rounded(scaled(rate_of(int(batch), variants[threads].time), 1e-3))
+            lambda threads: rounded(scaled(rate_of(batch, variants[threads].time), 1e-3))
             if threads in variants else ''))
     return None if all(cell == NOTHING for cell in cells) else cells
 
@@ -63,7 +65,7 @@ def peers_table(column: Column) -> str:
         else:
             absent.append('%s was not measured: %s.' % (peer_name(peer), reason(column, peer)))
     python = ' and '.join(peer_name(peer) for peer in FROM_PYTHON if measured[peer])
-    text = ['Medians of the same run, on %s.' % head(column)]
+    text = ['Times of the same run, on %s.' % head(column)]
     if python:
         text.append('The times of %s include those of the Python interpreter.' % python)
     return '\n'.join([line(HEAD), '|---' * len(HEAD) + '|', *map(line, rows), '', ' '.join(text + absent)])

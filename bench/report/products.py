@@ -7,28 +7,27 @@ from html import escape
 
 from matplotlib.figure import Figure
 
-from bench.report.dots import (INTERVALS, OURS, PACKED, PEERS, Look, Scale, Series, details_of, dot_chart, key_of,
+from bench.report.dots import (DOTS, OURS, PACKED, PEERS, Look, Scale, Series, details_of, dot_chart, key_of,
                                keyed, missing, packed_look)
-from bench.report.results import (PEER_NAMES, Case, Interval, Results, Variant, on_threads, peak_of, peer_name, rate_of,
-                                  scaled, shape_of, unique)
+from bench.report.results import Case, Interval, Results, Variant, peak_of, rate_of, scaled, unique
+from bench.report.words import PEERS as PEER_NAMES
+from bench.report.words import on_threads, peer_name, sized
 from cli.drawing import UNKNOWN, Inliner, paragraphs, short
 
 MAX_ROWS = 12  # of a panel; further rows go into a collapsed section
 
 
 def library_of(variant: Variant) -> tuple[str, Look]:
-    """The name and look of the library that multiplies."""
-    packed = '/packed_' in variant.operation
-    if variant.peer:
-        look = PEERS.get(variant.peer, Look(*UNKNOWN))
-        return (peer_name(variant.peer) + (', packed' if packed else ''), packed_look(look) if packed else look)
+    """The name and look of the library that computes."""
+    packed, peer = variant.fields.form == 'packed', variant.fields.peer
+    if peer:
+        look = PEERS.get(peer, Look(*UNKNOWN))
+        return peer_name(peer) + (', packed' if packed else ''), packed_look(look) if packed else look
     return ('Lanefold, packed', PACKED) if packed else ('Lanefold', OURS)
 
 
 def product_row(variant: Variant) -> str:
-    """"784x300x200 tn", where tn says which operands are transposed."""
-    transposes = variant.operation.rsplit('_', 1)[-1].rsplit('/', 1)[-1]
-    return shape_of(variant.keys) + ('' if transposes == 'nn' else ' ' + transposes)
+    return sized(variant.fields)
 
 
 def series_of(variants: Iterable[Variant], row_of: Callable[[Variant], str],
@@ -52,21 +51,20 @@ def gigaflops(variant: Variant) -> Interval:
 
 def product_cases(results: Results, isa: str, threads: int) -> list[Case]:
     """The cases of matrix products, without those of random shapes and of cold caches."""
-    return [case for case in results.cases if case.isa == isa and case.threads == threads
-            and case.operation.startswith('gemm/') and 'cold' not in case.operation
-            and any(variant.label in ('packed', 'peak') for variant in case.variants)]
+    return [case for case in results.cases
+            if case.fields.has(family='gemm', isa=isa, threads=threads, cold=False, set='')]
 
 
 def product_variants(results: Results, isa: str, threads: int) -> list[Variant]:
     return [variant for case in product_cases(results, isa, threads) for variant in case.variants
-            if variant.operation.startswith('gemm/')]
+            if variant.fields.family == 'gemm']
 
 
 def product_chart(results: Results, isa: str, threads: int, rows: list[str], variants: list[Variant]) -> Figure | None:
     peak = peak_of(results.cases, isa) * threads * 1e-9
-    axis = Scale('GFLOP/s', True)
+    axis = Scale('GFLOP/s')
     if math.isfinite(peak):
-        axis = Scale('GFLOP/s; above: share of the peak of %s' % short(peak, 3), True, (), peak)
+        axis = Scale('GFLOP/s; above: share of the peak of %s' % short(peak, 3), whole=peak)
     return dot_chart('%s, %s' % (isa, on_threads(threads)), rows, series_of(variants, product_row, gigaflops), axis)
 
 
@@ -88,17 +86,16 @@ def product_panels(results: Results, inline: Inliner,
 
 PRODUCTS_CAPTION = ('Rows show m\u00d7n\u00d7k. tn, nt and tt mean that the first, the second or both operands are '
                     'transposed. Packed means that one operand was packed before. The repetitions of all libraries ran '
-                    'interleaved, in random order. ' + INTERVALS)
+                    'interleaved, in random order. ' + DOTS)
 
 
 def count_wins(results: Results, isa: str, threads: int) -> tuple[int, int]:
     """In how many cases our plain product is at least as fast as all peers, and the number of cases."""
     wins, compared = 0, 0
     for case in product_cases(results, isa, threads):
-        plain_ones = [variant for variant in case.variants
-                      if variant.operation.startswith('gemm/') and '/packed_' not in variant.operation]
-        others = [variant.time.value for variant in plain_ones if variant.peer]
-        ours = [variant.time.value for variant in plain_ones if not variant.peer]
+        plain_ones = [variant for variant in case.variants if variant.fields.has(family='gemm', form='')]
+        others = [variant.time.value for variant in plain_ones if variant.fields.peer]
+        ours = [variant.time.value for variant in plain_ones if not variant.fields.peer]
         if others and ours:
             compared += 1
             wins += ours[0] <= min(others)
@@ -114,7 +111,7 @@ def wins_text(results: Results) -> str:
                 texts.append('on %s and %s in %d of %d shapes' % (escape(isa), on_threads(threads), wins, compared))
     if not texts:
         return 'No other library was measured with these products.'
-    return 'By medians, Lanefold is at least as fast as every other library: %s.' % '; '.join(texts)
+    return 'Lanefold is at least as fast as every other library: %s.' % '; '.join(texts)
 
 
 def products_section(results: Results, inline: Inliner) -> str:

@@ -1,15 +1,14 @@
-"""Reads a results.json of `lanefold bench`.  It needs no matplotlib, because the tables use it too.
-
-A name such as "gemm/nn/isa:avx512/m:1/n:300/k:784/threads:1/peer:blis" has words for the operation, and keys with
-values.  What a run that did not finish lacks is empty; a number becomes NaN.
-"""
+"""Reads a results.json of `lanefold bench`.  It needs no matplotlib, because the tables use it too.  What a run that
+did not finish lacks is empty; a number becomes NaN."""
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Optional, TypeVar
 
+from bench.report.fields import Fields, fields_of
 from bench.report.shape import check_shape
+from bench.report.words import PEERS
 from cli.program import Problem, read_file
 
 Report = dict[str, Any]  # an object of the file
@@ -24,39 +23,36 @@ class Interval(NamedTuple):
 class Variant(NamedTuple):
     name: str
     label: str
-    operation: str
-    keys: dict[str, str]
-    isa: str
-    threads: int
-    peer: str
+    fields: Fields
     time: Interval  # in seconds
     flops: float
     bytes: float
     elements: float
-    case: str
 
 
 class Ratio(NamedTuple):
     name: str
-    operation: str
-    isa: str
-    threads: int
+    quantity: str
+    fields: Fields  # of what it is about
+    numerator: str  # the name of a variant
     interval: Interval
     sense: str
     target: float
-    verdict: str
+    verdict: str  # empty without a target
 
 
 class Case(NamedTuple):
     name: str
-    operation: str
-    isa: str
-    threads: int
+    fields: Fields  # of its main variant
     variants: list[Variant]
+    rounds: int
     samples: int
-    discarded: int
-    noisy: int
-    converged: bool
+
+
+class Peer(NamedTuple):
+    name: str
+    version: str
+    isas: list[str]
 
 
 class Results(NamedTuple):
@@ -71,8 +67,6 @@ class Results(NamedTuple):
 Item = TypeVar('Item')
 UNKNOWN_NUMBER = float('nan')
 UNKNOWN_INTERVAL = Interval(UNKNOWN_NUMBER, UNKNOWN_NUMBER, UNKNOWN_NUMBER)
-PEER_NAMES = {'openblas': 'OpenBLAS', 'blis': 'BLIS', 'onednn': 'oneDNN', 'eigen': 'Eigen', 'numpy': 'NumPy',
-              'pytorch': 'PyTorch', 'onnxruntime': 'ONNX Runtime'}
 
 
 def as_number(value: Optional[float]) -> float:
@@ -81,13 +75,6 @@ def as_number(value: Optional[float]) -> float:
 
 def as_count(value: Optional[float]) -> int:
     return int(value or 0)
-
-
-def split_name(name: str) -> tuple[str, dict[str, str]]:
-    """("gemm/nn", {"isa": "avx512", "m": "1"...})"""
-    words = name.split('/')
-    keys = dict(word.split(':', 1) for word in words if ':' in word)
-    return '/'.join(word for word in words if ':' not in word), keys
 
 
 def objects(holder: Report, key: str) -> list[Report]:
@@ -127,45 +114,61 @@ def figures_of(path: str) -> Iterator[None]:
         raise Problem('%s: its figures cannot be shown: %s: %s' % (path, type(error).__name__, error)) from None
 
 
-def variant_of(entry: Report, case: Report) -> Variant:
-    operation, keys = split_name(entry['name'])
-    return Variant(entry['name'], entry.get('label', ''), operation, keys, case['isa'], as_count(case['threads']),
-                   keys.get('peer', ''), Interval(*entry['seconds']), as_number(entry.get('flops')),
-                   as_number(entry.get('bytes')), as_number(entry.get('elements')), case['case'])
+def variant_of(entry: Report) -> Variant:
+    return Variant(entry['name'], entry.get('label', ''), fields_of(entry), Interval(*entry['seconds']),
+                   as_number(entry.get('flops')), as_number(entry.get('bytes')), as_number(entry.get('elements')))
 
 
 def cases_of(report: Report) -> list[Case]:
-    return [Case(entry['case'], split_name(entry['case'])[0], entry['isa'], as_count(entry['threads']),
-                 [variant_of(variant, entry) for variant in entry['variants']], as_count(entry.get('samples')),
-                 as_count(entry.get('discarded')), as_count(entry.get('noisy')), entry.get('converged', False))
+    return [Case(entry['name'], fields_of(entry), [variant_of(variant) for variant in entry['variants']],
+                 as_count(entry.get('rounds')), as_count(entry.get('samples')))
             for entry in objects(report, 'cases')]
 
 
 def results_of(report: Report) -> Results:
     cases = cases_of(report)
-    isas = in_order([case.isa for case in cases], texts_of(report, 'isas'))
-    threads = sorted({case.threads for case in cases})
+    isas = in_order([case.fields.isa for case in cases], texts_of(report, 'isas'))
+    threads = sorted({case.fields.threads for case in cases})
     return Results(report, isas, threads, cases, variants_of(cases), ratios_of(report))
 
 
 def variants_of(cases: Iterable[Case]) -> list[Variant]:
     """Each name once, from the first case that has it."""
-    found: dict[tuple[str, int, str], Variant] = {}
+    found: dict[str, Variant] = {}
     for case in cases:
         for variant in case.variants:
-            found.setdefault((variant.isa, variant.threads, variant.name), variant)
+            found.setdefault(variant.name, variant)
     return list(found.values())
 
 
 def ratios_of(report: Report) -> list[Ratio]:
-    found = []
-    for entry in objects(report, 'ratios'):
-        operation, keys = split_name(entry['name'])
-        threads = keys.get('threads', '')
-        found.append(Ratio(entry['name'], operation, keys.get('isa', ''), int(threads) if threads.isdecimal() else 1,
-                           Interval(entry['value'], entry['low'], entry['high']), entry.get('sense', ''),
-                           as_number(entry.get('target')), entry.get('verdict', '')))
-    return found
+    return [Ratio(entry['name'], entry['quantity'], fields_of(entry), entry.get('numerator', ''),
+                  Interval(entry['value'], entry['low'], entry['high']), entry.get('sense', ''),
+                  as_number(entry.get('target')), entry.get('verdict', ''))
+            for entry in objects(report, 'ratios')]
+
+
+def rank_of(peer: str) -> int:
+    return list(PEERS).index(peer) if peer in PEERS else len(PEERS)
+
+
+def peers_of(report: Report) -> list[Peer]:
+    """The other libraries in their order, each version once, with the instruction sets on which it was measured."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for process in objects(report, 'processes'):
+        for entry in objects(process, 'peers'):
+            key = (entry['name'], entry.get('version', ''))
+            found.setdefault(key, []).append(process['isa'])
+    return [Peer(*key, unique(found[key])) for key in sorted(found, key=lambda key: rank_of(key[0]))]
+
+
+def missing_of(report: Report) -> list[Peer]:
+    """The other libraries that were not measured.  Instead of their version, it gives the reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for process in objects(report, 'processes'):
+        for entry in objects(process, 'missing'):
+            found.setdefault((entry['name'], entry.get('reason', '')), []).append(process['isa'])
+    return [Peer(name, reason, unique(isas)) for (name, reason), isas in found.items()]
 
 
 def in_order(wanted: Iterable[str], known: Sequence[str]) -> list[str]:
@@ -178,15 +181,10 @@ def unique(items: Iterable[Item]) -> list[Item]:
     return list(dict.fromkeys(items))
 
 
-def shape_of(keys: dict[str, str]) -> str:
-    """"200x300x784", or the part of it that the name has."""
-    return '\u00d7'.join(keys[key] for key in ('m', 'n', 'k') if key in keys)
-
-
 def peak_of(cases: Iterable[Case], isa: str) -> float:
-    """The highest FLOP/s of one thread.  Most cases measure it too, and some of them are noisy."""
-    return max((variant.flops / variant.time.value for case in cases if case.isa == isa for variant in case.variants
-                if variant.label == 'peak' and variant.flops > 0), default=UNKNOWN_NUMBER)
+    """The highest FLOP/s of one thread.  Many cases measure it too, and some of them were disturbed."""
+    return max((variant.flops / variant.time.value for case in cases for variant in case.variants
+                if variant.fields.has(op='peak', isa=isa) and variant.flops > 0), default=UNKNOWN_NUMBER)
 
 
 def rate_of(amount: float, time: Interval) -> Interval:
@@ -215,12 +213,10 @@ def rounded(of: Interval) -> str:
     return '%.*f' % (places, value)
 
 
-def on_threads(count: int) -> str:
-    return '%d thread%s' % (count, '' if count == 1 else 's')
-
-
-def peer_name(peer: str) -> str:
-    return PEER_NAMES.get(peer, peer)
+def confidence_text(report: Report) -> str:
+    """"intervals of 99.9%"."""
+    confidence = as_number(report.get('confidence'))
+    return 'intervals of %g%%' % (100 * confidence) if math.isfinite(confidence) else 'intervals'
 
 
 def short_cpu(report: Report) -> str:

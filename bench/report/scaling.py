@@ -10,17 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bench.report.dots import BREADTH, INTERVALS, Chart, Look, Scale, Series, dot_chart, keyed, missing, plain, swatch
-from bench.report.networks import batch_row, figure_of, infer_variants, samples_in
-from bench.report.results import (Interval, Report, Results, as_number, inner, objects, on_threads, scaled, shape_of,
-                                  texts_of, unique)
+from bench.report.fields import Fields
+from bench.report.networks import batch_row, figure_of, folded_networks
+from bench.report.results import Interval, Report, Results, as_number, inner, objects, scaled, texts_of, unique
+from bench.report.words import of_samples, on_threads, sized
 from cli.drawing import DASHES, Inliner, colour, name_x, new_axes, new_figure, short, ticks
 
 # ------------------------------------------------------------------------------------------------------- as measured
 
-SCALED = (('gemm/nn', 'product'), ('gemm/tn', 'product tn'), ('gemm/nt', 'product nt'), ('gemm/tt', 'product tt'),
-          ('dense/forward_fused_bn_elu', 'BN + ELU forward'), ('dense/backward_fused_bn_elu', 'BN + ELU backward'),
-          ('dense/infer_folded_bn_elu', 'BN + ELU folded'), ('norm/forward_training', 'BN training'),
-          ('step/bn_elu_sgd', 'training step'), ('network/infer_folded', 'folded network'))
 THREAD_LOOKS = (Look('blue', 'solid', 'o'), Look('red', 'dot', '^'), Look('green', 'dashdot', 'D'),
                 Look('pink', 'long', 'v'))
 
@@ -29,17 +26,31 @@ def look_of(results: Results, threads: int) -> Look:
     return THREAD_LOOKS[results.threads.index(threads) % len(THREAD_LOOKS)]
 
 
+def scaled_row(fields: Fields) -> tuple[int, str] | None:
+    """The rank and text of the row that shows the speed-up of this variant, or None if there is none."""
+    elu = fields.extra == 'bn_elu'
+    if fields.has(family='gemm', form='', cold=False, set=''):
+        return 0, 'product ' + sized(fields)
+    if fields.has(family='dense', op='dense') and elu and fields.form in ('fused', 'folded'):
+        return 1, 'BN + ELU %s %s' % ('folded' if fields.form == 'folded' else fields.pass_, fields.shape)
+    if fields.has(family='norm', pass_='training'):
+        return 2, 'BN training ' + fields.shape
+    if fields.has(op='step') and elu:
+        return 3, 'training step, ' + of_samples(fields.m)
+    if fields.has(family='network', form='folded', cold=False):
+        return 4, 'folded network, ' + of_samples(fields.m)
+    return None
+
+
 def speedups(results: Results, isa: str) -> dict[int, dict[str, Interval]]:
     """The speed-up over one thread, by number of threads and row."""
-    names = dict(SCALED)
-    own: dict[str, dict[int, Interval]] = {}
+    own: dict[tuple[int, str], dict[int, Interval]] = {}
     for variant in results.variants:
-        if variant.isa == isa and not variant.peer and variant.operation in names:
-            whole = variant.operation.split('/')[0] in ('step', 'network')
-            row = names[variant.operation] + (', ' + batch_row(variant) if whole else ' ' + shape_of(variant.keys))
-            own.setdefault(row, {}).setdefault(variant.threads, variant.time)
+        ranked = scaled_row(variant.fields) if variant.fields.has(isa=isa, peer='') else None
+        if ranked:
+            own.setdefault(ranked, {}).setdefault(variant.fields.threads, variant.time)
     found: dict[int, dict[str, Interval]] = {}
-    for row, times in own.items():
+    for (_, row), times in sorted(own.items(), key=lambda item: item[0][0]):
         for threads, time in times.items():
             if threads > 1 and 1 in times and min(time.low, time.value) > 0:
                 one = times[1]
@@ -54,7 +65,6 @@ def threads_figure(results: Results, inline: Inliner) -> str:
         found = speedups(results, isa)
         series = [Series(on_threads(threads), look_of(results, threads), found[threads]) for threads in sorted(found)]
         rows = unique(row for values in found.values() for row in values)
-        rows.sort(key=lambda row: [row.startswith(name) for _, name in SCALED].index(True))
         marks = [(1, '1')] + [(threads, str(threads)) for threads in sorted(found)]
         charts.append((dot_chart(isa, rows, series, Scale('speed-up over one thread', marks=marks)), series))
     return figure_of('Speed-up with threads, measured', charts,
@@ -67,13 +77,12 @@ def threads_figure(results: Results, inline: Inliner) -> str:
 def batch_chart(results: Results, isa: str) -> Chart:
     series = []
     for threads in results.threads:
-        variants = [variant for variant in infer_variants(results, isa, threads)
-                    if not variant.peer and samples_in(variant) > 0]
+        variants = [variant for variant in folded_networks(results, isa=isa, threads=threads, peer='', cold=False)
+                    if variant.fields.m > 0]
         series.append(Series(on_threads(threads), look_of(results, threads),
-                             {batch_row(variant): scaled(variant.time, 1e6 / samples_in(variant))
+                             {batch_row(variant): scaled(variant.time, 1e6 / variant.fields.m)
                               for variant in variants}))
-    rows = unique(batch_row(variant) for variant in sorted(results.variants, key=samples_in)
-                  if variant.operation == 'network/infer_folded')
+    rows = unique(map(batch_row, sorted(folded_networks(results, cold=False), key=lambda variant: variant.fields.m)))
     return dot_chart(isa, rows, series, Scale('\u00b5s per sample', True)), series
 
 

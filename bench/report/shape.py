@@ -7,10 +7,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from bench.report.fields import TYPES
+from bench.report.words import VERDICTS
 from cli.program import Problem
 
-FORMAT = 'lanefold-bench-2'
-MOST_CHARACTERS = 500  # of a name, as in bench/method/results.hpp
+FORMAT = 'lanefold-bench-3'
+MOST_CHARACTERS = 500  # of a name, as in bench/timing/results.hpp
 KINDS = {dict: 'object', list: 'array'}
 
 Check = Callable[[Any, str], None]  # raises Problem if the value of this field is not valid
@@ -61,10 +63,9 @@ def word(value: Any, field: str) -> None:
         raise Problem('%s: has %d characters; a name has at most %d' % (field, len(value), MOST_CHARACTERS))
 
 
-def name(value: Any, field: str) -> None:
-    word(value, field)
-    if sum(':' not in part for part in value.split('/')) < 2:
-        refuse(value, field, 'a name such as gemm/nn/isa:avx2/m:1')
+def verdict(value: object, field: str) -> None:
+    if value not in VERDICTS:
+        refuse(value, field, 'one of ' + ', '.join(sorted(VERDICTS)))
 
 
 def form(value: object, field: str) -> None:
@@ -75,7 +76,7 @@ def form(value: object, field: str) -> None:
 def times(value: Any, field: str) -> None:
     several(positive)(value, field)
     if len(value) != 3:
-        refuse(value, field, 'a median and the two ends of its interval')
+        refuse(value, field, 'a time and the two ends of its interval')
 
 
 def several(check: Check) -> Check:
@@ -111,11 +112,28 @@ def parts(required: dict[str, Check], **optional: Check) -> Check:
     return check_each
 
 
-VARIANT = parts({'name': name, 'seconds': times}, label=word, flops=number, bytes=number, elements=number)
-CASE = parts({'case': name, 'isa': word, 'threads': count, 'variants': several(VARIANT)}, samples=count,
-             discarded=count, noisy=count, converged=truth)
-RATIO = parts({'name': name, 'value': positive, 'low': positive, 'high': positive}, sense=word, target=number,
-              verdict=word)
+CHECKS = {str: word, int: count, bool: truth}
+FIELDS = {name: CHECKS[kind] for name, kind in TYPES.items()}
+SUBJECT: dict[str, Check] = {'name': word, 'family': word, 'op': word, 'isa': word, 'threads': count}
+
+
+def described(required: dict[str, Check], **optional: Check) -> Check:
+    """An object with a name and fields, and with these keys."""
+    return parts({**SUBJECT, **required}, **{**FIELDS, **optional})
+
+
+def ratio(value: Any, field: str) -> None:
+    """Only a difference of times may be negative, and only a share of cases may be 0."""
+    ANY_RATIO(value, field)
+    check = {'excess-ns': number}.get(value['quantity'], number if value.get('set') == 'share' else positive)
+    for end in ('value', 'low', 'high'):
+        check(value[end], '%s.%s' % (field, end))
+
+
+VARIANT = described({'seconds': times}, label=word, flops=number, bytes=number, elements=number)
+CASE = described({'variants': several(VARIANT)}, rounds=count, samples=count)
+ANY_RATIO = described({'quantity': word, 'value': number, 'low': number, 'high': number}, numerator=word, sense=word,
+                      target=number, verdict=verdict)
 PROCESS = parts({'isa': word}, peers=several(parts({'name': word}, version=text)),
                 missing=several(parts({'name': word}, reason=text)))
 ENVIRONMENT = parts({}, cpu=text, cpus=count, caches=values(count), level_bytes=values(count), kernel=text, libc=text,
@@ -125,11 +143,11 @@ POINT = parts({'cores': count, 'seconds': positive, 'speedup': positive}, work=n
 OPERATION = parts({'name': word, 'points': several(POINT)},
                   measured=several(parts({'threads': count, 'seconds': positive})))
 SCALING = parts({}, isa=word, assumptions=several(text), operations=several(OPERATION))
-TRUST = parts({}, cases=count, converged=count, samples=count, discarded=count, noisy=count)
 LANEFOLD = parts({'format': form}, command=text, environment=ENVIRONMENT, warnings=several(text), isas=several(word),
-                 threads=several(count), filter=text, processes=several(PROCESS), cases=several(CASE),
-                 ratios=several(RATIO), failures=several(parts({'failed': text, 'reason': text})), interrupted=truth,
-                 trust=TRUST, scaling=SCALING, seconds=positive)
+                 threads=several(count), where=text, filter=text, processes=several(PROCESS), cases=several(CASE),
+                 ratios=several(ratio),
+                 failures=several(parts({'failed': text, 'reason': text})), interrupted=truth,
+                 confidence=positive, scaling=SCALING, seconds=positive)
 WHOLE = parts({'lanefold': LANEFOLD}, context=parts({}, date=text))
 
 

@@ -8,8 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bench.report.columns import NOTHING, Column, columns_of, head, line, measured_by
+from bench.report.fields import Where
 from bench.report.peers_table import peers_tables
-from bench.report.results import Report, figures_of, peer_name, read_report, rounded, scaled
+from bench.report.reference import (BACKWARD, ELU, FOLDED_BATCH, FOLDED_ONE, INFERENCE_FOLDED, PRODUCT, SMALL_PRODUCT,
+                                    STEP, STEP_WITHOUT_BN, TRAINING)
+from bench.report.results import Report, figures_of, read_report, rounded, scaled
+from bench.report.words import peer_name
 from cli.program import Problem, run
 
 Cell = Callable[[Column], str]
@@ -17,49 +21,48 @@ Cell = Callable[[Column], str]
 
 # -------------------------------------------------------------------------------------------------------------- rows
 
-def ours(operation: str, factor: float = 1e6, **keys: str | None) -> Cell:
+def ours(where: Where, factor: float = 1e6) -> Cell:
     """Time of Lanefold, in microseconds by default."""
     def cell(column: Column) -> str:
-        variants = {variant.threads: variant for variant in column.found(operation, **keys) if not variant.peer}
+        variants = {variant.fields.threads: variant for variant in column.found(peer='', **where)}
         return column.by_threads(
             lambda threads: rounded(scaled(variants[threads].time, factor)) if threads in variants else '')
     return cell
 
 
-def best_peer(operation: str, factor: float = 1e6, **keys: str | None) -> Cell:
+def best_peer(where: Where, factor: float = 1e6) -> Cell:
     """Time and name of the fastest other library, for each number of threads."""
     def cell(column: Column) -> str:
         def one(threads: int) -> str:
-            variants = [variant for variant in column.found(operation, **keys)
-                        if variant.peer and variant.threads == threads]
+            variants = [variant for variant in column.found(threads=threads, **where) if variant.fields.peer]
             if not variants:
                 return ''
             best = min(variants, key=lambda variant: variant.time.value)
-            return '%s %s' % (rounded(scaled(best.time, factor)), peer_name(best.peer))
+            return '%s %s' % (rounded(scaled(best.time, factor)), peer_name(best.fields.peer))
         return column.by_threads(one)
     return cell
 
 
-def cost(name: str) -> Cell:
+def cost(where: Where) -> Cell:
     def cell(column: Column) -> str:
-        own = {one.threads: one.interval for one in column.ratios if one.operation == name + '/bn_elu/200x300x784'}
-        return column.by_threads(lambda threads: rounded(own[threads]) if threads in own else '')
+        own = column.ratios_by_threads('over-alone', where)
+        return column.by_threads(lambda threads: rounded(own[threads].interval) if threads in own else '')
     return cell
 
 
-ROWS = (('Training step, batch 200, BN + ELU, \u00b5s', ours('step/bn_elu_sgd', m='200')),
-        ('\u2026 fastest peer', best_peer('step/bn_elu_sgd', m='200')),
-        ('Training step, batch 200, ReLU without BN, \u00b5s', ours('step/relu_sgd', m='200')),
-        ('Folded network, 1 sample, \u00b5s', ours('network/infer_folded', m='1')),
-        ('Folded network, 200 samples, \u00b5s', ours('network/infer_folded', m='200')),
-        ('Matrix product 200\u00d7300\u00d7784, \u00b5s', ours('gemm/nn', m='200', n='300', k='784')),
-        ('\u2026 fastest peer', best_peer('gemm/nn', m='200', n='300', k='784')),
-        ('Matrix product 16\u00d716\u00d716, ns', ours('gemm/nn', 1e9, m='16', n='16', k='16')),
-        ('\u2026 fastest peer', best_peer('gemm/nn', 1e9, m='16', n='16', k='16')),
-        ('ELU of 4096 floats, ns per element', ours('activation/elu_forward', 1e9 / 4096, n='4096', level=None)),
-        ('BN + ELU, time relative to the product alone, forward', cost('cost/training/fused')),
-        ('\u2026 backward', cost('cost/backward/fused')),
-        ('\u2026 inference, folded', cost('cost/inference/folded')))
+ROWS = (('Training step, batch 200, BN + ELU, \u00b5s', ours(STEP)),
+        ('\u2026 fastest peer', best_peer(STEP)),
+        ('Training step, batch 200, ReLU without BN, \u00b5s', ours(STEP_WITHOUT_BN)),
+        ('Folded network, 1 sample, \u00b5s', ours(FOLDED_ONE)),
+        ('Folded network, 200 samples, \u00b5s', ours(FOLDED_BATCH)),
+        ('Matrix product 200\u00d7300\u00d7784, \u00b5s', ours(PRODUCT)),
+        ('\u2026 fastest peer', best_peer(PRODUCT)),
+        ('Matrix product 16\u00d716\u00d716, ns', ours(SMALL_PRODUCT, 1e9)),
+        ('\u2026 fastest peer', best_peer(SMALL_PRODUCT, 1e9)),
+        ('ELU of 4096 floats, ns per element', ours(ELU, 1e9 / 4096)),
+        ('BN + ELU, time relative to the product alone, forward', cost(TRAINING)),
+        ('\u2026 backward', cost(BACKWARD)),
+        ('\u2026 inference, folded', cost(INFERENCE_FOLDED)))
 
 
 # ------------------------------------------------------------------------------------------------------------- table
@@ -72,7 +75,7 @@ def table(reports: Sequence[Report]) -> str:
     rows = [(name, cells) for name, cells in rows if any(cell != NOTHING for cell in cells)]
     text = [line([''] + [head(column) for column in columns]), '|---' * (len(columns) + 1) + '|']
     text += [line([name] + cells) for name, cells in rows]
-    return '\n'.join(text + ['', 'Medians, with no more digits than their 95%% intervals support; measured by %s.' %
+    return '\n'.join(text + ['', 'No figure has more digits than its interval supports. Measured by %s.' %
                              ', and '.join(measured_by(report) for report in reports)])
 
 

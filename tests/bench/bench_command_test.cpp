@@ -286,7 +286,7 @@ TEST_CASE("the report is drawn beside its results, and a bad file is refused in 
   CHECK(result.exit_code == 2);
   CHECK(result.err == "lanefold bench: " + path +
                           ": lanefold.format: \"lanefold-bench-1\" is not "
-                          "\"lanefold-bench-2\", the format of this version\n");
+                          "\"lanefold-bench-3\", the format of this version\n");
 }
 
 TEST_CASE("a variable that stands for an option does not bother the verbs that lack it") {

@@ -26,61 +26,100 @@ def python_with_matplotlib():
 
 # ------------------------------------------------------------------------------------------------------ made-up results
 
-def variant(label, name, seconds, flops=0, elements=0, moved=0):
-    return {'label': label, 'name': name, 'seconds': [seconds, 0.98 * seconds, 1.03 * seconds], 'flops': flops,
+def name_of(fields):
+    return '/'.join('%s:%s' % item for item in sorted(fields.items()))
+
+
+def described(family, op='', **fields):
+    """The name and the fields of a subject."""
+    own = {'family': family, 'op': op or family, **fields, 'isa': 'avx2', 'threads': fields.get('threads', 1)}
+    own = {'pass' if key == 'pass_' else key: value for key, value in own.items()}
+    return {'name': name_of(own), **own}
+
+
+def with_peer(subject, peer):
+    own = {key: value for key, value in subject.items() if key != 'name'}
+    return {'name': name_of(dict(own, peer=peer)), **own, 'peer': peer}
+
+
+def variant(subject, seconds, flops=0, elements=0, moved=0):
+    return {**subject, 'label': 'label', 'seconds': [seconds, 0.98 * seconds, 1.03 * seconds], 'flops': flops,
             'bytes': moved or 4 * elements, 'elements': elements}
 
 
-def case(name, variants, threads=1):
-    return {'case': '%s/threads:%d' % (name, threads), 'isa': 'avx2', 'threads': threads, 'variants': variants,
-            'samples': 20, 'discarded': 3, 'noisy': 1, 'converged': True}
+def case(variants):
+    main = {key: value for key, value in variants[0].items() if key not in ('label', 'seconds', 'flops', 'bytes',
+                                                                            'elements')}
+    return {**main, 'variants': variants, 'rounds': 2, 'samples': 20}
 
 
-def case_of(operation, sizes, seconds, flops=0, elements=0, threads=1, peers=('onednn', 'pytorch'), ours='lanefold'):
+def case_of(subject, seconds, flops=0, elements=0, peers=('onednn', 'pytorch')):
     """A case of Lanefold and peers, each slower than the one before."""
-    name = '%s/isa:avx2/%s/threads:%d' % (operation, sizes, threads)
-    variants = [variant(ours, name, seconds, flops, elements, 1e5)]
-    variants += [variant('peers:' + peer, name + '/peer:' + peer, seconds * (1.1 + 0.5 * at), flops, elements, 1e5)
-              for at, peer in enumerate(peers)]
-    return case('%s/isa:avx2/%s' % (operation, sizes), variants, threads)
+    variants = [variant(subject, seconds, flops, elements, 1e5)]
+    variants += [variant(with_peer(subject, peer), seconds * (1.1 + 0.5 * at), flops, elements, 1e5)
+                 for at, peer in enumerate(peers)]
+    return case(variants)
+
+
+BN_ELU = {'bn': True, 'activation': 'elu'}
+LAYER = {'m': 200, 'n': 300, 'k': 784}
 
 
 def some_cases():
-    cases = [case('limit/fma/isa:avx2', [variant('peak', 'limit/fma/isa:avx2/threads:1', 1e-6, 1e5)])]
+    cases = [case([variant(described('limit', 'peak'), 1e-6, 1e5)])]
     for at, level in enumerate(('L1', 'L2', 'L3', 'memory')):
-        name = 'limit/read/isa:avx2/n:64/level:%s/threads:1' % level
-        cases.append(case('limit/memory/isa:avx2/level:' + level, [variant('read', name, 1e-7 * 2**at, 0, 0, 2e4)]))
-        for way in 'forward', 'backward':
-            cases.append(case_of('activation/elu_' + way, 'n:4096/level:' + level, 1.2e-6 * 2**at, 0, 4096))
-    cases.append(case_of('activation/elu_forward', 'n:4096', 1.2e-6, 0, 4096))
-    for way in 'forward_training', 'forward_inference', 'backward':
-        cases.append(case_of('norm/' + way, 'm:200/n:300', 1e-5, 0, 60000))
+        cases.append(case([variant(described('limit', 'read', n=64, level=level), 1e-7 * 2**at, 0, 0, 2e4)]))
+        for pass_ in 'forward', 'backward':
+            elu = described('activation', pass_=pass_, activation='elu', n=4096, level=level)
+            cases.append(case_of(elu, 1.2e-6 * 2**at, 0, 4096))
+    cases.append(case_of(described('activation', pass_='forward', activation='elu', n=4096), 1.2e-6, 0, 4096))
+    for pass_ in 'training', 'inference', 'backward':
+        cases.append(case_of(described('norm', 'batch_norm', pass_=pass_, m=200, n=300), 1e-5, 0, 60000))
     for threads in 1, 2:
-        for sizes, seconds, flops in ('m:200/n:300/k:784', 1e-3, 9.4e7), ('m:16/n:16/k:16', 1.2e-7, 8192):
-            product = case_of('gemm/nn', sizes, seconds / threads, flops, 60000, threads)
-            name = 'gemm/packed_nn/isa:avx2/%s/threads:%d' % (sizes, threads)
-            product['variants'].append(variant('packed', name, seconds, flops))
+        for sizes, seconds, flops in (LAYER, 1e-3, 9.4e7), ({'m': 16, 'n': 16, 'k': 16}, 1.2e-7, 8192):
+            gemm = {'transpose': 'nn', **sizes, 'threads': threads}
+            product = case_of(described('gemm', **gemm), seconds / threads, flops, 60000)
+            product['variants'].append(variant(described('gemm', form='packed', **gemm), seconds, flops))
             cases.append(product)
-        cases.append(case_of('step/bn_elu_sgd', 'm:200', 3e-3 / threads, 2e8, 200, threads, ours='bn_elu'))
+        cases.append(case_of(described('trainer', 'step', **BN_ELU, m=200, threads=threads), 3e-3 / threads, 2e8, 200))
         for samples in 1, 200:
-            cases.append(case_of('network/infer_folded', 'm:%d' % samples, 1e-5 * samples / threads, 5e5 * samples,
-                               samples, threads, ('onednn', 'pytorch', 'onnxruntime')))
+            cases.append(case_of(described('network', 'infer', form='folded', m=samples, threads=threads),
+                                 1e-5 * samples / threads, 5e5 * samples, samples,
+                                 ('onednn', 'pytorch', 'onnxruntime')))
     return cases
 
 
-def ratio(name, value, **target):
-    return dict({'name': name + '/isa:avx2', 'value': value, 'low': 0.99 * value, 'high': 1.02 * value}, **target)
+def ratio(quantity, subject, value, **target):
+    return {**subject, 'name': quantity + '/' + subject['name'], 'quantity': quantity, 'value': value,
+            'low': 0.99 * value, 'high': 1.02 * value, **target}
+
+
+EXTRAS = ({'activation': 'relu'}, {'activation': 'elu'}, {'bn': True}, BN_ELU)
+
+
+def layers(sizes):
+    """A dense layer with each extra, in each pass and form."""
+    return [described('dense', pass_=pass_, form=form, **extra, **sizes)
+            for pass_ in ('training', 'backward', 'inference') for extra in EXTRAS
+            for form in (('unfused', 'fused') if pass_ != 'inference' else ('unfused', 'fused', 'folded'))]
 
 
 def some_ratios():
-    ratios = [ratio('cost/%s/%s/%s/200x300x784/threads:1' % (mode, way, extra), 1.05 + 0.01 * at)
-              for mode in ('training', 'backward', 'inference')
-              for at, extra in enumerate(('relu', 'elu', 'bn', 'bn_elu'))
-              for way in (('unfused', 'fused') if mode != 'inference' else ('unfused', 'fused', 'folded'))]
-    return ratios + [ratio('gate/surely-short', 0.8, sense='>=', target=0.95, verdict='short'),
-                     ratio('gate/nearly', 0.951, sense='>=', target=0.95, verdict='ok'),
-                     ratio('gate/surely-ok', 1.2, sense='>=', target=0.95, verdict='ok'),
-                     ratio('step/bn_elu_sgd-over-relu_sgd/threads:1', 1.03, sense='<=', target=1.04, verdict='ok')]
+    ratios = [ratio('over-alone', layer, 1.05 + 0.01 * EXTRAS.index({key: layer[key] for key in ('bn', 'activation')
+                                                                    if key in layer})) for layer in layers(LAYER)]
+    product = described('gemm', transpose='nn', **LAYER)
+    small = described('gemm', transpose='nn', m=16, n=16, k=16)
+    step = described('trainer', 'step', **BN_ELU, m=200)
+    against = [ratio('against-peers', step, 1.1, numerator=with_peer(step, 'onednn')['name']),
+               ratio('of-peak', product, 0.9), ratio('excess-ns', small, -0.5),
+               ratio('against-peers', described('gemm', set='share'), 0)]
+    at_least = {'sense': '>=', 'target': 0.95}
+    return ratios + against + [
+                     ratio('against-peers', small, 0.8, **at_least, verdict='fails'),
+                     ratio('of-peak', small, 0.951, **at_least, verdict='undecided'),
+                     ratio('against-peers', product, 1.2, **at_least, verdict='holds',
+                           numerator=with_peer(product, 'onednn')['name']),
+                     ratio('over-relu', step, 1.03, sense='<=', target=1.04, verdict='undecided')]
 
 
 def some_scaling():
@@ -92,7 +131,7 @@ def some_scaling():
 
 
 def some_results():
-    own = {'format': 'lanefold-bench-2', 'command': 'lanefold bench --quick',
+    own = {'format': 'lanefold-bench-3', 'command': 'lanefold bench --quick',
            'environment': {'cpu': 'A <b>CPU</b>: avx2', 'lanefold': '1.2.3', 'revision': 'abc1234',
                            'level_bytes': {'L1': 24576}},
            'warnings': ['the machine is not idle: load 3.03'], 'isas': ['avx2'], 'threads': [1, 2], 'filter': '',
@@ -103,8 +142,7 @@ def some_results():
                          for threads in (1, 2)],
            'cases': some_cases(), 'ratios': some_ratios(),
            'failures': [{'failed': 'gemm/xx', 'reason': 'wrong result'}],
-           'interrupted': False, 'trust': {'cases': 31, 'converged': 17, 'samples': 700, 'discarded': 60, 'noisy': 9},
-           'scaling': some_scaling(), 'seconds': 100.0}
+           'interrupted': False, 'confidence': 0.999, 'scaling': some_scaling(), 'seconds': 100.0}
     return {'context': {'date': '2026-01-02T03:04:05+00:00'}, 'benchmarks': [], 'lanefold': own}
 
 
@@ -171,7 +209,7 @@ class Drawer:
         return Page(self.source).text
 
 
-HEADINGS = ('Can this run be trusted?', 'What batch normalization and activations cost',
+HEADINGS = ('Do the gates hold?', 'Can this run be trusted?', 'What batch normalization and activations cost',
             'The limits of this machine', 'Matrix products compared with other libraries',
             'Activations and batch normalization alone', 'The whole network', 'Scaling', 'Gates', 'All results')
 
@@ -179,21 +217,75 @@ HEADINGS = ('Can this run be trusted?', 'What batch normalization and activation
 def check_whole(drawer):
     text = drawer.page(some_results())
     for wanted in HEADINGS + ('A <b>CPU</b>', 'abc1234', '2026-01-02 03:04', 'The machine is not idle',
-                              '17 of 31 cases', '69 of 760 timing samples', 'oneDNN 2.6.3',
-                              'Eigen is missing: eigen.so is not installed',
+                              '27 cases were measured with 540 samples in 54 rounds',
+                              'Half of the ratios have intervals of at most 3.0%', 'intervals of 99.9%',
+                              'Compared with oneDNN, PyTorch.',
+                              'Eigen is missing on avx2: eigen.so is not installed',
                               'gemm/xx: wrong result', 'free cores take tasks <in> their order', 'no NUMA',
-                              '3 of 4 gates are ok',
-                              'ok, undecided', 'short', '1 thread in 2 of 2 shapes'):
+                              'Of 4 gates, 1 holds, 2 are undecided, 1 fails',
+                              '1 thread in 2 of 2 shapes'):
         assert wanted in text, wanted
     assert len(re.findall('<svg viewBox="0 0 356', drawer.source)) >= 15
     assert 'prefers-color-scheme' in drawer.source and '@media print' in drawer.source and 'viewport' in drawer.source
     assert '+8.0% (+6.9 to +10.2%)' in text, 'BN + ELU, fused'
 
 
+def check_first_screen(drawer):
+    drawer.page(some_results())
+    screen = Page(drawer.source[drawer.source.index('<body>'):drawer.source.index('<nav')].replace('<body>', '')).text
+    for wanted in ('A <b>CPU</b>', 'BN + ELU in a layer+8.0%+6.9 to +10.2%',
+                   'Training step3000 \u00b5s2940 to 3090 \u00b5s', 'Folded network10.0 \u00b5s9.8 to 10.3 \u00b5s',
+                   'BN + ELU in this step+3.0%+2.0 to +5.1%', 'than ReLU without BNundecidedtarget: at most +4.0%',
+                   'Matrix product90.0%89.1 to 91.8%', '1.10 times as fast as oneDNN',
+                   'Not entirely. Parts of it are missing',
+                   'holdsundecidedfails', 'Matrix products111', 'Trainer1'):
+        assert wanted in screen, (wanted, screen)
+
+
+def check_verdicts(drawer):
+    """A verdict is a sign and a word, and what is undecided never looks like what holds."""
+    drawer.page(some_results())
+    text = drawer.source[drawer.source.index('id="gates"'):]
+    rows = re.findall(r'<tr role="row"><th role="rowheader" scope="row">.*?</tr>', text)
+    assert len(rows) == 4, rows
+    signs = {}
+    for row in rows:
+        kind, sign, word = re.search(r'class="verdict (\w+)"><svg[^>]*>(.*?)</svg>(\w+)</td>', row).groups()
+        assert signs.setdefault(word, (kind, sign)) == (kind, sign) and sign, row
+    assert {word: kind for word, (kind, _) in signs.items()} == {'fails': 'not', 'undecided': 'part', 'holds': 'holds'}
+    assert len({sign for _, sign in signs.values()}) == 3
+    closed = re.search(r'<details><summary>The gate that holds</summary>(.*?)</details>', text, re.S).group(1)
+    assert 'undecided' not in closed and 'fails' not in closed
+
+
+def check_names(drawer):
+    """Names are for people: the report says the same with any others."""
+    drawer.page(some_results())
+    before, results, names = drawer.source, some_results(), {}
+
+    def rename(value):
+        if isinstance(value, list):
+            for one in value:
+                rename(one)
+        elif isinstance(value, dict):
+            for key, one in value.items():
+                if key in ('name', 'numerator', 'denominator'):
+                    value[key] = names.setdefault(one, 'n%dn' % len(names))
+                else:
+                    rename(one)
+    for part in 'cases', 'ratios':
+        rename(results['lanefold'][part])
+    drawer.page(results)
+    after = drawer.source
+    for name, other in names.items():
+        after = after.replace('>%s<' % other, '>%s<' % name)
+    assert after == before
+
+
 def check_poor(drawer):
     """A run that did not finish lacks parts, and each section says what is missing."""
     poor = some_results()
-    poor['lanefold'] = {'format': 'lanefold-bench-2'}
+    poor['lanefold'] = {'format': 'lanefold-bench-3'}
     text = drawer.page(poor)
     for wanted in HEADINGS + ('No layer was measured', 'No matrix product was measured', 'No gate was measured',
                               'did not finish', 'No other library was measured'):
@@ -207,7 +299,12 @@ def check_poor(drawer):
     odd['lanefold']['interrupted'] = True
     for entry in odd['lanefold']['cases']:
         del entry['variants'][-1]['flops']
+    for entry in odd['lanefold']['ratios']:
+        entry.update(op='of tomorrow', form='new')
     assert 'interrupted' in drawer.page(odd)
+    odd['lanefold']['ratios'][-1].update(family='of tomorrow', quantity='new', low=1e-300, high=1e300,
+                                          target=-1, verdict='fails')
+    assert 'of tomorrow' in drawer.page(odd)
 
 
 def check_programs(drawer):
@@ -235,28 +332,36 @@ BAD = (  # what the file holds, the field that the message names, and what else 
     (b'\x00\xff', '', 'not JSON'), (b'', '', 'not JSON'), (b'{"lanefold": ', '', 'not JSON'),
     (b'[' * 100000, '', 'not JSON'), ([], 'the file', 'not an object'), ({}, 'lanefold', 'missing'),
     (changed([], 'lanefold'), 'lanefold', 'not an object'),
-    (changed('lanefold-bench-1', 'lanefold', 'format'), 'lanefold.format', '"lanefold-bench-2", the format of this'),
+    (changed('lanefold-bench-2', 'lanefold', 'format'), 'lanefold.format', '"lanefold-bench-3", the format of this'),
     (changed({}, 'lanefold', 'cases'), 'lanefold.cases', 'this object is not an array'),
     (changed([5], 'lanefold', 'cases'), 'lanefold.cases[0]', '5 is not an object'),
-    (changed([{}], 'lanefold', 'cases'), 'lanefold.cases[0].case', 'missing'),
+    (changed([{}], 'lanefold', 'cases'), 'lanefold.cases[0].name', 'missing'),
+    (changed([{'name': 'x'}], 'lanefold', 'cases'), 'lanefold.cases[0].family', 'missing'),
+    (changed('16', 'lanefold', 'cases', 3, 'm'), 'lanefold.cases[3].m', '"16" is not a whole number'),
+    (changed(5, 'lanefold', 'ratios', 3, 'pass'), 'lanefold.ratios[3].pass', '5 is not a string'),
+    (changed('yes', 'lanefold', 'cases', 3, 'variants', 0, 'bn'), 'lanefold.cases[3].variants[0].bn', 'true or false'),
+    (changed(LONG, 'lanefold', 'cases', 3, 'variants', 0, 'isa'), 'lanefold.cases[3].variants[0].isa', '25005 char'),
+    (changed('ok', 'lanefold', 'ratios', 2, 'verdict'), 'lanefold.ratios[2].verdict', 'one of fails, holds, undecided'),
+    (changed(['x'], 'lanefold', 'ratios', 2, 'verdict'), 'lanefold.ratios[2].verdict', 'one of fails, holds'),
     (changed(None, 'lanefold', 'cases', 3, 'variants'), 'lanefold.cases[3].variants', 'null is not an array'),
     (changed('1', 'lanefold', 'cases', 3, 'threads'), 'lanefold.cases[3].threads', '"1" is not a whole number'),
     (changed(1.5, 'lanefold', 'cases', 3, 'threads'), 'lanefold.cases[3].threads', '1.5 is not a whole number'),
-    (changed([1, 2], 'lanefold', 'cases', 3, 'variants', 0, 'seconds'), 'lanefold.cases[3].variants[0].seconds', 'ends'),
+    (changed([1, 2], 'lanefold', 'cases', 3, 'variants', 0, 'seconds'), 'lanefold.cases[3].variants[0].seconds',
+     'ends'),
     (changed([1, 0, 2], 'lanefold', 'cases', 3, 'variants', 0, 'seconds'), 'lanefold.cases[3].variants[0].seconds[1]',
      '0 is not a positive number'),
-    (changed('nothing', 'lanefold', 'cases', 3, 'case'), 'lanefold.cases[3].case', 'is not a name'),
-    (changed(LONG, 'lanefold', 'cases', 3, 'case'), 'lanefold.cases[3].case', '25005 characters'),
+    (changed(LONG, 'lanefold', 'cases', 3, 'name'), 'lanefold.cases[3].name', '25005 characters'),
     (changed(LONG, 'lanefold', 'ratios', 2, 'name'), 'lanefold.ratios[2].name', '25005 characters'),
-    (changed(NAN, 'lanefold', 'ratios', 2, 'value'), 'lanefold.ratios[2].value', 'NaN is not a positive number'),
-    (changed(None, 'lanefold', 'ratios', 2, 'high'), 'lanefold.ratios[2].high', 'null is not a positive number'),
-    (changed(10 ** 400, 'lanefold', 'ratios', 2, 'low'), 'lanefold.ratios[2].low', 'not a positive number'),
+    (changed(NAN, 'lanefold', 'ratios', 2, 'value'), 'lanefold.ratios[2].value', 'NaN is not a number'),
+    (changed(None, 'lanefold', 'ratios', 2, 'high'), 'lanefold.ratios[2].high', 'null is not a number'),
+    (changed(0, 'lanefold', 'ratios', 2, 'low'), 'lanefold.ratios[2].low', '0 is not a positive number'),
+    (changed(10 ** 400, 'lanefold', 'ratios', 2, 'low'), 'lanefold.ratios[2].low', 'not a number'),
     (changed('x', 'lanefold', 'environment', 'caches'), 'lanefold.environment.caches', '"x" is not an object'),
     (changed(1, 'lanefold', 'interrupted'), 'lanefold.interrupted', '1 is not true or false'),
     (changed([None], 'lanefold', 'warnings'), 'lanefold.warnings[0]', 'null is not a string'),
     (changed(NAN, 'lanefold', 'scaling', 'operations', 0, 'points', 1, 'speedup'),
      'lanefold.scaling.operations[0].points[1].speedup', 'NaN is not a positive number'),
-    (changed(True, 'lanefold', 'trust', 'noisy'), 'lanefold.trust.noisy', 'true is not a whole number'),
+    (changed(True, 'lanefold', 'cases', 0, 'rounds'), 'lanefold.cases[0].rounds', 'true is not a whole number'),
     (changed(5, 'context'), 'context', '5 is not an object'))
 
 
@@ -345,13 +450,13 @@ def check_peers_table(folder):
     for process in own['processes']:
         process['missing'] = []
     assert 'NumPy was not measured: this run did not include it.' in peers_block(folder, results)
-    one = [case for case in own['cases'] if 'network' not in case['case'] or case['threads'] == 1]
-    own['cases'] = [case for case in one if 'infer_folded/isa:avx2/m:200' not in case['case']] + [
-        dict(case, variants=case['variants'][:1]) for case in one if 'infer_folded/isa:avx2/m:200' in case['case']]
+    one = [case for case in own['cases'] if case['family'] != 'network' or case['threads'] == 1]
+    own['cases'] = [dict(case, variants=case['variants'][:1]) if (case['family'], case.get('m')) == ('network', 200)
+                    else case for case in one]
     text = peers_block(folder, results)
     assert '| Lanefold 1.2.3 | 10.0 / \u2013 | 100 / \u2013 | 2000 / \u2013 | 100 / \u2013 |' in text, text
     assert '| PyTorch 1.13 | 16.0 / \u2013 | 62 / \u2013 | \u2013 | \u2013 |' in text, text
-    own['cases'] = [case for case in own['cases'] if 'network' not in case['case']]
+    own['cases'] = [case for case in own['cases'] if case['family'] != 'network']
     text = peers_block(folder, results)
     assert text.split('\n')[1:3] == ['On A <b>CPU</b>, avx2, 1 / 2 threads, the folded network was not measured.',
                                      '<!-- /peers -->'], text
@@ -372,7 +477,9 @@ def check_machine_page(folder):
     run_module('bench.report.machine_page', '--check', source)
     with open(target, encoding='utf-8') as file:
         text = file.read()
-    for wanted in ('revision abc1234', '| nn | 200\u00d7300\u00d7784 | avx2 | 1 | 1000 |', '1100 oneDNN'):
+    for wanted in ('revision abc1234', '| nn | 200\u00d7300\u00d7784 | avx2 | 1 | 1000 |', '1100 oneDNN',
+                   '| oneDNN | 2.6.3 | avx2 |  |',
+                   'Of 4 gates, 1 holds, 2 are undecided, 1 fails'):
         assert wanted in text, (wanted, text)
     with open(target, 'a') as file:
         file.write('by hand\n')
@@ -385,6 +492,9 @@ with tempfile.TemporaryDirectory() as place:
     check_machine_page(place)
     checked = Drawer(python_with_matplotlib(), place)
     check_whole(checked)
+    check_first_screen(checked)
+    check_verdicts(checked)
+    check_names(checked)
     check_poor(checked)
     check_all_bad(checked)
     check_programs(checked)
