@@ -3,6 +3,7 @@ import math
 from html import escape
 
 from bench.report.costs import costs_section
+from bench.report.counted import counted_section
 from bench.report.gates import gates_section, results_section, verdicts_text
 from bench.report.headline import figures_text
 from bench.report.limits import limits_section
@@ -16,6 +17,7 @@ from cli.drawing import Inliner, duration
 from cli.style import whole_page
 
 SECTIONS = (('costs', 'What batch normalization and activations cost', costs_section),
+            ('counted', 'What they cost, counted', counted_section),
             ('limits', 'The limits of this machine', limits_section),
             ('products', 'Matrix products compared with other libraries', products_section),
             ('passes', 'Activations and batch normalization alone', passes_section),
@@ -65,11 +67,19 @@ h4 { font-size: .95rem; margin: 1.6rem 0 .5rem; }
 .grid.flow { display: block; columns: 2 21rem; column-gap: 2rem; }
 .flow + figcaption { margin-top: -.6rem; }
 .flow > div { break-inside: avoid; padding-bottom: 1.6rem; }
+.scroll.whole { max-height: none; margin-top: 1.2rem; }
 .gates td { white-space: nowrap; }
 .gates td.number { text-align: right; }
 .gates svg.interval { width: 7.5rem; height: 1rem; margin: 0; vertical-align: -.15em; }
 .interval .line { stroke: var(--grid); stroke-width: 1; }
 .interval .target { stroke: var(--ink); stroke-width: 1.4; }
+.counted { font-size: .8125rem; }
+.counted td, .counted thead th { text-align: right; padding-left: .7rem; padding-right: 0; }
+.counted td:nth-of-type(3n + 1):not(:first-child) { padding-left: 1.3rem; }
+.counted thead tr:first-child th, .counted thead tr:first-child td { border-bottom: 0; }
+.counted thead tr:last-child td { border-bottom-color: var(--axis); }
+.counted tbody th { padding-right: .4rem; }
+.counted caption { font-weight: 600; color: var(--ink); }
 details figure { font-size: 1rem; margin-top: 1.6rem; }
 @media (max-width: 60rem) {
   .figures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 10rem), 1fr)); }
@@ -99,6 +109,8 @@ details figure { font-size: 1rem; margin-top: 1.6rem; }
   .opening { grid-template-columns: 4fr 5fr; }
   .figures { grid-template-columns: repeat(5, 1fr); }
   .key { break-inside: avoid; break-after: avoid; }
+  .scroll.whole { break-inside: avoid; }
+  .counted { font-size: .72rem; }
 }
 '''
 

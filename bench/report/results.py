@@ -41,6 +41,13 @@ class Ratio(NamedTuple):
     verdict: str  # empty without a target
 
 
+class Cost(NamedTuple):
+    """What one warm call costs, counted."""
+    name: str
+    fields: Fields
+    instructions: int
+
+
 class Case(NamedTuple):
     name: str
     fields: Fields  # of its main variant
@@ -62,6 +69,7 @@ class Results(NamedTuple):
     cases: list[Case]
     variants: list[Variant]
     ratios: list[Ratio]
+    costs: list[Cost]
 
 
 Item = TypeVar('Item')
@@ -129,7 +137,7 @@ def results_of(report: Report) -> Results:
     cases = cases_of(report)
     isas = in_order([case.fields.isa for case in cases], texts_of(report, 'isas'))
     threads = sorted({case.fields.threads for case in cases})
-    return Results(report, isas, threads, cases, variants_of(cases), ratios_of(report))
+    return Results(report, isas, threads, cases, variants_of(cases), ratios_of(report), costs_of(report))
 
 
 def variants_of(cases: Iterable[Case]) -> list[Variant]:
@@ -146,6 +154,10 @@ def ratios_of(report: Report) -> list[Ratio]:
                   Interval(entry['value'], entry['low'], entry['high']), entry.get('sense', ''),
                   as_number(entry.get('target')), entry.get('verdict', ''))
             for entry in objects(report, 'ratios')]
+
+
+def costs_of(report: Report) -> list[Cost]:
+    return [Cost(entry['name'], fields_of(entry), as_count(entry['instructions'])) for entry in objects(report, 'costs')]
 
 
 def rank_of(peer: str) -> int:

@@ -134,6 +134,7 @@ VARIANT = described({'seconds': times}, label=word, flops=number, bytes=number, 
 CASE = described({'variants': several(VARIANT)}, rounds=count, samples=count)
 ANY_RATIO = described({'quantity': word, 'value': number, 'low': number, 'high': number}, numerator=word, sense=word,
                       target=number, verdict=verdict)
+COST = described({'instructions': count})
 PROCESS = parts({'isa': word}, peers=several(parts({'name': word}, version=text)),
                 missing=several(parts({'name': word}, reason=text)))
 ENVIRONMENT = parts({}, cpu=text, cpus=count, caches=values(count), level_bytes=values(count), kernel=text, libc=text,
@@ -145,7 +146,7 @@ OPERATION = parts({'name': word, 'points': several(POINT)},
 SCALING = parts({}, isa=word, assumptions=several(text), operations=several(OPERATION))
 LANEFOLD = parts({'format': form}, command=text, environment=ENVIRONMENT, warnings=several(text), isas=several(word),
                  threads=several(count), where=text, filter=text, processes=several(PROCESS), cases=several(CASE),
-                 ratios=several(ratio),
+                 ratios=several(ratio), costs=several(COST),
                  failures=several(parts({'failed': text, 'reason': text})), interrupted=truth,
                  confidence=positive, scaling=SCALING, seconds=positive)
 WHOLE = parts({'lanefold': LANEFOLD}, context=parts({}, date=text))

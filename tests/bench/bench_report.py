@@ -122,6 +122,18 @@ def some_ratios():
                      ratio('over-relu', step, 1.03, sense='<=', target=1.04, verdict='undecided')]
 
 
+def cost(subject, instructions):
+    return {**subject, 'label': 'label', 'instructions': instructions, 'multiply_adds': 3072}
+
+
+def some_costs():
+    sizes = {'m': 16, 'n': 48, 'k': 64}
+    alone = [described('dense', 'gemm', pass_=pass_, form='alone', **sizes)
+             for pass_ in ('training', 'backward', 'inference')]
+    packed = described('dense', 'gemm', pass_='inference', form='packed', **sizes)
+    return [cost(one, 6000) for one in alone] + [cost(packed, 5000)] + [cost(layer, 6768) for layer in layers(sizes)]
+
+
 def some_scaling():
     points = [{'cores': n, 'seconds': 1e-3 / n + 1e-5, 'speedup': 1.01e-3 / (1e-3 / n + 1e-5), 'work': 0.9e-3 / n,
                'imbalance': 0.1e-3 / n, 'overhead': 0, 'transfer': 0, 'serial': 1e-5, 'bandwidth': 0}
@@ -140,7 +152,7 @@ def some_results():
                           'missing': [{'name': 'eigen', 'reason': 'eigen.so is not installed'},
                                       {'name': 'numpy', 'reason': 'python3: No module named numpy'}]}
                          for threads in (1, 2)],
-           'cases': some_cases(), 'ratios': some_ratios(),
+           'cases': some_cases(), 'ratios': some_ratios(), 'costs': some_costs(),
            'failures': [{'failed': 'gemm/xx', 'reason': 'wrong result'}],
            'interrupted': False, 'confidence': 0.999, 'scaling': some_scaling(), 'seconds': 100.0}
     return {'context': {'date': '2026-01-02T03:04:05+00:00'}, 'benchmarks': [], 'lanefold': own}
@@ -258,6 +270,16 @@ def check_verdicts(drawer):
     assert 'undecided' not in closed and 'fails' not in closed
 
 
+def check_counted(drawer):
+    text = drawer.page(some_results())
+    for wanted in ('What they cost, counted', 'Layer of 16\u00d748\u00d764', '1.00+12.8%+6.9 to +10.2%',
+                   '2.30+35.4%', 'The timed layer is 200\u00d7300\u00d7784'):
+        assert wanted in text, wanted
+    without = some_results()
+    del without['lanefold']['costs']
+    assert 'What they cost' not in drawer.page(without)
+
+
 def check_names(drawer):
     """Names are for people: the report says the same with any others."""
     drawer.page(some_results())
@@ -273,7 +295,7 @@ def check_names(drawer):
                     value[key] = names.setdefault(one, 'n%dn' % len(names))
                 else:
                     rename(one)
-    for part in 'cases', 'ratios':
+    for part in 'cases', 'ratios', 'costs':
         rename(results['lanefold'][part])
     drawer.page(results)
     after = drawer.source
@@ -338,9 +360,11 @@ BAD = (  # what the file holds, the field that the message names, and what else 
     (changed([{}], 'lanefold', 'cases'), 'lanefold.cases[0].name', 'missing'),
     (changed([{'name': 'x'}], 'lanefold', 'cases'), 'lanefold.cases[0].family', 'missing'),
     (changed('16', 'lanefold', 'cases', 3, 'm'), 'lanefold.cases[3].m', '"16" is not a whole number'),
+    (changed(-1, 'lanefold', 'costs', 3, 'k'), 'lanefold.costs[3].k', '-1 is not a whole number'),
     (changed(5, 'lanefold', 'ratios', 3, 'pass'), 'lanefold.ratios[3].pass', '5 is not a string'),
     (changed('yes', 'lanefold', 'cases', 3, 'variants', 0, 'bn'), 'lanefold.cases[3].variants[0].bn', 'true or false'),
     (changed(LONG, 'lanefold', 'cases', 3, 'variants', 0, 'isa'), 'lanefold.cases[3].variants[0].isa', '25005 char'),
+    (changed(NAN, 'lanefold', 'costs', 0, 'instructions'), 'lanefold.costs[0].instructions', 'NaN is not a whole'),
     (changed('ok', 'lanefold', 'ratios', 2, 'verdict'), 'lanefold.ratios[2].verdict', 'one of fails, holds, undecided'),
     (changed(['x'], 'lanefold', 'ratios', 2, 'verdict'), 'lanefold.ratios[2].verdict', 'one of fails, holds'),
     (changed(None, 'lanefold', 'cases', 3, 'variants'), 'lanefold.cases[3].variants', 'null is not an array'),
@@ -494,6 +518,7 @@ with tempfile.TemporaryDirectory() as place:
     check_whole(checked)
     check_first_screen(checked)
     check_verdicts(checked)
+    check_counted(checked)
     check_names(checked)
     check_poor(checked)
     check_all_bad(checked)

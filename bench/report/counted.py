@@ -1,0 +1,98 @@
+"""What batch normalization (BN) and activations cost, counted: the instructions of one warm call, beside the times."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import Optional
+
+from bench.report.costs import costs_of_layers, excess
+from bench.report.dots import details_of
+from bench.report.fields import Fields
+from bench.report.reference import LAYER_NAME
+from bench.report.results import Cost, Interval, Results
+from bench.report.words import EXTRAS, FORMS, PASSES, on_threads
+from cli.drawing import Inliner, minus, paragraphs
+
+Layer = tuple[str, str, int]  # instruction set, shape and threads
+Cells = tuple[str, str, str]
+
+
+def layer_of(fields: Fields) -> Layer:
+    return fields.isa, fields.shape, fields.threads
+
+
+def layers_of(costs: Iterable[Cost]) -> list[Layer]:
+    """The reference layer first, and then the largest."""
+    found = {layer_of(cost.fields): cost.fields for cost in costs if cost.fields.has(family='dense', op='dense')}
+    return sorted(found, key=lambda layer: (layer[1] != LAYER_NAME, -found[layer].m * found[layer].n * found[layer].k))
+
+
+def product_alone(costs: Iterable[Cost], fields: Fields) -> Optional[Cost]:
+    """The product of this layer: with packed weights if BN is folded into them."""
+    form = 'packed' if fields.form == 'folded' else 'alone'
+    alone = [cost for cost in costs if cost.fields.has(op='gemm', form=form, pass_=fields.pass_)
+             and layer_of(cost.fields) == layer_of(fields)]
+    return alone[0] if alone else None
+
+
+def timed(results: Results, layer: Layer) -> tuple[str, dict[tuple[str, str, str], Interval]]:
+    """The timed ratios of this layer, or else of the reference layer, by pass, form and extra; and its shape."""
+    own = [cost for cost in costs_of_layers(results.ratios) if cost.fields.isa == layer[0] and cost.fields.threads == 1]
+    shape = layer[1] if any(cost.fields.shape == layer[1] for cost in own) else LAYER_NAME
+    return shape, {(cost.fields.pass_, cost.fields.form, cost.fields.extra): cost.interval for cost in own
+                   if cost.fields.shape == shape}
+
+
+def cells_of(cost: Cost, alone: Cost, time: Optional[Interval]) -> Cells:
+    """Instructions per element of the output, their share of those of the product, and the timed share."""
+    more = cost.instructions - alone.instructions
+    elements = max(1, cost.fields.m * cost.fields.n)
+    return (minus('%.2f' % (more / elements)), minus('%+.1f%%' % (100 * more / alone.instructions)),
+            minus(excess(time)[1]) if time else '')
+
+
+def pass_table(results: Results, layer: Layer, pass_: str) -> str:
+    """A row for each extra, and three columns for each form."""
+    own = [cost for cost in results.costs if cost.fields.pass_ == pass_ and cost.fields.op == 'dense'
+           and layer_of(cost.fields) == layer]
+    forms = [form for form in FORMS if any(cost.fields.form == form for cost in own)]
+    shape, times = timed(results, layer)
+    found: dict[str, dict[str, Cells]] = {}
+    for cost in own:
+        of, alone = cost.fields, product_alone(results.costs, cost.fields)
+        if alone:
+            found.setdefault(of.extra, {})[of.form] = cells_of(cost, alone, times.get((pass_, of.form, of.extra)))
+    if not found:
+        return ''
+    above = ''.join('<th colspan="3" scope="colgroup">%s</th>' % FORMS[form] for form in forms)
+    heads = ('<th scope="col">per element</th><th scope="col">of product</th><th scope="col">timed</th>' * len(forms))
+    rows = []
+    for extra in sorted(found, key=lambda one: list(EXTRAS).index(one) if one in EXTRAS else len(EXTRAS)):
+        cells = ''.join('<td>%s</td>' % cell for form in forms for cell in found[extra].get(form, ('', '', '')))
+        rows.append('<tr><th scope="row">%s</th>%s</tr>' % (escape(EXTRAS.get(extra, extra)), cells))
+    return ('<div class="scroll whole" tabindex="0" role="region" aria-label="%s"><table class="counted">'
+            '<caption>%s</caption><thead><tr><td></td>%s</tr><tr><td></td>%s</tr></thead><tbody>%s</tbody></table></div>' % (
+                PASSES[pass_], PASSES[pass_], above, heads, '\n'.join(rows)))
+
+
+def layer_figure(results: Results, layer: Layer) -> str:
+    isa, shape, threads = layer
+    tables = ''.join(pass_table(results, layer, pass_) for pass_ in PASSES)
+    timed_shape, times = timed(results, layer)
+    caption = ('Per element: the instructions beyond those of the product alone, for each element of the output. Of '
+               'product: in percent of those of the product. Timed: the interval of the time beyond that of the '
+               'product.')
+    if times and timed_shape != shape:
+        caption += ' The timed layer is %s; the same work is another share of its product.' % timed_shape
+    return '<figure><h3>Layer of %s, %s, %s</h3>%s<figcaption>%s</figcaption></figure>' % (
+        shape, on_threads(threads), escape(isa), tables, caption)
+
+
+def counted_section(results: Results, _: Inliner) -> str:
+    figures = [layer_figure(results, layer) for layer in layers_of(results.costs)]
+    if not figures:
+        return ''
+    return paragraphs('A clock does not agree with itself within 3% on a shared machine, but the instructions of a '
+                      'call are the same in each run. Both are about time, and neither is the other: a division takes '
+                      'longer than an addition.') + figures[0] + (
+        details_of('Other layers and instruction sets', figures[1:]) if figures[1:] else '')
