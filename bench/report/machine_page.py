@@ -149,10 +149,10 @@ def networks(_: Report, cases: list[Case]) -> list[str]:
 
 
 def peers(report: Report, _: list[Case]) -> list[str]:
-    rows = [(peer_name(peer.name), peer.version, ', '.join(peer.isas), '')
+    rows = [(peer_name(peer.name), peer.version, ', '.join(peer.isas), peer.how or NOTHING)
             for peer in peers_of(report)]
     rows += [(peer_name(peer.name), 'not measured', ', '.join(peer.isas), peer.version) for peer in missing_of(report)]
-    return table(('library', 'version', 'plugins', ''), rows)
+    return table(('library', 'version', 'plugins', 'how it was called'), rows)
 
 
 def gates(report: Report, _: list[Case]) -> list[str]:

@@ -6,6 +6,7 @@ from bench.report.costs import costs_section
 from bench.report.counted import counted_section
 from bench.report.gates import gates_section, results_section, verdicts_text
 from bench.report.headline import figures_text
+from bench.report.libraries import libraries_section
 from bench.report.limits import limits_section
 from bench.report.networks import networks_section
 from bench.report.passes import passes_section
@@ -23,6 +24,7 @@ SECTIONS = (('costs', 'What batch normalization and activations cost', costs_sec
             ('passes', 'Activations and batch normalization alone', passes_section),
             ('networks', 'The whole network', networks_section),
             ('scaling', 'Scaling', scaling_section),
+            ('libraries', 'The other libraries', libraries_section),
             ('gates', 'Gates', gates_section),
             ('results', 'All results', results_section))
 
@@ -63,6 +65,9 @@ h4 { font-size: .95rem; margin: 1.6rem 0 .5rem; }
 .gates td, .gates th { padding: .3rem 1.2rem .3rem 0; }
 .gates tbody th { font-weight: 400; width: 36%; overflow-wrap: anywhere; }
 .gates .quantity th { color: var(--muted); padding-top: .8rem; font-style: italic; }
+.libraries td, .libraries th { padding-top: .3rem; padding-bottom: .3rem; }
+.libraries tbody th { width: auto; white-space: nowrap; }
+.libraries td:empty::before { content: "\\2013"; }
 .where { white-space: nowrap; }
 .grid.flow { display: block; columns: 2 21rem; column-gap: 2rem; }
 .flow + figcaption { margin-top: -.6rem; }
@@ -97,6 +102,8 @@ details figure { font-size: 1rem; margin-top: 1.6rem; }
   .counts { font-size: .85rem; }
   .counts td, .counts thead th { padding-left: .5rem; }
   .counts .verdict svg { margin-right: .25em; }
+  .libraries td:empty { display: none; }
+  .libraries tbody td:not(.measured) { display: inline-block; margin-right: 1rem; }
   .trust { padding: 1.1rem 1rem .5rem; }
   .gates tbody tr { padding: .6rem 0; }
   .gates tbody th { width: auto; }

@@ -59,6 +59,7 @@ class Case(NamedTuple):
 class Peer(NamedTuple):
     name: str
     version: str
+    how: str  # it was called
     isas: list[str]
 
 
@@ -166,10 +167,10 @@ def rank_of(peer: str) -> int:
 
 def peers_of(report: Report) -> list[Peer]:
     """The other libraries in their order, each version once, with the instruction sets on which it was measured."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str, str], list[str]] = {}
     for process in objects(report, 'processes'):
         for entry in objects(process, 'peers'):
-            key = (entry['name'], entry.get('version', ''))
+            key = (entry['name'], entry.get('version', ''), entry.get('how', ''))
             found.setdefault(key, []).append(process['isa'])
     return [Peer(*key, unique(found[key])) for key in sorted(found, key=lambda key: rank_of(key[0]))]
 
@@ -180,7 +181,7 @@ def missing_of(report: Report) -> list[Peer]:
     for process in objects(report, 'processes'):
         for entry in objects(process, 'missing'):
             found.setdefault((entry['name'], entry.get('reason', '')), []).append(process['isa'])
-    return [Peer(name, reason, unique(isas)) for (name, reason), isas in found.items()]
+    return [Peer(name, reason, '', unique(isas)) for (name, reason), isas in found.items()]
 
 
 def in_order(wanted: Iterable[str], known: Sequence[str]) -> list[str]:

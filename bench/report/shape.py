@@ -135,7 +135,7 @@ CASE = described({'variants': several(VARIANT)}, rounds=count, samples=count)
 ANY_RATIO = described({'quantity': word, 'value': number, 'low': number, 'high': number}, numerator=word, sense=word,
                       target=number, verdict=verdict)
 COST = described({'instructions': count})
-PROCESS = parts({'isa': word}, peers=several(parts({'name': word}, version=text)),
+PROCESS = parts({'isa': word}, peers=several(parts({'name': word}, version=text, how=text)),
                 missing=several(parts({'name': word}, reason=text)))
 ENVIRONMENT = parts({}, cpu=text, cpus=count, caches=values(count), level_bytes=values(count), kernel=text, libc=text,
                     compiler=text, lanefold=text, revision=text)

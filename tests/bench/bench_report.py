@@ -148,7 +148,8 @@ def some_results():
                            'level_bytes': {'L1': 24576}},
            'warnings': ['the machine is not idle: load 3.03'], 'isas': ['avx2'], 'threads': [1, 2], 'filter': '',
            'processes': [{'isa': 'avx2', 'threads': threads,
-                          'peers': [{'name': 'onednn', 'version': '2.6.3'}, {'name': 'pytorch', 'version': '1.13'}],
+                          'peers': [{'name': 'onednn', 'version': '2.6.3', 'how': 'matmul <with> post-ops'},
+                                    {'name': 'pytorch', 'version': '1.13'}],
                           'missing': [{'name': 'eigen', 'reason': 'eigen.so is not installed'},
                                       {'name': 'numpy', 'reason': 'python3: No module named numpy'}]}
                          for threads in (1, 2)],
@@ -231,8 +232,8 @@ def check_whole(drawer):
     for wanted in HEADINGS + ('A <b>CPU</b>', 'abc1234', '2026-01-02 03:04', 'The machine is not idle',
                               '27 cases were measured with 540 samples in 54 rounds',
                               'Half of the ratios have intervals of at most 3.0%', 'intervals of 99.9%',
-                              'Compared with oneDNN, PyTorch.',
-                              'Eigen is missing on avx2: eigen.so is not installed',
+                              'Compared with oneDNN, PyTorch.', '2.6.3',
+                              'matmul <with> post-ops', 'Eigen is missing on avx2: eigen.so is not installed',
                               'gemm/xx: wrong result', 'free cores take tasks <in> their order', 'no NUMA',
                               'Of 4 gates, 1 holds, 2 are undecided, 1 fails',
                               '1 thread in 2 of 2 shapes'):
@@ -367,6 +368,7 @@ BAD = (  # what the file holds, the field that the message names, and what else 
     (changed(NAN, 'lanefold', 'costs', 0, 'instructions'), 'lanefold.costs[0].instructions', 'NaN is not a whole'),
     (changed('ok', 'lanefold', 'ratios', 2, 'verdict'), 'lanefold.ratios[2].verdict', 'one of fails, holds, undecided'),
     (changed(['x'], 'lanefold', 'ratios', 2, 'verdict'), 'lanefold.ratios[2].verdict', 'one of fails, holds'),
+    (changed(7, 'lanefold', 'processes', 0, 'peers', 0, 'how'), 'lanefold.processes[0].peers[0].how', '7 is not a'),
     (changed(None, 'lanefold', 'cases', 3, 'variants'), 'lanefold.cases[3].variants', 'null is not an array'),
     (changed('1', 'lanefold', 'cases', 3, 'threads'), 'lanefold.cases[3].threads', '"1" is not a whole number'),
     (changed(1.5, 'lanefold', 'cases', 3, 'threads'), 'lanefold.cases[3].threads', '1.5 is not a whole number'),
@@ -502,7 +504,7 @@ def check_machine_page(folder):
     with open(target, encoding='utf-8') as file:
         text = file.read()
     for wanted in ('revision abc1234', '| nn | 200\u00d7300\u00d7784 | avx2 | 1 | 1000 |', '1100 oneDNN',
-                   '| oneDNN | 2.6.3 | avx2 |  |',
+                   '| oneDNN | 2.6.3 | avx2 | matmul <with> post-ops |',
                    'Of 4 gates, 1 holds, 2 are undecided, 1 fails'):
         assert wanted in text, (wanted, text)
     with open(target, 'a') as file:
