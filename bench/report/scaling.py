@@ -103,21 +103,19 @@ def core_ticks(axes: Axes, cores: Sequence[int]) -> None:
 def speedup_axes(axes: Axes, points: list[Report], measured: list[Report]) -> None:
     cores = [point['cores'] for point in points]
     values = [point['speedup'] for point in points]
-    top = max(values + [2])
+    one = points[0]['seconds']
+    reached = {entry['threads']: one / entry['seconds'] for entry in measured if entry['threads'] in cores}
     axes.set_yscale('log', base=2)
-    axes.set_ylim(min(values + [0.9]) / 1.15, 1.5 * top)
+    axes.set_ylim(min([*values, *reached.values(), 0.9]) / 1.15, 1.5 * max([*values, *reached.values(), 2]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     core_ticks(axes, cores)
     axes.plot(range(len(cores)), cores, color=colour('axis'), linestyle=DASHES['dot'], linewidth=1.2)
     axes.plot(range(len(cores)), values, color=colour('blue'), marker='o', markersize=5, linewidth=1.6,
               markeredgecolor=colour('paper'), markeredgewidth=0.6)
-    one = points[0]['seconds']
-    for entry in measured:
-        threads, seconds = entry['threads'], entry['seconds']
-        if threads in cores:
-            axes.plot([cores.index(threads)], [one / seconds], marker='D', markersize=6, color=colour('red'),
-                      clip_on=False, markerfacecolor='none', markeredgewidth=1.4, linestyle='none', zorder=5)
+    axes.plot([cores.index(threads) for threads in reached], list(reached.values()), marker='D', markersize=6,
+              color=colour('red'), clip_on=False, markerfacecolor='none', markeredgewidth=1.4, linestyle='none',
+              zorder=5)
     for x, value in enumerate(values):
         if x in (len(values) - 1, len(values) - 3):
             lower = value < math.prod(axes.get_ylim()) ** 0.5

@@ -281,6 +281,16 @@ def check_counted(drawer):
     assert 'What they cost' not in drawer.page(without)
 
 
+def check_slow_threads(drawer):
+    """A speed-up below 1, as on a busy machine, lies within its axes."""
+    slow = some_results()
+    slow['lanefold']['scaling']['operations'][0]['measured'] = [{'threads': 2, 'seconds': 1e-1}]
+    drawer.page(slow)
+    chart = re.search(r'aria-label="Simulated scaling: step">(.*?)</svg>', drawer.source, re.S).group(1)
+    places = [float(place) for place in re.findall(r'<use [^>]*y="([0-9.]+)"[^>]*stroke: var\(--red\)', chart)]
+    assert places and max(places) < 330 - 178, places
+
+
 def check_names(drawer):
     """Names are for people: the report says the same with any others."""
     drawer.page(some_results())
@@ -521,6 +531,7 @@ with tempfile.TemporaryDirectory() as place:
     check_first_screen(checked)
     check_verdicts(checked)
     check_counted(checked)
+    check_slow_threads(checked)
     check_names(checked)
     check_poor(checked)
     check_all_bad(checked)
