@@ -68,7 +68,7 @@ void add_option(CLI::App &app, Option &option) {
   added->type_name(option.value)->type_size(1)->expected(1)->allow_extra_args(false);
   if (option.repeated == Option::last) added->take_last();
   if (option.repeated == Option::all || option.repeated == Option::commas)
-    added->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
+    added->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(!option.names.starts_with("-"));
   if (option.repeated == Option::commas) added->delimiter(',');
   added->required(option.need == Option::required);
   if (!option.environment.empty()) added->envname(option.environment);

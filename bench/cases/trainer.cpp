@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 namespace lanefold::bench {
 namespace {
@@ -96,13 +97,13 @@ Fields trainer_fields(const std::string &op, const std::string &form = "") {
   return fields;
 }
 
-Case trainer_case(const Fields &fields, const Work &work, const Ratio &gate, std::function<void(CaseBuilder &)> make) {
+Case trainer_case(const Fields &fields, const Work &work, const Ratio &gate, double time_weight,
+                  std::function<void(CaseBuilder &)> make) {
   Case bench_case;
   bench_case.variants = {{"lanefold", fields, work, ""}};
-  bench_case.extent = Extent::gates;
   bench_case.ratios = {gate};
   bench_case.make = std::move(make);
-  bench_case.time_weight = 2;
+  bench_case.time_weight = time_weight;
   return bench_case;
 }
 
@@ -112,7 +113,7 @@ Case epochs(int threads) {
   constexpr double samples = 60'000;
   return trainer_case(fields, {2 * trained_multiply_adds * samples, 0, samples},
                       {"of-peak", Ratio::flops_share, "lanefold", "peak", Sense::at_least, threads == 1 ? 0.85 : 0.78},
-                      [](CaseBuilder &builder) {
+                      12, [](CaseBuilder &builder) {
                         const auto own = builder.keep<Epochs>(*builder.setting.context);
                         builder.add("lanefold", [=] { own->run(); });
                         builder.add_peak();
@@ -121,7 +122,7 @@ Case epochs(int threads) {
 
 Case evaluation() {
   return trainer_case(trainer_fields("evaluate"), {0, 0, 10'000},
-                      {"seconds", Ratio::time, "lanefold", "", Sense::at_most, 0.15}, [](CaseBuilder &builder) {
+                      {"seconds", Ratio::time, "lanefold", "", Sense::at_most, 0.15}, 2, [](CaseBuilder &builder) {
                         const auto network = builder.keep<trainer::Network>(reference_network());
                         initialize(*network, 1);
                         builder.add("lanefold", [=, context = builder.setting.context] {
@@ -132,10 +133,12 @@ Case evaluation() {
 
 Case loading(bool compressed) {
   return trainer_case(trainer_fields("load", compressed ? "gzip" : "mapped"), {},
-                      {"seconds", Ratio::time, "lanefold", "", Sense::at_most, compressed ? 0.6 : 0.05},
+                      {"seconds", Ratio::time, "lanefold", "", Sense::at_most, compressed ? 0.6 : 0.05}, 6,
                       [=](CaseBuilder &builder) {
-                        const auto folder = builder.keep<IdxFolder>(dataset(), compressed, builder.setting.folder);
-                        builder.add("lanefold", [=] { read_idx(folder->path()); });
+                        // Written once, because compression takes longer than loading.
+                        static std::map<bool, IdxFolder> folders;
+                        const auto at = folders.try_emplace(compressed, dataset(), compressed, builder.setting.folder);
+                        builder.add("lanefold", [&folder = at.first->second] { read_idx(folder.path()); });
                       });
 }
 

@@ -103,6 +103,7 @@ WordCounts print(const Named &before, const Named &after, const char *more, cons
     const auto other = after.by_name.find(name);
     if (other == after.by_name.end()) continue;
     const Interval &a = before.by_name.at(name), &b = other->second;
+    if (a.low <= 0 || b.low <= 0) continue; // a share of no case
     const Interval ratio = quotient(b, a);
     const char *word = verdict(ratio, more, less);
     ++counts[word];

@@ -58,12 +58,16 @@ public:
   void whole() const {
     if (!value_.is_number_integer() || value_.get<int64_t>() < 0) refuse("a whole number from 0");
   }
+  void not_negative() const {
+    if (!is_finite() || value_.get<double>() < 0) refuse("a number from 0");
+  }
   void positive() const {
-    if (!value_.is_number() || !std::isfinite(value_.get<double>()) || value_.get<double>() <= 0)
-      refuse("a positive number");
+    if (!is_finite() || value_.get<double>() <= 0) refuse("a positive number");
   }
 
 private:
+  bool is_finite() const { return value_.is_number() && std::isfinite(value_.get<double>()); }
+
   const Json &value_;
   std::string place_;
 };
@@ -91,7 +95,8 @@ void check_fields(const Place &entry) {
 
 void check_ratio(const Place &ratio) {
   check_fields(ratio);
-  for (const char *key : {"value", "low", "high"}) ratio.at(key).positive();
+  const bool is_share = ratio.has("set") && ratio.at("set").word() == "share"; // of many cases, perhaps of none
+  for (const char *key : {"value", "low", "high"}) is_share ? ratio.at(key).not_negative() : ratio.at(key).positive();
   if (!ratio.has("target")) return;
   ratio.at("target").positive();
   if (const std::string sense = ratio.at("sense").word(); sense != ">=" && sense != "<=")

@@ -1,6 +1,7 @@
 // results.json has the "context" and "benchmarks" of Google Benchmark, and "lanefold", which its tools ignore.
 #include "record.hpp"
 
+#include "../timing/estimate.hpp"
 #include "../timing/machine.hpp"
 #include "results.hpp"
 
@@ -15,6 +16,7 @@ namespace lanefold::bench {
 Record::Record(const Options &options, const std::string &command)
     : own_({{"format", results_format},
             {"command", command},
+            {"confidence", confidence},
             {"environment", environment()},
             {"warnings", warnings()},
             {"isas", options.isas},

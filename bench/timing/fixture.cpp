@@ -71,10 +71,11 @@ void VariantFixture::BenchmarkCase(benchmark::State &state) {
 }
 
 void VariantFixture::TearDown(benchmark::State &state) {
+  const Work work = find_().variant.work;
   const auto add = [&](const char *name, double amount) {
     if (amount > 0) state.counters[name] = benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
   };
-  add("FLOP/s", variant_.work.flops), add("bytes/s", variant_.work.bytes), add("elements/s", variant_.work.elements);
+  add("FLOP/s", work.flops), add("bytes/s", work.bytes), add("elements/s", work.elements);
 }
 
 benchmark::internal::Benchmark *VariantFixture::add(VariantFixture &fixture, bool times_itself) {

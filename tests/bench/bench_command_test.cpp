@@ -308,6 +308,49 @@ TEST_CASE("the list names each case and its ratios") {
   CHECK(run({"bench", "--list", "--full"}).out.size() > result.out.size());
 }
 
+TEST_CASE("conditions select by fields, whatever would be measured without them") {
+  const Result result = run({"bench", "--list", "--json", "--where", "op=dense n>=100 isa=portable"});
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 0);
+  std::istringstream lines(result.out);
+  int cases = 0;
+  for (std::string line; std::getline(lines, line); ++cases) {
+    const Json fields = Json::parse(line);
+    CHECK(fields["op"] == "dense");
+    CHECK(fields["n"].get<int>() >= 100);
+    CHECK(fields["isa"] == "portable");
+  }
+  CHECK(cases > 20);
+}
+
+TEST_CASE("Google Benchmark's options run the benchmarks under their names, with its JSON") {
+  const Result result = run({"bench", "--isa", "portable", "--benchmark_filter=^limit/peak/", "--benchmark_format=json",
+                             "--benchmark_min_time=0.01", "--benchmark_repetitions=2"});
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  const Json all = Json::parse(result.out);
+  CHECK(all["context"].contains("num_cpus"));
+  CHECK(all["benchmarks"][0]["run_name"] == "limit/peak/isa:portable/threads:1/real_time");
+  CHECK(all["benchmarks"][0]["repetitions"] == 2);
+  CHECK(all["benchmarks"][0].contains("FLOP/s"));
+  const Result list = run({"bench", "--isa", "portable", "--where", "op=peak", "--benchmark_list_tests"});
+  CHECK(list.out == "limit/peak/isa:portable/threads:1/real_time\n");
+}
+
+TEST_CASE("runs of the same command can be compared for agreement") {
+  TemporaryFolder folder;
+  for (const char *name : {"a", "b"})
+    REQUIRE(run({"bench", "--where", "op=activation n=4096", "--isa", "portable", "--peers", "none", "--no-report",
+                 "-o", folder / name})
+                .exit_code == 0);
+  const Result result = run({"bench", "agree", folder / "a/results.json", folder / "b/results.json"});
+  CAPTURE(result.out);
+  CAPTURE(result.err);
+  CHECK(result.exit_code <= 1); // a busy machine may change between the runs
+  CHECK(contains(result.out, "2 runs"));
+  CHECK(run({"bench", "agree", folder / "a/results.json"}).exit_code == 2);
+}
+
 TEST_CASE("the man page has all options of the benchmarks") {
   std::string manual = read_file(std::string(LANEFOLD_SOURCE) + "/docs/lanefold.1");
   manual.erase(std::remove(manual.begin(), manual.end(), '\\'), manual.end());
@@ -316,6 +359,7 @@ TEST_CASE("the man page has all options of the benchmarks") {
                              {"bench", "kernels", "--help"},
                              {"bench", "cost", "--help"},
                              {"bench", "compare", "--help"},
+                             {"bench", "agree", "--help"},
                              {"bench", "scaling", "--help"},
                              {"bench", "report", "--help"}}) {
     const Result help = run(words);
