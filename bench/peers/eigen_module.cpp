@@ -18,6 +18,16 @@ LANEFOLD_EXPORT const char *lanefold_eigen_version() {
   return LANEFOLD_VERSION(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
 }
 
+LANEFOLD_EXPORT const char *lanefold_eigen_instructions() {
+#if defined(EIGEN_VECTORIZE_AVX512) && defined(EIGEN_VECTORIZE_FMA)
+  return "AVX-512 with FMA";
+#elif defined(EIGEN_VECTORIZE_AVX2) && defined(EIGEN_VECTORIZE_FMA)
+  return "AVX2 with FMA";
+#else
+  return Eigen::SimdInstructionSetsInUse();
+#endif
+}
+
 LANEFOLD_EXPORT void lanefold_eigen_set_threads(int threads) { Eigen::setNbThreads(threads); }
 
 // c = op(a) op(b), row-major and contiguous.  A transposed a is stored k x m, a transposed b n x k.

@@ -1,6 +1,8 @@
 // Opens shared libraries, and checks that a function comes from the expected library.
 #include "library.hpp"
 
+#include "environment.hpp"
+
 #include <dlfcn.h>
 #include <link.h>
 
@@ -48,6 +50,15 @@ void *Library::own(const std::string &name) const {
     throw std::runtime_error(file_of(shared) + ", which was loaded earlier, replaces the function " + name + " of " +
                              path_);
   return function;
+}
+
+void Library::check_fresh() const {
+  // The OpenMP of a library reads variables as well.
+  void *omp = linked("omp_set_num_threads");
+  for (const std::string &path : {path_, omp ? file_of(omp) : path_})
+    if (was_loaded_before(path))
+      throw std::runtime_error(path + " was loaded before the peers, for example by LD_PRELOAD, so it may have read "
+                                      "settings that make it slow");
 }
 
 void *Library::linked(const std::string &name) const { return dlsym(handle_, name.c_str()); }

@@ -24,6 +24,10 @@ public:
   // Throws if another library replaces this function of the library.
   void check_own(const std::string &name) const { own(name); }
 
+  // Throws if the library was loaded before the environment was prepared, so that it has read the user's variables.
+  void check_fresh() const;
+  const std::string &path() const { return path_; }
+
 private:
   void *own(const std::string &name) const;
   void *linked(const std::string &name) const;

@@ -1,12 +1,7 @@
 # The part of NumPy.  python_child.py, which comes before it in the program, has the imports and the protocol.  All
 # results go to memory that exists before the call, because a new array costs more than a pass over a small one.
 import contextlib
-import ctypes
 import functools
-
-# A BLAS reads its number of threads when it is loaded.
-for variable in 'OPENBLAS', 'OMP', 'BLIS', 'MKL':
-    os.environ[variable + '_NUM_THREADS'] = str(THREADS)
 
 try:
     import numpy
@@ -16,39 +11,6 @@ try:
         from numpy.core import _multiarray_umath as products
 except ImportError as error:
     missing(error)
-
-
-class Origin(ctypes.Structure):
-    """Dl_info of dladdr()."""
-    _fields_ = [('file', ctypes.c_char_p), ('base', ctypes.c_void_p), ('symbol', ctypes.c_char_p),
-                ('address', ctypes.c_void_p)]
-
-
-def text_from(library, function):
-    """What a function without arguments returns, or None if the library has no such function."""
-    found = getattr(library, function, None)
-    if found is None:
-        return None
-    found.restype = ctypes.c_char_p
-    return found().decode()
-
-
-def blas():
-    """The library that computes NumPy's products: version and kernels of OpenBLAS, the file of any other BLAS."""
-    names = ctypes.CDLL(products.__file__)
-    for before, after in ('', ''), ('', '64_'), ('scipy_', ''), ('scipy_', '64_'):  # in builds with a BLAS of their own
-        function = getattr(names, before + 'cblas_sgemm' + after, None)
-        if function is None:
-            continue
-        origin = Origin()
-        ctypes.CDLL(None).dladdr(ctypes.cast(function, ctypes.c_void_p), ctypes.byref(origin))
-        library = ctypes.CDLL(os.fsdecode(origin.file))
-        config = text_from(library, before + 'openblas_get_config' + after)  # "OpenBLAS 0.3.21 NO_LAPACKE ..."
-        if config:
-            core = text_from(library, before + 'openblas_get_corename' + after)
-            return ' '.join(config.split()[:2]) + f' ({core})'
-        return os.path.realpath(os.fsdecode(origin.file))
-    return 'an unknown BLAS'
 
 
 class NumpyProduct(Product):
@@ -141,8 +103,21 @@ class FoldedNetwork(Operation):
             x = y
 
 
+def loops():
+    """The instruction set of NumPy's own loops."""
+    features = products.__cpu_features__
+    return 'AVX512_SKX' if features.get('AVX512_SKX') else 'AVX2' if features.get('AVX2') else 'none'
+
+
+BLAS = blas_of(products.__file__, 'cblas_sgemm')
+
+
 class Package:
-    version = f'{numpy.__version__}, {blas()}'
+    version = f'{numpy.__version__}, {BLAS}'
+    kernels = {'NumPy': loops(), **BLAS.kernels()}
+    how = ('Each operation is a few calls of NumPy with out=, so that no array is made in the call; ELU takes expm1 or '
+           f'exp, whichever is faster. Matrices are row-major or views of them. Products are those of {BLAS}; '
+           f"NumPy's own loops use {loops()}. The time includes the interpreter.")
     operations = {
         'product': NumpyProduct, 'elu_forward': EluForward, 'elu_backward': EluBackward,
         'batch_norm_training': BatchNormTraining, 'batch_norm_inference': BatchNormInference,

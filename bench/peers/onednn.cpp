@@ -1,8 +1,11 @@
 // oneDNN: its matrix products and primitives, each with the layouts that oneDNN prefers.
 #include "factories.hpp"
+#include "kernels.hpp"
 #include "onednn_training.hpp"
 
 #include <lanefold/activation.h>
+
+#include <map>
 
 namespace lanefold::bench {
 namespace {
@@ -15,31 +18,41 @@ using Sgemm = int(char ta, char tb, int64_t m, int64_t n, int64_t k, float alpha
 
 class OneDnn : public Peer {
 public:
-  explicit OneDnn(std::shared_ptr<const Engine> engine)
-      : engine_(std::move(engine)), sgemm_(engine_->library().find<Sgemm>("dnnl_sgemm")) {}
+  OneDnn(std::shared_ptr<const Engine> engine, std::string threads)
+      : engine_(std::move(engine)), sgemm_(engine_->library().find<Sgemm>("dnnl_sgemm")), threads_(std::move(threads)) {
+  }
   std::string name() const override { return "onednn"; }
   std::string version() const override { return engine_->version(); }
 
+  std::string how() const override {
+    return "A product is dnnl_sgemm or the matmul primitive on row-major operands, whichever is faster for its shape. "
+           "Layers are inner-product primitives with fused activations, in the fastest of three layouts of the "
+           "weights: "
+           "as given, transposed, and the one that the primitive chooses. BN and activations are primitives on "
+           "row-major arrays; BN sees a batch as the pixels of one image. Primitives are made and constant weights are "
+           "packed before the call. oneDNN compiles its kernels for " +
+           engine_->kernels() + ". " + threads_;
+  }
+
   Operation product(const Product &p, const float *a, const float *b, float *c) override {
-    const char ta = p.flags & LF_TRANSPOSE_A ? 'T' : 'N', tb = p.flags & LF_TRANSPOSE_B ? 'T' : 'N';
-    const int64_t lda = stride_of_a(p), ldb = stride_of_b(p);
-    return {[=, s = p.shape, call = sgemm_] {
-              if (call(ta, tb, s.m, s.n, s.k, 1.0f, a, lda, b, ldb, 0.0f, c, s.n) != 0)
-                throw std::runtime_error("dnnl_sgemm failed");
-            },
-            {}};
+    return {fastest({p.shape.m, p.shape.n, p.shape.k, p.flags}, product_calls(p, a, b, c)), {}};
   }
 
   Operation packed_product(const Shape &shape, const float *x, const float *w, float *y) override {
     const Layer layer{shape, LF_IDENTITY, w, nullptr};
-    return network({layer}, shape.m, x, y);
+    std::vector<std::function<void()>> calls = networks({layer}, shape.m, x, y);
+    for (auto &call : product_calls({shape, nn}, x, w, y)) calls.push_back(std::move(call));
+    return {fastest({shape.m, shape.n, shape.k, packed}, std::move(calls)), {}};
   }
 
   Operation folded_network(const std::vector<Dense> &layers, int64_t m, const float *x, float *logits) override {
     std::vector<Layer> all;
     for (const Dense &layer : layers)
       all.push_back({{m, layer.n, layer.k}, layer.activation, layer.w.data(), layer.bias.data()});
-    return network(all, m, x, logits);
+    std::vector<std::function<void()>> calls = networks(all, m, x, logits);
+    std::vector<int64_t> key = {m};
+    for (const Dense &layer : layers) key.insert(key.end(), {layer.n, layer.k, layer.activation});
+    return {fastest(key, std::move(calls)), {}};
   }
 
   Operation elu_forward(int64_t count, const float *x, float *y) override {
@@ -106,6 +119,39 @@ private:
     Array mean, variance;
   };
 
+  static constexpr int64_t packed = -1; // in place of the flags of a product
+
+  // Finds the fastest of the ways to do something once for each key, because a trial takes a while.
+  std::function<void()> fastest(const std::vector<int64_t> &key, std::vector<std::function<void()>> ways) {
+    if (!fastest_.count(key)) fastest_[key] = fastest_of(ways);
+    return std::move(ways[fastest_[key]]);
+  }
+
+  std::vector<std::function<void()>> product_calls(const Product &p, const float *a, const float *b, float *c) const {
+    return {sgemm_call(p, a, b, c), primitive_call(p, a, b, c)};
+  }
+
+  std::function<void()> sgemm_call(const Product &p, const float *a, const float *b, float *c) const {
+    const char ta = p.flags & LF_TRANSPOSE_A ? 'T' : 'N', tb = p.flags & LF_TRANSPOSE_B ? 'T' : 'N';
+    const int64_t lda = stride_of_a(p), ldb = stride_of_b(p);
+    return [=, s = p.shape, call = sgemm_] {
+      if (call(ta, tb, s.m, s.n, s.k, 1.0f, a, lda, b, ldb, 0.0f, c, s.n) != 0)
+        throw std::runtime_error("dnnl_sgemm failed");
+    };
+  }
+
+  std::function<void()> primitive_call(const Product &p, const float *a, const float *b, float *c) const {
+    const auto [m, n, k] = p.shape;
+    const Layout of_a = p.flags & LF_TRANSPOSE_A ? engine_->columns(m, k) : engine_->rows(m, k);
+    const Layout of_b = p.flags & LF_TRANSPOSE_B ? engine_->columns(k, n) : engine_->rows(k, n);
+    const Layout of_c = engine_->rows(m, n);
+    const Primitive product = engine_->matrix_product(of_a, of_b, of_c);
+    return operation_of({engine_->call(product, {{src, engine_->array(of_a, a)},
+                                                 {weights, engine_->array(of_b, b)},
+                                                 {dst, engine_->array(of_c, c)}})})
+        .run;
+  }
+
   Operation operation_of(std::vector<Call> calls) const {
     return {[engine = engine_, calls = std::move(calls)] { engine->run(calls); }, {}};
   }
@@ -123,9 +169,16 @@ private:
     return made;
   }
 
-  // Copies the weights into the layout that the primitive chooses, and the biases.  The arrays between layers also have
-  // the layouts that the primitives choose.
-  Operation network(const std::vector<Layer> &layers, int64_t m, const float *x, float *y) const {
+  std::vector<std::function<void()>> networks(const std::vector<Layer> &layers, int64_t m, const float *x,
+                                              float *y) const {
+    std::vector<std::function<void()>> calls;
+    for (const Weights way : {Weights::chosen, Weights::as_given, Weights::transposed})
+      calls.push_back(network(layers, m, x, y, way).run);
+    return calls;
+  }
+
+  // Copies weights and biases.  The arrays between layers have the layouts that the primitives choose.
+  Operation network(const std::vector<Layer> &layers, int64_t m, const float *x, float *y, Weights way) const {
     std::vector<Call> calls;
     Array from = engine_->array(engine_->rows(m, layers.front().shape.k), x);
     for (const Layer &layer : layers) {
@@ -133,8 +186,8 @@ private:
       const bool last = &layer == &layers.back();
       const Layout to = last ? engine_->rows(rows, n) : engine_->any(rows, n);
       const Layout columns = layer.bias ? engine_->vector(n) : Layout{};
-      const Primitive product =
-          engine_->inner_product(Pass::inference, from.layout, engine_->any(n, k), columns, to, layer.activation);
+      const Primitive product = engine_->inner_product(Pass::inference, from.layout, layout_of(*engine_, n, k, way),
+                                                       columns, to, layer.activation);
       const Array result = last ? engine_->array(to, y) : engine_->array(engine_->chosen(product, dst_layout));
       const Array packed =
           copied(engine_->array(engine_->columns(n, k), layer.w), engine_->chosen(product, weights_layout));
@@ -153,17 +206,25 @@ private:
 
   const std::shared_ptr<const Engine> engine_;
   Sgemm *const sgemm_;
+  const std::string threads_; // a sentence
+  std::map<std::vector<int64_t>, size_t> fastest_;
 };
 
 } // namespace
 
 std::unique_ptr<Peer> open_onednn(const PeerOptions &options) {
   // In Debian the name of version 3 changes with each release, so the name of the development package comes first.
-  const Library library({"libdnnl.so", "libdnnl.so.3", "libdnnl.so.3.6", "libdnnl.so.2"});
+  std::vector<std::string> names = {"libdnnl.so", "libdnnl.so.3"};
+  for (int minor = 12; minor >= 0; --minor) names.push_back("libdnnl.so.3." + std::to_string(minor));
+  names.push_back("libdnnl.so.2");
+  const Library library(names);
+  library.check_fresh();
   const auto set_threads = library.find_linked<void(int)>("omp_set_num_threads");
   if (!set_threads) throw std::runtime_error("oneDNN was built without OpenMP, so its threads cannot be set");
   set_threads(options.threads);
-  return std::make_unique<OneDnn>(std::make_shared<const Engine>(library));
+  const auto engine = std::make_shared<const Engine>(library);
+  check_kernels("oneDNN", options.isa, engine->kernels());
+  return std::make_unique<OneDnn>(engine, threads_of(options, "OpenMP"));
 }
 
 } // namespace lanefold::bench

@@ -55,6 +55,14 @@ std::string Engine::version() const {
   return std::to_string(v.major) + "." + std::to_string(v.minor) + "." + std::to_string(v.patch);
 }
 
+// The bits of dnnl_cpu_isa_t: each instruction set contains those of the ones before it.
+std::string Engine::kernels() const {
+  const int isa = library_.find<int()>("dnnl_get_effective_cpu_isa")();
+  constexpr int avx2 = 0x7, avx512_core = 0x27;
+  if ((isa & avx512_core) == avx512_core) return "avx512_core";
+  return isa == avx2 ? "avx2" : "dnnl_cpu_isa_t " + std::to_string(isa);
+}
+
 Handle Engine::own(void *object, const char *kind) const {
   return Handle(object, library_.find<int(void *)>(std::string("dnnl_") + kind + "_destroy"));
 }
@@ -198,6 +206,11 @@ Handle Engine::followed_by(int32_t activation) const {
   const char *attach = "dnnl_primitive_attr_set_post_ops";
   check(library_.find<int(void *, const void *)>(attach)(attributes.get(), operations.get()), attach);
   return attributes;
+}
+
+Primitive Engine::matrix_product(const Layout &a, const Layout &b, const Layout &c) const {
+  const void *no_bias = nullptr;
+  return make("matmul", nullptr, nullptr, address(a), address(b), no_bias, address(c));
 }
 
 Primitive Engine::inner_product(Pass pass, const Layout &from, const Layout &w, const Layout &b, const Layout &to,

@@ -72,6 +72,7 @@ class Engine {
 public:
   explicit Engine(Library library);
   std::string version() const;
+  std::string kernels() const; // the instruction set that it compiles its kernels for
 
   Layout rows(int64_t m, int64_t n) const; // row-major
   Layout vector(int64_t n) const;
@@ -85,6 +86,8 @@ public:
   Array array(const Layout &layout) const; // filled with zeros
   Array array(const Layout &layout, const float *data) const;
 
+  // dst[m][n] = src[m][k] weights[k][n]
+  Primitive matrix_product(const Layout &src, const Layout &weights, const Layout &dst) const;
   // dst[m][n] = activation(src[m][k] weights[n][k]^T + bias[n]), and its gradients.
   Primitive inner_product(Pass pass, const Layout &src, const Layout &weights, const Layout &bias, const Layout &dst,
                           int32_t activation) const;

@@ -2,18 +2,16 @@
 // sum, which oneDNN has as a primitive.
 #include "onednn_training.hpp"
 
+#include "kernels.hpp"
+
 #include <lanefold/activation.h>
 
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <cmath>
-#include <cstring>
-#include <limits>
 
 namespace lanefold::bench::onednn {
 namespace {
-
-enum class Weights { as_given, transposed, chosen };
 
 struct Layer {
   int64_t n, k;
@@ -62,10 +60,8 @@ private:
   std::vector<Call> add(Layer &layer, const Dense &dense, const Array &dx) {
     const Layout to = engine_->rows(m_, layer.n), columns = engine_->vector(layer.n);
     const Layout biases = batch_norm_ ? Layout{} : columns;
-    const Layout given = engine_->columns(layer.n, layer.k), any = engine_->any(layer.n, layer.k);
-    const Layout wanted = weights_ == Weights::as_given     ? given
-                          : weights_ == Weights::transposed ? engine_->rows(layer.n, layer.k)
-                                                            : any;
+    const Layout given = engine_->columns(layer.n, layer.k);
+    const Layout wanted = layout_of(*engine_, layer.n, layer.k, weights_);
     layer.y = engine_->array(to), layer.dy = engine_->array(to);
     layer.z = batch_norm_ ? engine_->array(to) : layer.y;
     const Primitive product = engine_->inner_product(Pass::training, layer.x.layout, wanted, biases, to,
@@ -185,28 +181,21 @@ private:
   std::vector<Call> forward_, backward_;
 };
 
-// The time of the fastest of 40 runs.
-double seconds_of(TrainingStep &step) {
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 40; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
-    step.run();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-  }
-  return best;
-}
-
 } // namespace
+
+Layout layout_of(const Engine &engine, int64_t n, int64_t k, Weights weights) {
+  return weights == Weights::as_given     ? engine.columns(n, k)
+         : weights == Weights::transposed ? engine.rows(n, k)
+                                          : engine.any(n, k);
+}
 
 std::shared_ptr<TrainingStep> fastest_training_step(const std::shared_ptr<const Engine> &engine,
                                                     const TrainingProblem &problem) {
-  Weights best = Weights::chosen;
-  double least = std::numeric_limits<double>::infinity();
-  for (const Weights weights : {Weights::as_given, Weights::transposed, Weights::chosen}) {
-    Composition trial(engine, problem, weights);
-    if (const double seconds = seconds_of(trial); seconds < least) least = seconds, best = weights;
-  }
-  return std::make_shared<Composition>(engine, problem, best);
+  const auto composed = [&](Weights weights) { return std::make_shared<Composition>(engine, problem, weights); };
+  const std::array ways = {Weights::as_given, Weights::transposed, Weights::chosen};
+  std::vector<std::function<void()>> trials;
+  for (const Weights weights : ways) trials.push_back([step = composed(weights)] { step->run(); });
+  return composed(ways[fastest_of(trials)]);
 }
 
 } // namespace lanefold::bench::onednn

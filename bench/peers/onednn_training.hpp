@@ -12,7 +12,11 @@ public:
   virtual float run() = 0; // returns the loss
 };
 
-// Times three layouts of the weights (as given, transposed, chosen by the forward product) and returns the fastest step.
+enum class Weights { as_given, transposed, chosen }; // chosen by the forward product
+
+Layout layout_of(const Engine &engine, int64_t n, int64_t k, Weights weights);
+
+// Times three layouts of the weights and returns the fastest step.
 std::shared_ptr<TrainingStep> fastest_training_step(const std::shared_ptr<const Engine> &engine,
                                                     const TrainingProblem &problem);
 

@@ -161,23 +161,30 @@ private:
 
 class OnnxRuntime : public Peer {
 public:
-  OnnxRuntime(const ApiBase &base, const Api &api, int threads)
-      : version_(base.get_version()), api_(api), threads_(threads) {
+  OnnxRuntime(const ApiBase &base, const Api &api, const PeerOptions &options)
+      : version_(base.get_version()), threads_(threads_of(options, "its session")), api_(api),
+        thread_count_(options.threads) {
     constexpr int errors = 3;
     api_(create_env, errors, "lanefold-bench", &environment_);
   }
   std::string name() const override { return "onnxruntime"; }
   std::string version() const override { return version_; }
+  std::string how() const override {
+    return "The folded network is one model of Gemm, Elu and Relu nodes for a fixed batch, with all graph "
+           "optimizations. Input and output are our own row-major memory. The session packs the weights before the "
+           "call. The kernels are the best of this CPU, whatever the instruction set of Lanefold. " +
+           threads_;
+  }
 
   Operation folded_network(const std::vector<Dense> &layers, int64_t m, const float *x, float *logits) override {
-    const auto session = std::make_shared<const Session>(api_, environment_, threads_, layers, m, x, logits);
+    const auto session = std::make_shared<const Session>(api_, environment_, thread_count_, layers, m, x, logits);
     return {[=] { session->run_once(); }, {}};
   }
 
 private:
-  const std::string version_;
+  const std::string version_, threads_; // threads_: a sentence
   const Api api_;
-  const int threads_;
+  const int thread_count_;
   void *environment_ = nullptr; // never released: a process has one, and sessions may outlive the peer
 };
 
@@ -188,10 +195,11 @@ std::unique_ptr<Peer> open_onnxruntime(const PeerOptions &options) {
   std::vector<std::string> names = {"libonnxruntime.so.1", "libonnxruntime.so", "libonnxruntime.so.1.21"}; // Debian 13
   if (!options.onnxruntime.empty()) names = {options.onnxruntime};
   const Library library(names);
+  library.check_fresh();
   const ApiBase *base = library.find<const ApiBase *()>("OrtGetApiBase")();
   void *const *functions = base ? base->get_api(version) : nullptr;
   if (!functions) throw std::runtime_error(names.front() + " is older than ONNX Runtime 1.10");
-  return std::make_unique<OnnxRuntime>(*base, Api(functions), options.threads);
+  return std::make_unique<OnnxRuntime>(*base, Api(functions), options);
 }
 
 } // namespace lanefold::bench

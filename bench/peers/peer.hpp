@@ -46,6 +46,8 @@ public:
   virtual std::string name() const = 0;
   virtual std::string version() const = 0; // "" if unknown
   virtual bool times_itself() const { return false; }
+  // How it is called, in sentences: functions, layouts, what is prepared before the timed call, kernels and threads.
+  virtual std::string how() const = 0;
 
   // C = op(A) op(B)
   virtual Operation product(const Product &, const float * /*a*/, const float * /*b*/, float * /*c*/) { return {}; }

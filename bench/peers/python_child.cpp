@@ -1,6 +1,7 @@
 // Starts Python with a socket as its standard input and output.
 #include "python_child.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -22,18 +23,23 @@ namespace {
 
 constexpr int timeout_ms = 600 * 1000;
 
-// Our environment without LD_PRELOAD, so that a BLAS that replaces one here does not replace that of Python.
-std::vector<char *> environment() {
+// Our environment with these variables.
+std::vector<char *> environment(std::vector<std::string> &variables) {
   std::vector<char *> all;
-  for (char **variable = environ; *variable; ++variable)
-    if (!std::string_view(*variable).starts_with("LD_PRELOAD=")) all.push_back(*variable);
+  for (char **inherited = environ; *inherited; ++inherited) {
+    const std::string_view name = std::string_view(*inherited).substr(0, std::string_view(*inherited).find('=') + 1);
+    if (std::none_of(variables.begin(), variables.end(), [&](const std::string &v) { return v.starts_with(name); }))
+      all.push_back(*inherited);
+  }
+  for (std::string &variable : variables) all.push_back(variable.data());
   all.push_back(nullptr);
   return all;
 }
 
 } // namespace
 
-PythonChild::PythonChild(const std::string &python, const char *program, const std::vector<std::string> &arguments)
+PythonChild::PythonChild(const std::string &python, const char *program, const std::vector<std::string> &arguments,
+                         const std::vector<std::string> &variables)
     : python_(python) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -50,7 +56,9 @@ PythonChild::PythonChild(const std::string &python, const char *program, const s
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   if (messages_ >= 0) posix_spawn_file_actions_adddup2(&actions, messages_, STDERR_FILENO);
-  const int error = posix_spawnp(&process_, python.c_str(), &actions, nullptr, pointers.data(), environment().data());
+  std::vector<std::string> changed = variables;
+  const int error =
+      posix_spawnp(&process_, python.c_str(), &actions, nullptr, pointers.data(), environment(changed).data());
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
   if (error == 0) return;

@@ -10,8 +10,9 @@ namespace lanefold::bench {
 
 class PythonChild {
 public:
-  // Throws if Python cannot be started.
-  PythonChild(const std::string &python, const char *program, const std::vector<std::string> &arguments);
+  // variables: "NAME=VALUE" for each environment variable that differs from ours.  Throws if Python cannot be started.
+  PythonChild(const std::string &python, const char *program, const std::vector<std::string> &arguments,
+              const std::vector<std::string> &variables = {});
   ~PythonChild(); // kills the process
   PythonChild(const PythonChild &) = delete;
   PythonChild &operator=(const PythonChild &) = delete;

@@ -2,13 +2,18 @@
 operations on shared memory, calls them and times them.
 
 Each request is a line on standard input, and each reply a line on standard output: "ok", "ok VALUE" or "error REASON".
-The first reply comes without a request; its VALUE is the version of the package.
+The first reply comes without a request, when the package has been imported.
+    version              VALUE is the version of the package
     operations           VALUE names the operations that the package has
+    kernels              VALUE is LIBRARY=KERNELS for each library that computes
+    how                  VALUE says how the package is called
+    speed                VALUE is the seconds of one call of some loops of the package
     make ID OPERATION FILE NAME:SIZE,SIZE... NAME=VALUE...   FILE holds the arrays, each at a multiple of 64 bytes
     run ID               calls the operation once and writes its results to memory; VALUE is the loss, if there is one
     time ID ITERATIONS   calls the operation many times; VALUE is the seconds
     drop ID
 """
+import ctypes
 import mmap
 import os
 import sys
@@ -30,6 +35,63 @@ def missing(error):
     """Ends the process because its package cannot be imported."""
     reply('error', error)
     sys.exit(3)
+
+
+class Origin(ctypes.Structure):
+    """Dl_info of dladdr()."""
+    _fields_ = [('file', ctypes.c_char_p), ('base', ctypes.c_void_p), ('symbol', ctypes.c_char_p),
+                ('address', ctypes.c_void_p)]
+
+
+def file_of(function):
+    """The library that a function comes from."""
+    origin = Origin()
+    ctypes.CDLL(None).dladdr(ctypes.cast(function, ctypes.c_void_p), ctypes.byref(origin))
+    return os.path.realpath(os.fsdecode(origin.file))
+
+
+class Blas:
+    """A library of matrix products.  before, after: what its functions have around their names, in builds with a BLAS
+    of their own."""
+    def __init__(self, file, before='', after=''):
+        self.file, self.before, self.after = file, before, after
+        self.library = ctypes.CDLL(file)
+
+    def text(self, function, *arguments):
+        """What a function returns, or '' if the library has no such function."""
+        found = getattr(self.library, self.before + function + self.after, None)
+        if found is None:
+            return ''
+        found.restype = ctypes.c_char_p
+        return found(*arguments).decode()
+
+    def kernels(self):
+        """Its name and its kernels.  Refuses a BLAS that cannot be asked, because it may be slow for a reason of its
+        own: the reference BLAS, say, has no vectors."""
+        core = self.text('openblas_get_corename')
+        if core:
+            return {'OpenBLAS': core}
+        if hasattr(self.library, 'bli_arch_query_id'):
+            return {'BLIS': self.text('bli_arch_string', self.library.bli_arch_query_id())}
+        if 'mkl' in os.path.basename(self.file):
+            return {'MKL': 'its_own_choice'}
+        missing(f'the products are those of {self.file}, whose kernels are unknown; install OpenBLAS '
+                '(Debian and Ubuntu: libopenblas0-pthread)')
+
+    def __str__(self):
+        config = self.text('openblas_get_config')  # "OpenBLAS 0.3.21 NO_LAPACKE ..."
+        version = ' '.join(config.split()[:2]) or self.text('bli_info_get_version_str') or self.file
+        return f'{version} ({next(iter(self.kernels().values()))})'
+
+
+def blas_of(module, name):
+    """The library that has the function `name` which the library of a module calls."""
+    names = ctypes.CDLL(module)
+    for before, after in ('', ''), ('', '64_'), ('scipy_', ''), ('scipy_', '64_'):
+        function = getattr(names, before + name + after, None)
+        if function is not None:
+            return Blas(file_of(function), before, after)
+    missing(f'the BLAS of {module} is unknown')
 
 
 class Operation:
@@ -59,16 +121,18 @@ class Product(Operation):
             self.b = self.b.T
 
 
+def seconds_of(function):
+    """The fastest of 60 calls."""
+    times = []
+    for _ in range(60):
+        begin = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
 def fastest(functions):
-    """The function with the fastest of 60 calls."""
-    def fastest_call(function):
-        times = []
-        for _ in range(60):
-            begin = time.perf_counter()
-            function()
-            times.append(time.perf_counter() - begin)
-        return min(times)
-    return min(functions, key=fastest_call)
+    return min(functions, key=seconds_of)
 
 
 def make(package, operation, file, *words):
@@ -125,8 +189,16 @@ def wait_for_threads():
 
 def answer(package, made, verb, *words):
     """Does what the request asks for, and returns the VALUE of the reply.  made: the operations by their IDs."""
+    if verb == 'version':
+        return package.version
     if verb == 'operations':
         return ' '.join(package.operations)
+    if verb == 'kernels':
+        return ' '.join(f'{library}={kernels}' for library, kernels in package.kernels.items())
+    if verb == 'how':
+        return package.how
+    if verb == 'speed':
+        return repr(package.speed())
     number, *words = words
     if verb == 'make':
         made[number] = make(package, *words)
@@ -143,9 +215,9 @@ def answer(package, made, verb, *words):
 
 
 def serve(package):
-    """package: its version, its operations by name, the function array() that makes an array on memory, and the function
+    """package: its version, kernels by library, how it is called, its operations by name, the function array() that makes an array on memory, and the function
     mode() that returns the context in which an operation is called."""
-    reply('ok', package.version)
+    reply('ok')
     made = {}
     for line in sys.stdin:
         try:

@@ -1,9 +1,13 @@
 // Peers that are Python packages: each runs in a Python process of its own, which computes on shared memory and times
 // itself.  python_child.py has what all of them share.
 #include "factories.hpp"
+#include "kernels.hpp"
 #include "python_operation.hpp"
 
+#include <cctype>
 #include <cstdlib>
+#include <functional>
+#include <iterator>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -21,16 +25,31 @@ std::string value(const std::string &name, double number) {
   return " " + name + text;
 }
 
+std::vector<std::string> words_of(const std::string &text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+// Starts the program with these environment variables changed, and waits until it has imported its package.
+using Start = std::function<std::shared_ptr<PythonChild>(const std::vector<std::string> &variables)>;
+
 class PythonPeer : public Peer {
 public:
-  PythonPeer(std::string name, std::shared_ptr<PythonChild> child) : name_(std::move(name)), child_(std::move(child)) {
-    version_ = child_->reply();
-    std::istringstream words(child_->ask("operations"));
-    for (std::string word; words >> word;) operations_.insert(word);
+  PythonPeer(std::string name, const Start &start, const PeerOptions &options)
+      : name_(std::move(name)), start_(start), child_(start_({})),
+        calm_child_(options.threads == 1 ? child_ : nullptr) {
+    version_ = child_->ask("version");
+    how_ = child_->ask("how") + " " + threads_of(options, "the package");
+    for (const std::string &word : words_of(child_->ask("operations"))) operations_.insert(word);
+    for (const std::string &word : words_of(child_->ask("kernels"))) {
+      const size_t equals = word.find('=');
+      check_kernels(word.substr(0, equals), options.isa, word.substr(equals + 1));
+    }
   }
   std::string name() const override { return name_; }
   bool times_itself() const override { return true; }
   std::string version() const override { return version_; }
+  std::string how() const override { return how_; }
 
   Operation product(const Product &p, const float *a, const float *b, float *c) override {
     const auto [m, n, k] = p.shape;
@@ -115,26 +134,39 @@ private:
   Operation remote(const std::string &operation, const std::vector<SharedArray> &arrays, const std::string &values,
                    float *loss = nullptr) {
     if (operations_.count(operation) == 0) return {};
-    const auto made = std::make_shared<const PythonOperation>(child_, count_++, operation, arrays, values, loss);
+    const bool is_network = operation == "folded_network" || operation == "training_step";
+    const auto made = std::make_shared<const PythonOperation>(is_network ? calm() : child_, count_++, operation, arrays,
+                                                              values, loss);
     return {[=] { made->run(); }, [=](int64_t iterations) { return made->seconds(iterations); }};
   }
 
+  // In a network, the threads of OpenMP and of OpenBLAS take turns.  If they spun, each would hold up the other: a step
+  // of PyTorch on 2 threads would take 1.5 to 10 times as long.  Single operations are faster if they spin.
+  const std::shared_ptr<PythonChild> &calm() {
+    if (!calm_child_) calm_child_ = start_({"GOMP_SPINCOUNT=0"});
+    return calm_child_;
+  }
+
   const std::string name_;
+  const Start start_;
   const std::shared_ptr<PythonChild> child_;
-  std::string version_;
+  std::shared_ptr<PythonChild> calm_child_; // for networks; NULL until it is needed
+  std::string version_, how_;
   std::set<std::string> operations_; // that the package has
   int count_ = 0;
 };
 
 // Tries the Python of the user, then that of the distribution, which alone can import the distribution's packages.
-std::unique_ptr<Peer> open_python(const std::string &name, const char *program, const PeerOptions &options) {
+std::shared_ptr<PythonChild> start(const char *program, int threads, const std::vector<std::string> &variables) {
   std::vector<std::string> pythons = {"python3", "/usr/bin/python3"};
   if (const char *named = std::getenv("LANEFOLD_PYTHON"); named && *named) pythons = {named};
   std::string reasons;
   for (const std::string &python : pythons) {
     try {
-      const std::vector<std::string> arguments = {std::to_string(options.threads)};
-      return std::make_unique<PythonPeer>(name, std::make_shared<PythonChild>(python, program, arguments));
+      const auto child =
+          std::make_shared<PythonChild>(python, program, std::vector{std::to_string(threads)}, variables);
+      child->reply();
+      return child;
     } catch (const std::exception &error) {
       reasons += (reasons.empty() ? "" : "; ") + std::string(error.what());
     }
@@ -142,12 +174,24 @@ std::unique_ptr<Peer> open_python(const std::string &name, const char *program, 
   throw std::runtime_error(reasons);
 }
 
+Start starter(const char *program, int threads) {
+  return [=](const std::vector<std::string> &variables) { return start(program, threads, variables); };
+}
+
 } // namespace
 
-std::unique_ptr<Peer> open_numpy(const PeerOptions &options) { return open_python("numpy", lanefold_numpy, options); }
+std::unique_ptr<Peer> open_numpy(const PeerOptions &options) {
+  return std::make_unique<PythonPeer>("numpy", starter(lanefold_numpy, options.threads), options);
+}
 
 std::unique_ptr<Peer> open_pytorch(const PeerOptions &options) {
-  return open_python("pytorch", lanefold_pytorch, options);
+  std::vector<std::string> loops; // the names in lower case
+  for (std::string name : kernels_for("PyTorch", options.isa)) {
+    for (char &letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    loops.push_back(name);
+  }
+  set_fastest("ATEN_CPU_CAPABILITY", loops, [] { return std::stod(start(lanefold_pytorch, 1, {})->ask("speed")); });
+  return std::make_unique<PythonPeer>("pytorch", starter(lanefold_pytorch, options.threads), options);
 }
 
 } // namespace lanefold::bench

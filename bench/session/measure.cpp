@@ -159,7 +159,7 @@ Setting setting_for(const Options &options, const std::string &isa, int threads,
   }
   Json peers = {{"isa", isa}, {"threads", threads}, {"peers", Json::array()}, {"missing", Json::array()}};
   for (const auto &peer : setting.peers)
-    peers["peers"].push_back({{"name", peer->name()}, {"version", peer->version()}});
+    peers["peers"].push_back({{"name", peer->name()}, {"version", peer->version()}, {"how", peer->how()}});
   for (const MissingPeer &peer : missing) peers["missing"].push_back({{"name", peer.name}, {"reason", peer.reason}});
   emit(peers);
   return setting;

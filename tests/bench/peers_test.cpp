@@ -4,6 +4,7 @@
 // instruction set or no peer is installed.
 #include <doctest/doctest.h>
 
+#include "bench/peers/kernels.hpp"
 #include "bench/peers/peer.hpp"
 #include "bench/peers/python_child.hpp"
 
@@ -11,9 +12,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+
+#include <unistd.h>
 
 using namespace lanefold::bench;
 
@@ -21,6 +25,7 @@ namespace {
 
 PeerOptions options;
 std::vector<std::unique_ptr<Peer>> peers;
+std::vector<MissingPeer> missing_peers;
 constexpr float eps = 1e-3f, nan = std::numeric_limits<float>::quiet_NaN();
 
 // Roundings of an approximated function and the operations around it.
@@ -299,19 +304,124 @@ TEST_CASE("an operation outlives other operations, and reads its memory at each 
   }
 }
 
-TEST_CASE("NumPy names the BLAS that computes its products, and OpenBLAS has the kernels of the instruction set") {
-  // main() asks OpenBLAS for other kernels, as the environment of a user may.
-  const std::string kernels = options.isa == "avx512" ? "(SkylakeX)" : options.isa == "avx2" ? "(Haswell)" : "";
-  for (const auto &peer : peers) {
-    const std::string version = peer->version();
-    CAPTURE(version);
-    const bool numpy = peer->name() == "numpy";
-    if (numpy) CHECK(version.find(", ") != std::string::npos);
-    if (numpy) CHECK(version.find("unknown") == std::string::npos);
-    if (peer->name() == "openblas" || (numpy && version.find("OpenBLAS") != std::string::npos))
-      CHECK(version.find(kernels) != std::string::npos);
+// Settings of a user that would make peers slow or change what they compute with.  main() makes them.
+constexpr std::pair<const char *, const char *> slow_settings[] = {{"OPENBLAS_CORETYPE", "Nehalem"},
+                                                                   {"OPENBLAS_L2_SIZE", "64"},
+                                                                   {"OPENBLAS_BLOCK_FACTOR", "2"},
+                                                                   {"OPENBLAS_NUM_THREADS", "7"},
+                                                                   {"OPENBLAS_THREAD_TIMEOUT", "30"},
+                                                                   {"GOTO_NUM_THREADS", "7"},
+                                                                   {"BLIS_ARCH_TYPE", "5"},
+                                                                   {"BLIS_NUM_THREADS", "7"},
+                                                                   {"BLIS_JC_NT", "7"},
+                                                                   {"DNNL_MAX_CPU_ISA", "SSE41"},
+                                                                   {"DNNL_VERBOSE", "1"},
+                                                                   {"ONEDNN_MAX_CPU_ISA", "SSE41"},
+                                                                   {"ONEDNN_DEFAULT_FPMATH_MODE", "BF16"},
+                                                                   {"ATEN_CPU_CAPABILITY", "default"},
+                                                                   {"NPY_DISABLE_CPU_FEATURES", "AVX2 FMA3 AVX512F"},
+                                                                   {"MKL_ENABLE_INSTRUCTIONS", "SSE4_2"},
+                                                                   {"MKL_NUM_THREADS", "7"},
+                                                                   {"LIBXSMM_TARGET", "snb"},
+                                                                   {"OMP_NUM_THREADS", "7"},
+                                                                   {"OMP_WAIT_POLICY", "passive"},
+                                                                   {"OMP_DYNAMIC", "true"},
+                                                                   {"OMP_PROC_BIND", "true"},
+                                                                   {"GOMP_SPINCOUNT", "infinity"},
+                                                                   {"GOMP_CPU_AFFINITY", "0"},
+                                                                   {"KMP_BLOCKTIME", "infinite"},
+                                                                   {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"},
+                                                                   {"MALLOC_PERTURB_", "165"},
+                                                                   {"PYTHONMALLOC", "debug"}};
+
+TEST_CASE("no setting of a user remains when the peers are opened") {
+  for (const auto &[name, value] : slow_settings) {
+    CAPTURE(name);
+    const char *now = std::getenv(name);
+    CHECK((now == nullptr || now != std::string(value)));
   }
-  CHECK(std::getenv("OPENBLAS_L2_SIZE") == nullptr);
+}
+
+TEST_CASE("each peer says how it is called, in sentences") {
+  for (const auto &peer : peers) {
+    const std::string how = peer->how();
+    CAPTURE(how);
+    CHECK(how.size() > 100);
+    CHECK(how.ends_with("."));
+    CHECK(how.find("thread") != std::string::npos);
+    CHECK(how.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("each peer uses the kernels of the instruction set, whatever the environment asks for") {
+  const auto uses_one_of = [](const std::string &text, const std::string &library) {
+    const std::vector<std::string> names = kernels_for(library, options.isa);
+    return names.empty() || std::any_of(names.begin(), names.end(),
+                                        [&](const std::string &name) { return text.find(name) != std::string::npos; });
+  };
+  for (const MissingPeer &peer : missing_peers) {
+    CAPTURE(peer.name);
+    CAPTURE(peer.reason);
+    CHECK(peer.reason.find("uses the kernels") == std::string::npos);
+  }
+  for (const auto &peer : peers) {
+    const std::string name = peer->name(), version = peer->version(), how = peer->how();
+    CAPTURE(version);
+    CAPTURE(how);
+    if (name == "openblas") CHECK(uses_one_of(version, "OpenBLAS"));
+    if (name == "blis") CHECK(uses_one_of(version, "BLIS"));
+    if (name == "onednn") CHECK(uses_one_of(how, "oneDNN"));
+    if (name == "pytorch") CHECK(uses_one_of(how, "PyTorch"));
+    if (name == "numpy") CHECK(uses_one_of(how, "NumPy"));
+    if (name == "numpy") CHECK(version.find(", ") != std::string::npos);
+    if (name == "numpy" && version.find("OpenBLAS") != std::string::npos) CHECK(uses_one_of(version, "OpenBLAS"));
+  }
+}
+
+TEST_CASE("other kernels than those of the instruction set are refused") {
+  CHECK_NOTHROW(check_kernels("OpenBLAS", "avx512", "SkylakeX"));
+  CHECK_THROWS_WITH(
+      check_kernels("OpenBLAS", "avx512", "Haswell"),
+      "OpenBLAS uses the kernels \"Haswell\"; expected SkylakeX or Cooperlake or SapphireRapids for avx512");
+  CHECK_THROWS(check_kernels("BLIS", "avx2", "generic"));
+  CHECK_THROWS(check_kernels("PyTorch", "avx2", "NO_AVX"));
+}
+
+TEST_CASE("a setting is the fastest of its values, and a value that crashes or fails is left out") {
+  std::string log;
+  set_fastest("LANEFOLD_TEST_VALUE", {"crashes", "fails", "slow", "fast", "as fast"}, [] {
+    const std::string value = std::getenv("LANEFOLD_TEST_VALUE");
+    if (value == "crashes") std::raise(SIGKILL);
+    if (value == "fails") throw std::runtime_error("no such kernels");
+    return value == "slow" ? 2.0 : value == "fast" ? 1.0 : 0.99;
+  });
+  CHECK(std::getenv("LANEFOLD_TEST_VALUE") == std::string("fast"));
+  set_fastest("LANEFOLD_TEST_OTHER", {"fails"}, [] { return 1.0; });
+  CHECK(std::getenv("LANEFOLD_TEST_OTHER") == std::string("fails")); // a single value needs no trial
+}
+
+// What `this program --list` prints in a process with these settings: the missing peers, one line each.
+std::string missing_in_process(const std::string &settings) {
+  const std::string command =
+      "env " + settings + " LANEFOLD_ISA=" + options.isa + " /proc/" + std::to_string(getpid()) + "/exe --list";
+  FILE *output = popen(command.c_str(), "r");
+  REQUIRE(output);
+  std::string text;
+  char buffer[256];
+  while (const size_t count = std::fread(buffer, 1, sizeof buffer, output)) text.append(buffer, count);
+  CHECK(pclose(output) == 0);
+  return text;
+}
+
+TEST_CASE("a library that was loaded before the environment was prepared is refused") {
+  if (options.threads != 1) return;
+  const bool installed = std::any_of(peers.begin(), peers.end(), [](const auto &p) { return p->name() == "openblas"; });
+  if (!installed) return;
+  CHECK(missing_in_process("").find("openblas") == std::string::npos);
+  const std::string missing = missing_in_process("LD_PRELOAD=libopenblas.so.0 OPENBLAS_L2_SIZE=64");
+  CAPTURE(missing);
+  CHECK(missing.find("openblas: ") != std::string::npos);
+  CHECK(missing.find("was loaded before the peers") != std::string::npos);
 }
 
 TEST_CASE("a missing peer is reported with its name and a reason") {
@@ -360,14 +470,22 @@ TEST_CASE("a Python that ends between two requests is reported with its last wor
   CHECK_THROWS(child.ask("go on"));
 }
 
+static int list_missing() {
+  std::vector<MissingPeer> missing;
+  options.names = {"openblas"};
+  open_peers(options, missing);
+  for (const auto &[name, reason] : missing) std::printf("%s: %s\n", name.c_str(), reason.c_str());
+  return 0;
+}
+
 int main(int argc, char **argv) {
   const char *isa = std::getenv("LANEFOLD_ISA"), *onnxruntime = std::getenv("LANEFOLD_ONNXRUNTIME");
   options.names = peer_names();
   options.folder = LANEFOLD_PEERS_FOLDER;
   options.onnxruntime = onnxruntime ? onnxruntime : "";
   options.isa = isa ? isa : "portable";
-  setenv("OPENBLAS_CORETYPE", "Nehalem", 1);
-  setenv("OPENBLAS_L2_SIZE", "64", 1);
+  if (argc == 2 && std::string(argv[1]) == "--list") return list_missing();
+  for (const auto &[name, value] : slow_settings) setenv(name, value, 1);
 #ifdef __x86_64__
   const bool wide = __builtin_cpu_supports("avx512bw"), medium = __builtin_cpu_supports("avx2");
   if (!isa) options.isa = wide ? "avx512" : medium ? "avx2" : "portable";
@@ -379,11 +497,11 @@ int main(int argc, char **argv) {
   int result = 0;
   for (const int threads : {1, 2}) {
     options.threads = threads;
-    std::vector<MissingPeer> missing;
-    peers = open_peers(options, missing);
+    missing_peers.clear();
+    peers = open_peers(options, missing_peers);
     for (const auto &peer : peers)
       std::printf("%s %s, threads: %d\n", peer->name().c_str(), peer->version().c_str(), threads);
-    for (const auto &[name, reason] : missing) std::printf("%s is missing: %s\n", name.c_str(), reason.c_str());
+    for (const auto &[name, reason] : missing_peers) std::printf("%s is missing: %s\n", name.c_str(), reason.c_str());
     if (peers.empty()) {
       std::printf("SKIPPED: no peer is installed\n");
       return 77;
