@@ -8,6 +8,7 @@ namespace lanefold::bench {
 std::unique_ptr<Peer> open_openblas(const PeerOptions &options);
 std::unique_ptr<Peer> open_blis(const PeerOptions &options);
 std::unique_ptr<Peer> open_onednn(const PeerOptions &options);
+std::unique_ptr<Peer> open_libxsmm(const PeerOptions &options);
 std::unique_ptr<Peer> open_eigen(const PeerOptions &options);
 std::unique_ptr<Peer> open_numpy(const PeerOptions &options);
 std::unique_ptr<Peer> open_pytorch(const PeerOptions &options);

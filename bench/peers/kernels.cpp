@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <limits>
 #include <map>
@@ -105,17 +106,25 @@ void set_fastest(const char *variable, const std::vector<std::string> &values, c
 }
 
 size_t fastest_of(const std::vector<std::function<void()>> &functions) {
-  constexpr int least_calls = 3, most_calls = 60;
-  constexpr std::chrono::milliseconds limit{20};
   using Clock = std::chrono::steady_clock;
-  std::vector<Clock::duration> best(functions.size(), Clock::duration::max());
-  const Clock::time_point end = Clock::now() + functions.size() * limit;
-  for (int i = 0; i < least_calls || (i < most_calls && Clock::now() < end); ++i)
-    for (size_t f = 0; f < functions.size(); ++f) {
-      const Clock::time_point begin = Clock::now();
-      functions[f]();
-      best[f] = std::min(best[f], Clock::duration(Clock::now() - begin));
-    }
+  constexpr int least_rounds = 3, most_rounds = 60;
+  constexpr Clock::duration limit = std::chrono::milliseconds(20), enough = std::chrono::microseconds(10);
+  const auto time = [](const std::function<void()> &function, int64_t calls) {
+    const Clock::time_point begin = Clock::now();
+    for (int64_t call = 0; call < calls; ++call) function();
+    return Clock::now() - begin;
+  };
+  std::vector<int64_t> calls; // in each round, so that a round is long for the clock
+  for (const auto &function : functions) {
+    function();
+    calls.push_back(1 + enough / std::max(time(function, 1), Clock::duration(1)));
+  }
+  std::vector<double> best(functions.size(), infinity);
+  const Clock::time_point end = Clock::now() + static_cast<int64_t>(functions.size()) * limit;
+  for (int i = 0; i < least_rounds || (i < most_rounds && Clock::now() < end); ++i)
+    for (size_t f = 0; f < functions.size(); ++f)
+      best[f] =
+          std::min(best[f], static_cast<double>(time(functions[f], calls[f]).count()) / static_cast<double>(calls[f]));
   return static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin());
 }
 

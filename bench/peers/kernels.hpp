@@ -20,7 +20,7 @@ void check_kernels(const std::string &library, const std::string &isa, const std
 // later call sets the same value without a trial.
 void set_fastest(const char *variable, const std::vector<std::string> &values, const std::function<double()> &seconds);
 
-// The index of the function with the fastest single call.
+// The index of the function with the fastest call.
 size_t fastest_of(const std::vector<std::function<void()>> &functions);
 
 } // namespace lanefold::bench

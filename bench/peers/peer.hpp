@@ -84,8 +84,8 @@ public:
 };
 
 inline const std::vector<std::string> &peer_names() {
-  static const std::vector<std::string> names = {"openblas", "blis",    "onednn",     "eigen",
-                                                 "numpy",    "pytorch", "onnxruntime"};
+  static const std::vector<std::string> names = {"openblas", "blis",  "onednn",  "libxsmm",
+                                                 "eigen",    "numpy", "pytorch", "onnxruntime"};
   return names;
 }
 

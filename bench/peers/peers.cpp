@@ -10,8 +10,8 @@ namespace {
 
 using Factory = std::unique_ptr<Peer>(const PeerOptions &);
 constexpr std::pair<const char *, Factory *> factories[] = {
-    {"openblas", open_openblas}, {"blis", open_blis},       {"onednn", open_onednn},           {"eigen", open_eigen},
-    {"numpy", open_numpy},       {"pytorch", open_pytorch}, {"onnxruntime", open_onnxruntime},
+    {"openblas", open_openblas}, {"blis", open_blis},   {"onednn", open_onednn},   {"libxsmm", open_libxsmm},
+    {"eigen", open_eigen},       {"numpy", open_numpy}, {"pytorch", open_pytorch}, {"onnxruntime", open_onnxruntime},
 };
 
 Factory *factory_of(const std::string &name) {
