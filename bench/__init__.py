@@ -1,1 +1,1 @@
-"""The report of the benchmarks is bench.report."""
+"""The report of the benchmarks is bench.report, and its peers that are Python packages are bench.peers."""

@@ -18,23 +18,8 @@ namespace lanefold::cli {
 namespace {
 
 constexpr int no_matplotlib_exit_code = 3; // drawing.py exits with it
-constexpr int program_number = 3;          // the program's file descriptor in Python's process
-constexpr const char *program_path = "/proc/self/fd/3";
 constexpr const char *advice = "charts are drawn by Python 3 with matplotlib, which is missing (Debian and Ubuntu: "
                                "apt install python3-matplotlib)";
-
-// A file in memory that holds the program.
-int memory_file(std::string_view left) {
-  const int file = memfd_create("charts.zip", MFD_CLOEXEC);
-  while (file >= 0 && !left.empty()) {
-    const ssize_t written = write(file, left.data(), left.size());
-    if (written <= 0) break;
-    left.remove_prefix(static_cast<size_t>(written));
-  }
-  if (file < 0 || !left.empty())
-    throw std::runtime_error(std::string("no memory for a Python program: ") + std::strerror(errno));
-  return file;
-}
 
 // Returns the exit code of the program, or no_matplotlib_exit_code if this Python does not exist.
 int run(std::string_view archive, const std::string &python, const std::vector<std::string> &arguments) {
@@ -43,7 +28,7 @@ int run(std::string_view archive, const std::string &python, const std::vector<s
   std::vector<char *> pointers;
   for (std::string &word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  const int program = memory_file(archive);
+  const int program = program_file(archive);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, program, program_number);
@@ -60,6 +45,19 @@ int run(std::string_view archive, const std::string &python, const std::vector<s
 }
 
 } // namespace
+
+int program_file(std::string_view program) {
+  const int file = memfd_create("program.zip", MFD_CLOEXEC);
+  std::string_view left = program;
+  while (file >= 0 && !left.empty()) {
+    const ssize_t written = write(file, left.data(), left.size());
+    if (written <= 0) break;
+    left.remove_prefix(static_cast<size_t>(written));
+  }
+  if (file < 0 || !left.empty())
+    throw std::runtime_error(std::string("no memory for a Python program: ") + std::strerror(errno));
+  return file;
+}
 
 void run_python(std::string_view program, const std::vector<std::string> &arguments) {
   // The user's own Python comes first.  A distribution installs matplotlib for its own Python only.

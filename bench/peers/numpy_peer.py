@@ -1,34 +1,43 @@
-# The part of NumPy.  python_child.py, which comes before it in the program, has the imports and the protocol.  All
-# results go to memory that exists before the call, because a new array costs more than a pass over a small one.
-import contextlib
+"""NumPy.  All results go to memory that exists before the call, because a new array costs more than a pass over a small
+one."""
 import functools
+import importlib
+from collections.abc import Callable
+from mmap import mmap
+from typing import Any
 
+import numpy
+
+from bench.peers.blas import Blas, blas_of
+from bench.peers.operation import ELU, RELU, Array, Call, Operation, Package, Product, fastest
+
+products: Any
 try:
-    import numpy
-    try:
-        from numpy._core import _multiarray_umath as products
-    except ImportError:  # NumPy 1
-        from numpy.core import _multiarray_umath as products
-except ImportError as error:
-    missing(error)
+    products = importlib.import_module('numpy._core._multiarray_umath')
+except ImportError:  # NumPy 1
+    products = importlib.import_module('numpy.core._multiarray_umath')
 
 
 class NumpyProduct(Product):
-    def call(self):
+    def compute(self) -> None:
         numpy.matmul(self.a, self.b, out=self.c)
 
 
-def with_expm1(x):
+def with_expm1(x: Array) -> None:
     numpy.expm1(x, out=x)
 
 
-def with_exp(x):
+def with_exp(x: Array) -> None:
     """Has an absolute error of half a rounding of 1 near 0, and is faster where NumPy has no vectorized expm1."""
     numpy.exp(x, out=x)
     numpy.subtract(x, 1, out=x)
 
 
-def elu(x, negative, y, expm1):
+Expm1 = Callable[[Array], None]
+EXPM1: tuple[Expm1, ...] = (with_expm1, with_exp)
+
+
+def elu(x: Array, negative: Array, y: Array, expm1: Expm1) -> None:
     """y = ELU(x) = max(x, exp(min(x, 0)) - 1).  negative: scratch memory, which may be y unless x is y."""
     numpy.minimum(x, 0, out=negative)
     expm1(negative)
@@ -36,24 +45,24 @@ def elu(x, negative, y, expm1):
 
 
 class EluForward(Operation):
-    def make(self):
-        calls = [functools.partial(elu, self.x, self.y, self.y, expm1) for expm1 in (with_expm1, with_exp)]
-        self.call = fastest(calls)
+    def make(self) -> Call:
+        return fastest([functools.partial(elu, self.x, self.y, self.y, expm1) for expm1 in EXPM1])
 
 
 class EluBackward(Operation):
-    def call(self):
+    def compute(self) -> None:
         numpy.minimum(self.y, 0, out=self.dx)
         numpy.add(self.dx, 1, out=self.dx)
         numpy.multiply(self.dx, self.dy, out=self.dx)
 
 
 class BatchNormTraining(Operation):
-    def make(self):
+    def make(self) -> Call:
         self.eps = float(self.values['eps'])
         self.scale, self.mean = numpy.empty_like(self.gamma), numpy.empty_like(self.gamma)
+        return self.compute
 
-    def call(self):
+    def compute(self) -> None:
         x, y, mean, scale = self.x, self.y, self.mean, self.scale
         numpy.mean(x, axis=0, out=mean)
         numpy.subtract(x, mean, out=y)
@@ -67,11 +76,12 @@ class BatchNormTraining(Operation):
 
 
 class BatchNormInference(Operation):
-    def make(self):
+    def make(self) -> Call:
         self.eps = float(self.values['eps'])
         self.scale, self.shift = numpy.empty_like(self.gamma), numpy.empty_like(self.gamma)
+        return self.compute
 
-    def call(self):
+    def compute(self) -> None:
         scale, shift = self.scale, self.shift
         numpy.add(self.variance, self.eps, out=scale)
         numpy.sqrt(scale, out=scale)
@@ -83,15 +93,15 @@ class BatchNormInference(Operation):
 
 
 class FoldedNetwork(Operation):
-    def make(self):
+    def make(self) -> Call:
         count = int(self.values['layers'])
-        outputs = [numpy.empty((len(self.x), self.arrays[f'w{i}'].shape[1]), self.x.dtype) for i in range(count - 1)]
+        outputs = [numpy.empty((len(self.x), self.arrays['w%d' % i].shape[1]), self.x.dtype) for i in range(count - 1)]
         outputs.append(self.logits)
-        self.layers = [(self.arrays[f'w{i}'], self.arrays[f'b{i}'], int(self.values[f'activation{i}']), outputs[i],
+        self.layers = [(self.arrays['w%d' % i], self.arrays['b%d' % i], int(self.values['activation%d' % i]), outputs[i],
                         numpy.empty_like(outputs[i])) for i in range(count)]
-        self.call = fastest([functools.partial(self.infer, expm1) for expm1 in (with_expm1, with_exp)])
+        return fastest([functools.partial(self.infer, expm1) for expm1 in EXPM1])
 
-    def infer(self, expm1):
+    def infer(self, expm1: Expm1) -> None:
         x = self.x
         for w, bias, activation, y, scratch in self.layers:
             numpy.matmul(x, w, out=y)
@@ -103,33 +113,29 @@ class FoldedNetwork(Operation):
             x = y
 
 
-def loops():
+def loops() -> str:
     """The instruction set of NumPy's own loops."""
     features = products.__cpu_features__
     return 'AVX512_SKX' if features.get('AVX512_SKX') else 'AVX2' if features.get('AVX2') else 'none'
 
 
-BLAS = blas_of(products.__file__, 'cblas_sgemm')
-
-
-class Package:
-    version = f'{numpy.__version__}, {BLAS}'
-    kernels = {'NumPy': loops(), **BLAS.kernels()}
-    how = ('Each operation is a few calls of NumPy with out=, so that no array is made in the call; ELU takes expm1 or '
-           f'exp, whichever is faster. Matrices are row-major or views of them. Products are those of {BLAS}; '
-           f"NumPy's own loops use {loops()}. The time includes the interpreter.")
+class Numpy(Package):
     operations = {
         'product': NumpyProduct, 'elu_forward': EluForward, 'elu_backward': EluBackward,
         'batch_norm_training': BatchNormTraining, 'batch_norm_inference': BatchNormInference,
         'folded_network': FoldedNetwork}
 
-    @staticmethod
-    def array(kind, memory, count, offset):
+    def __init__(self, blas: Blas) -> None:
+        self.version = '%s, %s' % (numpy.__version__, blas)
+        self.kernels = {'NumPy': loops(), **blas.kernels()}
+        self.how = ('Each operation is a few calls of NumPy with out=, so that no array is made in the call; ELU takes '
+                    'expm1 or exp, whichever is faster. Matrices are row-major or views of them. Products are those of '
+                    "%s; NumPy's own loops use %s. The time includes the interpreter." % (blas, loops()))
+
+    def array(self, kind: str, memory: mmap, count: int, offset: int) -> Array:
         return numpy.frombuffer(memory, kind, count, offset)
 
-    @staticmethod
-    def mode(operation):
-        return contextlib.nullcontext()
 
-
-serve(Package)
+def open_package(threads: int) -> Package:
+    # A BLAS has read its number of threads from the environment, which has this number too.
+    return Numpy(blas_of(products.__file__, 'cblas_sgemm'))

@@ -1,12 +1,13 @@
 // Starts Python with a socket as its standard input and output.
 #include "python_child.hpp"
 
+#include "cli/python.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <stdexcept>
-#include <string_view>
 
 #include <poll.h>
 #include <spawn.h>
@@ -38,15 +39,15 @@ std::vector<char *> environment(std::vector<std::string> &variables) {
 
 } // namespace
 
-PythonChild::PythonChild(const std::string &python, const char *program, const std::vector<std::string> &arguments,
-                         const std::vector<std::string> &variables)
+PythonChild::PythonChild(const std::string &python, const std::vector<std::string> &arguments,
+                         const std::vector<std::string> &variables, std::string_view program)
     : python_(python) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw std::runtime_error(std::string("socketpair failed: ") + std::strerror(errno));
   socket_ = ends[0];
   messages_ = memfd_create("messages", MFD_CLOEXEC);
-  std::vector<std::string> words = {python, "-c", program};
+  std::vector<std::string> words = {python};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char *> pointers;
   for (std::string &word : words) pointers.push_back(word.data());
@@ -56,11 +57,14 @@ PythonChild::PythonChild(const std::string &python, const char *program, const s
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   if (messages_ >= 0) posix_spawn_file_actions_adddup2(&actions, messages_, STDERR_FILENO);
+  const int file = program.empty() ? -1 : cli::program_file(program);
+  if (file >= 0) posix_spawn_file_actions_adddup2(&actions, file, cli::program_number);
   std::vector<std::string> changed = variables;
   const int error =
       posix_spawnp(&process_, python.c_str(), &actions, nullptr, pointers.data(), environment(changed).data());
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
+  if (file >= 0) close(file);
   if (error == 0) return;
   close(socket_);
   if (messages_ >= 0) close(messages_);

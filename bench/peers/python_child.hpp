@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -10,9 +11,10 @@ namespace lanefold::bench {
 
 class PythonChild {
 public:
-  // variables: "NAME=VALUE" for each environment variable that differs from ours.  Throws if Python cannot be started.
-  PythonChild(const std::string &python, const char *program, const std::vector<std::string> &arguments,
-              const std::vector<std::string> &variables = {});
+  // variables: "NAME=VALUE" for each environment variable that differs from ours.  program: what the process gets as
+  // cli::program_number, or empty.  Throws if Python cannot be started.
+  PythonChild(const std::string &python, const std::vector<std::string> &arguments,
+              const std::vector<std::string> &variables = {}, std::string_view program = {});
   ~PythonChild(); // kills the process
   PythonChild(const PythonChild &) = delete;
   PythonChild &operator=(const PythonChild &) = delete;

@@ -14,7 +14,7 @@
 namespace lanefold::bench {
 namespace {
 
-// Places each array at a multiple of 64 bytes, as python_child.py does too.  Returns the total size.
+// Places each array at a multiple of 64 bytes, as child.py does too.  Returns the total size.
 size_t place(std::vector<SharedArray> &arrays) {
   size_t end = 0;
   for (SharedArray &array : arrays) {

@@ -1,20 +1,20 @@
 // Peers that are Python packages: each runs in a Python process of its own, which computes on shared memory and times
-// itself.  python_child.py has what all of them share.
+// itself.  The package bench.peers is their program.
 #include "factories.hpp"
 #include "kernels.hpp"
 #include "python_operation.hpp"
 
+#include "cli/python.hpp"
+
 #include <cctype>
 #include <cstdlib>
-#include <functional>
 #include <iterator>
 #include <set>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 
-extern const char lanefold_numpy[];   // python_child.py and numpy_peer.py
-extern const char lanefold_pytorch[]; // python_child.py and pytorch.py
+extern const std::string_view lanefold_python_peers; // the package bench.peers
 
 namespace lanefold::bench {
 namespace {
@@ -30,14 +30,30 @@ std::vector<std::string> words_of(const std::string &text) {
   return {std::istream_iterator<std::string>(stream), {}};
 }
 
-// Starts the program with these environment variables changed, and waits until it has imported its package.
-using Start = std::function<std::shared_ptr<PythonChild>(const std::vector<std::string> &variables)>;
+// Starts the package with these environment variables changed, and waits until it is imported.
+// Tries the Python of the user, then that of the distribution, which alone can import the distribution's packages.
+std::shared_ptr<PythonChild> start(const std::string &package, int threads, const std::vector<std::string> &variables) {
+  std::vector<std::string> pythons = {"python3", "/usr/bin/python3"};
+  if (const char *named = std::getenv("LANEFOLD_PYTHON"); named && *named) pythons = {named};
+  std::string reasons;
+  for (const std::string &python : pythons) {
+    try {
+      const std::vector<std::string> arguments = {cli::program_path, package, std::to_string(threads)};
+      const auto child = std::make_shared<PythonChild>(python, arguments, variables, lanefold_python_peers);
+      child->reply();
+      return child;
+    } catch (const std::exception &error) {
+      reasons += (reasons.empty() ? "" : "; ") + std::string(error.what());
+    }
+  }
+  throw std::runtime_error(reasons);
+}
 
 class PythonPeer : public Peer {
 public:
-  PythonPeer(std::string name, const Start &start, const PeerOptions &options)
-      : name_(std::move(name)), start_(start), child_(start_({})),
-        calm_child_(options.threads == 1 ? child_ : nullptr) {
+  PythonPeer(std::string name, const PeerOptions &options)
+      : name_(std::move(name)), threads_(options.threads), child_(start(name_, threads_, {})),
+        calm_child_(threads_ == 1 ? child_ : nullptr) {
     version_ = child_->ask("version");
     how_ = child_->ask("how") + " " + threads_of(options, "the package");
     for (const std::string &word : words_of(child_->ask("operations"))) operations_.insert(word);
@@ -143,12 +159,12 @@ private:
   // In a network, the threads of OpenMP and of OpenBLAS take turns.  If they spun, each would hold up the other: a step
   // of PyTorch on 2 threads would take 1.5 to 10 times as long.  Single operations are faster if they spin.
   const std::shared_ptr<PythonChild> &calm() {
-    if (!calm_child_) calm_child_ = start_({"GOMP_SPINCOUNT=0"});
+    if (!calm_child_) calm_child_ = start(name_, threads_, {"GOMP_SPINCOUNT=0"});
     return calm_child_;
   }
 
   const std::string name_;
-  const Start start_;
+  const int threads_;
   const std::shared_ptr<PythonChild> child_;
   std::shared_ptr<PythonChild> calm_child_; // for networks; NULL until it is needed
   std::string version_, how_;
@@ -156,33 +172,9 @@ private:
   int count_ = 0;
 };
 
-// Tries the Python of the user, then that of the distribution, which alone can import the distribution's packages.
-std::shared_ptr<PythonChild> start(const char *program, int threads, const std::vector<std::string> &variables) {
-  std::vector<std::string> pythons = {"python3", "/usr/bin/python3"};
-  if (const char *named = std::getenv("LANEFOLD_PYTHON"); named && *named) pythons = {named};
-  std::string reasons;
-  for (const std::string &python : pythons) {
-    try {
-      const auto child =
-          std::make_shared<PythonChild>(python, program, std::vector{std::to_string(threads)}, variables);
-      child->reply();
-      return child;
-    } catch (const std::exception &error) {
-      reasons += (reasons.empty() ? "" : "; ") + std::string(error.what());
-    }
-  }
-  throw std::runtime_error(reasons);
-}
-
-Start starter(const char *program, int threads) {
-  return [=](const std::vector<std::string> &variables) { return start(program, threads, variables); };
-}
-
 } // namespace
 
-std::unique_ptr<Peer> open_numpy(const PeerOptions &options) {
-  return std::make_unique<PythonPeer>("numpy", starter(lanefold_numpy, options.threads), options);
-}
+std::unique_ptr<Peer> open_numpy(const PeerOptions &options) { return std::make_unique<PythonPeer>("numpy", options); }
 
 std::unique_ptr<Peer> open_pytorch(const PeerOptions &options) {
   std::vector<std::string> loops; // the names in lower case
@@ -190,8 +182,8 @@ std::unique_ptr<Peer> open_pytorch(const PeerOptions &options) {
     for (char &letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
     loops.push_back(name);
   }
-  set_fastest("ATEN_CPU_CAPABILITY", loops, [] { return std::stod(start(lanefold_pytorch, 1, {})->ask("speed")); });
-  return std::make_unique<PythonPeer>("pytorch", starter(lanefold_pytorch, options.threads), options);
+  set_fastest("ATEN_CPU_CAPABILITY", loops, [] { return std::stod(start("pytorch", 1, {})->ask("speed")); });
+  return std::make_unique<PythonPeer>("pytorch", options);
 }
 
 } // namespace lanefold::bench

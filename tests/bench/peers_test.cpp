@@ -445,7 +445,7 @@ TEST_CASE("a Python that is missing, ends or replies with nonsense is reported")
   const std::string before = named ? named : "";
   for (const auto &[python, reason] : {std::pair{"/nowhere/python", "could not be started"},
                                        {"/bin/false", "has ended"},
-                                       {"/bin/echo", "replied with unexpected text: \"-c"}}) {
+                                       {"/bin/echo", "replied with unexpected text: \"/proc"}}) {
     setenv("LANEFOLD_PYTHON", python, 1);
     PeerOptions wrong = options;
     wrong.names = {"numpy", "pytorch"};
@@ -464,7 +464,7 @@ TEST_CASE("a Python that is missing, ends or replies with nonsense is reported")
 }
 
 TEST_CASE("a Python that ends between two requests is reported with its last words on standard error") {
-  PythonChild child("/bin/sh", "echo ok 1; read line; echo broken >&2; exit 1", {});
+  PythonChild child("/bin/sh", {"-c", "echo ok 1; read line; echo broken >&2; exit 1"});
   CHECK(child.reply() == "1");
   CHECK_THROWS_WITH(child.ask("go on"), "/bin/sh has ended: broken");
   CHECK_THROWS(child.ask("go on"));

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""report_types.py: the Python package of the report, and what it imports, has type hints that `mypy --strict` accepts.
+"""report_types.py: the Python packages of the report and of the peers, and what they import, have type hints that
+`mypy --strict` accepts.
 Exits with code 77, which Meson counts as skipped, where mypy is not installed."""
 import os
 import subprocess
@@ -14,5 +15,5 @@ if not os.path.exists(MYPY):
     sys.exit(77)
 with tempfile.TemporaryDirectory() as cache:
     sys.exit(subprocess.run([MYPY, '--config-file', HERE + '/mypy.ini', '--cache-dir', cache, '-p', 'bench.report',
-                             '-p', 'cli'],
+                             '-p', 'bench.peers', '-p', 'cli'],
                             cwd=os.path.dirname(os.path.dirname(HERE))).returncode)

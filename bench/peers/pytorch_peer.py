@@ -1,18 +1,23 @@
-# The part of PyTorch.  python_child.py, which comes before it in the program, has the imports and the protocol.
+"""PyTorch.  Each operation is the call of PyTorch that does the least."""
 import functools
 import math
+import os
 import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from mmap import mmap
+from typing import Any, Optional
 
-try:
-    import torch
-    from torch import nn
-    from torch.nn import functional
-except ImportError as error:
-    missing(error)
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bench.peers.blas import blas_of
+from bench.peers.operation import ELU, RELU, Array, Call, Operation, Package, Product, fastest, seconds_of
 
 
 class TorchProduct(Product):
-    def make(self):
+    def make(self) -> Call:
         super().make()
         ways = [functools.partial(torch.mm, self.a, self.b, out=self.c)]
         if len(self.a) == 1:
@@ -20,50 +25,50 @@ class TorchProduct(Product):
         if self.b.shape[1] == 1:
             ways.append(functools.partial(torch.mv, self.a, self.b[:, 0], out=self.c[:, 0]))
         with torch.inference_mode():
-            self.call = fastest(ways)
+            return fastest(ways)
 
 
 class EluForward(Operation):
-    def call(self):
+    def compute(self) -> None:
         torch._C._nn.elu(self.x, out=self.y)
 
 
 class EluBackward(Operation):
-    def call(self):
+    def compute(self) -> None:
         torch.ops.aten.elu_backward.grad_input(self.dy, 1, 1, 1, True, self.y, grad_input=self.dx)
 
 
 class BatchNormTraining(Operation):
-    def call(self):
+    def compute(self) -> None:
         self.result = functional.batch_norm(self.x, None, None, self.gamma, self.beta, True, 0.1,
                                             float(self.values['eps']))
 
-    def finish(self):
+    def finish(self) -> None:
         self.y.copy_(self.result)
 
 
 class BatchNormInference(BatchNormTraining):
-    def call(self):
+    def compute(self) -> None:
         self.result = functional.batch_norm(self.x, self.mean, self.variance, self.gamma, self.beta, False, 0.1,
                                             float(self.values['eps']))
 
 
 class BatchNormBackward(Operation):
-    def prepare(self):
+    def prepare(self) -> None:
         _, self.mean, self.inv_std = torch.native_batch_norm(self.x, self.gamma, self.beta, None, None, True, 0.1,
                                                              float(self.values['eps']))
 
-    def call(self):
+    def compute(self) -> None:
         self.result = torch.ops.aten.native_batch_norm_backward(
             self.dy, self.x, self.gamma, None, None, self.mean, self.inv_std, True, float(self.values['eps']),
             [True, True, True])
 
-    def finish(self):
+    def finish(self) -> None:
         for to, result in zip((self.dx, self.dgamma, self.dbeta), self.result):
             to.copy_(result)
 
 
-def linear(w, bias):
+def linear(w: Array, bias: Optional[Array]) -> Any:
     module = nn.Linear(*w.shape, bias=bias is not None)
     with torch.no_grad():
         module.weight.copy_(w.t())
@@ -72,21 +77,21 @@ def linear(w, bias):
     return module
 
 
-def network(arrays, values, batch_norm):
+def network(arrays: Mapping[str, Array], values: Mapping[str, str], batch_norm: bool) -> Any:
     """The modules of all layers in sequence."""
-    modules = []
+    modules: list[Any] = []
     for i in range(int(values['layers'])):
-        w = arrays[f'w{i}']
-        modules.append(linear(w, None if batch_norm else arrays[f'b{i}']))
+        w = arrays['w%d' % i]
+        modules.append(linear(w, None if batch_norm else arrays['b%d' % i]))
         if batch_norm:
             modules.append(nn.BatchNorm1d(w.shape[1], eps=float(values['eps']), momentum=0.1))
-        activation = int(values[f'activation{i}'])
+        activation = int(values['activation%d' % i])
         modules += [nn.ELU()] if activation == ELU else [nn.ReLU()] if activation == RELU else []
     return nn.Sequential(*modules)
 
 
 class FoldedNetwork(Operation):
-    def make(self):
+    def make(self) -> Call:
         with torch.inference_mode():
             plain = network(self.arrays, self.values, False).eval()
             ways = []
@@ -100,77 +105,80 @@ class FoldedNetwork(Operation):
                     except Exception:  # this version of PyTorch cannot do it on this CPU
                         pass
             self.model = fastest(ways)
+        return self.compute
 
-    def call(self):
-        self.result = self.model()
+    def compute(self) -> None:
+        self.result: Array = self.model()
 
-    def finish(self):
+    def finish(self) -> None:
         self.logits.copy_(self.result.reshape(self.logits.shape))
 
 
 class TrainingStep(Operation):
-    def make(self):
+    def make(self) -> Call:
         self.model = network(self.arrays, self.values, self.values['batch_norm'] == '1').train()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=float(self.values['learning_rate']))
         self.loss_function = nn.CrossEntropyLoss()
+        return self.compute
 
-    def prepare(self):
+    def prepare(self) -> None:
         self.classes = self.labels.long()
 
-    def call(self):
+    def compute(self) -> None:
         with torch.enable_grad():
             self.loss = self.loss_function(self.model(self.x), self.classes)
             self.optimizer.zero_grad(set_to_none=True)
             self.loss.backward()
             self.optimizer.step()
 
-    def finish(self):
-        return self.loss.item()
+    def finish(self) -> float:
+        return float(self.loss.item())
 
 
-def blas():
+def blas() -> dict[str, str]:
     """The kernels of the BLAS.  Some builds contain MKL."""
     if torch.backends.mkl.is_available():
         return {'MKL': 'its_own_choice'}
     return blas_of(os.path.join(os.path.dirname(torch.__file__), 'lib', 'libtorch_cpu.so'), 'sgemm_').kernels()
 
 
-def capability():
+def capability() -> str:
     """The instruction set of PyTorch's own loops."""
     found = re.search('CPU capability usage: (.*)', torch.__config__.show())
     return found.group(1).replace(' ', '_') if found else 'unknown'
 
 
-class Package:
+class PyTorch(Package):
     version = torch.__version__
-    kernels = {'PyTorch': capability(), **blas()}
-    how = ('Operations are calls of torch without gradients, with out= where there is one; torch.mv may compute a single row or column; a network is the fastest of '
-           'nn.Sequential, its frozen trace and optimize_for_inference, for one sample also on a vector; a training step is forward, CrossEntropyLoss, '
-           'backward and SGD. Matrices are row-major or views of them. Kernels are '
-           + ', '.join(f'{name} of {library}' for library, name in kernels.items()) +
-           '. The time includes the interpreter.')
     operations = {
         'product': TorchProduct, 'elu_forward': EluForward, 'elu_backward': EluBackward,
         'batch_norm_training': BatchNormTraining, 'batch_norm_inference': BatchNormInference,
         'batch_norm_backward': BatchNormBackward, 'folded_network': FoldedNetwork, 'training_step': TrainingStep}
 
-    @staticmethod
-    def speed():
-        x, ones = torch.linspace(-3, 3, 60000).reshape(200, 300), torch.ones(300)
-        y = torch.empty_like(x)
-        calls = [lambda: torch._C._nn.elu(x, out=y),
-                 lambda: functional.batch_norm(x, None, None, ones, ones, True, 0.1, 1e-3)]
-        return math.prod(seconds_of(call) for call in calls)
+    def __init__(self) -> None:
+        self.kernels = {'PyTorch': capability(), **blas()}
+        self.how = ('Operations are calls of torch without gradients, with out= where there is one; torch.mv may compute '
+                    'a single row or column. A network is the fastest of nn.Sequential, its frozen trace and '
+                    'optimize_for_inference, for one sample also on a vector; a training step is forward, '
+                    'CrossEntropyLoss, backward and SGD. Matrices are row-major or views of them. Kernels are %s. The '
+                    'time includes the interpreter.' % ', '.join('%s of %s' % (kernels, library)
+                                                                for library, kernels in self.kernels.items()))
 
-    @staticmethod
-    def array(kind, memory, count, offset):
+    def array(self, kind: str, memory: mmap, count: int, offset: int) -> Array:
         return torch.frombuffer(memory, dtype=getattr(torch, kind), count=count, offset=offset)
 
-    @staticmethod
-    def mode(operation):
-        return torch.inference_mode(not isinstance(operation, TrainingStep))
+    def mode(self, operation: Operation) -> AbstractContextManager[Any]:
+        return torch.inference_mode(not isinstance(operation, TrainingStep))  # type: ignore[no-any-return]
+
+    def speed(self) -> float:
+        x, ones = torch.linspace(-3, 3, 60000).reshape(200, 300), torch.ones(300)
+        y = torch.empty_like(x)
+        return math.prod(map(seconds_of, (
+            lambda: torch._C._nn.elu(x, out=y),
+            lambda: functional.batch_norm(x, None, None, ones, ones, True, 0.1, 1e-3))))
 
 
-torch.set_num_threads(THREADS)
-torch.set_grad_enabled(False)
-serve(Package)
+def open_package(threads: int) -> Package:
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+    return PyTorch()
