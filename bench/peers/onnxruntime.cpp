@@ -1,9 +1,15 @@
 // ONNX Runtime, without its headers.  Its C interface never changes the index of a function, and the protocol buffers of
 // ONNX never change the number of a field.  This file has the part that one network needs.
 #include "factories.hpp"
+#include "kernels.hpp"
 #include "library.hpp"
 
 #include <lanefold/activation.h>
+
+#include <map>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace lanefold::bench {
 namespace {
@@ -82,7 +88,6 @@ enum Index {
   release_session = 95,
   release_value = 96,
   release_session_options = 100,
-  add_session_config_entry = 130,
 };
 
 struct ApiBase {
@@ -126,8 +131,6 @@ public:
     const Object options = api.make(create_session_options, release_session_options);
     api(set_intra_op_num_threads, options.get(), threads);
     api(set_graph_optimization_level, options.get(), all_optimizations);
-    // Without this, its threads would spin after a run and slow down the next variant.
-    api(add_session_config_entry, options.get(), "session.force_spinning_stop", "1");
     const std::string network = model(layers, m);
     const void *bytes = network.data();
     const void *settings = options.get();
@@ -159,11 +162,32 @@ private:
   Object session_, input_, output_;
 };
 
+// Discards standard error while it lives.  The build of Debian 13 complains of hundreds of its own schemas
+// when it creates its first session.
+class Silence {
+public:
+  Silence() : before_(dup(STDERR_FILENO)) {
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    dup2(nowhere, STDERR_FILENO);
+    close(nowhere);
+  }
+  ~Silence() {
+    dup2(before_, STDERR_FILENO);
+    close(before_);
+  }
+  Silence(const Silence &) = delete;
+
+private:
+  const int before_;
+};
+
 class OnnxRuntime : public Peer {
 public:
   OnnxRuntime(const ApiBase &base, const Api &api, const PeerOptions &options)
-      : version_(base.get_version()), threads_(threads_of(options, "its session")), api_(api),
-        thread_count_(options.threads) {
+      : version_(base.get_version()),
+        threads_(threads_of(
+            options, "its session, which spin for a while after a call, or on the calling one where that is faster")),
+        api_(api), thread_count_(options.threads) {
     constexpr int errors = 3;
     api_(create_env, errors, "lanefold-bench", &environment_);
   }
@@ -177,14 +201,24 @@ public:
   }
 
   Operation folded_network(const std::vector<Dense> &layers, int64_t m, const float *x, float *logits) override {
-    const auto session = std::make_shared<const Session>(api_, environment_, thread_count_, layers, m, x, logits);
-    return {[=] { session->run_once(); }, {}};
+    const auto with_threads = [&](int threads) -> std::function<void()> {
+      const Silence silence;
+      const auto session = std::make_shared<const Session>(api_, environment_, threads, layers, m, x, logits);
+      return [=] { session->run_once(); };
+    };
+    std::vector<int64_t> key = {m};
+    for (const Dense &layer : layers) key.insert(key.end(), {layer.n, layer.k});
+    if (!fastest_threads_.contains(key))
+      fastest_threads_[key] =
+          thread_count_ > 1 && fastest_of({with_threads(thread_count_), with_threads(1)}) == 1 ? 1 : thread_count_;
+    return {with_threads(fastest_threads_[key]), {}};
   }
 
 private:
   const std::string version_, threads_; // threads_: a sentence
   const Api api_;
   const int thread_count_;
+  std::map<std::vector<int64_t>, int> fastest_threads_; // by batch and sizes
   void *environment_ = nullptr; // never released: a process has one, and sessions may outlive the peer
 };
 
