@@ -9,9 +9,10 @@ from cli.drawing import COLOURS, palette, settings  # first, because it knows wh
 from cli.program import Problem, replace, run
 from trainer.study.curves import draw_curves, picture, read_log
 from trainer.study.page import page
+from trainer.study.signals import Part
 
 
-def read_study(path):
+def read_study(path: str) -> Part:
     with open(path, encoding='utf-8') as file:
         try:
             report = json.load(file)
@@ -22,7 +23,7 @@ def read_study(path):
     return report
 
 
-def study(source, target):
+def study(source: str, target: str) -> None:
     report = read_study(source)
     try:
         text = page(report)
@@ -32,7 +33,7 @@ def study(source, target):
     replace(target, text.encode('utf-8', 'replace'))
 
 
-def curves(source, target):
+def curves(source: str, target: str) -> None:
     kind = os.path.splitext(target)[1][1:].lower()
     if kind not in ('svg', 'png', 'pdf'):
         raise Problem("%s: a picture's name ends in .svg, .png or .pdf" % target)
@@ -40,7 +41,7 @@ def curves(source, target):
     replace(target, picture(draw_curves(read_log(source)), kind))
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     verbs = {'study': study, 'curves': curves}
     if len(arguments) != 3 or arguments[0] not in verbs:
         raise Problem('usage: study STUDY.json STUDY.html | curves LOG PICTURE')

@@ -2,21 +2,31 @@
 import io
 import json
 import math
+from typing import Optional
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cli.drawing import DASHES, NAN, colour, label_ends, log, name_x, new_axes, new_figure, power_ticks, short, title
+from cli.drawing import (DASHES, NAN, LineEnd, colour, label_ends, log, name_x, new_axes, new_figure, power_ticks,
+                         short, title)
 from cli.program import Problem
 from trainer.study.learning import loss_ticks, name_crosses
+from trainer.study.signals import Part
+
+Point = tuple[float, float]  # epoch and value
+Curves = dict[str, list[Point]]  # by name
 
 
-def number(value):
+def number(value: Optional[float]) -> float:
     return NAN if value is None else float(value)
 
 
-def read_log(path):
-    """Returns each curve by its name: y by x, in epochs.  If a resumed training wrote lines again, the last ones count."""
-    curves = {name: {} for name in ('step_loss', 'loss', 'test_loss', 'train_accuracy', 'test_accuracy')}
+def read_log(path: str) -> Curves:
+    """Returns each curve by its name: y by x, in epochs.  If a resumed training wrote lines again, the last ones
+    count."""
+    curves: dict[str, dict[float, float]] = {
+        name: {} for name in ('step_loss', 'loss', 'test_loss', 'train_accuracy', 'test_accuracy')}
     with open(path, encoding='utf-8', errors='replace') as file:
         lines = file.read().split('\n')[:-1]  # what follows the last newline was cut off
     for at, line in enumerate(lines, 1):
@@ -29,7 +39,7 @@ def read_log(path):
     return {name: sorted(points.items()) for name, points in curves.items()}
 
 
-def take(line, curves):
+def take(line: Part, curves: dict[str, dict[float, float]]) -> None:
     event = line['event']
     if event == 'step':
         curves['step_loss'][line['epoch'] - 1 + line['step'] / line['steps']] = number(line['loss'])
@@ -38,7 +48,7 @@ def take(line, curves):
             curves[name][line['epoch']] = number(line[name])
 
 
-def curve(axes, points, ink, dash, marker):
+def curve(axes: Axes, points: list[Point], ink: str, dash: str, marker: Optional[str]) -> Optional[Point]:
     """Draws a cross at the upper edge for each value that is not finite.  Returns the last finite point."""
     xs, ys = [x for x, _ in points], [y for _, y in points]
     every = max(1, len(xs) // 12)
@@ -52,7 +62,7 @@ def curve(axes, points, ink, dash, marker):
     return finite[-1] if finite else None
 
 
-def loss_panel(axes, curves):
+def loss_panel(axes: Axes, curves: Curves) -> list[LineEnd]:
     training = curves['step_loss'] or curves['loss']
     values = [y for _, y in training + curves['test_loss'] if math.isfinite(y) and y > 0]
     logarithmic = bool(values) and max(values) > 8 * min(values)
@@ -74,14 +84,14 @@ def loss_panel(axes, curves):
     return ends
 
 
-def loss_scale(axes, low, high):
+def loss_scale(axes: Axes, low: float, high: float) -> None:
     if high - low > 3:
         power_ticks(axes, low, high)
     else:
         loss_ticks(axes, (low, high))
 
 
-def accuracy_panel(axes, curves):
+def accuracy_panel(axes: Axes, curves: Curves) -> list[LineEnd]:
     axes.set_ylim(*accuracy_bounds([100 * y for name in ('train_accuracy', 'test_accuracy') for _, y in curves[name]]))
     title(axes, 'Accuracy, %')
     ends = []
@@ -93,14 +103,14 @@ def accuracy_panel(axes, curves):
     return ends
 
 
-def accuracy_bounds(values):
+def accuracy_bounds(values: list[float]) -> tuple[float, float]:
     """Returns 0 to 100, or the upper part of it that holds all values."""
     lowest = min([v for v in values if math.isfinite(v)] + [100])
     below = 0 if lowest < 50 else 50 if lowest < 80 else 80 if lowest < 92 else 90
     return (below if values else 0, 100 + 0.012 * (100 - below))
 
 
-def draw_curves(curves):
+def draw_curves(curves: Curves) -> Figure:
     figure = new_figure(840, 310)
     last = max(x for points in curves.values() for x, _ in points)
     for at, panel in enumerate((loss_panel, accuracy_panel)):
@@ -114,7 +124,7 @@ def draw_curves(curves):
     return figure
 
 
-def picture(figure, kind):
+def picture(figure: Figure, kind: str) -> bytes:
     metadata = {'svg': {'Date': None}, 'pdf': {'CreationDate': None}, 'png': {'Software': None}}[kind]
     figure.patch.set_visible(True)
     figure.patch.set_facecolor(colour('paper'))

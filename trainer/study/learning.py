@@ -1,27 +1,37 @@
 """Charts of studies 3, 4 and 5: accuracy by epoch, rates and scales, costs."""
 import math
+from collections.abc import Callable, Sequence
 from html import escape
+from typing import Optional
 
-from cli.drawing import (ACTIVATIONS, DASHES, EDGES, NAN, UNKNOWN, accuracy_ticks, brief_shape, colour, details,
-                         draw_line, epoch_ticks, evenly, fixed, label_ends, listed, log, minus, name_x, new_axes,
-                         new_figure, panels, paragraphs, percent, ratio, stretched, table, ticks, title)
-from trainer.study.signals import BREADTH, unique
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cli.drawing import (ACTIVATIONS, DASHES, EDGES, NAN, UNKNOWN, Inliner, accuracy_ticks, brief_shape, colour,
+                         details, draw_line, epoch_ticks, evenly, fixed, label_ends, listed, log, minus, name_x,
+                         new_axes, new_figure, panels, paragraphs, percent, ratio, stretched, table, ticks, title)
+from trainer.study.signals import BREADTH, Part, unique
+
+Group = tuple[str, bool, list[Part]]  # shape, whether there is BN, cases
+Write = Callable[[Optional[float]], str]
+Bar = tuple[str, str, str, str]  # key, name, colour and hatch
 
 # ---------------------------------------------------------------------------------------------- study 3: learning
 
 SHAPES = {'shallow': '2 hidden layers', 'deep': '10 hidden layers'}
 
 
-def learning_groups(study):
+def learning_groups(study: Part) -> list[Group]:
     return [(shape, bn, [c for c in study['cases'] if c['shape'] == shape and c['batch_norm'] == bn])
             for shape in unique(c['shape'] for c in study['cases']) for bn in (False, True)]
 
 
-def group_name(shape, batch_norm):
+def group_name(shape: str, batch_norm: bool) -> str:
     return '%s, %s' % (SHAPES.get(shape, shape), 'normalized' if batch_norm else 'not normalized')
 
 
-def learning_chart(group, key, scale, set_y):
+def learning_chart(group: Group, key: str, scale: Callable[[Optional[float]], float],
+                   set_y: Callable[[Axes], None]) -> Figure:
     shape, batch_norm, cases = group
     figure = new_figure(BREADTH, 236)
     axes = new_axes(figure, 44, 34, 82, 24)
@@ -41,14 +51,14 @@ def learning_chart(group, key, scale, set_y):
     return figure
 
 
-def learning_label(group, key, write):
+def learning_label(group: Group, key: str, write: Write) -> str:
     shape, batch_norm, cases = group
     what = key.replace('_', ' ')
     return '%s by epoch, %s; at the end: %s.' % (what.capitalize(), group_name(shape, batch_norm), ', '.join(
         '%s %s' % (c['activation'], write(c[key][-1])) for c in cases if c[key]))
 
 
-def learning_table(study, key, write):
+def learning_table(study: Part, key: str, write: Write) -> str:
     epochs = evenly(range(max(len(c[key]) for c in study['cases'])), 8)
     rows = [[c['activation'], group_name(c['shape'], c['batch_norm'])] +
             [write(c[key][e]) if e < len(c[key]) else '\u2013' for e in epochs] for c in study['cases']]
@@ -56,7 +66,7 @@ def learning_table(study, key, write):
                  key.replace('_', ' ').capitalize())
 
 
-def normalization_sentence(study):
+def normalization_sentence(study: Part) -> str:
     parts = []
     for case in study['cases']:
         if case['shape'] != 'deep' or case['batch_norm']:
@@ -69,13 +79,13 @@ def normalization_sentence(study):
     return 'With 10 hidden layers, normalization changes the final test accuracy by, in points: %s.' % ', '.join(parts)
 
 
-def loss_bounds(study):
+def loss_bounds(study: Part) -> tuple[float, float]:
     values = [log(v) for c in study['cases'] for v in c['test_loss'] if v]
     low, high = min(values + [-0.5]), max(values + [0.4])
     return max(low, -4) - 0.05, min(high, 2) + 0.08
 
 
-def loss_ticks(axes, bounds):
+def loss_ticks(axes: Axes, bounds: tuple[float, float]) -> None:
     axes.set_ylim(*bounds)
     values = [m * 10.0 ** e for e in range(-5, 3) for m in (1, 2, 5)]
     shown = [v for v in values if bounds[0] <= math.log10(v) <= bounds[1]]
@@ -84,7 +94,7 @@ def loss_ticks(axes, bounds):
     ticks(axes.yaxis, [math.log10(v) for v in shown], ['%g' % v for v in shown])
 
 
-def learning(study, inline):
+def learning(study: Part, inline: Inliner) -> str:
     groups = learning_groups(study)
     best = max(a for c in study['cases'] for a in c['test_accuracy'])
     bounds = loss_bounds(study)
@@ -112,7 +122,7 @@ def learning(study, inline):
 CHANCE = 0.1  # ten classes
 
 
-def sensitivity_chart(sweep, key, heading, x_name, best):
+def sensitivity_chart(sweep: list[Part], key: str, heading: str, x_name: str, best: float) -> Figure:
     figure = new_figure(BREADTH, 250)
     axes = new_axes(figure, 44, 36, 66, 24)
     accuracy_ticks(axes, best, CHANCE)
@@ -124,7 +134,7 @@ def sensitivity_chart(sweep, key, heading, x_name, best):
     axes.axhline(stretched(CHANCE), color=colour('axis'), linewidth=0.8, linestyle=DASHES['dot'], zorder=1)
     ends = []
     for batch_norm, style in ((False, ('red', 'dash', 's')), (True, ('blue', 'solid', 'o'))):
-        own = sorted((one for one in sweep if one['batch_norm'] == batch_norm), key=lambda one: one[key])
+        own = sorted((one for one in sweep if one['batch_norm'] == batch_norm), key=lambda one: float(one[key]))
         ys = [NAN if one['diverged'] else stretched(one['test_accuracy']) for one in own]
         end = draw_line(axes, [log(one[key]) for one in own], ys, style, bold=batch_norm)
         lost = mark_diverged(axes, [log(one[key]) for one in own if one['diverged']], style[0], batch_norm)
@@ -135,16 +145,16 @@ def sensitivity_chart(sweep, key, heading, x_name, best):
     return figure
 
 
-def name_crosses(axes, text):
+def name_crosses(axes: Axes, text: str) -> None:
     """Once, at the first one."""
     crosses = [line for line in axes.lines if line.get_marker() == 'x' and len(line.get_xdata())]
     if crosses:
-        first = min(crosses, key=lambda line: line.get_xdata()[0])
+        first = min(crosses, key=lambda line: float(line.get_xdata()[0]))
         axes.annotate(text, (first.get_xdata()[0], first.get_ydata()[0]), (-7, 0), xycoords=first.get_transform(),
                       textcoords='offset points', ha='right', va='center', fontsize=9, color=colour('ink'))
 
 
-def mark_diverged(axes, xs, ink, batch_norm):
+def mark_diverged(axes: Axes, xs: list[float], ink: str, batch_norm: bool) -> Optional[tuple[float, float]]:
     """Draws them at the lower edge, the two kinds beside each other.  Returns the last one, or None."""
     xs = [x + (0.08 if batch_norm else -0.08) for x in xs]
     axes.plot(xs, [0] * len(xs), linestyle='none', marker='x', markersize=7, markeredgewidth=2, color=colour(ink),
@@ -152,17 +162,17 @@ def mark_diverged(axes, xs, ink, batch_norm):
     return (xs[-1], 0) if xs else None
 
 
-def outcome(one):
+def outcome(one: Part) -> str:
     return 'diverged' if one['diverged'] else percent(one['test_accuracy'], 2)
 
 
-def sensitivity_label(sweep, key, heading):
+def sensitivity_label(sweep: list[Part], key: str, heading: str) -> str:
     parts = ['%s normalization: %s' % ('with' if bn else 'without', ', '.join(
         '%g %s' % (one[key], outcome(one)) for one in sweep if one['batch_norm'] == bn)) for bn in (False, True)]
     return 'Test accuracy by %s, %s.' % (heading.lower(), '; '.join(parts))
 
 
-def sensitivity_table(sweep, key, name):
+def sensitivity_table(sweep: list[Part], key: str, name: str) -> str:
     rows = []
     for value in unique(one[key] for one in sweep):
         cells = ['%g' % value]
@@ -173,7 +183,7 @@ def sensitivity_table(sweep, key, name):
     return table((name, 'Without BN', 'Loss', 'With BN', 'Loss'), rows, 'Test accuracy and last loss of training')
 
 
-def sensitivity(study, inline):
+def sensitivity(study: Part, inline: Inliner) -> str:
     sweeps = ((study['learning_rates'], 'learning_rate', 'Learning rate', 'learning rate'),
               (study['gains'], 'gain', 'Scale of the initial weights', 'initial weights times'))
     best = max(one['test_accuracy'] for sweep in sweeps for one in sweep[0])
@@ -202,7 +212,7 @@ COST_COLUMNS = (('step_microseconds', 'Step, \u00b5s'), ('training_unfused_nanos
                 ('single_prediction_folded_microseconds', 'One alone, folded, \u00b5s'))
 
 
-def cost_chart(cases, bars, heading, thick, named):
+def cost_chart(cases: list[Part], bars: Sequence[Bar], heading: str, thick: float, named: bool) -> Figure:
     pitch = thick * len(bars) + 11
     height = pitch * len(cases) + 36
     figure = new_figure(BREADTH, height)
@@ -226,13 +236,13 @@ def cost_chart(cases, bars, heading, thick, named):
     return figure
 
 
-def cost_label(cases, bars, heading):
+def cost_label(cases: list[Part], bars: Sequence[Bar], heading: str) -> str:
     return heading + ': ' + '; '.join(
         c['network'] + ' ' + ', '.join(('%s %.0f' % (name, c[key])).replace('step ', '') for key, name, *_ in bars)
         for c in cases) + '.'
 
 
-def cost_table(cases):
+def cost_table(cases: list[Part]) -> str:
     rows = []
     for c in cases:
         rows.append([c['network']] + ['%.*f' % (1 if c[key] < 100 else 0, c[key]) + ' (\u00d7%.2f)' % ratio(
@@ -241,7 +251,7 @@ def cost_table(cases):
                  'Medians; in brackets: relative to the first row')
 
 
-def costs(study, inline):
+def costs(study: Part, inline: Inliner) -> str:
     cases = study['cases']
     charts = []
     for bars, heading, thick in ((STEP, 'A training step of %d samples, \u00b5s' % study['batch_size'], 17),

@@ -4,7 +4,7 @@ from html import escape
 from cli.drawing import Inliner, base_name, duration, plain_powers
 from cli.style import verdict_cell, whole_page
 from trainer.study.learning import costs, learning, sensitivity
-from trainer.study.signals import signals_at_start, signals_in_training
+from trainer.study.signals import Part, signals_at_start, signals_in_training
 
 # ---------------------------------------------------------------------------------------------------- the whole page
 
@@ -17,7 +17,7 @@ SECTIONS = (('signals_at_start', 'Start', 'Signals before training', signals_at_
 VERDICTS = {'holds': 'holds', 'in part': 'part', 'does not hold': 'not'}
 
 
-def claim_row(claim):
+def claim_row(claim: Part) -> str:
     number = [key for key, *_ in SECTIONS].index(claim['study'])
     link = '<a href="#%s">%d\u00a0%s</a>' % (claim['study'], number + 1, SECTIONS[number][1])
     return ('<tr role="row"><th role="rowheader" scope="row">%s</th>%s<td role="cell" class="measured">%s</td>'
@@ -26,7 +26,7 @@ def claim_row(claim):
                 escape(plain_powers(claim['measured'])), escape(base_name(claim['data'])), link))
 
 
-def claims_table(claims):
+def claims_table(claims: list[Part]) -> str:
     """A table with roles, because a narrow page shows its rows as blocks."""
     heads = ''.join('<th role="columnheader" scope="col">%s</th>' % head
                     for head in ('Claim', 'Verdict', 'Measured', 'Data', 'Study'))
@@ -35,7 +35,7 @@ def claims_table(claims):
             '%s</tr></thead><tbody role="rowgroup">\n%s\n</tbody></table>' % (heads, rows))
 
 
-def summary(claims):
+def summary(claims: list[Part]) -> str:
     verdicts = [claim['verdict'] for claim in claims]
     return 'Of %d common claims, %d %s, %d %s in part, and %d %s not.' % (
         len(claims), verdicts.count('holds'), 'holds' if verdicts.count('holds') == 1 else 'hold',
@@ -43,7 +43,7 @@ def summary(claims):
         verdicts.count('does not hold'), 'does' if verdicts.count('does not hold') == 1 else 'do')
 
 
-def context(report):
+def context(report: Part) -> str:
     threads = report['threads']
     parts = [report['data'], report['cpu'].split(':')[0].strip(), 'plugin ' + report['plugin'],
              '%d thread%s' % (threads, '' if threads == 1 else 's'), 'seed %d' % report['seed'],
@@ -51,7 +51,7 @@ def context(report):
     return ' \u00b7 '.join(escape(part).replace(' ', '\u00a0') for part in parts)
 
 
-def page(report):
+def page(report: Part) -> str:
     inline = Inliner()
     body = ['<header><h1>Vanishing gradients, measured</h1><p class="context">%s</p></header><main>' % context(report),
             '<h2>Common claims about BN and ELU, and the measurements</h2><p>%s</p>' % summary(report['claims']),

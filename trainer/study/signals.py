@@ -1,10 +1,18 @@
 """Charts of studies 1 and 2: how signals and gradients change from layer to layer."""
 import math
+from collections.abc import Iterable
 from html import escape
+from typing import Any, Optional, TypeVar
 
-from cli.drawing import (EDGES, FAMILIES, STEPS, UNKNOWN, colour, details, draw_line, fixed, label_ends, listed, log,
-                         magnitude, name_x, new_axes, new_figure, panels, paragraphs, percent, power_ticks, ratio,
-                         short, table, ten_to, ticks, title)
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cli.drawing import (EDGES, FAMILIES, STEPS, UNKNOWN, Inliner, colour, details, draw_line, fixed, label_ends,
+                         listed, log, magnitude, name_x, new_axes, new_figure, panels, paragraphs, percent, power_ticks,
+                         ratio, short, table, ten_to, ticks, title)
+
+Part = dict[str, Any]  # an object in study.json
+Item = TypeVar('Item')
 
 # ------------------------------------------------------------------------------------- study 1: signals at the start
 
@@ -12,15 +20,15 @@ BREADTH = 372  # of charts of which two stand side by side
 NARROW = 266   # three
 
 
-def unique(items):
+def unique(items: Iterable[Item]) -> list[Item]:
     return list(dict.fromkeys(items))
 
 
-def family(initializer):
+def family(initializer: str) -> str:
     return initializer.rsplit('-', 1)[0]
 
 
-def level(change):
+def level(change: Optional[float]) -> str:
     """The colour of a cell."""
     far = log(change)
     if abs(far) < 2:
@@ -29,7 +37,7 @@ def level(change):
     return ('explode%d' if far > 0 else 'vanish%d') % depth
 
 
-def heat_map(cases, kind, heading):
+def heat_map(cases: list[Part], kind: str, heading: str) -> Figure:
     rows, columns = unique(c['init'] for c in cases), unique(c['activation'] for c in cases)
     left, top, wide, high = 66, 42, (BREADTH - 68) / len(columns), 35
     height = top + high * len(rows) + 4
@@ -50,7 +58,7 @@ def heat_map(cases, kind, heading):
     return figure
 
 
-def cell(axes, x, y, case, kind):
+def cell(axes: Axes, x: float, y: float, case: Part, kind: str) -> None:
     change, word = case[kind + '_change'], case[kind + 's']
     axes.fill([x + 0.02, x + 0.98, x + 0.98, x + 0.02], [y + 0.03, y + 0.03, y + 0.97, y + 0.97],
               color=colour(level(change)), linewidth=0)
@@ -62,7 +70,7 @@ def cell(axes, x, y, case, kind):
     axes.text(x + 0.5, y + 0.71, magnitude(change), ha='center', va='center', fontsize=9.5, color=colour('ink'))
 
 
-def travelled(case, kind):
+def travelled(case: Part, kind: str) -> list[float]:
     """Logarithms of the change since the first layer that the signal passes, in the order in which it passes them."""
     variances = case[kind + '_variance']
     if kind == 'gradient':
@@ -70,7 +78,7 @@ def travelled(case, kind):
     return [log(ratio(v, variances[0])) for v in variances]
 
 
-def contrasts(cases, activation):
+def contrasts(cases: list[Part], activation: str) -> list[Part]:
     """The initializer that is meant for the activation, and some that differ from it clearly."""
     own = [c for c in cases if c['activation'] == activation]
     chosen = [c for c in own if c['meant']]
@@ -80,13 +88,13 @@ def contrasts(cases, activation):
     return chosen + [c for c in own if c['init'].endswith('-normal') and family(c['init']) not in same | {'lecun'}]
 
 
-def limits(lines, floor, ceiling):
+def limits(lines: Iterable[list[float]], floor: int, ceiling: int) -> tuple[int, int]:
     """Exponents that enclose all finite values, within bounds."""
     values = [y for line in lines for y in line if math.isfinite(y)]
     return (max(floor, math.floor(min(values + [-3]))), min(ceiling, math.ceil(max(values + [3]))))
 
 
-def layer_axes(axes, layers, kind, far):
+def layer_axes(axes: Axes, layers: int, kind: str, far: float) -> None:
     axes.set_xlim(0.4, layers + 0.2)
     names = [1] + list(range(5, layers + 1, 5))
     places = [layers + 1 - name for name in names] if kind == 'gradient' else names
@@ -94,7 +102,8 @@ def layer_axes(axes, layers, kind, far):
     axes.axhspan(-math.log10(far), math.log10(far), color=colour('band'), linewidth=0, zorder=0)
 
 
-def travel_chart(cases, activation, kind, study, bounds):
+def travel_chart(cases: list[Part], activation: str, kind: str, study: Part,
+                 bounds: tuple[int, int]) -> tuple[Figure, str]:
     figure = new_figure(NARROW, 172)
     axes = new_axes(figure, 34, 32, 76, 22)
     power_ticks(axes, *bounds)
@@ -116,14 +125,14 @@ def travel_chart(cases, activation, kind, study, bounds):
                                                                              ', '.join(told))
 
 
-def change_table(study):
+def change_table(study: Part) -> str:
     rows = [(c['init'], c['activation'], 'yes' if c['meant'] else '', short(c['output_change']), c['outputs'],
              short(c['gradient_change']), c['gradients']) for c in study['cases']]
     return table(('Initializer', 'Activation', 'Meant', 'Outputs change by', '', 'Gradients change by', ''), rows,
                  'Variance in the last layer over that in the first one; for gradients the other way round')
 
 
-def layer_table(study, kind):
+def layer_table(study: Part, kind: str) -> str:
     layers = [layer for layer in (1, 5, 10, 15, 20) if layer <= study['layers']]
     rows = [[c['activation'], c['init']] + [short(c[kind + '_variance'][layer - 1]) for layer in layers]
             for a in unique(c['activation'] for c in study['cases']) for c in contrasts(study['cases'], a)]
@@ -131,14 +140,14 @@ def layer_table(study, kind):
                  'Variance of %ss' % kind)
 
 
-def meant_sentence(study):
+def meant_sentence(study: Part) -> str:
     meant = [c for c in study['cases'] if c['meant']]
     good = [c['activation'] for c in meant if c['outputs'] == 'stay' and c['gradients'] == 'stay']
     return 'With the initializer meant for them, %d of %d activations keep both outputs and gradients: %s.' % (
         len(good), len(meant), escape(listed(good)))
 
 
-def signals_at_start(study, inline):
+def signals_at_start(study: Part, inline: Inliner) -> str:
     cases = study['cases']
     charts = []
     for kind, heading in (('output', 'Outputs, forward'), ('gradient', 'Gradients, backward')):
@@ -159,7 +168,7 @@ def signals_at_start(study, inline):
                          details('Numbers: all changes', change_table(study))) + travel_panels(study, inline)
 
 
-def travel_panels(study, inline):
+def travel_panels(study: Part, inline: Inliner) -> str:
     names = unique(c['activation'] for c in study['cases'])
     text = ''
     for kind, heading, way in (('output', 'Outputs, layer by layer', 'first layer'),
@@ -183,7 +192,8 @@ FAR = 100  # as in study 1
 STEEPEST = 4  # powers of ten that are shown on either side
 
 
-def training_chart(activation, pair, kind, layers, bounds):
+def training_chart(activation: str, pair: list[Part], kind: str, layers: int,
+                   bounds: tuple[int, int]) -> tuple[Figure, str]:
     figure = new_figure(BREADTH, 205)
     told = []
     for number, case in enumerate(pair):
@@ -202,7 +212,7 @@ def training_chart(activation, pair, kind, layers, bounds):
     return figure, '%s: %ss change through the layers by: %s.' % (activation, kind, '; '.join(told))
 
 
-def training_lines(axes, case, kind):
+def training_lines(axes: Axes, case: Part, kind: str) -> None:
     ends = []
     for number, at in enumerate(case['at']):
         style = STEPS[min(number, len(STEPS) - 1)]
@@ -219,7 +229,7 @@ def training_lines(axes, case, kind):
                           fontsize=9, color=colour('ink'))
 
 
-def training_table(study):
+def training_table(study: Part) -> str:
     rows = []
     for c in study['cases']:
         rows += [(c['activation'], 'with' if c['batch_norm'] else 'without', at['step'], fixed(at['loss']),
@@ -232,7 +242,7 @@ def training_table(study):
                  'sample of the batch')
 
 
-def stay_sentence(study):
+def stay_sentence(study: Part) -> str:
     parts = []
     for batch_norm in (False, True):
         own = [c for c in study['cases'] if c['batch_norm'] == batch_norm]
@@ -242,7 +252,7 @@ def stay_sentence(study):
     return 'After the last step shown, ' + ', '.join(parts) + '.'
 
 
-def signals_in_training(study, inline):
+def signals_in_training(study: Part, inline: Inliner) -> str:
     names = unique(c['activation'] for c in study['cases'])
     steps = unique(at['step'] for c in study['cases'] for at in c['at'])
     text = paragraphs(
