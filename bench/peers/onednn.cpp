@@ -29,8 +29,8 @@ public:
            "Layers are inner-product primitives with fused activations, in the fastest of three layouts of the "
            "weights: "
            "as given, transposed, and the one that the primitive chooses. BN and activations are primitives on "
-           "row-major arrays; BN sees a batch as the pixels of one image. Primitives are made and constant weights are "
-           "packed before the call. oneDNN compiles its kernels for " +
+           "row-major arrays; BN sees a batch as one image or as many, whichever is faster. Primitives are made and "
+           "constant weights are packed before the call. oneDNN compiles its kernels for " +
            engine_->kernels() + ". " + threads_;
   }
 
@@ -71,36 +71,44 @@ public:
   }
 
   Operation batch_norm_training(const BatchNorm &norm, float *y) override {
-    return operation_of({training_norm(norm, engine_->array(engine_->pixels(norm.m, norm.n), y)).call});
+    return fastest_norm(norm, 0, [&](const Layout &images) {
+      return operation_of({training_norm(norm, images, engine_->array(images, y)).call}).run;
+    });
   }
 
   Operation batch_norm_inference(const BatchNorm &norm, const float *means, const float *variances, float *y) override {
-    const Layout pixels = engine_->pixels(norm.m, norm.n), columns = engine_->vector(norm.n);
-    return operation_of({engine_->call(engine_->batch_norm(Pass::inference, pixels, norm.eps),
-                                       {{src, engine_->array(pixels, norm.x)},
-                                        {mean, engine_->array(columns, means)},
-                                        {variance, engine_->array(columns, variances)},
-                                        {scale, engine_->array(columns, norm.gamma)},
-                                        {shift, engine_->array(columns, norm.beta)},
-                                        {dst, engine_->array(pixels, y)}})});
+    const Layout columns = engine_->vector(norm.n);
+    return fastest_norm(norm, 1, [&](const Layout &images) {
+      return operation_of({engine_->call(engine_->batch_norm(Pass::inference, images, norm.eps),
+                                         {{src, engine_->array(images, norm.x)},
+                                          {mean, engine_->array(columns, means)},
+                                          {variance, engine_->array(columns, variances)},
+                                          {scale, engine_->array(columns, norm.gamma)},
+                                          {shift, engine_->array(columns, norm.beta)},
+                                          {dst, engine_->array(images, y)}})})
+          .run;
+    });
   }
 
   // Computes the statistics of x once, when the operation is made.
   Operation batch_norm_backward(const BatchNorm &norm, const float *dy, float *dx, float *dgamma,
                                 float *dbeta) override {
-    const Layout pixels = engine_->pixels(norm.m, norm.n), columns = engine_->vector(norm.n);
-    const TrainingNorm forward = training_norm(norm, engine_->array(pixels));
-    engine_->run({forward.call});
-    return operation_of({engine_->call(engine_->batch_norm_gradient(pixels, norm.eps, forward.call.primitive),
-                                       {{src, engine_->array(pixels, norm.x)},
-                                        {mean, forward.mean},
-                                        {variance, forward.variance},
-                                        {scale, engine_->array(columns, norm.gamma)},
-                                        {shift, engine_->read_by_gradient(engine_->array(columns, norm.beta))},
-                                        {diff_dst, engine_->array(pixels, dy)},
-                                        {diff_src, engine_->array(pixels, dx)},
-                                        {diff_scale, engine_->array(columns, dgamma)},
-                                        {diff_shift, engine_->array(columns, dbeta)}})});
+    const Layout columns = engine_->vector(norm.n);
+    return fastest_norm(norm, 2, [&](const Layout &images) {
+      const TrainingNorm forward = training_norm(norm, images, engine_->array(images));
+      engine_->run({forward.call});
+      return operation_of({engine_->call(engine_->batch_norm_gradient(images, norm.eps, forward.call.primitive),
+                                         {{src, engine_->array(images, norm.x)},
+                                          {mean, forward.mean},
+                                          {variance, forward.variance},
+                                          {scale, engine_->array(columns, norm.gamma)},
+                                          {shift, engine_->read_by_gradient(engine_->array(columns, norm.beta))},
+                                          {diff_dst, engine_->array(images, dy)},
+                                          {diff_src, engine_->array(images, dx)},
+                                          {diff_scale, engine_->array(columns, dgamma)},
+                                          {diff_shift, engine_->array(columns, dbeta)}})})
+          .run;
+    });
   }
 
   Operation training_step(const TrainingProblem &problem, float *loss) override {
@@ -156,11 +164,19 @@ private:
     return {[engine = engine_, calls = std::move(calls)] { engine->run(calls); }, {}};
   }
 
-  TrainingNorm training_norm(const BatchNorm &norm, const Array &y) const {
-    const Layout pixels = engine_->pixels(norm.m, norm.n), columns = engine_->vector(norm.n);
+  // pass: a number for each pass, which only tells the trials apart.
+  Operation fastest_norm(const BatchNorm &norm, int64_t pass,
+                         const std::function<std::function<void()>(const Layout &images)> &call) {
+    std::vector<std::function<void()>> ways;
+    for (const Images way : {Images::one, Images::many}) ways.push_back(call(engine_->images(norm.m, norm.n, way)));
+    return {fastest({norm.m, norm.n, pass}, std::move(ways)), {}};
+  }
+
+  TrainingNorm training_norm(const BatchNorm &norm, const Layout &images, const Array &y) const {
+    const Layout columns = engine_->vector(norm.n);
     TrainingNorm made{{}, engine_->array(columns), engine_->array(columns)};
-    made.call = engine_->call(engine_->batch_norm(Pass::training, pixels, norm.eps),
-                              {{src, engine_->array(pixels, norm.x)},
+    made.call = engine_->call(engine_->batch_norm(Pass::training, images, norm.eps),
+                              {{src, engine_->array(images, norm.x)},
                                {mean, made.mean},
                                {variance, made.variance},
                                {scale, engine_->array(columns, norm.gamma)},

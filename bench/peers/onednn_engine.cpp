@@ -106,8 +106,9 @@ Layout Engine::any(int64_t m, int64_t n) const {
   return described(2, sizes, nullptr);
 }
 
-Layout Engine::pixels(int64_t m, int64_t n) const {
-  const int64_t sizes[] = {1, n, 1, m}, strides[] = {m * n, 1, m * n, n};
+Layout Engine::images(int64_t m, int64_t n, Images way) const {
+  const bool one = way == Images::one;
+  const int64_t sizes[] = {one ? 1 : m, n, 1, one ? m : 1}, strides[] = {one ? m * n : n, 1, one ? m * n : n, n};
   return described(4, sizes, strides);
 }
 

@@ -46,6 +46,8 @@ enum Name {
 // The layouts that a primitive has chosen: dnnl_query_..._md.
 enum Query { src_layout = 129, diff_src_layout, weights_layout, diff_weights_layout, dst_layout };
 
+enum class Images { one, many }; // one image of m pixels, or m images of one pixel
+
 enum class Pass { training = 64, inference = 96 }; // dnnl_forward_...
 
 // An operation on layouts, ready to run.
@@ -76,8 +78,8 @@ public:
 
   Layout rows(int64_t m, int64_t n) const; // row-major
   Layout vector(int64_t n) const;
-  // A row-major m x n matrix as one image of m pixels with n channels, which oneDNN normalizes faster.
-  Layout pixels(int64_t m, int64_t n) const;
+  // A row-major m x n matrix as images with n channels.  Which way oneDNN normalizes faster depends on m and n.
+  Layout images(int64_t m, int64_t n, Images way) const;
   Layout columns(int64_t n, int64_t k) const; // n x k, stored as k x n
   Layout any(int64_t m, int64_t n) const;     // the primitive chooses
   Layout chosen(const Primitive &primitive, Query query) const;

@@ -93,7 +93,7 @@ private:
     std::fill_n(layer.gamma.data, layer.n, 1.0f);
     layer.running_mean.assign(static_cast<size_t>(layer.n), 0);
     layer.running_variance.assign(static_cast<size_t>(layer.n), 1);
-    const Layout pixels = engine_->pixels(m_, layer.n);
+    const Layout pixels = engine_->images(m_, layer.n, Images::one);
     const Array z = engine_->array(pixels, layer.z.data), y = engine_->array(pixels, layer.y.data);
     const Array dy = engine_->array(pixels, layer.dy.data);
     const Primitive norm = engine_->batch_norm(Pass::training, pixels, eps_);
