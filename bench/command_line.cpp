@@ -157,7 +157,7 @@ std::vector<cli::Option> shared_options(CommandLine &line) {
           {.names = "--peers",
            .value = "NAME[,NAME]...",
            .target = &line.peers,
-           .help = "Some of openblas, blis, onednn, eigen, numpy, pytorch and onnxruntime, or none.",
+           .help = "Some of openblas, blis, onednn, libxsmm, eigen, numpy, pytorch and onnxruntime, or none.",
            .fallback = "all that are installed",
            .repeated = cli::Option::commas},
           {.names = "--onnxruntime",

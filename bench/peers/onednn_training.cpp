@@ -189,13 +189,9 @@ Layout layout_of(const Engine &engine, int64_t n, int64_t k, Weights weights) {
                                           : engine.any(n, k);
 }
 
-std::shared_ptr<TrainingStep> fastest_training_step(const std::shared_ptr<const Engine> &engine,
-                                                    const TrainingProblem &problem) {
-  const auto composed = [&](Weights weights) { return std::make_shared<Composition>(engine, problem, weights); };
-  const std::array ways = {Weights::as_given, Weights::transposed, Weights::chosen};
-  std::vector<std::function<void()>> trials;
-  for (const Weights weights : ways) trials.push_back([step = composed(weights)] { step->run(); });
-  return composed(ways[fastest_of(trials)]);
+std::shared_ptr<TrainingStep> make_training_step(const std::shared_ptr<const Engine> &engine,
+                                                 const TrainingProblem &problem, Weights weights) {
+  return std::make_shared<Composition>(engine, problem, weights);
 }
 
 } // namespace lanefold::bench::onednn

@@ -16,8 +16,7 @@ enum class Weights { as_given, transposed, chosen }; // chosen by the forward pr
 
 Layout layout_of(const Engine &engine, int64_t n, int64_t k, Weights weights);
 
-// Times three layouts of the weights and returns the fastest step.
-std::shared_ptr<TrainingStep> fastest_training_step(const std::shared_ptr<const Engine> &engine,
-                                                    const TrainingProblem &problem);
+std::shared_ptr<TrainingStep> make_training_step(const std::shared_ptr<const Engine> &engine,
+                                                 const TrainingProblem &problem, Weights weights);
 
 } // namespace lanefold::bench::onednn

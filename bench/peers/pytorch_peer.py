@@ -3,7 +3,7 @@ import functools
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from mmap import mmap
 from typing import Any, Optional
@@ -25,7 +25,7 @@ class TorchProduct(Product):
         if self.b.shape[1] == 1:
             ways.append(functools.partial(torch.mv, self.a, self.b[:, 0], out=self.c[:, 0]))
         with torch.inference_mode():
-            return fastest(ways)
+            return fastest((type(self), self.a.shape, self.b.shape), len(ways), ways.__getitem__)
 
 
 class EluForward(Operation):
@@ -90,22 +90,37 @@ def network(arrays: Mapping[str, Array], values: Mapping[str, str], batch_norm: 
     return nn.Sequential(*modules)
 
 
+def as_it_is(plain: Any, _: Array) -> Any:
+    return plain
+
+
+def traced(plain: Any, x: Array) -> Any:
+    return torch.jit.freeze(torch.jit.trace(plain, x))
+
+
+def optimized(plain: Any, x: Array) -> Any:
+    return torch.jit.optimize_for_inference(traced(plain, x))
+
+
 class FoldedNetwork(Operation):
     def make(self) -> Call:
         with torch.inference_mode():
             plain = network(self.arrays, self.values, False).eval()
-            ways = []
-            for x in [self.x, self.x[0]] if len(self.x) == 1 else [self.x]:  # a single sample may be a vector
-                ways.append(functools.partial(plain, x))
-                for improve in (lambda frozen: frozen, torch.jit.optimize_for_inference):
-                    try:
-                        improved = improve(torch.jit.freeze(torch.jit.trace(plain, x)))
-                        improved(x)
-                        ways.append(functools.partial(improved, x))
-                    except Exception:  # this version of PyTorch cannot do it on this CPU
-                        pass
-            self.model = fastest(ways)
+            samples = len(self.x)
+            ways = [(x, improve) for x in ([self.x, self.x[0]] if samples == 1 else [self.x])  # also as a vector
+                    for improve in (as_it_is, traced, optimized)]
+            self.model = fastest((type(self), samples), len(ways), lambda way: self.called(plain, *ways[way]))
         return self.compute
+
+    @staticmethod
+    def called(plain: Any, x: Array, improve: Callable[[Any, Array], Any]) -> Optional[Call]:
+        """A call of the improved network, if this version of PyTorch can improve it on this CPU."""
+        try:
+            improved = improve(plain, x)
+            improved(x)
+        except Exception:
+            return None
+        return functools.partial(improved, x)
 
     def compute(self) -> None:
         self.result: Array = self.model()

@@ -143,11 +143,6 @@ std::vector<std::string> warnings() {
     all.push_back("the frequency governor is '" + name + "', not 'performance'");
   if (turbo() == "on") all.push_back("turbo is on, so the frequency depends on temperature and on the other cores");
   if (line_of(cpu_folder + "smt/active") == "1") all.push_back("SMT is on, so another program may use half of a core");
-  for (const char *name :
-       {"BLIS_ARCH_TYPE", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "NPY_DISABLE_CPU_FEATURES",
-        "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"})
-    if (const char *value = std::getenv(name))
-      all.push_back(std::string(name) + "=" + value + " is set, and some peers obey it");
   if (load() > 0.5) all.push_back("the machine is not idle (load " + std::to_string(load()).substr(0, 4) + ")");
   if (const std::string quota = line_of("/sys/fs/cgroup/cpu.max"); !quota.empty() && !quota.starts_with("max"))
     all.push_back("the CPU time of this cgroup is limited (cpu.max " + quota + ")");
