@@ -6,6 +6,8 @@
 #include "cli/words.hpp"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <filesystem>
 
 namespace lanefold::bench {
@@ -13,6 +15,17 @@ namespace lanefold::bench {
 // ------------------------------------------------------------------------------------------------------- completing
 
 namespace {
+
+// Parses "200x300x784".
+Shape shape_of(const std::string &text) {
+  Shape shape{};
+  int end = 0;
+  const int read =
+      std::sscanf(text.c_str(), "%5" SCNd64 "x%5" SCNd64 "x%5" SCNd64 "%n", &shape.m, &shape.n, &shape.k, &end);
+  if (read != 3 || static_cast<size_t>(end) != text.size() || std::min({shape.m, shape.n, shape.k}) < 1)
+    throw UsageError("--shape: '" + text + "' is not a shape; expected rows x outputs x inputs, such as 200x300x784");
+  return shape;
+}
 
 // Parses "1,2".
 std::vector<int> parse_threads(const std::string &text) {
@@ -100,6 +113,7 @@ std::string described(const Filter &filter) {
 
 void complete_options(CommandLine &line) {
   Options &o = line.options;
+  for (const std::string &text : line.shapes) o.shapes.push_back(shape_of(text));
   if (line.full) o.extent = Extent::full;
   o.filter.where = Where(line.where);
   o.isas = isas_of(o.isas, o);
@@ -222,6 +236,13 @@ std::vector<cli::Option> cost_options(CommandLine &line) {
           where_option(line.where),
           list_option(line),
           {.names = "--json", .target = &line.json, .help = "Print one JSON object."},
+          {.names = "--shape",
+           .value = "MxNxK",
+           .target = &line.shapes,
+           .help = "Count products and dense layers of this shape: rows, outputs and inputs. Repeat the option for "
+                   "several.",
+           .fallback = "small shapes of every operation",
+           .repeated = cli::Option::all},
           filter_word(line, "Count only names that match this regular expression, such as gemm or m:64/.")};
 }
 

@@ -17,7 +17,7 @@ struct CommandLine {
   std::optional<std::string> threads;
   std::string where;
   bool quick = false, full = false, no_report = false, list = false, json = false, verbose = false;
-  std::vector<std::string> peers;
+  std::vector<std::string> peers, shapes;
   std::vector<std::string> google; // the options of Google Benchmark
 };
 

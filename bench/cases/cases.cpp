@@ -104,12 +104,21 @@ List list_of(const std::string &isa, int threads) {
   return complete(std::move(list), isa, threads);
 }
 
-List list_of_costs(const std::string &isa) {
+List list_of_costs(const std::string &isa, const std::vector<Shape> &shapes) {
   List list;
-  add_product_costs(list);
-  add_layer_costs(list);
+  for (const Shape &shape : shapes) {
+    for (const uint32_t flags : {nn, tn, nt, tt}) add_product_costs(list, {shape, flags});
+    add_layer_costs(list, shape);
+    add_norm_costs(list, shape.m, shape.n);
+  }
+  if (!shapes.empty()) return complete(std::move(list), isa, 1);
+  // A few register tiles, their edges, every transpose, and the product of one sample.
+  constexpr Product small[] = {{{16, 16, 16}, nn}, {{64, 64, 64}, nn}, {{32, 32, 32}, tn}, {{32, 32, 32}, nt},
+                               {{32, 32, 32}, tt}, {{33, 47, 29}, nn}, {{1, 100, 300}, nn}};
+  for (const Product &product : small) add_product_costs(list, product);
+  add_layer_costs(list, {16, 48, 64});
   add_activation_costs(list);
-  add_norm_costs(list);
+  add_norm_costs(list, 32, 48);
   add_update_costs(list);
   add_network_costs(list);
   return complete(std::move(list), isa, 1);

@@ -74,8 +74,8 @@ struct List {
 // Everything that is timed with one instruction set and number of threads, except for the microkernels.
 List list_of(const std::string &isa, int threads);
 List list_of_microkernels(const std::string &isa);
-// Small cases of every operation, on one thread.  Some of them are also in list_of().
-List list_of_costs(const std::string &isa);
+// On one thread: products, layers and normalizations of these shapes, or else small cases of every operation.
+List list_of_costs(const std::string &isa, const std::vector<Shape> &shapes);
 
 // The cases of a list that a run of this extent has and that the filter selects, by the fields and names of their
 // variants and by the names of their ratios.  The ratios that a summary needs come with it.
@@ -93,11 +93,11 @@ void add_calls(List &list, const std::string &isa);
 void add_determinism(List &list);
 void add_trainer(List &list, int threads);
 
-// Each of these adds one family to the list of costs.
-void add_product_costs(List &list);
-void add_layer_costs(List &list);
+// Each of these adds to the list of costs.
+void add_product_costs(List &list, const Product &product);
+void add_layer_costs(List &list, const Shape &shape);
 void add_activation_costs(List &list);
-void add_norm_costs(List &list);
+void add_norm_costs(List &list, int64_t m, int64_t n);
 void add_network_costs(List &list);
 void add_update_costs(List &list);
 

@@ -185,8 +185,6 @@ struct Layer {
 };
 
 void make_backward(CaseBuilder &builder, const std::shared_ptr<Layer> &layer) {
-  layer->fused(true);
-  if (!layer->extra.batch_norm) layer->unfused(true); // writes z as well
   const Verification verify{
       {&layer->dw, &layer->dx, &layer->dgamma, &layer->dbeta}, {}, [=] { return layer->mismatch_backward(); }};
   builder.add("alone", [=] { layer->backward_products(layer->dy); },
@@ -211,7 +209,6 @@ void make_forward(CaseBuilder &builder, const std::shared_ptr<Layer> &layer, boo
   builder.add(
       "fused", [=] { layer->fused(training); }, verify);
   if (training) return;
-  layer->pack();
   builder.add(
       "packed", [=] { layer->infer(layer->plain_packed, false, layer->product_only); }, verify_product);
   builder.add("folded", [=] { layer->infer(layer->packed, true, layer->y); },
@@ -254,7 +251,13 @@ Case layer_case(const Shape &shape, const Extra &extra, const std::string &pass,
       bench_case.ratios.push_back({"over-alone", Ratio::times, form, form == std::string("folded") ? "packed" : "alone",
                                    form == gate.form ? Sense::at_most : Sense::none, gate.target});
   bench_case.make = [=](CaseBuilder &builder) {
-    const auto layer = builder.keep<Layer>(shape, extra, builder.setting.context, builder.memory);
+    // What is prepared leaves no scratch memory in the context of the calls that are measured.
+    const auto layer = builder.keep<Layer>(shape, extra, make_context(builder.setting.isa, 1), builder.memory);
+    if (pass == "backward") {
+      layer->fused(true);
+      if (!extra.batch_norm) layer->unfused(true); // writes z as well
+    } else if (pass == "inference") layer->pack();
+    layer->context = builder.setting.context;
     if (pass == "backward") make_backward(builder, layer);
     else make_forward(builder, layer, pass == "training");
   };
@@ -295,10 +298,10 @@ void add_layers(List &list, int threads) {
     list.cases.push_back(layer_case({m, 300, 784}, bn_elu_layer, "training", Extent::full, {"fused", 1.06}, false));
 }
 
-void add_layer_costs(List &list) {
+void add_layer_costs(List &list, const Shape &shape) {
   for (const Extra &extra : extras)
     for (const char *pass : {"training", "backward", "inference"})
-      list.cases.push_back(layer_case({16, 48, 64}, extra, pass, Extent::costs));
+      list.cases.push_back(layer_case(shape, extra, pass, Extent::costs));
 }
 
 } // namespace lanefold::bench

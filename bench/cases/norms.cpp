@@ -113,9 +113,9 @@ void add_norms(List &list, int threads) {
     }
 }
 
-void add_norm_costs(List &list) {
+void add_norm_costs(List &list, int64_t m, int64_t n) {
   for (const char *pass : passes) {
-    list.cases.push_back(norm_case(32, 48, pass));
+    list.cases.push_back(norm_case(m, n, pass));
     list.cases.back().extent = Extent::costs;
   }
 }

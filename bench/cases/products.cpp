@@ -219,13 +219,9 @@ void add_products(List &list, int threads) {
   add_random(list);
 }
 
-// A few register tiles, their edges, every transpose, and the product of one sample.
-void add_product_costs(List &list) {
-  constexpr Product small[] = {{{16, 16, 16}, nn}, {{64, 64, 64}, nn}, {{32, 32, 32}, tn}, {{32, 32, 32}, nt},
-                               {{32, 32, 32}, tt}, {{33, 47, 29}, nn}, {{1, 100, 300}, nn}};
-  for (const Product &product : small)
-    list.cases.push_back(
-        product_case(product, Extent::costs, product.flags & LF_TRANSPOSE_A ? plain_only : with_packed, no_limit, {}));
+void add_product_costs(List &list, const Product &product) {
+  list.cases.push_back(
+      product_case(product, Extent::costs, product.flags & LF_TRANSPOSE_A ? plain_only : with_packed, no_limit, {}));
 }
 
 } // namespace lanefold::bench

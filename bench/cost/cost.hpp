@@ -12,7 +12,8 @@ bool count_in_processes(const Options &options, const Emit &emit);
 
 // For each variant of the selected cases, once: makes a call ready, so that its next run is warm, and hands it to `use`.
 // If `use` throws std::runtime_error or a result is wrong, this emits {"failed"...} and goes on with the next case.
-void for_warm_calls(const Options &options, const std::string &isa, const Emit &emit,
+// verifies: whether it looks at results.
+void for_warm_calls(const Options &options, const std::string &isa, bool verifies, const Emit &emit,
                     const std::function<void(const VariantInstance &)> &use);
 
 // Prints the heading of an instruction set, and the cost of one call below it.

@@ -1,134 +1,46 @@
-// The trap flag makes the CPU raise SIGTRAP after each instruction, and the handler looks at the next one.  Sources:
-// Intel 64 and IA-32 Architectures Software Developer's Manual, volume 3, section 17.3 (single steps), and volume 1,
-// chapter 13 (the XSAVE area, in which the kernel leaves a handler the registers).
+// The trap flag makes the CPU raise SIGTRAP after each instruction, and the handler looks at the next one.  A block of
+// instructions runs at once, up to an int3 in place of the jump at its end, which the handler then takes itself.  Source:
+// Intel 64 and IA-32 Architectures Software Developer's Manual, volume 3, section 17.3.
 #include "counter.hpp"
 
 #ifdef LANEFOLD_WITH_ZYDIS
-#include "instruction.hpp"
+#include "code.hpp"
+#include "registers.hpp"
 
-#include <algorithm>
 #include <bit>
-#include <cpuid.h>
 #include <csignal>
-#include <cstddef>
-#include <cstring>
-#include <dlfcn.h>
 #include <exception>
-#include <link.h>
 #include <memory>
 #include <stdexcept>
 #include <ucontext.h>
-#include <vector>
 
 namespace lanefold::bench {
 namespace {
 
 constexpr uint64_t trap_flag = 0x100, line_bytes = 64;
-constexpr int64_t max_steps = 8 * max_instructions;            // also those in other code
-constexpr int hash_bits_of_code = 17, hash_bits_of_lines = 19; // tables of 131,072 instructions and 524,288 lines
+constexpr int hash_bits_of_lines = 22;   // a table of 4,194,304 lines
+constexpr int64_t max_stops = 8'000'000; // about two minutes
 
-// The executable segments of one file.
-enum class Owner { this_program, lanefold, other };
-struct Code {
-  uint64_t begin, end;
-  Owner owner;
-};
-
-// A hash table of 2^bits keys, of which none is 0.  It never grows, so a signal handler may use it.
-template <class Value> class Table {
-public:
-  explicit Table(int bits) : shift_(64 - bits), keys_(size_t{1} << bits), values_(keys_.size()) {}
-  // Returns the value of this key, and whether the key is new.  NULL: the table is full.
-  Value *find(uint64_t key, bool &is_new) {
-    size_t at = key * 0x9E3779B97F4A7C15u >> shift_;
-    while (keys_[at] != key && keys_[at] != 0) at = (at + 1) % keys_.size();
-    is_new = keys_[at] == 0;
-    if (is_new && ++used_ > keys_.size() / 2) return nullptr;
-    keys_[at] = key;
-    return &values_[at];
-  }
-
-private:
-  const int shift_;
-  size_t used_ = 0;
-  std::vector<uint64_t> keys_;
-  std::vector<Value> values_;
-};
-
-struct Step {
-  Owner owner;
-  Instruction instruction;
-};
 struct Nothing {};
 
-// Where the XSAVE area has the parts of registers beyond those of SSE.
-struct SaveArea {
-  uint32_t upper_ymm, opmask;
-  static uint32_t offset_of(uint32_t component) {
-    uint32_t size = 0, offset = 0, unused = 0;
-    __get_cpuid_count(0xD, component, &size, &offset, &unused, &unused);
-    return offset;
-  }
-  SaveArea() : upper_ymm(offset_of(2)), opmask(offset_of(5)) {}
-};
-
-// All that a handler needs, made before the first step.
+// The call that is being counted.
 struct Counter {
-  std::vector<Code> code;
-  Table<Step> steps{hash_bits_of_code};
-  Table<Nothing> lines{hash_bits_of_lines};
-  SaveArea area;
-  Counts counts;
-  int64_t steps_left = max_steps;
+  Code &code;
+  Table<Nothing> &lines;
+  Counts counts{};
+  int64_t stops = 0;
   Owner caller = Owner::this_program; // whose code ran last, other libraries aside
+  bool is_elsewhere = false;
   uint64_t last_line = 0;
-  const char *problem = nullptr; // why the counts are wrong
+  const Block *block = nullptr;      // that runs now
+  const Block *last_block = nullptr; // that ran before, with nothing but its jump since
+  bool loops = false;                // until its jump is not taken
+  GeneralRegisters at_begin{};       // of the block
+  GeneralRegisters change{};         // by each pass of the loop
+  const char *problem = nullptr;     // why the counts are wrong
   uint64_t problem_at = 0;
-
-  Owner owner_of(uint64_t address) const {
-    for (const Code &part : code)
-      if (address >= part.begin && address < part.end) return part.owner;
-    return Owner::other;
-  }
 };
 Counter *counter = nullptr;
-
-// The registers of the interrupted code.
-class Registers {
-public:
-  explicit Registers(const mcontext_t &from) : from_(from) {}
-
-  uint64_t general(int number) const {
-    constexpr int places[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
-    return static_cast<uint64_t>(from_.gregs[places[number]]);
-  }
-  uint64_t next() const { return static_cast<uint64_t>(from_.gregs[REG_RIP]); }
-  uint64_t opmask(int number) const {
-    uint64_t mask = 0;
-    if (has(5)) std::memcpy(&mask, saved() + counter->area.opmask + 8 * number, sizeof mask);
-    return mask;
-  }
-  // The sign bits of the elements of a vector register of up to 32 bytes.
-  uint64_t signs(int number, int elements, int element_bytes) const {
-    unsigned char vector[32] = {};
-    std::memcpy(vector, saved() + offsetof(_libc_fpstate, _xmm) + 16 * number, 16);
-    if (has(2)) std::memcpy(vector + 16, saved() + counter->area.upper_ymm + 16 * number, 16);
-    uint64_t mask = 0;
-    for (int i = 0; i < elements; ++i) mask |= uint64_t{vector[(i + 1) * element_bytes - 1]} >> 7 << i;
-    return mask;
-  }
-
-private:
-  const char *saved() const { return reinterpret_cast<const char *>(from_.fpregs); }
-  // A component that is not in the area has its initial value, 0.
-  bool has(int component) const {
-    uint64_t present = 0;
-    std::memcpy(&present, saved() + sizeof(_libc_fpstate), sizeof present);
-    return (present >> component & 1) != 0;
-  }
-  const mcontext_t &from_;
-};
 
 uint64_t thread_pointer() {
   uint64_t pointer;
@@ -136,22 +48,34 @@ uint64_t thread_pointer() {
   return pointer;
 }
 
-uint64_t address_of(const MemoryOperand &operand, const Instruction &instruction, const Registers &registers) {
+uint64_t address_of(const MemoryOperand &operand, const Step &step, const GeneralRegisters &registers) {
   uint64_t address = static_cast<uint64_t>(operand.displacement);
-  if (operand.base == instruction_pointer) address += registers.next() + instruction.length;
-  else if (operand.base != no_register) address += registers.general(operand.base);
-  if (operand.index != no_register) address += registers.general(operand.index) * operand.scale;
+  if (operand.base == instruction_pointer) address += step.address + step.instruction.length;
+  else if (operand.base != no_register) address += registers[static_cast<size_t>(operand.base)];
+  if (operand.index != no_register) address += registers[static_cast<size_t>(operand.index)] * operand.scale;
   return operand.is_thread_local ? address + thread_pointer() : address;
 }
 
-void touch(uint64_t begin, uint64_t end) {
-  for (uint64_t line = begin / line_bytes; line <= (end - 1) / line_bytes; ++line) {
-    if (line == counter->last_line) continue;
-    counter->last_line = line;
-    bool is_new = false;
-    if (counter->lines.find(line, is_new) == nullptr) counter->problem = "the call touches too many cache lines";
-    counter->counts.lines += is_new;
-  }
+// By how much the address changes if the registers do.
+uint64_t change_of(const MemoryOperand &operand, const GeneralRegisters &change) {
+  uint64_t sum = 0;
+  if (operand.base >= 0 && operand.base < instruction_pointer) sum += change[static_cast<size_t>(operand.base)];
+  if (operand.index >= 0) sum += change[static_cast<size_t>(operand.index)] * operand.scale;
+  return sum;
+}
+
+// Bytes at address, address + distance, ...
+void touch(uint64_t address, uint64_t bytes, uint64_t distance, int64_t times) {
+  if (distance == 0) times = 1;
+  else if (distance <= line_bytes) bytes += static_cast<uint64_t>(times - 1) * distance, times = 1; // no line between
+  for (; times > 0; --times, address += distance)
+    for (uint64_t line = address / line_bytes; line <= (address + bytes - 1) / line_bytes; ++line) {
+      if (line == counter->last_line) continue;
+      counter->last_line = line;
+      bool is_new = false;
+      if (counter->lines.find(line, is_new) == nullptr) counter->problem = "the call touches too many cache lines";
+      counter->counts.lines += is_new;
+    }
 }
 
 uint64_t active_lanes(const Instruction &instruction, const Registers &registers, int lanes, int element_bytes) {
@@ -163,85 +87,126 @@ uint64_t active_lanes(const Instruction &instruction, const Registers &registers
   }
 }
 
-void count(const Instruction &instruction, const Registers &registers) {
+// Runs of one instruction.  general: the registers that the addresses of the first run need.  With each run they change
+// by `change`.  masks: the registers of its mask.
+void count(Step &step, int64_t runs, const GeneralRegisters &general, const GeneralRegisters &change,
+           const Registers &masks) {
+  const Instruction &instruction = step.instruction;
   Counts &counts = counter->counts;
-  ++counts.instructions[static_cast<size_t>(instruction.kind)];
+  if (!instruction.is_known)
+    counter->problem = "the cost of an instruction is not known", counter->problem_at = step.address;
+  step.runs += runs;
+  counts.instructions[static_cast<size_t>(instruction.kind)] += runs;
   if (instruction.flops_of_a_lane != 0)
     counts.flops +=
-        instruction.flops_of_a_lane * std::popcount(active_lanes(instruction, registers, instruction.lanes, 0));
+        runs * instruction.flops_of_a_lane * std::popcount(active_lanes(instruction, masks, instruction.lanes, 0));
   for (int i = 0; i < instruction.operands; ++i) {
     const MemoryOperand &operand = instruction.memory[i];
     const auto bytes = static_cast<uint64_t>(operand.element_bytes);
-    const uint64_t address = address_of(operand, instruction, registers);
-    uint64_t active = active_lanes(instruction, registers, operand.elements, operand.element_bytes);
+    const uint64_t address = address_of(operand, step, general);
+    const uint64_t distance = change_of(operand, change);
+    const uint64_t active = active_lanes(instruction, masks, operand.elements, operand.element_bytes);
     const auto touched = static_cast<int64_t>(bytes) * std::popcount(active);
-    if (operand.reads) counts.bytes_read += touched;
-    if (operand.writes) counts.bytes_written += touched;
-    if (instruction.mask == Instruction::Mask::none) touch(address, address + bytes * operand.elements);
+    if (operand.reads) counts.bytes_read += runs * touched;
+    if (operand.writes) counts.bytes_written += runs * touched;
+    if (instruction.mask == Instruction::Mask::none) touch(address, bytes * operand.elements, distance, runs);
     else
-      for (; active != 0; active &= active - 1) {
-        const uint64_t at = address + bytes * static_cast<uint64_t>(std::countr_zero(active));
-        touch(at, at + bytes);
-      }
+      for (uint64_t lanes = active; lanes != 0; lanes &= lanes - 1)
+        touch(address + bytes * static_cast<uint64_t>(std::countr_zero(lanes)), bytes, distance, runs);
   }
 }
 
-void look_at(const Registers &registers) {
-  const uint64_t next = registers.next();
-  bool is_new = false;
-  Step *step = counter->steps.find(next, is_new);
-  if (step == nullptr) return void(counter->problem = "the call has too much code");
-  if (is_new) {
-    step->owner = counter->owner_of(next);
-    if (step->owner == Owner::lanefold) step->instruction = decode(reinterpret_cast<const void *>(next));
+// How often the loop ran since at_begin.
+int64_t passes(const Block &loop, const GeneralRegisters &at_end) {
+  int64_t passes = 0;
+  for (size_t i = 0; i < at_end.size(); ++i) {
+    const auto change = static_cast<int64_t>(counter->change[i]);
+    if ((loop.counters >> i & 1) != 0 && change != 0)
+      passes = static_cast<int64_t>(at_end[i] - counter->at_begin[i]) / change;
   }
-  // This program calls libraries too, when it prepares a call.
-  if (step->owner != Owner::other) counter->caller = step->owner;
-  else if (counter->caller == Owner::lanefold) ++counter->counts.elsewhere;
-  if (step->owner != Owner::lanefold) return;
-  if (step->instruction.is_known) count(step->instruction, registers);
-  else counter->problem = "the cost of an instruction is not known", counter->problem_at = next;
+  for (size_t i = 0; i < at_end.size(); ++i)
+    if ((loop.counters >> i & 1) != 0 &&
+        at_end[i] != counter->at_begin[i] + static_cast<uint64_t>(passes) * counter->change[i])
+      counter->problem = "a loop has registers that do not agree about its passes";
+  return passes;
 }
 
-void on_step(int, siginfo_t *, void *context) {
+// Counts the block that ended, and returns the address that comes next.
+uint64_t end_block(const Registers &registers) {
+  const Block &block = *counter->block;
+  counter->block = nullptr, counter->last_block = &block;
+  const GeneralRegisters at_end = registers.general();
+  int64_t runs = 1;
+  if (counter->loops) {
+    counter->code.stop_at_jump(block);
+    runs = passes(block, at_end);
+    count(*block.jump, runs, at_end, counter->change, registers);
+  } else {
+    counter->change.fill(0);
+  }
+  GeneralRegisters after_first = counter->at_begin;
+  for (size_t i = 0; i < after_first.size(); ++i) after_first[i] += counter->change[i];
+  for (const Block::Part *part = block.parts; part != block.parts + block.count; ++part)
+    count(*part->step, runs,
+          !part->from_end  ? counter->at_begin
+          : counter->loops ? after_first
+                           : at_end,
+          counter->change, registers);
+  return counter->loops ? block.after() : block.jump->address;
+}
+
+// Lets a block run.  After a first pass through a loop, all others follow without a stop.
+void begin_block(const Block &block, const GeneralRegisters &general) {
+  bool changes = false;
+  for (size_t i = 0; i < general.size(); ++i) {
+    counter->change[i] = (block.counters >> i & 1) != 0 ? general[i] - counter->at_begin[i] : 0;
+    changes = changes || counter->change[i] != 0;
+  }
+  counter->loops = block.loops && counter->last_block == &block && changes;
+  if (counter->loops) counter->code.stop_after(block);
+  counter->block = &block, counter->at_begin = general, counter->last_block = nullptr;
+}
+
+// Counts what comes next, and says whether it is a single step.  Takes jumps itself, so `next` may move on.
+bool is_step(uint64_t &next, const Registers &registers) {
+  while (counter->problem == nullptr) {
+    Step *step = counter->code.step_at(next);
+    if (step == nullptr) return counter->problem = "the call has too much code", true;
+    // This program calls libraries too, when it prepares a call.
+    if (step->owner != Owner::other) counter->caller = step->owner, counter->is_elsewhere = false;
+    else if (counter->caller == Owner::lanefold && !counter->is_elsewhere)
+      counter->is_elsewhere = true, ++counter->counts.calls;
+    if (step->owner != Owner::lanefold) return true;
+    if (const Block *block = counter->code.block_at(*step); block != nullptr) {
+      begin_block(*block, registers.general());
+      return false;
+    }
+    if (counter->last_block != nullptr && counter->last_block->jump != step) counter->last_block = nullptr;
+    count(*step, 1, registers.general(), {}, registers);
+    if (!step->stops) return true;
+    const Instruction &jump = step->instruction;
+    next += jump.length + (is_taken(jump.condition, registers.flags()) ? static_cast<uint64_t>(jump.jump) : 0);
+  }
+  return true;
+}
+
+void on_stop(int, siginfo_t *, void *context) {
   auto &machine = static_cast<ucontext_t *>(context)->uc_mcontext;
-  look_at(Registers(machine));
-  if (--counter->steps_left <= 0 || counter->counts.all() > max_instructions)
-    counter->problem = "the call is too long to count one instruction at a time";
-  if (counter->problem != nullptr) machine.gregs[REG_EFL] &= ~static_cast<greg_t>(trap_flag);
+  const Registers registers(machine);
+  uint64_t next = registers.next();
+  bool steps = (registers.flags() & trap_flag) != 0; // else make_steps(false) was the last one
+  if (counter->block != nullptr) next = end_block(registers), steps = true;
+  steps = is_step(next, registers) && steps;
+  if (++counter->stops > max_stops) counter->problem = "the call is too long to count";
+  if (counter->problem != nullptr) counter->code.end(), steps = false; // run on, as if nothing had been counted
+  machine.gregs[REG_RIP] = static_cast<greg_t>(next);
+  const auto flags = registers.flags() & ~trap_flag;
+  machine.gregs[REG_EFL] = static_cast<greg_t>(steps ? flags | trap_flag : flags);
 }
 
 void make_steps(bool wanted) {
   const uint64_t flags = __builtin_ia32_readeflags_u64() & ~trap_flag;
   __builtin_ia32_writeeflags_u64(wanted ? flags | trap_flag : flags);
-}
-
-bool is_in(const dl_phdr_info &info, uint64_t address) {
-  return std::any_of(info.dlpi_phdr, info.dlpi_phdr + info.dlpi_phnum, [&](const ElfW(Phdr) & segment) {
-    const uint64_t begin = info.dlpi_addr + segment.p_vaddr;
-    return segment.p_type == PT_LOAD && address >= begin && address < begin + segment.p_memsz;
-  });
-}
-
-// The library has lf_sgemm, and a plugin its entry.
-Owner owner_of(const dl_phdr_info &info) {
-  if (is_in(info, reinterpret_cast<uint64_t>(&on_step))) return Owner::this_program;
-  if (is_in(info, reinterpret_cast<uint64_t>(dlsym(RTLD_DEFAULT, "lf_sgemm")))) return Owner::lanefold;
-  void *file = dlopen(info.dlpi_name, RTLD_LAZY | RTLD_NOLOAD);
-  if (file == nullptr) return Owner::other;
-  const bool is_plugin = dlsym(file, "lf_plugin_entry_v1") != nullptr;
-  dlclose(file);
-  return is_plugin ? Owner::lanefold : Owner::other;
-}
-
-int take_code(dl_phdr_info *info, size_t, void *to) {
-  const Owner owner = owner_of(*info);
-  for (const ElfW(Phdr) *segment = info->dlpi_phdr; segment != info->dlpi_phdr + info->dlpi_phnum; ++segment)
-    if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) != 0) {
-      const uint64_t begin = info->dlpi_addr + segment->p_vaddr;
-      static_cast<std::vector<Code> *>(to)->push_back({begin, begin + segment->p_memsz, owner});
-    }
-  return 0;
 }
 
 // Where it lies on the stack would otherwise depend on the environment, and so would the cache lines that it touches.
@@ -286,7 +251,7 @@ public:
   Handler() {
     const stack_t stack = {.ss_sp = memory_.data(), .ss_flags = 0, .ss_size = memory_.size()};
     struct sigaction action = {};
-    action.sa_sigaction = on_step;
+    action.sa_sigaction = on_stop;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     if (sigaltstack(&stack, &stack_before_) != 0 || sigaction(SIGTRAP, &action, &action_before_) != 0)
       throw std::runtime_error("cannot handle SIGTRAP");
@@ -308,20 +273,25 @@ private:
 std::string why_no_counts() { return ""; }
 
 Counts count_call(const std::function<void()> &call) {
-  const auto made = std::make_unique<Counter>();
-  dl_iterate_phdr(take_code, &made->code);
-  decode(reinterpret_cast<const void *>(&on_step)); // what a first call prepares
-  counter = made.get();
+  static Table<Nothing> lines(hash_bits_of_lines);
+  lines.clear();
+  Code &code = Code::of_process();
+  Counter made{code, lines};
+  Registers::prepare();
+  decode(reinterpret_cast<const void *>(&on_stop)); // what a first call prepares
+  code.begin();
+  counter = &made;
   {
     const Handler handler;
     OwnStack::run(call);
   }
   counter = nullptr;
-  if (made->steps_left == max_steps) throw std::runtime_error("this system makes no single steps");
-  if (made->problem == nullptr) return made->counts;
-  throw std::runtime_error(made->problem + (made->problem_at == 0
-                                                ? std::string()
-                                                : ": " + text_of(reinterpret_cast<const void *>(made->problem_at))));
+  code.end();
+  if (made.stops == 0) throw std::runtime_error("this system makes no single steps");
+  if (made.problem == nullptr) return made.counts;
+  throw std::runtime_error(made.problem + (made.problem_at == 0
+                                               ? std::string()
+                                               : ": " + text_of(reinterpret_cast<const void *>(made.problem_at))));
 }
 
 } // namespace lanefold::bench

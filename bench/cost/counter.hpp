@@ -11,12 +11,9 @@ namespace lanefold::bench {
 // Why this program cannot count, in one sentence; "" if it can.
 std::string why_no_counts();
 
-// The longest call that can be counted: more would take minutes.
-inline constexpr int64_t max_instructions = 8'000'000;
-
 // Runs the call once and counts the instructions of Lanefold and its plugins on this thread.  Those of this program are
 // not counted.  The plugin must be open, so the same call must have run before.  Throws std::runtime_error if the call
-// is longer than max_instructions, or has an instruction whose cost is not known.  One thread at a time may count.
+// would take minutes to count, or has an instruction whose cost is not known.  One thread at a time may count.
 Counts count_call(const std::function<void()> &call);
 
 } // namespace lanefold::bench

@@ -16,7 +16,7 @@ inline constexpr const char *kind_names[kind_count] = {"multiply_adds", "loads",
 
 struct Counts {
   std::array<int64_t, kind_count> instructions{}; // of Lanefold and its plugins, by kind
-  int64_t elsewhere = 0;                          // instructions of libraries that Lanefold calls, such as libc
+  int64_t calls = 0;                              // of other libraries, such as libc
   int64_t flops = 0;                              // of active lanes: 2 for a multiply-add, 1 for + - * / sqrt min max
   int64_t bytes_read = 0, bytes_written = 0;      // of active lanes, whichever kind the instruction has
   int64_t lines = 0;                              // distinct cache lines that were read or written

@@ -115,7 +115,61 @@ void take_mask(const Decoded &d, Instruction &instruction) {
   }
 }
 
+void take_written(const ZydisDecodedOperand &operand, Instruction &instruction) {
+  if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER || (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) == 0) return;
+  const ZydisRegister name = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, operand.reg.value);
+  const ZydisRegisterClass of = ZydisRegisterGetClass(operand.reg.value);
+  if (of == ZYDIS_REGCLASS_MASK)
+    instruction.written_opmasks = static_cast<uint8_t>(instruction.written_opmasks | 1 << number_of(operand.reg.value));
+  else if (of == ZYDIS_REGCLASS_XMM || of == ZYDIS_REGCLASS_YMM || of == ZYDIS_REGCLASS_ZMM)
+    instruction.written_vectors |= uint32_t{1} << number_of(operand.reg.value);
+  else if (ZydisRegisterGetClass(name) == ZYDIS_REGCLASS_GPR64)
+    instruction.written_general = static_cast<uint16_t>(instruction.written_general | 1 << number_of(name));
+}
+
+// ADD, SUB, INC, DEC and LEA of 64 bits.  Their constants do not matter here.
+void take_addition(const Decoded &d, Instruction &instruction) {
+  const ZydisDecodedOperand &to = d.operands[0];
+  const bool is_lea = d.name == "lea";
+  if (!(is_lea || d.name == "add" || d.name == "sub" || d.name == "inc" || d.name == "dec") ||
+      to.type != ZYDIS_OPERAND_TYPE_REGISTER || ZydisRegisterGetClass(to.reg.value) != ZYDIS_REGCLASS_GPR64)
+    return;
+  const int8_t number = number_of(to.reg.value);
+  uint32_t others = 0;
+  const auto add = [&](ZydisRegister name) {
+    if (name != ZYDIS_REGISTER_NONE && name != ZYDIS_REGISTER_RIP) others |= uint32_t{1} << number_of(name);
+  };
+  if (is_lea) {
+    const auto &m = d.operands[1].mem;
+    if (m.base != to.reg.value) return;
+    add(m.index);
+  } else if (d.of.operand_count_visible > 1) {
+    if (d.operands[1].type == ZYDIS_OPERAND_TYPE_MEMORY) return;
+    if (d.operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER) add(d.operands[1].reg.value);
+  }
+  instruction.added_to = number, instruction.added_registers = static_cast<uint16_t>(others);
+}
+
+// Where it goes on.  JCXZ and LOOP depend on a register, and all other conditional jumps on flags.
+void take_jump(const Decoded &d, Instruction &instruction) {
+  const bool is_jump = d.is_in({ZYDIS_CATEGORY_COND_BR});
+  instruction.ends_block = is_jump || d.is_in({ZYDIS_CATEGORY_UNCOND_BR, ZYDIS_CATEGORY_CALL, ZYDIS_CATEGORY_RET,
+                                               ZYDIS_CATEGORY_SYSCALL, ZYDIS_CATEGORY_INTERRUPT});
+  const uint8_t row = d.of.opcode & 0xF0;
+  instruction.is_conditional = is_jump && row == (d.of.opcode_map == ZYDIS_OPCODE_MAP_0F ? 0x80 : 0x70);
+  if (!instruction.is_conditional) return;
+  instruction.condition = d.of.opcode & 15;
+  instruction.jump = d.operands[0].imm.value.s;
+}
+
 } // namespace
+
+bool is_taken(uint8_t condition, uint64_t flags) {
+  const bool carry = flags & 1, parity = flags & 4, zero = flags & 0x40, sign = flags & 0x80, overflow = flags & 0x800;
+  const bool of_pairs[] = {
+      overflow, carry, zero, carry || zero, sign, parity, sign != overflow, zero || sign != overflow};
+  return of_pairs[condition / 2] != (condition % 2 == 1);
+}
 
 Instruction decode(const void *code) {
   Decoded d;
@@ -132,6 +186,9 @@ Instruction decode(const void *code) {
   instruction.lanes = static_cast<int8_t>(is_scalar || d.of.operand_count == 0 ? 1 : d.operands[0].element_count);
   instruction.flops_of_a_lane = static_cast<int8_t>(flops_of_a_lane(d));
   take_mask(d, instruction);
+  for (int i = 0; i < d.of.operand_count; ++i) take_written(d.operands[i], instruction);
+  take_addition(d, instruction);
+  take_jump(d, instruction);
   return instruction;
 }
 

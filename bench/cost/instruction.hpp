@@ -34,7 +34,21 @@ struct Instruction {
   int8_t mask_register = 0;
   int operands = 0; // in memory
   MemoryOperand memory[max_operands];
+  // Which registers it writes, as bits.
+  uint16_t written_general = 0;
+  uint8_t written_opmasks = 0;
+  uint32_t written_vectors = 0;
+  // If all it does is to add to a general register: which one, and which registers the sum contains beside constants.
+  int8_t added_to = no_register;
+  uint16_t added_registers = 0;
+  bool ends_block = false;     // it may go on elsewhere
+  bool is_conditional = false; // a jump that depends on flags alone
+  uint8_t condition = 0;       // as instructions encode it
+  int64_t jump = 0;            // bytes from the next instruction to the target of a conditional jump
 };
+
+// Whether a conditional jump is taken.
+bool is_taken(uint8_t condition, uint64_t flags);
 
 // Decodes the instruction at this address.  Allocates nothing, so a signal handler may call it.
 Instruction decode(const void *code);

@@ -135,7 +135,7 @@ void check_isa(const std::string &name) {
 List list_for(const Options &options, const std::string &isa, int threads) {
   switch (options.extent) {
   case Extent::kernels: return list_of_microkernels(isa);
-  case Extent::costs: return list_of_costs(isa);
+  case Extent::costs: return list_of_costs(isa, options.shapes);
   default: return list_of(isa, threads);
   }
 }

@@ -19,6 +19,7 @@ struct Options {
   std::vector<std::string> peers;
   bool peers_required = false; // the user named the peers, so a missing one is an error
   std::string onnxruntime;
+  std::vector<Shape> shapes; // whose costs are counted; none: small shapes of every operation
 };
 
 using Emit = std::function<void(const Json &)>;

@@ -55,17 +55,24 @@ def check_exact():
 
 
 def check_same():
-    """Two runs print the same numbers, whatever the environment, the folder and what was counted before."""
+    """Two runs print the same numbers, whatever the environment, the folder, what was counted before, and the machine:
+    its caches, its cores, and the instructions that its C library uses."""
     for isa in usable():
-        words = ['--isa', isa, '^gemm/nn/.*m:16/' if isa == 'portable' else '^gemm/.*m:(16|1)/|_bn_elu|norm|loss']
+        words = ['--isa', isa, '^gemm/nn/.*m:16/' if isa == 'portable' else '^gemm/.*m:(16|1)/|fused/bn_elu|norm|loss']
         more = [word for other in usable()[:1] for word in ('--isa', other)]
-        long = dict(os.environ, LANEFOLD_TEST='x' * 1237, LC_ALL='C')
+        other_machine = dict(os.environ, LANEFOLD_TEST='x' * 1237, LC_ALL='C', LD_PRELOAD=sys.argv[4],
+                             GLIBC_TUNABLES='glibc.cpu.hwcaps=-AVX512VL,-AVX2,-ERMS,-FSRM,-BMI2')
         first = costs(words)
         with tempfile.TemporaryDirectory() as folder:
-            second = costs([*more, *words], cwd=folder, env=long)
+            second = costs([*more, *words], cwd=folder, env=other_machine)
         assert first, isa
         for name, cost in first.items():
             assert second[name] == cost, (cost, second[name])
+    # What was counted before does not matter, either.
+    best = ['--isa', usable()[0]]
+    alone, after = costs([*best, 'dense/inference/.*bn_elu']), costs([*best, 'dense'])
+    for name, cost in alone.items():
+        assert after[name] == cost, (cost, after[name])
 
 
 def self_costs(path):
@@ -86,22 +93,28 @@ def self_costs(path):
     return total
 
 
+def of_callgrind(isa, words, shape):
+    """What callgrind counts for these calls."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = subprocess.run(
+            ['valgrind', '--tool=callgrind', '--toggle-collect=counted_call', '--dump-after=counted_call',
+             f'--callgrind-out-file={folder}/out', sys.argv[3], isa, words, *shape],
+            check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        return {name: self_costs(pathlib.Path(folder, f'out.{number}')) for number, name in enumerate(names, 1)}
+
+
 def check_callgrind():
-    """callgrind counts as many instructions, for what valgrind can run."""
+    """callgrind counts as many instructions, for what valgrind can run: small shapes, and the layers of the network."""
     if shutil.which('valgrind') is None:
         skip('valgrind is missing')
-    for isa, words in ('avx2', r'm:16/|m:33/|n:48/|n:4096/|loss|n:100/'), ('portable', 'm:16/n:16|norm'):
+    for isa, words, *shape in (('avx2', r'm:16/|m:33/|n:48/|n:4096/|loss|n:100/'), ('portable', 'm:16/n:16|norm'),
+                               ('avx2', '^gemm/nn|backward/fused/bn_elu', '200', '300', '784')):
         if isa not in usable():
             print(f'skipped: this CPU lacks {isa}')
             continue
-        ours = costs(['--isa', isa, words])
-        with tempfile.TemporaryDirectory() as folder:
-            names = subprocess.run(
-                ['valgrind', '--tool=callgrind', '--toggle-collect=counted_call', '--dump-after=counted_call',
-                 f'--callgrind-out-file={folder}/out', sys.argv[3], isa, words],
-                check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-            theirs = {name: self_costs(pathlib.Path(folder, f'out.{number}')) for number, name in enumerate(names, 1)}
-        assert ours.keys() <= theirs.keys()
+        ours = costs(['--isa', isa, *(['--shape', 'x'.join(shape)] if shape else []), words])
+        theirs = of_callgrind(isa, words, shape)
+        assert ours and ours.keys() <= theirs.keys()
         for name, cost in ours.items():
             assert cost['instructions'] == theirs[name], (name, cost['instructions'], theirs[name])
         print(f'{len(ours)} calls of {isa} have the counts of callgrind')

@@ -23,7 +23,7 @@ Counts relu(const std::string &isa, int64_t n) {
   auto options = args<lf_context_options>();
   options.isa = isa.c_str(), options.threads = 1;
   const Context context(options);
-  alignas(64) static float x[64], y[64];
+  alignas(64) static float x[16384], y[16384];
   auto call = args<lf_activation_forward_args>();
   call.m = 1, call.n = n, call.activation = LF_RELU, call.x = x, call.ldx = n, call.y = y, call.ldy = n;
   const auto run = [&] { context.activation_forward(call); };
@@ -66,6 +66,41 @@ TEST_CASE("an instruction has the kind of what it computes, and the bytes of its
   CHECK(decoded({0x0F, 0x18, 0x08}).operands == 0);                                // prefetcht0 [rax]
 }
 
+TEST_CASE("a conditional jump is known by its condition and its target") {
+  const Instruction jump = decoded({0x75, 0xF0}); // jne, 16 bytes back from the next instruction
+  CHECK(jump.ends_block);
+  CHECK(jump.is_conditional);
+  CHECK(jump.jump == -16);
+  constexpr uint64_t carry = 1, parity = 4, zero = 0x40, sign = 0x80, overflow = 0x800;
+  CHECK_FALSE(is_taken(jump.condition, zero));
+  CHECK(is_taken(jump.condition, carry));
+  const auto taken_if = [](unsigned char opcode, uint64_t flags) {
+    return is_taken(decoded({0x0F, opcode, 0, 0, 0, 0}).condition, flags); // jumps of 32 bits
+  };
+  CHECK(taken_if(0x80, overflow));                                   // jo
+  CHECK(taken_if(0x82, carry));                                      // jb
+  CHECK((taken_if(0x86, zero) && taken_if(0x86, carry)));            // jbe
+  CHECK_FALSE(taken_if(0x87, carry));                                // ja
+  CHECK(taken_if(0x88, sign));                                       // js
+  CHECK(taken_if(0x8A, parity));                                     // jp
+  CHECK((taken_if(0x8C, sign) && !taken_if(0x8C, sign | overflow))); // jl
+  CHECK((taken_if(0x8E, zero) && taken_if(0x8E, overflow)));         // jle
+  CHECK((taken_if(0x8F, 0) && !taken_if(0x8F, zero)));               // jg
+  CHECK_FALSE(decoded({0xE3, 0xF0}).is_conditional);                 // jrcxz
+  CHECK_FALSE(decoded({0xEB, 0xF0}).is_conditional);                 // jmp
+}
+
+TEST_CASE("what an instruction adds to a register is known") {
+  CHECK(decoded({0x48, 0x83, 0xC0, 0x40}).added_to == 0);    // add rax, 64
+  CHECK(decoded({0x48, 0xFF, 0xC9}).added_to == 1);          // dec rcx
+  const Instruction sum = decoded({0x48, 0x8D, 0x04, 0x98}); // lea rax, [rax + rbx * 4]
+  CHECK(sum.added_to == 0);
+  CHECK(sum.added_registers == 1 << 3);
+  CHECK(decoded({0x48, 0x8D, 0x43, 0x08}).added_to == no_register); // lea rax, [rbx + 8]
+  CHECK(decoded({0x83, 0xC0, 0x40}).added_to == no_register);       // add eax, 64
+  CHECK(decoded({0x48, 0x03, 0x03}).added_to == no_register);       // add rax, [rbx]
+}
+
 TEST_CASE("PUSH and CALL write below the stack pointer") {
   CHECK(decoded({0x55}).memory[0].displacement == -8);             // push rbp
   CHECK(decoded({0xE8, 0, 0, 0, 0}).memory[0].displacement == -8); // call
@@ -76,6 +111,19 @@ TEST_CASE("an instruction whose cost would be a guess is not known") {
   CHECK_FALSE(decoded({0xC4, 0xE2, 0x75, 0x92, 0x04, 0x10}).is_known); // vgatherdps ymm0, [rax + ymm2], ymm1
   CHECK_FALSE(decoded({0xF3, 0x48, 0xAB}).is_known);                   // rep stosq
   CHECK_FALSE(decoded({0x06}).is_known);                               // no instruction
+}
+
+TEST_CASE("a loop costs its passes, however many they are") {
+  for (const std::string &isa : usable_plugins()) {
+    CAPTURE(isa);
+    const Counts one = relu(isa, 1024), two = relu(isa, 2048), many = relu(isa, 16384);
+    for (size_t kind = 0; kind < kind_count; ++kind) {
+      const int64_t more = two.instructions[kind] - one.instructions[kind];
+      CHECK(many.instructions[kind] - one.instructions[kind] == 15 * more);
+    }
+    CHECK(many.bytes_written - one.bytes_written == (16384 - 1024) * 4);
+    CHECK(many.lines - one.lines == 2 * (16384 - 1024) / 16);
+  }
 }
 
 TEST_CASE("the masked tail of an operation reads and writes only its elements") {
