@@ -44,11 +44,21 @@ Json json_of(const Variant &variant, const Counts &counts) {
   return cost;
 }
 
+// "code": {file: [[address, runs], ...]}
+Json code_of_call() {
+  Json code = Json::object();
+  for (const Executed &one : executed()) code[one.file].push_back({one.address, one.runs});
+  return code;
+}
+
 void count(const Options &options, const std::string &isa, const Emit &emit) {
   for_warm_calls(options, isa, true, emit, [&](const VariantInstance &own) {
     const Counts counts = count_call(own.operation.run);
     // The limits of the machine, such as copies, do not call Lanefold.
-    if (counts.all() > 0) emit({{"cost", json_of(own.variant, counts)}});
+    if (counts.all() == 0) return;
+    Json cost = json_of(own.variant, counts);
+    if (options.with_code) cost["code"] = code_of_call();
+    emit({{"cost", cost}});
   });
 }
 

@@ -9,7 +9,9 @@
 
 #include <bit>
 #include <csignal>
+#include <dlfcn.h>
 #include <exception>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <ucontext.h>
@@ -272,6 +274,20 @@ private:
 
 std::string why_no_counts() { return ""; }
 
+std::vector<Executed> executed() {
+  std::vector<Executed> all;
+  std::map<uint64_t, int64_t> runs;
+  Code::of_process().for_each_step([&](const Step &step) {
+    if (step.runs > 0) runs[step.address] = step.runs;
+  });
+  for (const auto &[address, times] : runs) {
+    Dl_info file{};
+    if (dladdr(reinterpret_cast<const void *>(address), &file) == 0) continue;
+    all.push_back({file.dli_fname, address - reinterpret_cast<uint64_t>(file.dli_fbase), times});
+  }
+  return all;
+}
+
 Counts count_call(const std::function<void()> &call) {
   static Table<Nothing> lines(hash_bits_of_lines);
   lines.clear();
@@ -305,6 +321,8 @@ std::string why_no_counts() {
   return "it needs x86-64";
 #endif
 }
+
+std::vector<Executed> executed() { return {}; }
 
 Counts count_call(const std::function<void()> &) { return {}; }
 

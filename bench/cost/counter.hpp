@@ -5,11 +5,22 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace lanefold::bench {
 
 // Why this program cannot count, in one sentence; "" if it can.
 std::string why_no_counts();
+
+// An instruction of Lanefold or its plugin that ran.
+struct Executed {
+  std::string file;
+  uint64_t address; // in the file
+  int64_t runs;
+};
+
+// What the last call that was counted executed, in the order of memory.
+std::vector<Executed> executed();
 
 // Runs the call once and counts the instructions of Lanefold and its plugins on this thread.  Those of this program are
 // not counted.  The plugin must be open, so the same call must have run before.  Throws std::runtime_error if the call

@@ -20,6 +20,7 @@ struct Options {
   bool peers_required = false; // the user named the peers, so a missing one is an error
   std::string onnxruntime;
   std::vector<Shape> shapes; // whose costs are counted; none: small shapes of every operation
+  bool with_code = false;    // costs also have each instruction that ran
 };
 
 using Emit = std::function<void(const Json &)>;

@@ -96,11 +96,12 @@ def self_costs(path):
 def of_callgrind(isa, words, shape):
     """What callgrind counts for these calls."""
     with tempfile.TemporaryDirectory() as folder:
-        names = subprocess.run(
+        calls = subprocess.run(
             ['valgrind', '--tool=callgrind', '--toggle-collect=counted_call', '--dump-after=counted_call',
              f'--callgrind-out-file={folder}/out', sys.argv[3], isa, words, *shape],
-            check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-        return {name: self_costs(pathlib.Path(folder, f'out.{number}')) for number, name in enumerate(names, 1)}
+            check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+        return {json.loads(call)['name']: self_costs(pathlib.Path(folder, f'out.{number}'))
+                for number, call in enumerate(calls, 1)}
 
 
 def check_callgrind():

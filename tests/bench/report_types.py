@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""report_types.py: the Python packages of the reports and of the peers, and what they import, have type hints that
+"""report_types.py: the Python packages of the reports, the costs and the peers, and what they import, have type hints that
 `mypy --strict` accepts.
 Exits with code 77, which Meson counts as skipped, where mypy is not installed."""
 import os
@@ -15,5 +15,5 @@ if not os.path.exists(MYPY):
     sys.exit(77)
 with tempfile.TemporaryDirectory() as cache:
     sys.exit(subprocess.run([MYPY, '--config-file', HERE + '/mypy.ini', '--cache-dir', cache, '-p', 'bench.report',
-                             '-p', 'bench.peers', '-p', 'trainer.study', '-p', 'cli'],
+                             '-p', 'bench.cost', '-p', 'bench.peers', '-p', 'trainer.study', '-p', 'cli'],
                             cwd=os.path.dirname(os.path.dirname(HERE))).returncode)

@@ -1,0 +1,1 @@
+"""Costs that other programs count: qemu those of NEON, and llvm-mca cycles."""
