@@ -1,6 +1,7 @@
 """Tests `lanefold bench cost`.  Arguments: the part to test, the command, and for callgrind the program that makes calls.
 Exit code 77: skipped.
 """
+import itertools
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from fractions import Fraction
 
 part, command = sys.argv[1], str(pathlib.Path(sys.argv[2]).resolve())
 
@@ -121,4 +123,43 @@ def check_callgrind():
         print(f'{len(ours)} calls of {isa} have the counts of callgrind')
 
 
-{'exact': check_exact, 'same': check_same, 'callgrind': check_callgrind}[part]()
+def predicted(counts, ends, size):
+    """The value at this size of the polynomial of degree 1 in each of m, n and k that has these counts where each of m, n
+    and k is one of its two ends."""
+    total = Fraction(0)
+    for corner, count in counts.items():
+        weight = Fraction(1)
+        for at, end, (low, high) in zip(size, corner, ends):
+            part = Fraction(at - low, high - low)
+            weight *= part if end == high else 1 - part
+        total += weight * count
+    return total
+
+
+def check_law():
+    """The counts obey an exact law in m, n and k, which docs/guide/benchmarks.md states.  8 sizes determine its 8 unknowns,
+    and 5 more prove it.  They include the first layer of the reference network, which is beyond those 8 in n and k."""
+    ends = ((200, 248), (172, 236), (656, 720))
+    more = [(200, 300, 784), (200, 300, 656), (200, 236, 848), (248, 172, 784), (248, 236, 848)]
+    sizes = [*itertools.product(*ends), *more]
+    shapes = [word for size in sizes for word in ('--shape', 'x'.join(map(str, size)))]
+    for isa in {'avx2', 'avx512'} & set(usable()):
+        of = costs(['--isa', isa, *shapes, '^gemm/nn|training/fused/bn_elu'])
+        quantities = [key for key, value in next(iter(of.values())).items() if isinstance(value, int) and key not in 'mnk']
+        found = {}
+        for cost in of.values():
+            found.setdefault((cost['op'], cost['form'], cost.get('pass')) if 'form' in cost else cost['op'], {})[
+                cost['m'], cost['n'], cost['k']] = cost
+        assert len(found) == 5, found.keys()
+        for call, by_size in found.items():
+            for quantity in quantities:
+                if quantity == 'flops' and isa == 'avx512' and 'dense' in call:
+                    continue  # masks of lanes that depend on values
+                counts = {size: by_size[size][quantity] for size in itertools.product(*ends)}
+                for size in more:
+                    law, count = predicted(counts, ends, size), by_size[size][quantity]
+                    assert law == count, (isa, call, quantity, size, law, count)
+        print(f'{len(found)} calls of {isa} obey the law at {len(more)} sizes beyond the 8 that determine it')
+
+
+{'exact': check_exact, 'same': check_same, 'callgrind': check_callgrind, 'law': check_law}[part]()
