@@ -8,7 +8,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,8 +113,9 @@ def main(arguments: list[str]) -> None:
             cost['code'].setdefault(str(files[file].resolve()), []).append([address, runs])
         if cost['instructions'] > 0:  # the limits of the machine do not call Lanefold
             costs.append(cost)
-    json.dump({'costs': costs}, sys.stdout, indent=1)
-    print()
+    version = subprocess.run(['aarch64-linux-gnu-g++', '-dumpfullversion'], check=True, stdout=subprocess.PIPE, text=True)
+    program = {'compiler': 'gcc %s' % version.stdout.strip(), 'flags': 'the cross build for AArch64'}
+    print(json.dumps({'program': program, 'costs': costs}, indent=1))
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
-"""cost_list.py [--accept] LANEFOLD: what calls cost, compared with the list of this compiler in tests/bench/costs/.
+"""cost_list.py [--accept] LANEFOLD, or COSTS.json: what calls cost, compared with the list of this compiler in
+tests/bench/costs/.  The file is what `./dev bench cost-neon` printed.
 
 A cost that changed by more than 0.5% fails, until the same commit accepts it: `./dev bench accept-costs` counts again and
 rewrites the list.  Exit code 77, which Meson counts as skipped, where there is no list or nothing can be counted."""
@@ -35,14 +36,14 @@ def usable(command):
     return [plugin['name'] for plugin in info['plugins'] if plugin['usable']]
 
 
-def counted(command):
-    """Costs by name, and the compiler and flags of the program."""
-    costs, program = {}, {}
-    for isa in usable(command):
-        found = count(command, ['--isa', isa, *([PORTABLE] if isa == 'portable' else [])])
-        program = found['program']
-        costs.update((cost['name'], [cost[column] for column in COLUMNS]) for cost in found['costs'])
-    return costs, program
+def counted(source):
+    """Costs by name, the instruction sets, and the compiler and flags of the program."""
+    if source.endswith('.json'):
+        runs = {'neon': json.loads(pathlib.Path(source).read_text())}
+    else:
+        runs = {isa: count(source, ['--isa', isa, *([PORTABLE] if isa == 'portable' else [])]) for isa in usable(source)}
+    costs = {cost['name']: [cost[column] for column in COLUMNS] for found in runs.values() for cost in found['costs']}
+    return costs, list(runs), next(iter(runs.values()))['program']
 
 
 def read(path):
@@ -78,13 +79,12 @@ def compare(known, costs, isas):
 
 
 def main(arguments):
-    command = arguments[-1]
-    costs, program = counted(command)
+    costs, isas, program = counted(arguments[-1])
     compiler, version = re.match(r'(\w+) (\d+)', program['compiler']).groups()
-    path, flags = FOLDER / ('%s-%s.txt' % (compiler, version)), program['flags']
+    neon = '-neon' if isas == ['neon'] else ''
+    path, flags = FOLDER / ('%s-%s%s.txt' % (compiler, version, neon)), program['flags']
     if arguments[0] == '--accept':
         known = read(path)[0] if path.exists() else {}
-        isas = usable(command)
         kept = {name: cost for name, cost in known.items() if re.search('/isa:([^/]*)', name)[1] not in isas}
         write(path, {**kept, **costs}, flags)
         return print('%s: %d costs' % (path, len(costs)))
@@ -93,7 +93,7 @@ def main(arguments):
     known, flags_of_list = read(path)
     if flags != flags_of_list:
         skip('the list of %s is for the flags "%s", but this build has "%s"' % (compiler, flags_of_list, flags))
-    wrong = compare(known, costs, usable(command))
+    wrong = compare(known, costs, isas)
     if wrong:
         sys.exit('\n'.join(wrong) + '\n%d of %d costs changed by more than %.1f%%; ./dev bench accept-costs accepts them'
                  % (len(wrong), len(costs), 100 * MOST_CHANGE))
