@@ -68,18 +68,25 @@ void Code::begin() {
       },
       &segments_);
   steps_.for_each([](uint64_t, Step &step) { step.runs = 0; });
-  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  for (Segment &segment : segments_) {
-    if (segment.owner != Owner::lanefold) continue;
-    const uint64_t begin = segment.begin / page * page;
-    if (mprotect(byte_at(begin), segment.end - begin, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) is_writable_ = false;
-  }
-  if (!is_writable_) return; // each instruction is a step then, which takes longer
+  stops_ = blocks_run_ && protect(PROT_READ | PROT_WRITE | PROT_EXEC);
+  if (!stops_) return; // each instruction is a step then
   for (const Step *jump : jumps_) *byte_at(jump->address) = int3;
 }
 
 void Code::end() {
+  if (!stops_) return;
   for (const Step *jump : jumps_) *byte_at(jump->address) = jump->first_byte;
+  protect(PROT_READ | PROT_EXEC);
+  stops_ = false;
+}
+
+// Sets the protection of the code of Lanefold.  Returns whether the system lets it.
+bool Code::protect(int wanted) const {
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return std::all_of(segments_.begin(), segments_.end(), [&](const Segment &segment) {
+    const uint64_t begin = segment.begin / page * page;
+    return segment.owner != Owner::lanefold || mprotect(byte_at(begin), segment.end - begin, wanted) == 0;
+  });
 }
 
 Owner Code::owner_of(uint64_t address) const {
@@ -99,6 +106,7 @@ Step *Code::step_at(uint64_t address) {
 }
 
 const Block *Code::block_at(Step &first) {
+  if (!stops_) return nullptr;
   if (!first.block_is_known) first.block = make_block(first), first.block_is_known = true;
   return first.block;
 }
@@ -118,7 +126,7 @@ const Block *Code::make_block(Step &first) {
     written |= now.written_general;
     if (step_at(step->address + now.length) == nullptr) return fail();
   }
-  const bool is_full = !is_writable_ || blocks_.size() == most_blocks || jumps_.size() == most_jumps;
+  const bool is_full = blocks_.size() == most_blocks || jumps_.size() == most_jumps;
   if (parts_.size() == begin || !step->instruction.is_conditional || is_full) return fail();
   uint32_t general = 0, opmasks = 0, vectors = 0; // written by this instruction or a later one
   for (size_t i = parts_.size(); i-- > begin;) {

@@ -79,6 +79,8 @@ public:
 
   // Knows again which files are loaded, and lets blocks run.
   void begin();
+  // Whether blocks may run.  If not, or if the code cannot be written, each instruction is a step.
+  void let_blocks_run(bool wanted) { blocks_run_ = wanted; }
   // Takes every int3 out again.
   void end();
 
@@ -102,10 +104,11 @@ private:
 
   Code();
   Owner owner_of(uint64_t address) const;
+  bool protect(int wanted) const;
   void find_loop(Block &block) const;
   const Block *make_block(Step &first);
 
-  bool is_writable_ = true;
+  bool blocks_run_ = true, stops_ = false; // stops_: jumps are int3 now
   std::vector<Segment> segments_;
   Table<Step> steps_;
   std::vector<Step *> jumps_;

@@ -21,18 +21,18 @@ struct Column {
   const char *title, *key;
   int width;
 };
-constexpr Column columns[] = {{"instr.", "instructions", 9},
-                              {"mul-add", "multiply_adds", 9},
-                              {"load", "loads", 8},
-                              {"store", "stores", 7},
+constexpr Column columns[] = {{"instr.", "instructions", 10},
+                              {"mul-add", "multiply_adds", 10},
+                              {"load", "loads", 9},
+                              {"store", "stores", 8},
                               {"shuffle", "shuffles", 8},
-                              {"div", "divisions", 6},
-                              {"branch", "branches", 8},
-                              {"rest", "rest", 8},
-                              {"FLOP", "flops", 10},
-                              {"B read", "bytes_read", 10},
-                              {"B written", "bytes_written", 10},
-                              {"lines", "lines", 7}};
+                              {"div", "divisions", 7},
+                              {"branch", "branches", 9},
+                              {"rest", "rest", 9},
+                              {"FLOP", "flops", 12},
+                              {"B read", "bytes_read", 11},
+                              {"B written", "bytes_written", 11},
+                              {"lines", "lines", 8}};
 
 Json json_of(const Variant &variant, const Counts &counts) {
   Json cost = {{"name", variant.name()}, {"label", variant.label}};

@@ -111,7 +111,8 @@ void count(Step &step, int64_t runs, const GeneralRegisters &general, const Gene
     const auto touched = static_cast<int64_t>(bytes) * std::popcount(active);
     if (operand.reads) counts.bytes_read += runs * touched;
     if (operand.writes) counts.bytes_written += runs * touched;
-    if (instruction.mask == Instruction::Mask::none) touch(address, bytes * operand.elements, distance, runs);
+    if (instruction.mask == Instruction::Mask::none)
+      touch(address, bytes * static_cast<uint64_t>(operand.elements), distance, runs);
     else
       for (uint64_t lanes = active; lanes != 0; lanes &= lanes - 1)
         touch(address + bytes * static_cast<uint64_t>(std::countr_zero(lanes)), bytes, distance, runs);
@@ -195,11 +196,11 @@ bool is_step(uint64_t &next, const Registers &registers) {
 void on_stop(int, siginfo_t *, void *context) {
   auto &machine = static_cast<ucontext_t *>(context)->uc_mcontext;
   const Registers registers(machine);
+  if (++counter->stops > max_stops) counter->problem = "the call is too long to count";
   uint64_t next = registers.next();
   bool steps = (registers.flags() & trap_flag) != 0; // else make_steps(false) was the last one
   if (counter->block != nullptr) next = end_block(registers), steps = true;
   steps = is_step(next, registers) && steps;
-  if (++counter->stops > max_stops) counter->problem = "the call is too long to count";
   if (counter->problem != nullptr) counter->code.end(), steps = false; // run on, as if nothing had been counted
   machine.gregs[REG_RIP] = static_cast<greg_t>(next);
   const auto flags = registers.flags() & ~trap_flag;
@@ -288,6 +289,8 @@ std::vector<Executed> executed() {
   return all;
 }
 
+void let_blocks_run(bool wanted) { Code::of_process().let_blocks_run(wanted); }
+
 Counts count_call(const std::function<void()> &call) {
   static Table<Nothing> lines(hash_bits_of_lines);
   lines.clear();
@@ -323,6 +326,8 @@ std::string why_no_counts() {
 }
 
 std::vector<Executed> executed() { return {}; }
+
+void let_blocks_run(bool) {}
 
 Counts count_call(const std::function<void()> &) { return {}; }
 

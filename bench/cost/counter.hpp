@@ -22,6 +22,9 @@ struct Executed {
 // What the last call that was counted executed, in the order of memory.
 std::vector<Executed> executed();
 
+// Whether blocks and loops run without a stop at each instruction.  If not, counting takes up to a hundred times as long.
+void let_blocks_run(bool wanted);
+
 // Runs the call once and counts the instructions of Lanefold and its plugins on this thread.  Those of this program are
 // not counted.  The plugin must be open, so the same call must have run before.  Throws std::runtime_error if the call
 // would take minutes to count, or has an instruction whose cost is not known.  One thread at a time may count.

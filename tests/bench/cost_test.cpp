@@ -31,6 +31,20 @@ Counts relu(const std::string &isa, int64_t n) {
   return count_call(run);
 }
 
+Counts product(const std::string &isa) {
+  auto options = args<lf_context_options>();
+  options.isa = isa.c_str(), options.threads = 1;
+  const Context context(options);
+  alignas(64) static float a[19 * 40], b[40 * 70], c[19 * 70];
+  auto call = args<lf_sgemm_args>();
+  call.flags = LF_TRANSPOSE_A;
+  call.m = 19, call.n = 70, call.k = 40, call.alpha = 1;
+  call.a = a, call.lda = call.m, call.b = b, call.ldb = call.n, call.c = c, call.ldc = call.n;
+  const auto run = [&] { context.sgemm(call); };
+  run();
+  return count_call(run);
+}
+
 } // namespace
 
 TEST_CASE("an instruction has the kind of what it computes, and the bytes of its operands") {
@@ -111,6 +125,24 @@ TEST_CASE("an instruction whose cost would be a guess is not known") {
   CHECK_FALSE(decoded({0xC4, 0xE2, 0x75, 0x92, 0x04, 0x10}).is_known); // vgatherdps ymm0, [rax + ymm2], ymm1
   CHECK_FALSE(decoded({0xF3, 0x48, 0xAB}).is_known);                   // rep stosq
   CHECK_FALSE(decoded({0x06}).is_known);                               // no instruction
+}
+
+TEST_CASE("blocks and loops cost what single steps cost") {
+  for (const std::string &isa : usable_plugins()) {
+    CAPTURE(isa);
+    for (const int64_t n : {1, 31, 100, 1000}) {
+      const Counts at_once = relu(isa, n);
+      let_blocks_run(false);
+      const Counts one_by_one = relu(isa, n);
+      let_blocks_run(true);
+      CHECK(at_once == one_by_one);
+      CHECK(relu(isa, n) == at_once);
+    }
+    const Counts at_once = product(isa);
+    let_blocks_run(false);
+    CHECK(product(isa) == at_once);
+    let_blocks_run(true);
+  }
 }
 
 TEST_CASE("a loop costs its passes, however many they are") {
