@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from cli.program import Problem, run
 
 KINDS = ('multiply_adds', 'loads', 'stores', 'shuffles', 'divisions', 'branches', 'rest')
 LIBRARIES = '/usr/aarch64-linux-gnu'  # of Debian's cross compiler
+NO_PLUGINS = 'qemu-aarch64 is missing or has no plugins; qemu-user of Debian 12 has them, and that of Debian 13 does not'
 Listing = dict[int, tuple[str, str]]  # by address: mnemonic and operands
 
 BRANCH = re.compile(r'b|b\.\w+|bl|blr|br|ret|cbn?z|tbn?z')
@@ -80,9 +82,16 @@ def calls(text: str) -> Iterator[tuple[int, int, list[tuple[str, int, int, int, 
         yield int(others), int(lines), [executed(line) for line in rest]
 
 
+def has_plugins() -> bool:
+    qemu = shutil.which('qemu-aarch64')
+    return qemu is not None and '-plugin ' in subprocess.run([qemu, '-h'], stdout=subprocess.PIPE, text=True).stdout
+
+
 def main(arguments: list[str]) -> None:
     if len(arguments) < 2:
         raise Problem(__doc__ or '')
+    if not has_plugins():
+        raise Problem(NO_PLUGINS)
     folder, words, shapes = Path(arguments[0]).resolve(), arguments[1], arguments[2:]
     files = {file.resolve().name: file for file in [*folder.glob('runtime/liblanefold.so'),
                                                     *folder.glob('plugins/lanefold-neon.so')]}

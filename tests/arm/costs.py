@@ -10,6 +10,14 @@ sources, folder = sys.argv[1:]
 KINDS = ('multiply_adds', 'loads', 'stores', 'shuffles', 'divisions', 'branches', 'rest')
 
 
+sys.path.insert(0, sources)
+from bench.cost import neon  # noqa: E402
+
+if not neon.has_plugins():
+    print('SKIPPED:', neon.NO_PLUGINS)
+    sys.exit(77)
+
+
 def counted(words, **environment):
     return subprocess.run([sys.executable, '-m', 'bench.cost.neon', folder, words], cwd=sources, check=True,
                           stdout=subprocess.PIPE, env={**os.environ, 'PYTHONDONTWRITEBYTECODE': '1', **environment}).stdout
