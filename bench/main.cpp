@@ -236,7 +236,7 @@ int cost(CommandLine &line) {
     const Json &counted = event["cost"];
     all["costs"].push_back(counted);
     if (line.json) return;
-    if (isa != counted["isa"]) print_cost_heading(isa = counted["isa"]);
+    if (const std::string own = counted["isa"]; own != isa) print_cost_heading(isa = own);
     print_cost(counted);
     std::fflush(stdout);
   });

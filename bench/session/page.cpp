@@ -186,8 +186,10 @@ void add_heading(std::vector<std::string> &lines, const Record &record) {
       const std::string name = peer["name"].get<std::string>() + " " + peer["version"].get<std::string>();
       if (std::find(peers.begin(), peers.end(), name) == peers.end()) peers.push_back(name);
     }
-    for (const Json &peer : process["missing"])
-      if (std::find(missing.begin(), missing.end(), peer["name"]) == missing.end()) missing.push_back(peer["name"]);
+    for (const Json &peer : process["missing"]) {
+      const std::string name = peer["name"];
+      if (std::find(missing.begin(), missing.end(), name) == missing.end()) missing.push_back(name);
+    }
   }
   if (!peers.empty()) lines.push_back("compared with " + cli::list(peers));
   if (!missing.empty()) lines.push_back("not compared with " + cli::list(missing));
