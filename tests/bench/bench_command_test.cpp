@@ -73,6 +73,9 @@ TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") 
   refused({"gates", "["}, {"regular expression"});
   refused({"cost", "nothing like that"}, {"nothing like that", "bench cost --list"});
   refused({"cost", "--isa", "avx3"}, {"avx3", "portable"});
+  for (const char *shape :
+       {"", "200", "200x300", "200x300x", "0x1x1", "1x-1x1", "1x1x1x1", "1x1x1 ", "1x1x100000", "axbxc"})
+    refused({"cost", "--shape", shape}, {"--shape", "200x300x784"});
   refused({"--isa", "avx3", "-o", path}, {"avx3", "portable"});
   refused({"--threads", "0", "-o", path}, {"'0'"});
   refused({"--threads", "1,,2", "-o", path}, {"''"});
