@@ -26,8 +26,8 @@ struct Setting {
 
 std::shared_ptr<const Context> make_context(const std::string &isa, int threads);
 
-// What a run measures: the most important cases, all of them, those that have a target, the microkernels, or cases that
-// are small enough to count their instructions one by one.
+// What a run measures: the most important cases, all of them, those that have a target, the microkernels, or what a
+// call costs, counted.
 enum class Extent { quick, full, gates, kernels, costs };
 
 class CaseBuilder;

@@ -1,4 +1,5 @@
-// Without Zydis, nothing can be counted, and this file is not built.
+// An int3 in the place of a jump stops the code before it.  Only jumps of Lanefold and its plugin are replaced, and only
+// while a call is counted.
 #include "code.hpp"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ Owner owner_of_file(const dl_phdr_info &info) {
 
 unsigned char *byte_at(uint64_t address) { return reinterpret_cast<unsigned char *>(address); }
 
-// Whether all registers that the addresses of an instruction need are among these.
+// Whether the addresses of an instruction need any of these general registers.
 bool needs_any_of(const Instruction &instruction, uint32_t general) {
   const auto is_among = [&](int8_t number) { return number >= 0 && number < 16 && (general >> number & 1) != 0; };
   return std::any_of(instruction.memory, instruction.memory + instruction.operands,

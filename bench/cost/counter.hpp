@@ -1,4 +1,4 @@
-// Counts what one call costs, by running it one instruction at a time.
+// Counts what one call costs, by running it step by step.
 #pragma once
 
 #include "counts.hpp"
