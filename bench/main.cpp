@@ -1,6 +1,7 @@
 // lanefold-bench, which is `lanefold bench`: reads the command line, runs the measurements and prints their results.
 #include "command_line.hpp"
 #include "cost/cost.hpp"
+#include "cost/counter.hpp"
 #include "session/agree.hpp"
 #include "session/compare.hpp"
 #include "session/google.hpp"
@@ -85,6 +86,35 @@ void print_results(const Record &record, bool verbose) {
   for (const std::string &text : page_of(record)) std::printf("%s\n", text.c_str());
 }
 
+// Counts what BN and each activation add to a layer, where instructions can be counted.  Returns false if interrupted.
+bool add_costs(Record &record, const Options &options, cli::StatusLine &status) {
+  if (!why_no_counts().empty()) return true;
+  Options counted = options;
+  counted.extent = Extent::costs, counted.isas = {options.isas.front()};
+  counted.shapes = {options.extent == Extent::full ? reference_layers[0]
+                                                   : reference_layers[1]}; // the smaller one takes seconds
+  counted.filter.where = Where("family=dense");
+  Json costs = Json::array();
+  const bool complete = count_in_processes(counted, [&](const Json &event) {
+    if (event.contains("begins")) status.show("counting " + event["begins"].get<std::string>());
+    else if (event.contains("failed")) record.add(event);
+    else if (event.contains("cost")) costs.push_back(event["cost"]);
+  });
+  status.clear();
+  record.set("costs", costs);
+  return complete;
+}
+
+// Returns false if interrupted.
+bool add_scaling(Record &record, const Options &options, cli::StatusLine &status) {
+  status.show("times of single tasks, to simulate scaling");
+  const Json scaling = simulate_in_process(options);
+  if (scaling.contains("failed")) record.add(scaling);
+  else record.set("scaling", scaling);
+  status.clear();
+  return !cli::interrupted();
+}
+
 int run(CommandLine &line) {
   const Clock::time_point begin = Clock::now();
   complete_options(line);
@@ -121,15 +151,12 @@ int run(CommandLine &line) {
     saved = Clock::now();
   });
   status.clear();
-  // Scaling describes the whole machine, so a filtered run leaves it out.  With portable it would take minutes.
-  if (complete && line.options.filter.pattern.empty() && line.where.empty() &&
-      line.options.isas.front() != "portable") {
-    status.show("times of single tasks, to simulate scaling");
-    const Json scaling = simulate_in_process(line.options);
-    if (scaling.contains("failed")) record.add(scaling);
-    else record.set("scaling", scaling);
-    status.clear();
-    complete = !cli::interrupted();
+  // What follows describes the whole library and machine, so a filtered run leaves it out.  With portable it would take
+  // minutes.
+  const bool is_whole = line.options.filter.pattern.empty() && line.where.empty();
+  if (complete && is_whole && line.options.isas.front() != "portable") {
+    complete = add_costs(record, line.options, status);
+    if (complete) complete = add_scaling(record, line.options, status);
   }
   record.set("interrupted", !complete);
   record.set("seconds", seconds_since(begin));

@@ -54,6 +54,7 @@ class Case(NamedTuple):
     variants: list[Variant]
     rounds: int
     samples: int
+    discarded: int  # rounds
 
 
 class Peer(NamedTuple):
@@ -130,7 +131,8 @@ def variant_of(entry: Report) -> Variant:
 
 def cases_of(report: Report) -> list[Case]:
     return [Case(entry['name'], fields_of(entry), [variant_of(variant) for variant in entry['variants']],
-                 as_count(entry.get('rounds')), as_count(entry.get('samples')))
+                 as_count(entry.get('rounds')), as_count(entry.get('samples')),
+                 as_count(entry.get('discarded')))
             for entry in objects(report, 'cases')]
 
 

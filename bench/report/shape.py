@@ -131,7 +131,7 @@ def ratio(value: Any, field: str) -> None:
 
 
 VARIANT = described({'seconds': times}, label=word, flops=number, bytes=number, elements=number)
-CASE = described({'variants': several(VARIANT)}, rounds=count, samples=count)
+CASE = described({'variants': several(VARIANT)}, rounds=count, samples=count, discarded=count)
 ANY_RATIO = described({'quantity': word, 'value': number, 'low': number, 'high': number}, numerator=word, sense=word,
                       target=number, verdict=verdict)
 COST = described({'instructions': count})

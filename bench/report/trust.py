@@ -27,7 +27,10 @@ def answer(results: Results) -> str:
 def sampling_text(results: Results) -> str:
     samples, rounds = sum(case.samples for case in results.cases), sum(case.rounds for case in results.cases)
     text = '%d cases were measured with %d samples' % (len(results.cases), samples)
-    return text + (' in %d rounds, each with new memory.' % rounds if rounds else '.')
+    text += ' in %d rounds, each with new memory.' % rounds if rounds else '.'
+    discarded = sum(case.discarded for case in results.cases)
+    return text + (' %d further rounds were discarded, because other programs used the CPUs.' % discarded
+                   if discarded else '')
 
 
 def width_text(results: Results) -> str:

@@ -63,7 +63,7 @@ private:
     const Clock::time_point begin = Clock::now();
     Progress &progress = progress_[i];
     try {
-      const size_t placement = placements[progress.rounds % placement_count];
+      const size_t placement = placements[runs_[i].rounds() % placement_count];
       CaseInstance instance = make_instance(setting_, cases_[i], {{placement, lines_}});
       runs_[i].measure_round(instance);
     } catch (const std::exception &error) {

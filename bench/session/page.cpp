@@ -193,10 +193,16 @@ void add_heading(std::vector<std::string> &lines, const Record &record) {
   }
   if (!peers.empty()) lines.push_back("compared with " + cli::list(peers));
   if (!missing.empty()) lines.push_back("not compared with " + cli::list(missing));
-  int64_t rounds = 0, cases = 0;
-  for (const Json &bench_case : record.cases()) rounds += bench_case["rounds"].get<int64_t>(), ++cases;
-  lines.push_back(format("%lld cases in %lld rounds; value (99.9%% interval)", static_cast<long long>(cases),
-                         static_cast<long long>(rounds)));
+  int64_t rounds = 0, discarded = 0, cases = 0;
+  for (const Json &bench_case : record.cases()) {
+    rounds += bench_case["rounds"].get<int64_t>(), discarded += bench_case["discarded"].get<int64_t>();
+    ++cases;
+  }
+  std::string counts =
+      format("%lld cases in %lld rounds", static_cast<long long>(cases), static_cast<long long>(rounds));
+  if (discarded > 0)
+    counts += format(", and %lld discarded because other programs used the CPUs", static_cast<long long>(discarded));
+  lines.push_back(counts + "; value (99.9% interval)");
   lines.push_back("");
 }
 

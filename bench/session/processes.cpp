@@ -125,7 +125,7 @@ namespace {
 // stay undecided are too close to their targets.
 double seconds_for(Extent extent, double weight) {
   switch (extent) {
-  case Extent::quick: return std::min(110.0, 3 * weight);
+  case Extent::quick: return std::min(100.0, 3 * weight);
   case Extent::full: return 3 * weight;
   default: return 4 * weight;
   }

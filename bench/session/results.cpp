@@ -67,7 +67,7 @@ Json ratio_of(const std::string &quantity, const Fields &subject, const Interval
 Json result_of(const Case &bench_case, const CaseResult &result) {
   Json json = {{"name", bench_case.name()}};
   add_fields(json, bench_case.fields());
-  json["rounds"] = result.rounds.size(), json["samples"] = result.samples;
+  json["rounds"] = result.rounds.size(), json["samples"] = result.samples, json["discarded"] = result.discarded;
   json["variants"] = json["ratios"] = json["benchmarks"] = Json::array();
   for (size_t v = 0; v < result.variants.size(); ++v) {
     json["variants"].push_back(variant_of(result.variants[v], result.seconds[v]));

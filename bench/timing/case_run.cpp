@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string_view>
@@ -18,7 +19,8 @@ namespace {
 // What a repetition takes at least.  With several threads it is longer, because they begin and end at different times.
 // Longer still would be worse: on a busy machine, few spans of 5 ms leave all cores to one program.
 constexpr double repetition_seconds = 100e-6, threaded_repetition_seconds = 1e-3;
-constexpr double no_seconds = 1e-12; // the smallest difference of times
+constexpr double most_waiting = 0.02; // for a CPU, as a share of the time, beyond which a repetition is disturbed
+constexpr double no_seconds = 1e-12;  // the smallest difference of times
 // In a round.  More than the fewest are taken while the fastest one may have been disturbed.  Several threads rarely
 // confirm each other within 1%, so there another round is worth more than another sample.
 constexpr int fewest_samples = 3, most_samples = 10, most_threaded_samples = 5;
@@ -121,7 +123,10 @@ public:
   std::vector<RoundTime> take_sample() {
     Collector collector(instance_);
     benchmark::RunSpecifiedBenchmarks(&collector, "all");
-    return collector.take();
+    std::vector<RoundTime> times = collector.take();
+    for (size_t v = 0; v < times.size(); ++v)
+      times[v].waited = fixtures_[v]->waited() / (times[v].seconds * static_cast<double>(times[v].iterations));
+    return times;
   }
 
 private:
@@ -136,7 +141,16 @@ void CaseRun::prepare(const CaseInstance &first) {
     const double seconds = threads_ > 1 ? threaded_repetition_seconds : repetition_seconds;
     iterations_.push_back(own.variant.fields.cold ? 1 : iterations_for(own.operation, seconds));
   }
-  times_.emplace(variants_.size());
+  times_.emplace(variants_.size()), all_times_.emplace(variants_.size());
+  all_times_->begin_round();
+  least_waited_.assign(variants_.size(), std::numeric_limits<double>::infinity());
+}
+
+// Some peers have more threads than CPUs, which wait for each other.  More waiting than that comes from other programs.
+bool CaseRun::is_disturbed(const RoundTime &time, size_t variant) {
+  double &least = least_waited_[variant];
+  least = std::min(least, time.waited);
+  return time.waited > least + most_waiting;
 }
 
 void CaseRun::measure_round(CaseInstance &instance) {
@@ -144,32 +158,36 @@ void CaseRun::measure_round(CaseInstance &instance) {
   if (!times_) prepare(instance);
   times_->begin_round();
   RegisteredInstance registered(instance, threads_, iterations_);
-  std::vector<RoundTime> fastest;
+  std::vector<RoundTime> fastest(variants_.size());
   const int most = threads_ > 1 ? most_threaded_samples : most_samples;
   for (int i = 0; i < fewest_samples || (i < most && !times_->is_settled()); ++i, ++samples_) {
     const std::vector<RoundTime> sample = registered.take_sample();
-    std::vector<double> seconds;
-    for (const RoundTime &time : sample) seconds.push_back(time.seconds);
-    times_->add(seconds);
-    if (fastest.empty()) fastest = sample;
-    for (size_t v = 0; v < sample.size(); ++v)
-      if (sample[v].seconds < fastest[v].seconds) fastest[v] = sample[v];
+    std::vector<double> all, undisturbed;
+    for (size_t v = 0; v < sample.size(); ++v) {
+      const bool disturbed = is_disturbed(sample[v], v);
+      all.push_back(sample[v].seconds);
+      undisturbed.push_back(disturbed ? std::numeric_limits<double>::infinity() : sample[v].seconds);
+      if (!disturbed && (fastest[v].iterations == 0 || sample[v].seconds < fastest[v].seconds)) fastest[v] = sample[v];
+    }
+    times_->add(undisturbed), all_times_->add(all);
   }
-  rounds_.push_back(std::move(fastest));
+  if (times_->is_complete()) return rounds_.push_back(std::move(fastest));
+  times_->discard_round();
+  ++discarded_;
 }
 
 Interval CaseRun::interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const {
   const Work &a = variants_[numerator].work, &b = variants_[denominator].work;
   switch (ratio.kind) {
-  case Ratio::flops_share: return scaled(times_->ratio(denominator, numerator), a.flops / (threads_ * b.flops));
-  case Ratio::bytes_share: return scaled(times_->ratio(denominator, numerator), a.bytes / b.bytes);
-  case Ratio::time: return scaled(times_->seconds(numerator), ratio.scale);
+  case Ratio::flops_share: return scaled(times().ratio(denominator, numerator), a.flops / (threads_ * b.flops));
+  case Ratio::bytes_share: return scaled(times().ratio(denominator, numerator), a.bytes / b.bytes);
+  case Ratio::time: return scaled(times().seconds(numerator), ratio.scale);
   case Ratio::excess: {
-    const Interval i = times_->difference(numerator, denominator); // noise may turn it around
+    const Interval i = times().difference(numerator, denominator); // noise may turn it around
     return scaled({std::max(i.value, no_seconds), std::max(i.low, no_seconds), std::max(i.high, no_seconds)},
                   ratio.scale);
   }
-  default: return times_->ratio(numerator, denominator);
+  default: return times().ratio(numerator, denominator);
   }
 }
 
@@ -190,9 +208,8 @@ MeasuredRatio CaseRun::measured(const Ratio &ratio, const std::vector<size_t> &n
 }
 
 CaseResult CaseRun::result() const {
-  CaseResult result{variants_, {}, {}, rounds_, samples_};
-  if (!times_ || times_->rounds() == 0) return result;
-  for (size_t v = 0; v < variants_.size(); ++v) result.seconds.push_back(times_->seconds(v));
+  CaseResult result{variants_, {}, {}, rounds_, samples_, discarded_};
+  for (size_t v = 0; v < variants_.size(); ++v) result.seconds.push_back(times().seconds(v));
   for (const Ratio &ratio : ratios_) {
     const std::vector<size_t> numerators = find(variants_, ratio.numerator);
     const std::vector<size_t> denominators =

@@ -30,6 +30,7 @@ struct MeasuredRatio {
 struct RoundTime {
   double seconds = 0, cpu_seconds = 0; // of one call
   int64_t iterations = 0;              // calls that were timed
+  double waited = 0;                   // the share of the time that threads waited for a CPU
 };
 
 struct CaseResult {
@@ -38,6 +39,7 @@ struct CaseResult {
   std::vector<MeasuredRatio> ratios;          // those whose variants exist here
   std::vector<std::vector<RoundTime>> rounds; // by round and variant
   int samples = 0;
+  int discarded = 0; // rounds in which a variant had only repetitions that were disturbed
 };
 
 class CaseRun {
@@ -48,12 +50,15 @@ public:
   // Measures a round on a new instance, whose variants are those of the instances before.  Throws std::runtime_error if a
   // result is wrong.
   void measure_round(CaseInstance &instance);
-  // Of all rounds so far.
+  // Of all rounds so far.  If all of them were discarded, the intervals are as wide as can be.
   CaseResult result() const;
+  size_t rounds() const { return rounds_.size(); } // that count
 
 private:
   class RegisteredInstance;
   void prepare(const CaseInstance &first);
+  bool is_disturbed(const RoundTime &time, size_t variant);
+  const FastestTimes &times() const { return times_->rounds() > 0 ? *times_ : *all_times_; }
   Interval interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const;
   MeasuredRatio measured(const Ratio &ratio, const std::vector<size_t> &numerators,
                          const std::vector<size_t> &denominators, const std::vector<Interval> &seconds) const;
@@ -61,10 +66,11 @@ private:
   int threads_;
   std::vector<Ratio> ratios_;
   std::vector<Variant> variants_;
-  std::vector<int64_t> iterations_; // of each variant, in one repetition
-  std::optional<FastestTimes> times_;
+  std::vector<int64_t> iterations_;               // of each variant, in one repetition
+  std::optional<FastestTimes> times_, all_times_; // all_times_: in one round, disturbed repetitions too
+  std::vector<double> least_waited_;              // by variant, a share of the time
   std::vector<std::vector<RoundTime>> rounds_;
-  int samples_ = 0;
+  int samples_ = 0, discarded_ = 0;
   Verified verified_;
 };
 

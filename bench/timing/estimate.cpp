@@ -140,15 +140,20 @@ void FastestTimes::add(const std::vector<double> &seconds) {
   for (size_t v = 0; v < variants_; ++v) {
     Fastest &fastest = rounds_.back()[v];
     const double time = seconds.at(v);
-    if (fastest.first == 0 || time < fastest.first) fastest = {time, fastest.first};
-    else if (fastest.second == 0 || time < fastest.second) fastest.second = time;
+    if (time < fastest.first) fastest = {time, fastest.first};
+    else fastest.second = std::min(fastest.second, time);
   }
 }
 
 bool FastestTimes::is_settled() const {
   return std::all_of(rounds_.back().begin(), rounds_.back().end(), [](const Fastest &fastest) {
-    return fastest.second > 0 && fastest.second <= fastest.first * (1 + confirmed_within);
+    return std::isfinite(fastest.second) && fastest.second <= fastest.first * (1 + confirmed_within);
   });
+}
+
+bool FastestTimes::is_complete() const {
+  return std::all_of(rounds_.back().begin(), rounds_.back().end(),
+                     [](const Fastest &fastest) { return std::isfinite(fastest.first); });
 }
 
 template <class Value> std::vector<double> FastestTimes::by_round(const Value &value) const {

@@ -31,6 +31,7 @@
 #include "statistics.hpp"
 
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 namespace lanefold::bench {
@@ -70,8 +71,11 @@ public:
   // All operands have got new memory, with the next placement.
   void begin_round();
   // Adds a sample to the current round: one repetition of every variant, close in time.  `seconds` has the time of one
-  // call of each variant.  Every round has at least one sample.
+  // call of each variant, or infinity if the repetition is discarded.
   void add(const std::vector<double> &seconds);
+  // Ends a round in which a variant has no repetition.  It does not count, and the next round has its placement.
+  void discard_round() { rounds_.pop_back(); }
+  bool is_complete() const; // the current round has a repetition of every variant
   // Is the fastest repetition of each variant in this round confirmed by a second one that takes at most 1% more?
   // Otherwise all repetitions may have been disturbed, and it is worth taking another sample.
   bool is_settled() const;
@@ -85,7 +89,7 @@ public:
 
 private:
   struct Fastest {
-    double first = 0, second = 0; // seconds; 0 if there is none
+    double first = std::numeric_limits<double>::infinity(), second = first; // seconds; infinite if there is none
   };
   using Round = std::vector<Fastest>; // by variant
 

@@ -5,6 +5,7 @@
 
 #include "clock.hpp"
 #include "machine.hpp"
+#include "waiting.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -62,7 +63,9 @@ void VariantFixture::SetUp(benchmark::State &state) {
 void VariantFixture::BenchmarkCase(benchmark::State &state) {
   const Operation &operation = find_().operation;
   if (!operation.seconds) {
+    const double before = waited_seconds(threads_ > 1);
     for (auto _ : state) operation.run();
+    waited_ = waited_seconds(threads_ > 1) - before;
     return;
   }
   const auto iterations = static_cast<int64_t>(state.max_iterations);

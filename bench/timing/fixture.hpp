@@ -24,6 +24,10 @@ public:
   // Reports rates.
   void TearDown(benchmark::State &state) override;
 
+  // The seconds that threads waited for a CPU in the last run, because other programs used it.  Unknown, and thus 0, for an
+  // operation in another process.
+  double waited() const { return waited_; }
+
   // Registers it under the name of the variant.  `fixture` must exist until it has run.
   static benchmark::internal::Benchmark *add(VariantFixture &fixture, bool times_itself);
 
@@ -34,6 +38,7 @@ private:
   Variant variant_;
   int threads_;
   FindInstance find_;
+  double waited_ = 0;
 };
 
 // The number of calls that take about this many seconds.

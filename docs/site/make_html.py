@@ -19,7 +19,7 @@ PATTERNS = ('*.h', '*.hpp')
 SHOWN = {'.c': 'c', '.cpp': 'cpp', '.hpp': 'cpp', '.py': 'py', '': 'unparsed', '.manifest': 'unparsed',
          '.1': 'unparsed', '.txt': 'unparsed'}
 HIGHLIGHTED = {'c': 'c', 'cpp': 'cpp', 'python': 'py'}  # languages of blocks that Doxygen knows
-COPIED = ('.json', '.in')
+COPIED = ('.json', '.in', '.png')
 GUIDE = 'start train link cpp python blas plugins benchmarks numbers faq'.split()
 DEPTH = ('docs/numerics.md', 'docs/gemm.md', 'docs/results/README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md',
          'CHANGELOG.md')
@@ -59,6 +59,8 @@ class Site:
             return '<code>%s</code>' % reference if '`' in text else reference
         if there.is_file() and there.suffix in COPIED:
             self.copied.add(path)
+            if whole.startswith('!'):
+                return '<img src="%s" alt="%s" style="max-width: 100%%"/>' % (there.name, words)
             return '<a href="%s">%s</a>' % (there.name, words)
         sys.exit('%s: the link %s leads to no page, header, example or data file' % (page.path, whole))
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 TOP = ('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md')
-LINK = re.compile(r'\[((?:[^][]|\[[^][]*\])*)\]\(([^)\s]+)\)')
+LINK = re.compile(r'!?\[((?:[^][]|\[[^][]*\])*)\]\(([^)\s]+)\)')
 
 
 class Page:

@@ -6,11 +6,14 @@
 #include "support/matrix.hpp"
 #include "timing/case_run.hpp"
 #include "timing/statistics.hpp"
+#include "timing/waiting.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <filesystem>
@@ -18,6 +21,9 @@
 #include <random>
 #include <regex>
 #include <set>
+#include <thread>
+
+#include <sched.h>
 
 using namespace lanefold::bench;
 
@@ -185,6 +191,31 @@ TEST_CASE("the repetitions of variants interleave in random order, and each vari
   CHECK(share < 0.9);
 }
 
+TEST_CASE("a thread that shares its CPU waits for it, as the system tells") {
+  cpu_set_t all, one;
+  REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu)
+    if (CPU_ISSET(cpu, &all)) CPU_SET(cpu, &one);
+  REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  std::atomic<bool> ends = false;
+  const auto spin = [&] {
+    while (!ends) {
+    }
+  };
+  const double before = waited_seconds(false);
+  std::thread other(spin);
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(200)) {
+  }
+  const double alone = waited_seconds(false) - before, both = waited_seconds(true);
+  ends = true;
+  other.join();
+  sched_setaffinity(0, sizeof all, &all);
+  CHECK(alone > 0.02);
+  CHECK(both > alone);
+}
+
 TEST_CASE("a wrong result stops the case before anything is timed") {
   VariantInstance wrong = timed("wrong", 1e-4);
   bool timing = false;
@@ -292,7 +323,7 @@ TEST_CASE("conditions on fields") {
 TEST_CASE("names follow one pattern, and no two cases, variants or ratios have the same name") {
   const std::regex pattern("(limit|gemm|dense|activation|norm|network|batch|call|determinism|trainer|update)"
                            "(/[a-z0-9_-]+)*/isa:avx2(/[a-z]+:[A-Za-z0-9]+)*/threads:[12]");
-  for (const auto &list : {list_of("avx2", 1), list_of("avx2", 2), list_of_costs("avx2")}) {
+  for (const auto &list : {list_of("avx2", 1), list_of("avx2", 2), list_of_costs("avx2", {})}) {
     std::set<std::string> cases, ratios;
     for (const Case &bench_case : list.cases) {
       CAPTURE(bench_case.name());
