@@ -98,7 +98,8 @@ void complete_peers(CommandLine &line) {
     o.peers.push_back(name);
   }
   if (line.peers.empty()) o.peers = peer_names();
-  if (!o.onnxruntime.empty() && !std::filesystem::exists(o.onnxruntime))
+  std::error_code error;
+  if (!o.onnxruntime.empty() && !std::filesystem::exists(o.onnxruntime, error))
     throw UsageError("--onnxruntime: the file " + o.onnxruntime + " does not exist");
 }
 
@@ -118,6 +119,8 @@ void complete_options(CommandLine &line) {
   o.filter.where = Where(line.where);
   o.isas = isas_of(o.isas, o);
   o.threads = threads_of(line.threads, o);
+  if (!line.google.empty() && line.threads && o.threads.size() > 1)
+    throw UsageError("--threads: Google Benchmark's options take one number of threads");
   complete_peers(line);
   Options full = o;
   full.extent = Extent::full;
@@ -143,7 +146,7 @@ cli::Option isa_option(CommandLine &line) {
           .value = "NAME",
           .target = &line.options.isas,
           .help = "Measure this instruction set. Repeat the option for several.",
-          .fallback = "the best one; with --full, gates, kernels and cost, all",
+          .fallback = "the best one; with --full all, with gates, kernels and cost all but portable",
           .repeated = cli::Option::all};
 }
 
@@ -167,7 +170,7 @@ std::vector<cli::Option> shared_options(CommandLine &line) {
            .value = "K[,K]...",
            .target = &line.threads,
            .help = "Numbers of threads, such as 1,2.",
-           .fallback = "one, and one for each core"},
+           .fallback = "one thread, and as many as there are cores; for gates at most two"},
           {.names = "--peers",
            .value = "NAME[,NAME]...",
            .target = &line.peers,
@@ -204,7 +207,7 @@ std::vector<cli::Option> run_options(CommandLine &line) {
        .help = "Measure the most important benchmarks in two minutes. This is the default."},
       {.names = "--full",
        .target = &line.full,
-       .help = "Measure everything on all instruction sets, in an hour.",
+       .help = "Measure everything on all instruction sets, in an hour or more.",
        .excludes = "--quick"},
       {.names = "--filter",
        .value = "REGEX",
@@ -242,8 +245,8 @@ std::vector<cli::Option> cost_options(CommandLine &line) {
           {.names = "--shape",
            .value = "MxNxK",
            .target = &line.shapes,
-           .help = "Count products and dense layers of this shape: rows, outputs and inputs. Repeat the option for "
-                   "several.",
+           .help = "Count products, dense layers and batch normalization of this shape: rows, outputs and inputs. "
+                   "Repeat the option for several.",
            .fallback = "small shapes of every operation",
            .repeated = cli::Option::all},
           filter_word(line, "Count only names that match this regular expression, such as gemm or m:64/.")};

@@ -119,7 +119,10 @@ int run(CommandLine &line) {
   const Clock::time_point begin = Clock::now();
   complete_options(line);
   if (line.list) return list(line);
-  if (!line.google.empty()) return run_google_benchmark(line.options, line.google);
+  if (line.json) throw UsageError("--json: goes with --list alone");
+  if (!line.google.empty())
+    return run_google_benchmark(line.options, line.google,
+                                [&](const Json &event) { check_peers(line.options, event); });
   std::error_code ignored;
   std::filesystem::create_directories(line.output, ignored); // a failure shows when the files are checked
   const std::string json = (std::filesystem::path(line.output) / "results.json").string();
@@ -351,7 +354,8 @@ cli::Command report_command() {
                        .help = "The results.json.",
                        .need = cli::Option::required}},
           .run = [json](const cli::Command &) {
-            if (!std::filesystem::exists(*json)) throw UsageError(*json + ": no such file");
+            std::error_code error;
+            if (!std::filesystem::exists(*json, error)) throw UsageError(*json + ": no such file");
             const std::string html = (std::filesystem::path(*json).parent_path() / "report.html").string();
             cli::run_python(lanefold_report, {"bench", *json, html});
             std::printf("%s: the report\n", html.c_str());
@@ -370,6 +374,7 @@ int main(int argc, char **argv) {
       argv, argv + argc, [](const char *word) { return !std::string_view(word).starts_with("--benchmark_"); });
   line.google.assign(end, argv + argc);
   argc = static_cast<int>(end - argv);
+  argv[argc] = nullptr;
   cli::Command program{.name = "lanefold bench",
                        .description =
                            "Measures Lanefold, and compares it with other libraries and the limits of this machine.",
@@ -385,5 +390,11 @@ int main(int argc, char **argv) {
   program.verbs = {bench::gates_command(line), bench::kernels_command(line),  bench::cost_command(line),
                    bench::compare_command(),   bench::agree_command(),        bench::report_command(),
                    bench::scaling_command(),   cli::complete_command(program)};
+  for (const cli::Command &verb : program.verbs)
+    if (!line.google.empty() && std::find(argv, argv + argc, verb.name) != argv + argc) {
+      std::fprintf(stderr, "lanefold bench: %s: is an option of `lanefold bench` and not of its verbs\n",
+                   line.google.front().c_str());
+      return 2;
+    }
   return cli::run_command_line(program, argc, argv);
 }

@@ -77,14 +77,14 @@ class Code {
 public:
   static Code &of_process();
 
-  // Knows again which files are loaded, and lets blocks run.
+  // Reads again which files are loaded, and lets blocks run if let_blocks_run() allows it.
   void begin();
   // Whether blocks may run.  If not, or if the code cannot be written, each instruction is a step.
   void let_blocks_run(bool wanted) { blocks_run_ = wanted; }
   // Takes every int3 out again.
   void end();
 
-  // Lets a loop run without a stop at its jump, up to the instruction after it.  And the way back.
+  // stop_after lets a loop run without a stop at its jump, up to the instruction after it.  stop_at_jump undoes that.
   void stop_after(const Block &loop);
   void stop_at_jump(const Block &loop);
 

@@ -6,13 +6,13 @@
 namespace lanefold::bench {
 
 // Counts one warm call of every variant of the selected cases, in a process for each instruction set, on one thread.
-// Emits {"cost": name, "isa", "instructions"...} for each, and {"failed"...} for what could not be counted.  Throws
-// UsageError if this program cannot count.  Returns false if interrupted.
+// Emits {"cost": {"name", fields, "instructions"...}} for each, and {"failed"...} for what could not be counted.
+// Throws UsageError if this program cannot count.  Returns false if interrupted.
 bool count_in_processes(const Options &options, const Emit &emit);
 
 // For each variant of the selected cases, once: makes a call ready, so that its next run is warm, and hands it to `use`.
 // If `use` throws std::runtime_error or a result is wrong, this emits {"failed"...} and goes on with the next case.
-// verifies: whether it looks at results.
+// verifies: whether it checks the results.
 void for_warm_calls(const Options &options, const std::string &isa, bool verifies, const Emit &emit,
                     const std::function<void(const VariantInstance &)> &use);
 

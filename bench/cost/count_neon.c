@@ -1,6 +1,6 @@
 /* A plugin of qemu's user mode that counts what runs between counted_call_begins() and counted_call_ends(): how often each
  * instruction of Lanefold and its plugin ran, the bytes that it read and wrote, and the cache lines of all.  It writes
- * them to the file `out=`, and count_neon.py says what each instruction is.
+ * them to the file `out=`, and neon.py says what each instruction is.
  *
  * Debian has no header of qemu's plugin interface.  The few functions below are the same from version 1 on; qemu refuses
  * a plugin whose version it does not know.  https://www.qemu.org/docs/master/devel/tcg-plugins.html */

@@ -306,7 +306,7 @@ Counts count_call(const std::function<void()> &call) {
   }
   counter = nullptr;
   code.end();
-  if (made.stops == 0) throw std::runtime_error("this system makes no single steps");
+  if (made.stops == 0) throw std::runtime_error("this system does not run a program step by step");
   if (made.problem == nullptr) return made.counts;
   throw std::runtime_error(made.problem + (made.problem_at == 0
                                                ? std::string()

@@ -19,7 +19,7 @@ struct Executed {
   int64_t runs;
 };
 
-// What the last call that was counted executed, in the order of memory.
+// The instructions that the last counted call executed, by ascending address.
 std::vector<Executed> executed();
 
 // Whether blocks and loops run without a stop at each instruction.  If not, counting takes up to a hundred times as long.

@@ -7,8 +7,8 @@
 namespace lanefold::bench {
 
 // Every instruction has one kind, which is what it computes.  A multiply-add with an operand in memory is a multiply-add.
-// A load or a store does nothing but move, between memory and a register; a load may also repeat a value in all lanes.
-// Divisions are those of integers too, and square roots.
+// A load or a store only moves data between memory and a register; a load may also repeat a value in all lanes.
+// Divisions include those of integers, and square roots.
 enum class InstructionKind { multiply_add, load, store, shuffle, division, branch, rest };
 inline constexpr int kind_count = 7;
 inline constexpr const char *kind_names[kind_count] = {"multiply_adds", "loads",    "stores", "shuffles",

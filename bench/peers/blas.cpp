@@ -131,7 +131,7 @@ std::vector<std::string> numbers_of(const Library &library, const std::vector<st
 }
 
 void check_threads(const PeerOptions &options, const Library &library, bool has_threads) {
-  if (options.threads > 1 && !has_threads) throw std::runtime_error(library.path() + " is the build without threads");
+  if (options.threads > 1 && !has_threads) throw std::runtime_error(library.path() + " was built without threads");
 }
 
 } // namespace

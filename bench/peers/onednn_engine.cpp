@@ -46,6 +46,8 @@ Engine::Engine(Library library) : library_(std::move(library)) {
   check(library_.find<int(void **, int, size_t)>("dnnl_engine_create")(&engine_, cpu, 0), "dnnl_engine_create");
   check(library_.find<int(void **, void *, unsigned)>("dnnl_stream_create")(&stream_, engine_, 1),
         "dnnl_stream_create");
+  // Otherwise a process makes the code of each primitive once, and its place in memory decides all rounds.
+  library_.find<int(int)>("dnnl_set_primitive_cache_capacity")(0);
   execute_ = library_.find<int(void *, void *, int, const Call::Argument *)>("dnnl_primitive_execute");
   wait_ = library_.find<int(void *)>("dnnl_stream_wait");
 }

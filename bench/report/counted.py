@@ -79,9 +79,9 @@ def layer_figure(results: Results, layer: Layer) -> str:
     isa, shape, threads = layer
     tables = ''.join(pass_table(results, layer, pass_) for pass_ in PASSES)
     timed_shape, times = timed(results, layer)
-    caption = ('Per element: the instructions beyond those of the product alone, for each element of the output. Of '
-               'product: in percent of those of the product. Timed: the interval of the time beyond that of the '
-               'product.')
+    caption = ('Of each three columns, the first one shows the instructions beyond those of the product alone, for '
+               'each element of the output. The second one shows them in percent of those of the product. The '
+               'third one is the interval of the time beyond that of the product.')
     if times and timed_shape != shape:
         caption += ' The timed layer is %s; the same work is another share of its product.' % timed_shape
     return '<figure><h3>Layer of %s, %s, %s</h3>%s<figcaption>%s</figcaption></figure>' % (
@@ -92,7 +92,7 @@ def counted_section(results: Results, _: Inliner) -> str:
     figures = [layer_figure(results, layer) for layer in layers_of(results.costs)]
     if not figures:
         return ''
-    return paragraphs('A clock does not agree with itself within 3% on a shared machine, but the instructions of a '
-                      'call are the same in each run. Both are about time, and neither is the other: a division takes '
-                      'longer than an addition.') + figures[0] + (
+    return paragraphs('On a shared machine, two timings of the same call often differ by 3%, but every run executes '
+                      'the same instructions. Instructions are not time: a division takes longer than an '
+                      'addition.') + figures[0] + (
         details_of('Other layers and instruction sets', figures[1:]) if figures[1:] else '')

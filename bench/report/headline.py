@@ -85,6 +85,6 @@ def figures_text(results: Results) -> str:
     items = [item for wanted in WANTED for item in found(results, wanted, isa, threads)[:1]]
     if not items:
         return ''
-    return ('<ul class="figures">%s</ul><p class="note">On %s and %s, with %s. The network is 784-300-100-10. The '
-            'layer and the product are those of its first layer, %s.</p>' % (
+    return ('<ul class="figures">%s</ul><p class="note">These figures are for %s and %s, with %s. The network is '
+            '784-300-100-10. The layer and the product are those of its first layer, %s.</p>' % (
                 ''.join(items), escape(isa), on_threads(threads), confidence_text(results.report), LAYER_NAME))

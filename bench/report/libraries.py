@@ -17,6 +17,6 @@ def libraries_section(results: Results, _: Inliner) -> str:
                     '<td role="cell">%s</td><td role="cell" class="measured">%s</td></tr>\n' % (
                         escape(name), escape(version), escape(', '.join(isas)), escape(how))
                     for name, version, isas, how in rows)
-    return paragraphs('Each library computes the same as Lanefold, and its result is verified before it is timed.') + (
+    return paragraphs('Each library computes the same as Lanefold. The run verified its result before timing it.') + (
         '<table class="claims libraries" role="table" aria-label="The other libraries"><thead role="rowgroup">'
         '<tr role="row">%s</tr></thead><tbody role="rowgroup">\n%s</tbody></table>' % (heads, cells))

@@ -183,7 +183,7 @@ def finish_roofline(axes: Axes, heading: str) -> None:
 
 ROOFLINE_CAPTION = (
     'Both scales are logarithmic. The lines are the measured peak and the measured bandwidth of each level of memory. '
-    'With several threads the peak is multiplied by their number, but the bandwidth is that of one thread. The bytes '
+    'With several threads, the chart multiplies the peak by their number, but not the bandwidth. The bytes '
     'are those of operands and results. For a network they are its weights. For a training step they are all '
     'parameters, activations and gradients, read and written once. Among activations the chart has ReLU and ELU. Each '
     'element counts as one operation in an activation, as 2 in BN for inference, 6 in BN for training and 9 in BN '

@@ -85,8 +85,8 @@ def product_panels(results: Results, inline: Inliner,
 
 
 PRODUCTS_CAPTION = ('Rows show m\u00d7n\u00d7k. tn, nt and tt mean that the first, the second or both operands are '
-                    'transposed. Packed means that one operand was packed before. The repetitions of all libraries ran '
-                    'interleaved, in random order. ' + DOTS)
+                    'transposed. Packed means that one operand was packed before the timed call. The repetitions of '
+                    'all libraries ran interleaved, in random order. ' + DOTS)
 
 
 def count_wins(results: Results, isa: str, threads: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from bench.report.words import VERDICTS
 from cli.program import Problem
 
 FORMAT = 'lanefold-bench-3'
-MOST_CHARACTERS = 500  # of a name, as in bench/timing/results.hpp
+MOST_CHARACTERS = 500  # of a name, as in bench/session/read_results.cpp
 KINDS = {dict: 'object', list: 'array'}
 
 Check = Callable[[Any, str], None]  # raises Problem if the value of this field is not valid

@@ -114,6 +114,7 @@ public:
     double contained = 0, intervals = 0;
     for (const auto &[name, values] : values_) {
       const double middle = middle_of(values);
+      if (middle <= 0) continue; // a share of no case has no relative spread
       double squares = 0;
       for (const double value : values) squares += (value / middle - 1) * (value / middle - 1);
       if (values.size() > 1) spreads.push_back(std::sqrt(squares / static_cast<double>(values.size() - 1)));
@@ -258,7 +259,7 @@ size_t print_contradictions(const Gates &gates, std::FILE *out) {
 
 int report_agreement(const std::vector<std::string> &files, std::FILE *out) {
   if (files.size() < 2)
-    throw UsageError("agreement takes two or more files of results; " + std::to_string(files.size()) + " was given");
+    throw UsageError("agree takes two or more files of results; " + std::to_string(files.size()) + " was given");
   const std::vector<ComparedRun> runs = read_runs(files);
   const Agreement ratios(runs, &ComparedRun::ratios), times(runs, &ComparedRun::times);
   const Gates gates = gates_of(runs);

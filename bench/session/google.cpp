@@ -22,18 +22,28 @@ public:
   const Setting &setting() const { return setting_; }
   VariantInstance &find(const Case &of, const std::string &label) {
     if (case_ != &of) {
-      instance_ = make_instance(setting_, of, {}), case_ = &of;
+      case_ = nullptr;
+      instance_ = make_instance(setting_, of, {});
       Verified verified;
-      verify(instance_, verified);
+      try {
+        verify(instance_, verified);
+      } catch (const std::runtime_error &) {
+        has_failed_ = true;
+        throw;
+      }
+      case_ = &of;
     }
     for (VariantInstance &own : instance_.variants)
       if (own.variant.label == label) return own;
     throw std::runtime_error("the peer does not have this operation");
   }
 
+  bool has_failed() const { return has_failed_; } // a result was wrong
+
 private:
   const Setting setting_;
-  const Case *case_ = nullptr;
+  const Case *case_ = nullptr; // whose results were verified
+  bool has_failed_ = false;
   CaseInstance instance_;
 };
 
@@ -68,10 +78,10 @@ std::vector<Variant> variants_of(const Case &of, const Setting &setting) {
 
 } // namespace
 
-int run_google_benchmark(const Options &options, std::vector<std::string> words) {
+int run_google_benchmark(const Options &options, std::vector<std::string> words, const Emit &emit) {
   const std::string isa = options.isas.front();
   const int threads = options.threads.front();
-  CurrentCase current(setting_for(options, isa, threads, "", [](const Json &) {}));
+  CurrentCase current(setting_for(options, isa, threads, "", emit));
   const std::vector<Case> cases = cases_for(options, isa, threads);
   std::vector<std::unique_ptr<CheckedFixture>> fixtures;
   for (const Case &of : cases)
@@ -91,9 +101,10 @@ int run_google_benchmark(const Options &options, std::vector<std::string> words)
   int count = static_cast<int>(words.size());
   benchmark::Initialize(&count, pointers.data());
   if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
-  benchmark::RunSpecifiedBenchmarks();
+  const size_t selected = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
-  return 0;
+  if (selected == 0) throw UsageError("--benchmark_filter: no benchmark matches");
+  return current.has_failed() ? 1 : 0;
 }
 
 } // namespace lanefold::bench

@@ -17,7 +17,15 @@ namespace lanefold::bench {
 namespace {
 
 constexpr double seconds_between_results = 10;
+constexpr size_t discarded_for_a_round = 4;                     // so many discarded rounds count as one in the plan
 constexpr size_t placements[placement_count] = {0, 32, 16, 48}; // of successive rounds, in bytes after a cache line
+
+// Takes up to 8 MB of pages, so that the memory of a round does not get the pages that the round before has just freed.
+// Which pages hold the packed weights of a layer that nearly fills L2 can change its time by 5%.
+std::vector<char> take_pages(std::mt19937 &random) {
+  constexpr size_t page = 4096, most_pages = 2048;
+  return std::vector<char>(page * (random() % most_pages));
+}
 
 class CaseRunner {
 public:
@@ -29,7 +37,9 @@ public:
   void run(const Emit &emit) {
     size_t rounds = 0;
     for (;;) {
-      const size_t i = next_case(progress_, seconds_ - seconds_since(begin_), seconds_);
+      // Every case gets a round, however little time there is.
+      const size_t i =
+          rounds < cases_.size() ? rounds : next_case(progress_, seconds_ - seconds_since(begin_), seconds_);
       if (i == no_case) break;
       emit({{"begins", cases_[i].name()},
             {"seconds", seconds_since(begin_)},
@@ -40,7 +50,7 @@ public:
     }
     emit_changes(emit);
   }
-  // The intervals of the ratios of a quantity, of the cases that a summary combines.  Empty if one of them is missing.
+  // The intervals of the ratios that a summary combines.
   std::vector<Interval> ratios_of(const Summary &summary) const {
     std::vector<Interval> all;
     for (size_t i = 0; i < cases_.size(); ++i) {
@@ -50,8 +60,7 @@ public:
           if (measured.ratio.quantity == summary.quantity && is_first(cases_[i], measured.ratio))
             all.push_back(measured.interval);
     }
-    const auto wanted = std::count_if(cases_.begin(), cases_.end(), summary.combines);
-    return static_cast<std::ptrdiff_t>(all.size()) == wanted ? all : std::vector<Interval>{};
+    return all;
   }
 
 private:
@@ -63,6 +72,7 @@ private:
     const Clock::time_point begin = Clock::now();
     Progress &progress = progress_[i];
     try {
+      const std::vector<char> taken = take_pages(*lines_);
       const size_t placement = placements[runs_[i].rounds() % placement_count];
       CaseInstance instance = make_instance(setting_, cases_[i], {{placement, lines_}});
       runs_[i].measure_round(instance);
@@ -80,8 +90,11 @@ private:
     if (result.ratios.empty()) // the case is about times
       for (const Interval &time : result.seconds) progress.goals.push_back({time, 0, unseen_time});
     const double seconds = seconds_since(begin);
-    const double rounds = static_cast<double>(++progress.rounds);
-    progress.round_seconds += (seconds - progress.round_seconds) / rounds;
+    const auto discarded = static_cast<size_t>(result.discarded);
+    // A case that other programs always disturb must not take all the time.
+    progress.rounds = runs_[i].rounds() + discarded / discarded_for_a_round;
+    const double attempts = static_cast<double>(runs_[i].rounds() + discarded);
+    progress.round_seconds += (seconds - progress.round_seconds) / attempts;
     progress.last = number;
   }
   void emit_changes(const Emit &emit) {
@@ -112,7 +125,8 @@ private:
 
 Interval combine(const Summary &summary, std::vector<Interval> all) {
   for (Interval &i : all)
-    if (i.value < summary.minimum) i = {summary.minimum, summary.minimum, summary.minimum};
+    for (double Interval::*end : {&Interval::value, &Interval::low, &Interval::high})
+      i.*end = std::max(i.*end, summary.minimum);
   if (summary.kind == Summary::geometric_mean) return geometric_mean(all);
   const auto share_of = [&](double Interval::*end) {
     const auto reached =
@@ -170,9 +184,12 @@ void measure(const Options &options, Setting setting, double seconds, const Emit
   const int threads = setting.threads;
   CaseRunner runner(std::move(setting), cases_for(options, isa, threads), seconds);
   runner.run(emit);
-  for (const Summary &summary : list_for(options, isa, threads).summaries) {
+  const List list = list_for(options, isa, threads);
+  for (const Summary &summary : list.summaries) {
     const std::vector<Interval> all = runner.ratios_of(summary);
-    if (!all.empty())
+    // A summary of a part of its cases would be another number under the same name.
+    const auto wanted = static_cast<size_t>(std::count_if(list.cases.begin(), list.cases.end(), summary.combines));
+    if (!all.empty() && all.size() == wanted)
       emit({{"ratio",
              ratio_of(summary.quantity, summary.fields, combine(summary, all), summary.sense, summary.target)}});
   }

@@ -1,6 +1,8 @@
 // A line has at most 100 columns unless a name is longer.
 #include "page.hpp"
 
+#include "../timing/statistics.hpp"
+
 #include "cli/words.hpp"
 
 #include <algorithm>

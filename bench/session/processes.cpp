@@ -61,8 +61,10 @@ void write_line(int file, const Json &json) {
   const Emit emit = [=](const Json &json) { write_line(file, json); };
   try {
     work(emit);
+    emit({{"done", true}});
   } catch (const std::exception &error) {
     emit({{"failed", what}, {"reason", error.what()}});
+    emit({{"done", true}});
   }
   _exit(0);
 }
@@ -103,19 +105,23 @@ void run_in_process(const std::string &what, const std::function<void(const Emit
     }
     return status;
   };
+  bool is_done = false;
   try {
     read_lines(ends[0], [&](const Json &json) {
       if (json.contains("begins")) current = json["begins"];
-      emit(json);
+      if (json.contains("done")) is_done = true;
+      else emit(json);
     });
   } catch (...) {
     end_child(true);
     throw;
   }
   const int status = end_child(cli::interrupted());
-  if (!cli::interrupted() && WIFSIGNALED(status))
-    emit({{"failed", current},
-          {"reason", std::string("the process was killed by signal: ") + strsignal(WTERMSIG(status))}});
+  if (cli::interrupted() || is_done) return;
+  emit({{"failed", current},
+        {"reason", WIFSIGNALED(status)
+                       ? std::string("the process was killed by signal: ") + strsignal(WTERMSIG(status))
+                       : "the process ended early, with exit code " + std::to_string(WEXITSTATUS(status))}});
 }
 
 namespace {
@@ -125,7 +131,7 @@ namespace {
 // stay undecided are too close to their targets.
 double seconds_for(Extent extent, double weight) {
   switch (extent) {
-  case Extent::quick: return std::min(100.0, 3 * weight);
+  case Extent::quick: return std::min(95.0, 3 * weight);
   case Extent::full: return 3 * weight;
   default: return 4 * weight;
   }
@@ -152,9 +158,8 @@ bool measure_in_processes(const Options &options, const Emit &emit) {
     if (cli::interrupted()) break;
     const double seconds = std::max(0.0, all_seconds - seconds_since(begin)) * child.weight / weights;
     const auto work = [&](const Emit &send) {
-      const Clock::time_point start = Clock::now();
       Setting setting = setting_for(options, child.isa, child.threads, folder.path(), send);
-      measure(options, std::move(setting), seconds - seconds_since(start), send);
+      measure(options, std::move(setting), seconds, send);
     };
     run_in_process(child.isa + " on " + std::to_string(child.threads) + (child.threads == 1 ? " thread" : " threads"),
                    work, emit);

@@ -58,6 +58,12 @@ public:
   void whole() const {
     if (!value_.is_number_integer() || value_.get<int64_t>() < 0) refuse("a whole number from 0");
   }
+  // Refuses numbers under these keys that do not ascend.
+  void in_order(const std::vector<const char *> &keys) const {
+    for (size_t i = 1; i < keys.size(); ++i)
+      if (value_[keys[i - 1]].get<double>() > value_[keys[i]].get<double>())
+        at(keys[i]).refuse(std::string("at least \"") + keys[i - 1] + "\"");
+  }
   void not_negative() const {
     if (!is_finite() || value_.get<double>() < 0) refuse("a number from 0");
   }
@@ -97,6 +103,7 @@ void check_ratio(const Place &ratio) {
   check_fields(ratio);
   const bool is_share = ratio.has("set") && ratio.at("set").word() == "share"; // of many cases, perhaps of none
   for (const char *key : {"value", "low", "high"}) is_share ? ratio.at(key).not_negative() : ratio.at(key).positive();
+  ratio.in_order({"low", "value", "high"});
   if (!ratio.has("target")) return;
   ratio.at("target").positive();
   if (const std::string sense = ratio.at("sense").word(); sense != ">=" && sense != "<=")

@@ -27,6 +27,7 @@ void add_rows(Json &rows, const CaseResult &result, size_t variant) {
   const size_t count = result.rounds.size();
   for (size_t i = 0; i < count; ++i) {
     const RoundTime &time = result.rounds[i][variant];
+    if (time.iterations == 0) continue; // a slow peer is not in every round
     Json row = row_of(of, time.seconds, time.cpu_seconds, time.iterations);
     row["repetitions"] = count, row["repetition_index"] = i;
     rows.push_back(std::move(row));

@@ -32,7 +32,7 @@ List list_for(const Options &options, const std::string &isa, int threads);
 std::vector<Case> cases_for(const Options &options, const std::string &isa, int threads);
 
 // Opens the peers that are there.  From then on this process can use only this instruction set and number of threads.
-// Emits {"isa", "threads", "peers": [{"name", "version"}], "missing": [{"name", "reason"}]}.
+// Emits {"isa", "threads", "peers": [{"name", "version", "how"}], "missing": [{"name", "reason"}]}.
 Setting setting_for(const Options &options, const std::string &isa, int threads, const std::string &folder,
                     const Emit &emit);
 

@@ -19,8 +19,10 @@ namespace {
 // What a repetition takes at least.  With several threads it is longer, because they begin and end at different times.
 // Longer still would be worse: on a busy machine, few spans of 5 ms leave all cores to one program.
 constexpr double repetition_seconds = 100e-6, threaded_repetition_seconds = 1e-3;
-constexpr double most_waiting = 0.02; // for a CPU, as a share of the time, beyond which a repetition is disturbed
-constexpr double no_seconds = 1e-12;  // the smallest difference of times
+constexpr double most_waiting = 0.02;    // for a CPU, as a share of the time, beyond which a repetition is disturbed
+constexpr double certainly_slower = 1.1; // the low end of a ratio
+constexpr size_t rounds_before_dropping = 4;
+constexpr double no_seconds = 1e-12; // the smallest difference of times
 // In a round.  More than the fewest are taken while the fastest one may have been disturbed.  Several threads rarely
 // confirm each other within 1%, so there another round is worth more than another sample.
 constexpr int fewest_samples = 3, most_samples = 10, most_threaded_samples = 5;
@@ -105,14 +107,16 @@ void verify(CaseInstance &instance, Verified &verified) {
 // The variants of an instance, registered with Google Benchmark.
 class CaseRun::RegisteredInstance {
 public:
-  RegisteredInstance(CaseInstance &instance, int threads, const std::vector<int64_t> &iterations)
-      : instance_(instance) {
+  RegisteredInstance(CaseInstance &instance, int threads, const std::vector<int64_t> &iterations,
+                     const std::vector<bool> &dropped)
+      : instance_(instance), fixtures_(instance.variants.size()) {
     benchmark::ClearRegisteredBenchmarks();
     for (size_t v = 0; v < instance.variants.size(); ++v) {
+      if (dropped[v]) continue;
       VariantInstance &own = instance.variants[v];
-      fixtures_.push_back(
-          std::make_unique<VariantFixture>(own.variant, threads, [&own]() -> VariantInstance & { return own; }));
-      VariantFixture::add(*fixtures_.back(), static_cast<bool>(own.operation.seconds))
+      fixtures_[v] =
+          std::make_unique<VariantFixture>(own.variant, threads, [&own]() -> VariantInstance & { return own; });
+      VariantFixture::add(*fixtures_[v], static_cast<bool>(own.operation.seconds))
           ->Iterations(iterations[v])
           ->Repetitions(1);
     }
@@ -120,18 +124,19 @@ public:
   ~RegisteredInstance() { benchmark::ClearRegisteredBenchmarks(); }
   RegisteredInstance(const RegisteredInstance &) = delete;
 
-  std::vector<RoundTime> take_sample() {
+  std::vector<RoundTime> take_sample() { // without iterations for variants that are dropped
     Collector collector(instance_);
     benchmark::RunSpecifiedBenchmarks(&collector, "all");
     std::vector<RoundTime> times = collector.take();
     for (size_t v = 0; v < times.size(); ++v)
-      times[v].waited = fixtures_[v]->waited() / (times[v].seconds * static_cast<double>(times[v].iterations));
+      if (fixtures_[v])
+        times[v].waited = fixtures_[v]->waited() / (times[v].seconds * static_cast<double>(times[v].iterations));
     return times;
   }
 
 private:
   CaseInstance &instance_;
-  std::vector<std::unique_ptr<VariantFixture>> fixtures_;
+  std::vector<std::unique_ptr<VariantFixture>> fixtures_; // by variant; none for those that are dropped
 };
 
 void CaseRun::prepare(const CaseInstance &first) {
@@ -144,6 +149,17 @@ void CaseRun::prepare(const CaseInstance &first) {
   times_.emplace(variants_.size()), all_times_.emplace(variants_.size());
   all_times_->begin_round();
   least_waited_.assign(variants_.size(), std::numeric_limits<double>::infinity());
+  dropped_.assign(variants_.size(), false);
+}
+
+// A ratio is about the fastest of a group.  A variant that is certainly slower would only cost time.
+void CaseRun::drop_slow_peers() {
+  if (times_->rounds() < rounds_before_dropping) return;
+  for (size_t v = 0; v < variants_.size(); ++v)
+    for (const size_t other : find(variants_, variants_[v].group)) {
+      if (variants_[v].group.empty() || dropped_[v] || dropped_[other] || other == v) continue;
+      if (times_->ratio(v, other).low > certainly_slower) dropped_[v] = true, times_->drop(v);
+    }
 }
 
 // Some peers have more threads than CPUs, which wait for each other.  More waiting than that comes from other programs.
@@ -157,23 +173,28 @@ void CaseRun::measure_round(CaseInstance &instance) {
   verify(instance, verified_);
   if (!times_) prepare(instance);
   times_->begin_round();
-  RegisteredInstance registered(instance, threads_, iterations_);
+  RegisteredInstance registered(instance, threads_, iterations_, dropped_);
   std::vector<RoundTime> fastest(variants_.size());
   const int most = threads_ > 1 ? most_threaded_samples : most_samples;
   for (int i = 0; i < fewest_samples || (i < most && !times_->is_settled()); ++i, ++samples_) {
     const std::vector<RoundTime> sample = registered.take_sample();
     std::vector<double> all, undisturbed;
     for (size_t v = 0; v < sample.size(); ++v) {
-      const bool disturbed = is_disturbed(sample[v], v);
-      all.push_back(sample[v].seconds);
-      undisturbed.push_back(disturbed ? std::numeric_limits<double>::infinity() : sample[v].seconds);
+      constexpr double none = std::numeric_limits<double>::infinity();
+      const bool disturbed = dropped_[v] || is_disturbed(sample[v], v);
+      all.push_back(dropped_[v] ? none : sample[v].seconds);
+      undisturbed.push_back(disturbed ? none : sample[v].seconds);
       if (!disturbed && (fastest[v].iterations == 0 || sample[v].seconds < fastest[v].seconds)) fastest[v] = sample[v];
     }
     times_->add(undisturbed), all_times_->add(all);
   }
-  if (times_->is_complete()) return rounds_.push_back(std::move(fastest));
-  times_->discard_round();
-  ++discarded_;
+  if (times_->is_complete()) {
+    rounds_.push_back(std::move(fastest));
+    drop_slow_peers();
+  } else {
+    times_->discard_round();
+    ++discarded_;
+  }
 }
 
 Interval CaseRun::interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const {

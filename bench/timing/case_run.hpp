@@ -1,6 +1,6 @@
-// Measures a case in rounds.  Each round has new memory and begins at another time than the one before, because some
-// effects stay the same within a round, such as which physical pages share a cache set.  A sample is one repetition of
-// every variant, one right after the other, in random order.  A repetition is a timed loop of calls of one variant.
+// Measures a case in rounds.  Each round has new memory and begins at another time than the one before.  Some effects
+// stay the same within a round, such as which physical pages share a cache set.  A sample is one repetition of every
+// variant, one right after the other, in random order.  A repetition is a timed loop of calls of one variant.
 #pragma once
 
 #include "case.hpp"
@@ -58,6 +58,7 @@ private:
   class RegisteredInstance;
   void prepare(const CaseInstance &first);
   bool is_disturbed(const RoundTime &time, size_t variant);
+  void drop_slow_peers();
   const FastestTimes &times() const { return times_->rounds() > 0 ? *times_ : *all_times_; }
   Interval interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const;
   MeasuredRatio measured(const Ratio &ratio, const std::vector<size_t> &numerators,
@@ -69,6 +70,7 @@ private:
   std::vector<int64_t> iterations_;               // of each variant, in one repetition
   std::optional<FastestTimes> times_, all_times_; // all_times_: in one round, disturbed repetitions too
   std::vector<double> least_waited_;              // by variant, a share of the time
+  std::vector<bool> dropped_;                     // by variant
   std::vector<std::vector<RoundTime>> rounds_;
   int samples_ = 0, discarded_ = 0;
   Verified verified_;

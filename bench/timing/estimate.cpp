@@ -145,20 +145,30 @@ void FastestTimes::add(const std::vector<double> &seconds) {
   }
 }
 
+template <class Check> bool FastestTimes::all_of_round(const Check &check) const {
+  for (size_t v = 0; v < variants_; ++v)
+    if (!dropped_.contains(v) && !check(rounds_.back()[v])) return false;
+  return true;
+}
+
 bool FastestTimes::is_settled() const {
-  return std::all_of(rounds_.back().begin(), rounds_.back().end(), [](const Fastest &fastest) {
+  return all_of_round([](const Fastest &fastest) {
     return std::isfinite(fastest.second) && fastest.second <= fastest.first * (1 + confirmed_within);
   });
 }
 
 bool FastestTimes::is_complete() const {
-  return std::all_of(rounds_.back().begin(), rounds_.back().end(),
-                     [](const Fastest &fastest) { return std::isfinite(fastest.first); });
+  return all_of_round([](const Fastest &fastest) { return std::isfinite(fastest.first); });
 }
 
+// Rounds with a variant that was dropped later come first.
 template <class Value> std::vector<double> FastestTimes::by_round(const Value &value) const {
   std::vector<double> values;
-  for (const Round &round : rounds_) values.push_back(value([&](size_t variant) { return round.at(variant).first; }));
+  for (const Round &round : rounds_) {
+    const double each = value([&](size_t variant) { return round.at(variant).first; });
+    if (!std::isfinite(each)) break;
+    values.push_back(each);
+  }
   return values;
 }
 

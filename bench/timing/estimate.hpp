@@ -1,26 +1,26 @@
 // From the repetitions of a case to the interval of a ratio, of a time or of a difference of times, and to a verdict.
 //
-// The estimator.  A round yields the logarithm of the ratio of the fastest repetitions of two variants.  The rounds yield
-// their trimmed mean with a Student interval (Yuen, Biometrika 61, 1974), which is widened by two things: the correlation
+// The estimator.  A round yields the logarithm of the ratio of the fastest repetitions of two variants.  The rounds
+// yield their trimmed mean with a Student interval (Yuen, Biometrika 61, 1974).  Two things widen it: the correlation
 // of rounds that follow each other, and a spread between runs that no run can see.  Rounds take turns in the placements
 // of memory.  Once each placement has three rounds, what placements differ by is subtracted, if that makes the interval
 // narrower.
 //
 // Why these.  What disturbs a repetition on a virtual machine makes it slower and never faster, so the fastest one is
-// the least disturbed.  With five samples on a busy virtual machine with Zen 5, the fastest repetitions gave rounds that
-// spread by 0.1 to 0.5%, where medians spread by up to 5% and means by 4 to 6%.  Variants alternate within milliseconds,
-// so a change of frequency slows all of them.  Where memory lies changes a ratio by up to 2%, and that stays the same
-// for as long as the memory does.  Therefore rounds are the independent units, however many samples they have.  A mean
-// over rounds does not jump where memory has two modes, as a median would.  The trimming bears a few disturbed rounds.
-// Placements change four ratios in five by nothing that can be seen, and small activations by up to 20%.  The former
-// would pay for the subtraction with an interval that is a third wider after twelve rounds.  Without it, the interval is
-// right as well, only too wide, because every placement has its turn.
+// the least disturbed.  On a busy virtual machine with Zen 5, rounds of five samples spread by 0.1 to 0.5% if the
+// fastest repetitions count.  Medians spread by up to 5%, and means by 4 to 6%.  Variants alternate within
+// milliseconds, so a change of frequency slows all of them.  Where memory lies changes a ratio by up to 2%, and that
+// stays the same for as long as the memory does.  Therefore rounds are the independent units, however many samples they
+// have.  A mean over rounds does not jump where memory has two modes, as a median would.  Because of the trimming, a
+// few disturbed rounds hardly move it.  Placements do not visibly change four ratios in five, but they change those of
+// small activations by up to 20%.  The former would pay for the subtraction with an interval that is a third wider
+// after twelve rounds.  Without it, the interval is right as well, only too wide, because every placement has its turn.
 //
-// The confidence.  An interval has 99.9%, and not the usual 95%, because it decides verdicts: a run has tens of gates, it
-// looks at them after every round and stops at a verdict, and twenty runs must not contradict each other.  On the
+// The confidence.  An interval has 99.9%, and not the usual 95%, because it decides verdicts.  A run has tens of gates,
+// looks at them after every round, and stops at a verdict.  Twenty runs must not contradict each other.  On the
 // simulated machine of tests/bench/clock_test.cpp, 0.05% of the intervals miss the true ratio in a busy hour.  A gate
-// that lies exactly on its target gets a verdict in at most 0.3% of the runs.  The mean of all samples with 1.96 standard
-// errors misses 6%, under the same conditions.
+// that lies exactly on its target gets a verdict in at most 0.3% of the runs.  The mean of all samples with 1.96
+// standard errors misses 6%, under the same conditions.
 //
 // What it cannot see.  Whatever stays the same for a whole run: where the loader put the code, which neighbour uses the
 // other half of the core, which physical machine it is.  The interval includes an allowance for it, `unseen_ratio`.  On
@@ -32,6 +32,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <set>
 #include <vector>
 
 namespace lanefold::bench {
@@ -75,7 +76,10 @@ public:
   void add(const std::vector<double> &seconds);
   // Ends a round in which a variant has no repetition.  It does not count, and the next round has its placement.
   void discard_round() { rounds_.pop_back(); }
-  bool is_complete() const; // the current round has a repetition of every variant
+  // Whether the current round has a repetition of every variant.
+  bool is_complete() const;
+  // Later rounds do without this variant.  Its ratios come from the rounds that have it.
+  void drop(size_t variant) { dropped_.insert(variant); }
   // Is the fastest repetition of each variant in this round confirmed by a second one that takes at most 1% more?
   // Otherwise all repetitions may have been disturbed, and it is worth taking another sample.
   bool is_settled() const;
@@ -95,8 +99,12 @@ private:
 
   template <class Value> std::vector<double> by_round(const Value &value) const;
 
+  // Whether the current round may end, as far as its variants that are not dropped say.
+  template <class Check> bool all_of_round(const Check &check) const;
+
   size_t variants_;
   std::vector<Round> rounds_;
+  std::set<size_t> dropped_;
 };
 
 } // namespace lanefold::bench

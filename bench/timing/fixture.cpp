@@ -65,7 +65,7 @@ void VariantFixture::BenchmarkCase(benchmark::State &state) {
   if (!operation.seconds) {
     const double before = waited_seconds(threads_ > 1);
     for (auto _ : state) operation.run();
-    waited_ = waited_seconds(threads_ > 1) - before;
+    waited_ = std::max(0.0, waited_seconds(threads_ > 1) - before); // a thread may have ended
     return;
   }
   const auto iterations = static_cast<int64_t>(state.max_iterations);

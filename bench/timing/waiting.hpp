@@ -3,8 +3,8 @@
 
 namespace lanefold::bench {
 
-// The seconds that the calling thread has waited since it began, or all threads of this process together.  0 where the
-// system does not tell.
+// The seconds that the calling thread has waited for a CPU since it began.  all_threads: the sum over the threads of
+// this process instead.  0 where the system does not tell.
 double waited_seconds(bool all_threads);
 
 } // namespace lanefold::bench

@@ -90,6 +90,9 @@ TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") 
   refused({"--where", "levle=L1", "-o", path}, {"'levle'", "did you mean 'level'"});
   refused({"gates", "gemm", "--where", "n>=many"}, {"'n>=many'", "a whole number"});
   refused({"--benchmark_filtr=x"}, {"--benchmark_filtr=x"});
+  refused({"--benchmark_filter=nothing like that", "--isa", "portable"}, {"no benchmark matches"});
+  refused({"gates", "gemm", "--benchmark_filter=x"}, {"--benchmark_filter=x", "not of its verbs"});
+  refused({"--json", "-o", path}, {"--json", "--list"});
   refused({"--filter", "limit", "gates"}, {"--filter", "verb"});
   refused({"--full", "compare", "a", "b"}, {"--full", "verb"});
   refused({"--threads", "9999", "-o", path}, {"9999"});
@@ -246,6 +249,7 @@ TEST_CASE("a comparison refuses a file that holds no results, in one line that n
   own_refused(ratios(R"([{"name": "a", "m": 1.5}])"), ".ratios[0].m: ", "1.5 is not a whole number");
   own_refused(ratios(R"([{"name": "a", "value": 1, "low": null, "high": 1}])"),
               ".ratios[0].low: ", "null is not a pos");
+  own_refused(ratios(R"([{"name": "a", "value": 1, "low": 2, "high": 3}])"), ".ratios[0].value: ", "at least \"low\"");
   // JSON has no NaN, which Python writes all the same, and no number so large.
   for (const char *odd : {"NaN", "Infinity", "1e999"}) {
     write_file(path, "{\"benchmarks\": [" + good + "], \"lanefold\": " +

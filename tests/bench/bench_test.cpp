@@ -3,6 +3,7 @@
 #include "session/compare.hpp"
 #include "session/results.hpp"
 #include "session/scaling.hpp"
+#include "support/files.hpp"
 #include "support/matrix.hpp"
 #include "timing/case_run.hpp"
 #include "timing/statistics.hpp"
@@ -24,6 +25,7 @@
 #include <thread>
 
 #include <sched.h>
+#include <unistd.h>
 
 using namespace lanefold::bench;
 
@@ -57,13 +59,6 @@ CaseResult run(const std::vector<VariantInstance> &variants, std::vector<Ratio> 
   return case_run.result();
 }
 
-std::string temporary(const std::string &name, const Json &content) {
-  const std::string path =
-      (std::filesystem::temp_directory_path() / ("lanefold-" + std::to_string(getpid()) + name)).string();
-  std::ofstream(path) << content.dump();
-  return path;
-}
-
 // Rows of Google Benchmark.
 Json file_of(const std::map<std::string, double> &times) {
   Json all = {{"context", Json::object()}, {"benchmarks", Json::array()}};
@@ -91,7 +86,10 @@ Json results_of(const std::map<std::string, double> &ratios) {
 
 // The output of compare_files().
 std::string compared(const Json &before, const Json &after, const Filter &filter = {}) {
-  const std::string a = temporary("a.json", before), b = temporary("b.json", after), out = temporary("out", {});
+  const lanefold::test::TemporaryFolder folder;
+  const std::string a = folder / "a.json", b = folder / "b.json", out = folder / "out";
+  std::ofstream(a) << before.dump();
+  std::ofstream(b) << after.dump();
   std::FILE *stream = std::fopen(out.c_str(), "w");
   REQUIRE(stream);
   const std::unique_ptr<std::FILE, int (*)(std::FILE *)> closes(stream, std::fclose);
@@ -103,7 +101,7 @@ std::string compared(const Json &before, const Json &after, const Filter &filter
 
 } // namespace
 
-TEST_CASE("a round takes more than three samples while repetitions are not confirmed, and fewer with several threads") {
+TEST_CASE("a round takes up to ten samples until repetitions are confirmed, and up to five with several threads") {
   const auto samples = [](int threads, double change) { // from one repetition to the next
     VariantInstance variant = timed("a", 1);
     variant.operation.seconds = [=, seconds = 1.0](int64_t iterations) mutable {
@@ -191,7 +189,7 @@ TEST_CASE("the repetitions of variants interleave in random order, and each vari
   CHECK(share < 0.9);
 }
 
-TEST_CASE("a thread that shares its CPU waits for it, as the system tells") {
+TEST_CASE("the system tells how long a thread waits for a CPU that it shares") {
   cpu_set_t all, one;
   REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
   CPU_ZERO(&one);
@@ -214,6 +212,18 @@ TEST_CASE("a thread that shares its CPU waits for it, as the system tells") {
   sched_setaffinity(0, sizeof all, &all);
   CHECK(alone > 0.02);
   CHECK(both > alone);
+}
+
+TEST_CASE("a peer that is certainly slower than another one is not measured in later rounds") {
+  std::vector<std::string> calls;
+  const CaseResult result = run({timed("lanefold", 1e-4, "", &calls), timed("slow", 9e-4, "peers", &calls),
+                                 timed("close", 2.01e-4, "peers", &calls), timed("fast", 2e-4, "peers", &calls)},
+                                {{"r", Ratio::times, "peers", "lanefold"}}, 20);
+  const auto count = [&](const char *label) { return std::count(calls.begin(), calls.end(), label); };
+  CHECK(count("slow") < count("lanefold") / 2);
+  CHECK(count("close") == count("lanefold"));
+  CHECK(result.ratios.at(0).interval.value == doctest::Approx(2));
+  CHECK(result.seconds.at(1).value == doctest::Approx(9e-4));
 }
 
 TEST_CASE("a wrong result stops the case before anything is timed") {
@@ -295,7 +305,7 @@ TEST_CASE("a name follows from the fields, and a file has those that apply") {
   CHECK(fields_of(json) == fields);
 }
 
-TEST_CASE("conditions on fields") {
+TEST_CASE("conditions hold for the fields that they describe, and invalid ones are refused") {
   Fields fields;
   fields.family = "dense", fields.op = "dense", fields.n = 300, fields.isa = "avx2", fields.bn = true;
   const auto holds = [&](const std::string &text) { return Where(text).holds(fields); };
@@ -462,6 +472,11 @@ TEST_CASE("the results of a process that dies are kept, and the failure says how
       [&](const Json &json) { found.push_back(json); });
   REQUIRE(found.size() == 1);
   CHECK(found[0]["reason"] == "no luck");
+  found.clear();
+  run_in_process(
+      "test", [](const Emit &) { _exit(0); }, [&](const Json &json) { found.push_back(json); });
+  REQUIRE(found.size() == 1);
+  CHECK(found[0]["reason"] == "the process ended early, with exit code 0");
 }
 
 TEST_CASE("in the simulation, cores take tasks in order and a phase ends with its last task") {

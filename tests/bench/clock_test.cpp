@@ -362,7 +362,7 @@ TEST_CASE("a full run leaves at most a twentieth undecided of the gates that are
   }
 }
 
-TEST_CASE("rounds that agree leave only what no run can see") {
+TEST_CASE("if all rounds agree, the interval is only as wide as what no run can see") {
   const Interval interval = estimate(std::vector<double>(100, 2.0), 0.01, 1);
   CHECK(interval.value == doctest::Approx(2));
   CHECK(interval.high - interval.value == doctest::Approx(0.01 * 3.36).epsilon(0.01));
@@ -470,7 +470,7 @@ double width(const Interval &interval) { return interval.high - interval.low; }
 
 } // namespace
 
-TEST_CASE("what placements differ by widens no interval once each has three rounds") {
+TEST_CASE("differences between placements widen no interval once each placement has three rounds") {
   for (size_t count = 12; count <= 40; ++count) {
     CAPTURE(count);
     const auto estimated = [&](double step) { return estimate(rounds_of_placements(count, step), 0, 1e6, 4); };
@@ -511,7 +511,7 @@ TEST_CASE("every case gets its first rounds, in turns") {
   CHECK(first_rounds(5, 100) == 4);
 }
 
-TEST_CASE("then time goes to undecided gates that it can decide") {
+TEST_CASE("after the first rounds, time goes to the undecided gates that it can decide") {
   std::vector<Progress> cases;
   for (size_t i = 0; i < 8; ++i) cases.push_back(progress_of(1.2, 0.1, 8, i + 1)); // decided
   cases[2] = progress_of(1.03, 0.04, 8, 3);
@@ -559,7 +559,7 @@ TEST_CASE("time left over goes to undecided gates first") {
   CHECK(next_case(cases, 100, 100) == 1);
 }
 
-TEST_CASE("an interval that trims two more rounds next does not stop there") {
+TEST_CASE("a run does not end where the next round trims two more and so widens the interval") {
   std::vector<Progress> cases;
   for (size_t i = 0; i < 8; ++i) cases.push_back(progress_of(1.5, 0.02, 15 + i, i + 1));
   for (const Progress &each : cases) CHECK(next_case({each}, 100, 100) == 0);
