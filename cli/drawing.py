@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TypeVar, Union
 
+from cli.signs import minus
+
 NO_MATPLOTLIB = 3
 
 warnings.simplefilter('ignore')
@@ -112,10 +114,6 @@ def magnitude(value: float | None) -> str:
     if value <= 0 or 0.01 <= value < 1000:
         return '\u00d7' + short(value)
     return '\u00d7' + ten_to(round(math.log10(value)))
-
-
-def minus(text: str) -> str:
-    return text.replace('-', '\u2212')
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -10,7 +10,8 @@ from bench.report.dots import DOTS, OURS, Look, Scale, Series, details_of, dot_c
 from bench.report.reference import BACKWARD, INFERENCE, INFERENCE_FOLDED, LAYER_NAME, TRAINING
 from bench.report.results import Interval, Ratio, Results, unique
 from bench.report.words import EXTRAS, FORMS, PASSES, extra_name, on_threads
-from cli.drawing import Inliner, minus, paragraphs
+from cli.drawing import Inliner, paragraphs
+from cli.signs import minus
 
 LOOKS = {'unfused': Look('red', 'dot', '^'), 'fused': OURS, 'folded': Look('green', 'dash', 's')}
 

@@ -11,7 +11,8 @@ from bench.report.fields import Fields
 from bench.report.reference import LAYER_NAME
 from bench.report.results import Cost, Interval, Results
 from bench.report.words import EXTRAS, FORMS, PASSES, on_threads
-from cli.drawing import Inliner, minus, paragraphs
+from cli.drawing import Inliner, paragraphs
+from cli.signs import minus
 
 Layer = tuple[str, str, int]  # instruction set, shape and threads
 Cells = tuple[str, str, str]

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.report.results import Interval
-from cli.drawing import DASHES, colour, evenly, minus, name_x, new_axes, new_figure, short, ticks
+from cli.drawing import DASHES, colour, evenly, name_x, new_axes, new_figure, short, ticks
+from cli.signs import minus
 
 # -------------------------------------------------------------------------------------------------------- the looks
 

@@ -15,7 +15,7 @@ from bench.report.fields import Fields, fields_of
 from bench.report.reference import LAYER_NAME
 from bench.report.table import with_block
 from bench.report.words import EXTRAS, PASSES
-from cli.drawing import minus
+from cli.signs import minus
 from cli.program import Problem, read_file, run
 
 FORMAT = 'lanefold-exact-costs-1'

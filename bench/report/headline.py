@@ -12,7 +12,7 @@ from bench.report.reference import FOLDED_ONE, LAYER_NAME, PRODUCT, STEP, TRAINI
 from bench.report.results import Interval, Ratio, Results, Variant, confidence_text, scaled
 from bench.report.verdicts import bound
 from bench.report.words import on_threads, peer_name
-from cli.drawing import minus
+from cli.signs import minus
 from cli.style import verdict_text
 
 Shown = Callable[[Interval], tuple[str, str]]  # the value and the ends of its interval

@@ -82,7 +82,10 @@ def main(arguments):
     costs, isas, program = counted(arguments[-1])
     compiler, version = re.match(r'(\w+) (\d+)', program['compiler']).groups()
     neon = '-neon' if isas == ['neon'] else ''
-    path, flags = FOLDER / ('%s-%s%s.txt' % (compiler, version, neon)), program['flags']
+    flags = program['flags']
+    # Functions of different sources are not inlined into each other, unless these are compiled together.
+    apart = '-separate' if 'separate sources' in flags else ''
+    path = FOLDER / ('%s-%s%s%s.txt' % (compiler, version, neon, apart))
     if arguments[0] == '--accept':
         known = read(path)[0] if path.exists() else {}
         kept = {name: cost for name, cost in known.items() if re.search('/isa:([^/]*)', name)[1] not in isas}

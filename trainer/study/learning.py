@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cli.drawing import (ACTIVATIONS, DASHES, EDGES, NAN, UNKNOWN, Inliner, accuracy_ticks, brief_shape, colour,
-                         details, draw_line, epoch_ticks, evenly, fixed, label_ends, listed, log, minus, name_x,
+                         details, draw_line, epoch_ticks, evenly, fixed, label_ends, listed, log, name_x,
                          new_axes, new_figure, panels, paragraphs, percent, ratio, stretched, table, ticks, title)
+from cli.signs import minus
 from trainer.study.signals import BREADTH, Part, unique
 
 Group = tuple[str, bool, list[Part]]  # shape, whether there is BN, cases
