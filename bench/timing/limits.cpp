@@ -100,7 +100,7 @@ LANEFOLD_MEMORY_LOOPS(baseline, , 4)
 
 } // namespace
 
-FmaLoop fma_loop(const std::string &isa) {
+FmaLoop fma_loop([[maybe_unused]] const std::string &isa) {
 #if defined(__x86_64__)
   if (isa == "avx512") return {peak_avx512, 16 * chains};
   if (isa == "avx2") return {peak_avx2, 8 * chains};
@@ -108,7 +108,7 @@ FmaLoop fma_loop(const std::string &isa) {
   return {peak_baseline, 4 * chains};
 }
 
-MemoryLoops memory_loops(const std::string &isa) {
+MemoryLoops memory_loops([[maybe_unused]] const std::string &isa) {
 #if defined(__x86_64__)
   if (isa == "avx512") return {read_avx512, write_avx512, copy_avx512, stream_avx512};
   if (isa == "avx2") return {read_avx2, write_avx2, copy_avx2, stream_avx2};
