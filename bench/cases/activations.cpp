@@ -73,7 +73,7 @@ void make_activation(CaseBuilder &builder, int32_t activation, int64_t n, bool i
   add("lanefold", activation);
   if (builder.of.has("relu")) add("relu", LF_RELU);
   for (const auto &peer : builder.setting.peers) {
-    // The process of such a peer would need the memory again.
+    // A peer in a process of its own would need a second copy of this much memory.
     if (!builder.of.with_peers || (peer->times_itself() && builder.of.fields().level == "memory")) continue;
     float *const to = arrays->peer_y.data();
     // Peers compute exp(x) - 1, which loses digits near 0, so their error may be 2^-20 of the largest result.

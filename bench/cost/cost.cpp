@@ -84,7 +84,7 @@ void for_warm_calls(const Options &options, const std::string &isa, bool verifie
         own.operation.run();
         use(own);
       }
-    } catch (const std::runtime_error &error) {
+    } catch (const std::exception &error) { // there may also be too little memory for a shape
       emit({{"failed", current}, {"reason", error.what()}});
     }
   }

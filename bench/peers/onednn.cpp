@@ -29,7 +29,9 @@ public:
            "Layers are inner-product primitives with fused activations, in the fastest of three layouts of the "
            "weights: "
            "as given, transposed, and the one that the primitive chooses. BN and activations are primitives on "
-           "row-major arrays; BN sees a batch as one image or as many, whichever is faster. Primitives are made and "
+           "row-major arrays; BN sees a batch as one image or as many, whichever is faster; in a training step it is "
+           "one image. "
+           "The loss of a training step and its running statistics are plain C++. Primitives are made and "
            "constant weights are packed before the call. oneDNN compiles its kernels for " +
            engine_->kernels() + ". " + threads_;
   }

@@ -17,7 +17,7 @@ constexpr std::pair<const char *, Factory *> factories[] = {
 Factory *factory_of(const std::string &name) {
   for (const auto &[known, factory] : factories)
     if (name == known) return factory;
-  throw std::runtime_error("there is no peer named " + name);
+  throw std::runtime_error("'" + name + "' is not a peer");
 }
 
 } // namespace

@@ -120,7 +120,7 @@ COUNTED = ('Instructions, FLOP and bytes are counted, so every run gives these n
 def readme_block(layers: list[Layer], whole: Any) -> str:
     own = [layer for layer in layers if layer.shape == LAYER_NAME]
     if not own:
-        raise Problem('there is no layer of ' + LAYER_NAME)
+        raise Problem('the layer of %s is missing' % LAYER_NAME)
     first = next((layer for layer in own if layer.isa == 'avx512'), own[0])
     return '\n'.join([*by_extra(first, ('instructions', '%s, instructions' % ISAS[first.isa])), '', EXPLANATION, '',
                       *by_measure(own, 'bn_elu'), '', COUNTED + ' ' + made_by(whole)])

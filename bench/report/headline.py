@@ -52,12 +52,13 @@ def figure(wanted: Wanted, interval: Interval, more: str) -> str:
 
 
 def beside_peers(results: Results, own: Variant) -> str:
-    """"1.16 times as fast as oneDNN", or an empty text."""
+    """"1.16 times as fast as oneDNN (1.14 to 1.18)", or an empty text."""
     for ratio in results.ratios:
         if ratio.quantity == 'against-peers' and ratio.fields == own.fields:
             peers = [variant.fields.peer for variant in results.variants if variant.name == ratio.numerator]
-            return '<span class="after">%.2f times as fast as %s</span>' % (
-                ratio.interval.value, escape(peer_name(peers[0])) if peers else 'the fastest other library')
+            return '<span class="after">%.2f times as fast as %s (%.2f to %.2f)</span>' % (
+                ratio.interval.value, escape(peer_name(peers[0])) if peers else 'the fastest other library',
+                ratio.interval.low, ratio.interval.high)
     return ''
 
 

@@ -27,7 +27,7 @@ public:
       Verified verified;
       try {
         verify(instance_, verified);
-      } catch (const std::runtime_error &) {
+      } catch (const std::exception &) {
         has_failed_ = true;
         throw;
       }
@@ -55,7 +55,7 @@ public:
   void Run(benchmark::State &state) override {
     try {
       find_();
-    } catch (const std::runtime_error &error) {
+    } catch (const std::exception &error) {
       return state.SkipWithError(error.what());
     }
     VariantFixture::Run(state);

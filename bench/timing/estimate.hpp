@@ -51,7 +51,8 @@ inline constexpr size_t placement_count = 4, rounds_per_placement = 3;
 // Throws std::logic_error if there is none.  Rounds take turns in `placements`: the next one has the next placement.
 Interval estimate(const std::vector<double> &values, double unseen, double limit, size_t placements = 1);
 
-// What becomes of half the width of such an interval with `later` rounds instead of `now`, if they spread alike.
+// Predicts half the width of the interval after `later` rounds, from half its width after `now` rounds.  It assumes that
+// later rounds spread like those so far.
 double half_width_after(double half_width, double unseen, size_t now, size_t later);
 
 // The fastest of several variants, from the interval of each one: the smallest value, low and high.  It does not matter

@@ -587,7 +587,7 @@ TEST_CASE("a case waits while others have a few rounds") {
     cases[i].last = number;
   }
   CHECK(next_case(cases, 100, 100) == 7);
-  CHECK(next_case({progress_of(1.03, 0.04, 9, 9)}, 100, 100) == 0); // there is no other
+  CHECK(next_case({progress_of(1.03, 0.04, 9, 9)}, 100, 100) == 0); // the only case
 }
 
 TEST_CASE("a run ends when it cannot pay for another round") {

@@ -64,6 +64,9 @@ def check_same():
         more = [word for other in usable()[:1] for word in ('--isa', other)]
         other_machine = dict(os.environ, LANEFOLD_TEST='x' * 1237, LC_ALL='C', LD_PRELOAD=sys.argv[4],
                              GLIBC_TUNABLES='glibc.cpu.hwcaps=-AVX512VL,-AVX2,-ERMS,-FSRM,-BMI2')
+        names = subprocess.run([command, 'bench', '--list', '--isa', isa], env=other_machine, check=True,
+                               capture_output=True, text=True).stdout
+        assert f'limit/read/isa:{isa}/n:3072/level:L1/' in names, 'the program does not see the other machine'
         first = costs(words)
         with tempfile.TemporaryDirectory() as folder:
             second = costs([*more, *words], cwd=folder, env=other_machine)

@@ -434,7 +434,7 @@ TEST_CASE("a missing peer is reported with its name and a reason") {
   CHECK(missing[0].name == "onnxruntime");
   CHECK(missing[0].reason == "/nowhere/libonnxruntime.so is not installed");
   wrong.names = {"mkl"};
-  CHECK_THROWS_WITH(open_peers(wrong, missing), "there is no peer named mkl");
+  CHECK_THROWS_WITH(open_peers(wrong, missing), "'mkl' is not a peer");
   wrong = options;
   wrong.isa = options.isa == "avx2" ? "avx512" : "avx2";
   CHECK_THROWS(open_peers(wrong, missing));
