@@ -16,6 +16,8 @@ namespace lanefold::bench {
 
 namespace {
 
+constexpr int64_t most_elements = int64_t{1} << 24; // of a matrix whose calls are counted
+
 // Parses "200x300x784".
 Shape shape_of(const std::string &text) {
   Shape shape{};
@@ -24,6 +26,8 @@ Shape shape_of(const std::string &text) {
       std::sscanf(text.c_str(), "%5" SCNd64 "x%5" SCNd64 "x%5" SCNd64 "%n", &shape.m, &shape.n, &shape.k, &end);
   if (read != 3 || static_cast<size_t>(end) != text.size() || std::min({shape.m, shape.n, shape.k}) < 1)
     throw UsageError("--shape: '" + text + "' is not a shape; expected rows x outputs x inputs, such as 200x300x784");
+  if (std::max({shape.m * shape.n, shape.n * shape.k, shape.m * shape.k}) > most_elements)
+    throw UsageError("--shape: a matrix of " + text + " has more than " + std::to_string(most_elements) + " elements");
   return shape;
 }
 

@@ -164,7 +164,7 @@ void make_inference(CaseBuilder &builder) {
               {{&own->logits}, {}, [=] { return mismatch_of_logits(own->logits, true); }});
   for (const auto &peer : builder.setting.peers) {
     Operation run = peer->folded_network(folded_layers(), fields.m, own->x.data(), own->peer_logits.data());
-    if (fields.cold && run.seconds) continue; // evict_caches() does not reach the caches of another process
+    if (fields.cold && run.time_calls) continue; // evict_caches() does not reach the caches of another process
     builder.add_peer(*peer, "lanefold", std::move(run),
                      {{&own->peer_logits}, {}, [=] { return mismatch_of_logits(own->peer_logits, false); }});
   }

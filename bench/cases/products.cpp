@@ -71,7 +71,7 @@ void make_product(CaseBuilder &builder, const Product &product, int limits, cons
     if (!builder.of.with_peers) break;
     const auto add = [&](const char *label, const Operation &run) {
       // evict_caches() does not reach the caches of another process.
-      if (!is_cold || !run.seconds) builder.add_peer(*peer, label, run, verify_product(o, o->peer_c, expected));
+      if (!is_cold || !run.time_calls) builder.add_peer(*peer, label, run, verify_product(o, o->peer_c, expected));
     };
     add("lanefold", peer->product(product, o->a.data(), o->b.data(), o->peer_c.data()));
     if (packs && product.flags == nn)

@@ -12,6 +12,7 @@
 
 #include <cinttypes>
 #include <cstdio>
+#include <new>
 #include <set>
 
 namespace lanefold::bench {
@@ -84,7 +85,9 @@ void for_warm_calls(const Options &options, const std::string &isa, bool verifie
         own.operation.run();
         use(own);
       }
-    } catch (const std::exception &error) { // there may also be too little memory for a shape
+    } catch (const std::bad_alloc &) {
+      emit({{"failed", current}, {"reason", "there is too little memory for this shape"}});
+    } catch (const std::exception &error) {
       emit({{"failed", current}, {"reason", error.what()}});
     }
   }

@@ -9,7 +9,8 @@ The first reply comes without a request, when the package has been imported.
     speed                VALUE is the seconds of one call of some loops of the package
     make ID OPERATION FILE NAME:SIZE,SIZE... NAME=VALUE...   FILE holds the arrays, each at a multiple of 64 bytes
     run ID               calls the operation once and writes its results to memory; VALUE is the loss, if there is one
-    time ID ITERATIONS   calls the operation many times; VALUE is the seconds
+    time ID ITERATIONS   calls the operation many times; VALUE is the seconds, and the seconds that the threads of this
+                         process waited for a CPU
     drop ID
 """
 import math
@@ -44,14 +45,29 @@ def make(package: Package, operation: str, file: str, *words: str) -> Operation:
     return package.operations[operation](arrays, values)
 
 
-def timed(operation: Operation, iterations: int) -> float:
+def waited_seconds() -> float:
+    """The seconds that the threads of this process have waited for a CPU, 0 where the system does not tell."""
+    nanoseconds = 0
+    for task in os.listdir('/proc/self/task'):
+        try:
+            with open('/proc/self/task/%s/schedstat' % task, encoding='ascii') as schedstat:
+                nanoseconds += int(schedstat.read().split()[1])
+        except (OSError, IndexError):  # the thread has ended, or the system does not tell
+            pass
+    return 1e-9 * nanoseconds
+
+
+def timed(operation: Operation, iterations: int) -> tuple[float, float]:
+    """The seconds of the calls, and those that threads waited for a CPU."""
     operation.prepare()
     call = operation.call
     call()
+    waited = waited_seconds()
     begin = time.perf_counter()
     for _ in range(iterations):
         call()
-    return time.perf_counter() - begin
+    seconds = time.perf_counter() - begin
+    return seconds, max(0.0, waited_seconds() - waited)  # a thread may have ended
 
 
 def called(operation: Operation) -> Optional[float]:
@@ -105,7 +121,7 @@ def answer(package: Package, made: dict[str, Operation], verb: str, *words: str)
         del made[number]
     elif verb == 'time':
         with package.mode(made[number]):
-            return repr(timed(made[number], int(words_left[0])))
+            return '%r %r' % timed(made[number], int(words_left[0]))
     elif verb == 'run':
         with package.mode(made[number]):
             loss = called(made[number])

@@ -11,11 +11,16 @@
 
 namespace lanefold::bench {
 
+// What calls took, and how long their threads waited for a CPU because another program used it.
+struct TimedCalls {
+  double seconds = 0, waited_seconds = 0;
+};
+
 // Something to call many times, on memory that is fixed when the operation is made.
 struct Operation {
   std::function<void()> run; // one call, after which the results are in memory
-  // Calls it many times and returns the seconds.  Only a peer that must time itself has this function.
-  std::function<double(int64_t iterations)> seconds;
+  // Calls it many times.  Only a peer that must time itself has this function.
+  std::function<TimedCalls(int64_t iterations)> time_calls;
   explicit operator bool() const { return static_cast<bool>(run); }
 };
 

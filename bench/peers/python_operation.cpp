@@ -87,9 +87,11 @@ void PythonOperation::run() const {
   if (loss_) *loss_ = static_cast<float>(number_of(loss));
 }
 
-double PythonOperation::seconds(int64_t iterations) const {
+TimedCalls PythonOperation::time_calls(int64_t iterations) const {
   copy_to_child(Use::input);
-  return number_of(child_->ask("time " + number_ + " " + std::to_string(iterations)));
+  const std::string reply = child_->ask("time " + number_ + " " + std::to_string(iterations));
+  const size_t space = reply.find(' ');
+  return {number_of(reply.substr(0, space)), number_of(space == std::string::npos ? "" : reply.substr(space + 1))};
 }
 
 void PythonOperation::copy_to_child(Use use) const {

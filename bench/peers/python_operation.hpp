@@ -1,6 +1,7 @@
 // An operation in a Python process.  Its arrays are in memory that this process and Python share.
 #pragma once
 
+#include "peer.hpp"
 #include "python_child.hpp"
 
 #include <cstdint>
@@ -54,7 +55,7 @@ public:
   PythonOperation &operator=(const PythonOperation &) = delete;
 
   void run() const;
-  double seconds(int64_t iterations) const; // of that many calls
+  TimedCalls time_calls(int64_t iterations) const;
 
 private:
   void copy_to_child(Use use) const;

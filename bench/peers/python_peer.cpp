@@ -153,7 +153,7 @@ private:
     const bool is_network = operation == "folded_network" || operation == "training_step";
     const auto made = std::make_shared<const PythonOperation>(is_network ? calm() : child_, count_++, operation, arrays,
                                                               values, loss);
-    return {[=] { made->run(); }, [=](int64_t iterations) { return made->seconds(iterations); }};
+    return {[=] { made->run(); }, [=](int64_t iterations) { return made->time_calls(iterations); }};
   }
 
   // In a network, the threads of OpenMP and of OpenBLAS take turns.  If they spun, each would hold up the other: a step

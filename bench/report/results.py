@@ -55,6 +55,7 @@ class Case(NamedTuple):
     rounds: int
     samples: int
     discarded: int  # rounds
+    shared_core: Optional[float]  # in which share of the repetitions; unknown with several threads
 
 
 class Peer(NamedTuple):
@@ -132,7 +133,7 @@ def variant_of(entry: Report) -> Variant:
 def cases_of(report: Report) -> list[Case]:
     return [Case(entry['name'], fields_of(entry), [variant_of(variant) for variant in entry['variants']],
                  as_count(entry.get('rounds')), as_count(entry.get('samples')),
-                 as_count(entry.get('discarded')))
+                 as_count(entry.get('discarded')), entry.get('shared_core'))
             for entry in objects(report, 'cases')]
 
 

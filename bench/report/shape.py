@@ -47,6 +47,11 @@ def count(value: Any, field: str) -> None:
         refuse(value, field, 'a whole number from 0')
 
 
+def share(value: Any, field: str) -> None:
+    if not is_number(value) or not 0 <= value <= 1:
+        refuse(value, field, 'a number from 0 to 1')
+
+
 def truth(value: object, field: str) -> None:
     if not isinstance(value, bool):
         refuse(value, field, 'true or false')
@@ -131,7 +136,8 @@ def ratio(value: Any, field: str) -> None:
 
 
 VARIANT = described({'seconds': times}, label=word, flops=number, bytes=number, elements=number)
-CASE = described({'variants': several(VARIANT)}, rounds=count, samples=count, discarded=count)
+CASE = described({'variants': several(VARIANT)}, rounds=count, samples=count, discarded=count,
+                 shared_core=share)
 ANY_RATIO = described({'quantity': word, 'value': number, 'low': number, 'high': number}, numerator=word, sense=word,
                       target=number, verdict=verdict)
 COST = described({'instructions': count})

@@ -1,11 +1,12 @@
 """How far a run can be trusted, in sentences."""
-from statistics import median
+from statistics import mean, median
 
 from bench.report.results import Results, missing_of, objects, peers_of, texts_of, unique
 from bench.report.verdicts import counted, gates_of
 from bench.report.words import peer_name
 
 MOST_UNDECIDED = 0.2  # of the gates of a run that has decided enough
+NOTABLE_SHARING = 0.05  # of the repetitions on one thread
 
 
 def answer(results: Results) -> str:
@@ -33,6 +34,14 @@ def sampling_text(results: Results) -> str:
                    if discarded else '')
 
 
+def sharing_text(results: Results) -> str:
+    shares = [case.shared_core for case in results.cases if case.shared_core is not None]
+    if not shares or mean(shares) <= NOTABLE_SHARING:
+        return ''
+    return ('In %.0f%% of the repetitions on one thread, another program used the other thread of the core. It slows '
+            'this one down by up to a half, and the intervals are wider for it.' % (100 * mean(shares)))
+
+
 def width_text(results: Results) -> str:
     """How wide the intervals of ratios are."""
     widths = [one.interval.high / one.interval.low - 1 for one in results.ratios if one.interval.low > 0]
@@ -53,7 +62,7 @@ def peers_text(results: Results) -> list[str]:
 def reasons(results: Results) -> list[str]:
     report = results.report
     texts = ['%s.' % (warning[:1].upper() + warning[1:]) for warning in texts_of(report, 'warnings')]
-    texts += filter(None, (sampling_text(results) if results.cases else '', width_text(results)))
+    texts += filter(None, (sampling_text(results) if results.cases else '', sharing_text(results), width_text(results)))
     texts += peers_text(results)
     texts += ['Failed: %s: %s.' % (failure['failed'], failure['reason']) for failure in objects(report, 'failures')]
     if report.get('interrupted'):

@@ -5,7 +5,7 @@ EXTRAS = {'relu': 'ReLU', 'leaky-relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SEL
           'logistic': 'logistic', 'bn': 'BN', 'bn_relu': 'BN + ReLU', 'bn_elu': 'BN + ELU'}
 PASSES = {'training': 'Training, forward', 'backward': 'Training, backward', 'inference': 'Inference'}
 FORMS = {'unfused': 'separate calls', 'fused': 'fused with the product', 'folded': 'folded into packed weights'}
-PEERS = {'openblas': 'OpenBLAS', 'blis': 'BLIS', 'onednn': 'oneDNN', 'eigen': 'Eigen', 'libxsmm': 'LIBXSMM',
+PEERS = {'openblas': 'OpenBLAS', 'blis': 'BLIS', 'onednn': 'oneDNN', 'eigen': 'Eigen', 'libxsmm': 'libxsmm',
          'numpy': 'NumPy', 'pytorch': 'PyTorch', 'onnxruntime': 'ONNX Runtime'}
 FAMILIES = {'gemm': 'Matrix products', 'dense': 'Layers', 'activation': 'Activations', 'norm': 'Batch normalization',
             'network': 'Networks', 'trainer': 'Trainer', 'update': 'Weight updates',

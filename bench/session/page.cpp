@@ -13,7 +13,8 @@
 namespace lanefold::bench {
 namespace {
 
-constexpr size_t most_named = 12; // gates of one verdict
+constexpr size_t most_named = 12;        // gates of one verdict
+constexpr double notable_sharing = 0.05; // of the repetitions on one thread
 constexpr size_t label_width = 46, cell_width = 26, cells_of_a_line = 2;
 
 std::string format(const char *pattern, ...) {
@@ -195,16 +196,23 @@ void add_heading(std::vector<std::string> &lines, const Record &record) {
   }
   if (!peers.empty()) lines.push_back("compared with " + cli::list(peers));
   if (!missing.empty()) lines.push_back("not compared with " + cli::list(missing));
-  int64_t rounds = 0, discarded = 0, cases = 0;
+  int64_t rounds = 0, discarded = 0, cases = 0, alone = 0; // alone: on one thread
+  double shared_core = 0;
   for (const Json &bench_case : record.cases()) {
     rounds += bench_case["rounds"].get<int64_t>(), discarded += bench_case["discarded"].get<int64_t>();
     ++cases;
+    if (const auto share = bench_case.find("shared_core"); share != bench_case.end())
+      shared_core += share->get<double>(), ++alone;
   }
   std::string counts =
       format("%lld cases in %lld rounds", static_cast<long long>(cases), static_cast<long long>(rounds));
   if (discarded > 0)
     counts += format(", and %lld discarded because other programs used the CPUs", static_cast<long long>(discarded));
   lines.push_back(counts + "; value (99.9% interval)");
+  if (shared_core > notable_sharing * static_cast<double>(alone))
+    lines.push_back(
+        format("in %.0f%% of the repetitions on one thread, another program used the other thread of the core",
+               100 * shared_core / static_cast<double>(alone)));
   lines.push_back("");
 }
 

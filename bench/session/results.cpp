@@ -69,6 +69,7 @@ Json result_of(const Case &bench_case, const CaseResult &result) {
   Json json = {{"name", bench_case.name()}};
   add_fields(json, bench_case.fields());
   json["rounds"] = result.rounds.size(), json["samples"] = result.samples, json["discarded"] = result.discarded;
+  if (result.shared_core) json["shared_core"] = *result.shared_core;
   json["variants"] = json["ratios"] = json["benchmarks"] = Json::array();
   for (size_t v = 0; v < result.variants.size(); ++v) {
     json["variants"].push_back(variant_of(result.variants[v], result.seconds[v]));

@@ -16,8 +16,8 @@ inline constexpr const char *results_format = "lanefold-bench-3";
 // "verdict".
 Json ratio_of(const std::string &quantity, const Fields &subject, const Interval &interval, Sense sense, double target);
 
-// {"name", fields, "rounds", "samples", "discarded", "variants": [{"name", "label", fields, "seconds": [value, low,
-// high], "flops"...}], "ratios", "benchmarks"}
+// {"name", fields, "rounds", "samples", "discarded", "shared_core", "variants": [{"name", "label", fields, "seconds":
+// [value, low, high], "flops"...}], "ratios", "benchmarks"}
 Json result_of(const Case &bench_case, const CaseResult &result);
 
 // The "context" of Google Benchmark's format, which describes the machine.

@@ -19,8 +19,8 @@ namespace {
 // What a repetition takes at least.  With several threads it is longer, because they begin and end at different times.
 // Longer still would be worse: on a busy machine, few spans of 5 ms leave all cores to one program.
 constexpr double repetition_seconds = 100e-6, threaded_repetition_seconds = 1e-3;
-constexpr double most_waiting = 0.02;    // for a CPU, as a share of the time, beyond which a repetition is disturbed
-constexpr double certainly_slower = 1.1; // the low end of a ratio
+constexpr double most_waiting = 0.02;  // for a CPU, as a share of the time, beyond which a repetition is disturbed
+constexpr double clearly_slower = 1.1; // in every round
 constexpr size_t rounds_before_dropping = 4;
 constexpr double no_seconds = 1e-12; // the smallest difference of times
 // In a round.  More than the fewest are taken while the fastest one may have been disturbed.  Several threads rarely
@@ -37,7 +37,7 @@ public:
       const double count = static_cast<double>(run.iterations);
       const size_t variant = index_of(run.run_name.function_name);
       // An operation in another process uses that process's CPU time.
-      const bool remote = static_cast<bool>(instance_.variants[variant].operation.seconds);
+      const bool remote = static_cast<bool>(instance_.variants[variant].operation.time_calls);
       const double cpu_seconds = remote ? run.real_accumulated_time : run.cpu_accumulated_time;
       times_[variant] = {run.real_accumulated_time / count, cpu_seconds / count, run.iterations};
     }
@@ -116,7 +116,7 @@ public:
       VariantInstance &own = instance.variants[v];
       fixtures_[v] =
           std::make_unique<VariantFixture>(own.variant, threads, [&own]() -> VariantInstance & { return own; });
-      VariantFixture::add(*fixtures_[v], static_cast<bool>(own.operation.seconds))
+      VariantFixture::add(*fixtures_[v], static_cast<bool>(own.operation.time_calls))
           ->Iterations(iterations[v])
           ->Repetitions(1);
     }
@@ -128,9 +128,11 @@ public:
     Collector collector(instance_);
     benchmark::RunSpecifiedBenchmarks(&collector, "all");
     std::vector<RoundTime> times = collector.take();
-    for (size_t v = 0; v < times.size(); ++v)
-      if (fixtures_[v])
-        times[v].waited = fixtures_[v]->waited() / (times[v].seconds * static_cast<double>(times[v].iterations));
+    for (size_t v = 0; v < times.size(); ++v) {
+      if (!fixtures_[v]) continue;
+      times[v].waited = fixtures_[v]->waited() / (times[v].seconds * static_cast<double>(times[v].iterations));
+      times[v].shared_core = fixtures_[v]->shared_core();
+    }
     return times;
   }
 
@@ -146,19 +148,18 @@ void CaseRun::prepare(const CaseInstance &first) {
     const double seconds = threads_ > 1 ? threaded_repetition_seconds : repetition_seconds;
     iterations_.push_back(own.variant.fields.cold ? 1 : iterations_for(own.operation, seconds));
   }
-  times_.emplace(variants_.size()), all_times_.emplace(variants_.size());
-  all_times_->begin_round();
+  times_.emplace(variants_.size());
   least_waited_.assign(variants_.size(), std::numeric_limits<double>::infinity());
   dropped_.assign(variants_.size(), false);
 }
 
-// A ratio is about the fastest of a group.  A variant that is certainly slower would only cost time.
+// A ratio is about the fastest of a group.  A variant that was slower in each round would only cost time.
 void CaseRun::drop_slow_peers() {
   if (times_->rounds() < rounds_before_dropping) return;
   for (size_t v = 0; v < variants_.size(); ++v)
     for (const size_t other : find(variants_, variants_[v].group)) {
       if (variants_[v].group.empty() || dropped_[v] || dropped_[other] || other == v) continue;
-      if (times_->ratio(v, other).low > certainly_slower) dropped_[v] = true, times_->drop(v);
+      if (times_->is_always_slower(v, other, clearly_slower)) dropped_[v] = true, times_->drop(v);
     }
 }
 
@@ -178,15 +179,15 @@ void CaseRun::measure_round(CaseInstance &instance) {
   const int most = threads_ > 1 ? most_threaded_samples : most_samples;
   for (int i = 0; i < fewest_samples || (i < most && !times_->is_settled()); ++i, ++samples_) {
     const std::vector<RoundTime> sample = registered.take_sample();
-    std::vector<double> all, undisturbed;
+    std::vector<double> seconds(sample.size(), std::numeric_limits<double>::infinity());
     for (size_t v = 0; v < sample.size(); ++v) {
-      constexpr double none = std::numeric_limits<double>::infinity();
-      const bool disturbed = dropped_[v] || is_disturbed(sample[v], v);
-      all.push_back(dropped_[v] ? none : sample[v].seconds);
-      undisturbed.push_back(disturbed ? none : sample[v].seconds);
-      if (!disturbed && (fastest[v].iterations == 0 || sample[v].seconds < fastest[v].seconds)) fastest[v] = sample[v];
+      if (dropped_[v]) continue;
+      ++repetitions_, on_shared_core_ += sample[v].shared_core;
+      if (is_disturbed(sample[v], v)) continue;
+      seconds[v] = sample[v].seconds;
+      if (fastest[v].iterations == 0 || sample[v].seconds < fastest[v].seconds) fastest[v] = sample[v];
     }
-    times_->add(undisturbed), all_times_->add(all);
+    times_->add(seconds);
   }
   if (times_->is_complete()) {
     rounds_.push_back(std::move(fastest));
@@ -200,15 +201,15 @@ void CaseRun::measure_round(CaseInstance &instance) {
 Interval CaseRun::interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const {
   const Work &a = variants_[numerator].work, &b = variants_[denominator].work;
   switch (ratio.kind) {
-  case Ratio::flops_share: return scaled(times().ratio(denominator, numerator), a.flops / (threads_ * b.flops));
-  case Ratio::bytes_share: return scaled(times().ratio(denominator, numerator), a.bytes / b.bytes);
-  case Ratio::time: return scaled(times().seconds(numerator), ratio.scale);
+  case Ratio::flops_share: return scaled(times_->ratio(denominator, numerator), a.flops / (threads_ * b.flops));
+  case Ratio::bytes_share: return scaled(times_->ratio(denominator, numerator), a.bytes / b.bytes);
+  case Ratio::time: return scaled(times_->seconds(numerator), ratio.scale);
   case Ratio::excess: {
-    const Interval i = times().difference(numerator, denominator); // noise may turn it around
+    const Interval i = times_->difference(numerator, denominator); // noise may turn it around
     return scaled({std::max(i.value, no_seconds), std::max(i.low, no_seconds), std::max(i.high, no_seconds)},
                   ratio.scale);
   }
-  default: return times().ratio(numerator, denominator);
+  default: return times_->ratio(numerator, denominator);
   }
 }
 
@@ -229,8 +230,9 @@ MeasuredRatio CaseRun::measured(const Ratio &ratio, const std::vector<size_t> &n
 }
 
 CaseResult CaseRun::result() const {
-  CaseResult result{variants_, {}, {}, rounds_, samples_, discarded_};
-  for (size_t v = 0; v < variants_.size(); ++v) result.seconds.push_back(times().seconds(v));
+  CaseResult result{variants_, {}, {}, rounds_, samples_, discarded_, {}};
+  if (threads_ == 1) result.shared_core = static_cast<double>(on_shared_core_) / repetitions_;
+  for (size_t v = 0; v < variants_.size(); ++v) result.seconds.push_back(times_->seconds(v));
   for (const Ratio &ratio : ratios_) {
     const std::vector<size_t> numerators = find(variants_, ratio.numerator);
     const std::vector<size_t> denominators =

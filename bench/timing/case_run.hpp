@@ -31,6 +31,7 @@ struct RoundTime {
   double seconds = 0, cpu_seconds = 0; // of one call
   int64_t iterations = 0;              // calls that were timed
   double waited = 0;                   // the share of the time that threads waited for a CPU
+  bool shared_core = false;            // the other thread of the core was at work
 };
 
 struct CaseResult {
@@ -39,7 +40,9 @@ struct CaseResult {
   std::vector<MeasuredRatio> ratios;          // those whose variants exist here
   std::vector<std::vector<RoundTime>> rounds; // by round and variant
   int samples = 0;
-  int discarded = 0; // rounds in which a variant had only repetitions that were disturbed
+  int discarded = 0; // rounds in which all repetitions of a variant were disturbed
+  // In which share of the repetitions the other thread of the core was at work.  Unknown with several threads.
+  std::optional<double> shared_core;
 };
 
 class CaseRun {
@@ -50,7 +53,7 @@ public:
   // Measures a round on a new instance, whose variants are those of the instances before.  Throws std::runtime_error if a
   // result is wrong.
   void measure_round(CaseInstance &instance);
-  // Of all rounds so far.  If all of them were discarded, the intervals are as wide as can be.
+  // Of the rounds that count.  There must be one.
   CaseResult result() const;
   size_t rounds() const { return rounds_.size(); } // that count
 
@@ -59,7 +62,6 @@ private:
   void prepare(const CaseInstance &first);
   bool is_disturbed(const RoundTime &time, size_t variant);
   void drop_slow_peers();
-  const FastestTimes &times() const { return times_->rounds() > 0 ? *times_ : *all_times_; }
   Interval interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const;
   MeasuredRatio measured(const Ratio &ratio, const std::vector<size_t> &numerators,
                          const std::vector<size_t> &denominators, const std::vector<Interval> &seconds) const;
@@ -67,12 +69,13 @@ private:
   int threads_;
   std::vector<Ratio> ratios_;
   std::vector<Variant> variants_;
-  std::vector<int64_t> iterations_;               // of each variant, in one repetition
-  std::optional<FastestTimes> times_, all_times_; // all_times_: in one round, disturbed repetitions too
-  std::vector<double> least_waited_;              // by variant, a share of the time
-  std::vector<bool> dropped_;                     // by variant
+  std::vector<int64_t> iterations_; // of each variant, in one repetition
+  std::optional<FastestTimes> times_;
+  std::vector<double> least_waited_; // by variant, a share of the time
+  std::vector<bool> dropped_;        // by variant
   std::vector<std::vector<RoundTime>> rounds_;
   int samples_ = 0, discarded_ = 0;
+  int repetitions_ = 0, on_shared_core_ = 0; // repetitions
   Verified verified_;
 };
 

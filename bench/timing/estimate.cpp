@@ -172,6 +172,11 @@ template <class Value> std::vector<double> FastestTimes::by_round(const Value &v
   return values;
 }
 
+bool FastestTimes::is_always_slower(size_t a, size_t b, double factor) const {
+  const auto ratios = by_round([=](const auto &seconds) { return seconds(a) / seconds(b); });
+  return std::all_of(ratios.begin(), ratios.end(), [=](double ratio) { return ratio > factor; });
+}
+
 namespace {
 
 const double widest_factor = std::log(10); // an interval ends at a tenth and at ten times its value

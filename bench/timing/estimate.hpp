@@ -81,6 +81,8 @@ public:
   bool is_complete() const;
   // Later rounds do without this variant.  Its ratios come from the rounds that have it.
   void drop(size_t variant) { dropped_.insert(variant); }
+  // Whether variant a took more than `factor` times as long as b in each round.
+  bool is_always_slower(size_t a, size_t b, double factor) const;
   // Is the fastest repetition of each variant in this round confirmed by a second one that takes at most 1% more?
   // Otherwise all repetitions may have been disturbed, and it is worth taking another sample.
   bool is_settled() const;

@@ -5,6 +5,7 @@
 
 #include "clock.hpp"
 #include "machine.hpp"
+#include "sibling.hpp"
 #include "waiting.hpp"
 
 #include <algorithm>
@@ -33,8 +34,14 @@ void wait_until_idle() {
   }
 }
 
+// That of the only CPU of this process.
+Sibling &sibling() {
+  static Sibling own;
+  return own;
+}
+
 double time_of(const Operation &operation, int64_t iterations) {
-  if (operation.seconds) return operation.seconds(iterations);
+  if (operation.time_calls) return operation.time_calls(iterations).seconds;
   const Clock::time_point begin = Clock::now();
   for (int64_t i = 0; i < iterations; ++i) operation.run();
   return seconds_since(begin);
@@ -58,18 +65,26 @@ void VariantFixture::SetUp(benchmark::State &state) {
   if (variant_.fields.cold) evict_caches();
   else if (threads_ > 1) time_of(operation, (static_cast<int64_t>(state.max_iterations) + 1) / 2);
   else operation.run();
+  shared_core_ = threads_ == 1 && sibling().is_busy();
 }
 
 void VariantFixture::BenchmarkCase(benchmark::State &state) {
+  run_timed(state);
+  shared_core_ |= threads_ == 1 && sibling().is_busy();
+}
+
+void VariantFixture::run_timed(benchmark::State &state) {
   const Operation &operation = find_().operation;
-  if (!operation.seconds) {
+  if (!operation.time_calls) {
     const double before = waited_seconds(threads_ > 1);
     for (auto _ : state) operation.run();
     waited_ = std::max(0.0, waited_seconds(threads_ > 1) - before); // a thread may have ended
     return;
   }
   const auto iterations = static_cast<int64_t>(state.max_iterations);
-  const double each = operation.seconds(iterations) / static_cast<double>(iterations);
+  const TimedCalls calls = operation.time_calls(iterations);
+  const double each = calls.seconds / static_cast<double>(iterations);
+  waited_ = calls.waited_seconds;
   for (auto _ : state) state.SetIterationTime(each);
 }
 

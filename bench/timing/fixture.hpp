@@ -24,9 +24,10 @@ public:
   // Reports rates.
   void TearDown(benchmark::State &state) override;
 
-  // The seconds that threads waited for a CPU in the last run, because other programs used it.  Unknown, and thus 0, for an
-  // operation in another process.
+  // The seconds that threads waited for a CPU in the last run, because other programs used it.
   double waited() const { return waited_; }
+  // Whether the other thread of the core was at work just before or after the last run.  False with several threads.
+  bool shared_core() const { return shared_core_; }
 
   // Registers it under the name of the variant.  `fixture` must exist until it has run.
   static benchmark::internal::Benchmark *add(VariantFixture &fixture, bool times_itself);
@@ -35,10 +36,13 @@ protected:
   void BenchmarkCase(benchmark::State &state) override;
 
 private:
+  void run_timed(benchmark::State &state);
+
   Variant variant_;
   int threads_;
   FindInstance find_;
   double waited_ = 0;
+  bool shared_core_ = false;
 };
 
 // The number of calls that take about this many seconds.

@@ -76,6 +76,8 @@ TEST_CASE("the benchmarks refuse options that they cannot follow, and say why") 
   for (const char *shape :
        {"", "200", "200x300", "200x300x", "0x1x1", "1x-1x1", "1x1x1x1", "1x1x1 ", "1x1x100000", "axbxc"})
     refused({"cost", "--shape", shape}, {"--shape", "200x300x784"});
+  for (const char *shape : {"60000x60000x1", "1x60000x60000", "60000x1x60000"})
+    refused({"cost", "--shape", shape}, {"--shape", shape, "16777216"});
   refused({"--isa", "avx3", "-o", path}, {"avx3", "portable"});
   refused({"--threads", "0", "-o", path}, {"'0'"});
   refused({"--threads", "1,,2", "-o", path}, {"''"});

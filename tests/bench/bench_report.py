@@ -50,7 +50,8 @@ def variant(subject, seconds, flops=0, elements=0, moved=0):
 def case(variants):
     main = {key: value for key, value in variants[0].items() if key not in ('label', 'seconds', 'flops', 'bytes',
                                                                             'elements')}
-    return {**main, 'variants': variants, 'rounds': 2, 'samples': 20}
+    shared = {'shared_core': 0.25} if main['threads'] == 1 else {}
+    return {**main, 'variants': variants, 'rounds': 2, 'samples': 20, **shared}
 
 
 def case_of(subject, seconds, flops=0, elements=0, peers=('onednn', 'pytorch')):
@@ -231,6 +232,7 @@ def check_whole(drawer):
     text = drawer.page(some_results())
     for wanted in HEADINGS + ('A <b>CPU</b>', 'abc1234', '2026-01-02 03:04', 'The machine is not idle',
                               '27 cases were measured with 540 samples in 54 rounds',
+                              'In 25% of the repetitions on one thread, another program used',
                               'Half of the ratios have intervals of at most 3.0%', 'intervals of 99.9%',
                               'Compared with oneDNN, PyTorch.', '2.6.3',
                               'matmul <with> post-ops', 'Eigen is missing on avx2: eigen.so is not installed',
@@ -390,6 +392,8 @@ BAD = (  # what the file holds, the field that the message names, and what else 
     (changed(LONG, 'lanefold', 'ratios', 2, 'name'), 'lanefold.ratios[2].name', '25005 characters'),
     (changed(NAN, 'lanefold', 'ratios', 2, 'value'), 'lanefold.ratios[2].value', 'NaN is not a number'),
     (changed(None, 'lanefold', 'ratios', 2, 'high'), 'lanefold.ratios[2].high', 'null is not a number'),
+    (changed(1.5, 'lanefold', 'cases', 0, 'shared_core'), 'lanefold.cases[0].shared_core',
+     '1.5 is not a number from 0 to 1'),
     (changed(0, 'lanefold', 'ratios', 2, 'low'), 'lanefold.ratios[2].low', '0 is not a positive number'),
     (changed(10 ** 400, 'lanefold', 'ratios', 2, 'low'), 'lanefold.ratios[2].low', 'not a number'),
     (changed('x', 'lanefold', 'environment', 'caches'), 'lanefold.environment.caches', '"x" is not an object'),

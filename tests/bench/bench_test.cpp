@@ -6,6 +6,7 @@
 #include "support/files.hpp"
 #include "support/matrix.hpp"
 #include "timing/case_run.hpp"
+#include "timing/sibling.hpp"
 #include "timing/statistics.hpp"
 #include "timing/waiting.hpp"
 
@@ -23,6 +24,7 @@
 #include <regex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include <sched.h>
 #include <unistd.h>
@@ -43,9 +45,9 @@ VariantInstance timed(const std::string &label, double seconds, const std::strin
   VariantInstance own;
   own.variant = {label, fields_of_test(label), {100, 40, 10}, group};
   own.operation.run = [] {};
-  own.operation.seconds = [=](int64_t iterations) {
+  own.operation.time_calls = [=](int64_t iterations) {
     if (calls) calls->push_back(label);
-    return seconds * static_cast<double>(iterations);
+    return TimedCalls{seconds * static_cast<double>(iterations)};
   };
   return own;
 }
@@ -104,8 +106,8 @@ std::string compared(const Json &before, const Json &after, const Filter &filter
 TEST_CASE("a round takes up to ten samples until repetitions are confirmed, and up to five with several threads") {
   const auto samples = [](int threads, double change) { // from one repetition to the next
     VariantInstance variant = timed("a", 1);
-    variant.operation.seconds = [=, seconds = 1.0](int64_t iterations) mutable {
-      return (seconds *= change) * static_cast<double>(iterations);
+    variant.operation.time_calls = [=, seconds = 1.0](int64_t iterations) mutable {
+      return TimedCalls{(seconds *= change) * static_cast<double>(iterations)};
     };
     CaseRun case_run(threads, {});
     CaseInstance instance{{variant}, nullptr};
@@ -214,6 +216,32 @@ TEST_CASE("the system tells how long a thread waits for a CPU that it shares") {
   CHECK(both > alone);
 }
 
+TEST_CASE("a busy sibling shows by the wide loop, whatever the frequency and whatever interrupts the chain") {
+  Sibling::LoopTimes times{};
+  Sibling sibling([&] { return times; });
+  const auto is_busy = [&](double wide, double chain) {
+    times = {wide, chain};
+    return sibling.is_busy();
+  };
+  CHECK_FALSE(is_busy(1, 3)); // an interrupt made the chain longer
+  CHECK_FALSE(is_busy(1, 1));
+  CHECK_FALSE(is_busy(1, 2)); // another one, which must not make the loops of later calls look long
+  CHECK_FALSE(is_busy(1.1, 1));
+  CHECK(is_busy(1.8, 1.1));
+  CHECK_FALSE(is_busy(2, 2)); // half the frequency
+  CHECK(is_busy(3.6, 2.2));
+}
+
+TEST_CASE("a core that was shared from the beginning is known after its first idle moment") {
+  Sibling::LoopTimes times{1.8, 1};
+  Sibling sibling([&] { return times; });
+  CHECK_FALSE(sibling.is_busy());
+  times.wide = 1;
+  CHECK_FALSE(sibling.is_busy());
+  times.wide = 1.8;
+  CHECK(sibling.is_busy());
+}
+
 TEST_CASE("a peer that is certainly slower than another one is not measured in later rounds") {
   std::vector<std::string> calls;
   const CaseResult result = run({timed("lanefold", 1e-4, "", &calls), timed("slow", 9e-4, "peers", &calls),
@@ -226,10 +254,59 @@ TEST_CASE("a peer that is certainly slower than another one is not measured in l
   CHECK(result.seconds.at(1).value == doctest::Approx(9e-4));
 }
 
+namespace {
+
+// Measures rounds of one variant.  `repetitions`: what each of its repetitions takes, of one call each; the last one
+// repeats.
+CaseResult run_repetitions(const std::vector<TimedCalls> &repetitions, int rounds) {
+  VariantInstance variant = timed("a", 1);
+  size_t next = 0;
+  bool is_first = true;
+  variant.operation.time_calls = [&](int64_t) {
+    if (std::exchange(is_first, false)) return TimedCalls{1}; // which decides the number of calls
+    return repetitions[std::min(next++, repetitions.size() - 1)];
+  };
+  return run({variant}, {}, rounds);
+}
+
+} // namespace
+
+TEST_CASE("a repetition that waited for a CPU does not count, however fast it was") {
+  const CaseResult result = run_repetitions({{3, 0}, {1, 0.03}, {2, 0.03}, {2, 0}}, 1);
+  CHECK(result.seconds.at(0).value == doctest::Approx(2));
+  CHECK(result.discarded == 0);
+}
+
+TEST_CASE("a round in which each repetition waited for a CPU is discarded") {
+  const CaseResult result = run_repetitions({{2, 0}, {2, 0}, {2, 0}, {1, 0.5}}, 3);
+  CHECK(result.seconds.at(0).value == doctest::Approx(2));
+  CHECK(result.rounds.size() == 1);
+  CHECK(result.discarded == 2);
+}
+
+TEST_CASE("waiting that every repetition has in common disturbs none") {
+  const CaseResult result = run_repetitions({{2, 1}, {2, 1.01}}, 3);
+  CHECK(result.rounds.size() == 3);
+  CHECK(result.discarded == 0);
+}
+
+TEST_CASE("a case on one thread tells in which share of its repetitions the core was shared") {
+  const auto shared_core = [](int threads) {
+    CaseRun case_run(threads, {});
+    CaseInstance instance{{timed("a", 1)}, nullptr};
+    case_run.measure_round(instance);
+    return case_run.result().shared_core;
+  };
+  REQUIRE(shared_core(1).has_value());
+  CHECK(*shared_core(1) >= 0);
+  CHECK(*shared_core(1) <= 1);
+  CHECK_FALSE(shared_core(2).has_value());
+}
+
 TEST_CASE("a wrong result stops the case before anything is timed") {
   VariantInstance wrong = timed("wrong", 1e-4);
   bool timing = false;
-  wrong.operation.seconds = [&](int64_t) { return timing = true, 1e-4; };
+  wrong.operation.time_calls = [&](int64_t) { return timing = true, TimedCalls{1e-4}; };
   wrong.verification.mismatch = [] { return "c[3] is 2, not 1"; };
   CHECK_THROWS_WITH(run({timed("right", 1e-4), wrong}, {}), "test/wrong/threads:1: c[3] is 2, not 1");
   CHECK_FALSE(timing);
