@@ -41,7 +41,7 @@ std::vector<int> parse_threads(const std::string &text) {
     begin = end + 1;
     if (word.empty() || word.size() > 4 || word.find_first_not_of("0123456789") != std::string::npos ||
         std::stoi(word) < 1)
-      throw UsageError("--threads: '" + word + "' is not a number; expected positive integers, such as 1,2");
+      throw UsageError("--threads: '" + word + "' is not a number of threads; expected positive integers, such as 1,2");
     if (std::stoi(word) > cpus)
       throw UsageError("--threads: " + word + " is too large; this process may use only " + std::to_string(cpus) +
                        " CPUs");
@@ -150,7 +150,7 @@ cli::Option isa_option(CommandLine &line) {
           .value = "NAME",
           .target = &line.options.isas,
           .help = "Measure this instruction set. Repeat the option for several.",
-          .fallback = "the best one; with --full all, with gates, kernels and cost all but portable",
+          .fallback = "the best one; all with --full; all but portable with gates, kernels and cost",
           .repeated = cli::Option::all};
 }
 
@@ -245,7 +245,7 @@ std::vector<cli::Option> cost_options(CommandLine &line) {
           {.names = "--json", .target = &line.json, .help = "Print one JSON object."},
           {.names = "--code",
            .target = &line.options.with_code,
-           .help = "Add to the JSON object each instruction: its file, its address there, and its runs."},
+           .help = "Add each instruction to the JSON object: its file, its address in the file, and how often it ran."},
           {.names = "--shape",
            .value = "MxNxK",
            .target = &line.shapes,

@@ -120,7 +120,7 @@ int run(CommandLine &line) {
   const Clock::time_point begin = Clock::now();
   complete_options(line);
   if (line.list) return list(line);
-  if (line.json) throw UsageError("--json: goes with --list alone");
+  if (line.json) throw UsageError("--json: is valid only with --list");
   if (!line.google.empty())
     return run_google_benchmark(line.options, line.google,
                                 [&](const Json &event) { check_peers(line.options, event); });

@@ -54,7 +54,7 @@ class IdxFolder {
 public:
   IdxFolder(const Dataset &data, bool compressed, const std::string &folder) : compressed_(compressed) {
     std::string pattern = folder + "/idx-XXXXXX";
-    if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot create a temporary folder");
+    if (folder.empty() || !mkdtemp(pattern.data())) throw std::runtime_error("cannot create a temporary folder");
     path_ = pattern;
     write("train", data.train);
     write("t10k", data.test);

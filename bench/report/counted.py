@@ -80,11 +80,11 @@ def layer_figure(results: Results, layer: Layer) -> str:
     isa, shape, threads = layer
     tables = ''.join(pass_table(results, layer, pass_) for pass_ in PASSES)
     timed_shape, times = timed(results, layer)
-    caption = ('Of each three columns, the first one shows the instructions beyond those of the product alone, for '
-               'each element of the output. The second one shows them in percent of those of the product. The '
-               'third one is the interval of the time beyond that of the product.')
+    caption = ('In each group of three columns, the first one shows the instructions beyond those of the product '
+               'alone, for each element of the output. The second one shows them in percent of those of the product. '
+               'The third one shows the interval of the time beyond that of the product, in percent of that time.')
     if times and timed_shape != shape:
-        caption += ' The timed layer is %s; the same work is another share of its product.' % timed_shape
+        caption += ' The timed layer is %s, where the same work is a different share of the product.' % timed_shape
     return '<figure><h3>Layer of %s, %s, %s</h3>%s<figcaption>%s</figcaption></figure>' % (
         shape, on_threads(threads), escape(isa), tables, caption)
 

@@ -110,8 +110,8 @@ def made_by(whole: Any) -> str:
     return 'The library was compiled by %s; llvm-mca is that of LLVM %s.' % (', '.join(compilers), whole.get('llvm'))
 
 
-EXPLANATION = ('Each cell is what a layer has more than its matrix product alone: for each element of the output, and in '
-               'per cent of the product. Backward has two products. Folded weights are packed, and are compared with '
+EXPLANATION = ('Each cell is what a layer costs beyond its matrix product alone: for each element of the output, and '
+               'in percent of the product. Backward has two products. Folded weights are packed, and are compared with '
                'the product with packed weights.')
 COUNTED = ('Instructions, FLOP and bytes are counted, so every run gives these numbers. Cycles are simulated: llvm-mca '
            'knows no caches and no wrong predictions of branches.')

@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 
 WANTED = (Wanted('Training step', '200 samples, BN + ELU', '', STEP, microseconds),
           Wanted('BN + ELU in this step', 'more time than ReLU without BN', 'over-relu', STEP, excess),
-          Wanted('BN + ELU in a layer', 'of its product, training forward', 'over-alone', TRAINING, excess),
+          Wanted('BN + ELU in a layer', 'more time than its product, training forward', 'over-alone', TRAINING, excess),
           Wanted('Folded network', '1 sample', '', FOLDED_ONE, microseconds),
           Wanted('Matrix product', 'of the peak', 'of-peak', PRODUCT, share))
 

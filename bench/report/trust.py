@@ -38,8 +38,8 @@ def sharing_text(results: Results) -> str:
     shares = [case.shared_core for case in results.cases if case.shared_core is not None]
     if not shares or mean(shares) <= NOTABLE_SHARING:
         return ''
-    return ('In %.0f%% of the repetitions on one thread, another program used the other thread of the core. It slows '
-            'this one down by up to a half, and the intervals are wider for it.' % (100 * mean(shares)))
+    return ('In at least %.0f%% of the repetitions on one thread, another program used the other thread of the core. '
+            'It can make this one take twice as long.' % (100 * mean(shares)))
 
 
 def width_text(results: Results) -> str:

@@ -19,7 +19,8 @@
 namespace lanefold::bench {
 namespace {
 
-constexpr double most_apart = 0.05; // share of the intervals that may not overlap in a pair of runs
+constexpr double most_apart = 0.05;      // share of the intervals that may not overlap in a pair of runs
+constexpr double wanted_undecided = 0.2; // of the gates of a quick run, at most; no error, because machines differ
 constexpr size_t line_width = 120;
 constexpr size_t shown_contradictions = 4, shown_undecided = 8, shown_apart = 5;
 
@@ -32,6 +33,7 @@ using Results = std::map<std::string, Measured>; // of one run, by name
 
 struct ComparedRun {
   std::string label; // its file
+  std::string revision, cpu, confidence;
   Results ratios, times;
 };
 
@@ -69,8 +71,16 @@ Measured measured(const Json &ratio) {
 
 ComparedRun read_run(const std::string &file) {
   const Json all = read_results(file);
-  ComparedRun run{label_of(file), {}, {}};
   const Json own = all.value("lanefold", Json::object());
+  if (own.value("interrupted", Json(false)) == true)
+    throw std::runtime_error(file + ": lanefold.interrupted: this run did not come to its end");
+  const Json environment = own.value("environment", Json::object());
+  ComparedRun run{label_of(file),
+                  environment.value("revision", Json()).dump(),
+                  environment.value("cpu", Json()).dump(),
+                  own.value("confidence", Json()).dump(),
+                  {},
+                  {}};
   for (const Json &ratio : own.value("ratios", Json::array())) run.ratios.emplace(ratio["name"], measured(ratio));
   for (const Json &each : own.value("cases", Json::array()))
     for (const Json &variant : each["variants"]) {
@@ -105,6 +115,10 @@ public:
   }
 
   size_t count() const { return values_.size(); }
+  size_t count_common() const { // in all runs
+    return static_cast<size_t>(std::count_if(values_.begin(), values_.end(),
+                                             [&](const auto &each) { return each.second.size() == runs_.size(); }));
+  }
   bool has_pairs() const { return !pairs_.empty(); }
   bool overlaps() const { return worst().apart <= most_apart; }
 
@@ -128,7 +142,7 @@ public:
                  percent(1 - middle_of(shares)).c_str());
     std::fprintf(out, "  coverage        %s of the intervals contain the median of the runs' values\n",
                  percent(contained / intervals).c_str());
-    std::fprintf(out, "  spread          %s between runs, %s for the worst tenth (standard deviation of a value)\n",
+    std::fprintf(out, "  spread          median %s, worst tenth at least %s (standard deviation between runs)\n",
                  formatted("%.2f%%", 100 * spreads[spreads.size() / 2]).c_str(),
                  formatted("%.2f%%", 100 * spreads[spreads.size() * 9 / 10]).c_str());
   }
@@ -216,8 +230,10 @@ void print_undecided(const std::vector<ComparedRun> &runs, const Gates &gates, s
   std::sort(shares.begin(), shares.end());
   std::vector<double> values;
   for (const auto &[share, label] : shares) values.push_back(share);
-  std::fprintf(out, "  undecided       %s of the gates in the worst run (%s), %s in the median run\n",
-               percent(shares.back().first).c_str(), shares.back().second.c_str(), percent(middle_of(values)).c_str());
+  std::fprintf(out,
+               "  undecided       %s of the gates in the worst run (%s), %s in the median run; at most %s is wanted\n",
+               percent(shares.back().first).c_str(), shares.back().second.c_str(), percent(middle_of(values)).c_str(),
+               percent(wanted_undecided).c_str());
 
   std::vector<std::pair<double, std::string>> most;
   for (const auto &[name, gate] : gates)
@@ -234,6 +250,20 @@ void print_undecided(const std::vector<ComparedRun> &runs, const Gates &gates, s
     const std::string numbers = formatted("  %4zu of %4zu runs   %9.4g..%-9.4g %-8s  ", gate.undecided, gate.runs,
                                           one.interval.low, one.interval.high, one.target.c_str());
     std::fprintf(out, "%s%s\n", numbers.c_str(), clipped(name, line_width - numbers.size()).c_str());
+  }
+}
+
+// Runs that differ in more than their noise cannot be expected to agree.
+void print_differences(const std::vector<ComparedRun> &runs, std::FILE *out) {
+  const std::pair<const char *, std::string ComparedRun::*> all[] = {
+      {"revision", &ComparedRun::revision}, {"CPU", &ComparedRun::cpu}, {"confidence", &ComparedRun::confidence}};
+  for (const auto &[what, member] : all) {
+    const auto other = std::find_if(runs.begin(), runs.end(),
+                                    [&](const ComparedRun &run) { return run.*member != runs.front().*member; });
+    if (other == runs.end()) continue;
+    const std::string line = formatted("  note: the runs differ in %s: %s, %s", what, (runs.front().*member).c_str(),
+                                       (*other.*member).c_str());
+    std::fprintf(out, "%s\n", clipped(line, line_width).c_str());
   }
 }
 
@@ -259,11 +289,14 @@ size_t print_contradictions(const Gates &gates, std::FILE *out) {
 
 int report_agreement(const std::vector<std::string> &files, std::FILE *out) {
   if (files.size() < 2)
-    throw UsageError("agree takes two or more files of results; " + std::to_string(files.size()) + " was given");
+    throw UsageError("agree takes two or more files of results, not " + std::to_string(files.size()));
   const std::vector<ComparedRun> runs = read_runs(files);
   const Agreement ratios(runs, &ComparedRun::ratios), times(runs, &ComparedRun::times);
   const Gates gates = gates_of(runs);
-  std::fprintf(out, "%zu runs, %zu ratios, %zu of them gates\n", runs.size(), ratios.count(), gates.size());
+  std::fprintf(out, "%zu runs, %zu ratios, %zu of them gates", runs.size(), ratios.count(), gates.size());
+  if (ratios.count_common() < ratios.count()) std::fprintf(out, "; %zu are in every run", ratios.count_common());
+  std::fprintf(out, "\n");
+  print_differences(runs, out);
   ratios.print_numbers(out);
   const size_t contradictions = print_contradictions(gates, out);
   print_undecided(runs, gates, out);

@@ -4,6 +4,7 @@
 #include "../timing/case_run.hpp"
 #include "../timing/fixture.hpp"
 #include "../timing/machine.hpp"
+#include "temporary_folder.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -81,7 +82,8 @@ std::vector<Variant> variants_of(const Case &of, const Setting &setting) {
 int run_google_benchmark(const Options &options, std::vector<std::string> words, const Emit &emit) {
   const std::string isa = options.isas.front();
   const int threads = options.threads.front();
-  CurrentCase current(setting_for(options, isa, threads, "", emit));
+  const TemporaryFolder folder;
+  CurrentCase current(setting_for(options, isa, threads, folder.path(), emit));
   const std::vector<Case> cases = cases_for(options, isa, threads);
   std::vector<std::unique_ptr<CheckedFixture>> fixtures;
   for (const Case &of : cases)

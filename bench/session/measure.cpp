@@ -49,6 +49,9 @@ public:
       if (seconds_since(saved_) > seconds_between_results) emit_changes(emit);
     }
     emit_changes(emit);
+    for (size_t i = 0; i < cases_.size(); ++i)
+      if (runs_[i].rounds() == 0 && runs_[i].discarded() > 0)
+        emit({{"failed", cases_[i].name()}, {"reason", "other programs used the CPU in every repetition"}});
   }
   // The intervals of the ratios that a summary combines.
   std::vector<Interval> ratios_of(const Summary &summary) const {
@@ -81,21 +84,25 @@ private:
       progress = {{}, progress.rounds + 1, number, std::numeric_limits<double>::infinity()};
       return emit({{"failed", cases_[i].name()}, {"reason", error.what()}});
     }
-    const CaseResult &result = results_[i] = runs_[i].result();
-    changed_[i] = true;
-    progress.goals.clear();
-    for (const MeasuredRatio &measured : result.ratios)
-      progress.goals.push_back({measured.interval, measured.ratio.sense == Sense::none ? 0 : measured.ratio.target,
-                                measured.ratio.kind == Ratio::time ? unseen_time : unseen_ratio});
-    if (result.ratios.empty()) // the case is about times
-      for (const Interval &time : result.seconds) progress.goals.push_back({time, 0, unseen_time});
+    if (runs_[i].rounds() > 0) use_result(i);
     const double seconds = seconds_since(begin);
-    const auto discarded = static_cast<size_t>(result.discarded);
+    const size_t discarded = runs_[i].discarded();
     // A case that other programs always disturb must not take all the time.
     progress.rounds = runs_[i].rounds() + discarded / discarded_for_a_round;
     const double attempts = static_cast<double>(runs_[i].rounds() + discarded);
     progress.round_seconds += (seconds - progress.round_seconds) / attempts;
     progress.last = number;
+  }
+  void use_result(size_t i) {
+    const CaseResult &result = results_[i] = runs_[i].result();
+    changed_[i] = true;
+    std::vector<Goal> &goals = progress_[i].goals;
+    goals.clear();
+    for (const MeasuredRatio &measured : result.ratios)
+      goals.push_back({measured.interval, measured.ratio.sense == Sense::none ? 0 : measured.ratio.target,
+                       measured.ratio.kind == Ratio::time ? unseen_time : unseen_ratio});
+    if (result.ratios.empty()) // the case is about times
+      for (const Interval &time : result.seconds) goals.push_back({time, 0, unseen_time});
   }
   void emit_changes(const Emit &emit) {
     for (const auto &[i, is_changed] : changed_) emit({{"case", result_of(cases_[i], results_.at(i))}});

@@ -45,7 +45,7 @@ struct Figure {
 constexpr Figure figures[] = {
     {"Training step, 200 samples, BN + ELU", "", "op=step bn=true peer=none", microseconds},
     {"... more time than with ReLU and without BN", "over-relu", "op=step bn=true", percent_more},
-    {"BN + ELU in a layer of 200x300x784, forward", "over-alone",
+    {"BN + ELU beyond product 200x300x784, forward", "over-alone",
      "op=dense form=fused pass=training bn=true activation=elu m=200 n=300 k=784", percent_more},
     {"Folded network, 1 sample", "", "op=infer m=1 cold=false peer=none", microseconds},
     {"Product 200x300x784, share of the FMA peak", "of-peak", "family=gemm transpose=nn form=none m=200 n=300 k=784",
@@ -116,7 +116,7 @@ void add_figures(std::vector<std::string> &lines, const Record &record) {
   const std::vector<Process> processes = processes_of(record);
   for (size_t begin = 0; begin < processes.size(); begin += cells_of_a_line) {
     const size_t end = std::min(begin + cells_of_a_line, processes.size());
-    std::string head = padded("", label_width);
+    std::string head = padded("value (99.9% interval)", label_width);
     for (size_t c = begin; c < end; ++c) head += padded(processes[c].head(), cell_width);
     std::vector<std::string> rows;
     for (const Figure &figure : figures) {
@@ -207,11 +207,12 @@ void add_heading(std::vector<std::string> &lines, const Record &record) {
   std::string counts =
       format("%lld cases in %lld rounds", static_cast<long long>(cases), static_cast<long long>(rounds));
   if (discarded > 0)
-    counts += format(", and %lld discarded because other programs used the CPUs", static_cast<long long>(discarded));
-  lines.push_back(counts + "; value (99.9% interval)");
+    counts +=
+        format("; %lld others were discarded, because other programs used the CPUs", static_cast<long long>(discarded));
+  lines.push_back(counts);
   if (shared_core > notable_sharing * static_cast<double>(alone))
     lines.push_back(
-        format("in %.0f%% of the repetitions on one thread, another program used the other thread of the core",
+        format("in at least %.0f%% of the repetitions on one thread, another program used the same core (SMT)",
                100 * shared_core / static_cast<double>(alone)));
   lines.push_back("");
 }

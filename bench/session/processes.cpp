@@ -4,15 +4,14 @@
 
 #include "../timing/clock.hpp"
 #include "cli/interrupt.hpp"
+#include "temporary_folder.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -20,23 +19,6 @@
 
 namespace lanefold::bench {
 namespace {
-
-// A folder for temporary files of the children.  The parent removes it, because children may be killed.
-class TemporaryFolder {
-public:
-  TemporaryFolder() {
-    if (!mkdtemp(path_.data())) path_.clear(); // the few cases that need it report an error
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder &) = delete;
-  const std::string &path() const { return path_; }
-
-private:
-  std::string path_ = (std::filesystem::temp_directory_path() / "lanefold-bench-XXXXXX").string();
-};
 
 struct Child {
   std::string isa;
@@ -141,7 +123,7 @@ double seconds_for(Extent extent, double weight) {
 
 bool measure_in_processes(const Options &options, const Emit &emit) {
   const Clock::time_point begin = Clock::now();
-  const TemporaryFolder folder;
+  const TemporaryFolder folder; // the children may be killed, so the parent removes their files
   std::vector<Child> children;
   double weights = 0;
   for (const std::string &isa : options.isas)

@@ -23,8 +23,8 @@ constexpr double most_waiting = 0.02;  // for a CPU, as a share of the time, bey
 constexpr double clearly_slower = 1.1; // in every round
 constexpr size_t rounds_before_dropping = 4;
 constexpr double no_seconds = 1e-12; // the smallest difference of times
-// In a round.  More than the fewest are taken while the fastest one may have been disturbed.  Several threads rarely
-// confirm each other within 1%, so there another round is worth more than another sample.
+// Samples of a round.  It takes more than the fewest while its fastest repetitions may have been disturbed.  With
+// several threads, repetitions rarely confirm each other within 1%, so another round is worth more than another sample.
 constexpr int fewest_samples = 3, most_samples = 10, most_threaded_samples = 5;
 
 // Collects the repetitions of one sample.
@@ -163,8 +163,17 @@ void CaseRun::drop_slow_peers() {
     }
 }
 
-// Some peers have more threads than CPUs, which wait for each other.  More waiting than that comes from other programs.
+// The few rounds of a variant that was dropped would make an interval wide.
+std::vector<size_t> CaseRun::contenders(const std::string &label) const {
+  std::vector<size_t> found = find(variants_, label);
+  std::erase_if(found, [&](size_t v) { return dropped_[v]; });
+  return found;
+}
+
+// Threads may have to wait for each other, such as those of a peer that has more of them than there are CPUs.  More
+// waiting than that comes from other programs.
 bool CaseRun::is_disturbed(const RoundTime &time, size_t variant) {
+  if (threads_ == 1) return time.waited > most_waiting;
   double &least = least_waited_[variant];
   least = std::min(least, time.waited);
   return time.waited > least + most_waiting;
@@ -234,9 +243,8 @@ CaseResult CaseRun::result() const {
   if (threads_ == 1) result.shared_core = static_cast<double>(on_shared_core_) / repetitions_;
   for (size_t v = 0; v < variants_.size(); ++v) result.seconds.push_back(times_->seconds(v));
   for (const Ratio &ratio : ratios_) {
-    const std::vector<size_t> numerators = find(variants_, ratio.numerator);
-    const std::vector<size_t> denominators =
-        ratio.kind == Ratio::time ? numerators : find(variants_, ratio.denominator);
+    const std::vector<size_t> numerators = contenders(ratio.numerator);
+    const std::vector<size_t> denominators = ratio.kind == Ratio::time ? numerators : contenders(ratio.denominator);
     if (!numerators.empty() && !denominators.empty())
       result.ratios.push_back(measured(ratio, numerators, denominators, result.seconds));
   }

@@ -53,15 +53,17 @@ public:
   // Measures a round on a new instance, whose variants are those of the instances before.  Throws std::runtime_error if a
   // result is wrong.
   void measure_round(CaseInstance &instance);
-  // Of the rounds that count.  There must be one.
+  // Of the rounds that count.  Throws std::logic_error if there is none.
   CaseResult result() const;
-  size_t rounds() const { return rounds_.size(); } // that count
+  size_t rounds() const { return rounds_.size(); }                     // that count
+  size_t discarded() const { return static_cast<size_t>(discarded_); } // rounds
 
 private:
   class RegisteredInstance;
   void prepare(const CaseInstance &first);
   bool is_disturbed(const RoundTime &time, size_t variant);
   void drop_slow_peers();
+  std::vector<size_t> contenders(const std::string &label) const; // with this label or in this group, and not dropped
   Interval interval_of(const Ratio &ratio, size_t numerator, size_t denominator) const;
   MeasuredRatio measured(const Ratio &ratio, const std::vector<size_t> &numerators,
                          const std::vector<size_t> &denominators, const std::vector<Interval> &seconds) const;

@@ -9,8 +9,8 @@
 namespace lanefold::bench {
 namespace {
 
-// A round is trimmed at each end for every eight, but none of a few: where memory has two modes, trimming would hide
-// one of them.
+// For every eight rounds, the mean leaves out one at each end.  With few rounds it leaves out none: where memory has
+// two modes, trimming would hide one of them.
 constexpr size_t rounds_per_trimmed = 8, fewest_to_trim = 12;
 // The share of the spread of rounds that is also a spread between runs: what changes between rounds also changes, more
 // slowly, between runs.

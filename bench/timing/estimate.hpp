@@ -13,10 +13,10 @@
 // stays the same for as long as the memory does.  Therefore rounds are the independent units, however many samples they
 // have.  A mean over rounds does not jump where memory has two modes, as a median would.  Because of the trimming, a
 // few disturbed rounds hardly move it.  Placements do not visibly change four ratios in five, but they change those of
-// small activations by up to 20%.  The former would pay for the subtraction with an interval that is a third wider
-// after twelve rounds.  Without it, the interval is right as well, only too wide, because every placement has its turn.
+// small activations by up to 20%.  For the former, the subtraction would make the interval a third wider after twelve
+// rounds.  For the latter, the interval without it is right, because every placement has its turn, but too wide.
 //
-// The confidence.  An interval has 99.9%, and not the usual 95%, because it decides verdicts.  A run has tens of gates,
+// The confidence.  It is 99.9%, and not the usual 95%, because intervals decide verdicts.  A run has tens of gates,
 // looks at them after every round, and stops at a verdict.  Twenty runs must not contradict each other.  On the
 // simulated machine of tests/bench/clock_test.cpp, 0.05% of the intervals miss the true ratio in a busy hour.  A gate
 // that lies exactly on its target gets a verdict in at most 0.3% of the runs.  The mean of all samples with 1.96
@@ -102,7 +102,7 @@ private:
 
   template <class Value> std::vector<double> by_round(const Value &value) const;
 
-  // Whether the current round may end, as far as its variants that are not dropped say.
+  // Whether the check holds in the current round for every variant that is not dropped.
   template <class Check> bool all_of_round(const Check &check) const;
 
   size_t variants_;

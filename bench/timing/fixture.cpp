@@ -1,6 +1,6 @@
 // The threads of some libraries spin while they wait for work, which would slow down the next variant.  With several
-// threads, each repetition therefore waits until the process is idle.  It follows half as many calls that are not counted,
-// because a core that has slept needs time to speed up again.
+// threads, each repetition therefore waits until the process is idle.  Then half as many calls run before it and do not
+// count, because a core that has slept needs time to speed up again.
 #include "fixture.hpp"
 
 #include "clock.hpp"
@@ -102,6 +102,7 @@ benchmark::internal::Benchmark *VariantFixture::add(VariantFixture &fixture, boo
   if (times_itself) registered->UseManualTime();
   else registered->UseRealTime();
   if (fixture.threads_ > 1) registered->MeasureProcessCPUTime();
+  if (fixture.variant_.fields.cold) registered->Iterations(1); // the second one would find its data in the caches
   return registered;
 }
 

@@ -15,8 +15,8 @@ struct FmaLoop {
   int64_t lanes; // of all chains together
 };
 
-// The loop for the instruction set of a plugin.  The loop for portable has that of the baseline, which multiplies and
-// adds separately on x86-64.
+// The loop for the instruction set of a plugin.  For portable, it uses the baseline instruction set, which multiplies
+// and adds separately on x86-64.
 FmaLoop fma_loop(const std::string &isa);
 
 // Loops over `count` floats in whole vectors.  `count` is a multiple of 128.

@@ -144,6 +144,8 @@ std::vector<std::string> warnings() {
   if (turbo() == "on") all.push_back("turbo is on, so the frequency depends on temperature and on the other cores");
   if (line_of(cpu_folder + "smt/active") == "1") all.push_back("SMT is on, so another program may use half of a core");
   if (load() > 0.5) all.push_back("the machine is not idle (load " + std::to_string(load()).substr(0, 4) + ")");
+  if (line_of("/proc/thread-self/schedstat").empty())
+    all.push_back("this system does not tell how long threads wait for a CPU, so no repetition can be discarded");
   if (const std::string quota = line_of("/sys/fs/cgroup/cpu.max"); !quota.empty() && !quota.starts_with("max"))
     all.push_back("the CPU time of this cgroup is limited (cpu.max " + quota + ")");
   const int64_t l3 = l3_bytes();

@@ -1,3 +1,4 @@
+// Neither loop uses memory, because a load that misses a cache would look like a busy sibling.
 #include "sibling.hpp"
 
 #include "clock.hpp"

@@ -11,7 +11,7 @@ namespace lanefold::bench {
 class Sibling {
 public:
   // Seconds of two short loops.  The wide one fills the execution units, so it is slower when the core is shared.  The
-  // chain waits for its own results, so it depends on the frequency alone.
+  // chain waits for its own results, so its time shows the frequency.
   struct LoopTimes {
     double wide, chain;
   };
@@ -19,8 +19,8 @@ public:
 
   explicit Sibling(std::function<LoopTimes()> time = time_loops) : time_(std::move(time)) {}
 
-  // Whether it was at work just now.  It was if the wide loop takes clearly longer, in units of the chain, than it ever
-  // did.  Until its first idle moment, a sibling counts as idle.
+  // Whether the other thread was at work just now.  It was if the wide loop, in units of the chain, takes clearly
+  // longer than its shortest time so far.  Until its first idle moment, a sibling counts as idle.
   bool is_busy();
 
 private:

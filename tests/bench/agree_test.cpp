@@ -125,7 +125,8 @@ TEST_CASE("a gate that holds in one run and fails in another is a contradiction"
   CHECK(page.exit_code == 1);
   CHECK(page.has("contradictions  1 of 1 gates"));
   CHECK(page.has("    promise\n      holds: 1.01..1.03 in run1; fails: 0.97..0.99 in run3; target >= 1\n"));
-  CHECK(page.has("undecided       100.0% of the gates in the worst run (run2), 0.0% in the median run"));
+  CHECK(page.has(
+      "undecided       100.0% of the gates in the worst run (run2), 0.0% in the median run; at most 20.0% is"));
   CHECK(page.has("gates undecided in some run: 1\n"));
   CHECK(page.has("1 of    3 runs"));
 }
@@ -136,6 +137,28 @@ TEST_CASE("the verdicts come from the intervals, whatever the sense of a target"
   below["verdict"] = above["verdict"] = "undecided";
   CHECK(page_of_runs({results(Json::array({below})), results(Json::array({above}))})
             .has("holds: 0.89..0.91 in run1; fails: 1.09..1.11 in run2; target <= 1"));
+}
+
+TEST_CASE("a run that was interrupted is refused") {
+  Json interrupted = results(many_ratios(2));
+  interrupted["lanefold"]["interrupted"] = true;
+  const Files files({results(many_ratios(2)), interrupted});
+  const std::string text = message_of<std::runtime_error>([&] { page_of(files.paths()); });
+  CHECK(contains(text, files.paths()[1] + ": lanefold.interrupted: "));
+}
+
+TEST_CASE("runs of different programs or machines are compared, and the page says so") {
+  Json other = results(many_ratios(3));
+  const Page same = page_of_runs({results(many_ratios(2)), other});
+  CHECK_FALSE(same.has("note: "));
+  CHECK(same.has("2 runs, 3 ratios, 0 of them gates; 2 are in every run\n"));
+  other["lanefold"]["environment"] = {{"revision", "abc"}, {"cpu", "A CPU"}};
+  other["lanefold"]["confidence"] = 0.95;
+  const Page page = page_of_runs({results(many_ratios(2)), other});
+  CHECK(page.has("note: the runs differ in revision: null, \"abc\"\n"));
+  CHECK(page.has("note: the runs differ in CPU: null, \"A CPU\"\n"));
+  CHECK(page.has("note: the runs differ in confidence: null, 0.95\n"));
+  CHECK(page.exit_code == 0);
 }
 
 TEST_CASE("times that drift decide nothing") {

@@ -232,7 +232,7 @@ def check_whole(drawer):
     text = drawer.page(some_results())
     for wanted in HEADINGS + ('A <b>CPU</b>', 'abc1234', '2026-01-02 03:04', 'The machine is not idle',
                               '27 cases were measured with 540 samples in 54 rounds',
-                              'In 25% of the repetitions on one thread, another program used',
+                              'In at least 25% of the repetitions on one thread, another program used',
                               'Half of the ratios have intervals of at most 3.0%', 'intervals of 99.9%',
                               'Compared with oneDNN, PyTorch.', '2.6.3',
                               'matmul <with> post-ops', 'Eigen is missing on avx2: eigen.so is not installed',
