@@ -15,7 +15,7 @@ from cli.drawing import Inliner, paragraphs
 from cli.signs import minus
 
 Layer = tuple[str, str, int]  # instruction set, shape and threads
-Cells = tuple[str, str, str]
+Cells = list[str]
 
 
 def layer_of(fields: Fields) -> Layer:
@@ -36,28 +36,27 @@ def product_alone(costs: Iterable[Cost], fields: Fields) -> Optional[Cost]:
     return alone[0] if alone else None
 
 
-def timed(results: Results, layer: Layer) -> tuple[str, dict[tuple[str, str, str], Interval]]:
-    """The timed ratios of this layer, or else of the reference layer, by pass, form and extra; and its shape."""
-    own = [cost for cost in costs_of_layers(results.ratios) if cost.fields.isa == layer[0] and cost.fields.threads == 1]
-    shape = layer[1] if any(cost.fields.shape == layer[1] for cost in own) else LAYER_NAME
-    return shape, {(cost.fields.pass_, cost.fields.form, cost.fields.extra): cost.interval for cost in own
-                   if cost.fields.shape == shape}
+def timed(results: Results, layer: Layer) -> dict[tuple[str, str, str], Interval]:
+    """The timed ratios of this layer, by pass, form and extra."""
+    return {(cost.fields.pass_, cost.fields.form, cost.fields.extra): cost.interval
+            for cost in costs_of_layers(results.ratios) if layer_of(cost.fields) == layer}
 
 
 def cells_of(cost: Cost, alone: Cost, time: Optional[Interval]) -> Cells:
     """Instructions per element of the output, their share of those of the product, and the timed share."""
     more = cost.instructions - alone.instructions
     elements = max(1, cost.fields.m * cost.fields.n)
-    return (minus('%.2f' % (more / elements)), minus('%+.1f%%' % (100 * more / alone.instructions)),
-            minus(excess(time)[1]) if time else '')
+    return [minus('%.2f' % (more / elements)), minus('%+.1f%%' % (100 * more / alone.instructions)),
+            minus(excess(time)[1]) if time else '']
 
 
 def pass_table(results: Results, layer: Layer, pass_: str) -> str:
-    """A row for each extra, and three columns for each form."""
+    """A row for each extra, and for each form two columns, or three if the layer was also timed."""
     own = [cost for cost in results.costs if cost.fields.pass_ == pass_ and cost.fields.op == 'dense'
            and layer_of(cost.fields) == layer]
     forms = [form for form in FORMS if any(cost.fields.form == form for cost in own)]
-    shape, times = timed(results, layer)
+    times = timed(results, layer)
+    columns = ['per element', 'of product', 'timed'][:3 if times else 2]
     found: dict[str, dict[str, Cells]] = {}
     for cost in own:
         of, alone = cost.fields, product_alone(results.costs, cost.fields)
@@ -65,11 +64,12 @@ def pass_table(results: Results, layer: Layer, pass_: str) -> str:
             found.setdefault(of.extra, {})[of.form] = cells_of(cost, alone, times.get((pass_, of.form, of.extra)))
     if not found:
         return ''
-    above = ''.join('<th colspan="3" scope="colgroup">%s</th>' % FORMS[form] for form in forms)
-    heads = ('<th scope="col">per element</th><th scope="col">of product</th><th scope="col">timed</th>' * len(forms))
+    above = ''.join('<th colspan="%d" scope="colgroup">%s</th>' % (len(columns), FORMS[form]) for form in forms)
+    heads = ''.join('<th scope="col">%s</th>' % column for column in columns) * len(forms)
     rows = []
     for extra in sorted(found, key=lambda one: list(EXTRAS).index(one) if one in EXTRAS else len(EXTRAS)):
-        cells = ''.join('<td>%s</td>' % cell for form in forms for cell in found[extra].get(form, ('', '', '')))
+        cells = ''.join('<td>%s</td>' % cell for form in forms
+                        for cell in found[extra].get(form, ['', '', ''])[:len(columns)])
         rows.append('<tr><th scope="row">%s</th>%s</tr>' % (escape(EXTRAS.get(extra, extra)), cells))
     return ('<div class="scroll whole" tabindex="0" role="region" aria-label="%s"><table class="counted">'
             '<caption>%s</caption><thead><tr><td></td>%s</tr><tr><td></td>%s</tr></thead><tbody>%s</tbody></table></div>' % (
@@ -79,12 +79,11 @@ def pass_table(results: Results, layer: Layer, pass_: str) -> str:
 def layer_figure(results: Results, layer: Layer) -> str:
     isa, shape, threads = layer
     tables = ''.join(pass_table(results, layer, pass_) for pass_ in PASSES)
-    timed_shape, times = timed(results, layer)
-    caption = ('In each group of three columns, the first one shows the instructions beyond those of the product '
-               'alone, for each element of the output. The second one shows them in percent of those of the product. '
-               'The third one shows the interval of the time beyond that of the product, in percent of that time.')
-    if times and timed_shape != shape:
-        caption += ' The timed layer is %s, where the same work is a different share of the product.' % timed_shape
+    caption = ('In each group of columns, the first one shows the instructions beyond those of the product alone, for '
+               'each element of the output. The second one shows them in percent of those of the product.')
+    if timed(results, layer):
+        caption += (' The third one shows the interval of the time beyond that of the product, in percent of that '
+                    'time.')
     return '<figure><h3>Layer of %s, %s, %s</h3>%s<figcaption>%s</figcaption></figure>' % (
         shape, on_threads(threads), escape(isa), tables, caption)
 

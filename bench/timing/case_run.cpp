@@ -188,15 +188,13 @@ void CaseRun::measure_round(CaseInstance &instance) {
   const int most = threads_ > 1 ? most_threaded_samples : most_samples;
   for (int i = 0; i < fewest_samples || (i < most && !times_->is_settled()); ++i, ++samples_) {
     const std::vector<RoundTime> sample = registered.take_sample();
-    std::vector<double> seconds(sample.size(), std::numeric_limits<double>::infinity());
     for (size_t v = 0; v < sample.size(); ++v) {
       if (dropped_[v]) continue;
       ++repetitions_, on_shared_core_ += sample[v].shared_core;
       if (is_disturbed(sample[v], v)) continue;
-      seconds[v] = sample[v].seconds;
+      times_->add(v, sample[v].seconds, sample[v].shared_core);
       if (fastest[v].iterations == 0 || sample[v].seconds < fastest[v].seconds) fastest[v] = sample[v];
     }
-    times_->add(seconds);
   }
   if (times_->is_complete()) {
     rounds_.push_back(std::move(fastest));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iterator>
 #include <stdexcept>
+#include <utility>
 
 namespace lanefold::bench {
 namespace {
@@ -136,13 +137,11 @@ const char *word_of(Verdict verdict) {
 
 void FastestTimes::begin_round() { rounds_.emplace_back(variants_); }
 
-void FastestTimes::add(const std::vector<double> &seconds) {
-  for (size_t v = 0; v < variants_; ++v) {
-    Fastest &fastest = rounds_.back()[v];
-    const double time = seconds.at(v);
-    if (time < fastest.first) fastest = {time, fastest.first};
-    else fastest.second = std::min(fastest.second, time);
-  }
+void FastestTimes::add(size_t variant, double seconds, bool shared_core) {
+  Fastest &fastest = rounds_.back().at(variant);
+  if (seconds < fastest.first) fastest.second = std::exchange(fastest.first, seconds);
+  else fastest.second = std::min(fastest.second, seconds);
+  fastest.had_core |= !shared_core;
 }
 
 template <class Check> bool FastestTimes::all_of_round(const Check &check) const {
@@ -153,7 +152,8 @@ template <class Check> bool FastestTimes::all_of_round(const Check &check) const
 
 bool FastestTimes::is_settled() const {
   return all_of_round([](const Fastest &fastest) {
-    return std::isfinite(fastest.second) && fastest.second <= fastest.first * (1 + confirmed_within);
+    return fastest.had_core && std::isfinite(fastest.second) &&
+           fastest.second <= fastest.first * (1 + confirmed_within);
   });
 }
 
@@ -161,20 +161,44 @@ bool FastestTimes::is_complete() const {
   return all_of_round([](const Fastest &fastest) { return std::isfinite(fastest.first); });
 }
 
-// Rounds with a variant that was dropped later come first.
-template <class Value> std::vector<double> FastestTimes::by_round(const Value &value) const {
-  std::vector<double> values;
-  for (const Round &round : rounds_) {
-    const double each = value([&](size_t variant) { return round.at(variant).first; });
+// Rounds with a variant that was dropped later come first.  If rounds of each placement are left, each placement gets the
+// same number of them.
+template <class Value>
+FastestTimes::Values FastestTimes::by_round(const std::vector<size_t> &of, const Value &value) const {
+  Values values;
+  std::vector<double> by_placement[placement_count];
+  for (size_t i = 0; i < rounds_.size(); ++i) {
+    const double each = value([&](size_t variant) { return rounds_[i].at(variant).first; });
     if (!std::isfinite(each)) break;
-    values.push_back(each);
+    values.all.push_back(each);
+    if (!std::all_of(of.begin(), of.end(), [&](size_t variant) { return rounds_[i].at(variant).had_core; })) continue;
+    values.undisturbed.push_back(each);
+    by_placement[i % placement_count].push_back(each);
+  }
+  size_t fewest = values.all.size();
+  for (const auto &placement : by_placement) fewest = std::min(fewest, placement.size());
+  if (values.undisturbed.size() == values.all.size()) values.placements = placement_count;
+  else if (fewest >= rounds_per_placement) {
+    values.undisturbed.clear();
+    for (size_t i = 0; i < fewest; ++i)
+      for (const auto &placement : by_placement) values.undisturbed.push_back(placement[i]);
+    values.placements = placement_count;
   }
   return values;
 }
 
+template <class Value>
+Interval FastestTimes::interval_of(const std::vector<size_t> &of, const Value &value, double unseen,
+                                   double limit) const {
+  const Values values = by_round(of, value);
+  if (!values.undisturbed.empty()) return estimate(values.undisturbed, unseen, limit, values.placements);
+  const double center = estimate(values.all, unseen, limit).value;
+  return {center, center - limit, center + limit};
+}
+
 bool FastestTimes::is_always_slower(size_t a, size_t b, double factor) const {
-  const auto ratios = by_round([=](const auto &seconds) { return seconds(a) / seconds(b); });
-  return std::all_of(ratios.begin(), ratios.end(), [=](double ratio) { return ratio > factor; });
+  const Values ratios = by_round({a, b}, [=](const auto &seconds) { return seconds(a) / seconds(b); });
+  return std::all_of(ratios.all.begin(), ratios.all.end(), [=](double ratio) { return ratio > factor; });
 }
 
 namespace {
@@ -186,19 +210,19 @@ Interval exponential(const Interval &logs) { return {std::exp(logs.value), std::
 } // namespace
 
 Interval FastestTimes::ratio(size_t a, size_t b) const {
-  const auto logs = by_round([=](const auto &seconds) { return std::log(seconds(a) / seconds(b)); });
-  return exponential(estimate(logs, unseen_ratio, widest_factor, placement_count));
+  const auto log = [=](const auto &seconds) { return std::log(seconds(a) / seconds(b)); };
+  return exponential(interval_of({a, b}, log, unseen_ratio, widest_factor));
 }
 
 Interval FastestTimes::seconds(size_t variant) const {
-  const auto logs = by_round([=](const auto &seconds) { return std::log(seconds(variant)); });
-  return exponential(estimate(logs, unseen_time, widest_factor, placement_count));
+  const auto log = [=](const auto &seconds) { return std::log(seconds(variant)); };
+  return exponential(interval_of({variant}, log, unseen_time, widest_factor));
 }
 
 Interval FastestTimes::difference(size_t a, size_t b) const {
-  const auto differences = by_round([=](const auto &seconds) { return seconds(a) - seconds(b); });
   const double time = seconds(a).value;
-  return estimate(differences, unseen_ratio * time, 10 * time, placement_count);
+  const auto difference = [=](const auto &seconds) { return seconds(a) - seconds(b); };
+  return interval_of({a, b}, difference, unseen_ratio * time, 10 * time);
 }
 
 } // namespace lanefold::bench

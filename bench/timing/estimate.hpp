@@ -1,7 +1,8 @@
 // From the repetitions of a case to the interval of a ratio, of a time or of a difference of times, and to a verdict.
 //
 // The estimator.  A round yields the logarithm of the ratio of the fastest repetitions of two variants.  The rounds
-// yield their trimmed mean with a Student interval (Yuen, Biometrika 61, 1974).  Two things widen it: the correlation
+// yield their trimmed mean with a Student interval (Yuen, Biometrika 61, 1974).  A round in which a variant always shared
+// its core does not count; if no round is left, the interval is as wide as can be.  Two things widen it: the correlation
 // of rounds that follow each other, and a spread between runs that no run can see.  Rounds take turns in the placements
 // of memory.  Once each placement has three rounds, what placements differ by is subtracted, if that makes the interval
 // narrower.
@@ -22,8 +23,8 @@
 // that lies exactly on its target gets a verdict in at most 0.3% of the runs.  The mean of all samples with 1.96
 // standard errors misses 6%, under the same conditions.
 //
-// What it cannot see.  Whatever stays the same for a whole run: where the loader put the code, which neighbour uses the
-// other half of the core, which physical machine it is.  The interval includes an allowance for it, `unseen_ratio`.  On
+// What it cannot see.  Whatever stays the same for a whole run: where the loader put the code, which neighbours share
+// the core, which physical machine it is.  The interval includes an allowance for it, `unseen_ratio`.  On
 // the machine with Zen 5 the values of short runs differed by this much, if each round drew new addresses for its
 // operands.  Where operands kept their addresses, a product of 16x16x16 differed by five times as much.
 #pragma once
@@ -72,9 +73,8 @@ public:
 
   // All operands have got new memory, with the next placement.
   void begin_round();
-  // Adds a sample to the current round: one repetition of every variant, close in time.  `seconds` has the time of one
-  // call of each variant, or infinity if the repetition is discarded.
-  void add(const std::vector<double> &seconds);
+  // Adds a repetition to the current round: the seconds of one call, and whether another program used the same core.
+  void add(size_t variant, double seconds, bool shared_core = false);
   // Ends a round in which a variant has no repetition.  It does not count, and the next round has its placement.
   void discard_round() { rounds_.pop_back(); }
   // Whether the current round has a repetition of every variant.
@@ -83,8 +83,8 @@ public:
   void drop(size_t variant) { dropped_.insert(variant); }
   // Whether variant a took more than `factor` times as long as b in each round.
   bool is_always_slower(size_t a, size_t b, double factor) const;
-  // Is the fastest repetition of each variant in this round confirmed by a second one that takes at most 1% more?
-  // Otherwise all repetitions may have been disturbed, and it is worth taking another sample.
+  // Has each variant had the core for itself in this round, and is its fastest repetition confirmed by a second one that
+  // takes at most 1% more?  Otherwise all repetitions may have been disturbed, and it is worth taking another sample.
   bool is_settled() const;
 
   size_t rounds() const { return rounds_.size(); }
@@ -97,10 +97,17 @@ public:
 private:
   struct Fastest {
     double first = std::numeric_limits<double>::infinity(), second = first; // seconds; infinite if there is none
+    bool had_core = false;                                                  // for itself, in one repetition at least
   };
   using Round = std::vector<Fastest>; // by variant
+  struct Values {
+    std::vector<double> all, undisturbed;
+    size_t placements = 1; // in which the undisturbed ones take turns
+  };
 
-  template <class Value> std::vector<double> by_round(const Value &value) const;
+  template <class Value> Values by_round(const std::vector<size_t> &of, const Value &value) const;
+  template <class Value>
+  Interval interval_of(const std::vector<size_t> &of, const Value &value, double unseen, double limit) const;
 
   // Whether the check holds in the current round for every variant that is not dropped.
   template <class Check> bool all_of_round(const Check &check) const;

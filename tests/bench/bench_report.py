@@ -127,8 +127,8 @@ def cost(subject, instructions):
     return {**subject, 'label': 'label', 'instructions': instructions, 'multiply_adds': 3072}
 
 
-def some_costs():
-    sizes = {'m': 16, 'n': 48, 'k': 64}
+def some_costs(m, n, k):
+    sizes = {'m': m, 'n': n, 'k': k}
     alone = [described('dense', 'gemm', pass_=pass_, form='alone', **sizes)
              for pass_ in ('training', 'backward', 'inference')]
     packed = described('dense', 'gemm', pass_='inference', form='packed', **sizes)
@@ -154,7 +154,7 @@ def some_results():
                           'missing': [{'name': 'eigen', 'reason': 'eigen.so is not installed'},
                                       {'name': 'numpy', 'reason': 'python3: No module named numpy'}]}
                          for threads in (1, 2)],
-           'cases': some_cases(), 'ratios': some_ratios(), 'costs': some_costs(),
+           'cases': some_cases(), 'ratios': some_ratios(), 'costs': some_costs(16, 48, 64),
            'failures': [{'failed': 'gemm/xx', 'reason': 'wrong result'}],
            'interrupted': False, 'confidence': 0.999, 'scaling': some_scaling(), 'seconds': 100.0}
     return {'context': {'date': '2026-01-02T03:04:05+00:00'}, 'benchmarks': [], 'lanefold': own}
@@ -275,9 +275,13 @@ def check_verdicts(drawer):
 
 def check_counted(drawer):
     text = drawer.page(some_results())
-    for wanted in ('What they cost, counted', 'Layer of 16\u00d748\u00d764', '1.00+12.8%+6.9 to +10.2%',
-                   '2.30+35.4%', 'The timed layer is 200\u00d7300\u00d7784'):
+    for wanted in ('What they cost, counted', 'Layer of 16\u00d748\u00d764', '1.00+12.8%', '2.30+35.4%'):
         assert wanted in text, wanted
+    assert 'The third one shows' not in text and '+12.8%+6.9' not in text, 'this layer was not timed'
+    also_timed = some_results()
+    also_timed['lanefold']['costs'] = some_costs(200, 300, 784)
+    text = drawer.page(also_timed)
+    assert 'The third one shows' in text and '0.01+12.8%+6.9 to +10.2%' in text
     without = some_results()
     del without['lanefold']['costs']
     assert 'What they cost' not in drawer.page(without)

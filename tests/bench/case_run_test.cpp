@@ -151,20 +151,19 @@ TEST_CASE("a peer that was slower than another one in each round is not measured
 }
 
 TEST_CASE("a peer that is not measured any more does not widen the interval of its group") {
-  std::mt19937 random(1);
-  const auto noisy = [&](const std::string &label, double seconds, const std::string &group) {
-    VariantInstance variant = timed(label, seconds, group);
-    variant.operation.time_calls = [&random, seconds](int64_t iterations) {
-      return TimedCalls{seconds * (1 + std::ldexp(random(), -32) / 20) * static_cast<double>(iterations)};
-    };
-    return variant;
+  const auto width = [](bool with_slow_peer) {
+    std::mt19937 random(1);
+    const auto noisy = [&](double seconds) { return seconds * (1 + std::ldexp(random(), -32) / 10); }; // by round
+    CaseRun case_run(1, {{"r", Ratio::times, "peers", "lanefold"}});
+    for (int i = 0; i < 40; ++i) {
+      CaseInstance instance{{timed("lanefold", noisy(1e-3)), timed("fast", noisy(2e-3), "peers")}, nullptr};
+      if (with_slow_peer) instance.variants.push_back(timed("slow", noisy(2.45e-3), "peers"));
+      case_run.measure_round(instance);
+    }
+    const Interval interval = case_run.result().ratios.at(0).interval;
+    return interval.high - interval.low;
   };
-  const VariantInstance own = noisy("lanefold", 1e-3, ""), fast = noisy("fast", 2e-3, "peers"),
-                        slow = noisy("slow", 2.4e-3, "peers");
-  const std::vector<Ratio> ratios = {{"r", Ratio::times, "peers", "lanefold"}};
-  const Interval with = run({own, fast, slow}, ratios, 40).ratios.at(0).interval;
-  const Interval without = run({own, fast}, ratios, 40).ratios.at(0).interval;
-  CHECK(with.high - with.low < 2 * (without.high - without.low));
+  CHECK(width(true) < 2 * width(false));
 }
 
 namespace {

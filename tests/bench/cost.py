@@ -1,5 +1,5 @@
-"""Tests `lanefold bench cost`.  Arguments: the part to test, the command, and for callgrind the program that makes calls.
-Exit code 77: skipped.
+"""Tests `lanefold bench cost`.  Arguments: the part to test, the command, the program that makes calls for callgrind, the
+library that pretends another machine, and docs/results/exact-costs.json.  Exit code 77: skipped.
 """
 import itertools
 import json
@@ -25,13 +25,21 @@ def usable():
     return [plugin['name'] for plugin in info['plugins'] if plugin['usable']]
 
 
-def costs(words, **options):
-    """What the command prints, as a map from names to costs."""
+def counted(words, **options):
+    """What the command prints."""
     run = subprocess.run([command, 'bench', 'cost', '--json', *words], capture_output=True, text=True, **options)
     if 'cannot count instructions' in run.stderr:
         skip(run.stderr.strip())
     assert run.returncode == 0, run.stderr
-    return {cost['name']: cost for cost in json.loads(run.stdout)['costs']}
+    return json.loads(run.stdout)
+
+
+def by_name(report):
+    return {cost['name']: cost for cost in report['costs']}
+
+
+def costs(words, **options):
+    return by_name(counted(words, **options))
 
 
 def check_exact():
@@ -109,21 +117,46 @@ def of_callgrind(isa, words, shape):
                 for number, call in enumerate(calls, 1)}
 
 
+def check_with_callgrind(ours, isa, words, shape):
+    theirs = of_callgrind(isa, words, shape)
+    assert ours and ours.keys() <= theirs.keys()
+    for name, cost in ours.items():
+        assert cost['instructions'] == theirs[name], (name, cost['instructions'], theirs[name])
+    print(f'{len(ours)} calls of {isa} have the counts of callgrind')
+
+
 def check_callgrind():
-    """callgrind counts as many instructions, for what valgrind can run: small shapes, and the layers of the network."""
+    """callgrind counts as many instructions, for what valgrind can run."""
     if shutil.which('valgrind') is None:
         skip('valgrind is missing')
     for isa, words, *shape in (('avx2', r'm:16/|m:33/|n:48/|n:4096/|loss|n:100/'), ('portable', 'm:16/n:16|norm'),
+                               ('portable', '^gemm/nn', '64', '48', '64'),
                                ('avx2', '^gemm/nn|backward/fused/bn_elu', '200', '300', '784')):
         if isa not in usable():
             print(f'skipped: this CPU lacks {isa}')
             continue
         ours = costs(['--isa', isa, *(['--shape', 'x'.join(shape)] if shape else []), words])
-        theirs = of_callgrind(isa, words, shape)
-        assert ours and ours.keys() <= theirs.keys()
+        check_with_callgrind(ours, isa, words, shape)
+
+
+def check_layer():
+    """The first layer of the reference network, which README shows: its counts with BN and ELU are those that are
+    published."""
+    most_change = 0.005
+    published = json.loads(pathlib.Path(sys.argv[5]).read_text())
+    known = by_name(published)
+    for isa in [name for name in ('avx512', 'avx2') if name in usable()]:
+        report = counted(['--isa', isa, '--shape', '200x300x784', '^dense.*bn_elu'])
+        compilers = {program['compiler'].split('.')[0] for program in published['programs']}
+        if report['program']['compiler'].split('.')[0] not in compilers:
+            skip(f"the published counts are of {compilers}, but this build is of {report['program']['compiler']}")
+        ours = by_name(report)
+        assert len(ours) > 5, ours.keys()
         for name, cost in ours.items():
-            assert cost['instructions'] == theirs[name], (name, cost['instructions'], theirs[name])
-        print(f'{len(ours)} calls of {isa} have the counts of callgrind')
+            for key, count in cost.items():
+                assert not isinstance(count, int) or abs(count - known[name][key]) <= most_change * known[name][key], (
+                    name, key, count, known[name][key], './dev bench exact-costs counts again')
+        print(f'{len(ours)} calls of {isa} have the published counts')
 
 
 def predicted(counts, ends, size):
@@ -165,4 +198,5 @@ def check_law():
         print(f'{len(found)} calls of {isa} obey the law at {len(more)} sizes beyond the 8 that determine it')
 
 
-{'exact': check_exact, 'same': check_same, 'callgrind': check_callgrind, 'law': check_law}[part]()
+{'exact': check_exact, 'same': check_same, 'callgrind': check_callgrind, 'law': check_law,
+ 'layer': check_layer}[part]()

@@ -101,6 +101,9 @@ def main(arguments):
         sys.exit('\n'.join(wrong) + '\n%d of %d costs changed by more than %.1f%%; ./dev bench accept-costs accepts them'
                  % (len(wrong), len(costs), 100 * MOST_CHANGE))
     print('%d costs are within %.1f%% of %s' % (len(costs), 100 * MOST_CHANGE, path.name))
+    others = {re.search('/isa:([^/]*)', name)[1] for name in known} - set(isas)
+    if others:
+        print('not checked, because this CPU lacks it:', ', '.join(sorted(others)))
 
 
 if __name__ == '__main__':
