@@ -4,6 +4,7 @@
 #include "../timing/clock.hpp"
 #include "../timing/machine.hpp"
 #include "../timing/plan.hpp"
+#include "../timing/sibling.hpp"
 #include "cli/words.hpp"
 #include "results.hpp"
 
@@ -31,7 +32,11 @@ class CaseRunner {
 public:
   CaseRunner(Setting setting, std::vector<Case> cases, double seconds)
       : setting_(std::move(setting)), cases_(std::move(cases)), seconds_(seconds), progress_(cases_.size()) {
-    for (const Case &bench_case : cases_) runs_.emplace_back(setting_.threads, bench_case.ratios);
+    // With several threads, nothing tells about the other CPUs.
+    const auto sibling = std::make_shared<Sibling>();
+    const IsCoreShared is_core_shared = [sibling] { return sibling->is_busy(); };
+    for (const Case &bench_case : cases_)
+      runs_.emplace_back(setting_.threads, bench_case.ratios, setting_.threads == 1 ? is_core_shared : nullptr);
   }
 
   void run(const Emit &emit) {

@@ -2,8 +2,6 @@
 // other closely, because the speed of a machine changes within milliseconds.
 #include "case_run.hpp"
 
-#include "fixture.hpp"
-
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -108,14 +106,14 @@ void verify(CaseInstance &instance, Verified &verified) {
 class CaseRun::RegisteredInstance {
 public:
   RegisteredInstance(CaseInstance &instance, int threads, const std::vector<int64_t> &iterations,
-                     const std::vector<bool> &dropped)
+                     const std::vector<bool> &dropped, const IsCoreShared &is_core_shared)
       : instance_(instance), fixtures_(instance.variants.size()) {
     benchmark::ClearRegisteredBenchmarks();
     for (size_t v = 0; v < instance.variants.size(); ++v) {
       if (dropped[v]) continue;
       VariantInstance &own = instance.variants[v];
-      fixtures_[v] =
-          std::make_unique<VariantFixture>(own.variant, threads, [&own]() -> VariantInstance & { return own; });
+      fixtures_[v] = std::make_unique<VariantFixture>(
+          own.variant, threads, [&own]() -> VariantInstance & { return own; }, is_core_shared);
       VariantFixture::add(*fixtures_[v], static_cast<bool>(own.operation.time_calls))
           ->Iterations(iterations[v])
           ->Repetitions(1);
@@ -183,7 +181,7 @@ void CaseRun::measure_round(CaseInstance &instance) {
   verify(instance, verified_);
   if (!times_) prepare(instance);
   times_->begin_round();
-  RegisteredInstance registered(instance, threads_, iterations_, dropped_);
+  RegisteredInstance registered(instance, threads_, iterations_, dropped_, is_core_shared_);
   std::vector<RoundTime> fastest(variants_.size());
   const int most = threads_ > 1 ? most_threaded_samples : most_samples;
   for (int i = 0; i < fewest_samples || (i < most && !times_->is_settled()); ++i, ++samples_) {
@@ -238,7 +236,7 @@ MeasuredRatio CaseRun::measured(const Ratio &ratio, const std::vector<size_t> &n
 
 CaseResult CaseRun::result() const {
   CaseResult result{variants_, {}, {}, rounds_, samples_, discarded_, {}};
-  if (threads_ == 1) result.shared_core = static_cast<double>(on_shared_core_) / repetitions_;
+  if (is_core_shared_) result.shared_core = static_cast<double>(on_shared_core_) / repetitions_;
   for (size_t v = 0; v < variants_.size(); ++v) result.seconds.push_back(times_->seconds(v));
   for (const Ratio &ratio : ratios_) {
     const std::vector<size_t> numerators = contenders(ratio.numerator);

@@ -5,6 +5,7 @@
 
 #include "case.hpp"
 #include "estimate.hpp"
+#include "fixture.hpp"
 
 #include <map>
 #include <optional>
@@ -41,14 +42,15 @@ struct CaseResult {
   std::vector<std::vector<RoundTime>> rounds; // by round and variant
   int samples = 0;
   int discarded = 0; // rounds in which all repetitions of a variant were disturbed
-  // In which share of the repetitions the other thread of the core was at work.  Unknown with several threads.
+  // In which share of the repetitions the other thread of the core was at work.  Absent if nothing tells.
   std::optional<double> shared_core;
 };
 
 class CaseRun {
 public:
   // threads: of the process.
-  CaseRun(int threads, std::vector<Ratio> ratios) : threads_(threads), ratios_(std::move(ratios)) {}
+  CaseRun(int threads, std::vector<Ratio> ratios, IsCoreShared is_core_shared = {})
+      : threads_(threads), ratios_(std::move(ratios)), is_core_shared_(std::move(is_core_shared)) {}
 
   // Measures a round on a new instance, whose variants are those of the instances before.  Throws std::runtime_error if a
   // result is wrong.
@@ -70,6 +72,7 @@ private:
 
   int threads_;
   std::vector<Ratio> ratios_;
+  IsCoreShared is_core_shared_;
   std::vector<Variant> variants_;
   std::vector<int64_t> iterations_; // of each variant, in one repetition
   std::optional<FastestTimes> times_;

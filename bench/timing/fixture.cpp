@@ -5,7 +5,6 @@
 
 #include "clock.hpp"
 #include "machine.hpp"
-#include "sibling.hpp"
 #include "waiting.hpp"
 
 #include <algorithm>
@@ -34,12 +33,6 @@ void wait_until_idle() {
   }
 }
 
-// That of the only CPU of this process.
-Sibling &sibling() {
-  static Sibling own;
-  return own;
-}
-
 double time_of(const Operation &operation, int64_t iterations) {
   if (operation.time_calls) return operation.time_calls(iterations).seconds;
   const Clock::time_point begin = Clock::now();
@@ -65,12 +58,12 @@ void VariantFixture::SetUp(benchmark::State &state) {
   if (variant_.fields.cold) evict_caches();
   else if (threads_ > 1) time_of(operation, (static_cast<int64_t>(state.max_iterations) + 1) / 2);
   else operation.run();
-  shared_core_ = threads_ == 1 && sibling().is_busy();
+  shared_core_ = is_core_shared_ && is_core_shared_();
 }
 
 void VariantFixture::BenchmarkCase(benchmark::State &state) {
   run_timed(state);
-  shared_core_ |= threads_ == 1 && sibling().is_busy();
+  shared_core_ |= is_core_shared_ && is_core_shared_();
 }
 
 void VariantFixture::run_timed(benchmark::State &state) {

@@ -210,17 +210,28 @@ TEST_CASE("with several threads, waiting that every repetition has in common dis
   }
 }
 
-TEST_CASE("a case on one thread tells in which share of its repetitions the core was shared") {
-  const auto shared_core = [](int threads) {
-    CaseRun case_run(threads, {});
+TEST_CASE("a case tells in which share of its repetitions the core was shared, before or after") {
+  const auto shared_core = [](IsCoreShared is_core_shared) {
+    CaseRun case_run(1, {}, std::move(is_core_shared));
     CaseInstance instance{{timed("a", 1)}, nullptr};
     case_run.measure_round(instance);
     return case_run.result().shared_core;
   };
-  REQUIRE(shared_core(1).has_value());
-  CHECK(*shared_core(1) >= 0);
-  CHECK(*shared_core(1) <= 1);
-  CHECK_FALSE(shared_core(2).has_value());
+  CHECK_FALSE(shared_core({}).has_value());
+  CHECK(shared_core([] { return false; }) == 0);
+  CHECK(shared_core([] { return true; }) == 1);
+  int calls = 0; // two for a repetition
+  CHECK(shared_core([&] { return calls++ == 2; }) == doctest::Approx(1.0 / 3));
+  calls = 0;
+  CHECK(shared_core([&] { return calls++ == 3; }) == doctest::Approx(1.0 / 3));
+}
+
+TEST_CASE("a round takes more samples until each variant has had the core for itself") {
+  int calls = 0;
+  CaseRun case_run(1, {}, [&] { return calls++ < 10; });
+  CaseInstance instance{{timed("a", 1)}, nullptr};
+  case_run.measure_round(instance);
+  CHECK(case_run.result().samples == 6);
 }
 
 TEST_CASE("a wrong result stops the case before anything is timed") {
