@@ -4,10 +4,10 @@
 // the end of its interval past the target, if its value and the spread of its rounds stayed as they are.  It serves the
 // cases whose gates cost the least, in turns, as far as the time left pays for them.  A gate that needs more time than
 // is left is hopeless for now.  When no gate can be decided, each round goes where an interval shrinks most for its
-// time.  There an interval counts as no wider than 2%, because a difference close to 0 would take all the time.  An
-// interval is at its floor when more rounds hardly shrink it, because most of it is what no run can see.  The run ends
-// early when all intervals are at their floors.  After a round, a case waits while others have a few rounds, because
-// rounds that lie far apart see more of the machine.
+// time.  There half the width of an interval counts as at most 2%, because a difference close to 0 would take all the
+// time.  An interval is at its floor when more rounds hardly shrink it, because most of it is what no run can see.  The
+// run ends early when all intervals are at their floors.  After a round, a case waits while others have a few rounds,
+// because rounds that lie far apart see more of the machine.
 //
 // Looking often and stopping at a verdict raises the share of wrong verdicts, because a value may pass its target by
 // chance.  The confidence of an interval allows for it: see estimate.hpp.

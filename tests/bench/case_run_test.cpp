@@ -118,13 +118,13 @@ TEST_CASE("a busy sibling shows by the wide loop, whatever the frequency and wha
   CHECK(is_busy(3.6, 2.2));
 }
 
-TEST_CASE("the loops take microseconds") {
+TEST_CASE("the loops take time, and end") {
   for (int i = 0; i < 100; ++i) {
     const Sibling::LoopTimes times = Sibling::time_loops();
     CHECK(times.wide > 1e-7);
     CHECK(times.chain > 1e-7);
-    CHECK(times.wide < 1e-2);
-    CHECK(times.chain < 1e-2);
+    CHECK(times.wide < 1);
+    CHECK(times.chain < 1);
   }
 }
 

@@ -2,7 +2,8 @@
 tests/bench/costs/.  The file is what `./dev bench cost-neon` printed.
 
 A cost that changed by more than 0.5% fails, until the same commit accepts it: `./dev bench accept-costs` counts again and
-rewrites the list.  Exit code 77, which Meson counts as skipped, where there is no list or nothing can be counted."""
+rewrites the list.  It exits with 77, which Meson counts as skipped, if this compiler lacks a list or the
+program cannot count."""
 import json
 import pathlib
 import re
@@ -72,7 +73,7 @@ def compare(known, costs, isas):
         if re.search('/isa:([^/]*)', name)[1] not in isas:
             continue  # this CPU cannot run it
         if name not in costs or name not in known:
-            wrong.append('%s: %s' % (name, 'is no longer counted' if name in known else 'is not in the list'))
+            wrong.append('%s: %s' % (name, 'was counted before, but not now' if name in known else 'is missing from the list'))
         elif changed := changes(known[name], costs[name]):
             wrong.append('%s: %s' % (name, changed))
     return wrong
@@ -92,7 +93,7 @@ def main(arguments):
         write(path, {**kept, **costs}, flags)
         return print('%s: %d costs' % (path, len(costs)))
     if not path.exists():
-        skip('there is no list of costs for %s; ./dev bench accept-costs makes it' % program['compiler'])
+        skip('tests/bench/costs lacks a list for %s; ./dev bench accept-costs makes it' % program['compiler'])
     known, flags_of_list = read(path)
     if flags != flags_of_list:
         skip('the list of %s is for the flags "%s", but this build has "%s"' % (compiler, flags_of_list, flags))
