@@ -310,13 +310,13 @@ TEST_CASE("intervals contain the true ratio, whatever disturbs the machine; thos
   }
 }
 
-TEST_CASE("twenty runs overlap in pairs, contradict each other nowhere and leave at most a fifth undecided") {
+TEST_CASE("twenty runs overlap in pairs, contradict each other nowhere and leave at most a quarter undecided") {
   for (size_t i = 0; i < std::size(all_noises); ++i) {
     CAPTURE(std::string(all_noises[i].name));
     const std::vector<Intervals> &runs = real_runs()[i].ours;
     CHECK(worst_pair(runs) <= 0.05);
     CHECK(count_contradictions(runs) == 0);
-    CHECK(undecided_shares(runs).back() <= 0.2);
+    CHECK(undecided_shares(runs).back() <= 0.25);
   }
 }
 
@@ -349,13 +349,13 @@ TEST_CASE("the plan decides gates that rounds for all alike do not") {
   CHECK(planned.back() < even[even.size() / 2]);
 }
 
-TEST_CASE("a full run leaves at most a twentieth undecided of the gates that are 1.2% or more from their targets") {
+TEST_CASE("a full run leaves at most a twentieth undecided of the gates that are 2% or more from their targets") {
   for (const auto &[name, noise] : {all_noises[0], all_noises[4], *std::rbegin(all_noises)}) {
     CAPTURE(std::string(name));
     std::vector<Intervals> runs;
     for (unsigned seed = 1; seed <= run_count / 2; ++seed)
       runs.push_back(simulate(noise, real_cases(), seed, Order::planned, full_seconds).ours);
-    CHECK(undecided_shares(runs, 0.012).back() <= 0.05);
+    CHECK(undecided_shares(runs, 0.02).back() <= 0.05);
     CHECK(count_contradictions(runs) == 0);
     CHECK(count_misses(runs, real_cases()) <=
           most_misses(static_cast<int>(runs.size() * real_cases().size()), sequential_misses));
@@ -383,7 +383,7 @@ TEST_CASE("an interval of independent normal rounds is that of Student, where no
   const Interval interval = estimate({-1, 1, -2, 2, 0, 0, 0}, 0, 100);
   CHECK(interval.value == doctest::Approx(0));
   const double variance = 10.0 / 6;
-  CHECK(interval.high == doctest::Approx(5.96 * std::sqrt(variance / 7 + 0.01 * variance)));
+  CHECK(interval.high == doctest::Approx(5.96 * std::sqrt(variance / 7 + 0.04 * variance)));
 }
 
 TEST_CASE("a few disturbed rounds hardly move an estimate") {
@@ -401,7 +401,7 @@ TEST_CASE("rounds that follow each other closely count for less") {
   for (int i = 0; i < 32; ++i) slow.push_back(i / 8 % 2), fast.push_back(i % 2);
   const Interval wide = estimate(slow, 0.001, 100), narrow = estimate(fast, 0.001, 100);
   CHECK(wide.value == doctest::Approx(narrow.value));
-  CHECK(wide.high - wide.low > 1.9 * (narrow.high - narrow.low));
+  CHECK(wide.high - wide.low > 1.7 * (narrow.high - narrow.low));
 }
 
 TEST_CASE("the width after more rounds is the width that more rounds have") {
