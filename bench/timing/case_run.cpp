@@ -1,5 +1,5 @@
 // Google Benchmark runs one repetition of each variant, in random order.  The repetitions follow each
-// other closely, because the speed of a machine changes within milliseconds.
+// other closely, because the speed of a machine changes.
 #include "case_run.hpp"
 
 #include <benchmark/benchmark.h>
