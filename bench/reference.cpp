@@ -62,6 +62,21 @@ Doubles product(const Doubles &a, bool transposed_a, const Doubles &b, bool tran
   return c;
 }
 
+namespace {
+
+const double pi = std::acos(-1.0);
+
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
+// GELU by tanh is x logistic(gelu_exponent(x)).
+double gelu_exponent(double x) { return std::sqrt(8 / pi) * (x + 0.044715 * x * x * x); }
+// The derivative of x logistic(f), where df is the derivative of f.
+double product_derivative(double x, double f, double df) {
+  const double s = logistic(f);
+  return s * (1 + x * df * (1 - s));
+}
+
+} // namespace
+
 double activate(int32_t activation, double alpha, double x) {
   switch (activation) {
   case LF_RELU: return x > 0 ? x : 0;
@@ -69,12 +84,20 @@ double activate(int32_t activation, double alpha, double x) {
   case LF_ELU: return x > 0 ? x : alpha * std::expm1(x);
   case LF_SELU: return selu_scale * (x > 0 ? x : selu_alpha * std::expm1(x));
   case LF_TANH: return std::tanh(x);
-  case LF_LOGISTIC: return 1 / (1 + std::exp(-x));
+  case LF_LOGISTIC: return logistic(x);
+  case LF_RELU6: return std::min(std::max(x, 0.0), 6.0);
+  case LF_SOFTPLUS: return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
+  case LF_HARD_SIGMOID: return std::min(std::max(alpha * x + 0.5, 0.0), 1.0);
+  case LF_SILU: return x * logistic(x);
+  case LF_HARD_SWISH: return x * std::min(std::max(x + 3, 0.0), 6.0) / 6;
+  case LF_GELU: return x * std::erfc(-x * std::sqrt(0.5)) / 2;
+  case LF_GELU_TANH: return x * logistic(gelu_exponent(x));
   default: return x;
   }
 }
 
 double derivative(int32_t activation, double alpha, double y) {
+  const double x = y;
   switch (activation) {
   case LF_RELU: return y > 0 ? 1 : 0;
   case LF_LEAKY_RELU: return y > 0 ? 1 : alpha;
@@ -82,6 +105,13 @@ double derivative(int32_t activation, double alpha, double y) {
   case LF_SELU: return y > 0 ? selu_scale : y + selu_scale * selu_alpha;
   case LF_TANH: return 1 - y * y;
   case LF_LOGISTIC: return y * (1 - y);
+  case LF_RELU6: return y > 0 && y < 6 ? 1 : 0;
+  case LF_SOFTPLUS: return -std::expm1(-y);
+  case LF_HARD_SIGMOID: return y > 0 && y < 1 ? alpha : 0;
+  case LF_SILU: return product_derivative(x, x, 1);
+  case LF_HARD_SWISH: return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5;
+  case LF_GELU: return std::erfc(-x * std::sqrt(0.5)) / 2 + x * std::exp(-x * x / 2) / std::sqrt(2 * pi);
+  case LF_GELU_TANH: return product_derivative(x, gelu_exponent(x), std::sqrt(8 / pi) * (1 + 3 * 0.044715 * x * x));
   default: return 1;
   }
 }

@@ -61,7 +61,7 @@ Doubles product(const Doubles &a, bool transposed_a, const Doubles &b, bool tran
 
 // f(x), and f'(x) from y = f(x), as activation.h defines them.
 double activate(int32_t activation, double alpha, double x);
-double derivative(int32_t activation, double alpha, double y);
+double derivative(int32_t activation, double alpha, double y); // y: the input if LF_DERIVES_FROM_INPUT
 
 // Batch normalization of columns.  Training computes mean and variance; inference reads them.
 struct Norm {

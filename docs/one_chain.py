@@ -62,12 +62,15 @@ def expm1(x):
     e = fma(r * r, horner(r, '0x1.6c6428p-10 0x1.122408p-7 0x1.5555acp-5 0x1.5554b6p-3 0x1p-1'), r)
     return fma(power_of_two(n), e, power_of_two(n) - 1)
 
-def exp(x):
-    x = F(-104) if x < -104 else x; n = fma(x, LOG2_E, M) - M
+def parts_of_exp(x, low=None):
+    n = fma(x, LOG2_E, M) - M
     r = fma(n, -LN2_REST, fma(n, -LN2, x))
+    r = r if low is None else r + low
     e = fma(r * r, horner(r, '0x1.a2d99ep-13 0x1.6d2e04p-10 0x1.110fc2p-7 0x1.555502p-5 0x1.555556p-3 0x1p-1'), r)
     h = fma(n, F(0.5), M) - M
-    return fma(power_of_two(h), e, power_of_two(h)) * power_of_two(n - h)
+    return lambda z=F(1): fma(z * power_of_two(h), e, z * power_of_two(h)) * power_of_two(n - h)
+
+def exp(x): return parts_of_exp(F(-104) if x < -104 else x)()
 
 def log(x):
     i = bits(x) - 0x3f3504f3; e = F(i >> 23)
@@ -88,7 +91,65 @@ def logistic(x):
     e = exp(0 - abs(x))
     return quotient(e if x < 0 else F(1), F(1), e)
 
-ACTIVATIONS = {  # the value, and the derivative from y; a is alpha
+def with_sign(value, x): return F(copysign(value, x))
+def at_most(x, most): return F(most) if most < abs(x) else abs(x)
+def softplus(x):
+    e = exp(0 - abs(x)); w = quotient(e + e, F(2), e)
+    q = horner(w * w, '0x1.1ed7c8p-11 0x1.1ebd0cp-9 0x1.99d208p-7 0x1.555502p-4')
+    return fma(w * (w * w), q, F(0) if x < 0 else x) + w
+def hard_sigmoid(x, alpha):
+    t = fma(alpha, x, F(0.5))
+    return F(1) if 1 <= t else F(0) if t <= 0 else t
+def step(y, most, inside):
+    return (inside if y > 0 else F(0) if y <= 0 else y) if y < most else F(0) if y >= most else y
+
+def exponent(f): return F(-110) if 0 - f < -110 else 0 - f
+def t_product(x, a, most, f, *low):
+    e = parts_of_exp(exponent(f), *(0 - v for v in low))
+    y = quotient(e(a) if x < 0 else a, F(1), e())
+    return with_sign(x if most <= x else y, x)
+def d_product(x, a, f, df):
+    e = parts_of_exp(exponent(f))(); r = 1 / (1 + e)
+    u = (e * r) * fma(0 - a * df, r, F(1))
+    return u if x < 0 else 1 - u
+
+def silu(x): return t_product(x, at_most(x, 110), 110, at_most(x, 110))
+def silu_derivative(x): return d_product(x, at_most(x, 110), at_most(x, 110), F(1))
+SIXTH, THIRD = constants('0x1.555556p-3 0x1.555556p-2')
+def hard_swish(x):
+    p = x * (x + 3); q = p * SIXTH
+    return with_sign(x if 3 <= x else F(0) if x <= -3 else fma(fma(q, F(-6), p), SIXTH, q), x)
+def hard_swish_derivative(x): return F(1) if 3 <= x else F(0) if x <= -3 else fma(x, THIRD, F(0.5))
+
+TAIL_P = '0x1.c5744ep-8 0x1.d2dafap-5 0x1.d4d60ap-3 0x1.fa95c2p-2'
+TAIL_V = '0x1.c30830p-8 0x1.d4cb04p-5 0x1.b46984p-3 0x1.988272p-2'
+TAIL_Q = '0x1.1abd86p-6 0x1.253c4ap-3 0x1.2e5e8ep-1 0x1.62474cp0 0x1.c98d16p0 0x1p0'
+PHI, C, C_LOW, D, D_LOW = constants('0x1.988454p-2 0x1.988454p0 -0x1.857936p-25 0x1.2444f2p-4 0x1.49b16ap-29')
+def gauss(a):
+    s = a * a; low = fma(a, a, 0 - s)
+    return parts_of_exp(s * F(-0.5), low * F(-0.5))
+def gelu(x):
+    a = at_most(x, 14.5)
+    p, v, q = (horner(a, coefficients) for coefficients in (TAIL_P, TAIL_V, TAIL_Q))
+    t = gauss(a)(fma(a * p, a, a * 0.5) / q if a < 1 else PHI - v / q)
+    return with_sign(t if x < 0 else x - t, x)
+def gelu_derivative(x):
+    a = at_most(x, 14.5)
+    p, v, q = (horner(a, coefficients) for coefficients in (TAIL_P, TAIL_V, TAIL_Q))
+    u = gauss(a)(fma(a, -PHI, fma(p, a, F(0.5)) / q if a < 1 else (PHI - v / q) / a))
+    return u if x < 0 else 1 - u
+def gelu_tanh(x):
+    a = at_most(x, 11); s = a * a; s_low = fma(a, a, 0 - s)
+    b = D * s; b_low = fma(D, s_low, fma(D, s, 0 - b)) + D_LOW * s
+    t = C + b; v = t - C; t_low = ((C - (t - v)) + (b - v)) + (b_low + C_LOW)
+    f = a * t; f_low = fma(a, t_low, fma(a, t, 0 - f))
+    return t_product(x, a, 11, f, f_low)
+def gelu_tanh_derivative(x):
+    a = at_most(x, 11); s = a * a
+    return d_product(x, a, a * fma(D, s, C), fma(3 * D, s, C))
+
+FROM_INPUT = 'silu', 'hard-swish', 'gelu', 'gelu-tanh'
+ACTIVATIONS = {  # the value, and the derivative from y, or from x for FROM_INPUT; a is alpha
     'identity': (lambda x, a: x, lambda y, a: F(1)),
     'relu': (lambda x, a: F(0) if x <= 0 else x, lambda y, a: F(1) if y > 0 else F(0) if y <= 0 else y),
     'leaky-relu': (lambda x, a: x * a if x < 0 else x, lambda y, a: F(1) if y > 0 else a if y <= 0 else y),
@@ -96,7 +157,15 @@ ACTIVATIONS = {  # the value, and the derivative from y; a is alpha
     'selu': (lambda x, a: SELU_ALPHA * expm1(x) if x < 0 else SELU * x, lambda y, a: SELU if y > 0 else y + SELU_ALPHA),
     'tanh': (lambda x, a: tanh(x), lambda y, a: fma(0 - y, y, F(1))),
     'logistic': (lambda x, a: logistic(x), lambda y, a: y * (1 - y)),
+    'relu6': (lambda x, a: F(6) if 6 <= x else F(0) if x <= 0 else x, lambda y, a: step(y, 6, F(1))),
+    'softplus': (lambda x, a: softplus(x), lambda y, a: 0 - expm1(0 - y)),
+    'hard-sigmoid': (hard_sigmoid, lambda y, a: step(y, 1, a)),
+    'silu': (lambda x, a: silu(x), lambda x, a: silu_derivative(x)),
+    'hard-swish': (lambda x, a: hard_swish(x), lambda x, a: hard_swish_derivative(x)),
+    'gelu': (lambda x, a: gelu(x), lambda x, a: gelu_derivative(x)),
+    'gelu-tanh': (lambda x, a: gelu_tanh(x), lambda x, a: gelu_tanh_derivative(x)),
 }
+OLDER = list(ACTIVATIONS)[:7]
 
 # ---- chains and sums; a matrix is a list of its rows ----
 def columns(matrix): return [list(column) for column in zip(*matrix)]
@@ -131,8 +200,9 @@ def sgemm(transpose_a, transpose_b, m, n, k, alpha, beta, a, b, c):
 
 def activation_forward(activation, alpha, x):
     return {'y': [[ACTIVATIONS[activation][0](v, alpha) for v in row] for row in x]}
-def activation_backward(activation, alpha, y, dy):
-    return {'dx': [[d * ACTIVATIONS[activation][1](v, alpha) for d, v in zip(*rows)] for rows in zip(dy, y)]}
+def activation_backward(activation, alpha, dy, y=None, x=None):
+    given = x if activation in FROM_INPUT else y
+    return {'dx': [[d * ACTIVATIONS[activation][1](v, alpha) for d, v in zip(*rows)] for rows in zip(dy, given)]}
 
 def batch_norm_forward(training, unbiased, eps, momentum, x, gamma, beta, running_mean, running_var):
     m, mean, var, out = F(len(x)), running_mean, running_var, {}
@@ -175,8 +245,12 @@ def dense_forward(training, activation, alpha, x, w, bias=None, **norm):
     out.update(batch_norm_forward(training, 0, x=out['z'], **norm) if norm else {'y': out['z']})
     return dict(out, **activation_forward(activation, alpha, out['y']))
 
-def dense_backward(activation, alpha, learning_rate, x, w, y, dy, z=None, **norm):
-    out = activation_backward(activation, alpha, y, dy)
+def dense_backward(activation, alpha, learning_rate, x, w, dy, y=None, z=None, beta=None, **norm):
+    t = z
+    if norm and activation in FROM_INPUT:
+        t = [[fma(v - mu, gamma * inv_std, b) for v, mu, gamma, inv_std, b in
+              zip(row, norm['mean'], norm['gamma'], norm['inv_std'], beta)] for row in z]
+    out = activation_backward(activation, alpha, dy, y, t)
     if norm:
         out = batch_norm_backward(z, out['dx'], **norm)
     dz, dz_columns = out['dx'], columns(out['dx'])
@@ -186,16 +260,27 @@ def dense_backward(activation, alpha, learning_rate, x, w, y, dy, z=None, **norm
     out['updated_w'] = [[fma(-learning_rate, d, v) for d, v in zip(*rows)] for rows in zip(out['dw'], w)]
     return out
 
+def exponentials(row):
+    largest = max((v for v in row if not isnan(v)), default=F(nan))
+    e = [exp(v - largest) for v in row]
+    lanes = [add(e[lane::16]) for lane in range(16)]
+    for half in 8, 4, 2, 1:
+        lanes = [lanes[i] + lanes[i + half] for i in range(half)]
+    return largest, e, lanes[0]
+
+def softmax(logarithm, x):
+    y = []
+    for row in x:
+        largest, e, total = exponentials(row)
+        y.append([(v - largest) - log(total) for v in row] if logarithm else [v / total for v in e])
+    return {'y': y}
+
 def softmax_cross_entropy(labels, x):
     m, losses, dx = F(len(x)), [], []
     for row, label in zip(x, labels):
-        largest = max((v for v in row if not isnan(v)), default=F(nan))
-        e = [exp(v - largest) for v in row]
-        lanes = [add(e[lane::16]) for lane in range(16)]
-        for half in 8, 4, 2, 1:
-            lanes = [lanes[i] + lanes[i + half] for i in range(half)]
-        losses.append(log(lanes[0]) - (row[label] - largest))
-        p = [v / lanes[0] for v in e]
+        largest, e, total = exponentials(row)
+        losses.append(log(total) - (row[label] - largest))
+        p = [v / total for v in e]
         p[label] = p[label] - 1
         dx.append([v / m for v in p])
     return {'loss': [block_sum(losses) / m], 'dx': dx}
@@ -255,11 +340,35 @@ SHAPES = (1, 1, 1), (2, 3, 5), (7, 2, 3), (3, 5, 7), (5, 17, 2), (1, 7, 17), (17
 def activation_cases():
     values = SPECIAL + vector(35, lambda: 8 * plain()) + vector(34, lambda: spread(-30, 7))
     x, dy = ([[values[(17 * i + j) * stride % 119] for j in range(17)] for i in range(7)] for stride in (1, 5))
-    for activation in ACTIVATIONS:
-        for alpha in (0, 0.3, 1) if activation in ('leaky-relu', 'elu') else (0,):
-            args = {'activation': activation, 'alpha': F(alpha)}
-            yield activation_forward, args, {'x': x}
-            yield activation_backward, args, dict(activation_forward(x=x, **args), dy=dy)
+    for activation in OLDER:
+        yield from cases_of_activation(activation, x, dy)
+
+def cases_of_activation(activation, x, dy):
+    for alpha in (0, 0.3, 1) if activation in ('leaky-relu', 'elu', 'hard-sigmoid') else (0,):
+        args = {'activation': activation, 'alpha': F(alpha)}
+        yield activation_forward, args, {'x': x}
+        given = {'x': x} if activation in FROM_INPUT else activation_forward(x=x, **args)
+        yield activation_backward, args, dict(given, dy=dy)
+
+def newer_activation_cases():
+    near = constants('0x1.8p1 -0x1.8p1 0x1.8p2 0x1.7ffffep2 0x1.b8p6 -0x1.b8p6 -0x1.b7fffep6 0x1.dp3 -0x1.dp3 -0x1.cb4p3 '
+                     '0x1.6p3 -0x1.6p3 -0x1.44p3 -0x1p2')
+    values = SPECIAL + near + vector(35, lambda: 8 * plain()) + vector(30, lambda: spread(-30, 7))
+    x, dy = ([[values[(17 * i + j) * stride % 129] for j in range(17)] for i in range(8)] for stride in (1, 5))
+    for activation in list(ACTIVATIONS)[7:]:
+        yield from cases_of_activation(activation, x, dy)
+
+def softmax_cases():
+    for i, n in enumerate((1, 2, 3, 7, 15, 16, 17, 31, 33, 40)):
+        x = matrix(3, n, (plain, lambda: 9 * plain(), lambda: spread(-20, 7))[i % 3])
+        if i % 4 == 3:
+            x[1][n // 2] = F((inf, nan, -inf)[i // 4])
+        for logarithm in 0, 1:
+            yield softmax, {'logarithm': logarithm}, {'x': x}
+
+def newer_dense_cases():
+    for i, activation in enumerate(list(ACTIVATIONS)[7:] * 3):
+        yield from dense_case(activation, F(0.3), 28 + i, *SHAPES[(2 * i + 1) % len(SHAPES)])
 
 def sgemm_cases():
     shapes = [SHAPES[5 * i % len(SHAPES)] for i in range(64)] + [(2, 1, 513), (1, 1, 700), (1, 129, 2), (17, 33, 3)]
@@ -298,16 +407,22 @@ def dense_cases():
     large = (257, 2, 2), (513, 1, 2), (300, 2, 1)
     for i in range(28):
         m, n, k = large[i // 7] if i % 7 == 3 and i < 21 else SHAPES[(2 * i + 1) % len(SHAPES)]
-        normalized, training = i % 3 > 0, i % 3 == 1 and m > 1
-        args = {'activation': list(ACTIVATIONS)[i % 7], 'alpha': F((0.3, 1, 0)[i // 7 % 3])}
-        given = {'x': matrix(m, k, lambda: 4 * plain()), 'w': matrix(k, n)}
-        given.update({'bias': vector(n)} if i % 4 else {}, **norm(n) if normalized else {})
-        forward = dict(args, training=int(training), **{'eps': F(1e-5), 'momentum': F(0.9)} if normalized else {})
-        yield dense_forward, forward, given
-        if training or not normalized:
-            kept = {**given, **dense_forward(**forward, **given), 'dy': matrix(m, n, lambda: spread(-20, 2))}
-            names = ('x', 'w', 'y', 'dy') + ('z', 'gamma', 'mean', 'inv_std') * normalized
-            yield dense_backward, dict(args, learning_rate=F(0.1)), {name: kept[name] for name in names}
+        yield from dense_case(OLDER[i % 7], F((0.3, 1, 0)[i // 7 % 3]), i, m, n, k)
+
+def dense_case(activation, alpha, i, m, n, k):
+    normalized, training = i % 3 > 0, i % 3 == 1 and m > 1
+    args = {'activation': activation, 'alpha': alpha}
+    given = {'x': matrix(m, k, lambda: 4 * plain()), 'w': matrix(k, n)}
+    given.update({'bias': vector(n)} if i % 4 else {}, **norm(n) if normalized else {})
+    forward = dict(args, training=int(training), **{'eps': F(1e-5), 'momentum': F(0.9)} if normalized else {})
+    yield dense_forward, forward, given
+    if training or not normalized:
+        kept = {**given, **dense_forward(**forward, **given), 'dy': matrix(m, n, lambda: spread(-20, 2))}
+        from_input = activation in FROM_INPUT
+        names = ['x', 'w', 'z' if from_input else 'y', 'dy']
+        if normalized:
+            names += ['beta' if from_input else 'z', 'gamma', 'mean', 'inv_std']
+        yield dense_backward, dict(args, learning_rate=F(0.1)), {name: kept[name] for name in names}
 
 def loss_cases():
     for i, n in enumerate([2, *range(1, 41)] + [2, 3, 5, 9] * 15):
@@ -351,7 +466,7 @@ def line(op, args, given):
 def main():
     path = Path(__file__).with_name('golden_vectors.json')
     groups = activation_cases, sgemm_cases, batch_norm_cases, fold_cases, dense_cases, loss_cases, optimizer_cases, \
-        gather_cases
+        gather_cases, newer_activation_cases, newer_dense_cases, softmax_cases
     lines = [line(*case) for group in groups for case in group()]
     text = '{"format": "lanefold-vectors-2", "cases": [\n' + ',\n'.join(lines) + '\n]}\n'
     if sys.argv[1:] == ['write']:

@@ -77,6 +77,7 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   case LF_OP_BATCH_NORM_FORWARD:
   case LF_OP_BATCH_NORM_BACKWARD: return plain("columns in blocks of 256 rows");
   case LF_OP_GATHER:
+  case LF_OP_SOFTMAX:
   case LF_OP_SOFTMAX_CROSS_ENTROPY:
   case LF_OP_TOP_K_CORRECT: return plain("row by row");
   default: return plain("element by element");

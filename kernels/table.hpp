@@ -35,6 +35,7 @@ template <class S> lf_status backward(const lf_host *, const lf_activation_backw
 } // namespace activation
 
 namespace loss {
+template <class S> lf_status softmax(const lf_host *, const lf_softmax_args *);
 template <class S> lf_status softmax_cross_entropy(const lf_host *, const lf_softmax_cross_entropy_args *);
 template <class S> lf_status top_k_correct(const lf_host *, const lf_top_k_correct_args *);
 } // namespace loss
@@ -72,6 +73,7 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       optimizer::step<S>,
       batch::gather<S>,
       explain<Tile>,
+      loss::softmax<S>,
   };
   std::memcpy(table, &all, room);
   return LF_OK;

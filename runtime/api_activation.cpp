@@ -18,7 +18,8 @@ template <class Rules> bool check_arguments(Rules &check, lf_activation_backward
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}});
   check_activation(check, args.activation, args.alpha);
-  check.reads("y", args.y, {args.m, args.n, args.ldy, "ldy"});
+  if (LF_DERIVES_FROM_INPUT(args.activation)) check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
+  else check.reads("y", args.y, {args.m, args.n, args.ldy, "ldy"});
   check.reads("dy", args.dy, {args.m, args.n, args.lddy, "lddy"});
   check.writes("dx", args.dx, {args.m, args.n, args.lddx, "lddx"}, "dy");
   check.overlaps();

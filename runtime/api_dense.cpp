@@ -42,7 +42,7 @@ template <class Rules> bool check_arguments(Rules &check, lf_dense_forward_args 
 
 // Where m, n or k is 0, some outputs may still have elements. They are sums over nothing, and the kernel writes them.
 template <class Rules> bool check_arguments(Rules &check, lf_dense_backward_args &args) {
-  const bool has_norm = args.batch_norm != nullptr;
+  const bool has_norm = args.batch_norm != nullptr, from_input = LF_DERIVES_FROM_INPUT(args.activation);
   check.flags("flags", args.flags, LF_UPDATE_PACKED, "LF_UPDATE_PACKED");
   check.sizes({{"m", args.m}, {"n", args.n}, {"k", args.k}});
   check_activation(check, args.activation, args.alpha);
@@ -55,10 +55,12 @@ template <class Rules> bool check_arguments(Rules &check, lf_dense_backward_args
   if ((args.dx != nullptr && args.packed == nullptr) || args.updated_w != nullptr)
     check.reads("w", args.w, {args.k, args.n, args.ldw, "ldw"});
   if (has_norm) {
-    args.batch_norm = check_batch_norm(check, args.batch_norm, BatchNormUse::backward, args.m, args.n);
-    check.reads("z", args.z, {args.m, args.n, args.ldz, "ldz"});
+    args.batch_norm =
+        check_batch_norm(check, args.batch_norm,
+                         from_input ? BatchNormUse::backward_from_input : BatchNormUse::backward, args.m, args.n);
   }
-  if (args.activation != LF_IDENTITY) check.reads("y", args.y, {args.m, args.n, args.ldy, "ldy"});
+  if (has_norm || from_input) check.reads("z", args.z, {args.m, args.n, args.ldz, "ldz"});
+  if (args.activation != LF_IDENTITY && !from_input) check.reads("y", args.y, {args.m, args.n, args.ldy, "ldy"});
   check.reads("dy", args.dy, {args.m, args.n, args.lddy, "lddy"});
   if (args.dw != nullptr || !updates) check.writes("dw", args.dw, {args.k, args.n, args.lddw, "lddw"});
   if (updates) {

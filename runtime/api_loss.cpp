@@ -1,8 +1,17 @@
-// lf_softmax_cross_entropy and lf_top_k_correct.
+// lf_softmax, lf_softmax_cross_entropy and lf_top_k_correct.
 #include "runtime/call.hpp"
 #include "runtime/operations.hpp"
 
 namespace lanefold::runtime {
+
+template <class Rules> bool check_arguments(Rules &check, lf_softmax_args &args) {
+  check.flags("flags", args.flags, LF_LOGARITHM, "LF_LOGARITHM");
+  check.sizes({{"m", args.m}, {"n", args.n}});
+  check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
+  check.writes("y", args.y, {args.m, args.n, args.ldy, "ldy"}, "x");
+  check.overlaps();
+  return args.m > 0 && args.n > 0;
+}
 
 template <class Rules> bool check_arguments(Rules &check, lf_softmax_cross_entropy_args &args) {
   check.flags("flags", args.flags, 0, "none");
@@ -32,10 +41,15 @@ template <class Rules> bool check_arguments(Rules &check, lf_top_k_correct_args 
 }
 
 // For lf_explain and lf_network_create.
+template bool check_arguments(Check &, lf_softmax_args &);
 template bool check_arguments(Check &, lf_softmax_cross_entropy_args &);
 template bool check_arguments(Check &, lf_top_k_correct_args &);
 
 } // namespace lanefold::runtime
+
+lf_status lf_softmax(lf_context *context, const lf_softmax_args *args) {
+  return lanefold::runtime::run(context, "lf_softmax", &lf_kernel_table::softmax, args);
+}
 
 lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_cross_entropy_args *args) {
   return lanefold::runtime::run(context, "lf_softmax_cross_entropy", &lf_kernel_table::softmax_cross_entropy, args);

@@ -10,18 +10,35 @@
 
 namespace lanefold::runtime {
 
+// A copy of the arrays of a normalization, for inference.
+struct NetworkNorm {
+  explicit NetworkNorm(const lf_batch_norm &from, int64_t n) : values(static_cast<size_t>(4 * n)), norm(from) {
+    const float *arrays[] = {from.gamma, from.beta, from.running_mean, from.running_var};
+    for (int i = 0; i < 4; ++i) std::copy_n(arrays[i], n, values.data() + i * n);
+    norm.flags = 0, norm.mean = norm.inv_std = nullptr;
+    norm.gamma = values.data(), norm.beta = values.data() + n;
+    norm.running_mean = values.data() + 2 * n, norm.running_var = values.data() + 3 * n;
+  }
+  std::vector<float> values;
+  lf_batch_norm norm;
+};
+
 struct NetworkLayer {
-  std::unique_ptr<lf_packed_weights> weights;
-  std::vector<float> bias;
-  int32_t activation;
-  float alpha;
+  int64_t n = 0, k = 0;
+  std::unique_ptr<lf_packed_weights> weights; // NULL: no product
+  std::vector<float> bias;                    // of the product
+  std::unique_ptr<NetworkNorm> norm;          // without a product; NULL: no normalization
+  int32_t activation = LF_IDENTITY;
+  float alpha = 1;
 };
 
 } // namespace lanefold::runtime
 
 struct lf_network {
   std::vector<lanefold::runtime::NetworkLayer> layers;
-  int64_t widest = 0; // the largest stride of what lies between two layers
+  int64_t widest = 0;      // the largest stride of what lies between two layers
+  int64_t widest_norm = 0; // the most columns of a normalization that is not folded
+  int32_t output = LF_OUTPUT_VALUES;
 };
 
 namespace lanefold::runtime {
@@ -51,12 +68,24 @@ lf_network_layer read_layer(Check &check, const lf_network_args &args, int64_t i
 
 void check_layer(Check &check, lf_network_layer &layer, int64_t inputs) {
   const bool transposed = (layer.flags & LF_TRANSPOSE_B) != 0;
-  check.flags("flags", layer.flags, LF_TRANSPOSE_B, "LF_TRANSPOSE_B");
+  const bool elementwise = (layer.flags & LF_ELEMENTWISE) != 0;
+  check.flags("flags", layer.flags, LF_TRANSPOSE_B | LF_ELEMENTWISE, "LF_TRANSPOSE_B, LF_ELEMENTWISE");
   check.sizes({{"n", layer.n}, {"k", layer.k}}, 1);
   if (check.ok() && inputs > 0 && layer.k != inputs)
     check.fail(LF_INVALID_ARGUMENT, "k is %lld, but the layer before has %lld columns", static_cast<long long>(layer.k),
                static_cast<long long>(inputs));
   check_activation(check, layer.activation, layer.alpha);
+  if (elementwise) {
+    if (layer.k != layer.n)
+      check.fail(LF_INVALID_ARGUMENT, "k is %lld and n is %lld, but with LF_ELEMENTWISE they are equal",
+                 static_cast<long long>(layer.k), static_cast<long long>(layer.n));
+    if (layer.w != nullptr) check.fail(LF_INVALID_ARGUMENT, "w is given, but LF_ELEMENTWISE means that there is none");
+    if (layer.bias != nullptr)
+      check.fail(LF_INVALID_ARGUMENT, "bias is given, but LF_ELEMENTWISE means that there is none");
+    if (layer.batch_norm != nullptr)
+      layer.batch_norm = check_batch_norm(check, layer.batch_norm, BatchNormUse::inference, 1, layer.n);
+    return;
+  }
   check.reads("w", layer.w, {transposed ? layer.n : layer.k, transposed ? layer.k : layer.n, layer.ldw, "ldw"});
   if (layer.bias != nullptr) check.reads("bias", layer.bias, vector(layer.n));
 }
@@ -85,9 +114,20 @@ lf_status add_layer(lf_context &context, const lf_network_args &args, int64_t in
   const std::string call = "lf_network_create, layer " + std::to_string(index);
   Check check(context.serial, call.c_str());
   lf_network_layer layer = read_layer(check, args, index);
-  check_layer(check, layer, index == 0 ? 0 : network.layers.back().weights->n);
+  check_layer(check, layer, index == 0 ? 0 : network.layers.back().n);
   if (!check.ok()) return check.status();
-  NetworkLayer made{nullptr, std::vector<float>(static_cast<size_t>(layer.n)), layer.activation, layer.alpha};
+  if (index > 0) network.widest = std::max(network.widest, good_stride(layer.k));
+  NetworkLayer made;
+  made.n = layer.n, made.k = layer.k, made.activation = layer.activation, made.alpha = layer.alpha;
+  if ((layer.flags & LF_ELEMENTWISE) != 0) {
+    if (layer.batch_norm != nullptr) {
+      made.norm = std::make_unique<NetworkNorm>(*layer.batch_norm, layer.n);
+      network.widest_norm = std::max(network.widest_norm, layer.n);
+    }
+    network.layers.push_back(std::move(made));
+    return LF_OK;
+  }
+  made.bias.resize(static_cast<size_t>(layer.n));
   std::vector<float> folded;
   lf_status status = LF_OK;
   if (layer.batch_norm != nullptr) status = fold(context, check, call.c_str(), layer, folded, made.bias);
@@ -99,7 +139,6 @@ lf_status add_layer(lf_context &context, const lf_network_args &args, int64_t in
   pack.n = layer.n, pack.k = layer.k, pack.w = layer.w, pack.ldw = layer.ldw;
   status = pack_weights(context, call.c_str(), pack, made.weights);
   if (status != LF_OK) return status;
-  if (index > 0) network.widest = std::max(network.widest, good_stride(layer.k));
   network.layers.push_back(std::move(made));
   return LF_OK;
 }
@@ -151,8 +190,7 @@ private:
   }
   // The two buffers of a worker, and one for a copy of its rows of x.
   static int64_t buffers_floats(int64_t rows, const lf_network &network, bool copies_x) {
-    const int64_t input =
-        copies_x ? round_up(rows * good_stride(network.layers.front().weights->k), floats_in_a_line) : 0;
+    const int64_t input = copies_x ? round_up(rows * good_stride(network.layers.front().k), floats_in_a_line) : 0;
     return 2 * buffer_of(rows, network) + input;
   }
   static int64_t buffer_of(int64_t rows, const lf_network &network) {
@@ -182,7 +220,7 @@ private:
     int64_t ldx = args_.ldx;
     const int64_t buffer = buffer_of((args_.m - 1) / pieces_ + 1, network_);
     if (copies_x_) {
-      const int64_t k = network_.layers.front().weights->k, stride = good_stride(k);
+      const int64_t k = network_.layers.front().k, stride = good_stride(k);
       float *copy = buffers + 2 * buffer;
       for (int64_t i = 0; i < rows; ++i) std::copy_n(x + i * ldx, k, copy + i * stride);
       x = copy, ldx = stride;
@@ -190,17 +228,65 @@ private:
     for (size_t i = 0; i < network_.layers.size(); ++i) {
       const NetworkLayer &layer = network_.layers[i];
       const bool last = i + 1 == network_.layers.size();
-      lf_dense_infer_args args{};
-      args.struct_size = sizeof args;
-      args.m = rows, args.n = layer.weights->n, args.k = layer.weights->k;
-      args.x = x, args.ldx = ldx, args.bias = layer.bias.data();
-      args.activation = layer.activation, args.alpha = layer.alpha;
-      args.y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * buffer;
-      args.ldy = last ? args_.ldy : good_stride(args.n);
-      const lf_status status = layer.weights->plugin.table.dense_infer(&host, &args, layer.weights->data.get());
+      float *y = last ? args_.y + first * args_.ldy : buffers + static_cast<int64_t>(i % 2) * buffer;
+      const int64_t ldy = last ? args_.ldy : good_stride(layer.n);
+      const lf_status status = layer.weights != nullptr ? infer(host, layer, rows, x, ldx, y, ldy)
+                                                        : apply(host, layer, rows, x, ldx, y, ldy);
       if (status != LF_OK) return fail(call, status, i);
-      x = args.y, ldx = args.ldy;
+      x = y, ldx = ldy;
     }
+    if (network_.output == LF_OUTPUT_VALUES) return;
+    auto args = sized<lf_softmax_args>();
+    args.flags = network_.output == LF_OUTPUT_LOG_SOFTMAX ? LF_LOGARITHM : 0;
+    args.m = rows, args.n = network_.layers.back().n, args.x = x, args.ldx = ldx;
+    args.y = args_.y + first * args_.ldy, args.ldy = args_.ldy;
+    if (const lf_status status = ask(host, &lf_kernel_table::softmax, args); status != LF_OK)
+      fail(call, status, network_.layers.size());
+  }
+
+  template <class Args> static Args sized() {
+    Args args{};
+    args.struct_size = sizeof args;
+    return args;
+  }
+
+  static lf_status infer(const lf_host &host, const NetworkLayer &layer, int64_t m, const float *x, int64_t ldx,
+                         float *y, int64_t ldy) {
+    auto args = sized<lf_dense_infer_args>();
+    args.m = m, args.n = layer.n, args.k = layer.k;
+    args.x = x, args.ldx = ldx, args.bias = layer.bias.data(), args.y = y, args.ldy = ldy;
+    args.activation = layer.activation, args.alpha = layer.alpha;
+    return layer.weights->plugin.table.dense_infer(&host, &args, layer.weights->data.get());
+  }
+
+  // A layer without a product.
+  lf_status apply(const lf_host &host, const NetworkLayer &layer, int64_t m, const float *x, int64_t ldx, float *y,
+                  int64_t ldy) const {
+    if (layer.norm != nullptr) {
+      auto args = sized<lf_batch_norm_forward_args>();
+      args.m = m, args.n = layer.n, args.x = x, args.ldx = ldx, args.y = y, args.ldy = ldy;
+      args.batch_norm = &layer.norm->norm;
+      if (const lf_status status = ask(host, &lf_kernel_table::batch_norm_forward, args); status != LF_OK)
+        return status;
+      if (layer.activation == LF_IDENTITY) return LF_OK;
+      x = y, ldx = ldy;
+    }
+    auto args = sized<lf_activation_forward_args>();
+    args.m = m, args.n = layer.n, args.x = x, args.ldx = ldx, args.y = y, args.ldy = ldy;
+    args.activation = layer.activation, args.alpha = layer.alpha;
+    return ask(host, &lf_kernel_table::activation_forward, args);
+  }
+
+  // Asks the plugins of the context in turn.
+  template <class Args> lf_status ask(const lf_host &host, Kernel<Args> kernel, const Args &args) const {
+    const auto try_plugin = [&](const LoadedPlugin &plugin) {
+      return plugin.table.*kernel == nullptr ? LF_UNSUPPORTED : (plugin.table.*kernel)(&host, &args);
+    };
+    lf_status status = try_plugin(context_.chain->chosen());
+    if (status != LF_UNSUPPORTED) return status;
+    for (const LoadedPlugin &plugin : context_.chain->stand_ins(host))
+      if (status = try_plugin(plugin); status != LF_UNSUPPORTED) return status;
+    return status;
   }
 
   // Keeps the first failure.
@@ -227,14 +313,18 @@ constexpr int64_t most_calls = 4096;
 
 // Makes the scratch memory for `calls` calls at the same time, and starts the threads.
 lf_status reserve(lf_context &context, const lf_network &network, const char *call, int64_t calls) {
+  // A normalization without a product takes memory of its own, in each worker.
+  const int64_t workers = context.executor.threads();
+  const std::pair<uint64_t, int64_t> wanted[] = {
+      {Inference::most_bytes(context, network), calls},
+      {static_cast<uint64_t>(network.widest_norm) * sizeof(float), calls * workers}};
   std::vector<void *> blocks;
-  blocks.reserve(static_cast<size_t>(calls));
-  const uint64_t bytes = Inference::most_bytes(context, network);
-  while (bytes > 0 && static_cast<int64_t>(blocks.size()) < calls) {
-    blocks.push_back(context.scratch.acquire(bytes));
-    if (blocks.back() == nullptr) break;
-  }
-  const bool has_all = bytes == 0 || blocks.back() != nullptr;
+  bool has_all = true;
+  for (const auto &[bytes, count] : wanted)
+    for (int64_t i = 0; bytes > 0 && i < count && has_all; ++i) {
+      blocks.push_back(context.scratch.acquire(bytes));
+      has_all = blocks.back() != nullptr;
+    }
   for (void *block : blocks) context.scratch.release(block);
   if (!has_all)
     return note_error(context.serial, LF_OUT_OF_MEMORY, call, "out of memory: cannot allocate scratch memory");
@@ -255,8 +345,12 @@ lf_status lf_network_create(lf_context *context, const lf_network_args *given, l
     check.flags("flags", args.flags, 0, "none");
     check.sizes({{"count", args.count}}, 1);
     check.present("layers", args.layers);
+    check.code("output", args.output, LF_OUTPUT_COUNT,
+               "LF_OUTPUT_VALUES 0, LF_OUTPUT_SOFTMAX 1, LF_OUTPUT_LOG_SOFTMAX 2");
+    check.flags("reserved", args.reserved, 0, "none");
     if (!check.ok()) return check.status();
     auto made = std::make_unique<lf_network>();
+    made->output = args.output;
     for (int64_t i = 0; i < args.count; ++i)
       if (const lf_status status = add_layer(*context, args, i, *made); status != LF_OK) return status;
     if (const lf_status status = reserve(*context, *made, "lf_network_create", 1); status != LF_OK) return status;
@@ -281,8 +375,8 @@ lf_status lf_network_infer(lf_context *context, const lf_network_infer_args *arg
     check.flags("flags", checked.flags, 0, "none");
     check.sizes({{"m", checked.m}});
     if (!check.ok()) return false;
-    check.reads("x", checked.x, {checked.m, network->layers.front().weights->k, checked.ldx, "ldx"});
-    check.writes("y", checked.y, {checked.m, network->layers.back().weights->n, checked.ldy, "ldy"});
+    check.reads("x", checked.x, {checked.m, network->layers.front().k, checked.ldx, "ldx"});
+    check.writes("y", checked.y, {checked.m, network->layers.back().n, checked.ldy, "ldy"});
     check.overlaps();
     return checked.m > 0;
   };

@@ -31,6 +31,7 @@ void check_batch_norm_arrays(Rules &check, const lf_batch_norm &norm, BatchNormU
     check.reads("batch_norm.running_var", norm.running_var, vector(n));
     break;
   case BatchNormUse::backward:
+  case BatchNormUse::backward_from_input:
     check.reads("batch_norm.mean", norm.mean, vector(n));
     check.reads("batch_norm.inv_std", norm.inv_std, vector(n));
     break;
@@ -65,7 +66,9 @@ template <class Rules> void check_foldable(Rules &check, const lf_batch_norm &no
 template <class Rules>
 const lf_batch_norm *check_batch_norm(Rules &check, const lf_batch_norm *given, BatchNormUse use, int64_t m,
                                       int64_t n) {
-  if ((use == BatchNormUse::training || use == BatchNormUse::backward) && m == 1)
+  const bool of_batch =
+      use == BatchNormUse::training || use == BatchNormUse::backward || use == BatchNormUse::backward_from_input;
+  if (of_batch && m == 1)
     check.fail(LF_INVALID_ARGUMENT,
                "m is 1, but the variance of one sample is always 0, so nothing can be normalized by it");
   if (given == nullptr && check.sizes_only()) return nullptr;

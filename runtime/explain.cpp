@@ -59,8 +59,9 @@ lf_status answer(const Question &question) {
   case LF_OP_TOP_K_CORRECT: return explain(question, &Table::top_k_correct);
   case LF_OP_OPTIMIZER_STEP: return explain(question, &Table::optimizer_step);
   case LF_OP_GATHER: return explain(question, &Table::gather);
+  case LF_OP_SOFTMAX: return explain(question, &Table::softmax);
   default:
-    return question.check.fail(LF_UNSUPPORTED, "op is %d, but must be from LF_OP_SGEMM (0) to LF_OP_GATHER (14)",
+    return question.check.fail(LF_UNSUPPORTED, "op is %d, but must be from LF_OP_SGEMM (0) to LF_OP_SOFTMAX (15)",
                                question.op);
   }
 }

@@ -24,6 +24,7 @@ template <class Rules> bool check_arguments(Rules &check, lf_batch_norm_backward
 template <class Rules> bool check_arguments(Rules &check, lf_fold_batch_norm_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_activation_forward_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_activation_backward_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_softmax_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_softmax_cross_entropy_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_top_k_correct_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_optimizer_step_args &args);
@@ -32,13 +33,14 @@ template <class Rules> bool check_arguments(Rules &check, lf_gather_args &args);
 // Checks the code of an activation, and its alpha.
 template <class Rules> void check_activation(Rules &check, int32_t activation, float alpha) {
   check.code("activation", activation, LF_ACTIVATION_COUNT,
-             "LF_IDENTITY 0, LF_RELU 1, LF_LEAKY_RELU 2, LF_ELU 3, LF_SELU 4, LF_TANH 5, LF_LOGISTIC 6");
-  if (activation == LF_LEAKY_RELU || activation == LF_ELU)
+             "LF_IDENTITY 0, LF_RELU 1, LF_LEAKY_RELU 2, LF_ELU 3, LF_SELU 4, LF_TANH 5, LF_LOGISTIC 6, LF_RELU6 7, "
+             "LF_SOFTPLUS 8, LF_HARD_SIGMOID 9, LF_SILU 10, LF_HARD_SWISH 11, LF_GELU 12, LF_GELU_TANH 13");
+  if (activation == LF_LEAKY_RELU || activation == LF_ELU || activation == LF_HARD_SIGMOID)
     check.value("alpha", alpha, alpha >= 0 && std::isfinite(alpha), "at least 0 and finite");
 }
 
 // What a call does with a normalization: the rows of the table in norm.h.
-enum class BatchNormUse { training, inference, backward, fold };
+enum class BatchNormUse { training, inference, backward, backward_from_input, fold };
 
 // Checks a normalization over n columns in a call on m rows. Returns a complete copy that lives as long as `check`, or
 // NULL on an error.

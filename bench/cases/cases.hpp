@@ -107,8 +107,9 @@ std::vector<Product> random_products();
 inline double multiply_adds(const Shape &s) { return static_cast<double>(s.m * s.n * s.k); }
 Fields shaped(Fields fields, const Shape &shape); // with m, n and k
 
-inline constexpr const char *activation_names[LF_ACTIVATION_COUNT] = {"",     "relu", "leaky-relu", "elu",
-                                                                      "selu", "tanh", "logistic"}; // by code
+inline constexpr const char *activation_names[LF_ACTIVATION_COUNT] = {
+    "",      "relu",     "leaky-relu",   "elu",  "selu",       "tanh", "logistic",
+    "relu6", "softplus", "hard-sigmoid", "silu", "hard-swish", "gelu", "gelu-tanh"}; // by code
 
 // The layers of 784-300-100-10 at batch 200.
 inline constexpr Shape reference_layers[] = {{200, 300, 784}, {200, 100, 300}, {200, 10, 100}};

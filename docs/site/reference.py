@@ -182,7 +182,7 @@ class Reference:
                 continue
             lines.append('%s %s' % ('###' if scope else '##', '%s::%s' % (scope, name) if scope else name))
             for member in same:
-                lines.append('```%s\n%s;\n```' % (code, signature(member)))
+                lines.append('```%s\n%s\n```' % (code, signature(member)))
                 lines += self.description(member)
         if table:
             lines = ['\n'.join(['| constant | value | meaning |', '|---|---|---|'] + table)] + lines
@@ -223,9 +223,12 @@ def language(header):
 
 
 def signature(member):
+    if member.get('kind') == 'define':
+        parameters = ', '.join(p.findtext('defname') for p in member.findall('param'))
+        return '#define %s(%s) %s' % (member.findtext('name'), parameters, ''.join(member.find('initializer').itertext()))
     text = member.findtext('definition').replace(' = typedef ', ' = ') + member.findtext('argsstring', '')
     if member.get('static') == 'yes' and not text.startswith('static'):
         text = 'static ' + text
     parameters = [' '.join([''.join(p.find('type').itertext()), p.findtext('declname', '')]).strip()
                   for p in member.findall('templateparamlist/param')]
-    return 'template <%s> %s' % (', '.join(parameters), text) if parameters else text
+    return ('template <%s> %s' % (', '.join(parameters), text) if parameters else text) + ';'

@@ -12,10 +12,11 @@ extern "C" {
 
 /** @name Activations
  *
- * The derivative is a function of the output y, so that the backward pass does not need x.  Where a formula has alpha,
- * alpha is finite and at least 0.  The other activations do not read it.
+ * Where possible the derivative is a function of the output y, so that the backward pass does not need x.  The last four
+ * activations are not monotonic, so their derivatives follow from x.  Where a formula has alpha, alpha is finite and at
+ * least 0.  The other activations do not read it.
  *
- * | code            | y = f(x)                                       | f'(x), from y                     |
+ * | code            | y = f(x)                                       | f'(x)                             |
  * |-----------------|------------------------------------------------|-----------------------------------|
  * | LF_IDENTITY     | `x`                                            | `1`                               |
  * | LF_RELU         | `x <= 0 ? 0 : x`                               | `y > 0 ? 1 : 0`                   |
@@ -24,19 +25,37 @@ extern "C" {
  * | LF_SELU         | `1.0507.. * (x > 0 ? x : 1.6732.. * expm1(x))` | `y > 0 ? 1.0507.. : y + 1.7580..` |
  * | LF_TANH         | `tanh(x)`                                      | `1 - y^2`                         |
  * | LF_LOGISTIC     | `1 / (1 + exp(-x))`                            | `y * (1 - y)`                     |
+ * | LF_RELU6        | `min(max(x, 0), 6)`                            | `0 < y && y < 6 ? 1 : 0`          |
+ * | LF_SOFTPLUS     | `log(1 + exp(x))`                              | `1 - exp(-y)`                     |
+ * | LF_HARD_SIGMOID | `min(max(alpha * x + 1/2, 0), 1)`              | `0 < y && y < 1 ? alpha : 0`      |
+ * | LF_SILU         | `x / (1 + exp(-x))`                            | `s * (1 + x * (1 - s))`, where `s = 1 / (1 + exp(-x))` |
+ * | LF_HARD_SWISH   | `x * min(max(x + 3, 0), 6) / 6`                | `x <= -3 ? 0 : x < 3 ? x / 3 + 1/2 : 1` |
+ * | LF_GELU         | `x * Phi(x)`, Phi the normal distribution      | `Phi(x) + x * exp(-x^2 / 2) / sqrt(2 pi)` |
+ * | LF_GELU_TANH    | `x / (1 + exp(-f(x)))`, `f(x) = 2 sqrt(2 / pi) (x + 0.044715 x^3)` | `s * (1 + x * df * (1 - s))`, where `s = 1 / (1 + exp(-f(x)))` and `df` is the derivative of f |
  *
- * NaN gives NaN, forward and backward.  ELU keeps the sign of -0.  Sources: ELU, Clevert et al. 2015 (arXiv
- * 1511.07289); SELU, Klambauer et al. 2017 (arXiv 1706.02515).
+ * NaN gives NaN, forward and backward.  ELU keeps the sign of -0.  PyTorch writes LF_GELU_TANH as x / 2 * (1 + tanh(f(x) /
+ * 2)), which is the same.  Sources: ELU, Clevert et al. 2015 (arXiv 1511.07289); SELU, Klambauer et al. 2017 (arXiv
+ * 1706.02515); GELU and SiLU, Hendrycks and Gimpel 2016 (arXiv 1606.08415); hard swish, Howard et al. 2019 (arXiv
+ * 1905.02244).
  * @{
  */
-#define LF_IDENTITY 0         /**< The output is the input. */
-#define LF_RELU 1             /**< The rectified linear unit is 0 for every negative input. */
-#define LF_LEAKY_RELU 2       /**< The leaky rectified linear unit multiplies a negative input by alpha. */
-#define LF_ELU 3              /**< The exponential linear unit. */
-#define LF_SELU 4             /**< The scaled exponential linear unit has two constants and no alpha. */
-#define LF_TANH 5             /**< The hyperbolic tangent. */
-#define LF_LOGISTIC 6         /**< The logistic function, or sigmoid. */
-#define LF_ACTIVATION_COUNT 7 /**< The number of activations; it may grow. */
+#define LF_IDENTITY 0          /**< The output is the input. */
+#define LF_RELU 1              /**< The rectified linear unit is 0 for every negative input. */
+#define LF_LEAKY_RELU 2        /**< The leaky rectified linear unit multiplies a negative input by alpha. */
+#define LF_ELU 3               /**< The exponential linear unit. */
+#define LF_SELU 4              /**< The scaled exponential linear unit has two constants and no alpha. */
+#define LF_TANH 5              /**< The hyperbolic tangent. */
+#define LF_LOGISTIC 6          /**< The logistic function, or sigmoid. */
+#define LF_RELU6 7             /**< The rectified linear unit that is also bounded above, by 6. */
+#define LF_SOFTPLUS 8          /**< A smooth form of the rectified linear unit. */
+#define LF_HARD_SIGMOID 9      /**< A line with the gradient alpha, between 0 and 1.  PyTorch's alpha is 1/6. */
+#define LF_SILU 10             /**< The sigmoid linear unit, or swish. */
+#define LF_HARD_SWISH 11       /**< x times the hard sigmoid with alpha 1/6. */
+#define LF_GELU 12             /**< The Gaussian error linear unit. */
+#define LF_GELU_TANH 13        /**< The approximation of GELU by tanh. */
+#define LF_ACTIVATION_COUNT 14 /**< The number of activations; it may grow. */
+/** Whether the derivative of an activation follows from its input x, and not from its output y. */
+#define LF_DERIVES_FROM_INPUT(activation) ((activation) >= LF_SILU && (activation) <= LF_GELU_TANH)
 /** @} */
 
 /** The arguments of lf_activation_forward(). */
@@ -68,16 +87,18 @@ typedef struct lf_activation_backward_args {
   int64_t n;            /**< the columns of y, dy and dx */
   int32_t activation;   /**< LF_ELU, for example */
   float alpha;          /**< the alpha of the activation */
-  const float *y;       /**< m x n: the output of the forward pass */
+  const float *y;       /**< m x n: the output of the forward pass; not read if the derivative follows from x */
   int64_t ldy;          /**< the row stride of y */
   const float *dy;      /**< m x n */
   int64_t lddy;         /**< the row stride of dy */
   float *dx;            /**< m x n; may be dy itself, with the same stride */
   int64_t lddx;         /**< the row stride of dx */
+  const float *x;       /**< m x n: the input of the forward pass; only read if the derivative follows from x */
+  int64_t ldx;          /**< the row stride of x */
 } lf_activation_backward_args;
 
 /**
- * Computes dx = dy * f'(x), where f'(x) follows from y.
+ * Computes dx = dy * f'(x), where f'(x) follows from y or, if LF_DERIVES_FROM_INPUT(activation), from x.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, or LF_UNSUPPORTED if the code of the activation is unknown.  [thread-safe]
  */

@@ -76,7 +76,9 @@ typedef struct lf_dense_forward_args {
   const lf_batch_norm *batch_norm; /**< NULL: no normalization */
   int32_t activation;              /**< LF_ELU, for example */
   float alpha;                     /**< the alpha of the activation */
-  float *z;    /**< m x n: x w + bias, which the backward pass of a normalization needs; NULL: not kept */
+  /** m x n: x w + bias, which the backward pass needs for a normalization, and for an activation whose derivative
+   * follows from its input (activation.h); NULL: not kept */
+  float *z;
   int64_t ldz; /**< the row stride of z */
   float *y;    /**< m x n */
   int64_t ldy; /**< the row stride of y */
@@ -108,22 +110,26 @@ typedef struct lf_dense_backward_args {
   /** k x n: used in place of w, which then matters only for updated_w; NULL: w is used.  One call may update both. */
   lf_packed_weights *packed;
   const lf_batch_norm
-      *batch_norm;    /**< gamma, and mean and inv_std as the forward pass left them; NULL: no normalization */
+      *batch_norm;    /**< gamma, and mean and inv_std as the forward pass left them, and beta if the derivative of the
+                         activation follows from its input; NULL: no normalization */
   int32_t activation; /**< LF_ELU, for example */
   float alpha;        /**< the alpha of the activation */
-  const float *z;     /**< m x n, from the forward pass; only read with a normalization */
-  int64_t ldz;        /**< the row stride of z */
-  const float *y;     /**< m x n, from the forward pass; not read for LF_IDENTITY */
-  int64_t ldy;        /**< the row stride of y */
-  const float *dy;    /**< m x n */
-  int64_t lddy;       /**< the row stride of dy */
-  float *dw;          /**< k x n; may be NULL (not wanted) with updated_w or LF_UPDATE_PACKED */
-  int64_t lddw;       /**< the row stride of dw */
-  float *dbias;       /**< n; NULL: not wanted */
-  float *dx;          /**< m x k; NULL: not wanted */
-  int64_t lddx;       /**< the row stride of dx */
-  float *dgamma;      /**< n; NULL without a normalization */
-  float *dbeta;       /**< n; NULL without a normalization */
+  /** m x n, from the forward pass; only read with a normalization, and for an activation whose derivative follows from
+   * its input (activation.h) */
+  const float *z;
+  int64_t ldz; /**< the row stride of z */
+  /** m x n, from the forward pass; not read for LF_IDENTITY, or if the derivative follows from the input */
+  const float *y;
+  int64_t ldy;     /**< the row stride of y */
+  const float *dy; /**< m x n */
+  int64_t lddy;    /**< the row stride of dy */
+  float *dw;       /**< k x n; may be NULL (not wanted) with updated_w or LF_UPDATE_PACKED */
+  int64_t lddw;    /**< the row stride of dw */
+  float *dbias;    /**< n; NULL: not wanted */
+  float *dx;       /**< m x k; NULL: not wanted */
+  int64_t lddx;    /**< the row stride of dx */
+  float *dgamma;   /**< n; NULL without a normalization */
+  float *dbeta;    /**< n; NULL without a normalization */
   /** k x n, with the stride ldw: receives w - learning_rate * dw, as LF_SGD computes it, after dx has been
    * computed.  It may be w itself, and usually is.  NULL: not wanted. */
   float *updated_w;
@@ -132,7 +138,7 @@ typedef struct lf_dense_backward_args {
 } lf_dense_backward_args;
 
 /**
- * Computes the gradients of a layer.  dt = dy * act'(y).  With a normalization, dgamma, dbeta and dz follow from dt and
+ * Computes the gradients of a layer.  dt = dy * act', from y or from the input of the activation.  With a normalization, dgamma, dbeta and dz follow from dt and
  * z as in lf_batch_norm_backward(); without one, dz = dt.  Then:
  *
  *     dw = x^T dz

@@ -35,4 +35,10 @@
  */
 #define LF_QUIET 0x20u
 
+/** Compute the logarithm of the result. */
+#define LF_LOGARITHM 0x40u
+
+/** A layer of a network has no product: it applies its normalization and its activation to its input. */
+#define LF_ELEMENTWISE 0x80u
+
 #endif

@@ -1,5 +1,5 @@
 /** @file
- * Softmax cross-entropy on integer labels, and the number of correct predictions.
+ * Softmax, softmax cross-entropy on integer labels, and the number of correct predictions.
  */
 #ifndef LANEFOLD_LOSS_H
 #define LANEFOLD_LOSS_H
@@ -9,6 +9,27 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** The arguments of lf_softmax(). */
+typedef struct lf_softmax_args {
+  uint32_t struct_size; /**< The size of this struct, in bytes. */
+  uint32_t flags;       /**< LF_LOGARITHM */
+  int64_t m;            /**< the rows of x and y */
+  int64_t n;            /**< the columns of x and y */
+  const float *x;       /**< m x n: the logits */
+  int64_t ldx;          /**< the row stride of x */
+  float *y;             /**< m x n; may be x itself, with the same stride */
+  int64_t ldy;          /**< the row stride of y */
+} lf_softmax_args;
+
+/**
+ * Computes y = softmax(x) in each row, which is exp(x - max) / sum(exp(x - max)), or with LF_LOGARITHM its logarithm,
+ * (x - max) - log(sum(exp(x - max))).  max is the largest logit of the row, so no exponential overflows.  A NaN or
+ * +infinity in a row makes elements of this row NaN.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT or LF_UNSUPPORTED.  [thread-safe]
+ */
+LF_API lf_status lf_softmax(lf_context *context, const lf_softmax_args *args);
 
 /** The arguments of lf_softmax_cross_entropy(). */
 typedef struct lf_softmax_cross_entropy_args {

@@ -15,17 +15,27 @@ extern "C" {
 
 /** One layer of a network, as it was trained. */
 typedef struct lf_network_layer {
-  uint32_t struct_size;            /**< The size of this struct, in bytes. */
-  uint32_t flags;                  /**< LF_TRANSPOSE_B */
-  int64_t n;                       /**< the outputs of the layer, at least 1 */
-  int64_t k;                       /**< the inputs of the layer, at least 1; k equals n of the layer before */
-  const float *w;                  /**< k x n; with LF_TRANSPOSE_B n x k */
-  int64_t ldw;                     /**< the row stride of w */
-  const float *bias;               /**< n; NULL: zeros */
-  const lf_batch_norm *batch_norm; /**< folded into the layer, as by lf_fold_batch_norm(); NULL: no normalization */
+  uint32_t struct_size; /**< The size of this struct, in bytes. */
+  uint32_t flags;       /**< LF_TRANSPOSE_B, LF_ELEMENTWISE */
+  int64_t n;            /**< the outputs of the layer, at least 1 */
+  int64_t k;            /**< the inputs of the layer, at least 1; k equals n of the layer before */
+  const float *w;       /**< k x n; with LF_TRANSPOSE_B n x k; NULL with LF_ELEMENTWISE, and then k equals n */
+  int64_t ldw;          /**< the row stride of w */
+  const float *bias;    /**< n; NULL: zeros; NULL with LF_ELEMENTWISE */
+  const lf_batch_norm *batch_norm; /**< folded into the product, as by lf_fold_batch_norm(), or with LF_ELEMENTWISE
+                                      applied to the input of the layer; NULL: no normalization */
   int32_t activation;              /**< LF_ELU, for example */
   float alpha;                     /**< the alpha of the activation */
 } lf_network_layer;
+
+/** @name What follows the last layer of a network
+ * @{
+ */
+#define LF_OUTPUT_VALUES 0      /**< Nothing: the output is that of the last layer. */
+#define LF_OUTPUT_SOFTMAX 1     /**< the softmax of each row (loss.h) */
+#define LF_OUTPUT_LOG_SOFTMAX 2 /**< the logarithm of that (loss.h) */
+#define LF_OUTPUT_COUNT 3       /**< The number of these codes; it may grow. */
+/** @} */
 
 /** The layers of a network, for lf_network_create(). */
 typedef struct lf_network_args {
@@ -35,6 +45,8 @@ typedef struct lf_network_args {
   /** The layers from the first to the last.  All have the same struct_size, which is also the distance in bytes from
    * one to the next. */
   const lf_network_layer *layers;
+  int32_t output;    /**< LF_OUTPUT_SOFTMAX, for example */
+  uint32_t reserved; /**< Must be 0. */
 } lf_network_args;
 
 /** A network that owns copies of its weights and biases. */
@@ -76,8 +88,9 @@ typedef struct lf_network_infer_args {
 } lf_network_infer_args;
 
 /**
- * Passes x through all layers and stores the output of the last one in y.  The result has the bits that
- * lf_dense_infer() gives layer by layer.  Every context of the process can use the network.
+ * Passes x through all layers and stores the output in y.  The result has the bits that lf_dense_infer(), or with
+ * LF_ELEMENTWISE lf_batch_norm_forward() and lf_activation_forward(), give layer by layer.  Every context of the process can
+ * use the network.
  *
  * A few rows at a time go through all layers, so that the values between two layers stay in cache.
  *

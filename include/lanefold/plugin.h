@@ -111,6 +111,8 @@ typedef struct lf_kernel_table {
    * if it does not fit, and ends with 0.  op is a code of context.h, such as LF_OP_SGEMM, and args points to the struct
    * of that operation. */
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
+  /** Does what lf_softmax() does. */
+  lf_status (*softmax)(const lf_host *host, const lf_softmax_args *args);
 } lf_kernel_table;
 
 /** What a plugin says about itself.  It is initialized by constants, so that reading it runs no code of the plugin. */

@@ -71,16 +71,19 @@ template <class S> lf_status forward(const lf_host *host, const lf_activation_fo
 }
 
 template <class S> lf_status backward(const lf_host *host, const lf_activation_backward_args *args) {
-  const bool gapless = args->ldy == args->n && args->lddy == args->n && args->lddx == args->n;
   with(args->activation, args->alpha, [&](const auto &act) {
+    constexpr bool from_input = derives_from_input<std::remove_cvref_t<decltype(act)>>;
+    const float *const all = from_input ? args->x : args->y;
+    const int64_t stride = from_input ? args->ldx : args->ldy;
+    const bool gapless = stride == args->n && args->lddy == args->n && args->lddx == args->n;
     for_rows(host, args->m, args->n, gapless, [&](int64_t row, int64_t first, int64_t end) {
-      const float *y = args->y + row * args->ldy, *dy = args->dy + row * args->lddy;
+      const float *from = all + row * stride, *dy = args->dy + row * args->lddy;
       float *dx = args->dx + row * args->lddx;
       simd::for_columns<S, 4>(
-          first, end, [ y, dy, dx, act ](const auto &column) __attribute__((always_inline)) {
+          first, end, [ from, dy, dx, act ](const auto &column) __attribute__((always_inline)) {
             constexpr int count = std::remove_reference_t<decltype(column)>::count;
             LANEFOLD_UNROLL for (int v = 0; v < count; ++v)
-                column.store(dx, v, column.load(dy, v) * act.template derivative<S>(column.load(y, v)));
+                column.store(dx, v, column.load(dy, v) * act.template derivative<S>(column.load(from, v)));
           });
     });
   });

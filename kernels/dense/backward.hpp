@@ -13,8 +13,13 @@ namespace lanefold::dense {
 template <class S, class Activation>
 void make_dz(const lf_host *host, const lf_dense_backward_args *args, float *dz, float *partial) {
   const int64_t m = args->m, n = args->n;
-  const norm::Incoming<S, Activation> dt{args->dy, args->lddy, args->y, args->ldy,
-                                         activation::make<Activation>(args->alpha)};
+  constexpr bool from_input = activation::derives_from_input<Activation>;
+  const norm::Incoming<S, Activation> dt{args->dy,
+                                         args->lddy,
+                                         from_input ? args->z : args->y,
+                                         from_input ? args->ldz : args->ldy,
+                                         activation::make<Activation>(args->alpha),
+                                         args->batch_norm};
   constexpr bool identity = std::is_same_v<Activation, activation::Identity>;
   if (!args->batch_norm) {
     const norm::ColumnSums<S, Activation> sums{m, n, dt, identity ? nullptr : dz, n, args->dbias, partial};

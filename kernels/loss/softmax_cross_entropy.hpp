@@ -1,61 +1,10 @@
 // Softmax cross-entropy on integer labels, loss and gradient, and the count of correct predictions.
-// Sixteen virtual lanes sum a row on every SIMD width: element j is added to lane j mod 16.  The lanes are then added
-// pairwise over distances of 8, 4, 2 and 1.
 #pragma once
 
-#include <kernels/math/exponential.hpp>
-#include <kernels/math/logarithm.hpp>
+#include <kernels/loss/softmax.hpp>
 #include <kernels/norm/statistics.hpp>
 
-#include <lanefold/loss.h>
-
-#include <cmath>
-
 namespace lanefold::loss {
-
-inline constexpr int lanes = 16;
-inline constexpr int64_t least_elements = 1 << 14; // with fewer elements, another thread costs more than it saves
-
-inline int64_t row_pieces(const lf_host *host, int64_t m, int64_t n) {
-  const int64_t most = most_tasks(host->threads);
-  return larger(1, smaller(smaller(most, m), m * n / least_elements));
-}
-
-// The largest element that is not NaN, or -infinity if all are NaN.
-template <class S> float row_maximum(const float *x, int64_t n) {
-  using V = typename S::V;
-  V most(-INFINITY);
-  simd::for_columns<S, 1>(0, n, [&](const auto &column) {
-    const V v = column.load(x, 0);
-    most = S::select((v > most) & S::lanes_below(column.part), v, most);
-  });
-  float lane[S::width];
-  S::store(lane, most);
-  float result = lane[0];
-  for (int i = 1; i < S::width; ++i) result = lane[i] > result ? lane[i] : result;
-  return result;
-}
-
-// Returns the sum over j of exp(x[j] - maximum).  Stores the terms in e, unless e is NULL.
-template <class S> float exponentials(const float *x, int64_t n, float maximum, float *e) {
-  using V = typename S::V;
-  constexpr int vectors = lanes / S::width;
-  V sum[vectors];
-  LANEFOLD_UNROLL for (int v = 0; v < vectors; ++v) sum[v] = V(0.0f);
-  for (int64_t j = 0; j < n; j += lanes) LANEFOLD_UNROLL for (int v = 0; v < vectors; ++v) {
-      const int64_t first = j + v * S::width;
-      if (first >= n) break;
-      const int there = static_cast<int>(smaller(S::width, n - first));
-      const V term = math::exp_nonpositive<S>(S::load_part(x + first, there) - V(maximum));
-      sum[v] = sum[v] + S::select(S::lanes_below(there), term, V(0.0f));
-      if (e) S::store_part(e + first, term, there);
-    }
-  float lane[lanes];
-  LANEFOLD_UNROLL for (int v = 0; v < vectors; ++v) S::store(lane + v * S::width, sum[v]);
-  for (int width = lanes / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lane[i] = lane[i] + lane[i + width];
-  return lane[0];
-}
 
 // dx[j] = (e[j] / sum - [j == label]) / m, where dx holds e.
 template <class S> void gradient_row(float *dx, int64_t n, float sum, int32_t label, float m) {

@@ -27,14 +27,20 @@ inline constexpr simd::Addend q_of_expm1[] = {0x1.6c6428p-10f, 0x1.122408p-7f, 0
 inline constexpr simd::Addend q_of_exp[] = {0x1.a2d99ep-13f, 0x1.6d2e04p-10f, 0x1.110fc2p-7f,
                                             0x1.555502p-5f,  0x1.555556p-3f,  0.5f};
 
-// expm1(r), |r| <= ln(2)/2.
+// The polynomial in x with these coefficients, the highest power first, by Horner's rule.
 template <class S, int Count>
-[[gnu::always_inline]] inline typename S::V expm1_reduced(typename S::V r, const simd::Addend (&coefficients)[Count]) {
+[[gnu::always_inline]] inline typename S::V horner(typename S::V x, const simd::Addend (&coefficients)[Count]) {
   using V = typename S::V;
   V q = V(coefficients[0].lanes[0]);
   LANEFOLD_UNROLL
-  for (int i = 1; i < Count; ++i) q = S::fma(q, r, S::addend(coefficients[i]));
-  return S::fma(r * r, q, r);
+  for (int i = 1; i < Count; ++i) q = S::fma(q, x, S::addend(coefficients[i]));
+  return q;
+}
+
+// expm1(r), |r| <= ln(2)/2.
+template <class S, int Count>
+[[gnu::always_inline]] inline typename S::V expm1_reduced(typename S::V r, const simd::Addend (&coefficients)[Count]) {
+  return S::fma(r * r, horner<S>(r, coefficients), r);
 }
 
 // expm1(x), x <= 0.  Below -20 the result is -1.  The first 24 bits of ln 2 suffice: the rest of n ln 2 is less than
@@ -48,15 +54,34 @@ template <class S> [[gnu::always_inline]] inline typename S::V expm1_nonpositive
   return S::fma(scale, expm1_reduced<S>(r, q_of_expm1), scale - V(1.0f));
 }
 
-// exp(x), x <= 0.  Two factors apply the scale, because 2^n may be subnormal.  Below -104 the result is 0.
-template <class S> [[gnu::always_inline]] inline typename S::V exp_nonpositive(typename S::V x) {
+// exp(x) = 2^n (1 + expm1) in parts, with 2^n = scale * rest.  There are two factors because 2^n may be subnormal.
+template <class S> struct Exponential {
   using V = typename S::V;
-  x = S::at_least(x, V(-104.0f));
+  V scale, expm1, rest;
+
+  [[gnu::always_inline]] V value() const { return S::fma(scale, expm1, scale) * rest; }
+  // x exp(x'), rounded once less: the product of x and a power of two is exact.
+  [[gnu::always_inline]] V times(V x) const {
+    const V scaled = x * scale;
+    return S::fma(scaled, expm1, scaled) * rest;
+  }
+};
+
+// exp(x + low), -110 <= x <= 0.  low is what the rounding of x lost; it may be left out.
+template <class S, class... Low>
+[[gnu::always_inline]] inline Exponential<S> exp_parts(typename S::V x, const Low &...low) {
+  using V = typename S::V;
   const V n = multiple_of_ln2<S>(x) - V(magic);
-  const V r = S::fma(n, V(0x1.05c610p-29f), S::fma(n, V(-0x1.62e430p-1f), x));
+  V r = S::fma(n, V(0x1.05c610p-29f), S::fma(n, V(-0x1.62e430p-1f), x));
+  ((r = r + low), ...);
   const V half = S::fma(n, V(0.5f), V(magic));
   const V scale = power_of_two<S>(half), rest = power_of_two<S>((n - (half - V(magic))) + V(magic));
-  return S::fma(scale, expm1_reduced<S>(r, q_of_exp), scale) * rest;
+  return {scale, expm1_reduced<S>(r, q_of_exp), rest};
+}
+
+// exp(x), x <= 0.  Below -104 the result is 0.
+template <class S> [[gnu::always_inline]] inline typename S::V exp_nonpositive(typename S::V x) {
+  return exp_parts<S>(S::at_least(x, typename S::V(-104.0f))).value();
 }
 
 } // namespace lanefold::math

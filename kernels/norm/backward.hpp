@@ -8,18 +8,32 @@
 
 namespace lanefold::norm {
 
-// dt = dy * act'(y), the gradient that reaches the normalization.
+// dt = dy * act', the gradient that reaches the normalization.
 template <class S, class Activation> struct Incoming {
+  using V = typename S::V;
+  static constexpr bool from_input = activation::derives_from_input<Activation>;
+
   const float *dy;
   int64_t lddy;
-  const float *y; // not read for Identity
-  int64_t ldy;
+  const float *from; // y, or z if the derivative follows from the input of the activation; not read for Identity
+  int64_t ldfrom;
   Activation act;
+  const lf_batch_norm *bn = nullptr; // what lies between z and the activation; only read for a derivative from z
 
-  template <class Column> typename S::V at(const Column &column, int64_t row, int v) const {
-    const typename S::V d = column.load(dy + row * lddy, v);
+  template <class Column> V at(const Column &column, int64_t row, int v) const {
+    const V d = column.load(dy + row * lddy, v);
     if constexpr (std::is_same_v<Activation, activation::Identity>) return d;
-    else return d * act.template derivative<S>(column.load(y + row * ldy, v));
+    else return d * act.template derivative<S>(argument(column, row, v));
+  }
+
+private:
+  template <class Column> V argument(const Column &column, int64_t row, int v) const {
+    const V value = column.load(from + row * ldfrom, v);
+    if constexpr (from_input)
+      if (bn) // the output of the normalization again, with the same bits
+        return S::fma(value - column.load(bn->mean, v), column.load(bn->gamma, v) * column.load(bn->inv_std, v),
+                      column.load(bn->beta, v));
+    return value;
   }
 };
 
@@ -59,6 +73,8 @@ template <class S> struct BackwardArrays {
 // dx = gamma * inv_std * (dt - dbeta / m - xhat * dgamma / m).
 template <class S, class Activation> struct Backward : BackwardArrays<S> {
   Incoming<S, Activation> dt;
+  // A derivative from z takes long, so dx holds dt between the two steps.  Then dx must be wanted.
+  static constexpr bool keeps_dt = Incoming<S, Activation>::from_input;
 
   void reduce(Range rows, Range columns) const {
     for_strips<S, far_rows>(rows, columns,
@@ -82,6 +98,7 @@ template <class S, class Activation> struct Backward : BackwardArrays<S> {
     const Incoming<S, Activation> incoming = dt; // a copy, which no store can change
     for (int64_t i = begin; i < end; ++i) LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) {
         const V d = incoming.at(column, i, v);
+        if constexpr (keeps_dt) column.store(this->dx + i * this->lddx, v, d);
         const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
         sum[v] = sum[v] + d;
         product[v] = S::fma(d, xhat, product[v]);
@@ -113,7 +130,7 @@ template <class S, class Activation> struct Backward : BackwardArrays<S> {
       const int64_t ldx = this->ldx, lddx = this->lddx;
       for (int64_t i = begin; i < end; ++i) LANEFOLD_UNROLL for (int v = 0; v < count; ++v) {
           const V xhat = (column.load(x + i * ldx, v) - mean[v]) * inv_std[v];
-          const V d = incoming.at(column, i, v) - shift[v];
+          const V d = (keeps_dt ? column.load(dx + i * lddx, v) : incoming.at(column, i, v)) - shift[v];
           column.store(dx + i * lddx, v, scale[v] * S::fma(xhat, factor[v], d));
         }
     };

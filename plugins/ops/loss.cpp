@@ -1,8 +1,9 @@
-// Softmax cross-entropy and top-k.
+// Softmax, softmax cross-entropy and top-k.
 #include <kernels/loss/softmax_cross_entropy.hpp>
 
 #include <tile.hpp>
 
+template lf_status lanefold::loss::softmax<lanefold::PluginTile::Simd>(const lf_host *, const lf_softmax_args *);
 template lf_status
 lanefold::loss::softmax_cross_entropy<lanefold::PluginTile::Simd>(const lf_host *,
                                                                   const lf_softmax_cross_entropy_args *);

@@ -9,7 +9,7 @@
 
 Operations
     sgemm, dense_forward, dense_backward, dense_infer, pack_weights, batch_norm_forward, batch_norm_backward,
-    fold_batch_norm, activation_forward, activation_backward, softmax_cross_entropy, top_k_correct, optimizer_step,
+    fold_batch_norm, activation_forward, activation_backward, softmax, softmax_cross_entropy, top_k_correct, optimizer_step,
     gather
 Layers and networks
     DenseLayer, BatchNorm, dense_layers, Trainer, Network, PackedWeights, random
@@ -27,7 +27,8 @@ from . import random as random
 from ._lanefold import (Context, Error, InvalidArgument, Network, PackedWeights, Task, Trainer, __version__,
                         activation_backward, activation_forward, batch_norm_backward, batch_norm_forward, cpu,
                         default_context, dense_backward, dense_forward, dense_infer, explain, fold_batch_norm, gather,
-                        optimizer_step, pack_weights, plugins, sgemm, softmax_cross_entropy, top_k_correct)
+                        optimizer_step, pack_weights, plugins, sgemm, softmax,
+                        softmax_cross_entropy, top_k_correct)
 from .executors import ThreadPool
 from .layers import BatchNorm, DenseLayer, dense_layers
 from .results import BatchNormGradients, DenseGradients, Folded, Plugin, Step
@@ -37,5 +38,5 @@ __all__ = [
     'Network', 'PackedWeights', 'Plugin', 'Step', 'Task', 'ThreadPool', 'Trainer', '__version__', 'activation_backward',
     'activation_forward', 'batch_norm_backward', 'batch_norm_forward', 'cpu', 'default_context', 'dense_backward',
     'dense_forward', 'dense_infer', 'dense_layers', 'explain', 'fold_batch_norm', 'gather', 'optimizer_step',
-    'pack_weights', 'plugins', 'random', 'sgemm', 'softmax_cross_entropy', 'top_k_correct',
+    'pack_weights', 'plugins', 'random', 'sgemm', 'softmax', 'softmax_cross_entropy', 'top_k_correct',
 ]

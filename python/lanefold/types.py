@@ -26,8 +26,10 @@ Floats = Union[FloatArray, Buffer]
 Int32s = Union[numpy.typing.NDArray[numpy.int32], Buffer]
 Uint32s = Union[numpy.typing.NDArray[numpy.uint32], Buffer]
 Bytes = Union[numpy.typing.NDArray[numpy.uint8], bytes, bytearray, Buffer]
-Activation = Literal['identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic']
+Activation = Literal['identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic', 'relu6', 'softplus',
+                     'hard-sigmoid', 'silu', 'hard-swish', 'gelu', 'gelu-tanh']
 Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adam']
 Operation = Literal['sgemm', 'pack_weights', 'unpack_weights', 'dense_infer', 'dense_forward', 'dense_backward',
                     'batch_norm_forward', 'batch_norm_backward', 'fold_batch_norm', 'activation_forward',
-                    'activation_backward', 'softmax_cross_entropy', 'top_k_correct', 'optimizer_step', 'gather']
+                    'activation_backward', 'softmax_cross_entropy', 'top_k_correct', 'optimizer_step', 'gather',
+                    'softmax']

@@ -21,7 +21,7 @@ py::object activation_forward(const Arguments &given) {
 }
 
 py::object activation_backward(const Arguments &given) {
-  enum { y_, dy_, activation_, alpha_, out_, context_ };
+  enum { y_, dy_, activation_, x_, alpha_, out_, context_ };
   const Call call(given, context_);
   auto args = python::args<lf_activation_backward_args>();
   const Activation activation = activation_of(given, activation_, alpha_);
@@ -32,6 +32,10 @@ py::object activation_backward(const Arguments &given) {
   const Memory dy_memory(given.call(), given.name(dy_), given[dy_], float32, Access::read);
   need_shape(dy_memory, y_memory.shape[0], y_memory.shape[1]);
   const Matrix dy = matrix(dy_memory, order);
+  if (LF_DERIVES_FROM_INPUT(activation.code) && !given.is_given(x_))
+    refuse_value(given.call(), "x is missing; the derivative of the activation needs it");
+  const Input x(given, x_, y_memory.shape[0], y_memory.shape[1], order);
+  args.x = x.data(), args.ldx = x.view().stride;
   const Output out(given, out_, y_memory.shape[0], y_memory.shape[1], order);
   args.m = y.rows, args.n = y.columns, args.y = y.data, args.ldy = y.stride, args.dy = dy.data, args.lddy = dy.stride;
   args.dx = out.data(), args.lddx = out.view().stride;
@@ -56,23 +60,31 @@ activation     f(x)                                           alpha
 'selu'         1.0507.. * (x > 0 ? x : 1.6732.. * expm1(x))
 'tanh'         tanh(x)
 'logistic'     1 / (1 + exp(-x))
+'relu6'        min(max(x, 0), 6)
+'softplus'     log(1 + exp(x))
+'hard-sigmoid' min(max(alpha * x + 1/2, 0), 1)                1/6
+'silu'         x / (1 + exp(-x))
+'hard-swish'   x * min(max(x + 3, 0), 6) / 6
+'gelu'         x * Phi(x), where Phi is the normal distribution
+'gelu-tanh'    the approximation of GELU by tanh
 
 x is m x n with rows or columns of adjacent elements.  out has the same shape and order, and may be x itself.  The
-error is at most 1 ulp for ELU with alpha 1 and 2 ulp for SELU, tanh and logistic, and NaN gives NaN.
+error is at most 1 ulp for ELU with alpha 1, 4 ulp for GELU and 2 ulp for the others, and NaN gives NaN.
 
 Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time.
 
 >>> lanefold.activation_forward(numpy.array([[-1, 0, 2]], numpy.float32), 'relu')
 array([[0., 0., 2.]], dtype=float32)
 )");
-  Function<activation_backward>::define(module,
-                                        R"(activation_backward(y, dy, activation, *, alpha=None, out=None, context=None)
+  Function<activation_backward>::define(
+      module,
+      R"(activation_backward(y, dy, activation, *, x=None, alpha=None, out=None, context=None)
 --
 
 Computes out = dy * f'(x), and returns out.
 
-f'(x) follows from y = f(x), the output of activation_forward, so that x is not needed.  y, dy and out are m x n, all
-with rows of adjacent elements, or all with columns.  out may be dy itself.
+f'(x) follows from y = f(x), the output of activation_forward.  Only 'silu', 'hard-swish', 'gelu' and 'gelu-tanh' need
+x.  All matrices are m x n, all with rows of adjacent elements, or all with columns.  out may be dy itself.
 
 Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time.
 

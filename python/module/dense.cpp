@@ -64,7 +64,9 @@ py::object dense_backward(const Arguments &given) {
   const auto required = [&](size_t i, const char *by) {
     if (!given.is_given(i)) refuse_value(given.call(), std::string(given.name(i)) + " is missing; " + by + " needs it");
   };
-  if (activation.code != LF_IDENTITY) required(y_, "the derivative of the activation");
+  const bool from_input = LF_DERIVES_FROM_INPUT(activation.code);
+  if (from_input) required(z_, "the derivative of the activation");
+  else if (activation.code != LF_IDENTITY) required(y_, "the derivative of the activation");
   if (normalized) required(z_, "the batch normalization");
   for (const size_t i : {dgamma_, dbeta_})
     if (!normalized && given.is_given(i) && is_wanted(given, i))
@@ -72,7 +74,9 @@ py::object dense_backward(const Arguments &given) {
   if (!update && !is_wanted(given, dw_))
     refuse_value(given.call(), "dw is False, but learning_rate is missing; expected dw, an update of w, or both");
   std::optional<BatchNorm> batch_norm;
-  if (normalized) batch_norm.emplace(given.call(), "batch_norm", given[batch_norm_], n, Use::backward);
+  if (normalized)
+    batch_norm.emplace(given.call(), "batch_norm", given[batch_norm_], n,
+                       from_input ? Use::backward_from_input : Use::backward);
   const Input y(given, y_, m, n), z(given, z_, m, n), dy(given, dy_, m, n);
   std::optional<Output> dw, dbias, dx, dgamma, dbeta;
   if (is_wanted(given, dw_) && (!update || given.is_given(dw_))) dw.emplace(given, dw_, k, n);
@@ -116,7 +120,8 @@ batch_norm  a BatchNorm over n columns, or None.  With training=True it normaliz
             updates the running ones, and keeps mean and inv_std for dense_backward.  Otherwise it normalizes by
             the running statistics.
 activation  f, and its alpha: activation_forward lists them
-z           m x n: receives x w + bias, which dense_backward needs for a normalization; None does not keep it
+z           m x n: receives x w + bias, which dense_backward needs for a normalization and for 'silu', 'hard-swish',
+            'gelu' and 'gelu-tanh'; None does not keep it
 out         m x n; None makes a new array
 
 Outputs overlap no other argument.  Results have the same bits on every CPU.  They are the bits that sgemm,
@@ -139,11 +144,11 @@ Computes the gradients of dense_forward, and returns them as DenseGradients(dw, 
 
 x, w        as in the forward pass
 dy          m x n: the gradient of the loss with respect to the output
-y           m x n: the output.  Only the activation 'identity' does not need it.
-z           m x n, as dense_forward kept it.  Only a normalization needs it.
+y           m x n: the output.  'identity', and the activations that need z, do not need it.
+z           m x n, as dense_forward kept it.  A normalization and 'silu', 'hard-swish', 'gelu' and 'gelu-tanh' need it.
 batch_norm  with mean and inv_std as dense_forward left them
 
-    dt = dy * f'(y);  dz = the gradient of the normalization, or dt
+    dt = dy * f';  dz = the gradient of the normalization, or dt
     dw = x^T dz;  dbias = sum of the rows of dz;  dx = dz w^T
 
 dw (k x n), dbias (n), dx (m x k), dgamma and dbeta (n) are the arrays to write.  None makes a new array.  For dw, dbias

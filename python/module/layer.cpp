@@ -4,7 +4,7 @@
 namespace lanefold::python {
 namespace {
 
-float usual_alpha(int32_t code) { return code == LF_LEAKY_RELU ? 0.01f : 1.0f; }
+float usual_alpha(int32_t code) { return code == LF_LEAKY_RELU ? 0.01f : code == LF_HARD_SIGMOID ? 1.0f / 6 : 1.0f; }
 
 } // namespace
 
@@ -16,7 +16,9 @@ py::object attribute_of(const char *call, const std::string &owner, const py::ha
 }
 
 // In the order of their codes.
-const char *const activation_words[] = {"identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic", nullptr};
+const char *const activation_words[] = {"identity", "relu",       "leaky-relu", "elu",       "selu",
+                                        "tanh",     "logistic",   "relu6",      "softplus",  "hard-sigmoid",
+                                        "silu",     "hard-swish", "gelu",       "gelu-tanh", nullptr};
 
 Activation activation_of(const Arguments &given, size_t word, size_t alpha) {
   const int32_t code = given.word(word, activation_words, LF_IDENTITY);
@@ -47,7 +49,8 @@ py::list layer_list(const char *call, const py::object &layers) {
 
 BatchNorm::BatchNorm(const char *call, const std::string &name, PyObject *object, int64_t n, Use use)
     : call_(call), name_(name), object_(object), n_(n), norm_(args<lf_batch_norm>()) {
-  const bool train = use == Use::train || use == Use::everything, backward = use == Use::backward;
+  const bool train = use == Use::train || use == Use::everything, from_input = use == Use::backward_from_input,
+             backward = use == Use::backward || from_input;
   const auto attribute = [&](const char *of) { return attribute_of(call, name, object_, of, "a lanefold.BatchNorm"); };
   const auto number = [&](const char *of) {
     return static_cast<float>(number_from(call, (name + "." + of).c_str(), attribute(of).ptr()));
@@ -58,8 +61,8 @@ BatchNorm::BatchNorm(const char *call, const std::string &name, PyObject *object
     norm_.flags = LF_UNBIASED_RUNNING_VAR;
   const Access updated = train ? Access::write : Access::read;
   norm_.gamma = array("gamma", use == Use::everything ? Access::write : Access::read);
+  if (!backward || from_input) norm_.beta = array("beta", use == Use::everything ? Access::write : Access::read);
   if (!backward) {
-    norm_.beta = array("beta", use == Use::everything ? Access::write : Access::read);
     norm_.running_mean = array("running_mean", updated);
     norm_.running_var = array("running_var", updated);
   }

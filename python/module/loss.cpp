@@ -1,9 +1,23 @@
-// Softmax cross-entropy, and correct predictions.
+// Softmax, softmax cross-entropy, and correct predictions.
 #include "call.hpp"
 #include "families.hpp"
 
 namespace lanefold::python {
 namespace {
+
+py::object softmax(const Arguments &given) {
+  enum { x_, logarithm_, out_, context_ };
+  const Call call(given, context_);
+  const Input x(given, x_);
+  const int64_t m = x.view().rows, n = x.view().columns;
+  const Output out(given, out_, m, n);
+  auto args = python::args<lf_softmax_args>();
+  args.flags = given.flag(logarithm_) ? LF_LOGARITHM : 0;
+  args.m = m, args.n = n, args.x = x.data(), args.ldx = x.view().stride, args.y = out.data(),
+  args.ldy = out.view().stride;
+  call.run(20 * volume(m, n), {{"y", "out"}}, lf_softmax, &args);
+  return out.object();
+}
 
 py::object softmax_cross_entropy(const Arguments &given) {
   enum { x_, labels_, dx_, context_ };
@@ -37,6 +51,16 @@ py::object top_k_correct(const Arguments &given) {
 } // namespace
 
 void define_loss(py::module_ &module) {
+  Function<softmax>::define(module, R"(softmax(x, *, logarithm=False, out=None, context=None)
+--
+
+Computes exp(x - max) / sum(exp(x - max)) in each row, or its logarithm, into out, and returns out.
+
+x and out are m x n with rows of adjacent elements.  out may be x itself.
+
+>>> lanefold.softmax(numpy.zeros((1, 4), numpy.float32))
+array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+)");
   Function<softmax_cross_entropy>::define(module, R"(softmax_cross_entropy(x, labels, *, dx=None, context=None)
 --
 

@@ -277,8 +277,7 @@ void Trainer::prepare(int64_t rows) {
   for (size_t i = 0; i < buffers_.size(); ++i) {
     Buffers &b = buffers_[i];
     const auto k = static_cast<size_t>(shapes_[i].k), n = static_cast<size_t>(shapes_[i].n);
-    for (auto *matrix : {&b.y, &b.dy}) matrix->resize(static_cast<size_t>(rows) * n);
-    if (shapes_[i].has_norm) b.z.resize(static_cast<size_t>(rows) * n);
+    for (auto *matrix : {&b.z, &b.y, &b.dy}) matrix->resize(static_cast<size_t>(rows) * n);
     for (auto *vector : {&b.dbias, &b.dgamma, &b.dbeta}) vector->resize(n);
     if (!updates_in_backward(rule_)) b.dw.resize(k * n);
   }
@@ -325,6 +324,13 @@ lf_status Trainer::run(const StepCall &call, StepMemory &memory, const float *x,
   return status;
 }
 
+namespace {
+
+// Whether the backward pass needs x w + bias.
+bool needs_z(const StepLayer &layer) { return layer.batch_norm || LF_DERIVES_FROM_INPUT(layer.activation.code); }
+
+} // namespace
+
 lf_status Trainer::forward(lf_context *context, StepLayer &layer, Buffers &b, const float *x, int64_t ldx, int64_t m) {
   auto a = args<lf_dense_forward_args>();
   a.flags = LF_TRAINING;
@@ -332,7 +338,7 @@ lf_status Trainer::forward(lf_context *context, StepLayer &layer, Buffers &b, co
   a.bias = layer.bias ? layer.bias->data() : nullptr,
   a.batch_norm = layer.batch_norm ? layer.batch_norm->get() : nullptr;
   a.activation = layer.activation.code, a.alpha = layer.activation.alpha;
-  if (layer.batch_norm) a.z = b.z.data(), a.ldz = layer.n;
+  if (needs_z(layer)) a.z = b.z.data(), a.ldz = layer.n;
   a.y = b.y.data(), a.ldy = layer.n;
   return lf_dense_forward(context, &a);
 }
@@ -343,8 +349,9 @@ lf_status Trainer::backward(const StepCall &call, StepLayer &layer, Buffers &b, 
   a.m = m, a.n = layer.n, a.k = layer.k, a.x = x, a.ldx = ldx, a.w = layer.w->data(), a.ldw = layer.n;
   a.activation = layer.activation.code, a.alpha = layer.activation.alpha;
   a.y = b.y.data(), a.ldy = layer.n, a.dy = b.dy.data(), a.lddy = layer.n, a.dx = dx, a.lddx = layer.k;
+  if (needs_z(layer)) a.z = b.z.data(), a.ldz = layer.n;
   if (layer.batch_norm) {
-    a.batch_norm = layer.batch_norm->get(), a.z = b.z.data(), a.ldz = layer.n;
+    a.batch_norm = layer.batch_norm->get();
     a.dgamma = b.dgamma.data(), a.dbeta = b.dbeta.data();
   } else {
     a.dbias = b.dbias.data();

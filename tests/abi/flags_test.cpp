@@ -195,6 +195,12 @@ const std::vector<Call> calls = {
        a.y = memory.operand(0), a.ldy = n, a.dy = memory.operand(1), a.lddy = n, a.dx = memory.operand(2), a.lddx = n;
        return lf_activation_backward(context, &a);
      }},
+    {"lf_softmax", LF_LOGARITHM,
+     [](lf_context *context, Memory &memory, uint32_t flags) {
+       auto a = args<lf_softmax_args>();
+       a.flags = flags, a.m = m, a.n = n, a.x = memory.operand(0), a.ldx = n, a.y = memory.operand(1), a.ldy = n;
+       return lf_softmax(context, &a);
+     }},
     {"lf_softmax_cross_entropy", 0,
      [](lf_context *context, Memory &memory, uint32_t flags) {
        auto a = args<lf_softmax_cross_entropy_args>();
@@ -227,7 +233,7 @@ const std::vector<Call> calls = {
      [](lf_context *context, Memory &memory, uint32_t flags) {
        return create_and_destroy(context, layer_of(memory, 0), flags);
      }},
-    {"lf_network_create, the layer's flags", LF_TRANSPOSE_B,
+    {"lf_network_create, the layer's flags", LF_TRANSPOSE_B | LF_ELEMENTWISE,
      [](lf_context *context, Memory &memory, uint32_t flags) {
        return create_and_destroy(context, layer_of(memory, flags), 0);
      }},

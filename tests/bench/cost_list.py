@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 MOST_CHANGE = 0.005
-COLUMNS = ('instructions', 'multiply_adds', 'flops', 'bytes_read', 'bytes_written', 'lines')
+COLUMNS = ('instructions', 'multiply_adds', 'loads', 'stores', 'shuffles', 'divisions', 'branches', 'rest', 'flops',
+           'bytes_read', 'bytes_written', 'lines')
 FOLDER = pathlib.Path(__file__).with_name('costs')
 HEAD = '# What one warm call costs; ./dev bench accept-costs writes this file.'
 # Portable has ten times as many instructions, so a few calls stand for it.
@@ -56,7 +57,7 @@ def read(path):
 
 def write(path, costs, flags):
     lines = [HEAD, '# ' + flags, '#' + ' '.join(COLUMNS)]
-    lines += [' '.join('%9d' % number for number in costs[name]) + ' ' + name for name in sorted(costs)]
+    lines += [' '.join('%d' % number for number in costs[name]) + ' ' + name for name in sorted(costs)]
     FOLDER.mkdir(exist_ok=True)
     path.write_text('\n'.join(lines) + '\n')
 

@@ -6,13 +6,17 @@ using namespace lanefold::test;
 
 namespace {
 
-// The largest distance that the contract allows: 1 ulp for ELU, and 2 for the other functions that round.
+// The largest distance that the contract allows: 1 ulp for ELU, 4 for GELU, and 2 for the other functions that round.
 double allowed_ulps(int32_t code) {
   switch (code) {
   case LF_IDENTITY:
+  case LF_RELU6:
   case LF_RELU: return 0;
+  case LF_HARD_SIGMOID:
   case LF_LEAKY_RELU: return 0.5;
   case LF_ELU: return 1;
+  case LF_GELU:
+  case LF_GELU_TANH: return 4;
   default: return 2;
   }
 }
@@ -59,39 +63,81 @@ TEST_CASE("activations of special values are what IEEE 754 prescribes") {
       {NAN, inf, -1, 0.0f, -0.0f, 1e-42f},
       {NAN, inf, -1.7580993408473769f, 0.0f, -0.0f, 1.0507009873554805f * 1e-42f},
       {NAN, 1, -1, 0.0f, -0.0f, 1e-42f},
-      {NAN, 1, 0, 0.5f, 0.5f, 0.5f}};
+      {NAN, 1, 0, 0.5f, 0.5f, 0.5f},
+      {NAN, 6, 0, 0.0f, 0.0f, 1e-42f},
+      {NAN, inf, 0, 0.69314718f, 0.69314718f, 0.69314718f},
+      {NAN, 1, 0, 0.5f, 0.5f, 0.5f},
+      {NAN, inf, -0.0f, 0.0f, -0.0f, 0.5f * 1e-42f},
+      {NAN, inf, -0.0f, 0.0f, -0.0f, 0.5f * 1e-42f},
+      {NAN, inf, -0.0f, 0.0f, -0.0f, 0.5f * 1e-42f},
+      {NAN, inf, -0.0f, 0.0f, -0.0f, 0.5f * 1e-42f}};
   for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
     one.activation_forward({code, code == LF_LEAKY_RELU ? 0.5f : 1.0f}, x, y);
     for (int64_t j = 0; j < 6; ++j) {
       CAPTURE(activation_name(code));
       CAPTURE(j);
       if (std::isnan(expected[code][j])) CHECK(std::isnan(y(0, j)));
-      else if (!(code == LF_RELU && j == 4))
+      else if (!((code == LF_RELU || code == LF_RELU6) && j == 4))
         CHECK(std::bit_cast<uint32_t>(y(0, j)) == std::bit_cast<uint32_t>(expected[code][j]));
       else CHECK(y(0, j) == 0.0f);
     }
   }
 }
 
-TEST_CASE("the derivative follows from y; at 0 it is the one from the left, and NaN stays NaN") {
+TEST_CASE("a derivative that follows from y is the one from the left at 0, and NaN stays NaN") {
   const Context one = context(1);
   PaddedMatrix y(1, 5), dy(1, 5), dx(1, 5);
   const float values[] = {-0.5f, 0.0f, 0.25f, 1.5f, NAN};
   y.fill([&](int64_t, int64_t j) { return values[j]; });
   dy.fill([](int64_t, int64_t) { return 2.0f; });
-  const double expected[LF_ACTIVATION_COUNT][4] = {{1, 1, 1, 1},
-                                                   {0, 0, 1, 1},
-                                                   {0.25, 0.25, 1, 1},
-                                                   {0.5, 1, 1, 1},
-                                                   {1.2580993408, 1.7580993408, 1.0507009873, 1.0507009873},
-                                                   {0.75, 1, 0.9375, -1.25},
-                                                   {-0.75, 0, 0.1875, -0.75}};
-  for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
-    one.activation_backward({code, code == LF_LEAKY_RELU ? 0.25f : 1.0f}, y, dy, dx);
+  const double expected[LF_SILU][4] = {{1, 1, 1, 1},
+                                       {0, 0, 1, 1},
+                                       {0.25, 0.25, 1, 1},
+                                       {0.5, 1, 1, 1},
+                                       {1.2580993408, 1.7580993408, 1.0507009873, 1.0507009873},
+                                       {0.75, 1, 0.9375, -1.25},
+                                       {-0.75, 0, 0.1875, -0.75},
+                                       {0, 0, 1, 1},
+                                       {-0.6487212707, 0, 0.2211992169, 0.7768698398},
+                                       {0, 0, 0.25, 0}};
+  for (int32_t code = 0; code < LF_SILU; ++code) {
+    one.activation_backward({code, code == LF_LEAKY_RELU || code == LF_HARD_SIGMOID ? 0.25f : 1.0f}, y, dy, dx);
     CAPTURE(activation_name(code));
-    for (int64_t j = 0; j < 4; ++j) CHECK(dx(0, j) == doctest::Approx(2 * expected[code][j]).epsilon(1e-6));
+    for (int64_t j = 0; j < 4; ++j)
+      if (code != LF_SOFTPLUS || j > 0) // softplus is never negative
+        CHECK(dx(0, j) == doctest::Approx(2 * expected[code][j]).epsilon(1e-6));
     if (code != LF_IDENTITY) CHECK(std::isnan(dx(0, 4)));
   }
+}
+
+TEST_CASE("a derivative that follows from x is right everywhere, and at both infinities, and does not read y") {
+  const Context one = context(1);
+  constexpr int64_t n = 4003;
+  PaddedMatrix x(1, n), dy(1, n), dx(1, n);
+  x.fill([](int64_t, int64_t j) {
+    constexpr float special[] = {INFINITY, -INFINITY, 3e38f, -3e38f, 3, -3, 1e-30f, 0, -0.0f, 1e-45f, -1e-45f, NAN};
+    return j < 12 ? special[j] : static_cast<float>(j - n / 2) * 0.01f;
+  });
+  dy.fill([](int64_t, int64_t) { return 2.0f; });
+  for (int32_t code = LF_SILU; code < LF_ACTIVATION_COUNT; ++code) {
+    REQUIRE(LF_DERIVES_FROM_INPUT(code));
+    one.activation_backward({code, 1}, {}, dy, dx, x);
+    CAPTURE(activation_name(code));
+    for (int64_t j = 0; j < n; ++j) {
+      CAPTURE(x(0, j));
+      if (j == 11) CHECK(std::isnan(dx(0, j)));
+      else CHECK(std::fabs(dx(0, j) / 2 - derivative_at(code, x(0, j))) <= 1e-6);
+    }
+  }
+}
+
+TEST_CASE("what an activation reads must be there") {
+  const Context one = context(1);
+  PaddedMatrix x(2, 3), dx(2, 3);
+  CHECK_THROWS_WITH(one.activation_backward({LF_GELU, 1}, x, x, dx),
+                    "lf_activation_backward: x is NULL, but has 2 x 3 elements");
+  CHECK_THROWS_WITH(one.activation_backward({LF_ELU, 1}, {}, x, dx, x),
+                    "lf_activation_backward: y is NULL, but has 2 x 3 elements");
 }
 
 TEST_CASE("activations have the same bits at any stride, in place or not, on any number of threads") {
@@ -112,9 +158,9 @@ TEST_CASE("activations have the same bits at any stride, in place or not, on any
     CHECK(inplace.gaps_untouched());
     PaddedMatrix dy(m, n), dx(m, n, random.below(3));
     dy.random(random);
-    one.activation_backward({code, 0.5f}, y, dy, dx);
+    one.activation_backward({code, 0.5f}, y, dy, dx, x);
     CHECK(dx.gaps_untouched());
-    three.activation_backward({code, 0.5f}, y, dy, dy);
+    three.activation_backward({code, 0.5f}, y, dy, dy, x);
     CHECK(differing(dx, dy) == 0);
   }
 }

@@ -80,10 +80,12 @@ Call activation_backward(Random &random) {
   const float alpha = random.uniform(0, 2);
   Call call;
   call.text = "activation_backward" + shape({m, n, activation});
-  call.reads = {values(m, n, random), values(m, n, random)};
+  call.reads = {values(m, n, random, -9, 9), values(m, n, random)};
   call.writes = {unwritten(m, n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    context.activation_backward({activation, alpha}, in[0], in[1], out[0]);
+    const bool from_input = LF_DERIVES_FROM_INPUT(activation);
+    const ConstMatrix none, from = in[0];
+    context.activation_backward({activation, alpha}, from_input ? none : from, in[1], out[0], from_input ? from : none);
   };
   return call;
 }
@@ -264,7 +266,7 @@ Call dense_backward(Random &random) {
   call.writes = {unwritten(d.k, d.n), unwritten(d.m, d.k), unwritten(1, d.n),
                  unwritten(1, d.n),   unwritten(1, d.n),   unwritten(d.k, d.n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
-    lf_batch_norm bn = batch_norm(norm, in[5], in[5]);
+    lf_batch_norm bn = batch_norm(norm, in[5], in[6]);
     bn.mean = unchanged(in[6]), bn.inv_std = unchanged(in[7]);
     auto a = args<lf_dense_backward_args>();
     a.m = d.m, a.n = d.n, a.k = d.k, a.activation = d.activation, a.alpha = d.alpha;
@@ -299,6 +301,19 @@ std::vector<int32_t> some_labels(int64_t m, int64_t n, Random &random) {
   std::vector<int32_t> labels;
   for (int64_t i = 0; i < m; ++i) labels.push_back(static_cast<int32_t>(random.below(n)));
   return labels;
+}
+
+Call softmax(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random);
+  const bool logarithm = random.below(2) != 0;
+  Call call;
+  call.text = (logarithm ? "softmax, logarithm" : "softmax") + shape({m, n});
+  call.reads = {values(m, n, random, -9, 9)};
+  call.writes = {unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    context.softmax(in[0], out[0], logarithm);
+  };
+  return call;
 }
 
 Call softmax_cross_entropy(Random &random) {
@@ -411,7 +426,8 @@ constexpr Call (*operations[])(Random &) = {sgemm,
                                             top_k_correct,
                                             optimizer_step,
                                             gather,
-                                            network_infer};
+                                            network_infer,
+                                            softmax};
 
 } // namespace
 

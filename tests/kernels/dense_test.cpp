@@ -22,8 +22,12 @@ void forward_unfused(const Context &context, Layer &layer, uint32_t flags) {
 
 // The backward pass by separate calls: the activation, the normalization and the two products.
 void backward_unfused(const Context &context, Layer &layer, const PaddedMatrix &dy, Gradients &g) {
-  PaddedMatrix dz(dy.rows(), dy.columns());
-  context.activation_backward({layer.activation, layer.alpha}, layer.y, dy, dz);
+  PaddedMatrix dz(dy.rows(), dy.columns()), x = layer.z; // x: the input of the activation
+  if (layer.with_norm)
+    x.fill([&](int64_t i, int64_t j) {
+      return std::fma(layer.z(i, j) - layer.mean(0, j), layer.gamma(0, j) * layer.inv_std(0, j), layer.beta(0, j));
+    });
+  context.activation_backward({layer.activation, layer.alpha}, layer.y, dy, dz, x);
   if (layer.with_norm)
     context.batch_norm_backward(layer.z, layer.norm_view(), dz, dz, g.dgamma.vector(), g.dbeta.vector());
   context.sgemm(transpose(layer.x), dz, g.dw);
@@ -203,7 +207,7 @@ TEST_CASE("every other operation accepts any stride for a single row") {
     for (int32_t code = 0; code < LF_ACTIVATION_COUNT; ++code) {
       const Activation activation{code, 0.5f};
       context.activation_forward(activation, x, row());
-      context.activation_backward(activation, x, gradient, row());
+      context.activation_backward(activation, x, gradient, row(), x);
       context.dense_infer(scalar, packed, nullptr, activation, row());
       auto layer = args<lf_dense_forward_args>();
       layer.m = layer.k = 1, layer.n = n, layer.x = dy.data(), layer.ldx = stride, layer.w = in.data();

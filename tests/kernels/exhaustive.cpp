@@ -44,6 +44,21 @@ constexpr Subject subjects[] = {
     {"tanh", Function::tanh, 2, std::tanh, anywhere},
     {"logistic", Function::logistic, 2, [](double x) { return 1 / (1 + std::exp(-x)); }, anywhere},
     {"log", Function::log, 2, std::log, normal},
+    {"softplus", Function::softplus, 2, [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); },
+     anywhere},
+    {"silu", Function::silu, 2, [](double x) { return x < -800 ? -0.0 : x / (1 + std::exp(-x)); }, anywhere},
+    {"hard-swish", Function::hard_swish, 2, [](double x) { return x >= 3    ? x
+                                                                  : x <= -3 ? -0.0
+                                                                            : x * (x + 3) / 6; },
+     anywhere},
+    {"gelu", Function::gelu, 4, [](double x) { return x < -50 ? -0.0 : x * std::erfc(-x * std::sqrt(0.5)) / 2; },
+     anywhere},
+    {"gelu-tanh", Function::gelu_tanh, 4,
+     [](double x) {
+       constexpr double c = 1.5957691216057307;
+       return x < -30 ? -0.0 : x / (1 + std::exp(-c * (x + 0.044715 * x * x * x)));
+     },
+     anywhere},
 };
 
 // One unit in the last place of a result of this size.
@@ -135,10 +150,10 @@ int main(int argc, char **argv) {
     const bool holds = result.distance <= subject.allowed && result.digest == expected;
     good = good && holds;
     if (against_exact)
-      std::printf("%-8s %-8s at most %.4f ulp, at %a (allowed %g): %s\n", LANEFOLD_TESTED_ISA, subject.name,
+      std::printf("%-8s %-10s at most %.4f ulp, at %a (allowed %g): %s\n", LANEFOLD_TESTED_ISA, subject.name,
                   result.distance, static_cast<double>(result.where), subject.allowed, holds ? "ok" : "FAILED");
     else
-      std::printf("%-8s %-8s %s\n", LANEFOLD_TESTED_ISA, subject.name,
+      std::printf("%-8s %-10s %s\n", LANEFOLD_TESTED_ISA, subject.name,
                   holds ? "the same bits: ok" : "other bits: FAILED");
     std::fflush(stdout);
   }

@@ -27,6 +27,11 @@ void apply(Function function, const float *x, float *y, int64_t n) {
   case Function::selu: return apply_to_all(x, y, n, [](V v) { return activation::Selu{}.value<S>(v); });
   case Function::tanh: return apply_to_all(x, y, n, [](V v) { return math::tanh<S>(v); });
   case Function::logistic: return apply_to_all(x, y, n, [](V v) { return math::logistic<S>(v); });
+  case Function::softplus: return apply_to_all(x, y, n, [](V v) { return math::softplus<S>(v); });
+  case Function::silu: return apply_to_all(x, y, n, [](V v) { return math::silu<S>(v); });
+  case Function::hard_swish: return apply_to_all(x, y, n, [](V v) { return activation::HardSwish{}.value<S>(v); });
+  case Function::gelu: return apply_to_all(x, y, n, [](V v) { return math::gelu<S>(v); });
+  case Function::gelu_tanh: return apply_to_all(x, y, n, [](V v) { return math::gelu_tanh<S>(v); });
   }
 }
 

@@ -5,7 +5,7 @@
 
 namespace lanefold::test {
 
-enum class Function { exp, expm1, log, elu, selu, tanh, logistic };
+enum class Function { exp, expm1, log, elu, selu, tanh, logistic, softplus, silu, hard_swish, gelu, gelu_tanh };
 
 // y[j] = f(x[j]) for n elements, a multiple of 16.
 void apply(Function function, const float *x, float *y, int64_t n);

@@ -151,3 +151,56 @@ TEST_CASE("an error names the layer that is invalid or does not fit the layer be
   CHECK(lf_network_infer(one.get(), &i, nullptr) == LF_INVALID_ARGUMENT);
   CHECK(lf_network_infer(one.get(), &i, network.get()) == LF_OK);
 }
+
+TEST_CASE("layers without a product, and softmax, give the bits of separate calls") {
+  const Context one = context(1), three = context(3);
+  Random random(72);
+  for (const int64_t n : {1, 7, 33, 300, 1024})
+    for (const int64_t m : {1, 5, 200, 515})
+      for (const bool logarithm : {false, true}) {
+        Layer first(m, n, n, random, 0), dense(m, 10, n, random, 0);
+        first.with_norm = dense.with_bias = true;
+        const lf_batch_norm norm = first.norm();
+        const ConstBatchNormView view(norm, n);
+        const InferenceLayer elementwise = InferenceLayer::elementwise(n, view, {LF_TANH});
+        const InferenceLayer activation = InferenceLayer::elementwise(n, {}, {LF_SILU});
+        const InferenceLayer product(dense.w, dense.bias.vector());
+        const int32_t output = logarithm ? LF_OUTPUT_LOG_SOFTMAX : LF_OUTPUT_SOFTMAX;
+        PaddedMatrix expected(m, n), logits(m, 10);
+        one.batch_norm_forward(first.x, view, expected);
+        one.activation_forward({LF_TANH}, expected, expected);
+        one.activation_forward({LF_SILU}, expected, expected);
+        dense.x = expected, dense.infer(one, pack(one, dense.w, false));
+        dense.activation = LF_IDENTITY, dense.infer(one, pack(one, dense.w, false));
+        one.softmax(dense.y, logits, logarithm);
+        for (const Context *context : {&one, &three}) {
+          const InferenceNetwork network = context->make_network({elementwise, activation, product}, output);
+          PaddedMatrix y(m, 10, 3);
+          context->network_infer(first.x, network, y);
+          CHECK(differing(y, logits) == 0);
+          CHECK(y.gaps_untouched());
+          const InferenceNetwork ends =
+              context->make_network({product, InferenceLayer::elementwise(10, {}, {LF_ELU, 1})});
+          PaddedMatrix last(m, 10), elu(m, 10);
+          context->network_infer(expected, ends, last);
+          one.activation_forward({LF_ELU, 1}, dense.y, elu);
+          CHECK(differing(last, elu) == 0);
+        }
+      }
+}
+
+TEST_CASE("a layer without a product has as many inputs as outputs, no weights and no bias") {
+  const Context one = context(1);
+  const float values[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  InferenceLayer layer = InferenceLayer::elementwise(3, {});
+  layer.w = ConstMatrix(nullptr, 2, 3);
+  CHECK_THROWS_WITH(one.make_network({layer}),
+                    "lf_network_create, layer 0: k is 2 and n is 3, but with LF_ELEMENTWISE they are equal");
+  layer.w = ConstMatrix(values, 3, 3);
+  CHECK_THROWS_WITH(one.make_network({layer}),
+                    "lf_network_create, layer 0: w is given, but LF_ELEMENTWISE means that there is none");
+  layer = InferenceLayer::elementwise(3, {});
+  layer.bias = {values, 3};
+  CHECK_THROWS_WITH(one.make_network({layer}),
+                    "lf_network_create, layer 0: bias is given, but LF_ELEMENTWISE means that there is none");
+}

@@ -27,10 +27,24 @@ PaddedMatrix matrix_of(const Json &array) {
 }
 
 int32_t code_of(const std::string &word) {
-  static const std::map<std::string, int32_t> codes = {
-      {"identity", LF_IDENTITY}, {"relu", LF_RELU}, {"leaky-relu", LF_LEAKY_RELU}, {"elu", LF_ELU},
-      {"selu", LF_SELU},         {"tanh", LF_TANH}, {"logistic", LF_LOGISTIC},     {"sgd", LF_SGD},
-      {"momentum", LF_MOMENTUM}, {"adam", LF_ADAM}, {"nesterov", LF_NESTEROV}};
+  static const std::map<std::string, int32_t> codes = {{"identity", LF_IDENTITY},
+                                                       {"relu", LF_RELU},
+                                                       {"leaky-relu", LF_LEAKY_RELU},
+                                                       {"elu", LF_ELU},
+                                                       {"selu", LF_SELU},
+                                                       {"tanh", LF_TANH},
+                                                       {"logistic", LF_LOGISTIC},
+                                                       {"relu6", LF_RELU6},
+                                                       {"softplus", LF_SOFTPLUS},
+                                                       {"hard-sigmoid", LF_HARD_SIGMOID},
+                                                       {"silu", LF_SILU},
+                                                       {"hard-swish", LF_HARD_SWISH},
+                                                       {"gelu", LF_GELU},
+                                                       {"gelu-tanh", LF_GELU_TANH},
+                                                       {"sgd", LF_SGD},
+                                                       {"momentum", LF_MOMENTUM},
+                                                       {"adam", LF_ADAM},
+                                                       {"nesterov", LF_NESTEROV}};
   return codes.at(word);
 }
 
@@ -100,9 +114,10 @@ void activation_forward(const Context &context, GoldenVector &v, const Json &) {
 
 void activation_backward(const Context &context, GoldenVector &v, const Json &) {
   auto a = args<lf_activation_backward_args>();
-  a.m = v.at("y").rows(), a.n = v.at("y").columns(), a.activation = v.code("activation"), a.alpha = v.real("alpha");
-  a.y = v.data("y"), a.ldy = v.stride("y"), a.dy = v.data("dy"), a.lddy = v.stride("dy");
-  a.dx = v.data("dx"), a.lddx = v.stride("dx");
+  a.m = v.at("dy").rows(), a.n = v.at("dy").columns();
+  a.activation = v.code("activation"), a.alpha = v.real("alpha");
+  a.y = v.data("y"), a.ldy = v.stride("y"), a.x = v.data("x"), a.ldx = v.stride("x");
+  a.dy = v.data("dy"), a.lddy = v.stride("dy"), a.dx = v.data("dx"), a.lddx = v.stride("dx");
   context.activation_backward(a);
 }
 
@@ -181,6 +196,10 @@ void dense_backward(const Context &context, GoldenVector &v, const Json &) {
   v.at("updated_w").fill([&](int64_t i, int64_t j) { return updated(i, j); });
 }
 
+void softmax(const Context &context, GoldenVector &v, const Json &) {
+  context.softmax(v.at("x"), v.at("y"), v.flag("logarithm"));
+}
+
 void softmax_cross_entropy(const Context &context, GoldenVector &v, const Json &) {
   const auto labels = v.labels();
   auto a = args<lf_softmax_cross_entropy_args>();
@@ -234,7 +253,8 @@ const std::map<std::string, void (*)(const Context &, GoldenVector &, const Json
     {"softmax_cross_entropy", softmax_cross_entropy},
     {"top_k_correct", top_k_correct},
     {"optimizer_step", optimizer_step},
-    {"gather", gather}};
+    {"gather", gather},
+    {"softmax", softmax}};
 
 } // namespace
 

@@ -15,7 +15,8 @@ READ_ONLY.flags.writeable = False
 CURE = 'expected rows or columns of adjacent elements: numpy.ascontiguousarray(a)'
 NONE = "expected an array of float32: NumPy's, or one with DLPack or the buffer protocol"
 ONE_ROW = 'x has one row; batch normalization needs at least two, because one sample has no variance'
-WORDS = "expected one of: 'identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic'"
+WORDS = "expected one of: 'identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic', 'relu6', " \
+    "'softplus', 'hard-sigmoid', 'silu', 'hard-swish', 'gelu', 'gelu-tanh'"
 
 # The type of the exception, its message without the name of the call, the call, and its arguments.
 SGEMM = (

@@ -1,22 +1,45 @@
 """Layers against NumPy in double precision, and one-call results against the same calls one after the other."""
+import math
+
 import lanefold
 import numpy
 
 import support
 
-ACTIVATIONS = ('identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic')
+FROM_INPUT = 'silu', 'hard-swish', 'gelu', 'gelu-tanh'
+ACTIVATIONS = ('identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic', 'relu6', 'softplus',
+               'hard-sigmoid') + FROM_INPUT
+USUAL_ALPHA = {'leaky-relu': numpy.float32(0.01), 'hard-sigmoid': numpy.float32(1 / 6)}
 LAMBDA, ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 def function(name, x, alpha=1.0):
-    """f(x), and its derivative from y = f(x), in double precision."""
+    """f(x), and its derivative, in double precision."""
+    if name in FROM_INPUT:
+        return times_sigmoid(name, x)
     exponential = numpy.expm1(numpy.minimum(x, 0))
     y = {'identity': x, 'relu': numpy.maximum(x, 0), 'leaky-relu': numpy.where(x > 0, x, alpha * x),
          'elu': numpy.where(x > 0, x, alpha * exponential), 'selu': LAMBDA * numpy.where(x > 0, x, ALPHA * exponential),
-         'tanh': numpy.tanh(x), 'logistic': 1 / (1 + numpy.exp(-x))}[name]
-    return y, {'identity': numpy.ones_like(x), 'relu': 1.0 * (y > 0), 'leaky-relu': numpy.where(y > 0, 1, alpha),
+         'tanh': numpy.tanh(x), 'logistic': 1 / (1 + numpy.exp(-x)),
+         'relu6': numpy.clip(x, 0, 6), 'softplus': numpy.logaddexp(0, x),
+         'hard-sigmoid': numpy.clip(alpha * x + 0.5, 0, 1)}[name]
+    return y, {'relu6': 1.0 * (y > 0) * (y < 6), 'softplus': 1 - numpy.exp(-y),
+               'hard-sigmoid': alpha * (y > 0) * (y < 1), 'identity': numpy.ones_like(x), 'relu': 1.0 * (y > 0), 'leaky-relu': numpy.where(y > 0, 1, alpha),
                'elu': numpy.where(y > 0, 1, y + alpha), 'selu': numpy.where(y > 0, LAMBDA, y + LAMBDA * ALPHA),
                'tanh': 1 - y * y, 'logistic': y * (1 - y)}[name]
+
+
+def times_sigmoid(name, x):
+    """x s(x), where s is a sigmoid, and its derivative."""
+    if name == 'hard-swish':
+        return x * numpy.clip(x / 6 + 0.5, 0, 1), numpy.select([x <= -3, x < 3], [0 * x, x / 3 + 0.5], 1 + 0 * x)
+    if name == 'gelu':
+        phi = 0.5 * numpy.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2))
+        return x * phi, phi + x * numpy.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    c = math.sqrt(8 / math.pi)
+    f, df = (x, 1) if name == 'silu' else (c * (x + 0.044715 * x**3), c * (1 + 3 * 0.044715 * x**2))
+    s = 1 / (1 + numpy.exp(-f))
+    return x * s, s * (1 + x * df * (1 - s))
 
 
 def trained_norm(n, array):
@@ -30,22 +53,23 @@ class Layers(support.Case):
     def test_activations(self):
         array = support.arrays(1)
         for name in ACTIVATIONS:
-            alpha = 0.01 if name == 'leaky-relu' else 1.0
+            alpha = USUAL_ALPHA.get(name, 1)
             for m, n in ((0, 3), (1, 1), (5, 17), (64, 31)):
                 x, dy = 4 * array(m, n), array(m, n)
                 y, derivative = function(name, x.astype(float), float(numpy.float32(alpha)))
                 got = lanefold.activation_forward(x, name)
-                # Functions err by at most 2 ulp of the result; an ulp is 2 units of roundoff.
-                self.assert_within(got, y, 4.01 * support.EPS * numpy.abs(y) + 1e-44, name, m, n)
+                # Functions err by at most 4 ulp of the result; an ulp is 2 units of roundoff.
+                self.assert_within(got, y, 8.01 * support.EPS * numpy.abs(y) + 1e-44, name, m, n)
                 _, derivative = function(name, x.astype(float), float(numpy.float32(alpha)))
                 given = got.astype(float)
                 exact = dy * {'tanh': 1 - given**2, 'logistic': given * (1 - given)}.get(name, derivative)
-                got_dx = lanefold.activation_backward(got, dy, name)
+                needs_x = name in FROM_INPUT
+                got_dx = lanefold.activation_backward(got, dy, name, x=x if needs_x else None)
                 self.assert_within(got_dx, exact, 16 * support.EPS * numpy.abs(dy) * 2, name, m, n)
                 for order in 'CF':
                     x_, y_, dy_ = (numpy.array(v, order=order) for v in (x, got, dy))
                     self.assert_same_bits(lanefold.activation_forward(x_, name), got, name, order)
-                    self.assert_same_bits(lanefold.activation_backward(y_, dy_, name), got_dx, name, order)
+                    self.assert_same_bits(lanefold.activation_backward(y_, dy_, name, x=x_), got_dx, name, order)
                     lanefold.activation_forward(x_, name, out=x_)
                     self.assert_same_bits(x_, got, 'in place', name, order)
 

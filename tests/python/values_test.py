@@ -106,7 +106,8 @@ class Values(support.Case):
                          **{name: given})
 
         self.refused(ValueError, "activation is of the type Word; expected one of: 'identity', 'relu', 'leaky-relu', 'elu', "
-                     "'selu', 'tanh', 'logistic'", lanefold.activation_forward, A, Word('x'))
+                     "'selu', 'tanh', 'logistic', 'relu6', 'softplus', 'hard-sigmoid', 'silu', "
+                     "'hard-swish', 'gelu', 'gelu-tanh'", lanefold.activation_forward, A, Word('x'))
 
         class Untold(ValueError):
             __str__ = Raises(RuntimeError()).fail
@@ -200,7 +201,8 @@ class Layers(support.Case):
     """The part of the package that is written in Python words its errors like the compiled part."""
 
     def test_layers(self):
-        words = "one of: 'identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic'"
+        words = ("one of: 'identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic', 'relu6', 'softplus', "
+                 "'hard-sigmoid', 'silu', 'hard-swish', 'gelu', 'gelu-tanh'")
         two = 'a list of at least two whole numbers, from the inputs to the outputs'
         initializers = ', '.join("'%s'" % name for name in lanefold.random.INITIALIZERS)
         for kind, message, call, given, named in (

@@ -4,6 +4,24 @@
 
 using namespace lanefold::test;
 
+TEST_CASE("softmax finds bad arguments") {
+  using Args = lf_softmax_args;
+  const auto prepare = [](Good<Args> &g) {
+    g.args.m = 4, g.args.n = 3;
+    g.args.x = g.memory.operand(0), g.args.ldx = 3;
+    g.args.y = g.memory.operand(1), g.args.ldy = 3;
+  };
+  check_faults<Args>(lf_softmax, prepare,
+                     {
+                         {"flags has unknown bits", LF_UNSUPPORTED, [](auto &g) { g.args.flags = LF_TRAINING; }},
+                         {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
+                         {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+                         {"ldx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldx = 2; }},
+                         {"y is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = nullptr; }},
+                         {"y overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = g.memory.operand(0) + 3; }},
+                     });
+}
+
 TEST_CASE("losses find bad arguments") {
   using Softmax = lf_softmax_cross_entropy_args;
   const auto prepare_softmax = [](Good<Softmax> &g) {

@@ -43,6 +43,10 @@ TEST_CASE("empty problems are valid, need no pointers, and write empty sums") {
   CHECK(lf_dense_infer(context.get(), &infer, packed.get()) == LF_OK);
   for (int i = 0; i < 2; ++i) CHECK(out[i] == 1);
 
+  auto softmax = lanefold::args<lf_softmax_args>();
+  softmax.n = 3;
+  CHECK(lf_softmax(context.get(), &softmax) == LF_OK);
+
   auto gather = lanefold::args<lf_gather_args>();
   gather.divisor = 1, gather.n = 3;
   CHECK(lf_gather(context.get(), &gather) == LF_OK);

@@ -130,7 +130,7 @@ template <class Args> std::vector<Fault<Args>> with_training_faults(std::vector<
 
 template <class Args> std::vector<Fault<Args>> with_activation_faults(std::vector<Fault<Args>> faults) {
   const std::vector<Fault<Args>> more = {
-      {"activation is 7, but must be one of: LF_IDENTITY", LF_UNSUPPORTED, [](auto &g) { g.args.activation = 7; }},
+      {"activation is 14, but must be one of: LF_IDENTITY", LF_UNSUPPORTED, [](auto &g) { g.args.activation = 14; }},
       {"activation is -1", LF_UNSUPPORTED, [](auto &g) { g.args.activation = -1; }},
       {"alpha is -0.5", LF_INVALID_ARGUMENT, [](auto &g) { g.args.alpha = -0.5f; }},
       {"alpha", LF_INVALID_ARGUMENT, [](auto &g) { g.args.alpha = not_a_number; }},

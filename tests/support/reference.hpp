@@ -7,6 +7,9 @@
 
 namespace lanefold::test {
 
+// GELU by tanh is x / (1 + exp(-gelu_exponent(x))).
+inline double gelu_exponent(double x) { return std::sqrt(8 / std::acos(-1.0)) * (x + 0.044715 * x * x * x); }
+
 inline double activate(int32_t code, double alpha, double x) {
   if (std::isnan(x)) return x;
   switch (code) {
@@ -16,12 +19,36 @@ inline double activate(int32_t code, double alpha, double x) {
   case LF_SELU: return 1.0507009873554804934 * (x > 0 ? x : 1.6732632423543772848 * std::expm1(x));
   case LF_TANH: return std::tanh(x);
   case LF_LOGISTIC: return 1 / (1 + std::exp(-x));
+  case LF_RELU6: return x > 6 ? 6 : x > 0 ? x : 0;
+  case LF_SOFTPLUS: return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x)));
+  case LF_HARD_SIGMOID: return std::min(std::max(alpha * x + 0.5, 0.0), 1.0);
+  case LF_SILU: return std::isinf(x) ? std::max(x, -0.0) : x / (1 + std::exp(-x));
+  case LF_HARD_SWISH: return x >= 3 ? x : x <= -3 ? -0.0 : x * (x + 3) / 6;
+  case LF_GELU: return std::isinf(x) ? std::max(x, -0.0) : x * std::erfc(-x * std::sqrt(0.5)) / 2;
+  case LF_GELU_TANH: return std::isinf(x) ? std::max(x, -0.0) : x / (1 + std::exp(-gelu_exponent(x)));
   default: return x;
   }
 }
 
+// The derivative at x of an activation that derives from its input.
+inline double derivative_at(int32_t code, double x) {
+  const auto of_logistic = [x](double exponent, double df) {
+    const double s = 1 / (1 + std::exp(-exponent));
+    return std::fabs(x) > 50 ? s : s * (1 + x * df * (1 - s));
+  };
+  switch (code) {
+  case LF_SILU: return of_logistic(x, 1);
+  case LF_HARD_SWISH: return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5;
+  case LF_GELU:
+    return std::erfc(-x * std::sqrt(0.5)) / 2 +
+           (std::isinf(x) ? 0 : x * std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0)));
+  default: return of_logistic(gelu_exponent(x), std::sqrt(8 / std::acos(-1.0)) * (1 + 3 * 0.044715 * x * x));
+  }
+}
+
 inline std::string activation_name(int32_t code) {
-  constexpr const char *names[] = {"identity", "relu", "leaky-relu", "elu", "selu", "tanh", "logistic"};
+  constexpr const char *names[] = {"identity", "relu",     "leaky-relu",   "elu",  "selu",       "tanh", "logistic",
+                                   "relu6",    "softplus", "hard-sigmoid", "silu", "hard-swish", "gelu", "gelu-tanh"};
   return names[code];
 }
 

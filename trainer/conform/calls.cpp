@@ -292,9 +292,17 @@ private:
 
   lf_status activation_backward() {
     auto a = args<lf_activation_backward_args>();
-    a.m = rows("y"), a.n = columns("y");
+    a.m = rows("dy"), a.n = columns("dy");
     put_activation(a), put("y", a.y, a.ldy), put("dy", a.dy, a.lddy), put("dx", a.dx, a.lddx);
+    put("x", a.x, a.ldx);
     return operate(table_.activation_backward, a);
+  }
+
+  lf_status softmax() {
+    auto a = args<lf_softmax_args>();
+    a.flags = flag("logarithm") ? LF_LOGARITHM : 0, a.m = rows("x"), a.n = columns("x");
+    put("x", a.x, a.ldx), put("y", a.y, a.ldy);
+    return operate(table_.softmax, a);
   }
 
   lf_status softmax_cross_entropy() {
@@ -343,6 +351,7 @@ private:
     case LF_OP_SOFTMAX_CROSS_ENTROPY: return softmax_cross_entropy();
     case LF_OP_TOP_K_CORRECT: return top_k_correct();
     case LF_OP_OPTIMIZER_STEP: return optimizer_step();
+    case LF_OP_SOFTMAX: return softmax();
     default: return gather();
     }
   }

@@ -34,7 +34,8 @@ constexpr const char *names[] = {"sgemm",
                                  "softmax_cross_entropy",
                                  "top_k_correct",
                                  "optimizer_step",
-                                 "gather"};
+                                 "gather",
+                                 "softmax"};
 static_assert(std::size(names) == LF_OP_COUNT);
 
 // Makes a case from random numbers.
@@ -158,9 +159,12 @@ void dense_backward(Maker &make, const Sizes &s) {
   make.reads("x", s.m, s.k), make.reads("dy", s.m, s.n);
   // What the gradients do not need may be absent.
   if (packed || wants_dx || updates || make.chance(2)) make.reads("w", s.k, s.n);
-  if (norm || make.chance(2)) make.reads("z", s.m, s.n);
-  if (make.way(LF_ACTIVATION_COUNT) != LF_IDENTITY || make.chance(2)) make.reads("y", s.m, s.n);
+  const int64_t activation = make.way(LF_ACTIVATION_COUNT);
+  const bool from_input = LF_DERIVES_FROM_INPUT(activation);
+  if (norm || from_input || make.chance(2)) make.reads("z", s.m, s.n, from_input ? -4 : -1, from_input ? 4 : 1);
+  if ((activation != LF_IDENTITY && !from_input) || make.chance(2)) make.reads("y", s.m, s.n);
   if (norm) {
+    if (from_input) make.reads("beta", 1, s.n);
     make.reads("gamma", 1, s.n, 0.5, 1.5), make.reads("mean", 1, s.n), make.reads("inv_std", 1, s.n, 0.5, 2);
     make.writes("dgamma", 1, s.n), make.writes("dbeta", 1, s.n);
   }
@@ -218,7 +222,9 @@ void activation_forward(Maker &make, const Sizes &s) {
 
 void activation_backward(Maker &make, const Sizes &s) {
   set_activation(make);
-  make.reads("y", s.m, s.n), make.reads("dy", s.m, s.n);
+  if (LF_DERIVES_FROM_INPUT(make.way(LF_ACTIVATION_COUNT))) make.reads("x", s.m, s.n, -6, 6);
+  else make.reads("y", s.m, s.n);
+  make.reads("dy", s.m, s.n);
   make.writes("dx", s.m, s.n);
   if (make.chance(4)) make.last().in_place_of = "dy";
 }
@@ -234,6 +240,14 @@ void softmax_cross_entropy(Maker &make, const Sizes &s) {
   make.writes("loss", 1, 1);
   if (make.chance(4)) return;
   make.writes("dx", s.m, s.n);
+  if (make.chance(4)) make.last().in_place_of = "x";
+}
+
+void softmax(Maker &make, const Sizes &s) {
+  const double range = make.chance(3) ? 1000 : 8; // whoever does not subtract the largest logit overflows
+  make.set("logarithm", make.way(2) != 0);
+  make.reads("x", s.m, s.n, -range, range);
+  make.writes("y", s.m, s.n);
   if (make.chance(4)) make.last().in_place_of = "x";
 }
 
@@ -282,7 +296,8 @@ constexpr void (*makers[])(Maker &, const Sizes &) = {sgemm,
                                                       softmax_cross_entropy,
                                                       top_k_correct,
                                                       optimizer_step,
-                                                      gather};
+                                                      gather,
+                                                      softmax};
 static_assert(std::size(makers) == LF_OP_COUNT);
 
 double float_of(const std::string &bits) {
@@ -344,7 +359,8 @@ std::string text_of(const std::string &name, double value) {
   if (name == "packed") return "packed weights";
   for (const auto &[word, flag] :
        {std::pair("transpose_a", "LF_TRANSPOSE_A"), std::pair("transpose_b", "LF_TRANSPOSE_B"),
-        std::pair("training", "LF_TRAINING"), std::pair("unbiased", "LF_UNBIASED_RUNNING_VAR")})
+        std::pair("training", "LF_TRAINING"), std::pair("logarithm", "LF_LOGARITHM"),
+        std::pair("unbiased", "LF_UNBIASED_RUNNING_VAR")})
     if (name == word) return flag;
   char text[40];
   const auto end =
@@ -420,18 +436,18 @@ std::vector<Case> make_cases(int32_t op, Choice choice) {
                                         .below(static_cast<uint32_t>(most)));
   };
   if (choice == Choice::small) {
-    for (int64_t way = 0; way < 7; ++way) add({5, 21, 6}, way);
+    for (int64_t way = 0; way < LF_ACTIVATION_COUNT; ++way) add({5, 21, 6}, way);
     return cases;
   }
   if (choice == Choice::large) {
     for (const Sizes &sizes : large)
-      for (int64_t way = 0; way < 7; ++way) add(sizes, way);
+      for (int64_t way = 0; way < LF_ACTIVATION_COUNT; ++way) add(sizes, way);
     for (Case &given : cases)
       if (is_product(given)) make_exact(given);
     return cases;
   }
   if (choice == Choice::apart) {
-    for (int64_t way = 0; way < 7; ++way) add(apart, way);
+    for (int64_t way = 0; way < LF_ACTIVATION_COUNT; ++way) add(apart, way);
     return cases;
   }
   // Every size from 1 to 70 in each place, and each way to call.
@@ -444,12 +460,12 @@ std::vector<Case> make_cases(int32_t op, Choice choice) {
   if (choice == Choice::many) {
     // Each way to call with each number of columns that a vector of 16 leaves over, and with each block.
     for (int64_t rest = 0; rest < 16; ++rest)
-      for (int64_t way = 0; way < 7; ++way) add({small(6), 16 + rest, small(9)}, way);
+      for (int64_t way = 0; way < LF_ACTIVATION_COUNT; ++way) add({small(6), 16 + rest, small(9)}, way);
     for (const Sizes &block : blocks)
       for (int64_t way = 0; way < 4; ++way) add(block, way + (&block - blocks));
   } else {
     for (size_t block = 0; block < blocks_of_few; ++block) add(blocks[block], static_cast<int64_t>(block) + op);
-    for (int64_t way = 0; way < 7; ++way) add({5, 21, 6}, way);
+    for (int64_t way = 0; way < LF_ACTIVATION_COUNT; ++way) add({5, 21, 6}, way);
   }
   return cases;
 }

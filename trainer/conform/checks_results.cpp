@@ -59,7 +59,8 @@ void in_place(Opened &module, Findings &findings) {
 std::vector<Case> negative_zeros() {
   const Array zeros{"x", 3, 21, true, false, Element::float32, std::vector<double>(63, -0.0)};
   std::vector<Case> cases;
-  for (const int32_t activation : {LF_IDENTITY, LF_LEAKY_RELU, LF_ELU, LF_SELU, LF_TANH})
+  for (const int32_t activation :
+       {LF_IDENTITY, LF_LEAKY_RELU, LF_ELU, LF_SELU, LF_TANH, LF_SILU, LF_HARD_SWISH, LF_GELU, LF_GELU_TANH})
     for (const double alpha : {1.0, 0.25})
       cases.push_back({LF_OP_ACTIVATION_FORWARD,
                        {{"activation", activation}, {"alpha", alpha}},
@@ -85,6 +86,8 @@ void keep_negative_zeros(const Subject &subject, Findings &findings) {
 // do differences of infinities.
 bool has_bounds(const Case &given, double special) {
   if (std::isnan(special) || given.op == LF_OP_ACTIVATION_FORWARD) return true;
+  // The derivative of softplus is 1 - exp(-y), for y as softplus gives it: never below 0.
+  if (given.op == LF_OP_ACTIVATION_BACKWARD && given.number("activation") == LF_SOFTPLUS && special < 0) return false;
   const bool is_linear = given.find("gamma") == nullptr && given.op != LF_OP_DENSE_BACKWARD &&
                          given.op != LF_OP_SOFTMAX_CROSS_ENTROPY && given.op != LF_OP_OPTIMIZER_STEP;
   return is_linear && (std::isinf(special) || std::abs(special) < 1);

@@ -156,12 +156,23 @@ Results batch_norm_backward(const Case &c) {
   return results;
 }
 
+// What the derivative follows from.  The input of the activation of a dense layer is computed from z again.
+double argument_of_derivative(const Case &c, int32_t code, int64_t i, int64_t j) {
+  if (!LF_DERIVES_FROM_INPUT(code)) return c.array("y").at(i, j);
+  if (c.find("x") != nullptr && c.find("w") == nullptr && c.find("z") == nullptr) return c.array("x").at(i, j);
+  const double z = c.array("z").at(i, j);
+  if (c.find("gamma") == nullptr) return z;
+  const auto of = [&](const char *name) { return static_cast<float>(c.array(name).at(0, j)); };
+  return std::fma(static_cast<float>(z) - of("mean"), of("gamma") * of("inv_std"), of("beta"));
+}
+
 Table through_activation(const Case &c) {
   Table dt = table_of(c.array("dy"));
   const auto code = static_cast<int32_t>(c.number("activation"));
   for (int64_t i = 0; i < dt.rows; ++i)
     for (int64_t j = 0; j < dt.columns; ++j)
-      if (code != LF_IDENTITY) dt.at(i, j) = dt.at(i, j) * derivative(code, c.number("alpha"), c.array("y").at(i, j));
+      if (code != LF_IDENTITY)
+        dt.at(i, j) = dt.at(i, j) * derivative(code, c.number("alpha"), argument_of_derivative(c, code, i, j));
   return dt;
 }
 
@@ -205,6 +216,39 @@ Results activation_forward(const Case &c) { return {{"y", activated(c, table_of(
 
 Results activation_backward(const Case &c) { return {{"dx", through_activation(c).values}}; }
 
+// What softmax computes of a row of logits.
+struct SoftmaxRow {
+  double largest = -std::numeric_limits<double>::infinity();
+  Values shares;
+  Bounded log_sum;
+
+  SoftmaxRow(const Array &x, int64_t i) {
+    for (int64_t j = 0; j < x.columns; ++j) largest = std::max(largest, x.at(i, j));
+    Values powers;
+    for (int64_t j = 0; j < x.columns; ++j) {
+      const Bounded exponent = Bounded(x.at(i, j)) - largest;
+      const double power = std::exp(exponent.value);
+      powers.push_back(with_function_error(power, power == 0 ? 0 : power * std::expm1(exponent.error)));
+    }
+    const Bounded total = sum(powers);
+    for (const Bounded &power : powers) shares.push_back(power / total);
+    log_sum = with_function_error(std::log(total.value), total.error / total.value);
+  }
+  Bounded logarithm(double logit) const { return (Bounded(logit) - largest) - log_sum; }
+};
+
+Results softmax(const Case &c) {
+  const Array &x = c.array("x");
+  Results results;
+  for (int64_t i = 0; i < x.rows; ++i) {
+    const SoftmaxRow row(x, i);
+    for (int64_t j = 0; j < x.columns; ++j)
+      results["y"].push_back(c.number("logarithm") != 0 ? row.logarithm(x.at(i, j))
+                                                        : row.shares[static_cast<size_t>(j)]);
+  }
+  return results;
+}
+
 Results softmax_cross_entropy(const Case &c) {
   const Array &x = c.array("x"), &labels = c.array("labels");
   const double m = static_cast<double>(x.rows);
@@ -212,19 +256,10 @@ Results softmax_cross_entropy(const Case &c) {
   Values losses;
   for (int64_t i = 0; i < x.rows; ++i) {
     const auto label = static_cast<int64_t>(labels.at(0, i));
-    double largest = -std::numeric_limits<double>::infinity();
-    for (int64_t j = 0; j < x.columns; ++j) largest = std::max(largest, x.at(i, j));
-    Values powers;
+    const SoftmaxRow row(x, i);
+    losses.push_back(row.log_sum - (Bounded(x.at(i, label)) - row.largest));
     for (int64_t j = 0; j < x.columns; ++j) {
-      const Bounded exponent = Bounded(x.at(i, j)) - largest;
-      const double power = std::exp(exponent.value);
-      powers.push_back(with_function_error(power, power * std::expm1(exponent.error)));
-    }
-    const Bounded total = sum(powers);
-    const Bounded log = with_function_error(std::log(total.value), total.error / total.value);
-    losses.push_back(log - (Bounded(x.at(i, label)) - largest));
-    for (int64_t j = 0; j < x.columns; ++j) {
-      const Bounded share = powers[static_cast<size_t>(j)] / total;
+      const Bounded share = row.shares[static_cast<size_t>(j)];
       results["dx"].push_back((j == label ? share - 1.0 : share) / m);
     }
   }
@@ -322,6 +357,7 @@ Results computed(const Case &c) {
   case LF_OP_FOLD_BATCH_NORM: return fold_batch_norm(c);
   case LF_OP_ACTIVATION_FORWARD: return activation_forward(c);
   case LF_OP_ACTIVATION_BACKWARD: return activation_backward(c);
+  case LF_OP_SOFTMAX: return softmax(c);
   case LF_OP_SOFTMAX_CROSS_ENTROPY: return softmax_cross_entropy(c);
   case LF_OP_TOP_K_CORRECT: return top_k_correct(c);
   case LF_OP_OPTIMIZER_STEP: return optimizer_step(c);

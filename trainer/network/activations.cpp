@@ -14,6 +14,14 @@ const std::vector<ActivationKind> &activations() {
       {"selu", LF_SELU, 1.0f, false, "SELU", "x < 0: 1.7581 (exp(x) - 1), else 1.0507 x"},
       {"tanh", LF_TANH, 1.0f, false, "tanh", "tanh(x)"},
       {"logistic", LF_LOGISTIC, 1.0f, false, "logistic", "1 / (1 + exp(-x))"},
+      {"relu6", LF_RELU6, 1.0f, false, "ReLU6", "x <= 0: 0, x >= 6: 6, else x"},
+      {"softplus", LF_SOFTPLUS, 1.0f, false, "softplus", "log(1 + exp(x))"},
+      {"hard-sigmoid", LF_HARD_SIGMOID, 1.0f / 6, true, "hard sigmoid", "alpha x + 1/2, but at least 0 and at most 1"},
+      {"silu", LF_SILU, 1.0f, false, "SiLU", "x / (1 + exp(-x))"},
+      {"hard-swish", LF_HARD_SWISH, 1.0f, false, "hard swish", "x <= -3: 0, x >= 3: x, else x (x + 3) / 6"},
+      {"gelu", LF_GELU, 1.0f, false, "GELU", "x Phi(x), where Phi is the normal distribution"},
+      {"gelu-tanh", LF_GELU_TANH, 1.0f, false, "GELU by tanh",
+       "x / (1 + exp(-f(x))), f(x) = 2 sqrt(2 / pi) (x + 0.044715 x^3)"},
   };
   return all;
 }

@@ -83,7 +83,9 @@ template <class Call> std::string hash_of(const Call &call) {
 void put(const Matrix &matrix, const float *&data, int64_t &stride) { data = matrix.data, stride = matrix.stride; }
 void put(const Matrix &matrix, float *&data, int64_t &stride) { data = matrix.data, stride = matrix.stride; }
 
-int32_t activation_of_shape(const Shape &s) { return static_cast<int32_t>((s.m + s.n + s.k) % LF_ACTIVATION_COUNT); }
+// The first seven activations.  newer_activations() has the others, so that these hashes never change.
+constexpr int32_t first_activations = LF_LOGISTIC + 1;
+int32_t activation_of_shape(const Shape &s) { return static_cast<int32_t>((s.m + s.n + s.k) % first_activations); }
 
 std::string sgemm(const Context &context) {
   return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
@@ -208,7 +210,7 @@ std::string fold_batch_norm(const Context &context) {
 
 std::string activation_forward(const Context &context) {
   return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
-    for (int32_t activation = 0; activation < LF_ACTIVATION_COUNT; ++activation) {
+    for (int32_t activation = 0; activation < first_activations; ++activation) {
       auto call = args<lf_activation_forward_args>();
       call.m = s.m, call.n = s.n, call.activation = activation, call.alpha = 0.8f;
       put(o.input(s.m, s.n), call.x, call.ldx), put(o.output(s.m, s.n), call.y, call.ldy);
@@ -219,13 +221,39 @@ std::string activation_forward(const Context &context) {
 
 std::string activation_backward(const Context &context) {
   return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
-    for (int32_t activation = 0; activation < LF_ACTIVATION_COUNT; ++activation) {
+    for (int32_t activation = 0; activation < first_activations; ++activation) {
       auto call = args<lf_activation_backward_args>();
       call.m = s.m, call.n = s.n, call.activation = activation, call.alpha = 0.8f;
       put(o.input(s.m, s.n), call.y, call.ldy), put(o.input(s.m, s.n), call.dy, call.lddy);
       put(o.output(s.m, s.n), call.dx, call.lddx);
       context.activation_backward(call);
     }
+  });
+}
+
+// Each activation alone and in a layer, forward and backward.
+std::string newer_activations(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (int32_t code = first_activations; code < LF_ACTIVATION_COUNT; ++code) {
+      const Activation activation{code, 0.3f};
+      const Matrix x = o.input(s.m, s.n), y = o.output(s.m, s.n), dy = o.input(s.m, s.n);
+      context.activation_forward(activation, x, y);
+      context.activation_backward(activation, y, dy, o.output(s.m, s.n), x);
+      const lf_batch_norm norm = o.norm(s.n);
+      LayerView layer{o.input(s.k, s.n), {}, {}, activation};
+      if (s.m > 1) layer.batch_norm = BatchNormView(norm, s.n);
+      const Matrix input = o.input(s.m, s.k), z = o.output(s.m, s.n), output = o.output(s.m, s.n);
+      context.dense_forward(input, layer, output, z, LF_TRAINING);
+      GradientView gradients{o.output(s.k, s.n), {}, {}, {}, o.output(s.m, s.k)};
+      if (s.m > 1) gradients.dgamma = {o.output(1, s.n).data, s.n}, gradients.dbeta = {o.output(1, s.n).data, s.n};
+      context.dense_backward({input, z, output}, layer, dy, gradients);
+    }
+  });
+}
+
+std::string softmax(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (const bool logarithm : {false, true}) context.softmax(o.input(s.m, s.n), o.output(s.m, s.n), logarithm);
   });
 }
 

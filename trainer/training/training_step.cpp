@@ -5,6 +5,12 @@
 #include "trainer/network/inference.hpp"
 
 namespace lanefold::trainer {
+namespace {
+
+// Whether the backward pass needs x w + bias.
+bool needs_z(const DenseLayer &layer) { return layer.batch_norm || LF_DERIVES_FROM_INPUT(layer.activation.code); }
+
+} // namespace
 
 TrainingStep::TrainingStep(const Context &context, Network &network, const Optimizer &optimizer, int64_t batch_size)
     : context_(context), network_(network), optimizer_(optimizer), buffers_(network.layers.size()),
@@ -77,7 +83,7 @@ void TrainingStep::forward(size_t i, ConstMatrix x) {
   DenseLayer &layer = network_.layers[i];
   Buffers &b = buffers_[i];
   const Matrix y(b.y.data(), x.rows, layer.outputs), z(b.z.data(), x.rows, layer.outputs);
-  context_.dense_forward(x, layer.view(), y, layer.batch_norm ? z : Matrix(), LF_TRAINING);
+  context_.dense_forward(x, layer.view(), y, needs_z(layer) ? z : Matrix(), LF_TRAINING);
 }
 
 void TrainingStep::backward(size_t i, ConstMatrix x, Matrix dx) {
@@ -88,7 +94,7 @@ void TrainingStep::backward(size_t i, ConstMatrix x, Matrix dx) {
   gradients.dx = dx;
   if (layer.batch_norm) gradients.dgamma = b.dgamma, gradients.dbeta = b.dbeta;
   else gradients.dbias = b.dbias;
-  const ForwardPass forward{x, layer.batch_norm ? matrix(b.z) : Matrix(), matrix(b.y)};
+  const ForwardPass forward{x, needs_z(layer) ? matrix(b.z) : Matrix(), matrix(b.y)};
   if (updates_in_backward()) {
     context_.dense_backward_and_update(forward, layer, matrix(b.dy), gradients, optimizer_.learning_rate);
   } else {

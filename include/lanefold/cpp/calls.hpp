@@ -41,6 +41,7 @@ template <> inline constexpr int32_t op_of<lf_softmax_cross_entropy_args> = LF_O
 template <> inline constexpr int32_t op_of<lf_top_k_correct_args> = LF_OP_TOP_K_CORRECT;
 template <> inline constexpr int32_t op_of<lf_optimizer_step_args> = LF_OP_OPTIMIZER_STEP;
 template <> inline constexpr int32_t op_of<lf_gather_args> = LF_OP_GATHER;
+template <> inline constexpr int32_t op_of<lf_softmax_args> = LF_OP_SOFTMAX;
 
 // Calls write(text, size, &needed) until the text has the needed size.
 template <class Errors, class Write>
@@ -285,23 +286,39 @@ public:
   Returned<void> activation_forward(const lf_activation_forward_args &a) const {
     return finish(lf_activation_forward(get(), &a));
   }
-  /// dx = dy * act'(x), from the output y.  dx may be dy itself.
+  /// dx = dy * act'(x), from the output y or from the input x; the one that the activation does not need may be absent
+  /// (activation.h).  dx may be dy itself.
   [[gnu::always_inline]] Returned<void> activation_backward(Activation activation, ConstMatrix y, ConstMatrix dy,
-                                                            Matrix dx) const {
+                                                            Matrix dx, ConstMatrix x = {}) const {
     detail::Check check;
-    check.same_shape("y and dy", y, dy), check.same_shape("y and dx", y, dx);
-    check.dense("y", y), check.dense("dy", dy), check.dense("dx", dx);
+    if (y.data != nullptr) check.same_shape("y and dy", y, dy);
+    if (x.data != nullptr) check.same_shape("x and dy", x, dy);
+    check.same_shape("dy and dx", dy, dx);
+    check.dense("y", y), check.dense("dy", dy), check.dense("dx", dx), check.dense("x", x);
     if (check.failed()) return refuse<void>(check);
     auto call = args<lf_activation_backward_args>();
-    call.flags = 0, call.m = y.rows, call.n = y.columns, call.activation = activation.code,
+    call.flags = 0, call.m = dy.rows, call.n = dy.columns, call.activation = activation.code,
     call.alpha = activation.alpha;
-    put(y, call.y, call.ldy), put(dy, call.dy, call.lddy), put(dx, call.dx, call.lddx);
+    put(y, call.y, call.ldy), put(dy, call.dy, call.lddy), put(dx, call.dx, call.lddx), put(x, call.x, call.ldx);
     return activation_backward(call);
   }
   /// Calls lf_activation_backward().
   Returned<void> activation_backward(const lf_activation_backward_args &a) const {
     return finish(lf_activation_backward(get(), &a));
   }
+
+  /// y = softmax(x) in each row, or its logarithm.  y may be x itself.
+  [[gnu::always_inline]] Returned<void> softmax(ConstMatrix x, Matrix y, bool logarithm = false) const {
+    detail::Check check;
+    check.same_shape("x and y", x, y), check.dense("x", x), check.dense("y", y);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_softmax_args>();
+    call.flags = logarithm ? LF_LOGARITHM : 0, call.m = y.rows, call.n = y.columns;
+    put(x, call.x, call.ldx), put(y, call.y, call.ldy);
+    return softmax(call);
+  }
+  /// Calls lf_softmax().
+  Returned<void> softmax(const lf_softmax_args &a) const { return finish(lf_softmax(get(), &a)); }
 
   /// Returns the mean loss over the rows of x, the logits.  dx, if it is present, receives the gradient, and may be x
   /// itself.  labels has one class for each row.
@@ -375,9 +392,10 @@ public:
   /// Calls lf_gather().
   Returned<void> gather(const lf_gather_args &a) const { return finish(lf_gather(get(), &a)); }
 
-  /// Folds and packs the layers, first to last.  Layers with packed weights fail with LF_UNSUPPORTED: unpack
-  /// the weights first.
-  Returned<InferenceNetwork> make_network(VectorView<const InferenceLayer> layers) const {
+  /// Folds and packs the layers, first to last.  output says what follows them, such as LF_OUTPUT_SOFTMAX.  Layers with
+  /// packed weights fail with LF_UNSUPPORTED: unpack the weights first.
+  Returned<InferenceNetwork> make_network(VectorView<const InferenceLayer> layers,
+                                          int32_t output = LF_OUTPUT_VALUES) const {
     const auto count = layers.data != nullptr && layers.size > 0 ? static_cast<size_t>(layers.size) : 0;
     const std::unique_ptr<lf_network_layer[]> made(new (std::nothrow) lf_network_layer[count]);
     const std::unique_ptr<lf_batch_norm[]> norms(new (std::nothrow) lf_batch_norm[count]);
@@ -395,19 +413,20 @@ public:
       check.batch_norm(from.batch_norm, from.w.columns()), check.dense("w", from.w.stored);
       if (check.failed()) return check.refusal_of_layer<Errors, InferenceNetwork>(i);
       lf_network_layer &layer = made[i] = args<lf_network_layer>();
-      layer.flags = from.w.is_transposed ? LF_TRANSPOSE_B : 0;
+      layer.flags = (from.w.is_transposed ? LF_TRANSPOSE_B : 0) | (from.is_elementwise ? LF_ELEMENTWISE : 0);
       layer.n = from.w.columns(), layer.k = from.w.rows(), layer.bias = from.bias.data;
       if (from.batch_norm) norms[i] = detail::c_struct_of(*from.batch_norm), layer.batch_norm = &norms[i];
       layer.activation = from.activation.code, layer.alpha = from.activation.alpha;
       put(from.w.stored, layer.w, layer.ldw);
     }
     auto call = args<lf_network_args>();
-    call.count = layers.size, call.layers = count > 0 ? made.get() : nullptr;
+    call.count = layers.size, call.layers = count > 0 ? made.get() : nullptr, call.output = output;
     return make_network(call);
   }
   /// Folds and packs the layers, as above.
-  Returned<InferenceNetwork> make_network(std::initializer_list<InferenceLayer> layers) const {
-    return make_network(VectorView<const InferenceLayer>(layers.begin(), static_cast<int64_t>(layers.size())));
+  Returned<InferenceNetwork> make_network(std::initializer_list<InferenceLayer> layers,
+                                          int32_t output = LF_OUTPUT_VALUES) const {
+    return make_network(VectorView<const InferenceLayer>(layers.begin(), static_cast<int64_t>(layers.size())), output);
   }
   /// Calls lf_network_create().
   Returned<InferenceNetwork> make_network(const lf_network_args &a) const {

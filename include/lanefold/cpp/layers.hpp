@@ -308,6 +308,7 @@ struct InferenceLayer {
   std::optional<ConstBatchNormView> batch_norm; ///< Folded into w and bias; without a value: no normalization.
   Activation activation;                        ///< Applied last.
   bool has_packed_weights = false; ///< True if the weights are in no matrix; no network can be made of them.
+  bool is_elementwise = false;     ///< True if the layer has no product; then only the sizes of w matter.
 
   /// A layer without normalization.
   InferenceLayer(Operand weights LANEFOLD_LIFETIMEBOUND, ConstVector biases LANEFOLD_LIFETIMEBOUND = {},
@@ -320,6 +321,13 @@ struct InferenceLayer {
         has_packed_weights(layer.packed != nullptr) {}
   /// A layer as it was trained.
   InferenceLayer(const DenseLayer &layer LANEFOLD_LIFETIMEBOUND) : InferenceLayer(layer.view()) {}
+  /// A layer without a product, act(bn(x)) over n columns.
+  static InferenceLayer elementwise(Count<int64_t> n, const std::optional<ConstBatchNormView> &norm,
+                                    Activation function = {}) {
+    InferenceLayer layer(ConstMatrix(nullptr, n, n), {}, function);
+    layer.batch_norm = norm, layer.is_elementwise = true;
+    return layer;
+  }
 };
 
 /// Owns packed weights, or NULL.
