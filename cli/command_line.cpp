@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 
 namespace lanefold::cli {
@@ -71,12 +72,22 @@ void add_option(CLI::App &app, Option &option) {
     added->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(!option.names.starts_with("-"));
   if (option.repeated == Option::commas) added->delimiter(',');
   added->required(option.need == Option::required);
-  if (!option.environment.empty()) added->envname(option.environment);
   if (!option.heading.empty()) added->group(option.heading);
 }
 
+// Options that were not given take the values of their environment variables.  CLI11 would give them to verbs that were
+// not chosen too, which may share their targets with the one that was.
+void take_environment(Command &command) {
+  for (Option &option : command.options) {
+    const char *value = option.environment.empty() ? nullptr : std::getenv(option.environment.c_str());
+    if (option.times > 0 || value == nullptr || *value == 0) continue;
+    option.times = 1;
+    store(option, value);
+  }
+}
+
 // The words of CLI11 for a command.  Options are stored in the order of the list, whatever their order on the line.
-void describe(CLI::App &app, Command &command, const Command *&chosen) {
+void describe(CLI::App &app, Command &command, Command *&chosen) {
   for (Option &option : command.options) add_option(app, option);
   for (const Option &option : command.options)
     if (!option.excludes.empty()) app.get_option(option.long_name())->excludes(app.get_option(option.excludes));
@@ -130,18 +141,17 @@ bool unknown_verb(const Command &program, const CLI::App &app, int argc, char **
   return true;
 }
 
-// Options of the program itself mean nothing to its verbs.  One counts as given if its environment variable is set, but
-// only one before the verb is a mistake.
-void check_verb_first(const Command &program, const Command &chosen, const std::string &first_word) {
-  if (&chosen == &program || chosen.name == first_word) return;
+// Options of the program itself mean nothing to its verbs.
+void check_verb_first(const Command &program, const Command &chosen) {
+  if (&chosen == &program) return;
   for (const Option &option : program.options)
     if (option.times > 0) throw UsageError(option.long_name() + ": comes before the verb, which does not know it");
 }
 
-int run(const Command &program, const Command &chosen, const std::string &first_word) {
+int run(const Command &program, const Command &chosen) {
   const char *name = program.name.c_str();
   try {
-    check_verb_first(program, chosen, first_word);
+    check_verb_first(program, chosen);
     const int code = chosen.run(chosen);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw std::runtime_error("standard output cannot be written");
@@ -162,19 +172,20 @@ int run_command_line(Command &program, int argc, char **argv, const std::string 
   for (Command &verb : program.verbs)
     if (verb.passes_all && argc > 1 && verb.name == argv[1]) {
       verb.words.assign(argv + 2, argv + argc);
-      return run(program, verb, argv[1]);
+      return run(program, verb);
     }
   CLI::App app(program.description, program.name);
-  const Command *chosen = program.run ? &program : nullptr;
+  Command *chosen = program.run ? &program : nullptr;
   describe(app, program, chosen);
   if (!version.empty()) app.set_version_flag("--version", version, "Print the version and exit.");
   if (unknown_verb(program, app, argc, argv)) return error_exit_code;
   try {
     app.parse(argc, argv);
+    if (chosen) take_environment(*chosen);
   } catch (const CLI::ParseError &error) {
     return explain(program, app, error);
   }
-  if (chosen) return run(program, *chosen, argc > 1 ? argv[1] : "");
+  if (chosen) return run(program, *chosen);
   std::fprintf(stderr, "%s: a verb is missing\n\n%s", program.name.c_str(), app.help().c_str());
   return error_exit_code;
 }

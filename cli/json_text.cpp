@@ -12,8 +12,10 @@ using Library = nlohmann::ordered_json;
 
 // No file of Lanefold needs more, and this much is still read in a second.
 constexpr size_t most_depth = 16;
-constexpr size_t most_keys = 25000; // of one object
-constexpr int64_t most_values = 1'000'000;
+constexpr size_t most_keys = 200'000; // of one object
+constexpr const char *too_large =
+    "is larger or more deeply nested than Lanefold reads: 16 levels, 200000 keys in an object, 4000000 values";
+constexpr int64_t most_values = 4'000'000;
 
 // Builds the value while the library reads the text.
 class Builder : public nlohmann::json_sax<Library> {
@@ -36,7 +38,7 @@ public:
   bool end_array() override { return close(); }
   bool key(std::string &value) override {
     std::vector<std::string> &keys = open_.back().keys;
-    if (keys.size() >= most_keys) fail("is larger or more deeply nested than any file that Lanefold writes");
+    if (keys.size() >= most_keys) fail(too_large);
     keys.push_back(value);
     return true;
   }
@@ -53,12 +55,12 @@ private:
   [[noreturn]] void fail(const std::string &message) const { throw JsonError(what_ + " " + message); }
 
   void count() {
-    if (++values_ > most_values) fail("is larger or more deeply nested than any file that Lanefold writes");
+    if (++values_ > most_values) fail(too_large);
   }
 
   bool open(Json value) {
     count();
-    if (open_.size() > most_depth) fail("is larger or more deeply nested than any file that Lanefold writes");
+    if (open_.size() > most_depth) fail(too_large);
     open_.push_back({std::move(value), {}});
     return true;
   }

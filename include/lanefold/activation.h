@@ -30,10 +30,10 @@ extern "C" {
  * | LF_HARD_SIGMOID | `min(max(alpha * x + 1/2, 0), 1)`              | `0 < y && y < 1 ? alpha : 0`      |
  * | LF_SILU         | `x / (1 + exp(-x))`                            | `s * (1 + x * (1 - s))`, where `s = 1 / (1 + exp(-x))` |
  * | LF_HARD_SWISH   | `x * min(max(x + 3, 0), 6) / 6`                | `x <= -3 ? 0 : x < 3 ? x / 3 + 1/2 : 1` |
- * | LF_GELU         | `x * Phi(x)`, Phi the normal distribution      | `Phi(x) + x * exp(-x^2 / 2) / sqrt(2 pi)` |
- * | LF_GELU_TANH    | `x / (1 + exp(-f(x)))`, `f(x) = 2 sqrt(2 / pi) (x + 0.044715 x^3)` | `s * (1 + x * df * (1 - s))`, where `s = 1 / (1 + exp(-f(x)))` and `df` is the derivative of f |
+ * | LF_GELU         | `x * Phi(x)`, where Phi is the standard normal distribution function | `Phi(x) + x * exp(-x^2 / 2) / sqrt(2 pi)` |
+ * | LF_GELU_TANH    | `x / (1 + exp(-g(x)))`, `g(x) = 2 sqrt(2 / pi) (x + 0.044715 x^3)` | `s * (1 + x * dg * (1 - s))`, where `s = 1 / (1 + exp(-g(x)))` and `dg` is the derivative of g |
  *
- * NaN gives NaN, forward and backward.  ELU keeps the sign of -0.  PyTorch writes LF_GELU_TANH as x / 2 * (1 + tanh(f(x) /
+ * NaN gives NaN, forward and backward.  ELU keeps the sign of -0.  PyTorch writes LF_GELU_TANH as x / 2 * (1 + tanh(g(x) /
  * 2)), which is the same.  Sources: ELU, Clevert et al. 2015 (arXiv 1511.07289); SELU, Klambauer et al. 2017 (arXiv
  * 1706.02515); GELU and SiLU, Hendrycks and Gimpel 2016 (arXiv 1606.08415); hard swish, Howard et al. 2019 (arXiv
  * 1905.02244).
@@ -48,7 +48,7 @@ extern "C" {
 #define LF_LOGISTIC 6          /**< The logistic function, or sigmoid. */
 #define LF_RELU6 7             /**< The rectified linear unit that is also bounded above, by 6. */
 #define LF_SOFTPLUS 8          /**< A smooth form of the rectified linear unit. */
-#define LF_HARD_SIGMOID 9      /**< A line with the gradient alpha, between 0 and 1.  PyTorch's alpha is 1/6. */
+#define LF_HARD_SIGMOID 9      /**< The line alpha * x + 1/2, cut off at 0 and 1.  PyTorch's alpha is 1/6. */
 #define LF_SILU 10             /**< The sigmoid linear unit, or swish. */
 #define LF_HARD_SWISH 11       /**< x times the hard sigmoid with alpha 1/6. */
 #define LF_GELU 12             /**< The Gaussian error linear unit. */

@@ -23,9 +23,9 @@ typedef struct lf_softmax_args {
 } lf_softmax_args;
 
 /**
- * Computes y = softmax(x) in each row, which is exp(x - max) / sum(exp(x - max)), or with LF_LOGARITHM its logarithm,
- * (x - max) - log(sum(exp(x - max))).  max is the largest logit of the row, so no exponential overflows.  A NaN or
- * +infinity in a row makes elements of this row NaN.
+ * Computes y = softmax(x) in each row, which is exp(x - max) / sum(exp(x - max)).  With LF_LOGARITHM, it computes the
+ * logarithm, (x - max) - log(sum(exp(x - max))).  max is the largest logit of the row, so no exponential overflows.  A
+ * NaN or +infinity in a row makes elements of this row NaN.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_UNSUPPORTED.  [thread-safe]
  */

@@ -1,6 +1,6 @@
 /** @file
- * Inference by a whole network of dense layers in one call.  Its normalizations are folded into its weights, and its
- * weights are packed.
+ * Inference by a whole network of dense layers in one call.  The network folds the normalization of each product into its
+ * weights, and packs them.
  */
 #ifndef LANEFOLD_NETWORK_H
 #define LANEFOLD_NETWORK_H
@@ -33,7 +33,7 @@ typedef struct lf_network_layer {
  */
 #define LF_OUTPUT_VALUES 0      /**< Nothing: the output is that of the last layer. */
 #define LF_OUTPUT_SOFTMAX 1     /**< the softmax of each row (loss.h) */
-#define LF_OUTPUT_LOG_SOFTMAX 2 /**< the logarithm of that (loss.h) */
+#define LF_OUTPUT_LOG_SOFTMAX 2 /**< the logarithm of the softmax of each row (loss.h) */
 #define LF_OUTPUT_COUNT 3       /**< The number of these codes; it may grow. */
 /** @} */
 
@@ -88,7 +88,7 @@ typedef struct lf_network_infer_args {
 } lf_network_infer_args;
 
 /**
- * Passes x through all layers and stores the output in y.  The result has the bits that lf_dense_infer(), or with
+ * Passes x through all layers, applies the softmax that lf_network_args.output names, and stores the result in y.  The result has the bits that lf_dense_infer(), or with
  * LF_ELEMENTWISE lf_batch_norm_forward() and lf_activation_forward(), give layer by layer.  Every context of the process can
  * use the network.
  *

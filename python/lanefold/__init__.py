@@ -12,7 +12,9 @@ Operations
     fold_batch_norm, activation_forward, activation_backward, softmax, softmax_cross_entropy, top_k_correct, optimizer_step,
     gather
 Layers and networks
-    DenseLayer, BatchNorm, dense_layers, Trainer, Network, PackedWeights, random
+    DenseLayer, ElementwiseLayer, BatchNorm, dense_layers, Trainer, Network, PackedWeights, random
+Files
+    Model, from_torch
 Where calls run
     Context, default_context, ThreadPool, explain, cpu, plugins
 
@@ -30,13 +32,15 @@ from ._lanefold import (Context, Error, InvalidArgument, Network, PackedWeights,
                         optimizer_step, pack_weights, plugins, sgemm, softmax,
                         softmax_cross_entropy, top_k_correct)
 from .executors import ThreadPool
-from .layers import BatchNorm, DenseLayer, dense_layers
+from .layers import BatchNorm, DenseLayer, ElementwiseLayer, dense_layers
+from .models import Model
+from .pytorch import from_torch
 from .results import BatchNormGradients, DenseGradients, Folded, Plugin, Step
 
 __all__ = [
-    'BatchNorm', 'BatchNormGradients', 'Context', 'DenseGradients', 'DenseLayer', 'Error', 'Folded', 'InvalidArgument',
-    'Network', 'PackedWeights', 'Plugin', 'Step', 'Task', 'ThreadPool', 'Trainer', '__version__', 'activation_backward',
+    'BatchNorm', 'BatchNormGradients', 'Context', 'DenseGradients', 'DenseLayer', 'ElementwiseLayer', 'Error', 'Folded',
+    'InvalidArgument', 'Model', 'Network', 'PackedWeights', 'Plugin', 'Step', 'Task', 'ThreadPool', 'Trainer', '__version__', 'activation_backward',
     'activation_forward', 'batch_norm_backward', 'batch_norm_forward', 'cpu', 'default_context', 'dense_backward',
-    'dense_forward', 'dense_infer', 'dense_layers', 'explain', 'fold_batch_norm', 'gather', 'optimizer_step',
+    'dense_forward', 'dense_infer', 'dense_layers', 'explain', 'fold_batch_norm', 'from_torch', 'gather', 'optimizer_step',
     'pack_weights', 'plugins', 'random', 'sgemm', 'softmax', 'softmax_cross_entropy', 'top_k_correct',
 ]

@@ -6,9 +6,9 @@ from typing import (Any, Callable, List, Literal, Mapping, NoReturn, Optional, S
 import numpy
 import numpy.typing
 
-from .layers import BatchNorm, DenseLayer
+from .layers import BatchNorm, DenseLayer, ElementwiseLayer
 from .results import BatchNormGradients, DenseGradients, FloatArray, Folded, Plugin, Step
-from .types import Activation, Bytes, Floats, Int32s, Operation, Optimizer, Path, Uint32s
+from .types import (Activation, Bytes, Floats, Format, Int32s, Operation, Optimizer, Output, Path, Uint32s)
 
 # An array that a call writes, and returns.
 _Out = TypeVar('_Out', bound=Floats)
@@ -64,7 +64,8 @@ class PackedWeights:
 
 @final
 class Network:
-    def __init__(self, layers: Sequence[DenseLayer], *, context: Optional[Context] = None) -> None: ...
+    def __init__(self, layers: Sequence[Union[DenseLayer, ElementwiseLayer]], *,
+                 context: Optional[Context] = None) -> None: ...
     @overload
     def __call__(self, x: Floats, out: None = None, *, context: Optional[Context] = None) -> FloatArray: ...
     @overload
@@ -80,6 +81,23 @@ class Network:
     def inputs(self) -> int: ...
     @property
     def outputs(self) -> int: ...
+
+@final
+class _Model:
+    # Only the package makes these objects.  No argument is a NoReturn, so type checkers refuse every call.
+    def __init__(self, has_no_constructor: NoReturn) -> None: ...
+    def describe(self) -> str: ...
+    def layer(self, index: int) -> Tuple[Any, ...]: ...
+    def network(self, logits: bool = False, operations: Optional[float] = None,
+                context: Optional[Context] = None) -> Network: ...
+    def save(self, path: Path, format: Optional[Format] = None, folded: bool = False,
+             context: Optional[Context] = None) -> None: ...
+
+def _open_model(path: Optional[Path] = None, content: Optional[bytes] = None, network: Optional[str] = None,
+                skip_foreign: bool = False, format: Optional[Format] = None) -> _Model: ...
+def _make_model(layers: Sequence[Union[DenseLayer, ElementwiseLayer]], output: Output = 'values',
+                feature_names: Optional[Sequence[str]] = None,
+                class_names: Optional[Sequence[str]] = None) -> _Model: ...
 
 @final
 class Trainer:

@@ -63,7 +63,8 @@ class DenseLayer:
     """A dense layer, y = f(bn(x w + bias)), whose parameters begin as zeros.
 
     w           inputs x outputs
-    bias        outputs, or None.  Before a normalization a bias has no effect, so such a layer has none.
+    bias        outputs, or None.  A new layer with a normalization has none, because the normalization subtracts it
+                again.  A layer of a file may have both.
     batch_norm  a BatchNorm over the outputs, or None; True makes one, and False means None
     activation  the name of f; activation_forward lists them
     alpha       the alpha of f; None is its usual value
@@ -103,6 +104,46 @@ class DenseLayer:
     def __repr__(self) -> str:
         return 'DenseLayer(%d, %d, %r%s)' % (self.inputs, self.outputs, self.activation,
                                              ', batch_norm=True' if self.batch_norm else '')
+
+
+class ElementwiseLayer:
+    """A layer without weights, y = f(bn(x)), as files may have it.  It normalizes the inputs or the output of an
+    activation, or it applies an activation alone.
+
+    batch_norm  a BatchNorm over the n columns, or None
+    activation  the name of f; activation_forward lists them
+    alpha       the alpha of f; None is its usual value
+
+    Model and Network take it.  Training does not.
+    """
+    __slots__ = ('outputs', 'batch_norm', 'activation', 'alpha')
+
+    def __init__(self, n: int, activation: Activation = 'identity', *, alpha: Optional[float] = None,
+                 batch_norm: Union[bool, BatchNorm, None] = None) -> None:
+        call = 'ElementwiseLayer'
+        self.outputs = _whole(call, 'n', n, 0)
+        self.batch_norm: Optional[BatchNorm] = _batch_norm(call, batch_norm, self.outputs)
+        self.activation: Activation = _activation(call, activation)
+        self.alpha = None if alpha is None else _number(call, 'alpha', alpha)
+
+    @property
+    def inputs(self) -> int:
+        """The number of columns, n."""
+        return self.outputs
+
+    @property
+    def w(self) -> None:
+        """None: the layer has no weights."""
+        return None
+
+    @property
+    def bias(self) -> None:
+        """None: the layer has no bias."""
+        return None
+
+    def __repr__(self) -> str:
+        return 'ElementwiseLayer(%d, %r%s)' % (self.outputs, self.activation,
+                                               ', batch_norm=True' if self.batch_norm else '')
 
 
 def dense_layers(widths: Sequence[int], activation: Activation = 'elu', *, alpha: Optional[float] = None,

@@ -28,6 +28,8 @@ Uint32s = Union[numpy.typing.NDArray[numpy.uint32], Buffer]
 Bytes = Union[numpy.typing.NDArray[numpy.uint8], bytes, bytearray, Buffer]
 Activation = Literal['identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'logistic', 'relu6', 'softplus',
                      'hard-sigmoid', 'silu', 'hard-swish', 'gelu', 'gelu-tanh']
+Output = Literal['values', 'softmax', 'log-softmax']
+Format = Literal['safetensors', 'state-dict', 'onnx']
 Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adam']
 Operation = Literal['sgemm', 'pack_weights', 'unpack_weights', 'dense_infer', 'dense_forward', 'dense_backward',
                     'batch_norm_forward', 'batch_norm_backward', 'fold_batch_norm', 'activation_forward',

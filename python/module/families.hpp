@@ -11,6 +11,7 @@ void define_norm(pybind11::module_ &module);
 void define_dense(pybind11::module_ &module);
 void define_weights(pybind11::module_ &module);
 void define_network(pybind11::module_ &module);
+void define_model(pybind11::module_ &module);
 void define_loss(pybind11::module_ &module);
 void define_batch(pybind11::module_ &module);
 void define_optimizer(pybind11::module_ &module);

@@ -18,6 +18,7 @@ PYBIND11_MODULE(_lanefold, module) {
   define_dense(module);
   define_weights(module);
   define_network(module);
+  define_model(module);
   define_loss(module);
   define_batch(module);
   define_optimizer(module);

@@ -1,90 +1,74 @@
 // Inference by a whole network.
+#include "network.hpp"
 #include "classes.hpp"
 #include "families.hpp"
-#include "layer.hpp"
-
-#include <vector>
 
 namespace lanefold::python {
 namespace {
 
-class Network {
-public:
-  Network(std::shared_ptr<lf_network> network, int64_t inputs, int64_t outputs, double operations)
-      : inputs(inputs), outputs(outputs), operations(operations), network_(std::move(network)) {}
-
-  std::shared_ptr<lf_network> live(const char *call) const {
-    if (closed()) refuse_value(call, "the network is closed; expected an open lanefold.Network");
-    return network_;
-  }
-  void close() { network_.reset(); }
-  bool closed() const { return network_ == nullptr; }
-
-  const int64_t inputs, outputs;
-  const double operations; // for one row
-
-private:
-  std::shared_ptr<lf_network> network_;
-};
-
-// What one layer's arrays need until the network has copied them.
-struct LayerMemory {
-  py::object w, bias;
-  std::string w_name, bias_name;
-  std::optional<Memory> w_memory, bias_memory;
-  std::optional<BatchNorm> batch_norm;
-};
+void read_norm(const char *call, const std::string &name, const py::object &norm, LayerMemory &memory,
+               lf_network_layer &layer) {
+  if (norm.is_none()) return;
+  memory.batch_norm.emplace(call, name + ".batch_norm", norm.ptr(), layer.n, Use::fold);
+  layer.batch_norm = memory.batch_norm->get();
+}
 
 void read_layer(const char *call, size_t i, const py::handle &object, LayerMemory &memory, lf_network_layer &layer) {
   const std::string name = "layers[" + std::to_string(i) + "]";
   const auto attribute = [&](const char *of) { return attribute_of(call, name, object, of, "a lanefold.DenseLayer"); };
   memory.w = attribute("w"), memory.bias = attribute("bias");
+  const Activation activation = activation_of(call, name, object);
+  layer.struct_size = sizeof layer;
+  layer.activation = activation.code, layer.alpha = activation.alpha;
+  if (memory.w.is_none()) { // a lanefold.ElementwiseLayer
+    layer.flags = LF_ELEMENTWISE;
+    layer.k = layer.n = whole_from(call, (name + ".outputs").c_str(), attribute("outputs").ptr());
+    read_norm(call, name, attribute("batch_norm"), memory, layer);
+    return;
+  }
   memory.w_name = name + ".w", memory.bias_name = name + ".bias";
   memory.w_memory.emplace(call, memory.w_name.c_str(), memory.w.ptr(), float32, Access::read);
   const Matrix w = matrix(*memory.w_memory, Order::any);
-  layer.struct_size = sizeof layer;
   layer.k = memory.w_memory->shape[0], layer.n = memory.w_memory->shape[1], layer.w = w.data, layer.ldw = w.stride;
   if (w.transposed) layer.flags = LF_TRANSPOSE_B;
   if (!memory.bias.is_none()) {
     memory.bias_memory.emplace(call, memory.bias_name.c_str(), memory.bias.ptr(), float32, Access::read);
     layer.bias = static_cast<const float *>(vector(*memory.bias_memory, layer.n));
   }
-  if (const py::object norm = attribute("batch_norm"); !norm.is_none()) {
-    memory.batch_norm.emplace(call, name + ".batch_norm", norm.ptr(), layer.n, Use::fold);
-    layer.batch_norm = memory.batch_norm->get();
-  }
-  const Activation activation = activation_of(call, name, object);
-  layer.activation = activation.code, layer.alpha = activation.alpha;
+  read_norm(call, name, attribute("batch_norm"), memory, layer);
 }
+
+} // namespace
+
+LayerList::LayerList(const char *call, const py::object &given) : args(python::args<lf_network_args>()) {
+  const py::list layers = layer_list(call, given);
+  memories_.resize(layers.size()), structs_.resize(layers.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const py::object layer = layers[i];
+    read_layer(call, i, layer, memories_[i], structs_[i]);
+    operations += 2 * static_cast<double>(structs_[i].k) * static_cast<double>(structs_[i].n);
+    if (i > 0 && structs_[i].k != structs_[i - 1].n)
+      refuse_value(call, "layers[" + std::to_string(i) + "].w has " + std::to_string(structs_[i].k) +
+                             " rows; expected one for each of the " + std::to_string(structs_[i - 1].n) +
+                             " outputs of the layer before");
+  }
+  args.count = static_cast<int64_t>(structs_.size()), args.layers = structs_.data();
+}
+
+namespace {
 
 Network *make_network(const Arguments &given) {
   enum { layers_, context_ };
   const Call call(given, context_);
-  const char *const name = given.call();
-  const py::list layers = layer_list(name, given.object(layers_));
-  const size_t count = layers.size();
-  std::deque<LayerMemory> held(count);
-  std::vector<lf_network_layer> structs(count);
-  double operations = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const py::object layer = layers[i];
-    read_layer(name, i, layer, held[i], structs[i]);
-    operations += 2 * static_cast<double>(structs[i].k) * static_cast<double>(structs[i].n);
-    if (i > 0 && structs[i].k != structs[i - 1].n)
-      refuse_value(name, "layers[" + std::to_string(i) + "].w has " + std::to_string(structs[i].k) +
-                             " rows; expected one for each of the " + std::to_string(structs[i - 1].n) +
-                             " outputs of the layer before");
-  }
-  auto args = python::args<lf_network_args>();
-  args.count = static_cast<int64_t>(count), args.layers = structs.data();
+  const LayerList layers(given.call(), given.object(layers_));
   std::shared_ptr<lf_network> owner;
   call.run(1e9, {}, [&](lf_context *context) { // it starts threads
     lf_network *network = nullptr;
-    const lf_status status = lf_network_create(context, &args, &network);
+    const lf_status status = lf_network_create(context, &layers.args, &network);
     owner.reset(network, lf_network_destroy);
     return status;
   });
-  return new Network(std::move(owner), structs.front().k, structs.back().n, operations);
+  return new Network(std::move(owner), layers.inputs(), layers.outputs(), layers.operations);
 }
 
 const Network &self_of(const Arguments &given) { return py::cast<const Network &>(py::handle(given.self())); }

@@ -61,7 +61,7 @@ def assertions_on_struct(name, size, fields, appended):
 def check(frozen, headers, compiler, folder=None, texts=None):
     """(changes, additions), each a list of sentences. `texts` stand in for the headers where they are given."""
     changes, additions = [], []
-    included = in_order(texts) if texts else '#include <lanefold/plugin.h>\n'
+    included = in_order(texts) if texts else '#include <lanefold/plugin.h>\n#include <lanefold/model.h>\n'
     source = '#include <stddef.h>\n' + included
     for name, (size, fields) in frozen.structs.items():
         if name not in headers.structs:

@@ -77,11 +77,11 @@ def fields_of(struct, body):
         if function:
             fields.append(('%s(*)(%s)' % (function[1], function[3]), function[2]))
             continue
-        names = re.fullmatch(r'((?:const )?\w+) (\*?)(\w+(?:, \w+)*)', line)
+        names = re.fullmatch(r'((?:const )?\w+) (\*const \*|\*?)(\w+(?:, \w+)*)', line)
         if not names:
             sys.exit('struct %s: the field "%s" is not understood' % (struct, line))
         for name in names[3].split(', '):
-            fields.append((names[1] + (' *' if names[2] else ''), name))
+            fields.append((names[1] + (' ' + names[2] if names[2] else ''), name))
     return fields
 
 

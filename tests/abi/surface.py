@@ -2,9 +2,10 @@
 
 The library that people link is built without debugging information. So this makes a shared library from the public
 headers alone: each function that they declare, with an empty body, and an lf_plugin_entry. Its types are the real ones,
-because the real sources include the same headers. Its symbols must be those of the real library, which this checks.
+because the real sources include the same headers. Its symbols must be those of the real libraries, liblanefold and
+liblanefold_model, which this checks.
 
-usage: surface.py check BASELINE LIBRARY HEADERS COMPILER...   compares with the baseline
+usage: surface.py check BASELINE LIBRARY MODEL_LIBRARY HEADERS COMPILER...   compares with the baseline
        surface.py changes BASELINE HEADERS COMPILER...         shows that changed headers differ from the baseline
        surface.py write BASELINE HEADERS COMPILER...           writes the baseline anew, where frozen.txt agrees
 If abidiff is not installed, the exit status is 77, for "skipped". In CI, this is an error."""
@@ -69,12 +70,14 @@ def exported(library):
     return {name.split('@')[0] for kind, name in symbols if kind != 'A'} - {'lf_plugin_entry_v1'}
 
 
-def check(baseline, library, folder, compiler, place):
+def check(baseline, libraries, folder, compiler, place):
     headers = Headers(folder / 'lanefold')
     surface = build(headers, headers.texts, compiler, place, 'surface')
-    declared, there = exported(surface), {name for name in exported(library) if not name.startswith('_')}
+    declared, there = exported(surface), set()
+    for library in libraries:
+        there |= {name for name in exported(library) if not name.startswith('_')}
     if declared != there:
-        sys.exit('the library exports other functions than the headers declare: only the library has %s, only the '
+        sys.exit('the libraries export other functions than the headers declare: only they have %s, only the '
                  'headers have %s' % (sorted(there - declared), sorted(declared - there)))
     same, report = compare(baseline, surface)
     print(report, end='')
@@ -110,7 +113,7 @@ def main():
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         if verb == 'check':
-            check(baseline, sys.argv[3], Path(sys.argv[4]), sys.argv[5:], place)
+            check(baseline, sys.argv[3:5], Path(sys.argv[5]), sys.argv[6:], place)
         elif verb == 'changes':
             changes(baseline, Path(sys.argv[3]), sys.argv[4:], place)
         elif verb == 'write':

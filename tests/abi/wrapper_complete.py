@@ -1,5 +1,5 @@
-"""Checks that lanefold.hpp has every call: each function of the C headers for callers is called in its parts, and each
-field of a struct that a call takes is set there.
+"""Checks that lanefold.hpp and model.hpp have every call: each function of the C headers for callers is called in them,
+and each field of a struct that a call takes is set there.
 
 usage: wrapper_complete.py HEADERS"""
 
@@ -30,7 +30,7 @@ def main():
     folder = Path(sys.argv[1]) / 'lanefold'
     headers = Headers(folder)
     parts = sorted((folder / 'cpp').glob('*.hpp'))
-    code = without_comments(''.join(path.read_text() for path in parts))
+    code = without_comments(''.join(path.read_text() for path in [*parts, folder / 'model.hpp']))
     structs = [struct for name, struct in headers.structs.items() if name.endswith('_args')]
     problems = missing(headers.functions, structs, code)
     main_header = (folder / 'lanefold.hpp').read_text()
@@ -43,7 +43,7 @@ def main():
         problems.append('only %d functions and %d structs were found' % (len(headers.functions), len(structs)))
     if problems:
         sys.exit('\n'.join(problems))
-    print('lanefold.hpp calls %d functions, and sets the fields of %d structs' % (len(headers.functions), len(structs)))
+    print('the C++ headers call %d functions, and sets the fields of %d structs' % (len(headers.functions), len(structs)))
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ TEST_CASE("an unknown option is refused, and the options are listed") {
   check_refused({"train", "--epoch-count", "3"}, {"--epoch-count", "--epochs", "--batch-norm", "--optimizer"});
   check_refused({"train", "--learing-rate=3"}, {"--learing-rate", "did you mean --learning-rate?"});
   check_refused({"eval", "model", "--fold"}, {"--fold", "--folded", "--json"});
-  check_refused({"info", "surplus"}, {"surplus", "--json"});
+  check_refused({"info", "model", "surplus"}, {"surplus", "--json"});
   check_refused({"eval"}, {"model"});
   check_refused({"fold", "model"}, {"--output"});
 }

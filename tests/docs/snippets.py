@@ -12,6 +12,7 @@ A second word after the language names a file into which the block is written, f
 
 Commands, options, variables and names of the interface are also checked within sentences.  The last lines say how many
 blocks were run, compiled, and only checked, and why."""
+import importlib.util
 import json
 import os
 import re
@@ -62,7 +63,7 @@ class Sandbox:
         (place / 'bin/lanefold').write_text(WRAPPER % tests.known.command)
         (place / 'bin/lanefold').chmod(0o755)
         runtime = tests.build / 'runtime'
-        libraries = ':'.join([str(runtime), str(runtime / 'cblas')])
+        libraries = ':'.join([str(runtime), str(runtime / 'cblas'), str(tests.build / 'model')])
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith('LANEFOLD_')}
         self.environment.update(
             PATH='%s:%s' % (place / 'bin', os.environ['PATH']), CPATH=str(tests.source / 'include'),
@@ -112,7 +113,7 @@ class Tests:
             for language, file, block in blocks:
                 if file:
                     sandbox.write(file, block)
-                if language == 'python':
+                if language == 'python' and self.can_import(block):
                     python.append(block)
                 for fault in self.block(language, block, sandbox):
                     self.faults.append('%s: a block of %s:\n%s%s' % (name, language or 'no language', block, fault))
@@ -144,15 +145,22 @@ class Tests:
     def compiled(self, language, text, sandbox):
         program = re.search(r'\bint main\(', text)
         kind = ['-o', 'snippet'] if program else ['-shared', '-fPIC', '-Wl,-z,defs', '-o', 'snippet.so']
+        models = ['-llanefold_model'] if 'lanefold/model.h' in text else []
         fault = sandbox.run(*self.compilers[language], '-Wall', '-Wextra', '-Werror', '-x',
-                            'c' if language == 'c' else 'c++', '-', '-x', 'none', *kind, '-llanefold', '-lm', text=text)
+                            'c' if language == 'c' else 'c++', '-', '-x', 'none', *kind, *models, '-llanefold', '-lm', text=text)
         if program and not fault:
             fault = sandbox.run('./snippet')
         self.count('%s: compiled, linked and run' % language if program else '%s: compiled and linked' % language)
         return fault
 
+    @staticmethod
+    def can_import(text):
+        return 'import torch' not in text or importlib.util.find_spec('torch') is not None
+
     def python(self, _, text, __):
-        if self.python_module:
+        if not self.can_import(text):
+            self.count('python: SKIPPED, not run', 'PyTorch is not installed')
+        elif self.python_module:
             self.count('python: run')
         else:
             self.count('python: SKIPPED, not run', 'the Python module is not built')

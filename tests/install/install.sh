@@ -30,7 +30,8 @@ python3 "$source/tests/docs/links.py" "$prefix/share/doc/lanefold" || wrong 'the
 for file in include/lanefold/plugin.h include/lanefold/cpp/calls.hpp share/doc/lanefold/LICENSE \
   share/doc/lanefold/docs/guide/link.md share/doc/lanefold/examples/training_step.c \
   share/doc/lanefold/docs/golden_vectors.json share/doc/lanefold/examples/minimal.c \
-  share/doc/lanefold/examples/plugin/template.manifest "$libdir/liblanefold.so" "$libdir/liblanefold_cblas.so.0"; do
+  share/doc/lanefold/examples/plugin/template.manifest "$libdir/liblanefold.so" "$libdir/liblanefold_cblas.so.0" \
+  "$libdir/liblanefold_model.so.0" include/lanefold/model.h include/lanefold/model.hpp; do
   [ -e "$prefix/$file" ] || wrong "$file is not installed"
 done
 if find "$prefix" -name '*portable*' -o -name 'any-order*' -o -name 'recorder*' -o -name 'microkernels*' | grep .; then
@@ -72,6 +73,14 @@ make -s -C examples CPPFLAGS="-I$prefix/include" LDFLAGS="-L$lib -Wl,-rpath,$lib
 for example in minimal gemm training_step latency training contexts own_executor; do
   "examples/$example" >/dev/null || wrong "examples/$example fails"
 done
+# Networks in files, by pkg-config; only this library has parsers.
+onnx=$source/tests/fuzz/inputs/onnx.own
+says 'one prediction in' examples/predict "$onnx"
+# shellcheck disable=SC2046 # flags
+cc examples/predict.c $(pkg-config --cflags --libs lanefold-model) "-Wl,-rpath,$lib" -o predict
+says 'one prediction in' ./predict "$onnx"
+"$prefix/bin/lanefold" import "$onnx" -o imported.safetensors >/dev/null || wrong 'the installed command does not import'
+if nm -DC "$lib/liblanefold.so.0" | grep -qi 'onnx\|safetensors\|json'; then wrong 'liblanefold has a parser'; fi
 # The plugins, as the guide says: its program is the example, and its commands lead to a plugin that conforms.
 guide=$prefix/share/doc/lanefold/docs/guide/plugins.md
 mkdir -m 755 mine
@@ -103,11 +112,13 @@ if command -v cmake >/dev/null; then
   cat >cmake-project/CMakeLists.txt <<'CMAKE'
 cmake_minimum_required(VERSION 3.18)
 project(hello C CXX)
-find_package(Lanefold REQUIRED)
+find_package(Lanefold REQUIRED COMPONENTS model)
 add_executable(hello hello.c)
 target_link_libraries(hello Lanefold::lanefold)
 add_executable(blas blas.c)
 target_link_libraries(blas Lanefold::cblas)
+add_executable(predict ../examples/predict.c)
+target_link_libraries(predict Lanefold::model)
 if(TARGET Lanefold::static)
   add_executable(hello-static hello.c)
   set_target_properties(hello-static PROPERTIES LINKER_LANGUAGE CXX)
@@ -117,6 +128,7 @@ CMAKE
   cmake -S cmake-project -B by-cmake -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 || wrong "$(cat cmake.log)"
   cmake --build by-cmake >cmake.log 2>&1 || wrong "$(cat cmake.log)"
   says "$right" by-cmake/hello
+  says 'one prediction in' by-cmake/predict "$onnx"
   by-cmake/blas || wrong 'the program of Lanefold::cblas does not start'
   if [ -e "$lib/liblanefold.a" ]; then says "$right" by-cmake/hello-static; fi
   sed -i "s/Lanefold REQUIRED/Lanefold ${version%.*} REQUIRED/" cmake-project/CMakeLists.txt
@@ -124,6 +136,9 @@ CMAKE
   sed -i "s/Lanefold ${version%.*} REQUIRED/Lanefold 999.1 REQUIRED/" cmake-project/CMakeLists.txt
   says "$version" cmake -S cmake-project -B newer -DCMAKE_PREFIX_PATH="$prefix"
   sed -i 's/Lanefold 999.1/Lanefold/' cmake-project/CMakeLists.txt
+  sed -i 's/COMPONENTS model/COMPONENTS teapot/' cmake-project/CMakeLists.txt
+  says 'without the component teapot' cmake -S cmake-project -B teapot -DCMAKE_PREFIX_PATH="$prefix"
+  sed -i 's/COMPONENTS teapot/COMPONENTS model/' cmake-project/CMakeLists.txt
   mv "$lib/liblanefold_cblas.so.0" kept
   says 'install Lanefold again' cmake -S cmake-project -B broken -DCMAKE_PREFIX_PATH="$prefix"
   mv kept "$lib/liblanefold_cblas.so.0"

@@ -9,7 +9,7 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
 mkdir -p project/subprojects/lanefold
-for part in CHANGELOG.md LICENSE README.md bench cli docs examples include kernels meson.build meson_options.txt packaging plugins python runtime tests trainer; do
+for part in CHANGELOG.md LICENSE README.md bench cli docs examples include kernels meson.build meson_options.txt model packaging plugins python runtime tests trainer; do
   cp -r "$source/$part" project/subprojects/lanefold
 done
 cp -r "$source/subprojects" project/subprojects/lanefold

@@ -19,9 +19,9 @@ FOLDER = os.path.dirname(lanefold.__file__)
 # mypy.stubtest cannot compare aliases with what they stand for.  pybind11's classes have a metaclass, and two have no
 # constructor.
 ALLOWED = r'''
-lanefold(\._lanefold|\.executors)?\.(Context|Network|PackedWeights|Task|Trainer)
+lanefold(\.[a-z_]+)?\.(Context|Network|PackedWeights|Task|Trainer|_Model)
 lanefold(\._lanefold|\.executors)?\.(PackedWeights|Task)\.__init__
-lanefold\.[a-z]+\.(NamedTuple|Protocol|Sequence|Activation|Operation|Optimizer)
+lanefold\.[a-z]+\.(NamedTuple|Protocol|Sequence|Iterator|Activation|Format|Operation|Optimizer|Output)
 '''
 PROGRAM = '''
 import array
@@ -35,6 +35,8 @@ y: 'numpy.typing.NDArray[numpy.float32]' = lanefold.Network(layers)(x)
 lanefold.sgemm(memoryview(b''), x, alpha=2)
 place: 'array.array[float]' = lanefold.dense_infer(x, lanefold.pack_weights(x), out=array.array('f'))
 y = lanefold.Network(layers)(x, y)
+model = lanefold.Model(layers, output='softmax')
+y = model.network(logits=True)(x, y)
 lanefold.explain('dense_infer')
 with lanefold.Context(1) as context, lanefold.pack_weights(x, context=context) as packed:
     y = packed.unpack(out=y)
@@ -49,6 +51,7 @@ MISTAKES = (
     ("lanefold.Task()", 'call-arg'),
     ("lanefold.PackedWeights()", 'call-arg'),
     ("lanefold.Trainer(layers, 'adam')", 'misc'),
+    ("lanefold.Model(layers, output='sofmax')", 'arg-type'),
 )
 
 
@@ -67,7 +70,7 @@ def documented():
         if inspect.isclass(value):
             for part, member in vars(value).items():
                 if not part.startswith('_') or part == '__call__':
-                    yield name + '.' + part, member
+                    yield name + '.' + part, member.__func__ if isinstance(member, classmethod) else member
     for name, value in vars(lanefold.random).items():
         if inspect.isfunction(value) and not name.startswith('_'):
             yield 'random.' + name, value

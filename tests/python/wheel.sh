@@ -29,6 +29,8 @@ assert best.name == 'portable' or best.path.startswith(place), best
 assert not best.usable or lanefold.default_context().isa == best.name, lanefold.default_context().isa_reason
 big = numpy.ones((700, 700), numpy.float32)
 assert (lanefold.sgemm(big, big) == 700).all()
+lanefold.Model(lanefold.dense_layers([3, 2])).save('model.onnx')
+assert lanefold.Model.open('model.onnx').describe()['outputs'] == 2
 with open('/proc/self/maps', encoding='utf-8') as maps:
     loaded = {line.split()[-1] for line in maps if 'lanefold' in line or 'libtbb.' in line}
 assert loaded and all(path.startswith(place) for path in loaded), loaded
@@ -36,7 +38,9 @@ assert loaded and all(path.startswith(place) for path in loaded), loaded
 distribution = importlib.metadata.distribution('lanefold')
 texts = {path.name: path.read_text() for path in distribution.files if path.name.startswith('LICENSE')}
 parts = {'LICENSE': 'Permission is hereby granted', 'LICENSE.pybind11': 'Redistribution and use in source and binary forms',
-         'LICENSE.xsimd': 'Redistribution and use in source and binary forms'}
+         'LICENSE.xsimd': 'Redistribution and use in source and binary forms',
+         'LICENSE.nlohmann-json': 'Permission is hereby granted',
+         'LICENSE.protozero': 'Redistribution and use in source and binary forms'}
 if any('libtbb.' in path for path in loaded):
     parts['LICENSE.oneTBB'] = '4. Redistribution. You may reproduce and distribute copies'
 assert sorted(texts) == sorted(parts), sorted(texts)

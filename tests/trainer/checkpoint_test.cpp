@@ -191,7 +191,7 @@ TEST_CASE("a header that is too deep, or too large, is refused immediately") {
     const std::string key = std::to_string(i);
     keys += (i ? ",\"" : "\"") + key + "\":1";
     more += (i ? ",\"" : "\"") + key + "\":\"\"";
-    numbers += ",1,1,1,1";
+    numbers += ",1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1";
   }
   for (const std::string &text : {keys + "}", more + "}}", numbers + "]}"})
     parts.check_header_refused(text, "larger or more deeply nested");
@@ -217,6 +217,7 @@ TEST_CASE("each activation comes back") {
   for (const std::string &name : activation_names()) {
     Network network = make_network(true);
     network.description.layers[0].activation = code_of(activation_names(), name);
+    network.layers[0].activation.code = network.description.layers[0].activation;
     save(folder / "model", network);
     CHECK(read_checkpoint(folder / "model").network.description.layers[0].activation ==
           network.description.layers[0].activation);
@@ -354,15 +355,18 @@ TEST_CASE("tensors that are missing, unknown, or of the other kind of network ar
 
 TEST_CASE("a tensor of another shape, type or place is refused, by its name") {
   const Parts parts;
-  const auto refused = [&](const char *key, const Json &value) {
+  // If two tensors overlap, the message may name either.
+  const auto refused = [&](const std::string &key, const Json &value) {
     CAPTURE(key);
-    parts.check_change_refused([&](Json &h) { h["layers.1.w"][key] = value; }, "layers.1.w");
+    parts.check_change_refused([&](Json &h) { h["layers.1.w"][key] = value; },
+                               key == "data_offsets" ? key : "layers.1.w");
   };
   // Also with the right number of elements: 4 x 3 is neither 3 x 4 nor 12.
   for (const Json &shape : {Json{3, 4}, Json::array({12}), Json{4, 3, 1}, Json::array(), Json{4, 4}, Json{-4, -3},
                             Json{"4", "3"}, Json(12), Json(nullptr), Json{4, 18446744073709551615u}})
     refused("shape", shape);
-  for (const Json &type : {Json("F64"), Json("f32"), Json("I32"), Json("F16"), Json(""), Json(32), Json(nullptr)})
+  for (const Json &type :
+       {Json("F64"), Json("f32"), Json("I32"), Json("F16"), Json("F8_E4M3"), Json(""), Json(32), Json(nullptr)})
     refused("dtype", type);
   const uint64_t from = parts.header["layers.1.w"]["data_offsets"][0].get<uint64_t>(), to = from + 48;
   for (const Json &offsets :
@@ -384,7 +388,7 @@ TEST_CASE("a hole between two tensors is refused though all bytes are there") {
     after = after || name == "layers.0.w";
   }
   parts.data.insert(80, "hole");
-  parts.check_header_refused(parts.header.dump(), "without holes");
+  parts.check_header_refused(parts.header.dump(), "leave a hole");
 }
 
 TEST_CASE("two tensors that overlap are refused") {
@@ -466,9 +470,11 @@ TEST_CASE("tensors in another order are read, as long as they lie in the order o
 
 TEST_CASE("a safetensors file that is not a checkpoint of this version is refused as such") {
   const Parts parts;
-  for (const Json &format : {Json("pt"), Json("lanefold-2"), Json("lanefold-3 "), Json("")})
+  for (const Json &format : {Json("lanefold-2"), Json("lanefold-3 ")})
     parts.check_change_refused([&](Json &h) { h["__metadata__"]["format"] = format; },
                                "not a checkpoint that this version reads");
+  for (const Json &format : {Json("pt"), Json("")})
+    parts.check_change_refused([&](Json &h) { h["__metadata__"]["format"] = format; }, "has no linear module");
   for (const Json &format : {Json(1), Json(nullptr)})
     parts.check_change_refused([&](Json &h) { h["__metadata__"]["format"] = format; }, "format");
   parts.check_change_refused([](Json &h) { h["__metadata__"].erase("format"); });

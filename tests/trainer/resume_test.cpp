@@ -172,7 +172,8 @@ TEST_CASE("a state that no training can have is refused") {
   refused("\\\"index\\\":1", "\\\"index\\\":2", "index");
   refused("philox4x32-10", "philox4x32-12", "generator");
   refused("\\\"momentum\\\",", "\\\"momentun\\\",", "did you mean 'momentum'");
-  refused("layers.0.w.m", "layers.0.w.x", "layers.0.w.m");
+  refused("layers.0.w.m", "layers.0.w.x", "layers.0.w.x");
+  refused("layers.0.w.m", "layers.0.w.v", "layers.0.w.m");
   refused("batch_size", "batch-size", "batch_size");
   // A network of another version can be used, but its training cannot resume.
   std::string other = good;

@@ -298,7 +298,7 @@ TEST_CASE("evaluate counts the images whose largest logit is the label's, and av
     Network network = random_network(description_of({9, 7, 10}, batch_norm ? "on" : "off"), 22);
     const Evaluation result = evaluate(context, network, images);
     Inference inference(context, network);
-    const float *logits = inference.logits(all.x.data(), all.rows);
+    const float *logits = inference.outputs_of(all.x.data(), all.rows);
     int64_t right = 0;
     for (int64_t i = 0; i < all.rows; ++i)
       right += largest(logits + i * network.outputs(), network.outputs()) == all.labels[static_cast<size_t>(i)];

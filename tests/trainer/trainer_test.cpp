@@ -99,7 +99,7 @@ Difference compare(const Context &context, Network &a, Network &b, const Images 
   for (int64_t start = 0; start < images.count(); start += 300) {
     const int64_t rows = std::min<int64_t>(300, images.count() - start);
     gather(context, images, nullptr, start, rows, batch);
-    const float *x = first.logits(batch.x.data(), rows), *y = second.logits(batch.x.data(), rows);
+    const float *x = first.outputs_of(batch.x.data(), rows), *y = second.outputs_of(batch.x.data(), rows);
     for (int64_t i = 0; i < rows; ++i, x += n, y += n) {
       for (int64_t j = 0; j < n; ++j) {
         const double difference = std::fabs(double{x[j]} - y[j]);

@@ -5,13 +5,15 @@
 #include "cli/object_reader.hpp"
 #include "trainer/fields.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <new>
 #include <system_error>
 
 namespace lanefold::trainer {
 namespace {
 
-constexpr const char *format = "lanefold-3", *generator_name = "philox4x32-10";
+constexpr const char *generator_name = "philox4x32-10";
 
 cli::Json describe(const TrainingState &state) {
   TrainOptions o = state.options;
@@ -65,33 +67,6 @@ TrainingState read_training(const cli::Json &json) {
   return state;
 }
 
-// Checks the announced size against the file before anything is allocated for it.
-void check_size(const SafetensorsReader &reader, const Description &d) {
-  int64_t floats = 0;
-  for (size_t i = 0; i < d.layers.size(); ++i) {
-    floats += d.inputs(i) * d.layers[i].units; // at most 2^48 each
-    reader.require(floats <= reader.elements(), "describes more weights than the file holds");
-  }
-}
-
-// What is wrong with the values of a tensor; "" if training can give them.  They must be finite, and averages of
-// squares must not be negative.
-std::string fault(const std::string &name, const std::vector<float> &values) {
-  const bool squares = name.ends_with("running_var") || name.ends_with(".v");
-  for (const float v : values)
-    if (!std::isfinite(v) || (squares && v < 0))
-      return name + (squares ? " holds a variance" : " holds a value") +
-             " that no training can give: " + std::to_string(v);
-  return "";
-}
-
-std::vector<float> take(SafetensorsReader &reader, const std::string &name, const std::vector<int64_t> &shape) {
-  std::vector<float> values = reader.read(name, shape);
-  const std::string problem = fault(name, values);
-  reader.require(problem.empty(), problem);
-  return values;
-}
-
 // The names of the optimizer state for an array of parameters.
 std::vector<std::string> state_of(const std::string &array, int32_t optimizer) {
   if (optimizer == LF_SGD || array.find("running_") != std::string::npos) return {};
@@ -99,27 +74,114 @@ std::vector<std::string> state_of(const std::string &array, int32_t optimizer) {
   return {array + ".m"};
 }
 
+// Reads what the description has and the layers lack, such as how a training drew the first weights.
+void read_stored_description(const Model &model, Description &description) {
+  const std::optional<std::string> text = model.text("network");
+  if (!text) return;
+  const char *what = "the description of the network";
+  const cli::Json json = cli::parse_strictly(*text, what);
+  const std::vector<cli::Json> &layers = json.at("layers").elements();
+  for (size_t i = 0; i < layers.size() && i < description.layers.size(); ++i) {
+    cli::ObjectReader reader(layers[i], std::string(what) + ": layer " + std::to_string(i));
+    read_layer(reader, description.layers[i]);
+  }
+}
+
+LayerDescription description_of(const Model::Layer &from) {
+  LayerDescription layer;
+  layer.units = from.layer.n;
+  layer.activation = from.layer.activation, layer.alpha = from.layer.alpha;
+  layer.batch_norm = from.batch_norm.has_value();
+  if (from.batch_norm) layer.bn_momentum = from.batch_norm->momentum, layer.bn_eps = from.batch_norm->eps;
+  return layer;
+}
+
+// The optimizer state of every parameter must be there, and no other.
+void take_state(const Model &model, const std::string &name, const std::vector<float> &values,
+                TrainingState &training) {
+  const std::vector<std::string> wanted = state_of(name, training.options.optimizer.kind);
+  for (const char *end : {".m", ".v"}) {
+    const std::string state = name + end;
+    const bool is_wanted = std::find(wanted.begin(), wanted.end(), state) != wanted.end();
+    std::optional<std::vector<float>> found = model.tensor(state);
+    if (!found && !is_wanted) continue;
+    if (!is_wanted) throw cli::JsonError("holds tensors that the network does not have: " + state);
+    if (!found) throw cli::JsonError("lacks the tensor " + state);
+    if (found->size() != values.size()) throw cli::JsonError(state + " has another shape than its parameter");
+    const bool is_square = std::string(end) == ".v";
+    for (const float v : *found)
+      if (!std::isfinite(v) || (is_square && v < 0))
+        throw cli::JsonError(state + " holds the value " + std::to_string(v) + ", which no training gives");
+    training.optimizer_state[state] = std::move(*found);
+  }
+}
+
+// What a call throws, as a CheckpointError.
+template <class Body> auto as_checkpoint_error(const Body &body) {
+  try {
+    return body();
+  } catch (const Error &error) {
+    if (error.status == LF_OUT_OF_MEMORY) throw std::bad_alloc();
+    throw CheckpointError(error.what());
+  }
+}
+
+Model model_of(const std::string &path, Network &network) {
+  try {
+    return Model::of(network.layers);
+  } catch (const Error &error) {
+    if (error.status == LF_OUT_OF_MEMORY) throw std::bad_alloc();
+    // A checkpoint that could not be read again must not replace one that can.
+    throw CheckpointError(path + ": is not written: " + error.what());
+  }
+}
+
 } // namespace
 
+Model open_model(const std::string &path, const OpenOptions &options) {
+  return as_checkpoint_error([&] { return Model::open(path, options); });
+}
+
+void save_model(const Model &model, const std::string &path, const SaveOptions &options) {
+  as_checkpoint_error([&] { model.save(path, options); });
+}
+
+bool has_only_products(const Model &model) {
+  const int64_t layers = model.info().layers;
+  for (int64_t i = 0; i < layers; ++i)
+    if ((model.layer(i).layer.flags & LF_ELEMENTWISE) != 0) return false;
+  return true;
+}
+
+Network network_of(const Model &model) {
+  const lf_model_info info = model.info();
+  Description description{info.features, {}};
+  std::vector<DenseLayer> layers;
+  for (int64_t i = 0; i < info.layers; ++i) {
+    const Model::Layer layer = model.layer(i);
+    description.layers.push_back(description_of(layer));
+    layers.push_back(layer.trainable());
+  }
+  read_stored_description(model, description);
+  return {description, std::move(layers)};
+}
+
 void save(const std::string &path, Network &network, const TrainingState *training) {
-  Metadata metadata = {{"format", format},
-                       {"numeric_version", numeric_version},
-                       {"network", trainer::describe(network.description).dump()}};
-  if (training) metadata["training"] = describe(*training).dump();
-  std::vector<Tensor> tensors;
-  network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &values) {
-    tensors.push_back({name, shape, &values});
+  Model model = model_of(path, network);
+  as_checkpoint_error([&] {
+    model.set_text("network", describe(network.description).dump());
+    if (training) model.set_text("training", describe(*training).dump());
+    if (training)
+      network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &) {
+        for (const std::string &state : state_of(name, training->options.optimizer.kind)) {
+          const std::vector<float> &values = training->optimizer_state.at(state);
+          if (std::any_of(values.begin(), values.end(), [](float v) { return !std::isfinite(v); }))
+            throw CheckpointError(path + ": is not written: " + state + " holds a value that is not finite");
+          model.set_tensor(state, shape, values);
+        }
+      });
+    model.save(path, {.format = LF_FORMAT_SAFETENSORS});
   });
-  if (training)
-    network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &) {
-      for (const std::string &state : state_of(name, training->options.optimizer.kind))
-        tensors.push_back({state, shape, &training->optimizer_state.at(state)});
-    });
-  // A checkpoint that could not be read again must not replace one that can.
-  for (const Tensor &tensor : tensors)
-    if (const std::string problem = fault(tensor.name, *tensor.values); !problem.empty())
-      throw CheckpointError(path + ": is not written, because training diverged: " + problem);
-  write_safetensors(path, metadata, tensors);
 }
 
 void check_writable(const std::string &path) {
@@ -131,36 +193,30 @@ void check_writable(const std::string &path) {
 }
 
 Checkpoint read_checkpoint(const std::string &path) {
-  SafetensorsReader reader(path);
-  reader.require(reader.metadata("format") == format,
-                 std::string("is not a checkpoint that this version reads: its format must be ") + format);
+  const Model model = open_model(path);
+  const auto require = [&path](bool good, const char *what) {
+    if (!good) throw CheckpointError(path + ": " + what);
+  };
+  require(has_only_products(model), "has a layer without weights, which cannot be trained");
   try {
-    const std::string &version = reader.metadata("numeric_version");
-    const char *what = "the description of the network";
-    const Description description = read_description(cli::parse_strictly(reader.metadata("network"), what), what);
-    reader.require(description.features > 0, "describes a network without features");
-    check_size(reader, description);
-    Checkpoint checkpoint{Network(description), {}};
-    if (reader.metadata().contains("training")) {
-      checkpoint.training =
-          read_training(cli::parse_strictly(reader.metadata("training"), "the description of the training"));
-      checkpoint.training->version = version;
-    }
-    size_t tensors = 0;
-    checkpoint.network.visit(
-        [&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &values) {
-          values = take(reader, name, shape);
-          ++tensors;
-          if (!checkpoint.training) return;
-          for (const std::string &state : state_of(name, checkpoint.training->options.optimizer.kind)) {
-            checkpoint.training->optimizer_state[state] = take(reader, state, shape);
-            ++tensors;
-          }
-        });
-    reader.require(reader.names().size() == tensors, "holds tensors that the network does not have");
+    Checkpoint checkpoint{network_of(model), {}};
+    const std::optional<std::string> text = model.text("training");
+    if (!text) return checkpoint;
+    TrainingState &training =
+        checkpoint.training.emplace(read_training(cli::parse_strictly(*text, "the description of the training")));
+    training.version = model.text("numeric_version").value_or("");
+    for (const DenseLayer &layer : checkpoint.network.layers)
+      require(
+          layer.bias.empty() == layer.batch_norm.has_value() && (!layer.batch_norm || layer.batch_norm->flags == 0),
+          "has a layer with both a bias and batch normalization, or with an unbiased variance, so the training cannot "
+          "continue");
+    require(model.info().output == LF_OUTPUT_VALUES, "has a softmax at its end, so the training cannot continue");
+    checkpoint.network.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
+      take_state(model, name, values, training);
+    });
     return checkpoint;
   } catch (const cli::JsonError &problem) {
-    reader.fail(problem.what());
+    throw CheckpointError(path + ": " + problem.what());
   }
 }
 

@@ -64,7 +64,7 @@ bool prove_folding(const Context &context, Network &network, const Images &image
   for (int64_t first = 0; first < images.count(); first += evaluation_rows) {
     const int64_t rows = std::min(evaluation_rows, images.count() - first);
     gather(context, images, nullptr, first, rows, batch);
-    const float *a = before.logits(batch.x.data(), rows), *b = after.logits(batch.x.data(), rows);
+    const float *a = before.outputs_of(batch.x.data(), rows), *b = after.outputs_of(batch.x.data(), rows);
     for (int64_t i = 0; i < rows; ++i, a += n, b += n) {
       for (int64_t j = 0; j < n; ++j) {
         // The condition is written so that a NaN is a difference.

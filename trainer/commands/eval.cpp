@@ -1,4 +1,4 @@
-// lanefold eval: loss and accuracy of a checkpoint on the test images.
+// lanefold eval: loss and accuracy of a model on the test images.
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
@@ -7,13 +7,15 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 namespace lanefold::trainer {
 namespace {
 
 struct EvalOptions {
   ContextOptions context;
-  std::string model, data;
+  ModelOptions model;
+  std::string data;
   int64_t top_k = 1;
   bool folded = false, confusion = false, json = false;
 };
@@ -40,33 +42,39 @@ cli::Json rows(const std::vector<int64_t> &confusion, int64_t outputs) {
 
 int run_eval(const EvalOptions &o) {
   const Context context = make_context(o.context);
-  Network network = read_checkpoint(o.model).network;
+  const Model model = open_model(o.model);
+  const lf_model_info info = model.info();
   const Dataset data = load(o.data, Needs::test);
-  check_fits(o.model, network, data);
-  if (o.folded) network = fold(context, network);
-  if (o.top_k > network.outputs())
-    throw cli::UsageError("--top-k " + std::to_string(o.top_k) + ": there are " + std::to_string(network.outputs()) +
+  check_fits(o.model.path, info.features, info.outputs, data);
+  if (o.top_k > info.outputs)
+    throw cli::UsageError("--top-k " + std::to_string(o.top_k) + ": there are " + std::to_string(info.outputs) +
                           " classes");
+  // A Network has products only, so any other model runs folded.
+  std::optional<Network> network;
+  if (!o.folded && has_only_products(model)) network = network_of(model);
+  Inference inference =
+      network ? Inference(context, *network)
+              : Inference(context, model.make_network(context.get(), LF_LOGITS), info.features, info.outputs);
+  const bool is_folded = !network || !network->description.batch_norm();
   const auto start = std::chrono::steady_clock::now();
-  const Evaluation result = evaluate(context, network, data.test, o.top_k);
+  const Evaluation result = evaluate(context, inference, data.test, o.top_k);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (!std::isfinite(result.loss)) throw CheckpointError(o.model + ": its loss on these images is not a number");
+  if (!std::isfinite(result.loss)) throw CheckpointError(o.model.path + ": its loss on these images is not finite");
   if (o.json) {
-    cli::Json object = {
-        {"event", "eval"},     {"images", data.test.count()},      {"folded", !network.description.batch_norm()},
-        {"loss", result.loss}, {"test_accuracy", result.accuracy}, {"seconds", seconds}};
+    cli::Json object = {{"event", "eval"},     {"images", data.test.count()},      {"folded", is_folded},
+                        {"loss", result.loss}, {"test_accuracy", result.accuracy}, {"seconds", seconds}};
     if (o.top_k > 1) object["top_k"] = o.top_k, object["top_k_accuracy"] = result.top_k_accuracy;
-    if (o.confusion) object["confusion"] = rows(result.confusion, network.outputs());
+    if (o.confusion) object["confusion"] = rows(result.confusion, info.outputs);
     std::printf("%s\n", object.dump().c_str());
     return 0;
   }
-  std::printf("%s on %lld test images of %s: accuracy %.2f%%, loss %.4f, in %.3f s\n", o.model.c_str(),
+  std::printf("%s on %lld test images of %s: accuracy %.2f%%, loss %.4f, in %.3f s\n", o.model.path.c_str(),
               static_cast<long long>(data.test.count()), data.name.c_str(), 100 * result.accuracy, result.loss,
               seconds);
   if (o.top_k > 1)
     std::printf("top-%lld accuracy: the label is among the %lld best: %.2f%%\n", static_cast<long long>(o.top_k),
                 static_cast<long long>(o.top_k), 100 * result.top_k_accuracy);
-  if (o.confusion) print_confusion(result.confusion, network.outputs());
+  if (o.confusion) print_confusion(result.confusion, info.outputs);
   return 0;
 }
 
@@ -75,15 +83,18 @@ int run_eval(const EvalOptions &o) {
 cli::Command eval_command() {
   const auto o = std::make_shared<EvalOptions>();
   cli::Command command{.name = "eval",
-                       .description = "Print loss and accuracy of a checkpoint on the test images.",
+                       .description = "Print loss and accuracy of a model on the test images.",
                        .examples = "Examples:\n"
                                    "  lanefold eval model.safetensors --data mnist\n"
                                    "  lanefold eval model.safetensors --data mnist --top-k 3 --confusion",
                        .run = [o](const cli::Command &) { return run_eval(*o); }};
   command.options = {
-      model_argument(o->model),
       data_option(o->data),
-      {.names = "--folded", .target = &o->folded, .help = "First fold batch normalization into the weights."},
+      {.names = "--folded",
+       .target = &o->folded,
+       .help = "First fold batch normalization into the weights.",
+       .manual =
+           "A network that has a layer without weights, such as a normalization of its input, always runs folded."},
       {.names = "--top-k",
        .value = "K",
        .target = &o->top_k,
@@ -95,9 +106,11 @@ cli::Command eval_command() {
       {.names = "--json",
        .target = &o->json,
        .help = "Print one JSON object.",
-       .manual = "Its keys are event (eval), images, folded (true if no batch normalization is left), loss, "
+       .manual = "Its keys are event (eval), images, folded (true if the network ran folded, or has no batch "
+                 "normalization), loss, "
                  "test_accuracy and seconds (of the evaluation alone). With --top-k above 1 it has top_k and "
                  "top_k_accuracy, with --confusion also confusion, an array of rows."}};
+  add_model_options(command.options, o->model);
   add_context_options(command.options, o->context);
   return command;
 }

@@ -11,23 +11,28 @@ namespace {
 
 struct FoldOptions {
   ContextOptions context;
-  std::string model, output;
+  ModelOptions model;
+  std::string output;
 };
 
+int64_t normalizations(const Model &model) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < model.info().layers; ++i) count += model.layer(i).batch_norm.has_value();
+  return count;
+}
+
 int run_fold(const FoldOptions &o) {
+  need_no_onnx(o.output);
   const Context context = make_context(o.context);
-  Network network = read_checkpoint(o.model).network;
-  if (!network.description.batch_norm()) throw CheckpointError(o.model + ": has no batch normalization to fold");
-  Network folded = [&] {
-    try {
-      return fold(context, network);
-    } catch (const Error &error) {
-      throw CheckpointError(o.model + ": " + error.what());
-    }
-  }();
-  save(o.output, folded);
+  const Model model = open_model(o.model);
+  if (normalizations(model) == 0) throw CheckpointError(o.model.path + ": has no batch normalization to fold");
+  save_model(model, o.output, {.format = LF_FORMAT_SAFETENSORS, .folds_on = context.get()});
+  const Model folded = open_model(o.output);
   std::printf("%s: %lld layers, batch normalization folded\n", o.output.c_str(),
-              static_cast<long long>(folded.layers.size()));
+              static_cast<long long>(folded.info().layers));
+  if (const int64_t left = normalizations(folded); left > 0)
+    std::printf("%lld normalizations stay layers of their own: their weights would lose too many digits\n",
+                static_cast<long long>(left));
   return 0;
 }
 
@@ -39,12 +44,12 @@ cli::Command fold_command() {
                        .description = "Fold batch normalization into the weights.",
                        .examples = "Example:\n  lanefold fold model.safetensors -o folded.safetensors",
                        .run = [o](const cli::Command &) { return run_fold(*o); }};
-  command.options = {model_argument(o->model),
-                     {.names = "-o,--output",
+  command.options = {{.names = "-o,--output",
                       .value = "FILE",
                       .target = &o->output,
                       .help = "The folded checkpoint to write.",
                       .need = cli::Option::required}};
+  add_model_options(command.options, o->model);
   add_context_options(command.options, o->context);
   return command;
 }

@@ -1,5 +1,6 @@
-// lanefold info: the CPU, each plugin that was considered, and which one answers the calls.
+// lanefold info: the CPU, each plugin that was considered, and which one answers the calls; or what a model holds.
 #include "cli/json.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
 
@@ -52,24 +53,34 @@ int run_info(const ContextOptions &options, bool json) {
   return 0;
 }
 
+int describe_model(const ModelOptions &options) {
+  std::printf("%s\n", open_model(options).describe().c_str());
+  return 0;
+}
+
 } // namespace
 
 cli::Command info_command() {
   struct Options {
     ContextOptions context;
+    ModelOptions model;
     bool json = false;
   };
   const auto o = std::make_shared<Options>();
   cli::Command command{.name = "info",
-                       .description = "Print the CPU, and which plugins it can use, and why.",
-                       .examples = "Examples:\n  lanefold info\n  lanefold info --isa avx2 --json",
-                       .run = [o](const cli::Command &) { return run_info(o->context, o->json); }};
+                       .description = "Print the CPU and which plugins it can use, or describe a model.",
+                       .examples =
+                           "Examples:\n  lanefold info\n  lanefold info --isa avx2 --json\n  lanefold info model.onnx",
+                       .run = [o](const cli::Command &) {
+                         return o->model.path.empty() ? run_info(o->context, o->json) : describe_model(o->model);
+                       }};
   command.options = {{.names = "--json",
                       .target = &o->json,
-                      .help = "Print one JSON object.",
+                      .help = "Print one JSON object, which a model always is.",
                       .manual = "Its keys are version, cpu, threads and plugins, an array of objects with name, taken, "
                                 "usable, priority, needs, reason, vendor and path. If the plugin of --isa cannot be "
                                 "used, error replaces threads, and the exit status is 2."}};
+  add_model_options(command.options, o->model, true);
   add_context_options(command.options, o->context);
   return command;
 }

@@ -46,8 +46,8 @@ cli::Command lanefold_program() {
                                    "  lanefold train --data mnist --save model.safetensors\n"
                                    "  lanefold eval model.safetensors --data mnist\n"
                                    "`lanefold VERB --help` shows the options of a verb, `man lanefold` everything."};
-  program.verbs = {train_command(),  eval_command(),    predict_command(), fold_command(),
-                   study_command(),  plot_command(),    bench_command(),   info_command(),
+  program.verbs = {train_command(),  eval_command(),    predict_command(), fold_command(),  import_command(),
+                   export_command(), study_command(),   plot_command(),    bench_command(), info_command(),
                    verify_command(), conform_command(), demo_command()};
   // Nobody who typed an option wants the name of a C function.
   for (cli::Command &verb : program.verbs)

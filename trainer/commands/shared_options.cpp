@@ -4,6 +4,9 @@
 #include "trainer/checkpoint/checkpoint.hpp"
 
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 namespace lanefold::trainer {
 
@@ -56,18 +59,59 @@ cli::Option data_option(std::string &folder) {
           .need = cli::Option::common};
 }
 
-cli::Option model_argument(std::string &path) {
-  return {.names = "model", .value = "FILE", .target = &path, .help = "The checkpoint.", .need = cli::Option::required};
+void add_model_options(std::vector<cli::Option> &to, ModelOptions &options, bool is_optional) {
+  to.insert(to.begin(), {.names = "model",
+                         .value = "FILE",
+                         .target = &options.path,
+                         .help = "The model: a checkpoint, an ONNX file, or a state_dict of PyTorch in safetensors.",
+                         .need = is_optional ? cli::Option::optional : cli::Option::required});
+  to.push_back({.names = "--network",
+                .value = "FILE",
+                .target = &options.network,
+                .range = cli::not_empty(),
+                .help = "A JSON file that describes the network, for a model that is a state_dict of PyTorch.",
+                .manual = "See MODEL FILES."});
+  to.push_back({.names = "--skip-foreign",
+                .target = &options.skips_foreign,
+                .help = "Skip tensors that the network does not use. Without it they are an error."});
 }
 
-void check_fits(const std::string &path, const Network &network, const Dataset &data) {
-  if (network.features() != data.test.features())
-    throw CheckpointError(path + ": is for " + std::to_string(network.features()) + " features, but the images of " +
-                          data.name + " have " + std::to_string(data.test.rows) + " x " +
-                          std::to_string(data.test.columns));
-  if (network.outputs() != classes)
-    throw CheckpointError(path + ": has " + std::to_string(network.outputs()) + " outputs, but " + data.name + " has " +
+Model open_model(const ModelOptions &options) {
+  OpenOptions how;
+  if (options.skips_foreign) how.flags = LF_SKIP_FOREIGN_TENSORS;
+  if (!options.network.empty()) {
+    how.network = read_text(options.network);
+    how.format = LF_FORMAT_STATE_DICT;
+  }
+  Model model = open_model(options.path, how);
+  const lf_model_info info = model.info();
+  for (int64_t i = 0; i < info.note_count; ++i)
+    std::fprintf(stderr, "lanefold: %s: %s\n", options.path.c_str(), info.notes[i]);
+  return model;
+}
+
+void need_no_onnx(const std::string &path) {
+  if (path.ends_with(".onnx"))
+    throw cli::UsageError(path + ": would be a safetensors file; to write ONNX: lanefold export MODEL -o FILE.onnx");
+}
+
+void check_fits(const std::string &path, int64_t features, int64_t outputs, const Dataset &data) {
+  if (features != data.test.features())
+    throw CheckpointError(path + ": is for " + std::to_string(features) + " features, but the images of " + data.name +
+                          " have " + std::to_string(data.test.rows) + " x " + std::to_string(data.test.columns));
+  if (outputs != classes)
+    throw CheckpointError(path + ": has " + std::to_string(outputs) + " outputs, but " + data.name + " has " +
                           std::to_string(classes) + " classes");
+}
+
+std::string read_text(const std::string &path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) throw cli::UsageError(path + ": no such file");
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file) throw cli::UsageError(path + ": cannot be read");
+  return text.str();
 }
 
 std::string version() {

@@ -3,7 +3,8 @@
 
 #include "cli/command.hpp"
 #include "trainer/data/dataset.hpp"
-#include "trainer/network/network.hpp"
+
+#include <lanefold/model.hpp>
 
 #include <string>
 #include <vector>
@@ -22,10 +23,25 @@ Context make_context(const ContextOptions &options);
 std::string in_words_of_options(const std::string &message);
 
 cli::Option data_option(std::string &folder);
-cli::Option model_argument(std::string &path);
 
-// Throws CheckpointError unless the network of that file takes the images of the data and knows their classes.
-void check_fits(const std::string &path, const Network &network, const Dataset &data);
+// A model in a file of any format.
+struct ModelOptions {
+  std::string path, network; // network: a JSON file that describes the network; "": the model's file does
+  bool skips_foreign = false;
+};
+// The model comes first among the options.  is_optional: the verb also does something without one.
+void add_model_options(std::vector<cli::Option> &to, ModelOptions &options, bool is_optional = false);
+// Opens the file, and tells on standard error what was converted or skipped.  Throws CheckpointError.
+Model open_model(const ModelOptions &options);
+
+// Throws cli::UsageError if the name of a safetensors file would say that it is ONNX.
+void need_no_onnx(const std::string &path);
+
+// Throws CheckpointError unless a network of this size takes the images of the data and has an output for each class.
+void check_fits(const std::string &path, int64_t features, int64_t outputs, const Dataset &data);
+
+// A whole file of text.  Throws cli::UsageError.
+std::string read_text(const std::string &path);
 
 std::string version();      // of the library: "0.1.0"
 std::string describe_cpu(); // "AMD EPYC: sse2 avx ..."

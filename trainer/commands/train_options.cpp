@@ -82,7 +82,7 @@ Checkpoint resume(TrainCommand &c, const Dataset &data) {
   const std::string &path = c.run.resume;
   Checkpoint checkpoint = read_checkpoint(path);
   if (!checkpoint.training) throw CheckpointError(path + ": holds a network but no state of training to resume from");
-  check_fits(path, checkpoint.network, data);
+  check_fits(path, checkpoint.network.features(), checkpoint.network.outputs(), data);
   check_same(c, checkpoint, data);
   TrainingState &state = *checkpoint.training;
   if (state.version != numeric_version)
@@ -153,14 +153,8 @@ void check_files(TrainCommand &c) {
 }
 
 Description read_network_file(const std::string &path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) throw cli::UsageError(path + ": no such file");
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) throw cli::UsageError(path + ": cannot be read");
   try {
-    return read_description(cli::parse_strictly(text.str(), "the file"), "the file");
+    return read_description(cli::parse_strictly(read_text(path), "the file"), "the file");
   } catch (const cli::JsonError &problem) {
     throw cli::UsageError(path + ": " + problem.what());
   }

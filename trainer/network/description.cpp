@@ -1,15 +1,11 @@
 // Defaults, layers, and their JSON.
 #include "trainer/network/description.hpp"
 
-#include "cli/object_reader.hpp"
 #include "trainer/fields.hpp"
 
 #include <algorithm>
 
 namespace lanefold::trainer {
-namespace {
-
-// Fields that the object names replace those of `layer`.
 void read_layer(cli::ObjectReader &object, LayerDescription &layer) {
   for (const Entry &entry : entries(layer)) {
     if (entry.key == "units" || !object.has(entry.key)) continue;
@@ -18,8 +14,6 @@ void read_layer(cli::ObjectReader &object, LayerDescription &layer) {
     if (entry.key == "init") layer.init = usual(layer.init.name);
   }
 }
-
-} // namespace
 
 const std::vector<std::string> &batch_norm_words() {
   static const std::vector<std::string> words = {"on", "off", "hidden"};

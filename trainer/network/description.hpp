@@ -1,7 +1,7 @@
 // What a network is: the number of its features, and its layers.
 #pragma once
 
-#include "cli/json.hpp"
+#include "cli/object_reader.hpp"
 #include "trainer/network/activations.hpp"
 #include "trainer/network/initializer.hpp"
 
@@ -50,5 +50,8 @@ cli::Json describe(const Description &description);
 // be "hidden".  The last layer has no activation unless it names one.  An object that names an activation without
 // alpha, or an initializer without fan, means the usual one.  `what` begins every message.  Throws JsonError.
 Description read_description(const cli::Json &json, const std::string &what);
+
+// Reads the keys of a layer, except "units".  Those that the object has replace the fields.  Throws JsonError.
+void read_layer(cli::ObjectReader &object, LayerDescription &layer);
 
 } // namespace lanefold::trainer

@@ -5,35 +5,39 @@
 
 namespace lanefold::trainer {
 
-Inference::Inference(const Context &context, Network &network)
-    : context_(context), network_(network), outputs_(network.layers.size()) {
-  if (network.description.batch_norm()) return;
-  packed_ = context.make_network(std::vector<InferenceLayer>(network.layers.begin(), network.layers.end()));
+Inference::Inference(const Context &context, Network &network) : context_(context), features_(network.features()) {
+  if (network.description.batch_norm()) {
+    network_ = &network;
+    for (const DenseLayer &layer : network.layers) widths_.push_back(layer.outputs);
+  } else {
+    packed_ = context.make_network(std::vector<InferenceLayer>(network.layers.begin(), network.layers.end()));
+    widths_ = {network.outputs()};
+  }
+  outputs_.resize(widths_.size());
 }
 
-const float *Inference::logits(const float *x, int64_t m) {
-  const auto output = [&](size_t i) {
-    const int64_t n = network_.layers[i].outputs;
-    outputs_[i].resize(std::max(outputs_[i].size(), static_cast<size_t>(m * n)));
-    return Matrix(outputs_[i].data(), m, n);
-  };
-  ConstMatrix input(x, m, network_.features());
-  if (packed_) {
-    const Matrix logits = output(outputs_.size() - 1);
-    context_.network_infer(input, *packed_, logits);
-    return logits.data;
-  }
-  for (size_t i = 0; i < network_.layers.size(); ++i) {
-    const Matrix y = output(i);
-    context_.dense_forward(input, network_.layers[i], y);
+Inference::Inference(const Context &context, InferenceNetwork network, int64_t features, int64_t outputs)
+    : context_(context), packed_(std::move(network)), features_(features), widths_{outputs}, outputs_(1) {}
+
+const float *Inference::outputs_of(const float *x, int64_t m) {
+  ConstMatrix input(x, m, features_);
+  for (size_t i = 0; i < widths_.size(); ++i) {
+    outputs_[i].resize(std::max(outputs_[i].size(), static_cast<size_t>(m * widths_[i])));
+    const Matrix y(outputs_[i].data(), m, widths_[i]);
+    if (packed_) context_.network_infer(input, *packed_, y);
+    else context_.dense_forward(input, network_->layers[i], y);
     input = y;
   }
   return input.data;
 }
 
 Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k) {
-  const int64_t n = network.outputs();
   Inference inference(context, network);
+  return evaluate(context, inference, images, k);
+}
+
+Evaluation evaluate(const Context &context, Inference &inference, const Images &images, int64_t k) {
+  const int64_t n = inference.outputs();
   Batch batch;
   Evaluation result;
   result.confusion.resize(static_cast<size_t>(classes * n));
@@ -41,7 +45,7 @@ Evaluation evaluate(const Context &context, Network &network, const Images &imag
   for (int64_t first = 0; first < images.count(); first += evaluation_rows) {
     const int64_t rows = std::min(evaluation_rows, images.count() - first);
     gather(context, images, nullptr, first, rows, batch);
-    const float *logits = inference.logits(batch.x.data(), rows);
+    const float *logits = inference.outputs_of(batch.x.data(), rows);
     const std::vector<int32_t> &labels = batch.labels;
     const ConstMatrix y(logits, rows, n);
     right += context.top_k_correct(y, labels);

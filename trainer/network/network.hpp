@@ -15,6 +15,8 @@ struct Network {
 
   // gamma and running_var begin as 1, all other parameters as 0.
   explicit Network(const Description &description);
+  // Layers that fit the description, except that one with batch normalization may have a bias.
+  Network(Description of, std::vector<DenseLayer> given) : description(std::move(of)), layers(std::move(given)) {}
 
   int64_t features() const { return description.features; }
   int64_t outputs() const { return description.outputs(); }

@@ -49,7 +49,7 @@ public:
 
   void run(int way) {
     if (way == inference_folded) {
-      inference_->logits(x_.data(), m_);
+      inference_->outputs_of(x_.data(), m_);
       return;
     }
     if (way == whole_step) {
@@ -57,7 +57,7 @@ public:
       return;
     }
     if (way == single) {
-      for (int64_t i = 0; i < single_samples; ++i) inference_->logits(x_.data() + i % m_ * features, 1);
+      for (int64_t i = 0; i < single_samples; ++i) inference_->outputs_of(x_.data() + i % m_ * features, 1);
       return;
     }
     const uint32_t flags = way == training_unfused || way == training_fused ? LF_TRAINING : 0;
