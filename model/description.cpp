@@ -9,7 +9,6 @@ namespace lanefold::model {
 namespace {
 
 const std::vector<std::string> on_off = {"on", "off"}, outputs = {"values", "softmax", "log-softmax"};
-constexpr int64_t most_units = 1 << 24, most_layers = 1000;
 
 std::vector<std::string> names_of_activations() {
   std::vector<std::string> names;

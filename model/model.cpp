@@ -9,8 +9,6 @@
 namespace lanefold::model {
 namespace {
 
-constexpr int64_t most_width = 1 << 24, most_depth = 1000;
-
 [[noreturn]] void fail(const std::string &message) { throw ModelError(message); }
 
 std::string number_text(float value) {
@@ -44,9 +42,9 @@ void check_vector(const Tensor &tensor, int64_t n, const std::string &name, bool
 
 void check_layer(const Layer &layer, int64_t inputs) {
   const std::string &name = layer.name;
-  if (layer.k < 1 || layer.n < 1 || layer.k > most_width || layer.n > most_width)
+  if (layer.k < 1 || layer.n < 1 || layer.k > most_units || layer.n > most_units)
     fail(name + " has " + std::to_string(layer.k) + " inputs and " + std::to_string(layer.n) +
-         " outputs; expected 1 to " + std::to_string(most_width));
+         " outputs; expected 1 to " + std::to_string(most_units));
   if (layer.k != inputs)
     fail(name + " has " + std::to_string(layer.k) + " inputs, but what comes before it has " + std::to_string(inputs) +
          " outputs");
@@ -108,8 +106,8 @@ Norm affine(const std::vector<double> &scale, const std::vector<double> &shift) 
 }
 
 void check(const Model &model) {
-  if (model.layers.empty() || static_cast<int64_t>(model.layers.size()) > most_depth)
-    fail("has " + std::to_string(model.layers.size()) + " layers; expected 1 to " + std::to_string(most_depth));
+  if (model.layers.empty() || static_cast<int64_t>(model.layers.size()) > most_layers)
+    fail("has " + std::to_string(model.layers.size()) + " layers; expected 1 to " + std::to_string(most_layers));
   if (model.features < 1) fail("has no features");
   int64_t inputs = model.features;
   for (const Layer &layer : model.layers) {

@@ -13,6 +13,9 @@
 
 namespace lanefold::model {
 
+// The most inputs or outputs of a layer, and the most layers.
+inline constexpr int64_t most_units = 1 << 24, most_layers = 1000;
+
 // One line of text: a file's own words may hold anything.  Control characters become spaces, and the end of a long text
 // is cut off.
 std::string one_line(std::string text);
