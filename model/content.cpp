@@ -61,8 +61,8 @@ Content open_content(const std::string &path) {
   if (S_ISCHR(state.st_mode) || S_ISBLK(state.st_mode)) throw ModelError("is a device; expected a file");
   if (!S_ISREG(state.st_mode)) return read_to_end(file.get());
   Content content;
-  content.folder = std::filesystem::path(path).parent_path().string();
-  if (content.folder.empty()) content.folder = ".";
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  content.folder = folder.empty() ? std::string(".") : folder;
   content.size = static_cast<uint64_t>(state.st_size);
   if (content.size == 0) throw ModelError("is empty");
   void *address = mmap(nullptr, content.size, PROT_READ, MAP_PRIVATE, file.get(), 0);

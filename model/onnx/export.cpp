@@ -77,16 +77,27 @@ private:
     } else if (!layer.bias.empty()) {
       apply("Add", name, {value_, store(name + ".bias", {layer.n}, layer.bias)});
     }
-    if (layer.norm) add_norm(*layer.norm, layer.n, norm_name(index));
+    if (layer.norm) add_norm(layer, norm_name(index));
     add_activation(layer, name + ".activation");
   }
 
-  // Others lose digits in a BatchNormalization with a large mean.  affine() makes such means with a variance of 1, and a
-  // Sub in front keeps the digits.
-  void add_norm(const Norm &norm, int64_t n, const std::string &name) {
-    const std::vector<float> var = norm.var.read(), mean = norm.mean.read();
-    if (1.0f + norm.eps == 1.0f && std::all_of(var.begin(), var.end(), [](float v) { return v == 1; }) &&
-        std::any_of(mean.begin(), mean.end(), [](float v) { return v != 0; })) {
+  // Whether a layer normalizes inputs as affine() does, with a mean: others lose digits there in a BatchNormalization, and
+  // a Sub in front keeps them.
+  static bool is_far_from_zero(const Layer &layer) {
+    if (layer.has_product() || layer.activation != LF_IDENTITY || 1.0f + layer.norm->eps != 1.0f) return false;
+    const auto all = [](const Tensor &tensor, auto &&holds) {
+      const std::vector<float> values = tensor.read();
+      return std::all_of(values.begin(), values.end(), holds);
+    };
+    return all(layer.norm->var, [](float v) { return v == 1; }) &&
+           !all(layer.norm->mean, [](float v) { return v == 0; }) &&
+           all(layer.norm->gamma, [](float v) { return std::abs(v) > 1e-20f; });
+  }
+
+  void add_norm(const Layer &layer, const std::string &name) {
+    const Norm &norm = *layer.norm;
+    const int64_t n = layer.n;
+    if (is_far_from_zero(layer)) {
       apply("Sub", name + ".centre", {value_, store(name + ".mean", {n}, norm.mean)});
       apply("Mul", name + ".scale", {value_, store(name + ".gamma", {n}, norm.gamma)});
       apply("Add", name, {value_, store(name + ".beta", {n}, norm.beta)});
