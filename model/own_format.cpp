@@ -81,7 +81,7 @@ void check_description(const std::string &text, const Model &model) {
 }
 
 // The state of an optimizer for a parameter is stored as PARAMETER.m and PARAMETER.v.
-bool is_state(const std::string &name, const std::map<std::string, Tensor> &parameters) {
+template <class Names> bool is_state(const std::string &name, const Names &parameters) {
   return name.size() > 2 && (name.ends_with(".m") || name.ends_with(".v")) &&
          parameters.contains(name.substr(0, name.size() - 2));
 }
@@ -173,8 +173,11 @@ Model read_own_format(TensorFile &file, bool skips_foreign) {
   const std::set<std::string> extra = extra_names(file);
   model.texts.erase(extra_key);
   for (const auto &[name, tensor] : file.tensors)
-    if (extra.contains(name) || (model.texts.contains("training") && is_state(name, taker.used)))
+    if (!taker.used.contains(name) &&
+        (extra.contains(name) || (model.texts.contains("training") && is_state(name, taker.used)))) {
+      need_floats(name, tensor);
       model.tensors.emplace(name, tensor);
+    }
   handle_foreign(file, taker.used, skips_foreign, model);
   note_conversions(taker.used, model);
   return model;
@@ -206,13 +209,11 @@ TensorsToWrite write_own_format(const Model &model, std::vector<Tensor> &kept) {
     tensors.emplace_back(prefix + "running_mean", &layer.norm->mean);
     tensors.emplace_back(prefix + "running_var", &layer.norm->var);
   }
+  std::set<std::string> parameters;
+  for (const auto &[name, tensor] : tensors) parameters.insert(name);
   cli::Json extra = cli::Json::array();
-  for (const auto &[name, tensor] : model.tensors) {
-    const bool is_known = std::any_of(tensors.begin(), tensors.end(), [&state = name](const auto &parameter) {
-      return state == parameter.first + ".m" || state == parameter.first + ".v";
-    });
-    if (!is_known || !metadata.contains("training")) extra.push_back(name);
-  }
+  for (const auto &[name, tensor] : model.tensors)
+    if (!metadata.contains("training") || !is_state(name, parameters)) extra.push_back(name);
   if (extra.size() > 0) metadata[extra_key] = extra.dump();
   for (const auto &[name, tensor] : model.tensors) tensors.emplace_back(name, &tensor);
   return write_safetensors(metadata, tensors);

@@ -150,6 +150,17 @@ private:
 
   explicit Model(lf_model *model) : model_(model) {}
 
+  // Whether nobody has resized the arrays of a layer, or its sizes.
+  static bool has_whole_arrays(const DenseLayer &layer) {
+    const auto n = static_cast<size_t>(layer.outputs);
+    if (layer.inputs < 0 || layer.outputs < 0 || layer.w.size() != detail::count_of(layer.inputs, layer.outputs))
+      return false;
+    if (!layer.bias.empty() && layer.bias.size() != n) return false;
+    if (!layer.batch_norm) return true;
+    const BatchNorm &norm = *layer.batch_norm;
+    return norm.gamma.size() == n && norm.beta.size() == n && norm.running_mean.size() == n &&
+           norm.running_var.size() == n;
+  }
   static std::vector<const char *> pointers(const std::vector<std::string> &texts) {
     std::vector<const char *> made;
     for (const std::string &text : texts) made.push_back(text.c_str());
@@ -196,6 +207,8 @@ inline Model Model::of(const std::vector<DenseLayer> &from, const MakeOptions &o
   std::vector<lf_batch_norm> norms(from.size());
   for (size_t i = 0; i < from.size(); ++i) {
     const DenseLayer &layer = from[i];
+    if (!has_whole_arrays(layer))
+      throw Error(LF_INVALID_ARGUMENT, "layers." + std::to_string(i) + " has an array of another size than its layer");
     layers[i].k = layer.inputs, layers[i].n = layer.outputs, layers[i].w = layer.w.data();
     layers[i].ldw = layer.outputs, layers[i].bias = layer.bias.empty() ? nullptr : layer.bias.data();
     layers[i].activation = layer.activation.code, layers[i].alpha = layer.activation.alpha;

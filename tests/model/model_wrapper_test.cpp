@@ -155,6 +155,14 @@ TEST_CASE("what goes wrong is thrown, with the name of the file or the argument"
   CHECK(message_of([&] {
           (void)Model::of({filled(2, 3, false), filled(4, 1, false)});
         }) == "layers.1 has 4 inputs, but what comes before it has 3 outputs");
+  for (const int changed : {0, 1, 2, 3}) {
+    DenseLayer layer = filled(4, 3, changed > 1);
+    if (changed == 0) layer.w.pop_back();
+    if (changed == 1) layer.bias.push_back(1);
+    if (changed == 2) layer.batch_norm->running_var.clear();
+    if (changed == 3) layer.outputs = 4;
+    CHECK(message_of([&] { (void)Model::of({layer}); }) == "layers.0 has an array of another size than its layer");
+  }
   Model model = Model::of(layers);
   CHECK(message_of([&] { model.set_text("format", "mine"); }).find("lf_model_set_text") == 0);
   CHECK(message_of([&] {

@@ -96,6 +96,16 @@ LayerDescription description_of(const Model::Layer &from) {
   return layer;
 }
 
+// What is wrong with the values of an optimizer state; "" if training can give them.  They must be finite, and averages of
+// squares must not be negative.
+std::string fault(const std::string &state, const std::vector<float> &values) {
+  const bool is_square = state.ends_with(".v");
+  for (const float v : values)
+    if (!std::isfinite(v) || (is_square && v < 0))
+      return state + " holds the value " + std::to_string(v) + ", which no training gives";
+  return "";
+}
+
 // The optimizer state of every parameter must be there, and no other.
 void take_state(const Model &model, const std::string &name, const std::vector<float> &values,
                 TrainingState &training) {
@@ -108,10 +118,7 @@ void take_state(const Model &model, const std::string &name, const std::vector<f
     if (!is_wanted) throw cli::JsonError("holds tensors that the network does not have: " + state);
     if (!found) throw cli::JsonError("lacks the tensor " + state);
     if (found->size() != values.size()) throw cli::JsonError(state + " has another shape than its parameter");
-    const bool is_square = std::string(end) == ".v";
-    for (const float v : *found)
-      if (!std::isfinite(v) || (is_square && v < 0))
-        throw cli::JsonError(state + " holds the value " + std::to_string(v) + ", which no training gives");
+    if (const std::string problem = fault(state, *found); !problem.empty()) throw cli::JsonError(problem);
     training.optimizer_state[state] = std::move(*found);
   }
 }
@@ -175,8 +182,8 @@ void save(const std::string &path, Network &network, const TrainingState *traini
       network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &) {
         for (const std::string &state : state_of(name, training->options.optimizer.kind)) {
           const std::vector<float> &values = training->optimizer_state.at(state);
-          if (std::any_of(values.begin(), values.end(), [](float v) { return !std::isfinite(v); }))
-            throw CheckpointError(path + ": is not written: " + state + " holds a value that is not finite");
+          if (const std::string problem = fault(state, values); !problem.empty())
+            throw CheckpointError(path + ": is not written: " + problem);
           model.set_tensor(state, shape, values);
         }
       });
