@@ -22,7 +22,7 @@ const std::vector<ActivationWord> &activation_words();
 struct LayerForm {
   int64_t units = 0;
   bool has_weights = true, batch_norm = true, unbiased = false;
-  std::optional<bool> bias; // without a value: where there is no batch normalization
+  std::optional<bool> bias; // without a value: a layer with weights has one unless it has batch normalization
   int32_t activation = LF_ELU;
   float alpha = 1, eps = 1e-3f, momentum = 0.9f;
   std::string linear, norm; // the names of its modules in a state_dict; "": the next one

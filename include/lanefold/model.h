@@ -23,8 +23,7 @@ typedef struct lf_model lf_model;
 /** @name File formats
  * @{
  */
-#define LF_FORMAT_GUESSED                                                                                              \
-  0 /**< Reading: from the content.  Writing: from the end of the name, .safetensors or .onnx. */
+#define LF_FORMAT_GUESSED 0     /**< Tell it from the content, or in writing from the end of the name. */
 #define LF_FORMAT_SAFETENSORS 1 /**< safetensors with a description of the network, as Lanefold writes it */
 #define LF_FORMAT_STATE_DICT 2  /**< safetensors with the state_dict of a PyTorch module */
 #define LF_FORMAT_ONNX 3        /**< ONNX */
@@ -95,14 +94,16 @@ LF_API lf_status lf_model_get_info(const lf_model *model, lf_model_info *info);
 /**
  * Writes a description of the whole model to text, as JSON: format, producer, features, outputs, layers, output, names and
  * notes.  If the file says what the network was trained on, the description has that too.  The text is cut to size bytes
- * and ended by 0.  *needed, unless needed is NULL, gets the size of the whole text.  Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
+ * and ended by 0.  *needed, unless needed is NULL, gets the size of the whole text.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
  */
 LF_API lf_status lf_model_describe(const lf_model *model, char *text, uint64_t size, uint64_t *needed);
 
 /**
  * Lends layer `index`, from 0.  The caller sets the struct_size of both structs, whose pointers then point into the
- * model.  Weights may
- * be stored transposed, and a layer may have no product: see layer->flags.  layer->batch_norm is batch_norm, or NULL.
+ * model.  Weights may be stored transposed, and a layer may have no product: see layer->flags.  layer->batch_norm is
+ * batch_norm, or NULL.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
  */
@@ -167,13 +168,16 @@ LF_API lf_status lf_model_create(const lf_model_create_args *args, lf_model **mo
 
 /**
  * Stores a text under a key, for lf_model_save() in the format LF_FORMAT_SAFETENSORS.  "format", "numeric_version" and
- * "tensors" are reserved, and a text "network" must describe the layers.  Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe on different models]
+ * "tensors" are reserved, and a text "network" must describe the layers.
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe on different models]
  */
 LF_API lf_status lf_model_set_text(lf_model *model, const char *key, const char *text);
 
 /**
  * Stores a tensor, of which the model keeps a copy, for lf_model_save() in the format LF_FORMAT_SAFETENSORS.  It may have
  * any name but that of a parameter.
+ *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe on different models]
  */
 LF_API lf_status lf_model_set_tensor(lf_model *model, const lf_model_tensor *tensor);

@@ -54,7 +54,7 @@ Array concatenated(const std::vector<Array> &arrays, size_t axis);
 std::vector<double> broadcast(const std::vector<double> &values, const std::vector<int64_t> &from,
                               const std::vector<int64_t> &to);
 
-// The axis counted from the front; -1 if there is no such axis.
+// The axis counted from the front; -1 if an array of this rank does not have it.
 int64_t axis_of(int64_t axis, size_t rank);
 
 } // namespace lanefold::model::onnx

@@ -25,7 +25,7 @@ std::filesystem::path inside(const std::string &folder, const std::string &locat
   const std::filesystem::path root = std::filesystem::canonical(folder, error);
   if (error) refuse_location(location, "the folder of the model cannot be read");
   const std::filesystem::path path = std::filesystem::canonical(root / relative, error);
-  if (error) refuse_location(location, "there is no such file in the folder of the model");
+  if (error) refuse_location(location, "does not exist in the folder of the model");
   if (std::mismatch(root.begin(), root.end(), path.begin(), path.end()).first != root.end())
     refuse_location(location, "lies outside the folder of the model");
   if (!std::filesystem::is_regular_file(path, error)) refuse_location(location, "is not a file");

@@ -138,7 +138,7 @@ TEST_CASE("a GELU of a GELU is recognized, though its input is spelled twice") {
   for (const auto &layer : model.layers) CHECK(layer.activation == LF_GELU);
 }
 
-TEST_CASE("functions that are no activation are refused by the name of their node") {
+TEST_CASE("a function that is not an activation is refused by the name of its node") {
   const std::string erf = refusal(start().node("Erf", {"x"}, {"y"}, {}, "the erf"));
   CHECK(contains(erf, "the erf"));
   CHECK(contains(erf, "(Erf)"));

@@ -27,7 +27,7 @@ public:
   explicit Meaning(const Model &model)
       : outputs_(model.info().outputs), names_(model.info().class_names), classes_(model.info().classes) {}
 
-  // The class, from 0; -1 if no output is a number, or if the outputs are no classes.
+  // The class, from 0; -1 if all outputs are NaN, or if the outputs do not stand for classes.
   int32_t predicted(const float *y) const {
     if (outputs_ > 1) return largest(y, outputs_);
     if (classes_ != 2 || std::isnan(y[0])) return -1; // one output: the probability of the second class
