@@ -138,8 +138,8 @@ typedef struct lf_dense_backward_args {
 } lf_dense_backward_args;
 
 /**
- * Computes the gradients of a layer.  dt = dy * act', from y or from the input of the activation.  With a normalization, dgamma, dbeta and dz follow from dt and
- * z as in lf_batch_norm_backward(); without one, dz = dt.  Then:
+ * Computes the gradients of a layer.  dt = dy * act', from y or from the input of the activation.  With a
+ * normalization, dgamma, dbeta and dz follow from dt and z as in lf_batch_norm_backward(); without one, dz = dt.  Then:
  *
  *     dw = x^T dz
  *     dx = dz w^T

@@ -2,11 +2,11 @@
  * Networks in files: safetensors, in Lanefold's own form or as a state_dict of PyTorch, and ONNX.
  *
  * This header belongs to a library of its own, liblanefold_model (pkg-config: lanefold-model).  It parses files, which
- * liblanefold never does.  An lf_model is what a file says.  lf_model_create_network() makes a network for inference from
- * it, and lf_model_get_layer() lends its layers, for training or for any other use.
+ * liblanefold never does.  An lf_model is what a file says.  lf_model_create_network() makes a network for inference
+ * from it, and lf_model_get_layer() lends its layers, for training or for any other use.
  *
- * The library trusts no file.  Whatever a file holds, a call returns a status, and a message that names the file and the
- * place.  Memory is in proportion to the size of the file.
+ * The library trusts no file.  Whatever a file holds, a call returns a status, and a message that names the file and
+ * the place.  Memory is in proportion to the size of the file.
  */
 #ifndef LANEFOLD_MODEL_H
 #define LANEFOLD_MODEL_H
@@ -32,8 +32,8 @@ typedef struct lf_model lf_model;
 /** Skip tensors that the network does not use, and list them in a note.  Without this flag they are an error. */
 #define LF_SKIP_FOREIGN_TENSORS 0x100u
 
-/** Before writing, fold normalizations and layers without a product as lf_model_create_network() does.  The file then has
- * no texts, and no tensors but the parameters. */
+/** Before writing, fold normalizations and layers without a product as lf_model_create_network() does.  The file then
+ * has no texts, and no tensors but the parameters. */
 #define LF_FOLDED 0x200u
 
 /** Make a network without the softmax or log-softmax that may follow its last layer. */
@@ -49,8 +49,8 @@ typedef struct lf_model_open_args {
   uint64_t size;        /**< the bytes of data */
   int32_t format;       /**< LF_FORMAT_GUESSED, for example */
   uint32_t reserved;    /**< Must be 0. */
-  /** The description of the network as JSON, in the form of docs/guide/models.md.  It is for a state_dict without one, and an
-   * error for other files.  NULL: the file has a description. */
+  /** The description of the network as JSON, in the form of docs/guide/models.md.  It is for a state_dict without one,
+   * and an error for other files.  NULL: the file has a description. */
   const char *network;
   char *message; /**< Receives the message of an error, cut to message_size bytes and ended by 0; may be NULL. */
   uint64_t message_size; /**< the size of message, in bytes */
@@ -59,8 +59,8 @@ typedef struct lf_model_open_args {
 /**
  * Reads a file, checks all of it, and stores the model in *model.  On an error *model is NULL.
  *
- * The file is mapped, not copied, and must not shrink while the model exists.  Tensors of 32-bit floats are used where they
- * lie; other types are converted, and a note says so.
+ * The file is mapped, not copied, and must not shrink while the model exists.  Tensors of 32-bit floats are used where
+ * they lie; other types are converted, and a note says so.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT (also for a file that is missing, damaged or not a network), LF_UNSUPPORTED (for a
  * network that Lanefold cannot compute) or LF_OUT_OF_MEMORY.  [thread-safe]
@@ -92,9 +92,9 @@ typedef struct lf_model_info {
 LF_API lf_status lf_model_get_info(const lf_model *model, lf_model_info *info);
 
 /**
- * Writes a description of the whole model to text, as JSON: format, producer, features, outputs, layers, output, names and
- * notes.  If the file says what the network was trained on, the description has that too.  The text is cut to size bytes
- * and ended by 0.  *needed, unless needed is NULL, gets the size of the whole text.
+ * Writes a description of the whole model to text, as JSON: format, producer, features, outputs, layers, output, names
+ * and notes.  If the file says what the network was trained on, the description has that too.  The text is cut to size
+ * bytes and ended by 0.  *needed, unless needed is NULL, gets the size of the whole text.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]
  */
@@ -139,8 +139,8 @@ typedef struct lf_model_network_args {
 
 /**
  * Makes a network for inference from the model.  A layer without a product is folded into a neighbour if no activation
- * lies between them and folding loses few digits; otherwise it stays a layer.  Until the network is ready, the call needs
- * memory for one more copy of the weights at most.
+ * lies between them and folding loses few digits; otherwise it stays a layer.  Until the network is ready, the call
+ * needs memory for one more copy of the weights at most.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
  */
@@ -175,8 +175,8 @@ LF_API lf_status lf_model_create(const lf_model_create_args *args, lf_model **mo
 LF_API lf_status lf_model_set_text(lf_model *model, const char *key, const char *text);
 
 /**
- * Stores a tensor, of which the model keeps a copy, for lf_model_save() in the format LF_FORMAT_SAFETENSORS.  It may have
- * any name but that of a parameter.
+ * Stores a tensor, of which the model keeps a copy, for lf_model_save() in the format LF_FORMAT_SAFETENSORS.  It may
+ * have any name but that of a parameter.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe on different models]
  */
@@ -194,8 +194,8 @@ typedef struct lf_model_save_args {
 } lf_model_save_args;
 
 /**
- * Writes a model.  The file is replaced as a whole: `path` names the complete old file or the complete new one.  Folding
- * uses the context, which may be NULL otherwise.
+ * Writes a model.  The file is replaced as a whole: `path` names the complete old file or the complete new one.
+ * Folding uses the context, which may be NULL otherwise.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
  */

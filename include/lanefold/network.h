@@ -1,6 +1,6 @@
 /** @file
- * Inference by a whole network of dense layers in one call.  The network folds the normalization of each product into its
- * weights, and packs them.
+ * Inference by a whole network of dense layers in one call.  The network folds the normalization of each product into
+ * its weights, and packs them.
  */
 #ifndef LANEFOLD_NETWORK_H
 #define LANEFOLD_NETWORK_H
@@ -88,9 +88,9 @@ typedef struct lf_network_infer_args {
 } lf_network_infer_args;
 
 /**
- * Passes x through all layers, applies the softmax that lf_network_args.output names, and stores the result in y.  The result has the bits that lf_dense_infer(), or with
- * LF_ELEMENTWISE lf_batch_norm_forward() and lf_activation_forward(), give layer by layer.  Every context of the process can
- * use the network.
+ * Passes x through all layers, applies the softmax that lf_network_args.output names, and stores the result in y.  The
+ * result has the bits that lf_dense_infer(), or with LF_ELEMENTWISE lf_batch_norm_forward() and
+ * lf_activation_forward(), give layer by layer.  Every context of the process can use the network.
  *
  * A few rows at a time go through all layers, so that the values between two layers stay in cache.
  *

@@ -21,7 +21,8 @@ extern "C" {
  * | backward             | read  | -    | -            | -           | read    | read    |
  * | fold                 | read  | read | read         | read        | -       | -       |
  *
- * The backward pass of a dense layer also reads beta if the derivative of its activation follows from the input (activation.h).
+ * The backward pass of a dense layer also reads beta if the derivative of its activation follows from the input
+ * (activation.h).
  *
  * An array that a call does not use may be NULL.  In training, running_mean and running_var may both be NULL, and then
  * no running statistics are kept.  mean and inv_std may both be NULL if no backward pass follows.  An empty batch,
