@@ -50,6 +50,22 @@ template <class S> lf_status gather(const lf_host *, const lf_gather_args *);
 
 template <class Tile> lf_status explain(const lf_host *, int32_t op, const void *args, char *text, uint64_t size);
 
+// Codes that this plugin knows.  A newer library may know more.
+template <class Args> bool knows_codes(const Args &args) {
+  if constexpr (requires { args.activation; })
+    return static_cast<uint32_t>(args.activation) < static_cast<uint32_t>(LF_ACTIVATION_COUNT);
+  else return static_cast<uint32_t>(args.optimizer) < static_cast<uint32_t>(LF_OPTIMIZER_COUNT);
+}
+
+// The operation for codes that this plugin knows.  For others the library asks the next plugin.
+template <auto operation> struct Known;
+template <class Args, class... Packed, lf_status (*operation)(const lf_host *, const Args *, Packed...)>
+struct Known<operation> {
+  static lf_status call(const lf_host *host, const Args *args, Packed... packed) {
+    return knows_codes(*args) ? operation(host, args, packed...) : LF_UNSUPPORTED;
+  }
+};
+
 template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *table) {
   using S = typename Tile::Simd;
   const uint32_t room = table->struct_size < sizeof(lf_kernel_table) ? table->struct_size : sizeof(lf_kernel_table);
@@ -60,17 +76,17 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       gemm::packed_weights_size<Tile>,
       gemm::pack_weights<Tile>,
       gemm::unpack_weights<Tile>,
-      dense::infer<Tile>,
-      dense::forward<Tile>,
-      dense::backward<Tile>,
+      Known<dense::infer<Tile>>::call,
+      Known<dense::forward<Tile>>::call,
+      Known<dense::backward<Tile>>::call,
       norm::batch_norm_forward<S>,
       norm::batch_norm_backward<S>,
       norm::fold_batch_norm<S>,
-      activation::forward<S>,
-      activation::backward<S>,
+      Known<activation::forward<S>>::call,
+      Known<activation::backward<S>>::call,
       loss::softmax_cross_entropy<S>,
       loss::top_k_correct<S>,
-      optimizer::step<S>,
+      Known<optimizer::step<S>>::call,
       batch::gather<S>,
       explain<Tile>,
       loss::softmax<S>,

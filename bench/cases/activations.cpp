@@ -11,13 +11,6 @@ namespace {
 // docs/numerics.md promises 2 ulp of each result, which is at most the largest one.
 constexpr int64_t roundings = 4;
 
-float alpha_of(int32_t activation) {
-  return activation == LF_LEAKY_RELU ? 0.01f : activation == LF_HARD_SIGMOID ? 1.0f / 6 : 1.0f;
-}
-
-// README and the study speak of the activations up to this one.  The others are only measured in a full run.
-constexpr int32_t last_claimed = LF_LOGISTIC;
-
 struct Arrays {
   Arrays(int64_t n, bool backward, Memory memory)
       : x(memory.random(n, 1, backward ? -1 : -4, backward ? 1 : 4)), dy(backward ? memory.random(n, 2) : Floats()),
@@ -113,7 +106,7 @@ Case activation_case(int32_t activation, int64_t n, bool is_backward) {
 int64_t count_in(const Level &level, bool backward) { return level.bytes / 4 / (backward ? 3 : 2) / 1024 * 1024; }
 
 Case activation_case(int32_t activation, const Level &level, bool is_backward, int threads) {
-  const bool elu = activation == LF_ELU, claimed = activation <= last_claimed,
+  const bool elu = activation == LF_ELU, in_quick_runs = activation <= last_in_quick_runs,
              memory = std::strcmp(level.name, "memory") == 0;
   Case bench_case = activation_case(activation, count_in(level, is_backward), is_backward);
   for (Variant &variant : bench_case.variants) variant.fields.level = level.name;
@@ -124,7 +117,8 @@ Case activation_case(int32_t activation, const Level &level, bool is_backward, i
   if (elu && threads == 1 && !is_backward && memory)
     ratios.push_back({"of-copy", Ratio::times, "copies", "lanefold", Sense::at_least, 0.95});
   const bool first = std::strcmp(level.name, "L1") == 0;
-  bench_case.extent = threads == 1 && ((first && claimed) || (elu && !is_backward)) ? Extent::quick : Extent::full;
+  bench_case.extent =
+      threads == 1 && ((first && in_quick_runs) || (elu && !is_backward)) ? Extent::quick : Extent::full;
   return bench_case;
 }
 
@@ -148,7 +142,7 @@ void add_activations(List &list, int threads) {
 }
 
 void add_activation_costs(List &list) {
-  for (int32_t activation = LF_RELU; activation <= last_claimed; ++activation)
+  for (int32_t activation = LF_RELU; activation < LF_ACTIVATION_COUNT; ++activation)
     for (const bool backward : {false, true}) {
       list.cases.push_back(activation_case(activation, 4096, backward));
       list.cases.back().extent = Extent::costs;

@@ -111,6 +111,14 @@ inline constexpr const char *activation_names[LF_ACTIVATION_COUNT] = {
     "",      "relu",     "leaky-relu",   "elu",  "selu",       "tanh", "logistic",
     "relu6", "softplus", "hard-sigmoid", "silu", "hard-swish", "gelu", "gelu-tanh"}; // by code
 
+// Quick runs time the activations up to this one, by code.  Exact costs have all of them.
+inline constexpr int32_t last_in_quick_runs = LF_LOGISTIC;
+
+// The alpha that activations have here.
+inline float alpha_of(int32_t activation) {
+  return activation == LF_LEAKY_RELU ? 0.01f : activation == LF_HARD_SIGMOID ? 1.0f / 6 : 1.0f;
+}
+
 // The layers of 784-300-100-10 at batch 200.
 inline constexpr Shape reference_layers[] = {{200, 300, 784}, {200, 100, 300}, {200, 10, 100}};
 

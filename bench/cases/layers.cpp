@@ -32,7 +32,8 @@ struct Layer {
   Layer(const Layer &) = delete;
 
   float range() const { return std::sqrt(6 / static_cast<float>(s.k)); } // He et al. 2015
-  float alpha() const { return extra.activation == LF_LEAKY_RELU ? 0.01f : 1.0f; }
+  float alpha() const { return alpha_of(extra.activation); }
+  bool derives_from_input() const { return LF_DERIVES_FROM_INPUT(extra.activation); }
   void multiply(uint32_t flags, const Shape &of, const Floats &a, int64_t lda, const Floats &b, int64_t ldb,
                 Floats &c) {
     auto call = args<lf_sgemm_args>();
@@ -64,7 +65,7 @@ struct Layer {
     call.m = s.m, call.n = s.n, call.k = s.k;
     call.x = x.data(), call.ldx = s.k, call.w = w.data(), call.ldw = s.n;
     call.batch_norm = extra.batch_norm ? &norm : nullptr, call.activation = extra.activation, call.alpha = alpha();
-    call.z = training && extra.batch_norm ? z.data() : nullptr, call.ldz = s.n;
+    call.z = training && (extra.batch_norm || derives_from_input()) ? z.data() : nullptr, call.ldz = s.n;
     call.y = y.data(), call.ldy = s.n;
     context->dense_forward(call);
   }
@@ -73,7 +74,8 @@ struct Layer {
     call.m = s.m, call.n = s.n, call.k = s.k;
     call.x = x.data(), call.ldx = s.k, call.w = w.data(), call.ldw = s.n;
     call.batch_norm = extra.batch_norm ? &norm : nullptr, call.activation = extra.activation, call.alpha = alpha();
-    call.z = extra.batch_norm ? z.data() : nullptr, call.ldz = s.n, call.y = y.data(), call.ldy = s.n;
+    call.z = extra.batch_norm || derives_from_input() ? z.data() : nullptr, call.ldz = s.n;
+    call.y = y.data(), call.ldy = s.n;
     call.dy = dy.data(), call.lddy = s.n, call.dw = dw.data(), call.lddw = s.n, call.dx = dx.data(), call.lddx = s.k;
     if (extra.batch_norm) call.dgamma = dgamma.data(), call.dbeta = dbeta.data();
     context->dense_backward(call);
@@ -85,7 +87,9 @@ struct Layer {
   void backward_unfused() {
     auto activation = args<lf_activation_backward_args>();
     activation.m = s.m, activation.n = s.n, activation.activation = extra.activation, activation.alpha = alpha();
-    activation.y = y.data(), activation.ldy = s.n, activation.dy = dy.data(), activation.lddy = s.n;
+    if (derives_from_input()) activation.x = z.data(), activation.ldx = s.n; // no layer here has BN before such a one
+    else activation.y = y.data(), activation.ldy = s.n;
+    activation.dy = dy.data(), activation.lddy = s.n;
     activation.dx = dz.data(), activation.lddx = s.n;
     context->activation_backward(activation);
     if (extra.batch_norm) {
@@ -156,7 +160,8 @@ struct Layer {
   std::string mismatch_backward() const {
     const int64_t terms = 2 * s.m + s.n + 8;
     Doubles dt = widened(dy), expected_dgamma, expected_dbeta;
-    for (size_t i = 0; i < dt.size(); ++i) dt[i] *= derivative(extra.activation, alpha(), y[i]);
+    const Floats &from = derives_from_input() ? z : y;
+    for (size_t i = 0; i < dt.size(); ++i) dt[i] *= derivative(extra.activation, alpha(), from[i]);
     if (extra.batch_norm) {
       Norm of = reference();
       of.forward(widened(z), true);
@@ -264,9 +269,11 @@ Case layer_case(const Shape &shape, const Extra &extra, const std::string &pass,
   return bench_case;
 }
 
-constexpr Extra extras[] = {{false, LF_RELU},    {false, LF_LEAKY_RELU}, {false, LF_ELU},
-                            {false, LF_SELU},    {false, LF_TANH},       {false, LF_LOGISTIC},
-                            {true, LF_IDENTITY}, {true, LF_RELU},        {true, LF_ELU}};
+constexpr Extra extras[] = {
+    {false, LF_RELU},         {false, LF_LEAKY_RELU}, {false, LF_ELU},        {false, LF_SELU},
+    {false, LF_TANH},         {false, LF_LOGISTIC},   {false, LF_RELU6},      {false, LF_SOFTPLUS},
+    {false, LF_HARD_SIGMOID}, {false, LF_SILU},       {false, LF_HARD_SWISH}, {false, LF_GELU},
+    {false, LF_GELU_TANH},    {true, LF_IDENTITY},    {true, LF_RELU},        {true, LF_ELU}};
 constexpr Extra bn_elu_layer{true, LF_ELU};
 bool is(const Extra &a, const Extra &b) { return a.batch_norm == b.batch_norm && a.activation == b.activation; }
 
@@ -281,7 +288,7 @@ void add_layers(List &list, int threads) {
   for (const auto &[shape, forward, backward] : layers)
     for (const Extra &extra : extras) {
       const bool gated = is(extra, bn_elu_layer);
-      const bool quick = shape.k == 784 && (threads == 1 || gated);
+      const bool quick = shape.k == 784 && (threads == 1 || gated) && extra.activation <= last_in_quick_runs;
       const Extent extent = quick ? Extent::quick : Extent::full;
       list.cases.push_back(layer_case(shape, extra, "training", extent, gated ? Gate{"fused", forward} : Gate{}));
       list.cases.push_back(

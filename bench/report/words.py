@@ -2,7 +2,8 @@
 from bench.report.fields import Fields
 
 EXTRAS = {'relu': 'ReLU', 'leaky-relu': 'leaky ReLU', 'elu': 'ELU', 'selu': 'SELU', 'tanh': 'tanh',
-          'logistic': 'logistic', 'bn': 'BN', 'bn_relu': 'BN + ReLU', 'bn_elu': 'BN + ELU'}
+          'logistic': 'logistic', 'relu6': 'ReLU6', 'softplus': 'softplus', 'hard-sigmoid': 'hard sigmoid', 'silu': 'SiLU',
+          'hard-swish': 'hard swish', 'gelu': 'GELU', 'gelu-tanh': 'GELU by tanh', 'bn': 'BN', 'bn_relu': 'BN + ReLU', 'bn_elu': 'BN + ELU'}
 PASSES = {'training': 'Training, forward', 'backward': 'Training, backward', 'inference': 'Inference'}
 FORMS = {'unfused': 'separate calls', 'fused': 'fused with the product', 'folded': 'folded into packed weights'}
 PEERS = {'openblas': 'OpenBLAS', 'blis': 'BLIS', 'onednn': 'oneDNN', 'eigen': 'Eigen', 'libxsmm': 'libxsmm',

@@ -6,6 +6,7 @@
 #include "cli/words.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <map>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr size_t most_named = 12;        // gates of one verdict
 constexpr double notable_sharing = 0.05; // of the repetitions on one thread
+constexpr double least_whole = 100;      // numbers from here on are written without digits after the point
 constexpr size_t label_width = 46, cell_width = 26, cells_of_a_line = 2;
 
 std::string format(const char *pattern, ...) {
@@ -82,7 +84,8 @@ Found find(const Record &record, const Figure &figure, const std::string &isa, i
 std::string cell_of(const Found &found, const Unit &unit) {
   if (!found.is_known) return "-";
   const auto number = [&](double value, bool signs) {
-    return format(signs ? "%+.*f" : "%.*f", unit.digits, unit.factor * (value + unit.offset));
+    const double shown = unit.factor * (value + unit.offset);
+    return format(signs ? "%+.*f" : "%.*f", std::fabs(shown) < least_whole ? unit.digits : 0, shown);
   };
   const bool signs = unit.offset != 0;
   const Interval &i = found.interval;

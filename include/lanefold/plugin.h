@@ -68,7 +68,8 @@ typedef struct lf_host {
  * matrix is empty, unless the call gives an empty one a meaning.
  *
  * An operation may be NULL.  It may also return LF_UNSUPPORTED before it writes anything, for example because of a
- * field that it cannot serve.  The library then asks the next plugin.  All operations are [thread-safe].
+ * field that it cannot serve.  It must do so for an activation or optimizer whose code it does not know, because a newer
+ * library may have more of them.  The library then asks the next plugin.  All operations are [thread-safe].
  */
 typedef struct lf_kernel_table {
   uint32_t struct_size; /**< The size of this struct, in bytes. */

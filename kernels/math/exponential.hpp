@@ -54,34 +54,46 @@ template <class S> [[gnu::always_inline]] inline typename S::V expm1_nonpositive
   return S::fma(scale, expm1_reduced<S>(r, q_of_expm1), scale - V(1.0f));
 }
 
-// exp(x) = 2^n (1 + expm1) in parts, with 2^n = scale * rest.  There are two factors because 2^n may be subnormal.
-template <class S> struct Exponential {
-  using V = typename S::V;
-  V scale, expm1, rest;
-
-  [[gnu::always_inline]] V value() const { return S::fma(scale, expm1, scale) * rest; }
-  // x exp(x'), rounded once less: the product of x and a power of two is exact.
-  [[gnu::always_inline]] V times(V x) const {
-    const V scaled = x * scale;
-    return S::fma(scaled, expm1, scaled) * rest;
-  }
-};
-
-// exp(x + low), -110 <= x <= 0.  low is what the rounding of x lost; it may be left out.
-template <class S, class... Low>
-[[gnu::always_inline]] inline Exponential<S> exp_parts(typename S::V x, const Low &...low) {
+// body(scale, rest, e) with exp(x + low) = scale rest (1 + e) and powers of two scale and rest, -110 <= x <= 0.  There are
+// two powers because 2^n may be subnormal.  low is what the rounding of x lost; it may be left out.  (The parts are
+// arguments of a call: where they are members of a struct, GCC 12 keeps them in memory on AArch64.)
+template <class S, class Body, class... Low>
+[[gnu::always_inline]] inline typename S::V with_exp_parts(const Body &body, typename S::V x, const Low &...low) {
   using V = typename S::V;
   const V n = multiple_of_ln2<S>(x) - V(magic);
   V r = S::fma(n, V(0x1.05c610p-29f), S::fma(n, V(-0x1.62e430p-1f), x));
   ((r = r + low), ...);
   const V half = S::fma(n, V(0.5f), V(magic));
   const V scale = power_of_two<S>(half), rest = power_of_two<S>((n - (half - V(magic))) + V(magic));
-  return {scale, expm1_reduced<S>(r, q_of_exp), rest};
+  return body(scale, rest, expm1_reduced<S>(r, q_of_exp));
+}
+
+// factor rest (1 + e).  For a factor x scale it is x exp(...) rounded once less, because the product of x and a power of
+// two is exact.
+template <class S>
+[[gnu::always_inline]] inline typename S::V exp_of_parts(const typename S::V &factor, const typename S::V &rest,
+                                                         const typename S::V &e) {
+  return S::fma(factor, e, factor) * rest;
+}
+
+// factor exp(x + low), -110 <= x <= 0.
+template <class S, class... Low>
+[[gnu::always_inline]] inline typename S::V times_exp(typename S::V factor, typename S::V x, const Low &...low) {
+  using V = typename S::V;
+  return with_exp_parts<S>(
+      [&](const V &scale, const V &rest, const V &e) { return exp_of_parts<S>(factor * scale, rest, e); }, x, low...);
+}
+
+// exp(x), -110 <= x <= 0.
+template <class S> [[gnu::always_inline]] inline typename S::V exp_in_range(typename S::V x) {
+  using V = typename S::V;
+  return with_exp_parts<S>([](const V &scale, const V &rest, const V &e) { return exp_of_parts<S>(scale, rest, e); },
+                           x);
 }
 
 // exp(x), x <= 0.  Below -104 the result is 0.
 template <class S> [[gnu::always_inline]] inline typename S::V exp_nonpositive(typename S::V x) {
-  return exp_parts<S>(S::at_least(x, typename S::V(-104.0f))).value();
+  return exp_in_range<S>(S::at_least(x, typename S::V(-104.0f)));
 }
 
 } // namespace lanefold::math

@@ -10,11 +10,12 @@ namespace lanefold::math {
 inline constexpr float gelu_most = 14.5f;
 inline constexpr float phi_of_0 = 0x1.988454p-2f; // 1 / sqrt(2 pi)
 
-// exp(-a^2 / 2), 0 <= a <= gelu_most: the square in two parts, because exp magnifies its rounding error up to 105 times.
-template <class S> [[gnu::always_inline]] inline Exponential<S> gauss(typename S::V a) {
+// factor exp(-a^2 / 2), 0 <= a <= gelu_most: the square in two parts, because exp magnifies its rounding error up to 105
+// times.
+template <class S> [[gnu::always_inline]] inline typename S::V times_gauss(typename S::V factor, typename S::V a) {
   using V = typename S::V;
   const V square = a * a, low = S::fma(a, a, V(0.0f) - square);
-  return exp_parts<S>(square * V(-0.5f), low * V(-0.5f));
+  return times_exp<S>(factor, square * V(-0.5f), low * V(-0.5f));
 }
 
 // Phi(-a) = g(a) exp(-a^2 / 2).  Below tail_begin, g = (1/2 + a p) / q.  From there on a g is near 1 / sqrt(2 pi), so it is
@@ -33,7 +34,7 @@ template <class S> [[gnu::always_inline]] inline typename S::V gelu(typename S::
   const auto near = a < V(tail_begin);
   const V near_zero = S::fma(a * horner<S>(a, tail_p), a, a * V(0.5f));
   const V ratio = S::divide(S::select(near, near_zero, horner<S>(a, tail_v)), horner<S>(a, tail_q));
-  const V tail = gauss<S>(a).times(S::select(near, ratio, V(phi_of_0) - ratio)); // a Phi(-a)
+  const V tail = times_gauss<S>(S::select(near, ratio, V(phi_of_0) - ratio), a); // a Phi(-a)
   return with_sign_of<S>(S::select(x < V(0.0f), tail, x - tail), x);
 }
 
@@ -45,7 +46,7 @@ template <class S> [[gnu::always_inline]] inline typename S::V gelu_derivative(t
   const V near_zero = S::fma(horner<S>(a, tail_p), a, V(0.5f));
   const V ratio = S::divide(S::select(near, near_zero, horner<S>(a, tail_v)), horner<S>(a, tail_q));
   const V g = S::select(near, ratio, S::divide(V(phi_of_0) - ratio, S::at_least(a, V(tail_begin))));
-  const V left = gauss<S>(a).times(S::fma(a, V(-phi_of_0), g));
+  const V left = times_gauss<S>(S::fma(a, V(-phi_of_0), g), a);
   return S::select(x < V(0.0f), left, V(1.0f) - left);
 }
 

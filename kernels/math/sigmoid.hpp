@@ -61,9 +61,11 @@ template <class S, class... Low>
 [[gnu::always_inline]] inline typename S::V times_logistic(typename S::V x, typename S::V a, float most,
                                                            typename S::V f_a, const Low &...low) {
   using V = typename S::V;
-  const auto e = exp_parts<S>(S::at_least(V(0.0f) - f_a, V(-110.0f)), V(0.0f) - low...);
-  const V part = S::select(x < V(0.0f), e.times(a), a);
-  const V y = divide_by_sum<S>(part, V(1.0f), e.value());
+  const auto quotient = [&](const V &scale, const V &rest, const V &e) {
+    const V part = S::select(x < V(0.0f), exp_of_parts<S>(a * scale, rest, e), a);
+    return divide_by_sum<S>(part, V(1.0f), exp_of_parts<S>(scale, rest, e));
+  };
+  const V y = with_exp_parts<S>(quotient, S::at_least(V(0.0f) - f_a, V(-110.0f)), V(0.0f) - low...);
   return with_sign_of<S>(S::select(V(most) <= x, x, y), x);
 }
 
@@ -73,7 +75,7 @@ template <class S>
 [[gnu::always_inline]] inline typename S::V times_logistic_derivative(typename S::V x, typename S::V a,
                                                                       typename S::V f_a, typename S::V df) {
   using V = typename S::V;
-  const V e = exp_parts<S>(S::at_least(V(0.0f) - f_a, V(-110.0f))).value(), r = S::divide(V(1.0f), V(1.0f) + e);
+  const V e = exp_in_range<S>(S::at_least(V(0.0f) - f_a, V(-110.0f))), r = S::divide(V(1.0f), V(1.0f) + e);
   const V left = (e * r) * S::fma(V(0.0f) - a * df, r, V(1.0f));
   return S::select(x < V(0.0f), left, V(1.0f) - left);
 }

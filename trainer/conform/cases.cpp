@@ -353,8 +353,9 @@ GoldenCase golden_case(int32_t op, const cli::Json &json) {
 
 // A number of a case as the headers name it, such as "LF_TRAINING" or "alpha 0.5"; "" if it says nothing.
 std::string text_of(const std::string &name, double value) {
-  if (name == "activation") return activation_names()[static_cast<size_t>(value)];
-  if (name == "optimizer") return optimizer_names()[static_cast<size_t>(value)];
+  for (const auto &[code, words] :
+       {std::pair("activation", &activation_names()), std::pair("optimizer", &optimizer_names())})
+    if (name == code && value < static_cast<double>(words->size())) return (*words)[static_cast<size_t>(value)];
   if (value == 0) return "";
   if (name == "packed") return "packed weights";
   for (const auto &[word, flag] :

@@ -95,6 +95,28 @@ void accepts_newer_structs(Opened &module, Findings &findings) {
   }
 }
 
+// A newer library may know more activations and optimizers.
+void declines_unknown_codes(Opened &module, Findings &findings) {
+  const std::pair<const char *, int32_t> counts[] = {{"activation", LF_ACTIVATION_COUNT},
+                                                     {"optimizer", LF_OPTIMIZER_COUNT}};
+  CallOptions options;
+  options.placement.nan = true;
+  for (const Case &known : cases_of(module.subject, Choice::few)) {
+    for (const auto &[name, count] : counts) {
+      if (known.numbers.count(name) == 0 || call(module.subject, known).status != LF_OK) continue;
+      Case unknown = known;
+      unknown.numbers[name] = count;
+      const Outcome outcome = call(module.subject, unknown, options);
+      const std::string where = ", a code that no library has yet: " + unknown.text();
+      if (outcome.status != LF_UNSUPPORTED)
+        findings.add("it returns " + std::string(lf_status_name(outcome.status)) + " for " + name + where);
+      else if (!outcome.outputs_untouched)
+        findings.add("it writes, and then returns LF_UNSUPPORTED, for " + std::string(name) + where);
+    }
+    if (findings.full()) return;
+  }
+}
+
 void explains_within_bounds(Opened &module, Findings &findings) {
   if (module.subject.table.explain == nullptr) return;
   CallOptions options;
@@ -123,6 +145,8 @@ std::vector<Check> struct_checks() {
       {"structs", "declines", "A declined call writes nothing.", Check::calls, declines_before_writing},
       {"structs", "newer-structs", "The plugin accepts the larger structs of a newer library.", Check::calls,
        accepts_newer_structs},
+      {"structs", "unknown-codes", "The plugin declines activations and optimizers that it does not know.",
+       Check::calls, declines_unknown_codes},
       {"structs", "explain", "explain writes one line that ends with 0, within the given size.", Check::calls,
        explains_within_bounds},
   };
