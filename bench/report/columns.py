@@ -47,7 +47,7 @@ def line(cells: Iterable[str]) -> str:
 def command_of(report: Report) -> str:
     """The command with its instruction sets, because a quick run measures only one by default."""
     isas = texts_of(report, 'isas')
-    return str(report.get('command', '')) + ''.join(' --isa ' + isa for isa in (isas if len(isas) > 1 else []))
+    return str(report.get('command', '')) + ''.join(' --isa ' + isa for isa in isas)
 
 
 def measured_by(report: Report) -> str:

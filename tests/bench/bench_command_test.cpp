@@ -281,7 +281,7 @@ TEST_CASE("a filter that is too long for a regular expression is refused") {
 TEST_CASE("the report is drawn beside its results, and a bad file is refused in one line") {
   TemporaryFolder folder;
   const std::string path = folder / "results.json";
-  std::filesystem::copy_file(std::string(LANEFOLD_SOURCE) + "/docs/results/turin-vm.json", path);
+  std::filesystem::copy_file(std::string(LANEFOLD_SOURCE) + "/docs/results/genoa-vm-avx512.json", path);
   Result result = run({"bench", "report", path});
   CAPTURE(result.err);
   if (contains(result.err, "matplotlib, which is missing")) {
