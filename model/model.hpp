@@ -50,6 +50,9 @@ struct Layer {
   bool has_product() const { return !w.empty(); }
 };
 
+// The key of a text that says what the data of a training was.  It stays true of a model in every format, and folded.
+inline constexpr const char *data_key = "lanefold.data";
+
 struct Model {
   int32_t format = 0; // LF_FORMAT_*
   std::string producer;

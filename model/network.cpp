@@ -197,7 +197,8 @@ std::vector<PreparedLayer> prepare(const Model &model, lf_context *context, Fold
 Model folded(const Model &model, lf_context *context) {
   Model result = model;
   result.layers.clear();
-  result.texts.clear(), result.tensors.clear();
+  std::erase_if(result.texts, [](const auto &text) { return text.first != data_key; });
+  result.tensors.clear();
   for (PreparedLayer &from : prepare(model, context, Folding::here)) {
     Layer layer;
     layer.name = "layers." + std::to_string(result.layers.size());

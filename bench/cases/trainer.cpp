@@ -2,7 +2,7 @@
 // from $LANEFOLD_DATA or the built-in digits.  Training uses batches of 200, BN + ELU and SGD.
 #include "cases.hpp"
 
-#include "trainer/data/dataset.hpp"
+#include "trainer/data/load.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/training/training.hpp"
 
@@ -23,7 +23,7 @@ constexpr double trained_multiply_adds = 2 * 784 * 300 + 3 * 300 * 100 + 3 * 100
 const Dataset &dataset() {
   static const Dataset data = [] {
     const char *folder = std::getenv("LANEFOLD_DATA");
-    return load(folder ? folder : "");
+    return load_images(folder ? folder : "");
   }();
   return data;
 }
@@ -68,12 +68,13 @@ public:
   const std::string &path() const { return path_; }
 
 private:
-  void write(const std::string &part, const Images &images) {
+  void write(const std::string &part, const Samples &images) {
     const auto count = static_cast<uint32_t>(images.count());
     write(part + "-images-idx3-ubyte",
           {0x803, count, static_cast<uint32_t>(images.rows), static_cast<uint32_t>(images.columns)},
           images.pixels.data(), images.pixels.size());
-    write(part + "-labels-idx1-ubyte", {0x801, count}, images.labels.data(), images.labels.size());
+    const std::vector<uint8_t> labels(images.labels.begin(), images.labels.end());
+    write(part + "-labels-idx1-ubyte", {0x801, count}, labels.data(), labels.size());
   }
   void write(const std::string &name, const std::vector<uint32_t> &header, const uint8_t *bytes, size_t size) {
     const std::string path = path_ + "/" + name + (compressed_ ? ".gz" : "");

@@ -19,6 +19,7 @@ struct MakeOptions {
   int32_t output = LF_OUTPUT_VALUES;      ///< LF_OUTPUT_SOFTMAX, for example.
   std::vector<std::string> feature_names; ///< One for each feature; empty: none.
   std::vector<std::string> class_names;   ///< One for each output, or two with one logistic output; empty: none.
+  const BatchNorm *input_norm = nullptr;  ///< A normalization of the features before the first layer; NULL: none.
 };
 
 /// How a file is opened.
@@ -203,8 +204,16 @@ inline DenseLayer Model::Layer::trainable() const {
 }
 
 inline Model Model::of(const std::vector<DenseLayer> &from, const MakeOptions &options) {
-  std::vector<lf_network_layer> layers(from.size(), args<lf_network_layer>());
-  std::vector<lf_batch_norm> norms(from.size());
+  const size_t before = options.input_norm != nullptr ? 1 : 0;
+  std::vector<lf_network_layer> all(before + from.size(), args<lf_network_layer>());
+  std::vector<lf_batch_norm> all_norms(all.size());
+  if (options.input_norm != nullptr) {
+    all_norms[0] = detail::c_struct_of(options.input_norm->view());
+    all[0].flags = LF_ELEMENTWISE, all[0].k = all[0].n = static_cast<int64_t>(options.input_norm->gamma.size());
+    all[0].alpha = 1, all[0].batch_norm = all_norms.data();
+  }
+  lf_network_layer *const layers = all.data() + before;
+  lf_batch_norm *const norms = all_norms.data() + before;
   for (size_t i = 0; i < from.size(); ++i) {
     const DenseLayer &layer = from[i];
     if (!has_whole_arrays(layer))
@@ -216,7 +225,7 @@ inline Model Model::of(const std::vector<DenseLayer> &from, const MakeOptions &o
     norms[i] = detail::c_struct_of(layer.batch_norm->view()), layers[i].batch_norm = &norms[i];
   }
   auto network = args<lf_network_args>();
-  network.count = static_cast<int64_t>(layers.size()), network.layers = layers.data();
+  network.count = static_cast<int64_t>(all.size()), network.layers = all.data();
   network.output = options.output;
   const std::vector<const char *> features = pointers(options.feature_names), classes = pointers(options.class_names);
   if (!features.empty() && static_cast<int64_t>(features.size()) != (from.empty() ? 0 : from.front().inputs))

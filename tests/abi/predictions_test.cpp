@@ -31,12 +31,12 @@ TEST_CASE("the prediction is the label of exactly the rows that are correct") {
 
 TEST_CASE("a network that gives every class the same output has the accuracy that its confusion matrix shows") {
   const Context context(1);
-  trainer::Network network(trainer::plain(4, {}, trainer::classes, {}, "off")); // weights and bias are 0
-  const trainer::Images images = make_images(40, 2, 1);                         // four of each class
+  trainer::Network network(trainer::plain(4, {}, trainer::digit_classes, {}, "off")); // weights and bias are 0
+  const trainer::Samples images = make_images(40, 2, 1);                              // four of each class
   const trainer::Evaluation result = trainer::evaluate(context, network, images, 3);
   CHECK(result.accuracy == doctest::Approx(0.1));
   CHECK(result.top_k_accuracy == doctest::Approx(0.3));
   int64_t diagonal = 0;
-  for (size_t i = 0; i < trainer::classes; ++i) diagonal += result.confusion[i * trainer::classes + i];
+  for (size_t i = 0; i < trainer::digit_classes; ++i) diagonal += result.confusion[i * trainer::digit_classes + i];
   CHECK(static_cast<double>(diagonal) / 40 == doctest::Approx(result.accuracy));
 }

@@ -127,14 +127,13 @@ TEST_CASE("a batch of one sample is refused with batch normalization, and accept
   CHECK(place.models.entries() == 0);
   CHECK(run(place.train({"--batch-size", "1", "--epochs", "1", "--batch-norm", "off"})).exit_code == 0);
   write_idx(place.data, make_images(1, 6, 1), make_images(1, 6, 2));
-  check_refused(place.train(), {"one training image", "--batch-norm"});
+  check_refused(place.train(), {place.data.path(), "all training images have the label 0"});
 }
 
 TEST_CASE("missing or corrupt data are refused by the name of the file, and nothing is written") {
   const Place place;
   const std::string images = place.data / "train-images-idx3-ubyte", good = read_file(images);
-  check_refused({"train", "--data", place.data / "none", "--save", place.model},
-                {place.data / "none", "no such folder"});
+  check_refused({"train", "--data", place.data / "none", "--save", place.model}, {place.data / "none", "No such file"});
   check_refused({"train", "--save", place.model}, {place.data / "none"}, {"LANEFOLD_DATA=" + (place.data / "none")});
   write_file(images, good.substr(0, good.size() - 1));
   check_refused(place.train({"--save", place.model}), {images, "ends too early"});
@@ -352,7 +351,7 @@ TEST_CASE("eval, eval --folded and fold agree on a saved network, and predict pr
   REQUIRE(predictions.size() == 50);
   int right = 0;
   for (size_t i = 0; i < predictions.size(); ++i) {
-    CHECK(keys(predictions[i]) == Words{"index", "predicted", "label"});
+    CHECK(keys(predictions[i]) == Words{"index", "predicted", "label", "outputs"});
     CHECK(predictions[i]["index"] == i + 3);
     CHECK(predictions[i]["label"] == (i + 3) % 10);
     right += predictions[i]["predicted"] == predictions[i]["label"];
@@ -434,7 +433,7 @@ TEST_CASE("verify reports other bits, a missing golden hash, and a request that 
   std::filesystem::copy_file(std::string(std::getenv("LANEFOLD_FAKE_PLUGINS")) + "/fake-still.so",
                              plugins / "still.so");
   write_file(plugins / "still.manifest", "name still\nvendor tests\npriority 1\nneeds\n");
-  const Images images = make_images(20000, 2, 3);
+  const Samples images = make_images(20000, 2, 3);
   write_idx(place.data, images, make_images(10, 2, 4));
   const Words small = {"verify", "--data", place.data.path(), "--threads", "1"};
   const Words every = {"LANEFOLD_ISA="}, path = {"LANEFOLD_PLUGIN_PATH=" + plugins.path(), "LANEFOLD_ISA="};

@@ -2,6 +2,7 @@
 // present.
 #include "support/images.hpp"
 #include "support/random.hpp"
+#include "trainer/data/load.hpp"
 
 #include <doctest/doctest.h>
 
@@ -42,7 +43,7 @@ constexpr const char *names[] = {"train-images-idx3-ubyte", "train-labels-idx1-u
 
 // A folder of four good files: 30 training images and 20 test images of 4 x 4.
 struct Folder : TemporaryFolder {
-  Images train = make_images(30, 4, 1), test = make_images(20, 4, 2);
+  Samples train = make_images(30, 4, 1), test = make_images(20, 4, 2);
   Folder() { write_idx(*this, train, test); }
   void remove(const std::string &name) const { std::filesystem::remove(*this / name); }
 };
@@ -77,7 +78,7 @@ void check_gzip_refused(const std::string &bytes, const std::string &what) {
 
 std::string good_images() { return images_file(make_images(30, 4, 1)); }
 
-void check_same(const Images &a, const Images &b) {
+void check_same(const Samples &a, const Samples &b) {
   CHECK(a.rows == b.rows);
   CHECK(a.columns == b.columns);
   CHECK(equal(a.pixels, b.pixels));
@@ -90,11 +91,12 @@ int64_t peak_kilobytes() {
   return usage.ru_maxrss;
 }
 
-std::string sha256_of(const Images &images) {
+std::string sha256_of(const Samples &images) {
   SHA256_CTX hash;
   SHA256Init(&hash);
   SHA256Update(&hash, images.pixels.data(), images.pixels.size());
-  SHA256Update(&hash, images.labels.data(), images.labels.size());
+  const std::vector<uint8_t> labels(images.labels.begin(), images.labels.end());
+  SHA256Update(&hash, labels.data(), labels.size());
   char text[SHA256_DIGEST_STRING_LENGTH];
   return SHA256End(&hash, text);
 }
@@ -115,7 +117,7 @@ TEST_CASE("IDX files load to the byte: plain, gzip-compressed, and named with a 
     renamed.replace(renamed.find("-idx"), 1, joint);
     write_file(folder / (renamed + ending), ending.empty() ? bytes : gzip(bytes));
   }
-  const Dataset data = load(folder.path());
+  const Dataset data = load_images(folder.path());
   CHECK(data.name == folder.path());
   check_same(data.train, folder.train);
   check_same(data.test, folder.test);
@@ -152,9 +154,10 @@ TEST_CASE("a message names each of the four files that is missing") {
 
 TEST_CASE("a wrong magic number is refused") {
   const std::string pixels(16, 'x');
-  for (const uint32_t magic : {0u, labels_magic, 0x00000d03u, 0x03080000u})
+  for (const uint32_t magic : {0u, 0x00000800u, 0x00000a03u, 0x03080000u})
     check_bytes_refused(names[0], idx({magic, 1, 4, 4}, pixels), "magic");
-  check_bytes_refused(names[3], idx({images_magic, 20}, std::string(20, '\0')), "magic");
+  check_bytes_refused(names[3], idx({images_magic, 20, 1, 2}, std::string(40, '\0')), "magic");
+  check_bytes_refused(names[3], idx({0x00000d01, 20}, std::string(80, '\0')), "magic"); // labels are whole numbers
 }
 
 TEST_CASE("an empty file is refused, plain or named .gz") {
@@ -222,18 +225,104 @@ TEST_CASE("header sizes that overflow, or are beyond the file, are refused befor
 }
 
 TEST_CASE("another number of labels than images is refused, and the message has both numbers") {
-  const Images few = make_images(29, 4, 1), many = make_images(31, 4, 1);
+  const Samples few = make_images(29, 4, 1), many = make_images(31, 4, 1);
   check_bytes_refused(names[1], labels_file(few), "29 labels for the 30 images");
   check_bytes_refused(names[1], labels_file(many), "31 labels for the 30 images");
   check_bytes_refused(names[3], idx({labels_magic, 0xffffffff}, "x"), "4294967295 labels for the 20 images");
 }
 
-TEST_CASE("a label above 9 is refused, with its position") {
-  for (const char label : {'\x0a', '\xff'}) {
-    std::string labels = labels_file(make_images(30, 4, 1));
-    labels[8 + 17] = label;
-    check_bytes_refused(names[1], labels, "label 17 is " + std::to_string(static_cast<uint8_t>(label)));
+TEST_CASE("labels may have any number of classes, but test labels need training labels") {
+  const Folder folder;
+  std::string labels = labels_file(folder.train);
+  labels[8 + 17] = '\x2a';
+  write_file(folder / names[1], labels);
+  Dataset data = read_idx(folder.path());
+  CHECK(data.classes() == 43);
+  CHECK(data.train.labels[17] == 42);
+  std::string test_labels = labels_file(folder.test);
+  test_labels[8 + 3] = '\x2b';
+  write_file(folder / names[3], test_labels);
+  CHECK(contains(refusal(folder), "a test image has the label 43, but no training image has it"));
+  // 32-bit labels.
+  std::string payload(120, '\0');
+  payload[4 * 5 + 2] = 1; // 256
+  write_file(folder / names[1], idx({0x00000c01, 30}, payload));
+  write_file(folder / names[3], labels_file(folder.test));
+  CHECK(read_idx(folder.path()).classes() == 257);
+  payload[4 * 5] = '\xff';
+  write_file(folder / names[1], idx({0x00000c01, 30}, payload));
+  check_refused(folder, names[1], "label 5 is -16776960, but must be 0 to 9999");
+}
+
+TEST_CASE("elements of each type of IDX become numbers, most significant byte first") {
+  struct Type {
+    uint32_t magic;
+    std::string element; // the bytes of `value`
+    float value;
+  };
+  for (const Type &type : {Type{0x00000903, "\xfe", -2}, Type{0x00000b03, "\x01\x02", 258},
+                           Type{0x00000c03, std::string("\x00\x01\x00\x00", 4), 65536},
+                           Type{0x00000d03, std::string("\x3f\xc0\x00\x00", 4), 1.5f},
+                           Type{0x00000e03, std::string("\xc0\x04\x00\x00\x00\x00\x00\x00", 8), -2.5f}}) {
+    CAPTURE(type.magic);
+    const Folder folder;
+    std::string payload;
+    for (int i = 0; i < 30 * 16; ++i) payload += type.element;
+    write_file(folder / names[0], idx({type.magic, 30, 4, 4}, payload));
+    const Samples train = read_idx(folder.path()).train;
+    REQUIRE(train.numbers);
+    CHECK(train.features() == 16);
+    std::vector<float> row(16);
+    train.numbers->copy(29, row.data());
+    CHECK(row == std::vector<float>(16, type.value));
+    write_file(folder / names[0], idx({type.magic, 30, 4, 4}, payload.substr(1)));
+    CHECK(contains(refusal(folder), names[0]));
   }
+  const Folder folder; // NaN
+  write_file(folder / names[0], idx({0x00000d02, 30, 1}, std::string(120, '\xff')));
+  check_refused(folder, names[0], "element 0 of sample 0 is not finite");
+}
+
+TEST_CASE("images may have any number of dimensions") {
+  const Folder folder;
+  for (const std::vector<uint32_t> &header :
+       {std::vector<uint32_t>{0x802, 30, 16}, {0x804, 30, 2, 2, 4}, {0x805, 30, 2, 2, 2, 2}}) {
+    write_file(folder / names[0], idx(header, std::string(480, 'x')));
+    write_file(folder / names[2], idx(
+                                      [&] {
+                                        auto test = header;
+                                        test[1] = 20;
+                                        return test;
+                                      }(),
+                                      std::string(320, 'x')));
+    CHECK(read_idx(folder.path()).train.features() == 16);
+  }
+  write_file(folder / names[0], idx({0x00000809, 30, 1, 1, 1, 1, 1, 1, 1, 16}, std::string(480, 'x')));
+  check_refused(folder, names[0], "wrong magic number");
+}
+
+TEST_CASE("the folder may be the one above, as torchvision and Kaggle have it, and a hint names another") {
+  const Folder folder;
+  const TemporaryFolder above;
+  for (const std::string below : {"raw", "MNIST/raw"}) {
+    CAPTURE(below);
+    std::filesystem::create_directories(above / below);
+    for (const char *name : names) std::filesystem::copy_file(folder / name, above / below + "/" + name);
+    check_same(read_idx(above.path()).train, folder.train);
+    if (below == "raw") std::filesystem::remove_all(above / below);
+  }
+  std::filesystem::create_directories(above / "MNIST/processed");
+  CHECK(contains(message_of<DataError>([&] { read_idx(above / "MNIST/processed"); }),
+                 "did you mean " + above / "MNIST/raw"));
+  std::filesystem::create_directories(above / "FashionMNIST/raw");
+  for (const char *name : names) std::filesystem::copy_file(folder / name, above / "FashionMNIST/raw/" + name);
+  CHECK(contains(message_of<DataError>([&] { read_idx(above.path()); }), "holds several data sets"));
+  const TemporaryFolder nested; // each file in a folder of its name
+  for (const char *name : names) {
+    std::filesystem::create_directory(nested / name);
+    std::filesystem::copy_file(folder / name, nested / name + "/" + name);
+  }
+  check_same(read_idx(nested.path()).test, folder.test);
 }
 
 TEST_CASE("gzip that lies about its size or its sum is refused") {
@@ -341,15 +430,15 @@ TEST_CASE("a built-in digit depends on its index alone, not on how many there ar
 TEST_CASE("test digits differ from training digits, and no two digits are alike") {
   const Dataset data = draw_digits(500, 500);
   std::set<std::string> images;
-  for (const Images *part : {&data.train, &data.test})
+  for (const Samples *part : {&data.train, &data.test})
     for (int64_t i = 0; i < part->count(); ++i) images.emplace(part->image(i), part->image(i) + part->features());
   CHECK(images.size() == 1000);
 }
 
 TEST_CASE("all ten classes occur among the built-in digits, about equally often, and none is blank or full") {
   const Dataset data = draw_digits(2000, 2000);
-  for (const Images *part : {&data.train, &data.test}) {
-    std::array<int, classes> seen{};
+  for (const Samples *part : {&data.train, &data.test}) {
+    std::array<int, digit_classes> seen{};
     bool drawn = true;
     for (int64_t i = 0; i < part->count(); ++i) {
       ++seen[part->labels[static_cast<size_t>(i)]];
@@ -367,11 +456,11 @@ TEST_CASE("MNIST and Fashion-MNIST load as published") {
   if (folder.empty()) return;
   for (const char *name : {"mnist", "fashion-mnist"}) {
     CAPTURE(name);
-    const Dataset data = load(folder + "/" + name);
+    const Dataset data = load_images(folder + "/" + name);
     CHECK(data.train.count() == 60000);
     CHECK(data.test.count() == 10000);
     CHECK(data.train.features() == 784);
-    std::array<int, classes> seen{};
+    std::array<int, digit_classes> seen{};
     for (const uint8_t label : data.test.labels) ++seen[label];
     CHECK(*std::min_element(seen.begin(), seen.end()) > 800);
   }

@@ -183,7 +183,7 @@ TEST_CASE("a state that no training can have is refused") {
 }
 
 TEST_CASE("a position that no training can have is refused") {
-  const Images images = make_images(230, 5, 41); // batches of 50: five steps
+  const Samples images = make_images(230, 5, 41); // batches of 50: five steps
   const Description normalized = plain(25, {9}, 10), plain_one = plain(25, {9}, 10, {}, "off");
   TrainingState state = begin(LF_SGD);
   CHECK(impossible(state, normalized, images).empty());

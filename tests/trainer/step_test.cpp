@@ -290,7 +290,7 @@ TEST_CASE("each layer does what its own description says") {
 
 TEST_CASE("evaluate counts the images whose largest logit is the label's, and averages their losses") {
   const Context context = lanefold::test::context();
-  const Images images = make_images(1203, 3, 21); // two batches of 500 and a smaller one
+  const Samples images = make_images(1203, 3, 21); // two batches of 500 and a smaller one
   Batch all;
   gather(context, images, nullptr, 0, images.count(), all);
   for (const bool batch_norm : {false, true}) {
@@ -309,9 +309,9 @@ TEST_CASE("evaluate counts the images whose largest logit is the label's, and av
     CHECK(right == count_hits(exact, all.labels));
     CHECK(std::fabs(result.loss - cross_entropy(exact, all.labels)) < 1e-5);
     int64_t sum = 0, diagonal = 0;
-    for (int64_t i = 0; i < classes; ++i)
-      for (int64_t j = 0; j < classes; ++j) {
-        const int64_t count = result.confusion[static_cast<size_t>(i * classes + j)];
+    for (int64_t i = 0; i < digit_classes; ++i)
+      for (int64_t j = 0; j < digit_classes; ++j) {
+        const int64_t count = result.confusion[static_cast<size_t>(i * digit_classes + j)];
         sum += count, diagonal += i == j ? count : 0;
       }
     CHECK(sum == all.rows);

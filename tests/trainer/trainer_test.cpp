@@ -23,7 +23,7 @@ const Dataset &digits() {
 // The first `count` training digits, and 200 test digits.
 Dataset first_digits(int64_t count) {
   Dataset data = digits();
-  const auto shorten = [](Images &images, int64_t to) {
+  const auto shorten = [](Samples &images, int64_t to) {
     images.labels.resize(static_cast<size_t>(to));
     images.pixels = images.pixels.first(static_cast<size_t>(to * images.features()));
   };
@@ -91,7 +91,7 @@ struct Difference {
   double largest = 0;
   int64_t changed = 0;
 };
-Difference compare(const Context &context, Network &a, Network &b, const Images &images, float clear) {
+Difference compare(const Context &context, Network &a, Network &b, const Samples &images, float clear) {
   Inference first(context, a), second(context, b);
   const int64_t n = a.outputs();
   Difference result;
@@ -275,7 +275,7 @@ TEST_CASE("training stops after the step, or after the epoch, that the watch say
 }
 
 TEST_CASE("pixels become numbers from 0 to 1, in the requested order") {
-  const Images images = make_images(30, 4, 1);
+  const Samples images = make_images(30, 4, 1);
   const uint32_t order[] = {7, 3, 29, 0, 3};
   Batch batch;
   gather(lanefold::test::context(), images, order, 1, 4, batch);

@@ -13,6 +13,9 @@
 namespace lanefold::trainer {
 namespace {
 
+// Under this key, every format keeps what a model says of its data.
+constexpr const char *data_key = "lanefold.data";
+
 constexpr const char *generator_name = "philox4x32-10";
 
 cli::Json describe(const TrainingState &state) {
@@ -75,16 +78,56 @@ std::vector<std::string> state_of(const std::string &array, int32_t optimizer) {
 }
 
 // Reads what the description has and the layers lack, such as how a training drew the first weights.
-void read_stored_description(const Model &model, Description &description) {
+// `skipped`: the layers before those of the description.
+void read_stored_description(const Model &model, size_t skipped, Description &description) {
   const std::optional<std::string> text = model.text("network");
   if (!text) return;
   const char *what = "the description of the network";
   const cli::Json json = cli::parse_strictly(*text, what);
   const std::vector<cli::Json> &layers = json.at("layers").elements();
-  for (size_t i = 0; i < layers.size() && i < description.layers.size(); ++i) {
-    cli::ObjectReader reader(layers[i], std::string(what) + ": layer " + std::to_string(i));
+  for (size_t i = 0; i + skipped < layers.size() && i < description.layers.size(); ++i) {
+    cli::ObjectReader reader(layers[i + skipped], std::string(what) + ": layer " + std::to_string(i + skipped));
     read_layer(reader, description.layers[i]);
   }
+}
+
+bool is_elementwise(const Model::Layer &layer) { return (layer.layer.flags & LF_ELEMENTWISE) != 0; }
+
+// Whether the model begins with a normalization of its features, as --standardize makes it.
+bool has_input_norm(const Model &model) {
+  const Model::Layer first = model.layer(0);
+  return model.info().layers > 1 && is_elementwise(first) && first.batch_norm && first.layer.activation == LF_IDENTITY;
+}
+
+BatchNorm norm_of(const Model::Layer &layer) {
+  const lf_batch_norm &from = *layer.batch_norm;
+  BatchNorm norm(layer.layer.n);
+  norm.eps = from.eps, norm.momentum = from.momentum;
+  const int64_t n = layer.layer.n;
+  norm.gamma.assign(from.gamma, from.gamma + n), norm.beta.assign(from.beta, from.beta + n);
+  norm.running_mean.assign(from.running_mean, from.running_mean + n);
+  norm.running_var.assign(from.running_var, from.running_var + n);
+  return norm;
+}
+
+// The description of the network with all that the file has: the normalization of the features, and names.
+cli::Json describe(const Network &network, const Schema *schema) {
+  const cli::Json plain = describe(network.description);
+  cli::Json layers = cli::Json::array();
+  if (network.input_norm)
+    layers.push_back({{"units", network.features()},
+                      {"activation", "identity"},
+                      {"batch_norm", "on"},
+                      {"bn_momentum", cli::shortest(network.input_norm->momentum)},
+                      {"bn_eps", cli::shortest(network.input_norm->eps)},
+                      {"weights", "off"}});
+  for (const cli::Json &layer : plain.at("layers").elements()) layers.push_back(layer);
+  cli::Json whole = {{"features", network.features()}, {"layers", layers}};
+  if (schema == nullptr) return whole;
+  if (const std::vector<std::string> names = schema->feature_names(); !names.empty()) whole["feature_names"] = names;
+  if (static_cast<int64_t>(schema->classes.size()) == network.outputs() && schema->has_names())
+    whole["class_names"] = schema->classes;
+  return whole;
 }
 
 LayerDescription description_of(const Model::Layer &from) {
@@ -133,9 +176,11 @@ template <class Body> auto as_checkpoint_error(const Body &body) {
   }
 }
 
-Model model_of(const std::string &path, Network &network) {
+Model model_of(const std::string &path, const Network &network) {
+  MakeOptions options;
+  if (network.input_norm) options.input_norm = &*network.input_norm;
   try {
-    return Model::of(network.layers);
+    return Model::of(network.layers, options);
   } catch (const Error &error) {
     if (error.status == LF_OUT_OF_MEMORY) throw std::bad_alloc();
     // A checkpoint that could not be read again must not replace one that can.
@@ -153,30 +198,51 @@ void save_model(const Model &model, const std::string &path, const SaveOptions &
   as_checkpoint_error([&] { model.save(path, options); });
 }
 
-bool has_only_products(const Model &model) {
+bool is_trainable(const Model &model) {
   const int64_t layers = model.info().layers;
-  for (int64_t i = 0; i < layers; ++i)
-    if ((model.layer(i).layer.flags & LF_ELEMENTWISE) != 0) return false;
+  for (int64_t i = has_input_norm(model) ? 1 : 0; i < layers; ++i)
+    if (is_elementwise(model.layer(i))) return false;
   return true;
+}
+
+std::optional<DataDescription> data_of(const Model &model, const std::string &path) {
+  const std::optional<std::string> text = model.text(data_key);
+  if (!text) return {};
+  try {
+    const cli::Json json = cli::parse_strictly(*text, "the description of the data");
+    cli::ObjectReader object(json, "the description of the data");
+    DataDescription data{object.text("name"), object.text("sha256"), read_schema(object.at("schema"))};
+    object.end();
+    return data;
+  } catch (const cli::JsonError &problem) {
+    throw CheckpointError(path + ": " + problem.what());
+  }
 }
 
 Network network_of(const Model &model) {
   const lf_model_info info = model.info();
   Description description{info.features, {}};
   std::vector<DenseLayer> layers;
-  for (int64_t i = 0; i < info.layers; ++i) {
+  const bool normalizes = has_input_norm(model);
+  for (int64_t i = normalizes ? 1 : 0; i < info.layers; ++i) {
     const Model::Layer layer = model.layer(i);
     description.layers.push_back(description_of(layer));
     layers.push_back(layer.trainable());
   }
-  read_stored_description(model, description);
-  return {description, std::move(layers)};
+  read_stored_description(model, normalizes ? 1 : 0, description);
+  Network network(description, std::move(layers));
+  if (normalizes) network.input_norm = norm_of(model.layer(0));
+  return network;
 }
 
-void save(const std::string &path, Network &network, const TrainingState *training) {
+void save(const std::string &path, Network &network, const TrainingState *training, const DataDescription *data) {
   Model model = model_of(path, network);
   as_checkpoint_error([&] {
-    model.set_text("network", describe(network.description).dump());
+    model.set_text("network", describe(network, data != nullptr ? &data->schema : nullptr).dump());
+    if (data)
+      model.set_text(
+          data_key,
+          cli::Json({{"name", data->name}, {"sha256", data->sha256}, {"schema", describe(data->schema)}}).dump());
     if (training) model.set_text("training", describe(*training).dump());
     if (training)
       network.visit([&](const std::string &name, const std::vector<int64_t> &shape, std::vector<float> &) {
@@ -199,14 +265,24 @@ void check_writable(const std::string &path) {
   }
 }
 
+uint64_t seed_of(const std::string &path) {
+  const std::optional<std::string> text = open_model(path).text("training");
+  if (!text) return 0; // read_checkpoint() says what is wrong
+  try {
+    return read_training(cli::parse_strictly(*text, "the description of the training")).options.seed;
+  } catch (const cli::JsonError &problem) {
+    throw CheckpointError(path + ": " + problem.what());
+  }
+}
+
 Checkpoint read_checkpoint(const std::string &path) {
   const Model model = open_model(path);
   const auto require = [&path](bool good, const char *what) {
     if (!good) throw CheckpointError(path + ": " + what);
   };
-  require(has_only_products(model), "has a layer without weights, which cannot be trained");
+  require(is_trainable(model), "has a layer without weights, which cannot be trained");
   try {
-    Checkpoint checkpoint{network_of(model), {}};
+    Checkpoint checkpoint{network_of(model), data_of(model, path), {}};
     const std::optional<std::string> text = model.text("training");
     if (!text) return checkpoint;
     TrainingState &training =

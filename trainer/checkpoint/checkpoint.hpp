@@ -16,8 +16,15 @@ class CheckpointError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What the data of a training was: its name, its digest, and what its numbers mean.
+struct DataDescription {
+  std::string name, sha256; // sha256: of the training samples; "" if nothing is saved
+  Schema schema;
+};
+
 struct Checkpoint {
   Network network;
+  std::optional<DataDescription> data;
   std::optional<TrainingState> training; // absent if the network is only to be used, such as a folded one
 };
 
@@ -26,15 +33,19 @@ Model open_model(const std::string &path, const OpenOptions &options = {});
 // Writes a model.  The file is replaced as a whole.  Throws CheckpointError.
 void save_model(const Model &model, const std::string &path, const SaveOptions &options);
 
-// Whether each layer has a product, so that a Network can hold it.
-bool has_only_products(const Model &model);
-// The layers, without the softmax that may follow them.  has_only_products() must be true.
+// Whether a Network can hold the layers: each has a product, except that a normalization of the features may come first.
+bool is_trainable(const Model &model);
+// The layers, without the softmax that may follow them.  is_trainable() must be true.
 Network network_of(const Model &model);
+
+// What a model says about it; nothing if the file is not of Lanefold, or older than this.  Throws CheckpointError.
+std::optional<DataDescription> data_of(const Model &model, const std::string &path);
 
 // Writes a new file in the same folder and renames it, so that `path` always names a complete file, the old or the new
 // one.  Throws CheckpointError, also if a value is not finite.  The old file then stays as it was, and no other is
 // left.
-void save(const std::string &path, Network &network, const TrainingState *training = nullptr);
+void save(const std::string &path, Network &network, const TrainingState *training = nullptr,
+          const DataDescription *data = nullptr);
 
 // Throws CheckpointError if save would, as far as that is known without writing `path`.  Removes unfinished files that
 // killed processes left there.
@@ -42,6 +53,9 @@ void check_writable(const std::string &path);
 
 // Reads a network that training made, and the training.  Trusts nothing in the file.  Throws CheckpointError.
 Checkpoint read_checkpoint(const std::string &path);
+
+// The seed of the training that a checkpoint holds.  Throws CheckpointError.
+uint64_t seed_of(const std::string &path);
 
 // model.safetensors -> model.epoch-3.safetensors.
 std::string numbered(const std::string &path, int64_t epoch);

@@ -53,7 +53,7 @@ bool train_network(const DemoOptions &o, const Context &context, const Dataset &
 }
 
 // Compares the logits of all test images.  Returns true if folding changed no clear prediction.
-bool prove_folding(const Context &context, Network &network, const Images &images) {
+bool prove_folding(const Context &context, Network &network, const Samples &images) {
   constexpr double tolerance = 1e-4;
   Network folded = fold(context, network);
   Inference before(context, network), after(context, folded);
@@ -115,7 +115,7 @@ void print_costs(const Context &context, int64_t batch_size) {
 int run_demo(const DemoOptions &o) {
   const Context context = make_context(o.context);
   check_writable(o.save);
-  const Dataset data = load(o.data);
+  const Dataset data = load_images(o.data);
   const Description description = reference_network();
   if (data.train.features() != description.features)
     throw cli::UsageError(data.name + ": the demo's network takes images of 28 x 28");

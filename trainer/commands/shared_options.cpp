@@ -1,8 +1,6 @@
 // The options, and the context that they ask for.
 #include "trainer/commands/shared_options.hpp"
 
-#include "trainer/checkpoint/checkpoint.hpp"
-
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -48,15 +46,129 @@ std::string in_words_of_options(const std::string &message) {
   return words.starts_with("isa is ") || words.starts_with("threads is ") ? "--" + words : words;
 }
 
-cli::Option data_option(std::string &folder) {
-  return {.names = "--data",
-          .value = "FOLDER",
-          .target = &folder,
-          .help = "A folder with MNIST or Fashion-MNIST as published: IDX files, compressed with gzip or not.",
-          .fallback = "$LANEFOLD_DATA, else the built-in digits",
-          .manual = "See FILES.",
-          .environment = "LANEFOLD_DATA",
-          .need = cli::Option::common};
+cli::Option data_option(std::string &path) {
+  return {
+      .names = "--data",
+      .value = "PATH",
+      .target = &path,
+      .help =
+          "A folder with MNIST or its kin (IDX files), a table (CSV or .npy), an archive of arrays (.npz), or digits.",
+      .fallback = "$LANEFOLD_DATA, else the built-in digits",
+      .manual = "See FILES. study, demo and verify take folders of images and digits alone. eval and predict use the "
+                "built-in digits only for "
+                "models that were trained on them.",
+      .environment = "LANEFOLD_DATA",
+      .need = cli::Option::common};
+}
+
+namespace {
+
+const std::vector<std::string> header_words = {"guess", "on", "off"}, missing_words = {"refuse", "mean"};
+
+// A character, or a word for one.
+char delimiter_of(const std::string &word) {
+  if (word == "tab" || word == "\\t") return '\t';
+  if (word == "space") return ' ';
+  if (word.size() == 1 && word != "\"" && word != "\n" && word != "\r") return word[0];
+  throw cli::UsageError("--delimiter: \"" + word + "\" is not valid; expected one character, tab or space");
+}
+
+} // namespace
+
+void add_data_options(std::vector<cli::Option> &to, DataWords &words, bool trains) {
+  DataOptions &o = words.options;
+  to.push_back(data_option(o.path));
+  if (trains) {
+    to.push_back({.names = "--test",
+                  .value = "FILE",
+                  .target = &o.test,
+                  .range = cli::not_empty(),
+                  .help = "A table with the test rows.",
+                  .fallback = "rows of --data, see --validation",
+                  .excludes = "--validation"});
+    to.push_back(
+        {.names = "--validation",
+         .value = "X",
+         .target = &o.validation,
+         .range = cli::above(0, 0.9),
+         .help = "The share of the rows that the seed draws for the test, where the data have none of their own."});
+    to.push_back({.names = "--target",
+                  .value = "COLUMN",
+                  .target = &o.target,
+                  .range = cli::not_empty(),
+                  .help = "The column of a table with the classes: its name, or its number from 1.",
+                  .fallback = "the last column",
+                  .manual = "-1 is the last column. Classes are words or whole numbers."});
+    to.push_back({.names = "--category",
+                  .value = "COLUMN",
+                  .target = &o.csv.categories,
+                  .help = "Columns whose values are words, even where they look like numbers.",
+                  .manual = "Each word becomes a feature that is 0 or 1, in alphabetical order. A column whose first "
+                            "value is no number always holds words.",
+                  .repeated = cli::Option::commas});
+    to.push_back({.names = "--missing",
+                  .value = "WORD",
+                  .target = &words.missing,
+                  .range = cli::one_of(missing_words),
+                  .help = "What becomes of missing values: refuse them, or put the mean of the training rows there.",
+                  .manual = "A value is missing if it is empty or NA, N/A, NaN, null, None or ?. In a column of words, "
+                            "only an empty one is. The means are kept in the model."});
+    to.push_back({.names = "--standardize",
+                  .target = &words.standardizes,
+                  .help = "Subtract the mean of each feature, and divide by its standard deviation.",
+                  .manual = "Both are those of the training samples, and are kept in the model, which therefore takes "
+                            "rows as they are."});
+  }
+  to.push_back({.names = "--ignore",
+                .value = "COLUMN",
+                .target = &o.csv.ignored,
+                .help = "Columns of a table to leave out.",
+                .repeated = cli::Option::commas});
+  to.push_back({.names = "--delimiter",
+                .value = "CHAR",
+                .target = &words.delimiter,
+                .range = cli::not_empty(),
+                .help = "What stands between the values of a CSV file: a character, tab or space.",
+                .fallback = "guessed from the first row"});
+  to.push_back({.names = "--header",
+                .value = "WORD",
+                .target = &words.header,
+                .range = cli::one_of(header_words),
+                .help = "Whether the first row of a CSV file has the names of the columns.",
+                .manual = "The guess is that it does if none of its values is a number."});
+  to.push_back({.names = "--skip-lines",
+                .value = "K",
+                .target = &o.csv.skip_lines,
+                .range = cli::whole(0, 1000000000),
+                .help = "Lines of a CSV file before the table."});
+}
+
+DataOptions data_options(const DataWords &words, const cli::Command &given, const Context &context) {
+  DataOptions o = words.options;
+  const DataKind kind = kind_of(o.path);
+  for (const char *name : {"--test", "--validation", "--target", "--category", "--missing", "--ignore", "--delimiter",
+                           "--header", "--skip-lines"})
+    if (kind != DataKind::table && given.given(name) &&
+        !(kind == DataKind::archive && name == std::string_view("--validation")))
+      throw cli::UsageError(std::string(name) + ": is for tables, but " +
+                            (kind == DataKind::digits    ? std::string("the data are the built-in digits")
+                             : kind == DataKind::archive ? o.path + " is an archive of arrays"
+                                                         : o.path + " is a folder"));
+  if (!words.delimiter.empty()) o.csv.delimiter = delimiter_of(words.delimiter);
+  o.csv.header = static_cast<Header>(words.header);
+  o.fills_missing = words.missing == "mean";
+  o.csv.threads = context.threads();
+  return o;
+}
+
+Dataset load_test(const DataWords &words, const cli::Command &given, const Context &context, const ModelOptions &model,
+                  const std::optional<DataDescription> &data, Need need) {
+  DataOptions o = data_options(words, given, context);
+  if (o.path.empty() && (!data || data->name != digits_name))
+    throw cli::UsageError(model.path + (data ? ": was trained on " + data->name + "; name the data with --data"
+                                             : ": does not say what it was trained on; name the data with --data, or "
+                                               "--data digits for the built-in digits"));
+  return load_test(o, data ? &data->schema : nullptr, need);
 }
 
 void add_model_options(std::vector<cli::Option> &to, ModelOptions &options, bool is_optional) {
@@ -97,11 +209,13 @@ void need_no_onnx(const std::string &path) {
 
 void check_fits(const std::string &path, int64_t features, int64_t outputs, const Dataset &data) {
   if (features != data.test.features())
-    throw CheckpointError(path + ": is for " + std::to_string(features) + " features, but the images of " + data.name +
-                          " have " + std::to_string(data.test.rows) + " x " + std::to_string(data.test.columns));
-  if (outputs != classes)
+    throw CheckpointError(path + ": is for " + std::to_string(features) + " features, but the " +
+                          (data.test.numbers ? "rows" : "images") + " of " + data.name + " have " +
+                          (data.test.rows > 1 ? std::to_string(data.test.rows) + " x " : "") +
+                          std::to_string(data.test.columns));
+  if (outputs < data.classes())
     throw CheckpointError(path + ": has " + std::to_string(outputs) + " outputs, but " + data.name + " has " +
-                          std::to_string(classes) + " classes");
+                          std::to_string(data.classes()) + " classes");
 }
 
 std::string read_text(const std::string &path) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "cli/command.hpp"
-#include "trainer/data/dataset.hpp"
+#include "trainer/checkpoint/checkpoint.hpp"
+#include "trainer/data/load.hpp"
 
 #include <lanefold/model.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +24,19 @@ Context make_context(const ContextOptions &options);
 // name where the argument is that of an option.
 std::string in_words_of_options(const std::string &message);
 
-cli::Option data_option(std::string &folder);
+cli::Option data_option(std::string &path);
+
+// Data of any kind.
+struct DataWords {
+  DataOptions options;
+  std::string delimiter, missing = "refuse";
+  int32_t header = 0; // a position in the list of words
+  bool standardizes = false;
+};
+// trains: also the options that only a training has.
+void add_data_options(std::vector<cli::Option> &to, DataWords &words, bool trains);
+// What the words mean.  Throws cli::UsageError where options do not fit each other or the data.
+DataOptions data_options(const DataWords &words, const cli::Command &given, const Context &context);
 
 // A model in a file of any format.
 struct ModelOptions {
@@ -34,10 +48,14 @@ void add_model_options(std::vector<cli::Option> &to, ModelOptions &options, bool
 // Opens the file, and tells on standard error what was converted or skipped.  Throws CheckpointError.
 Model open_model(const ModelOptions &options);
 
+// Loads test samples for a model.  Throws UsageError without --data, unless the model was trained on the built-in digits.
+Dataset load_test(const DataWords &words, const cli::Command &given, const Context &context, const ModelOptions &model,
+                  const std::optional<DataDescription> &data, Need need);
+
 // Throws cli::UsageError if the name of a safetensors file would say that it is ONNX.
 void need_no_onnx(const std::string &path);
 
-// Throws CheckpointError unless a network of this size takes the images of the data and has an output for each class.
+// Throws CheckpointError unless a network of this size takes the test samples and has an output for each class.
 void check_fits(const std::string &path, int64_t features, int64_t outputs, const Dataset &data);
 
 // A whole file of text.  Throws cli::UsageError.

@@ -157,7 +157,7 @@ void print_claims(const cli::Json &report) {
 
 cli::Json measure(const StudyOptions &o) {
   const Context context = make_context(o.context);
-  const Dataset data = load(o.data);
+  const Dataset data = load_images(o.data);
   if (data.train.count() < 1000) throw cli::UsageError(data.name + ": the study needs at least 1000 training images");
   Notes notes(o.quiet);
   if (!o.quiet)

@@ -22,7 +22,7 @@ void print(const cli::Json &object) {
 class Session {
 public:
   explicit Session(TrainCommand &command)
-      : c_(command), context_(make_context(command.context)), data_(load_data(command)),
+      : c_(command), context_(make_context(command.context)), data_(load_data(command, context_)),
         checkpoint_(begin(command, data_)), options_(checkpoint_.training->options),
         training_(context_, checkpoint_.network, data_, *checkpoint_.training),
         progress_(options_.epochs, stderr, command.run.quiet) {
@@ -48,9 +48,11 @@ public:
   }
 
 private:
-  static Dataset load_data(TrainCommand &c) {
+  static Dataset load_data(TrainCommand &c, const Context &context) {
     check_files(c);
-    return load(c.data);
+    // The part that is held out follows from the seed, which a checkpoint holds, too.
+    const uint64_t seed = c.run.resume.empty() ? c.train.seed : seed_of(c.run.resume);
+    return load(data_options(c.data, *c.given, context), seed);
   }
 
   bool resumed() const { return !c_.run.resume.empty(); }
@@ -67,9 +69,10 @@ private:
                 {"plugin", context_.isa()},
                 {"threads", context_.threads()}});
     if (c_.run.quiet) return;
-    std::fprintf(stderr, "training %s on %s: %lld images, plugin %s, %d threads\n", d.shape().c_str(),
-                 data_.name.c_str(), static_cast<long long>(data_.train.count()), context_.isa().c_str(),
-                 context_.threads());
+    std::fprintf(stderr, "training %s on %s: %lld %s, %lld to test, plugin %s, %d threads\n", d.shape().c_str(),
+                 data_.name.c_str(), static_cast<long long>(data_.train.count()),
+                 data_.train.numbers ? "rows" : "images", static_cast<long long>(data_.test.count()),
+                 context_.isa().c_str(), context_.threads());
     if (resumed())
       std::fprintf(stderr, "resuming %s in epoch %lld, after step %lld of %lld\n", c_.run.resume.c_str(),
                    static_cast<long long>(p.epoch), static_cast<long long>(p.step),
@@ -84,9 +87,9 @@ private:
     accuracy_ = e.test_accuracy;
     if (c_.run.save.empty() || (e.epoch % c_.run.save_every != 0 && e.epoch != options_.epochs)) return;
     const TrainingState state = training_.state();
-    save(c_.run.save, checkpoint_.network, &state);
+    save_as(c_.run.save, state);
     if (c_.run.keep == 0) return;
-    save(numbered(c_.run.save, e.epoch), checkpoint_.network, &state);
+    save_as(numbered(c_.run.save, e.epoch), state);
     remove_older(c_.run.save, e.epoch, c_.run.keep);
   }
 
@@ -95,7 +98,7 @@ private:
     if (accuracy_ < 0) { // all epochs were done before
       accuracy_ = evaluate(context_, checkpoint_.network, data_.test).accuracy;
       const TrainingState state = training_.state();
-      if (c_.run.save != c_.run.resume) save(c_.run.save, checkpoint_.network, &state);
+      if (c_.run.save != c_.run.resume) save_as(c_.run.save, state);
     }
     const cli::Json done = {{"event", "done"},
                             {"test_accuracy", accuracy_},
@@ -113,13 +116,16 @@ private:
     return 0;
   }
 
+  void save_as(const std::string &path, const TrainingState &state) {
+    save(path, checkpoint_.network, &state, checkpoint_.data ? &*checkpoint_.data : nullptr);
+  }
+
   int stop() {
     const Position &p = training_.position();
     const bool kept =
         !c_.run.save.empty() && stepped_ && std::isfinite(p.loss); // a training without a step replaces no file
     if (kept) {
-      const TrainingState state = training_.state();
-      save(c_.run.save, checkpoint_.network, &state);
+      save_as(c_.run.save, training_.state());
     }
     const cli::Json line = {{"event", "interrupted"}, {"epoch", p.epoch}, {"step", p.step}, {"saved", kept}};
     log_.write(line);

@@ -40,7 +40,8 @@ std::vector<Entry> TrainCommand::run_entries() {
 }
 
 std::vector<cli::Option> TrainCommand::options() {
-  std::vector<cli::Option> all = {data_option(data)};
+  std::vector<cli::Option> all;
+  add_data_options(all, data, true);
   add(all, network_entries(), "The network");
   add(all, training_entries(), "The training");
   add(all, run_entries(), "Files and output");
@@ -73,9 +74,16 @@ void check_same(TrainCommand &c, Checkpoint &checkpoint, const Dataset &data) {
                           value_of(stored[i]) + ": the training could not continue as it began");
   }
   const std::string described = c.given->given(whole_network) ? whole_network : network_option_given(c);
-  if (!described.empty() &&
-      !(describe(describe_network(c, data.train, data.name)) == describe(checkpoint.network.description)))
+  if (!described.empty() && !(describe(describe_network(c, data)) == describe(checkpoint.network.description)))
     throw cli::UsageError(described + ": the options describe another network than that of " + c.run.resume);
+}
+
+BatchNorm standardization(const Samples &samples) {
+  const Moments moments = moments_of(samples);
+  BatchNorm norm(samples.features());
+  norm.eps = 1e-30f; // nothing beside any variance
+  norm.running_mean = moments.mean, norm.running_var = moments.var;
+  return norm;
 }
 
 Checkpoint resume(TrainCommand &c, const Dataset &data) {
@@ -84,12 +92,17 @@ Checkpoint resume(TrainCommand &c, const Dataset &data) {
   if (!checkpoint.training) throw CheckpointError(path + ": holds a network but no state of training to resume from");
   check_fits(path, checkpoint.network.features(), checkpoint.network.outputs(), data);
   check_same(c, checkpoint, data);
+  if (!checkpoint.data) checkpoint.data = DataDescription{data.name, checkpoint.training->data_sha256, data.schema};
+  if (c.data.standardizes && !checkpoint.network.input_norm)
+    throw cli::UsageError("--standardize: " + path +
+                          " is not standardized: the training could not continue as it began");
   TrainingState &state = *checkpoint.training;
   if (state.version != numeric_version)
     throw CheckpointError(path + ": is a training of numeric version " + state.version + ", not " + numeric_version +
                           ": it could not continue bit for bit");
   if (state.data_sha256 != sha256(data.train))
-    throw cli::UsageError(data.name + ": these are not the training images of " + path);
+    throw cli::UsageError(data.name + ": these are not the training " +
+                          std::string(data.train.numbers ? "rows" : "images") + " of " + path);
   if (const std::string problem = impossible(state, checkpoint.network.description, data.train); !problem.empty())
     throw CheckpointError(path + ": the state of its training cannot be true: " + problem);
   if (c.given->given("--epochs")) state.options.epochs = c.train.epochs;
@@ -111,19 +124,21 @@ std::vector<int64_t> widths_of(const std::string &text) {
   return widths;
 }
 
-Description network_of_file(const std::string &path, const Images &images, const std::string &data_name) {
+Description network_of_file(const std::string &path, const Dataset &data) {
+  const int64_t features = data.train.features();
   Description d = read_network_file(path);
-  if (d.features == 0) d.features = images.features();
-  if (d.features != images.features())
-    throw cli::UsageError(path + ": is for " + std::to_string(d.features) + " features, but the images of " +
-                          data_name + " have " + std::to_string(images.features()));
-  if (d.outputs() != classes)
-    throw cli::UsageError(path + ": the last layer has " + std::to_string(d.outputs()) + " units, but " + data_name +
-                          " has " + std::to_string(classes) + " classes");
+  if (d.features == 0) d.features = features;
+  if (d.features != features)
+    throw cli::UsageError(path + ": is for " + std::to_string(d.features) + " features, but the " +
+                          (data.train.numbers ? "rows" : "images") + " of " + data.name + " have " +
+                          std::to_string(features));
+  if (d.outputs() != data.classes())
+    throw cli::UsageError(path + ": the last layer has " + std::to_string(d.outputs()) + " units, but " + data.name +
+                          " has " + std::to_string(data.classes()) + " classes");
   return d;
 }
 
-Description network_of_options(const TrainCommand &c, const Images &images) {
+Description network_of_options(const TrainCommand &c, const Dataset &data) {
   LayerDescription layer = c.layer;
   const ActivationKind &activation = activation_of(layer.activation);
   if (!c.given->given("--alpha")) layer.alpha = activation.usual_alpha;
@@ -134,7 +149,7 @@ Description network_of_options(const TrainCommand &c, const Images &images) {
   if (hidden.size() + 1 > static_cast<size_t>(most_layers))
     throw cli::UsageError("--hidden: " + std::to_string(hidden.size()) + " layers and the last one are too many; a " +
                           "network has at most " + std::to_string(most_layers) + " layers");
-  return plain(images.features(), hidden, classes, layer, c.network.batch_norm);
+  return plain(data.train.features(), hidden, data.classes(), layer, c.network.batch_norm);
 }
 
 } // namespace
@@ -160,23 +175,23 @@ Description read_network_file(const std::string &path) {
   }
 }
 
-Description describe_network(TrainCommand &c, const Images &images, const std::string &data_name) {
+Description describe_network(TrainCommand &c, const Dataset &data) {
   const bool from_file = !c.network.file.empty();
   if (const std::string other = network_option_given(c); from_file && !other.empty())
     throw cli::UsageError(other + " does not go with --network, whose file describes the whole network");
-  const Description d = from_file ? network_of_file(c.network.file, images, data_name) : network_of_options(c, images);
+  const Description d = from_file ? network_of_file(c.network.file, data) : network_of_options(c, data);
   if (d.batch_norm() && c.train.batch_size < 2)
     throw cli::UsageError("--batch-size 1 does not go with --batch-norm: one sample has no variance");
-  if (d.batch_norm() && images.count() < 2)
-    throw cli::UsageError(data_name + ": one training image does not go with --batch-norm");
   return d;
 }
 
 Checkpoint begin(TrainCommand &c, const Dataset &data) {
   if (!c.run.resume.empty()) return resume(c, data);
-  Checkpoint fresh{Network(describe_network(c, data.train, data.name)), TrainingState{}};
+  Checkpoint fresh{Network(describe_network(c, data)), {}, TrainingState{}};
   fresh.training->options = c.train;
   if (!c.run.save.empty()) fresh.training->data_sha256 = sha256(data.train);
+  fresh.data = DataDescription{data.name, fresh.training->data_sha256, data.schema};
+  if (c.data.standardizes) fresh.network.input_norm = standardization(data.train);
   initialize(fresh.network, fresh.training->options.seed);
   return fresh;
 }

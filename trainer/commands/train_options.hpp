@@ -23,7 +23,7 @@ struct RunOptions {
 
 struct TrainCommand {
   ContextOptions context;
-  std::string data;
+  DataWords data;
   NetworkOptions network;
   LayerDescription layer; // every hidden layer
   TrainOptions train;
@@ -44,8 +44,8 @@ void check_files(TrainCommand &command);
 // Reads a network file.  Throws cli::UsageError, which names it.
 Description read_network_file(const std::string &path);
 
-// What the options describe, for these images.  Throws cli::UsageError where they do not fit each other or the data.
-Description describe_network(TrainCommand &command, const Images &images, const std::string &data_name);
+// What the options describe, for these samples.  Throws cli::UsageError where they do not fit each other or the data.
+Description describe_network(TrainCommand &command, const Dataset &data);
 
 // What to begin with: a new network, or that of --resume, which options that are given may not contradict.
 Checkpoint begin(TrainCommand &command, const Dataset &data);

@@ -59,7 +59,7 @@ void print(const Proof &p, const std::string &golden) {
 
 int run_verify(const VerifyOptions &o) {
   if (!o.isa.empty()) make_context({1, o.isa}); // throws before anything is printed
-  const Dataset data = load(o.data);
+  const Dataset data = load_images(o.data);
   constexpr int64_t steps = golden_steps[checked - 1];
   if (data.train.count() < steps * TrainOptions().batch_size)
     throw cli::UsageError(data.name + ": " + std::to_string(steps) + " steps need " +

@@ -11,11 +11,12 @@ struct Batch {
   std::vector<float> x;        // rows x features
   std::vector<int32_t> labels; // rows
   int64_t rows = 0;
+  std::vector<uint32_t> chosen; // memory of gather()
 };
 
-// Makes a batch of the images order[first], ..., order[first + rows - 1].  If order is NULL, image i stands for
-// order[i].
-void gather(const Context &context, const Images &images, const uint32_t *order, int64_t first, int64_t rows,
+// Makes a batch of the samples order[first], ..., order[first + rows - 1].  If order is NULL, sample i stands for
+// order[i].  Throws DataError if a file cannot be read any more.
+void gather(const Context &context, const Samples &samples, const uint32_t *order, int64_t first, int64_t rows,
             Batch &batch);
 
 } // namespace lanefold::trainer

@@ -1,17 +1,19 @@
-// Labelled images as bytes, to train and test on.
+// Labelled samples to train and test on: images as bytes, or rows of numbers.
 #pragma once
+
+#include "trainer/data/rows.hpp"
+#include "trainer/data/schema.hpp"
 
 #include <cstdint>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace lanefold::trainer {
 
-inline constexpr int64_t classes = 10;
+inline constexpr int64_t digit_classes = 10; // of the built-in digits and of MNIST
 
-// Constant bytes, in memory that it shares: allocated, or mapped from a file.
+// Constant bytes, in memory that it shares.
 class Pixels {
 public:
   Pixels() = default;
@@ -31,33 +33,37 @@ private:
   size_t size_ = 0;
 };
 
-struct Images {
+// A sample has rows x columns features: bytes, which stand for byte / 255, or numbers.
+struct Samples {
   int64_t rows = 0, columns = 0;
-  Pixels pixels;               // count x rows x columns
-  std::vector<uint8_t> labels; // count, each below `classes`
+  Pixels pixels;                       // samples x rows x columns, if the features are bytes
+  std::vector<int32_t> labels;         // the class of each sample
+  std::shared_ptr<const Rows> numbers; // if the features are numbers
+  std::vector<uint32_t> chosen;        // sample i is number chosen[i] of pixels or numbers; empty: number i
 
   int64_t count() const { return static_cast<int64_t>(labels.size()); }
   int64_t features() const { return rows * columns; }
+  int64_t number_of(int64_t i) const { return chosen.empty() ? i : chosen[static_cast<size_t>(i)]; }
   const uint8_t *image(int64_t index) const { return pixels.data() + index * features(); }
 };
 
 struct Dataset {
   std::string name;
-  Images train, test;
+  Samples train, test;
+  Schema schema;
+
+  int64_t classes() const { return static_cast<int64_t>(schema.classes.size()); }
 };
 
-// A file of data that cannot be used.  The message names it and says why.
-class DataError : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+// The name of the data set that draw_digits() makes.
+inline constexpr const char *digits_name = "built-in digits";
 
 enum class Needs { all, test };
 
-// Loads the folder, or the built-in digits if `folder` is "".  Without the training images, `train` stays empty.
-Dataset load(const std::string &folder, Needs needs = Needs::all);
-
 // Reads MNIST or Fashion-MNIST as published: IDX files, compressed with gzip or not.  Files that are not compressed are
-// mapped, and must keep their size while they are used.  Throws DataError.
+// mapped, and must keep their size while they are used.  The files may also lie in folders below, where torchvision and Kaggle put
+// them.  Elements may have any type of IDX; those that are not bytes become numbers.  Without the training images, `train`
+// stays empty.  Throws DataError.
 Dataset read_idx(const std::string &folder, Needs needs = Needs::all);
 
 // Draws digits from strokes, with the same bytes on every machine.

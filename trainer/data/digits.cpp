@@ -129,15 +129,16 @@ void draw_digit(const Glyph &glyph, Stream &random, uint8_t *pixels) {
   }
 }
 
-Images draw_images(const std::vector<std::vector<Glyph>> &glyphs, int64_t first, int64_t count) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(count * side * side)), labels(static_cast<size_t>(count));
+Samples draw_images(const std::vector<std::vector<Glyph>> &glyphs, int64_t first, int64_t count) {
+  std::vector<uint8_t> pixels(static_cast<size_t>(count * side * side));
+  std::vector<int32_t> labels(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     Stream random(0, Purpose::digits, static_cast<uint32_t>(first + i));
-    const uint32_t digit = random.below(classes);
-    labels[static_cast<size_t>(i)] = static_cast<uint8_t>(digit);
+    const uint32_t digit = random.below(digit_classes);
+    labels[static_cast<size_t>(i)] = static_cast<int32_t>(digit);
     draw_digit(glyphs[digit][random.below(2)], random, pixels.data() + i * side * side);
   }
-  return {side, side, Pixels(std::move(pixels)), std::move(labels)};
+  return {side, side, Pixels(std::move(pixels)), std::move(labels), nullptr, {}};
 }
 
 } // namespace
@@ -145,7 +146,9 @@ Images draw_images(const std::vector<std::vector<Glyph>> &glyphs, int64_t first,
 Dataset draw_digits(int64_t train, int64_t test) {
   const auto glyphs = make_glyphs();
   // The indices of test digits do not depend on the size of the training set.
-  return {"built-in digits", draw_images(glyphs, 0, train), draw_images(glyphs, int64_t{1} << 31, test)};
+  Schema schema;
+  schema.classes = numbered_classes(digit_classes);
+  return {digits_name, draw_images(glyphs, 0, train), draw_images(glyphs, int64_t{1} << 31, test), schema};
 }
 
 } // namespace lanefold::trainer

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 
@@ -23,8 +24,6 @@ Pixels::Pixels(std::vector<uint8_t> bytes) {
 
 namespace {
 
-constexpr uint32_t labels_magic = 0x00000801, images_magic = 0x00000803;
-constexpr uint64_t header_bytes = 16;    // of images
 constexpr uint64_t largest_ratio = 1032; // deflate compresses by no larger factor
 
 // Reads a file, and decompresses it if it is compressed with gzip.
@@ -128,71 +127,172 @@ std::filesystem::path find(const std::filesystem::path &folder, const std::strin
     for (const char *joint : {"-", "."}) {
       const auto path = folder / (part + "-" + kind.substr(0, 6) + joint + kind.substr(7) + ending);
       std::error_code error;
+      // Some archives have each file in a folder of the same name.
+      if (std::filesystem::is_directory(path, error) && std::filesystem::exists(path / path.filename(), error))
+        return path / path.filename();
       if (std::filesystem::exists(path, error) || error) return path;
     }
   throw DataError((folder / (part + "-" + kind)).string() + ": no such file, nor with .gz");
 }
 
-struct Header {
-  uint64_t count, rows, columns;
+// The types of elements that an IDX file may have.  All have their most significant byte first.
+struct ElementType {
+  uint8_t code;
+  uint64_t bytes;
+  bool is_whole;
+  double (*read)(const uint8_t *);
 };
 
-Header read_header(Reader &images) {
-  if (images.read_number() != images_magic) images.fail("is not an IDX file of images (wrong magic number)");
-  Header h{};
-  h.count = images.read_number(), h.rows = images.read_number(), h.columns = images.read_number();
-  if (h.count == 0 || h.rows == 0 || h.columns == 0) images.fail("holds no pixels");
-  // Each is below 2^32, so rows * columns cannot overflow; the division keeps the rest from overflowing.
-  if (h.rows * h.columns > images.most() || h.count > images.most() / (h.rows * h.columns))
+template <class T> double read_as(const uint8_t *bytes) {
+  uint8_t reversed[sizeof(T)];
+  std::reverse_copy(bytes, bytes + sizeof(T), reversed);
+  T value;
+  std::memcpy(&value, reversed, sizeof value);
+  return static_cast<double>(value);
+}
+
+constexpr ElementType element_types[] = {{0x08, 1, true, read_as<uint8_t>}, {0x09, 1, true, read_as<int8_t>},
+                                         {0x0B, 2, true, read_as<int16_t>}, {0x0C, 4, true, read_as<int32_t>},
+                                         {0x0D, 4, false, read_as<float>},  {0x0E, 8, false, read_as<double>}};
+
+// What a file announces: `count` samples of rows x columns elements.
+struct Header {
+  const ElementType *type;
+  uint64_t count, rows = 1, columns = 1, bytes = 4; // bytes: of the header itself
+};
+
+Header read_header(Reader &file, const char *what) {
+  constexpr uint32_t most_dimensions = 8;
+  const uint32_t magic = file.read_number(), dimensions = magic & 0xff;
+  const auto type = std::find_if(std::begin(element_types), std::end(element_types),
+                                 [&](const ElementType &each) { return each.code == magic >> 8; });
+  if (type == std::end(element_types) || dimensions == 0 || dimensions > most_dimensions)
+    file.fail(std::string("is not an IDX file of ") + what + " (wrong magic number)");
+  Header h{type, file.read_number()};
+  h.bytes += 4 * dimensions;
+  for (uint32_t i = 1; i < dimensions; ++i) {
+    const uint64_t size = file.read_number();
+    if (size == 0) file.fail("holds no pixels");
+    uint64_t &product = i == 1 && dimensions > 2 ? h.rows : h.columns;
+    if (size > file.most() || product > file.most() / size) file.fail("announces more than the file can hold");
+    product *= size;
+  }
+  return h;
+}
+
+Header read_images_header(Reader &images) {
+  const Header h = read_header(images, "images");
+  if (h.count == 0) images.fail("holds no pixels");
+  // The divisions keep the products from overflowing.
+  if (h.columns > images.most() / h.rows || h.rows * h.columns > images.most() / h.type->bytes ||
+      h.count > images.most() / (h.rows * h.columns * h.type->bytes))
     images.fail("announces " + std::to_string(h.count) + " images of " + std::to_string(h.rows) + " x " +
                 std::to_string(h.columns) + ", more than the file can hold");
   return h;
 }
 
-std::vector<uint8_t> read_labels(Reader &labels, uint64_t count, const std::string &images) {
-  if (labels.read_number() != labels_magic) labels.fail("is not an IDX file of labels (wrong magic number)");
-  const uint64_t labelled = labels.read_number();
-  if (labelled != count)
-    labels.fail("holds " + std::to_string(labelled) + " labels for the " + std::to_string(count) + " images of " +
+std::vector<int32_t> read_labels(Reader &labels, uint64_t count, const std::string &images) {
+  const Header h = read_header(labels, "labels");
+  if (h.rows * h.columns != 1 || !h.type->is_whole) labels.fail("is not an IDX file of labels (wrong magic number)");
+  if (h.count != count)
+    labels.fail("holds " + std::to_string(h.count) + " labels for the " + std::to_string(count) + " images of " +
                 images);
-  std::vector<uint8_t> result = labels.read(count);
+  const std::vector<uint8_t> bytes = labels.read(count * h.type->bytes);
   labels.expect_end();
-  for (uint64_t i = 0; i < count; ++i)
-    if (result[i] >= classes)
-      labels.fail("label " + std::to_string(i) + " is " + std::to_string(result[i]) + ", but must be 0 to 9");
+  std::vector<int32_t> result(count);
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto value = static_cast<int64_t>(h.type->read(bytes.data() + i * h.type->bytes));
+    if (value < 0 || value >= most_classes)
+      labels.fail("label " + std::to_string(i) + " is " + std::to_string(value) + ", but must be 0 to " +
+                  std::to_string(most_classes - 1));
+    result[i] = static_cast<int32_t>(value);
+  }
   return result;
 }
 
+std::shared_ptr<const Rows> read_numbers(Reader &file, const Header &h) {
+  const uint64_t features = h.rows * h.columns, size = h.type->bytes;
+  GrowingFloats values;
+  std::vector<float> row(features);
+  for (uint64_t i = 0; i < h.count; ++i) {
+    const std::vector<uint8_t> bytes = file.read(features * size);
+    for (uint64_t j = 0; j < features; ++j) {
+      row[j] = static_cast<float>(h.type->read(bytes.data() + j * size));
+      if (!std::isfinite(row[j]))
+        file.fail("element " + std::to_string(j) + " of sample " + std::to_string(i) + " is not finite");
+    }
+    values.append(row.data(), row.size());
+  }
+  file.expect_end();
+  return std::make_shared<StoredRows>(std::move(values), static_cast<int64_t>(h.count), static_cast<int64_t>(features));
+}
+
 // Reads labels before pixels, because they are few and show whether the header of the images can be true.
-Images read_part(const std::filesystem::path &folder, const std::string &part) {
+Samples read_part(const std::filesystem::path &folder, const std::string &part) {
   const auto images_path = find(folder, part, "images-idx3-ubyte"),
              labels_path = find(folder, part, "labels-idx1-ubyte");
   Reader images(images_path), labels(labels_path);
-  const Header header = read_header(images);
-  Images result;
+  const Header header = read_images_header(images);
+  Samples result;
   result.labels = read_labels(labels, header.count, images_path.string());
   result.rows = static_cast<int64_t>(header.rows);
   result.columns = static_cast<int64_t>(header.columns);
-  result.pixels = images.rest(header_bytes, header.count * header.rows * header.columns);
+  if (header.type->code == 0x08) result.pixels = images.rest(header.bytes, header.count * header.rows * header.columns);
+  else result.numbers = read_numbers(images, header);
   return result;
+}
+
+int32_t classes_of(const Samples &samples) {
+  return samples.labels.empty() ? 0 : *std::max_element(samples.labels.begin(), samples.labels.end()) + 1;
+}
+
+// The folders in which MNIST and its kin are found: as published, as torchvision keeps them, and as Kaggle unpacks them.
+std::filesystem::path folder_of(const std::filesystem::path &given) {
+  constexpr const char *below[] = {"", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "QMNIST/raw"};
+  constexpr const char *names[] = {"t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"};
+  const auto is_there = [&](const std::filesystem::path &folder) {
+    std::error_code error;
+    for (const char *name : names)
+      for (const char *ending : {"", ".gz"})
+        if (std::filesystem::exists(folder / (std::string(name) + ending), error)) return true;
+    return false;
+  };
+  std::vector<std::filesystem::path> found;
+  for (const char *name : below)
+    if (is_there(given / name)) found.push_back(given / name);
+  if (found.size() == 1 || (!found.empty() && found.front() == given / "")) return found.front();
+  if (found.size() > 1)
+    throw DataError(given.string() + ": holds several data sets: " + found[0].string() + " and " + found[1].string() +
+                    "; name one of them");
+  const std::filesystem::path above = std::filesystem::absolute(given).lexically_normal().parent_path();
+  for (const std::filesystem::path &folder : {above, above.parent_path()})
+    for (const char *name : below)
+      if (is_there(folder / name))
+        throw DataError(given.string() + ": holds no IDX files; did you mean " +
+                        (folder / name).lexically_normal().string() + "?");
+  return given;
 }
 
 } // namespace
 
-Dataset read_idx(const std::string &folder, Needs needs) {
-  if (!std::filesystem::is_directory(folder)) throw DataError(folder + ": no such folder");
-  if (needs == Needs::test) return {folder, {}, read_part(folder, "t10k")};
-  Dataset data{folder, read_part(folder, "train"), read_part(folder, "t10k")};
+Dataset read_idx(const std::string &path, Needs needs) {
+  if (!std::filesystem::is_directory(path)) throw DataError(path + ": no such folder");
+  const std::filesystem::path folder = folder_of(path);
+  Dataset data{path, {}, {}, {}};
+  if (needs == Needs::all) data.train = read_part(folder, "train");
+  data.test = read_part(folder, "t10k");
+  const int32_t classes = classes_of(needs == Needs::all ? data.train : data.test);
+  data.schema.classes = numbered_classes(classes);
+  if (needs == Needs::test) return data;
   if (data.train.rows != data.test.rows || data.train.columns != data.test.columns)
-    throw DataError(folder + ": training images are " + std::to_string(data.train.rows) + " x " +
+    throw DataError(path + ": training images are " + std::to_string(data.train.rows) + " x " +
                     std::to_string(data.train.columns) + ", but test images " + std::to_string(data.test.rows) + " x " +
                     std::to_string(data.test.columns));
+  if (classes_of(data.test) > classes)
+    throw DataError(path + ": a test image has the label " + std::to_string(classes_of(data.test) - 1) +
+                    ", but no training image has it");
+  if (classes < 2) throw DataError(path + ": all training images have the label 0");
   return data;
-}
-
-Dataset load(const std::string &folder, Needs needs) {
-  if (folder.empty()) return needs == Needs::test ? draw_digits(0) : draw_digits();
-  return read_idx(folder, needs);
 }
 
 } // namespace lanefold::trainer

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 namespace lanefold::trainer {
 namespace {
@@ -53,9 +55,25 @@ std::string quoted(const char *text) {
 
 void NpyReader::fail(const std::string &message) const { throw DataError(path_ + ": " + message); }
 
-NpyReader::NpyReader(const std::string &path) : path_(path), file_(path, std::ios::binary | std::ios::ate) {
-  if (!file_) fail("cannot be read: " + std::string(std::strerror(errno)));
-  const auto size = static_cast<uint64_t>(file_.tellg());
+NpyReader::NpyReader(const std::string &path)
+    : path_(path), file_(std::make_unique<std::ifstream>(path, std::ios::binary)) {
+  if (!*file_) fail("cannot be read: " + std::string(std::strerror(errno)));
+  check();
+}
+
+NpyReader::NpyReader(std::string name, std::string bytes)
+    : path_(std::move(name)), file_(std::make_unique<std::istringstream>(std::move(bytes))) {
+  check();
+}
+
+void NpyReader::need_matrix() const {
+  if (shape_.empty() || shape_.size() > 2)
+    fail("has " + std::to_string(shape_.size()) + " dimensions; expected 1 or 2");
+}
+
+void NpyReader::check() {
+  file_->seekg(0, std::ios::end);
+  const auto size = static_cast<uint64_t>(file_->tellg());
   char start[12] = {};
   if (size < sizeof start) fail("is too short for an NPY file");
   read_bytes(0, start, sizeof start);
@@ -96,11 +114,12 @@ void NpyReader::read_header(const std::string &text) {
   if (!columns_first_ && !order.starts_with("False")) fail("has a header without a valid fortran_order");
   const char *shape = value("shape");
   if (*shape++ != '(') fail("has a header without a valid shape");
-  std::vector<int64_t> sizes;
+  constexpr size_t most_dimensions = 8;
+  std::vector<int64_t> &sizes = shape_;
   int64_t elements = 1;
   for (; *shape != ')'; ++shape) {
     if (std::strchr(" ,", *shape) != nullptr && *shape != 0) continue;
-    if (*shape < '0' || *shape > '9' || sizes.size() > 2) fail("has a header without a valid shape");
+    if (*shape < '0' || *shape > '9' || sizes.size() >= most_dimensions) fail("has a header without a valid shape");
     int64_t size = 0;
     for (; *shape >= '0' && *shape <= '9'; ++shape) {
       if (size > most_elements) fail("has a dimension that is too large");
@@ -110,15 +129,22 @@ void NpyReader::read_header(const std::string &text) {
     if (size > 0 && elements > most_elements / size) fail("has too many elements");
     sizes.push_back(size), elements *= size;
   }
-  if (sizes.size() == 1) sizes.insert(sizes.begin(), 1);
-  if (sizes.size() != 2) fail("has " + std::to_string(sizes.size()) + " dimensions; expected 1 or 2");
-  rows_ = sizes[0], columns_ = sizes[1];
+  rows_ = sizes.size() < 2 ? 1 : sizes[0];
+  columns_ = rows_ == 0 ? sizes[1] : elements / rows_;
+  if (columns_first_ && sizes.size() > 2)
+    fail("has " + std::to_string(sizes.size()) + " dimensions in column-major order");
 }
 
 void NpyReader::read_bytes(uint64_t at, char *to, uint64_t count) {
-  file_.seekg(static_cast<std::streamoff>(at));
-  file_.read(to, static_cast<std::streamsize>(count));
-  if (!file_) fail("cannot be read");
+  file_->seekg(static_cast<std::streamoff>(at));
+  file_->read(to, static_cast<std::streamsize>(count));
+  if (!*file_) fail("cannot be read, or has become shorter");
+}
+
+std::vector<uint8_t> NpyReader::bytes() {
+  std::vector<uint8_t> all(static_cast<size_t>(rows_ * columns_));
+  read_bytes(data_, reinterpret_cast<char *>(all.data()), all.size());
+  return all;
 }
 
 void NpyReader::read(int64_t first, int64_t count, std::vector<float> &x) {

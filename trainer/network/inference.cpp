@@ -6,6 +6,7 @@
 namespace lanefold::trainer {
 
 Inference::Inference(const Context &context, Network &network) : context_(context), features_(network.features()) {
+  if (network.input_norm) input_norm_ = &*network.input_norm;
   if (network.description.batch_norm()) {
     network_ = &network;
     for (const DenseLayer &layer : network.layers) widths_.push_back(layer.outputs);
@@ -21,6 +22,12 @@ Inference::Inference(const Context &context, InferenceNetwork network, int64_t f
 
 const float *Inference::outputs_of(const float *x, int64_t m) {
   ConstMatrix input(x, m, features_);
+  if (input_norm_ != nullptr) {
+    standardized_.resize(std::max(standardized_.size(), static_cast<size_t>(m * features_)));
+    const Matrix y(standardized_.data(), m, features_);
+    context_.batch_norm_forward(input, input_norm_->view(), y);
+    input = y;
+  }
   for (size_t i = 0; i < widths_.size(); ++i) {
     outputs_[i].resize(std::max(outputs_[i].size(), static_cast<size_t>(m * widths_[i])));
     const Matrix y(outputs_[i].data(), m, widths_[i]);
@@ -31,16 +38,16 @@ const float *Inference::outputs_of(const float *x, int64_t m) {
   return input.data;
 }
 
-Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k) {
+Evaluation evaluate(const Context &context, Network &network, const Samples &images, int64_t k) {
   Inference inference(context, network);
   return evaluate(context, inference, images, k);
 }
 
-Evaluation evaluate(const Context &context, Inference &inference, const Images &images, int64_t k) {
+Evaluation evaluate(const Context &context, Inference &inference, const Samples &images, int64_t k) {
   const int64_t n = inference.outputs();
   Batch batch;
   Evaluation result;
-  result.confusion.resize(static_cast<size_t>(classes * n));
+  result.confusion.resize(static_cast<size_t>(n * n));
   int64_t right = 0, among_k = 0;
   for (int64_t first = 0; first < images.count(); first += evaluation_rows) {
     const int64_t rows = std::min(evaluation_rows, images.count() - first);

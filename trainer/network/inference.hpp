@@ -28,7 +28,9 @@ public:
 
 private:
   const Context &context_;
-  Network *network_ = nullptr;             // NULL if packed_ has a value
+  Network *network_ = nullptr;            // NULL if packed_ has a value
+  const BatchNorm *input_norm_ = nullptr; // of the network, if it has one
+  std::vector<float> standardized_;
   std::optional<InferenceNetwork> packed_; // if the network has no normalization
   int64_t features_;
   std::vector<int64_t> widths_;             // the outputs of each layer; a packed network has only the last
@@ -37,14 +39,14 @@ private:
 
 struct Evaluation {
   double loss = 0, accuracy = 0, top_k_accuracy = 0;
-  // classes x outputs: how many images of a class were predicted as which output.  Images whose outputs are all NaN were
+  // outputs x outputs: how many images of a class were predicted as which output.  Samples whose outputs are all NaN were
   // predicted as none.
   std::vector<int64_t> confusion;
 };
 
-Evaluation evaluate(const Context &context, Network &network, const Images &images, int64_t k = 1);
+Evaluation evaluate(const Context &context, Network &network, const Samples &images, int64_t k = 1);
 // The same of an inference whose outputs are logits.
-Evaluation evaluate(const Context &context, Inference &inference, const Images &images, int64_t k = 1);
+Evaluation evaluate(const Context &context, Inference &inference, const Samples &images, int64_t k = 1);
 
 // The class that ranks highest, which is the prediction: the first of the largest outputs.  A NaN ranks below every
 // number; -1 if all outputs are NaN.  A row is correct for lf_top_k_correct with k = 1 if this is its label.

@@ -14,10 +14,14 @@ Network::Network(const Description &d) : description(d) {
   }
 }
 
+std::string Network::prefix(size_t layer) const {
+  return "layers." + std::to_string(layer + input_norm.has_value()) + ".";
+}
+
 void Network::visit(const Visit &visit) {
   for (size_t i = 0; i < layers.size(); ++i) {
     DenseLayer &layer = layers[i];
-    const std::string prefix = "layers." + std::to_string(i) + ".";
+    const std::string prefix = this->prefix(i);
     visit(prefix + "w", {layer.inputs, layer.outputs}, layer.w);
     if (!layer.bias.empty()) visit(prefix + "bias", {layer.outputs}, layer.bias);
     if (!layer.batch_norm) continue;
@@ -40,6 +44,7 @@ Network fold(const Context &context, Network &network) {
   Description description = network.description;
   for (LayerDescription &layer : description.layers) layer.batch_norm = false;
   Network folded(description);
+  folded.input_norm = network.input_norm;
   for (size_t i = 0; i < network.layers.size(); ++i) try {
       folded.layers[i] = context.fold(network.layers[i]);
     } catch (const Error &error) {

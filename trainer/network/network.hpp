@@ -6,12 +6,15 @@
 #include <lanefold/lanefold.hpp>
 
 #include <functional>
+#include <optional>
 
 namespace lanefold::trainer {
 
 struct Network {
   Description description;
   std::vector<DenseLayer> layers;
+  std::optional<BatchNorm> input_norm =
+      {}; // standardizes the features before the first layer; training leaves it alone
 
   // gamma and running_var begin as 1, all other parameters as 0.
   explicit Network(const Description &description);
@@ -21,7 +24,10 @@ struct Network {
   int64_t features() const { return description.features; }
   int64_t outputs() const { return description.outputs(); }
 
-  // Calls `visit` for each array with its name ("layers.0.w"), shape and values, in a fixed order.
+  // What the names of a layer's arrays begin with, such as "layers.0.".
+  std::string prefix(size_t layer) const;
+  // Calls `visit` for each array that training changes, with its name ("layers.0.w", or "layers.1.w" behind an
+  // input_norm), shape and values, in a fixed order.
   using Visit = std::function<void(const std::string &, const std::vector<int64_t> &, std::vector<float> &)>;
   void visit(const Visit &visit);
 };

@@ -73,7 +73,7 @@ private:
   static Description description(const CostCase &of) {
     LayerDescription layer;
     layer.activation = of.activation;
-    return plain(features, {300, 100}, classes, layer, of.batch_norm ? "on" : "off");
+    return plain(features, {300, 100}, digit_classes, layer, of.batch_norm ? "on" : "off");
   }
 
   // The product, the normalization and the activation are separate calls.
@@ -120,7 +120,7 @@ std::vector<Costs> measure_costs(const Context &context, int64_t batch_size, con
   std::vector<int32_t> labels(static_cast<size_t>(batch_size));
   Stream random(1, Purpose::study, 99);
   for (float &v : x) v = static_cast<float>(random.uniform());
-  for (int32_t &label : labels) label = static_cast<int32_t>(random.below(classes));
+  for (int32_t &label : labels) label = static_cast<int32_t>(random.below(digit_classes));
   std::vector<std::unique_ptr<Subject>> subjects;
   for (const CostCase &of : cases) subjects.push_back(std::make_unique<Subject>(context, of, x, labels, batch_size));
   std::vector<std::array<std::vector<double>, ways>> times(subjects.size());

@@ -44,7 +44,7 @@ Description network_of(const Subject &subject, int64_t features, std::vector<int
   layer.activation = cli::code_of(activation_names(), subject.activation);
   layer.alpha = activation_of(layer.activation).usual_alpha;
   layer.init = usual(subject.initializer);
-  return plain(features, hidden, classes, layer, batch_norm);
+  return plain(features, hidden, digit_classes, layer, batch_norm);
 }
 
 double variance(const float *values, size_t count) {

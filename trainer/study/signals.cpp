@@ -58,7 +58,7 @@ Variances at_start(const Setting &setting, const Description &description, uint6
   std::vector<float> x(static_cast<size_t>(rows * width));
   for (float &v : x) v = static_cast<float>(random.normal());
   std::vector<int32_t> labels(static_cast<size_t>(rows));
-  for (int32_t &label : labels) label = static_cast<int32_t>(random.below(classes));
+  for (int32_t &label : labels) label = static_cast<int32_t>(random.below(digit_classes));
   step.run(x.data(), labels.data(), rows);
   return variances_of(step, rows);
 }

@@ -4,6 +4,8 @@
 #include "cli/words.hpp"
 #include "trainer/data/digest.hpp"
 
+#include <algorithm>
+
 namespace lanefold::trainer {
 namespace {
 
@@ -35,7 +37,7 @@ std::string GoldenCase::flags() const {
   return text;
 }
 
-std::string golden_hash(const GoldenCase &golden, const Images &images, int64_t steps) {
+std::string golden_hash(const GoldenCase &golden, const Samples &images, int64_t steps) {
   const std::string data = sha256(images);
   for (size_t i = 0; i < golden_steps.size(); ++i) {
     if (golden_steps[i] != steps) continue;
@@ -61,7 +63,7 @@ Description description_of(const GoldenCase &golden, int64_t features) {
   layer.activation = cli::code_of(activation_names(), golden.activation);
   layer.alpha = activation_of(layer.activation).usual_alpha;
   layer.init = usual(golden.initializer);
-  return plain(features, {300, 100}, classes, layer, golden.batch_norm);
+  return plain(features, {300, 100}, digit_classes, layer, golden.batch_norm);
 }
 
 TrainOptions options_of(const GoldenCase &golden) {
@@ -89,10 +91,20 @@ std::vector<std::string> train_golden(const Context &context, const Dataset &dat
   return hashes;
 }
 
-std::string sha256(const Images &images) {
+std::string sha256(const Samples &images) {
   Sha256 hash;
   hash.add(images.pixels.data(), images.pixels.size());
-  hash.add(images.labels);
+  hash.add(images.chosen);
+  std::vector<float> row(static_cast<size_t>(images.features()));
+  for (int64_t i = 0; images.numbers && i < images.count(); ++i) {
+    images.numbers->copy(images.number_of(i), row.data());
+    hash.add(row);
+  }
+  // Labels that bytes can hold are hashed as bytes, as MNIST has them.
+  const bool are_bytes =
+      std::all_of(images.labels.begin(), images.labels.end(), [](int32_t label) { return label >= 0 && label < 256; });
+  if (are_bytes) hash.add(std::vector<uint8_t>(images.labels.begin(), images.labels.end()));
+  else hash.add(images.labels);
   return hash.hex();
 }
 

@@ -31,7 +31,7 @@ struct GoldenCase {
 const std::vector<GoldenCase> &golden_cases();
 
 // The hash of the list for these images, which it recognizes by their bytes; "" if it has none.
-std::string golden_hash(const GoldenCase &golden, const Images &images, int64_t steps);
+std::string golden_hash(const GoldenCase &golden, const Samples &images, int64_t steps);
 
 // SHA-256 over the flags and hashes of the list.
 std::string golden_fingerprint();
@@ -46,6 +46,6 @@ std::vector<std::string> train_golden(const Context &context, const Dataset &dat
                                       size_t count);
 
 // The SHA-256 of pixels and labels, in hexadecimal.
-std::string sha256(const Images &images);
+std::string sha256(const Samples &images);
 
 } // namespace lanefold::trainer

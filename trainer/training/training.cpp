@@ -10,11 +10,11 @@
 namespace lanefold::trainer {
 namespace {
 
-int64_t batch_size(const Images &images, const TrainOptions &options) {
+int64_t batch_size(const Samples &images, const TrainOptions &options) {
   return std::min(options.batch_size, images.count());
 }
 
-int64_t steps_of(const Description &description, const Images &images, const TrainOptions &options) {
+int64_t steps_of(const Description &description, const Samples &images, const TrainOptions &options) {
   const int64_t count = images.count(), size = batch_size(images, options);
   const bool drop_last = description.batch_norm() && count % size == 1;
   return (count + size - 1) / size - (drop_last ? 1 : 0);
@@ -22,7 +22,7 @@ int64_t steps_of(const Description &description, const Images &images, const Tra
 
 } // namespace
 
-std::string impossible(const TrainingState &state, const Description &description, const Images &images) {
+std::string impossible(const TrainingState &state, const Description &description, const Samples &images) {
   const TrainOptions &options = state.options;
   const Position &p = state.position;
   const int64_t size = batch_size(images, options);

@@ -40,7 +40,7 @@ struct TrainingState {
 };
 
 // Says why no training of this network on these images can be in that state; "" if one can.
-std::string impossible(const TrainingState &state, const Description &description, const Images &images);
+std::string impossible(const TrainingState &state, const Description &description, const Samples &images);
 
 struct StepFigures {
   int64_t epoch = 0, step = 0, steps = 0; // `step` of the epoch's `steps`, from 1

@@ -4,6 +4,8 @@
 
 #include "trainer/network/inference.hpp"
 
+#include <utility>
+
 namespace lanefold::trainer {
 namespace {
 
@@ -15,6 +17,7 @@ bool needs_z(const DenseLayer &layer) { return layer.batch_norm || LF_DERIVES_FR
 TrainingStep::TrainingStep(const Context &context, Network &network, const Optimizer &optimizer, int64_t batch_size)
     : context_(context), network_(network), optimizer_(optimizer), buffers_(network.layers.size()),
       state_(4 * network.layers.size()) {
+  if (network.input_norm) standardized_.resize(static_cast<size_t>(batch_size * network.features()));
   for (size_t i = 0; i < buffers_.size(); ++i) {
     const DenseLayer &layer = network.layers[i];
     Buffers &b = buffers_[i];
@@ -33,6 +36,11 @@ TrainingStep::TrainingStep(const Context &context, Network &network, const Optim
 }
 
 TrainingStep::Result TrainingStep::run(const float *x, const int32_t *labels, int64_t m) {
+  if (network_.input_norm) {
+    const Matrix standardized(standardized_.data(), m, network_.features());
+    context_.batch_norm_forward({x, m, network_.features()}, std::as_const(*network_.input_norm).view(), standardized);
+    x = standardized.data;
+  }
   const size_t layers = buffers_.size();
   const auto matrix = [&](std::vector<float> &values, size_t layer) {
     return Matrix(values.data(), m, network_.layers[layer].outputs);
@@ -65,7 +73,7 @@ void TrainingStep::visit(const Network::Visit &visit) {
   auto state = state_.begin();
   for (size_t i = 0; i < buffers_.size(); ++i)
     for (const char *array : {"w", "bias", "gamma", "beta"}) {
-      const std::string name = "layers." + std::to_string(i) + "." + array;
+      const std::string name = network_.prefix(i) + array;
       const auto offer = [&](const char *kind, std::vector<float> &values) {
         if (values.empty()) return;
         const DenseLayer &layer = network_.layers[i];

@@ -53,7 +53,8 @@ private:
   Network &network_;
   Optimizer optimizer_;
   std::vector<Buffers> buffers_;
-  std::vector<State> state_; // w, bias, gamma, beta of each layer
+  std::vector<float> standardized_; // batch x features, if the network standardizes them
+  std::vector<State> state_;        // w, bias, gamma, beta of each layer
   int64_t steps_ = 0;
 };
 

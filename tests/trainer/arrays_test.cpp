@@ -1,0 +1,148 @@
+// Data sets in NumPy's formats.
+#include "support/files.hpp"
+#include "support/npy.hpp"
+#include "trainer/data/arrays.hpp"
+#include "trainer/data/load.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <map>
+
+#include <zip.h>
+
+using namespace lanefold::test;
+using namespace lanefold::trainer;
+
+namespace {
+
+using Arrays = std::map<std::string, std::string>;
+
+struct Archive : TemporaryFolder {
+  std::string path = *this / "d.npz";
+  explicit Archive(const Arrays &arrays, bool compressed = true) {
+    int code = 0;
+    zip_t *archive = zip_open(path.c_str(), ZIP_CREATE, &code);
+    REQUIRE(archive != nullptr);
+    for (const auto &[name, bytes] : arrays) {
+      zip_source_t *source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
+      const zip_int64_t index = zip_file_add(archive, (name + ".npy").c_str(), source, 0);
+      REQUIRE(index >= 0);
+      if (!compressed) zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
+    }
+    REQUIRE(zip_close(archive) == 0);
+  }
+};
+
+// 12 samples of 2 x 3, with 3 classes.
+std::string images(const std::string &type = "|u1") {
+  std::vector<uint8_t> bytes;
+  for (int i = 0; i < 72; ++i) bytes.push_back(static_cast<uint8_t>(i));
+  return npy<uint8_t>(type, "(12, 2, 3)", bytes);
+}
+std::string labels(int count = 12) {
+  std::vector<int64_t> values;
+  for (int i = 0; i < count; ++i) values.push_back(i % 3);
+  return npy<int64_t>("<i8", "(" + std::to_string(count) + ",)", values);
+}
+
+std::string refusal(const Arrays &arrays) {
+  const Archive archive(arrays);
+  const std::string message = message_of<DataError>([&] { read_npz(archive.path); });
+  CHECK(message.starts_with(archive.path));
+  return message;
+}
+
+} // namespace
+
+TEST_CASE("an archive of arrays loads under each of the usual names, compressed or not") {
+  for (const bool compressed : {false, true})
+    for (const auto &[x, y] :
+         {std::pair("x_train", "y_train"), {"train_images", "train_labels"}, {"X", "y"}, {"arr_0", "arr_1"}}) {
+      const Archive archive({{x, images()}, {y, labels()}}, compressed);
+      const Dataset data = read_npz(archive.path);
+      CHECK(data.classes() == 3);
+      CHECK(data.train.rows == 2);
+      CHECK(data.train.columns == 3);
+      CHECK(data.train.count() == 12);
+      CHECK(data.train.image(11)[5] == 71);
+      CHECK(data.train.labels[11] == 2);
+      CHECK(data.test.count() == 0);
+      DataOptions options;
+      options.path = archive.path, options.validation = 0.25;
+      const Dataset divided = load(options, 1);
+      CHECK(divided.train.count() == 9);
+      CHECK(divided.test.count() == 3);
+    }
+  const Archive archive({{"x_train", images()}, {"y_train", labels()}, {"x_test", images()}, {"y_test", labels()}});
+  CHECK(read_npz(archive.path).test.count() == 12);
+}
+
+TEST_CASE("floats of an archive are numbers, row by row, in either order") {
+  std::vector<double> rows, columns;
+  for (int i = 0; i < 12; ++i)
+    for (int j = 0; j < 2; ++j) rows.push_back(i + 100 * j);
+  for (int j = 0; j < 2; ++j)
+    for (int i = 0; i < 12; ++i) columns.push_back(i + 100 * j);
+  for (const std::string &x : {npy<double>("<f8", "(12, 2)", rows), npy<double>("<f8", "(12, 2)", columns, "True")}) {
+    const Archive archive({{"x", x}, {"y", labels()}});
+    const Samples train = read_npz(archive.path).train;
+    REQUIRE(train.numbers);
+    std::vector<float> row(2);
+    train.numbers->copy(7, row.data());
+    CHECK(row == std::vector<float>{7, 107});
+  }
+}
+
+TEST_CASE("archives that cannot be used are refused by name") {
+  CHECK(contains(refusal({{"a", images()}}), "no arrays of features and labels"));
+  CHECK(contains(refusal({{"x", images()}, {"y", labels(11)}}), "has 11 labels for 12 samples"));
+  CHECK(contains(refusal({{"x", "no array"}, {"y", labels()}}), ", array x: is too short"));
+  CHECK(contains(refusal({{"x", images("|O")}, {"y", labels()}}), "type |O"));
+  CHECK(
+      contains(refusal({{"x", npy<float>("<f4", "(2, 1)", {1, NAN})}, {"y", labels(2)}}), "element 0 of row 1 is nan"));
+  CHECK(contains(refusal({{"x", npy<float>("<f4", "(2,)", {1, 2})}, {"y", labels(2)}}), "less than 2 dimensions"));
+  CHECK(
+      contains(refusal({{"x", images()}, {"y", npy<float>("<f4", "(12,)", std::vector<float>(12, 0.5f))}}), "label 0"));
+  CHECK(contains(refusal({{"x", images()}, {"y", npy<int8_t>("|i1", "(12,)", std::vector<int8_t>(12, 0))}}),
+                 "all labels"));
+  CHECK(
+      contains(refusal({{"x", images()}, {"y", npy<int8_t>("|i1", "(12,)", std::vector<int8_t>(12, -1))}}), "label 0"));
+  CHECK(contains(refusal({{"x", images()},
+                          {"y", labels()},
+                          {"x_test", npy<uint8_t>("|u1", "(12, 3, 2)", std::vector<uint8_t>(72))},
+                          {"y_test", labels()}}),
+                 "other shapes"));
+  CHECK(contains(refusal({{"x", images()},
+                          {"y", labels()},
+                          {"x_test", images()},
+                          {"y_test", npy<uint8_t>("|u1", "(12,)", std::vector<uint8_t>(12, 3))}}),
+                 "which no training sample has"));
+  const Archive archive({{"x", images()}, {"y", labels()}});
+  write_file(archive.path, read_file(archive.path).substr(0, 100));
+  CHECK(contains(message_of<DataError>([&] { read_npz(archive.path); }), "cannot be read"));
+  CHECK(contains(message_of<DataError>([] { read_npz("/none.npz"); }), "/none.npz: cannot be read"));
+}
+
+TEST_CASE("a matrix is a table whose columns are numbered") {
+  const TemporaryFolder folder;
+  DataOptions options;
+  options.path = folder / "t.npy";
+  std::vector<float> values;
+  for (int i = 0; i < 40; ++i)
+    for (const float value : {static_cast<float>(i), static_cast<float>(i % 2 + 5), i == 3 ? NAN : 1.0f, 9.0f})
+      values.push_back(value);
+  write_file(options.path, npy<float>("<f4", "(40, 4)", values));
+  options.target = "2", options.csv.ignored = {"4"};
+  CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "row 4, column \"3\": the value is missing"));
+  options.fills_missing = true;
+  const Dataset data = load(options, 1);
+  CHECK(data.schema.classes == std::vector<std::string>{"5", "6"});
+  CHECK(data.train.features() == 2);
+  CHECK(data.train.count() == 36);
+  values[5] = INFINITY;
+  write_file(options.path, npy<float>("<f4", "(40, 4)", values));
+  CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "element 1 of row 1 is inf"));
+  write_file(options.path, npy<float>("<f4", "(4,)", {1, 2, 3, 4}));
+  CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "is no matrix"));
+}

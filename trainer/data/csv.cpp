@@ -1,0 +1,515 @@
+// Blocks of whole rows are read one after the other, parsed by several threads at a time (libcsv), and appended in order.
+// Where a row ends follows from the number of quotes before it.
+#include "trainer/data/dataset.hpp"
+#include "trainer/data/table.hpp"
+
+#include "cli/words.hpp"
+
+#include <csv.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <future>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace lanefold::trainer {
+namespace {
+
+constexpr size_t block_bytes = 4 << 20, longest_row = 64 << 20, most_columns = 1 << 16, most_words = 10000;
+constexpr size_t most_shown = 40; // characters of a value in a message
+constexpr const char *missing_words[] = {"", "NA", "N/A", "n/a", "null", "NULL", "None", "?", "nan", "NaN", "NAN"};
+
+using Row = std::vector<std::string>;
+
+std::string shown(std::string_view text) {
+  std::string result;
+  for (const char c : text.substr(0, most_shown)) result += static_cast<unsigned char>(c) < ' ' || c == 127 ? ' ' : c;
+  return '"' + result + (text.size() > most_shown ? "..." : "") + '"';
+}
+
+bool is_missing(std::string_view text) {
+  return std::find(std::begin(missing_words), std::end(missing_words), text) != std::end(missing_words);
+}
+
+// A number that a float can hold; NaN where the text is none.
+enum class Kind { number, not_a_number, not_finite, too_large };
+Kind parse(std::string_view text, float &value) {
+  const char *begin = text.data(), *end = begin + text.size();
+  if (begin != end && *begin == '+') ++begin;
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  if (error == std::errc() && stop == end) return std::isfinite(value) ? Kind::number : Kind::not_finite;
+  if (error != std::errc::result_out_of_range || stop != end) return Kind::not_a_number;
+  double wide = 0; // smaller than every float, or larger
+  if (std::from_chars(begin, end, wide).ec != std::errc()) wide = 0;
+  value = static_cast<float>(wide);
+  return std::isfinite(value) ? Kind::number : Kind::too_large;
+}
+
+bool is_number(std::string_view text) {
+  float value;
+  return parse(text, value) != Kind::not_a_number;
+}
+
+bool is_utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    const size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+    if (first == 0 || first == 0xC0 || first == 0xC1 || length == 0 || i + length > text.size()) return false;
+    for (size_t j = 1; j < length; ++j)
+      if ((static_cast<unsigned char>(text[i + j]) & 0xC0) != 0x80) return false;
+    i += length;
+  }
+  return true;
+}
+
+// What is wrong with a value.  The row counts from the first of its block.
+struct Problem {
+  int64_t row;
+  int64_t column; // -1: the row as a whole
+  std::string text;
+};
+
+// A file or a pipe, compressed with gzip or not.
+class CsvSource {
+public:
+  explicit CsvSource(const std::string &path) : path_(path) {
+    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) fail("cannot be read: " + std::string(std::strerror(errno)));
+    file_.reset(gzdopen(file, "rb"));
+    if (!file_) close(file), throw std::bad_alloc();
+    gzbuffer(file_.get(), 1 << 18);
+  }
+  [[noreturn]] void fail(const std::string &message) const { throw DataError(path_ + ": " + message); }
+
+  // Appends up to `count` bytes.  Returns false at the end.
+  bool read(std::string &to, size_t count) {
+    const size_t before = to.size();
+    to.resize(before + count);
+    size_t have = 0;
+    while (have < count) {
+      const int got = gzread(file_.get(), to.data() + before + have, static_cast<unsigned>(count - have));
+      if (got < 0) {
+        int code = 0;
+        const char *text = gzerror(file_.get(), &code);
+        fail("cannot be read: " + std::string(code == Z_ERRNO ? std::strerror(errno) : text));
+      }
+      if (got == 0) break;
+      have += static_cast<size_t>(got);
+    }
+    to.resize(before + have);
+    if (have == 0) {
+      int code = Z_OK;
+      gzerror(file_.get(), &code);
+      if (code != Z_OK && code != Z_STREAM_END) fail("is cut short");
+    }
+    return have > 0;
+  }
+
+private:
+  struct Close {
+    void operator()(gzFile file) const { gzclose(file); }
+  };
+  std::string path_;
+  std::unique_ptr<gzFile_s, Close> file_;
+};
+
+// Cuts a source into blocks that end where a row ends.
+class Blocks {
+public:
+  explicit Blocks(CsvSource &source) : source_(source) {}
+
+  // Appends the first `count` lines to nothing, whatever they hold.
+  void skip_lines(int64_t count) {
+    while (count > 0) {
+      const size_t end = rest_.find('\n');
+      if (end != std::string::npos) rest_.erase(0, end + 1), --count;
+      else if (!source_.read(rest_, block_bytes)) return rest_.clear();
+    }
+  }
+
+  // The first bytes, which the next block has, too.
+  const std::string &peek() {
+    if (rest_.empty()) source_.read(rest_, block_bytes);
+    return rest_;
+  }
+  void drop(size_t count) { rest_.erase(0, count); }
+
+  // "" at the end.
+  std::string next() {
+    std::string block = std::move(rest_);
+    rest_.clear();
+    for (size_t seen = 0;;) {
+      const bool more = source_.read(block, block_bytes);
+      if (!more) return block;
+      size_t end = last_row_end(block, seen);
+      if (end > 0) {
+        rest_ = block.substr(end);
+        block.resize(end), inside_ = false;
+        return block;
+      }
+      if (block.size() > longest_row) source_.fail("has a row of more than 64 MB, or a quote that does not end");
+    }
+  }
+
+private:
+  // One past the last newline outside quotes; 0 if there is none.
+  size_t last_row_end(const std::string &block, size_t &seen) {
+    for (; seen < block.size();) {
+      const void *at = std::memchr(block.data() + seen, '"', block.size() - seen);
+      const size_t end =
+          at == nullptr ? block.size() : static_cast<size_t>(static_cast<const char *>(at) - block.data());
+      if (!inside_) {
+        const void *newline = memrchr(block.data() + seen, '\n', end - seen);
+        if (newline != nullptr) found_ = static_cast<size_t>(static_cast<const char *>(newline) - block.data()) + 1;
+      }
+      if (at != nullptr) inside_ = !inside_;
+      seen = end + (at != nullptr);
+    }
+    const size_t result = found_;
+    if (result > 0) found_ = 0;
+    return result;
+  }
+
+  CsvSource &source_;
+  std::string rest_;
+  bool inside_ = false; // between quotes
+  size_t found_ = 0;
+};
+
+// Calls field(text) and end_of_row() for each of them, until either returns false.  Returns what is wrong with the quotes.
+template <class Field, class End>
+std::string for_each_field(const std::string &text, char delimiter, const Field &field, const End &end_of_row) {
+  struct Calls {
+    const Field &field;
+    const End &end;
+    bool goes_on = true;
+  } calls{field, end_of_row};
+  csv_parser parser;
+  if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0) throw std::bad_alloc();
+  const std::unique_ptr<csv_parser, void (*)(csv_parser *)> scope(&parser, csv_free);
+  csv_set_delim(&parser, static_cast<unsigned char>(delimiter));
+  const auto on_field = [](void *bytes, size_t count, void *to) {
+    auto &c = *static_cast<Calls *>(to);
+    if (c.goes_on) c.goes_on = c.field(std::string_view(static_cast<const char *>(bytes), count));
+  };
+  const auto on_row = [](int, void *to) {
+    auto &c = *static_cast<Calls *>(to);
+    if (c.goes_on) c.goes_on = c.end();
+  };
+  for (size_t begin = 0; begin < text.size() && calls.goes_on;) {
+    const size_t count = std::min<size_t>(text.size() - begin, 1 << 16);
+    if (csv_parse(&parser, text.data() + begin, count, on_field, on_row, &calls) != count) {
+      if (csv_error(&parser) == CSV_ENOMEM) throw std::bad_alloc();
+      return calls.goes_on ? "a quote stands where none may: inside a value, or behind its last quote" : "";
+    }
+    begin += count;
+  }
+  if (calls.goes_on && csv_fini(&parser, on_field, on_row, &calls) != 0) return "a quote does not end";
+  return "";
+}
+
+// What the columns are, as far as the first block tells.
+struct CsvPlan {
+  std::vector<Column> columns;
+  std::vector<bool> is_ignored;
+  std::vector<bool> is_declared;        // the user says that the column has words
+  std::vector<std::string> first_words; // of columns that begin with a word
+  char delimiter = ',';
+};
+
+// The words of one column, each with its index.
+class Words {
+public:
+  float index_of(std::string_view word) {
+    const auto [at, is_new] = indices_.try_emplace(std::string(word), static_cast<int32_t>(words.size()));
+    if (is_new) words.emplace_back(word);
+    return static_cast<float>(at->second);
+  }
+  std::vector<std::string> words;
+
+private:
+  std::unordered_map<std::string, int32_t> indices_;
+};
+
+struct Parsed {
+  std::vector<float> values; // rows x columns that are not ignored
+  int64_t rows = 0;
+  std::vector<Words> words; // of each column
+  std::optional<Problem> problem;
+};
+
+class BlockParser {
+public:
+  BlockParser(const CsvPlan &plan, Parsed &to) : plan_(plan), to_(to) { to_.words.resize(plan.columns.size()); }
+
+  void run(const std::string &text) {
+    const std::string quotes = for_each_field(
+        text, plan_.delimiter, [this](std::string_view field) { return take(field); }, [this] { return end_row(); });
+    if (!quotes.empty() && !to_.problem) fail(-1, quotes);
+  }
+
+private:
+  bool fail(int64_t column, const std::string &text) {
+    to_.problem = Problem{to_.rows, column, text};
+    return false;
+  }
+
+  bool take(std::string_view field) {
+    const size_t column = column_++;
+    if (column >= plan_.columns.size()) return true; // end_row() tells
+    if (plan_.is_ignored[column]) return true;
+    if (plan_.columns[column].is_category) return take_word(column, field);
+    float value = NAN;
+    const Kind kind = parse(field, value);
+    if (kind != Kind::number) {
+      if (is_missing(field)) value = NAN;
+      else
+        return fail(static_cast<int64_t>(column),
+                    shown(field) + (kind == Kind::not_finite  ? " is not finite"
+                                    : kind == Kind::too_large ? " is too large for 32 bits"
+                                                              : " is not a number"));
+    }
+    to_.values.push_back(value);
+    return true;
+  }
+
+  bool take_word(size_t column, std::string_view field) {
+    if (field.empty()) return to_.values.push_back(NAN), true;
+    Words &words = to_.words[column];
+    const size_t before = words.words.size();
+    const float index = words.index_of(field);
+    if (words.words.size() > before && !is_utf8(field))
+      return fail(static_cast<int64_t>(column), shown(field) + " is not UTF-8");
+    // A heading in the wrong row would turn a column of numbers into one of words, and nobody would notice.
+    if (words.words.size() > before && !plan_.is_declared[column] && is_number(field))
+      return fail(static_cast<int64_t>(column),
+                  shown(field) + " is a number, but the column begins with the word " +
+                      shown(plan_.first_words[column]) +
+                      "; --skip-lines skips lines before the table, --category says that all values are words");
+    to_.values.push_back(index);
+    return true;
+  }
+
+  bool end_row() {
+    const size_t found = column_;
+    column_ = 0;
+    if (found != plan_.columns.size())
+      return fail(-1, "it has " + std::to_string(found) + (found == 1 ? " value" : " values") + "; expected " +
+                          std::to_string(plan_.columns.size()));
+    ++to_.rows;
+    return true;
+  }
+
+  const CsvPlan &plan_;
+  Parsed &to_;
+  size_t column_ = 0;
+};
+
+// The first rows of a block, as text.
+std::vector<Row> first_rows(const std::string &text, char delimiter, size_t most) {
+  std::vector<Row> rows(1);
+  for_each_field(
+      text, delimiter,
+      [&](std::string_view field) {
+        rows.back().emplace_back(field);
+        return rows.back().size() <= most_columns;
+      },
+      [&] {
+        if (rows.size() == most) return false;
+        rows.emplace_back();
+        return true;
+      });
+  if (rows.back().empty()) rows.pop_back();
+  return rows;
+}
+
+// The candidate that the first line has most often outside quotes.
+char guess_delimiter(const std::string &text) {
+  constexpr char candidates[] = {',', ';', '\t', '|', ' '};
+  size_t counts[std::size(candidates)] = {};
+  bool inside = false;
+  for (const char c : text) {
+    if (c == '"') inside = !inside;
+    if (inside) continue;
+    if (c == '\n' || c == '\r') break;
+    for (size_t i = 0; i < std::size(candidates); ++i) counts[i] += c == candidates[i];
+  }
+  counts[std::size(candidates) - 1] = *std::max_element(counts, counts + 4) > 0 ? 0 : counts[4]; // spaces come last
+  return candidates[std::max_element(std::begin(counts), std::end(counts)) - counts];
+}
+
+class CsvReader {
+public:
+  CsvReader(const std::string &path, const CsvOptions &options) : options_(options), source_(path), blocks_(source_) {
+    table_.path = path, table_.skipped = options.skip_lines;
+  }
+
+  Table run() {
+    blocks_.skip_lines(options_.skip_lines);
+    begin();
+    const auto threads = static_cast<size_t>(std::max(1, options_.threads));
+    for (bool more = true; more;) {
+      std::vector<std::string> texts;
+      while (texts.size() < threads && more) {
+        texts.push_back(blocks_.next());
+        if (texts.back().empty()) texts.pop_back(), more = false;
+      }
+      std::vector<Parsed> parsed(texts.size());
+      std::vector<std::future<void>> running;
+      const auto parse_one = [&](size_t i) { BlockParser(plan_, parsed[i]).run(texts[i]); };
+      for (size_t i = 1; i < texts.size(); ++i) running.push_back(std::async(std::launch::async, parse_one, i));
+      if (!texts.empty()) parse_one(0);
+      for (auto &one : running) one.get();
+      for (Parsed &block : parsed) append(block);
+    }
+    if (table_.rows == 0) source_.fail("has no rows");
+    for (size_t c = 0; c < plan_.columns.size(); ++c)
+      if (!plan_.is_ignored[c]) {
+        table_.columns.push_back(plan_.columns[c]);
+        table_.columns.back().words = words_[c].words;
+      }
+    return std::move(table_);
+  }
+
+private:
+  [[noreturn]] void fail(const Problem &problem) {
+    std::string where = "row " + std::to_string(table_.row_number(problem.row));
+    if (problem.column >= 0) where += ", column " + shown(plan_.columns[static_cast<size_t>(problem.column)].name);
+    source_.fail(where + ": " + problem.text);
+  }
+
+  // Finds out delimiter, header and columns.
+  void begin() {
+    const std::string &text = blocks_.peek();
+    if (text.empty()) source_.fail("is empty");
+    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
+        std::memchr(text.data(), 0, std::min<size_t>(text.size(), 4096)) != nullptr)
+      source_.fail("is not UTF-8 text; is it UTF-16, or not a CSV file?");
+    if (text.starts_with("\xEF\xBB\xBF")) blocks_.drop(3);
+    plan_.delimiter = options_.delimiter != 0 ? options_.delimiter : guess_delimiter(text);
+    const std::vector<Row> rows = first_rows(text, plan_.delimiter, 100);
+    if (rows.empty()) source_.fail("has no rows");
+    const Row &first = rows.front();
+    if (first.size() > most_columns) source_.fail("has more than " + std::to_string(most_columns) + " columns");
+    const bool has_number = std::any_of(first.begin(), first.end(), [](const std::string &t) { return is_number(t); });
+    table_.has_header = options_.header == Header::on || (options_.header == Header::guess && !has_number);
+    name_columns(first);
+    find_categories(rows);
+    if (table_.has_header) drop_first_row(text);
+  }
+
+  void name_columns(const Row &first) {
+    for (size_t c = 0; c < first.size(); ++c) {
+      if (table_.has_header && !is_utf8(first[c]))
+        source_.fail("row " + std::to_string(table_.row_number(-1)) + ", column " + std::to_string(c + 1) + ": " +
+                     shown(first[c]) + " is not UTF-8");
+      plan_.columns.emplace_back().name = table_.has_header && !first[c].empty() ? first[c] : std::to_string(c + 1);
+    }
+    words_.resize(first.size());
+    plan_.is_ignored.resize(first.size()), plan_.is_declared.resize(first.size()),
+        plan_.first_words.resize(first.size());
+    for (const std::string &name : options_.ignored) plan_.is_ignored[position(name, "--ignore")] = true;
+    for (const std::string &name : options_.categories) {
+      const size_t at = position(name, "--category");
+      plan_.columns[at].is_category = plan_.is_declared[at] = true;
+    }
+  }
+
+  size_t position(const std::string &name, const char *option) {
+    const int64_t at = find_column(plan_.columns, name);
+    if (at < 0)
+      source_.fail("has no column " + shown(name) + ", which " + option + " names; " + list_of(plan_.columns));
+    return static_cast<size_t>(at);
+  }
+
+  // A column has words if its first value is no number.
+  void find_categories(const std::vector<Row> &rows) {
+    for (size_t c = 0; c < plan_.columns.size(); ++c)
+      for (size_t r = table_.has_header ? 1 : 0; r < rows.size(); ++r) {
+        if (c >= rows[r].size() || is_missing(rows[r][c])) continue;
+        if (!is_number(rows[r][c])) plan_.columns[c].is_category = true, plan_.first_words[c] = rows[r][c];
+        break;
+      }
+  }
+
+  void drop_first_row(const std::string &text) {
+    bool inside = false;
+    size_t i = 0;
+    while (i < text.size() && (text[i] == '\n' || text[i] == '\r')) ++i; // empty lines before it
+    for (; i < text.size(); ++i) {
+      if (text[i] == '"') inside = !inside;
+      if (!inside && (text[i] == '\n' || text[i] == '\r')) break;
+    }
+    if (i + 1 < text.size() && text[i] == '\r' && text[i + 1] == '\n') ++i;
+    blocks_.drop(std::min(i + 1, text.size()));
+  }
+
+  void append(Parsed &block) {
+    // Indices of this block's words become those of the table's.
+    for (size_t c = 0, kept = 0; c < plan_.columns.size(); ++c) {
+      if (plan_.is_ignored[c]) continue;
+      if (plan_.columns[c].is_category) merge_words(block, c, kept);
+      ++kept;
+    }
+    if (block.problem) fail({table_.rows + block.problem->row, block.problem->column, block.problem->text});
+    const size_t columns =
+        plan_.columns.size() - static_cast<size_t>(std::count(plan_.is_ignored.begin(), plan_.is_ignored.end(), true));
+    table_.values.append(block.values.data(), static_cast<size_t>(block.rows) * columns);
+    table_.rows += block.rows;
+  }
+
+  void merge_words(Parsed &block, size_t column, size_t kept) {
+    Words &all = words_[column];
+    std::vector<float> indices;
+    for (const std::string &word : block.words[column].words) indices.push_back(all.index_of(word));
+    if (all.words.size() > most_words)
+      source_.fail("column " + shown(plan_.columns[column].name) + " has more than " + std::to_string(most_words) +
+                   " different words, such as " + shown(all.words[0]) + "; --ignore leaves it out");
+    const size_t columns =
+        plan_.columns.size() - static_cast<size_t>(std::count(plan_.is_ignored.begin(), plan_.is_ignored.end(), true));
+    for (int64_t r = 0; r < block.rows; ++r) {
+      float &value = block.values[static_cast<size_t>(r) * columns + kept];
+      if (!std::isnan(value)) value = indices[static_cast<size_t>(value)];
+    }
+  }
+
+  const CsvOptions &options_;
+  CsvSource source_;
+  Blocks blocks_;
+  CsvPlan plan_;
+  Table table_;
+  std::vector<Words> words_;
+};
+
+} // namespace
+
+int64_t find_column(const std::vector<Column> &columns, const std::string &named) {
+  for (size_t c = 0; c < columns.size(); ++c)
+    if (columns[c].name == named) return static_cast<int64_t>(c);
+  int64_t number = 0;
+  const auto [stop, error] = std::from_chars(named.data(), named.data() + named.size(), number);
+  if (error != std::errc() || stop != named.data() + named.size() || number == 0) return -1;
+  const auto count = static_cast<int64_t>(columns.size());
+  if (number < 0) number += count + 1;
+  return number >= 1 && number <= count ? number - 1 : -1;
+}
+
+std::string list_of(const std::vector<Column> &columns) {
+  constexpr size_t most = 12;
+  std::vector<std::string> names;
+  for (size_t c = 0; c < columns.size() && c < most; ++c) names.push_back(columns[c].name);
+  if (columns.size() > most) names.push_back("and " + std::to_string(columns.size() - most) + " more");
+  return "columns: " + cli::list(names);
+}
+
+Table read_csv(const std::string &path, const CsvOptions &options) { return CsvReader(path, options).run(); }
+
+} // namespace lanefold::trainer
