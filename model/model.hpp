@@ -3,7 +3,7 @@
 
 #include "model/tensor.hpp"
 
-#include <lanefold/lanefold.h>
+#include <lanefold/model.h>
 
 #include <map>
 #include <optional>
@@ -49,9 +49,6 @@ struct Layer {
 
   bool has_product() const { return !w.empty(); }
 };
-
-// The key of a text that says what the data of a training was.  It stays true of a model in every format, and folded.
-inline constexpr const char *data_key = "lanefold.data";
 
 struct Model {
   int32_t format = 0; // LF_FORMAT_*

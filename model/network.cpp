@@ -197,7 +197,7 @@ std::vector<PreparedLayer> prepare(const Model &model, lf_context *context, Fold
 Model folded(const Model &model, lf_context *context) {
   Model result = model;
   result.layers.clear();
-  std::erase_if(result.texts, [](const auto &text) { return text.first != data_key; });
+  std::erase_if(result.texts, [](const auto &text) { return text.first != LF_DATA_TEXT; });
   result.tensors.clear();
   for (PreparedLayer &from : prepare(model, context, Folding::here)) {
     Layer layer;

@@ -237,7 +237,7 @@ Model read_state_dict(const TensorFile &file, const NetworkForm &form, bool skip
   Reader reader(file, form);
   Model model = reader.read();
   handle_foreign(file, reader.used(), skips_foreign, model);
-  if (const auto data = file.metadata.find(data_key); data != file.metadata.end()) model.texts.insert(*data);
+  if (const auto data = file.metadata.find(LF_DATA_TEXT); data != file.metadata.end()) model.texts.insert(*data);
   std::map<std::string, Tensor> floats;
   for (const auto &[name, tensor] : reader.used())
     if (!name.ends_with("num_batches_tracked")) floats.emplace(name, tensor);
@@ -273,7 +273,7 @@ TensorsToWrite write_state_dict(const Model &model, std::vector<Tensor> &kept) {
     if (layer.activation != LF_IDENTITY) ++module;
   }
   std::map<std::string, std::string> metadata = {{"format", "pt"}, {description_key, describe_network(model)}};
-  if (const auto data = model.texts.find(data_key); data != model.texts.end()) metadata.insert(*data);
+  if (const auto data = model.texts.find(LF_DATA_TEXT); data != model.texts.end()) metadata.insert(*data);
   return write_safetensors(metadata, tensors);
 }
 

@@ -126,6 +126,9 @@ typedef struct lf_model_tensor {
  */
 LF_API lf_status lf_model_get_tensor(const lf_model *model, const char *name, lf_model_tensor *tensor);
 
+/** The key of a text that says what a network was trained on.  Unlike other texts, it is stored in every format. */
+#define LF_DATA_TEXT "lanefold.data"
+
 /** Lends the text that is stored under a key, such as "training"; NULL if there is none.  [thread-safe] */
 LF_API const char *lf_model_get_text(const lf_model *model, const char *key);
 

@@ -47,8 +47,8 @@ void read_texts(const File &file, Model &model) {
                           " for " + std::to_string(model.outputs()) + " outputs.");
     model.class_names.clear();
   }
-  if (const auto data = file.metadata.find(data_key); data != file.metadata.end())
-    model.texts.emplace(data_key, data->second);
+  if (const auto data = file.metadata.find(LF_DATA_TEXT); data != file.metadata.end())
+    model.texts.emplace(LF_DATA_TEXT, data->second);
   read_names(file, feature_names, model.features, false, model, model.feature_names);
   read_names(file, class_names, model.outputs(), may_be_two, model, model.class_names);
 }
@@ -71,7 +71,7 @@ std::map<std::string, std::string> texts_of(const Model &model) {
   for (size_t i = 0; i < model.layers.size(); ++i)
     if (model.layers[i].norm && model.layers[i].norm->unbiased) norms.push_back(norm_name(i));
   if (!norms.empty()) texts[unbiased] = cli::Json(norms).dump();
-  if (const auto data = model.texts.find(data_key); data != model.texts.end()) texts[data_key] = data->second;
+  if (const auto data = model.texts.find(LF_DATA_TEXT); data != model.texts.end()) texts[LF_DATA_TEXT] = data->second;
   return texts;
 }
 

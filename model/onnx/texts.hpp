@@ -9,7 +9,7 @@
 namespace lanefold::model::onnx {
 
 // Takes over the names of features and classes, which are JSON arrays under "feature_names" and "class_names".  What
-// another program stored under these keys may be anything.  The text under data_key becomes one of the model.
+// another program stored under these keys may be anything.  The text under LF_DATA_TEXT becomes one of the model.
 void read_texts(const File &file, Model &model);
 
 // The names of the BatchNormalization nodes whose running variance is unbiased: a JSON array under "unbiased_variance".

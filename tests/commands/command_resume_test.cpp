@@ -140,7 +140,7 @@ TEST_CASE("a training is resumed to more epochs, with its own options, and refus
   Words again = place.train({"--epochs", "5", "--json", "--resume", place.model, "--save", place.models / "other"});
   CHECK(hash_of(run(again)) == whole);
   CHECK(read_file(place.model) == two); // --save names the file
-  check_refused(resume(place, {"--learning-rate", "0.5"}), {"--learning-rate", place.model});
+  check_refused(resume(place, {"--beta2", "0.5"}), {"--beta2", place.model});
   check_refused(resume(place, {"--optimizer", "adam"}), {"--optimizer", place.model});
   check_refused(resume(place, {"--seed", "2"}), {"--seed"});
   check_refused(resume(place, {"--hidden", "8"}), {"network", place.model});

@@ -54,6 +54,7 @@ void check_json(const std::vector<Entry> &changed, const std::vector<Entry> &fre
   reader.end();
   for (size_t i = 0; i < changed.size(); ++i) {
     const Entry &entry = changed[i];
+    if (entry.key.empty()) continue; // JSON has it in another form
     CAPTURE(entry.key);
     CHECK(object.contains(entry.key));
     CHECK(value_of(entry) == value_of(fresh[i]));
@@ -108,7 +109,7 @@ TEST_CASE("every option of the table is in help with its range, in completion an
   }
 }
 
-TEST_CASE("every option of a training that is given on --resume must be that of the checkpoint") {
+TEST_CASE("an option of a training that is given on --resume must be that of the checkpoint, unless it may change") {
   const Place place;
   place.make_model();
   TrainCommand train;
@@ -122,7 +123,9 @@ TEST_CASE("every option of a training that is given on --resume must be that of 
     same.insert(same.end(), {option.names, value_of(entry)});
     other.insert(other.end(), {option.names, other_value(option)});
     CHECK(run(same).exit_code == 0);
-    check_refused(other, {option.names, place.model, value_of(entry)});
+    if (!may_change(option.names)) check_refused(other, {option.names, place.model, value_of(entry)});
+    else CHECK(run(other).exit_code == 0);
+    place.make_model();
   }
 }
 

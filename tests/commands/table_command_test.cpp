@@ -123,6 +123,8 @@ TEST_CASE("predictions are written as a table, CSV and NPY, to a file or a pipe"
     CHECK(lines[i]["predicted"] == predicted);
     CHECK(static_cast<float>(lines[i]["probabilities"][0].get<double>()) == probability);
   }
+  // A variable that names other data does not stand in the way of a file.
+  CHECK(run({"predict", table.model, table.rows, "--count", "1"}, {"LANEFOLD_DATA=" + table.data}).exit_code == 0);
   check_refused({"predict", table.model, table.rows, "--format", "npy", "--top-k", "2"},
                 {"--format npy", "one matrix"});
   check_refused({"predict", table.model, table.rows, "--top-k", "4"}, {"--top-k 4", "3 classes"});

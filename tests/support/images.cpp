@@ -19,7 +19,7 @@ std::string idx(const std::vector<uint32_t> &header, const std::string &payload)
 trainer::Samples make_images(int64_t count, int64_t side, uint64_t seed) {
   Random random(seed);
   trainer::Samples images;
-  images.rows = images.columns = side;
+  images.rows = images.columns = side, images.are_bytes = true;
   std::vector<uint8_t> pixels;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t label = i % trainer::digit_classes;

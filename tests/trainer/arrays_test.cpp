@@ -6,7 +6,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 
 #include <zip.h>
@@ -144,5 +146,63 @@ TEST_CASE("a matrix is a table whose columns are numbered") {
   write_file(options.path, npy<float>("<f4", "(40, 4)", values));
   CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "element 1 of row 1 is inf"));
   write_file(options.path, npy<float>("<f4", "(4,)", {1, 2, 3, 4}));
-  CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "is no matrix"));
+  CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "is not a matrix"));
+}
+
+TEST_CASE("an archive whose bytes have changed is refused, stored or compressed") {
+  const Archive archive({{"x", images()}, {"y", labels()}}, false);
+  std::string bytes = read_file(archive.path);
+  const size_t at = bytes.find("\x30\x31\x32\x33\x34");
+  REQUIRE(at != std::string::npos);
+  bytes[at] = '\x31';
+  write_file(archive.path, bytes);
+  CHECK(contains(message_of<DataError>([&] { read_npz(archive.path); }), "the array x is damaged"));
+}
+
+TEST_CASE("bytes of an archive stand for 0 to 1, in either order, and in both parts") {
+  std::vector<uint8_t> rows, columns;
+  for (int i = 0; i < 12; ++i)
+    for (int j = 0; j < 2; ++j) rows.push_back(static_cast<uint8_t>(i + 100 * j));
+  for (int j = 0; j < 2; ++j)
+    for (int i = 0; i < 12; ++i) columns.push_back(static_cast<uint8_t>(i + 100 * j));
+  const Archive one({{"x", npy<uint8_t>("|u1", "(12, 2)", rows)}, {"y", labels()}}),
+      other({{"x", npy<uint8_t>("|u1", "(12, 2)", columns, "True")}, {"y", labels()}});
+  const Dataset a = read_npz(one.path), b = read_npz(other.path);
+  CHECK(std::equal(a.train.pixels.begin(), a.train.pixels.end(), b.train.pixels.begin(), b.train.pixels.end()));
+  CHECK(a.schema.scales_bytes);
+  CHECK(contains(refusal({{"x", images()},
+                          {"y", labels()},
+                          {"x_test", npy<float>("<f4", "(12, 2, 3)", std::vector<float>(72))},
+                          {"y_test", labels()}}),
+                 "one holds bytes"));
+}
+
+TEST_CASE("a matrix that is too large to be loaded stays in its file, and gives the same training") {
+  const TemporaryFolder folder;
+  DataOptions options;
+  options.path = folder / "t.npy", options.target = "2";
+  std::vector<double> values;
+  for (int i = 0; i < 400; ++i)
+    for (const double value : {i * 0.5, static_cast<double>(i % 3), 7.0 - i}) values.push_back(value);
+  write_file(options.path, npy<double>("<f8", "(400, 3)", values));
+  const Dataset loaded = load(options, 5);
+  options.most_loaded = 100;
+  const Dataset opened = load(options, 5);
+  CHECK(opened.train.labels == loaded.train.labels);
+  CHECK(opened.test.chosen == loaded.test.chosen);
+  CHECK(describe(opened.schema).dump() == describe(loaded.schema).dump());
+  std::vector<float> a(2), b(2);
+  for (int64_t i = 0; i < loaded.train.count(); ++i) {
+    loaded.train.numbers->copy(loaded.train.number_of(i), a.data());
+    opened.train.numbers->copy(opened.train.number_of(i), b.data());
+    CHECK(a == b);
+  }
+  std::filesystem::resize_file(options.path, 1000);
+  CHECK(contains(message_of<DataError>([&] { opened.train.numbers->copy(399, a.data()); }),
+                 "has become shorter while it was used"));
+  values[5] = NAN;
+  write_file(options.path, npy<double>("<f8", "(400, 3)", values));
+  CHECK(contains(message_of<DataError>([&] { load(options, 5); }), "element 2 of row 1 is nan"));
+  write_file(options.path, npy<double>("<f8", "(400, 3)", std::vector<double>(1200, 1), "True"));
+  CHECK(contains(message_of<DataError>([&] { load(options, 5); }), "save it in row-major order"));
 }

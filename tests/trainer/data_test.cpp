@@ -2,7 +2,9 @@
 // present.
 #include "support/images.hpp"
 #include "support/random.hpp"
+#include "trainer/data/batches.hpp"
 #include "trainer/data/load.hpp"
+#include "trainer/training/golden.hpp"
 
 #include <doctest/doctest.h>
 
@@ -269,6 +271,8 @@ TEST_CASE("elements of each type of IDX become numbers, most significant byte fi
     std::string payload;
     for (int i = 0; i < 30 * 16; ++i) payload += type.element;
     write_file(folder / names[0], idx({type.magic, 30, 4, 4}, payload));
+    CHECK(contains(refusal(folder), "one part has bytes"));
+    write_file(folder / names[2], idx({type.magic, 20, 4, 4}, payload.substr(0, 320 * type.element.size())));
     const Samples train = read_idx(folder.path()).train;
     REQUIRE(train.numbers);
     CHECK(train.features() == 16);
@@ -281,6 +285,24 @@ TEST_CASE("elements of each type of IDX become numbers, most significant byte fi
   const Folder folder; // NaN
   write_file(folder / names[0], idx({0x00000d02, 30, 1}, std::string(120, '\xff')));
   check_refused(folder, names[0], "element 0 of sample 0 is not finite");
+}
+
+TEST_CASE("images that are too large to be loaded stay files, give the same bits, and may shrink") {
+  const Folder folder;
+  const Dataset loaded = read_idx(folder.path()), opened = read_idx(folder.path(), Needs::all, 100);
+  REQUIRE(opened.train.numbers);
+  CHECK(opened.schema.scales_bytes);
+  CHECK(sha256(opened.train) == sha256(loaded.train));
+  const lanefold::Context context(1);
+  Batch a, b;
+  gather(context, loaded.train, nullptr, 3, 20, a), gather(context, opened.train, nullptr, 3, 20, b);
+  CHECK(a.x == b.x);
+  CHECK(a.labels == b.labels);
+  std::filesystem::resize_file(folder / names[0], 100);
+  CHECK(contains(message_of<DataError>([&] { gather(context, opened.train, nullptr, 3, 20, b); }),
+                 "has become shorter while it was used"));
+  gather(context, loaded.train, nullptr, 3, 20, b); // it was read before
+  CHECK(a.x == b.x);
 }
 
 TEST_CASE("images may have any number of dimensions") {

@@ -198,11 +198,11 @@ TEST_CASE("columns are named, or counted from either end") {
   CsvOptions options;
   options.header = Header::on;
   const Table table = table_of("a,b,2\n1,2,3\n", options);
-  CHECK(find_column(table.columns, "b") == 1);
-  CHECK(find_column(table.columns, "2") == 2); // a name comes before a number
-  CHECK(find_column(table.columns, "1") == 0);
-  CHECK(find_column(table.columns, "-1") == 2);
-  for (const char *none : {"0", "4", "-4", "c", "", "1x"}) CHECK(find_column(table.columns, none) == -1);
+  CHECK(find_column(table.names, "b") == 1);
+  CHECK(find_column(table.names, "2") == 2); // a name comes before a number
+  CHECK(find_column(table.names, "1") == 0);
+  CHECK(find_column(table.names, "-1") == 2);
+  for (const char *none : {"0", "4", "-4", "c", "", "1x"}) CHECK(find_column(table.names, none) == -1);
 }
 
 TEST_CASE("classes are sorted, and words become features") {
@@ -302,7 +302,7 @@ TEST_CASE("test rows of a file of their own must fit the training rows") {
   CHECK(contains(refusal_of("x,y,kind\n1,green,a\n"), "row 2, column \"y\": \"green\" is not among the words"));
   CHECK(contains(refusal_of("x,kind\n1,a\n"), "lacks the columns y"));
   CHECK(contains(refusal_of("x,y\n1,red\n"), "lacks the column \"kind\" with the labels"));
-  CHECK(contains(refusal_of("x,y,kind\nred,red,a\n"), "column \"x\" has words, such as \"red\""));
+  CHECK(contains(refusal_of("x,y,kind\nred,red,a\n"), "row 2, column \"x\": \"red\" is not a number"));
   write_file(options.test, "kind,more,y,x\nb,5,red,7\n"); // columns go by their names
   const Dataset data = load(options, 1);
   CHECK(data.train.count() == 40);
@@ -323,13 +323,133 @@ TEST_CASE("a schema survives its JSON") {
   CHECK(again.target == "kind");
   CHECK(again.target_position == 2);
   CHECK(again.feature_names() == data.schema.feature_names());
-  for (
-      const char *broken :
-      {"{}", "[]", R"({"classes": [1]})", R"({"classes": [], "columns": 1})",
-       R"({"classes": [], "columns": [{"name": "x"}], "target": "", "target_position": 9, "header": true})",
-       R"({"classes": [], "columns": [{"name": "x"}], "target": "", "target_position": 0, "header": true, "means": [1, 2]})"})
-    CHECK(message_of<lanefold::cli::JsonError>([&] { read_schema(lanefold::cli::parse_strictly(broken, "it")); }) !=
-          "nothing thrown");
+  const std::string good = describe(data.schema).dump();
+  const auto broken = [&](const std::string &part, const std::string &by) {
+    std::string text = good;
+    REQUIRE(contains(text, part));
+    text.replace(text.find(part), part.size(), by);
+    return message_of<lanefold::cli::JsonError>([&] { read_schema(lanefold::cli::parse_strictly(text, "it")); });
+  };
+  const std::pair<const char *, const char *> faults[] = {{"\"classes\":[", "\"classes\":[1,"},
+                                                          {"\"target_position\":2", "\"target_position\":-1"},
+                                                          {"\"target_position\":2", "\"target_position\":3"},
+                                                          {"\"width\":3", "\"width\":1"},
+                                                          {"\"position\":1", "\"position\":3"},
+                                                          {"\"columns\":[", "\"columns\":1,\"x\":["},
+                                                          {"\"means\":[", "\"means\":[0.5,"},
+                                                          {"[\"blue\",\"red\"]", "[\"red\",\"blue\"]"},
+                                                          {"\"header\":true", "\"header\":1"}};
+  for (const auto &[part, by] : faults) {
+    CAPTURE(by);
+    CHECK(broken(part, by) != "nothing thrown");
+  }
+}
+
+TEST_CASE("a file for a model goes by names if both have a header, and else by positions") {
+  const TemporaryFolder folder;
+  DataOptions options;
+  options.path = folder / "t.csv";
+  const auto learned = [&](const std::string &head, const CsvOptions &csv = {}) {
+    write_file(options.path, rows_of(head, [](int i) {
+                 return std::to_string(1000 + i) + "," + std::to_string(i) + ",7," + (i % 2 == 0 ? "a" : "b");
+               }));
+    options.csv = csv;
+    return load(options, 1).schema;
+  };
+  const auto rows = [&](const Schema &schema, const std::string &text, Need need = Need::features) {
+    DataOptions other;
+    other.path = folder / "o.csv";
+    write_file(other.path, text);
+    return load_test(other, &schema, need).test;
+  };
+  CsvOptions without_id;
+  without_id.ignored = {"1"};
+  const Schema bare = learned("", without_id);
+  CHECK(row_of(rows(bare, "1001,5,7,a\n"), 0) == std::vector<float>{5, 7});
+  CHECK(row_of(rows(bare, "1001,5,7\n"), 0) == std::vector<float>{5, 7});
+  CHECK(rows(bare, "1001,5,7,b\n").labels == std::vector<int32_t>{1});
+  CHECK(contains(message_of<DataError>([&] { rows(bare, "5,7\n"); }), "has 2 columns; expected 4"));
+  CHECK(contains(message_of<DataError>([&] { rows(bare, "1,2,3,4,5\n"); }), "has 5 columns; expected 4"));
+  const Schema named = learned("id,x,y,kind\n", without_id);
+  CHECK(row_of(rows(named, "y,x\n7,5\n"), 0) == std::vector<float>{5, 7});
+  CHECK(row_of(rows(named, "9,5,7,a\n"), 0) == std::vector<float>{5, 7}); // no header
+  CHECK(contains(message_of<DataError>([&] { rows(named, "y,kind\n7,a\n"); }), "lacks the columns x"));
+  // Unknown and missing classes matter only where labels are needed.
+  CHECK(rows(named, "x,y,kind\n1,2,\n3,4,c\n").labels == std::vector<int32_t>{-1, -1});
+  CHECK(
+      contains(message_of<DataError>([&] { rows(named, "x,y,kind\n1,2,c\n", Need::labels); }), "\"c\" is not a class"));
+  CHECK(contains(message_of<DataError>([&] { rows(named, "x,y\nq,2\n"); }),
+                 "row 2, column \"x\": \"q\" is not a number"));
+}
+
+TEST_CASE("a model knows which columns hold words, even where they look like numbers or are empty") {
+  const TemporaryFolder folder;
+  DataOptions options;
+  options.path = folder / "t.csv", options.csv.categories = {"zip", "kind"}, options.fills_missing = true;
+  write_file(options.path, rows_of("zip,x,kind\n", [](int i) {
+               return (i % 5 == 0 ? "" : "0" + std::to_string(i % 2)) + ("," + std::to_string(i)) + ",0" +
+                      std::to_string(i % 2 + 1);
+             }));
+  const Dataset data = load(options, 1);
+  CHECK(data.schema.classes == Words{"01", "02"});
+  CHECK(data.schema.feature_names() == Words{"zip=00", "zip=01", "x"});
+  DataOptions other;
+  other.path = options.path;
+  CHECK(load_test(other, &data.schema, Need::labels).test.count() == 40);
+  other.path = folder / "o.csv";
+  write_file(other.path, "zip,x\n,5\n");
+  CHECK(row_of(load_test(other, &data.schema, Need::features).test, 0) ==
+        std::vector<float>{data.schema.means[0], data.schema.means[1], 5});
+}
+
+TEST_CASE("columns have the numbers that they have in the file, whatever is left out") {
+  DataOptions options;
+  options.csv.ignored = {"1"}, options.target = "3";
+  const Dataset data = loaded(
+      rows_of("id,c1,c2,y\n", [](int i) { return std::to_string(i) + ",5," + std::to_string(i % 3) + ",9"; }), options);
+  CHECK(data.schema.target == "c2");
+  CHECK(data.schema.feature_names() == Words{"c1", "y"});
+  options.target = "1";
+  CHECK(contains(not_loaded("a,b,c\n1,2,0\n", options), "is left out"));
+}
+
+TEST_CASE("what is hard to see in a CSV file is refused, or read as it is meant") {
+  CHECK(refusal("a,b\n1e400,2\n") == "row 2, column \"a\": \"1e400\" is too large for 32 bits");
+  CHECK(refusal("1,2\n+-5,2\n") == "row 2, column \"1\": \"+-5\" is not a number");
+  CHECK(contains(refusal("a;b\n0,31;1\n"), "\"0,31\" has a decimal comma"));
+  CHECK(refusal("a,a\n1,2\n") == "row 1: two columns have the name \"a\"");
+  CsvOptions with_header;
+  with_header.header = Header::on;
+  CHECK(contains(refusal("2,,x\n1,2,3\n", with_header), "two columns have the name \"2\""));
+  CHECK(contains(refusal("a,b\"q\",y\n1,2,3\n"), "row 1: a quote"));
+  for (const char *text : {"\xED\xA0\x80", "\xE0\x80\x80", "\xF5\x80\x80\x80", "\xC0\xAF", "\x80"})
+    CHECK(contains(refusal("a,kind\n1,x\n2," + std::string(text) + "\n"), "is not UTF-8"));
+  // Blank lines before the header count for nothing.
+  CHECK(names_of(table_of("\n  \n a;b\n1;2\n")) == Words{"a", "b"});
+  CHECK(table_of("  \r\na,b\r\nc,d\r\n").rows == 1);
+  // A row may be longer than a block.
+  const std::string word(5'000'000, 'w');
+  const Table table = table_of("\"" + word + "\",b\n1,2\n3,4\n");
+  CHECK(table.rows == 2);
+  CHECK(table.names[0] == word);
+  // nan and the like are words among words.
+  CHECK(table_of("x,kind\n1,red\n2,nan\n3,NA\n").columns[1].words == Words{"red", "nan", "NA"});
+  CHECK(contains(not_loaded(rows_of("a,b\n", [](int i) { return "1," + std::to_string(16777215 + i % 3); })),
+                 "16777216.000000 is not a class"));
+}
+
+TEST_CASE("features whose deviation floats cannot hold are not standardized") {
+  for (const float scale : {1e-19f, 1e25f}) {
+    Samples samples;
+    samples.rows = 1, samples.columns = 2, samples.labels = {0, 1};
+    GrowingFloats scaled;
+    for (const float value : {1.0f, 0.0f, 3.0f, 0.0f}) {
+      const float product = value * scale;
+      scaled.append(&product, 1);
+    }
+    samples.numbers = std::make_shared<StoredRows>(std::move(scaled), 2, 2);
+    CHECK(contains(message_of<DataError>([&] { moments_of(samples, {}); }), "feature 1 has a standard deviation"));
+  }
 }
 
 TEST_CASE("moments are those of the training rows, and a constant feature has the variance 1") {
@@ -339,7 +459,7 @@ TEST_CASE("moments are those of the training rows, and a constant feature has th
   for (const float value : {1.0f, 5.0f, 3.0f, 5.0f, 1000.0f, 5.0f}) values.append(&value, 1);
   samples.numbers = std::make_shared<StoredRows>(std::move(values), 3, 2);
   samples.labels = {0, 1}, samples.chosen = {0, 1};
-  const Moments moments = moments_of(samples);
+  const Moments moments = moments_of(samples, {});
   CHECK(moments.mean == std::vector<float>{2, 5});
   CHECK(moments.var == std::vector<float>{1, 1});
 }

@@ -13,9 +13,6 @@
 namespace lanefold::trainer {
 namespace {
 
-// Under this key, every format keeps what a model says of its data.
-constexpr const char *data_key = "lanefold.data";
-
 constexpr const char *generator_name = "philox4x32-10";
 
 cli::Json describe(const TrainingState &state) {
@@ -36,6 +33,16 @@ cli::Json describe(const TrainingState &state) {
   generator["index"] = p.epoch;
   training["generator"] = generator;
   training["data_sha256"] = state.data_sha256;
+  // What older checkpoints lack is left out where it says nothing.
+  if (o.early_stopping > 0)
+    training["early_stopping"] = {{"patience", o.early_stopping},
+                                  {"best_epoch", state.best.epoch},
+                                  {"best_loss", state.best.loss},
+                                  {"best_accuracy", state.best.accuracy}};
+  cli::Json changes = cli::Json::array();
+  for (const Change &c : state.changes)
+    changes.push_back({{"epoch", c.epoch}, {"step", c.step}, {"option", c.option}, {"from", c.from}, {"to", c.to}});
+  if (!state.changes.empty()) training["changes"] = changes;
   return training;
 }
 
@@ -66,6 +73,20 @@ TrainingState read_training(const cli::Json &json) {
   generator.whole("index", p.epoch, p.epoch);
   generator.end();
   state.data_sha256 = training.text("data_sha256");
+  if (training.has("early_stopping")) {
+    cli::ObjectReader stopping(training.at("early_stopping"), "the description of early stopping");
+    o.early_stopping = stopping.whole("patience", 1, most);
+    state.best = {stopping.whole("best_epoch", 0, p.epoch - 1), stopping.real("best_loss"),
+                  stopping.real("best_accuracy")};
+    stopping.end();
+  }
+  if (training.has("changes"))
+    for (const cli::Json &one : training.at("changes").elements()) {
+      cli::ObjectReader change(one, "a change of the training");
+      state.changes.push_back({change.whole("epoch", 1, p.epoch), change.whole("step", 0, most), change.text("option"),
+                               change.text("from"), change.text("to")});
+      change.end();
+    }
   training.end();
   return state;
 }
@@ -206,7 +227,7 @@ bool is_trainable(const Model &model) {
 }
 
 std::optional<DataDescription> data_of(const Model &model, const std::string &path) {
-  const std::optional<std::string> text = model.text(data_key);
+  const std::optional<std::string> text = model.text(LF_DATA_TEXT);
   if (!text) return {};
   try {
     const cli::Json json = cli::parse_strictly(*text, "the description of the data");
@@ -241,7 +262,7 @@ void save(const std::string &path, Network &network, const TrainingState *traini
     model.set_text("network", describe(network, data != nullptr ? &data->schema : nullptr).dump());
     if (data)
       model.set_text(
-          data_key,
+          LF_DATA_TEXT,
           cli::Json({{"name", data->name}, {"sha256", data->sha256}, {"schema", describe(data->schema)}}).dump());
     if (training) model.set_text("training", describe(*training).dump());
     if (training)
@@ -275,6 +296,14 @@ uint64_t seed_of(const std::string &path) {
   }
 }
 
+void check_can_train(const std::string &path, const Network &network) {
+  for (const DenseLayer &layer : network.layers)
+    if (layer.bias.empty() != layer.batch_norm.has_value() || (layer.batch_norm && layer.batch_norm->flags != 0))
+      throw CheckpointError(path +
+                            ": has a layer with both a bias and batch normalization, or with an unbiased variance, so "
+                            "no training can continue from it");
+}
+
 Checkpoint read_checkpoint(const std::string &path) {
   const Model model = open_model(path);
   const auto require = [&path](bool good, const char *what) {
@@ -288,11 +317,7 @@ Checkpoint read_checkpoint(const std::string &path) {
     TrainingState &training =
         checkpoint.training.emplace(read_training(cli::parse_strictly(*text, "the description of the training")));
     training.version = model.text("numeric_version").value_or("");
-    for (const DenseLayer &layer : checkpoint.network.layers)
-      require(
-          layer.bias.empty() == layer.batch_norm.has_value() && (!layer.batch_norm || layer.batch_norm->flags == 0),
-          "has a layer with both a bias and batch normalization, or with an unbiased variance, so the training cannot "
-          "continue");
+    check_can_train(path, checkpoint.network);
     require(model.info().output == LF_OUTPUT_VALUES, "has a softmax at its end, so the training cannot continue");
     checkpoint.network.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
       take_state(model, name, values, training);

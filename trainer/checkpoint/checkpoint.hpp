@@ -51,6 +51,10 @@ void save(const std::string &path, Network &network, const TrainingState *traini
 // killed processes left there.
 void check_writable(const std::string &path);
 
+// Throws CheckpointError if no training can continue from the network: if a layer has both a bias and batch
+// normalization, or an unbiased variance.
+void check_can_train(const std::string &path, const Network &network);
+
 // Reads a network that training made, and the training.  Trusts nothing in the file.  Throws CheckpointError.
 Checkpoint read_checkpoint(const std::string &path);
 
@@ -59,6 +63,10 @@ uint64_t seed_of(const std::string &path);
 
 // model.safetensors -> model.epoch-3.safetensors.
 std::string numbered(const std::string &path, int64_t epoch);
+// model.safetensors -> model.best.safetensors.
+std::string best_of(const std::string &path);
+// Replaces a file by another one of the same folder.  Throws CheckpointError.
+void replace(const std::string &path, const std::string &by);
 // Removes files with such names and numbers up to `epoch`, but keeps the `keep` highest numbers.
 void remove_older(const std::string &path, int64_t epoch, int64_t keep);
 

@@ -14,12 +14,24 @@ std::filesystem::path folder_of(const std::string &path) {
   return folder.empty() ? "." : folder;
 }
 
+// model.safetensors -> model<mark>.safetensors.
+std::string with_mark(const std::string &path, const std::string &mark) {
+  const std::filesystem::path whole(path);
+  return (whole.parent_path() / (whole.stem().string() + mark + whole.extension().string())).string();
+}
+
 } // namespace
 
 std::string numbered(const std::string &path, int64_t epoch) {
-  const std::filesystem::path whole(path);
-  const std::string name = whole.stem().string() + ".epoch-" + std::to_string(epoch) + whole.extension().string();
-  return (whole.parent_path() / name).string();
+  return with_mark(path, ".epoch-" + std::to_string(epoch));
+}
+
+std::string best_of(const std::string &path) { return with_mark(path, ".best"); }
+
+void replace(const std::string &path, const std::string &by) {
+  std::error_code error;
+  std::filesystem::rename(by, path, error);
+  if (error) throw CheckpointError(path + ": cannot be replaced by " + by + ": " + error.message());
 }
 
 void remove_older(const std::string &path, int64_t epoch, int64_t keep) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -292,7 +293,8 @@ private:
 
 class NpySource : public Source {
 public:
-  NpySource(const std::string &path, const std::string &model, int64_t features) : file_(path) {
+  NpySource(const std::string &path, const std::string &model, int64_t features, bool scales_bytes)
+      : file_(path), scales_(scales_bytes && file_.has_bytes()) {
     file_.need_matrix();
     if (file_.columns() != features)
       throw DataError(path + ": has rows of " + std::to_string(file_.columns()) + " numbers, but " + model + " takes " +
@@ -301,19 +303,26 @@ public:
   int64_t rows() const override { return file_.rows(); }
   const float *read(int64_t first, int64_t count) override {
     file_.read(first, count, x_);
+    if (scales_)
+      for (float &value : x_) value /= 255;
     return x_.data();
   }
 
 private:
   NpyReader file_;
+  const bool scales_; // the model takes bytes as numbers from 0 to 1
   std::vector<float> x_;
 };
 
 std::unique_ptr<Source> source_of(PredictOptions &o, const cli::Command &given, const Context &context,
                                   const Model &model, const std::optional<DataDescription> &data) {
   const lf_model_info info = model.info();
-  const bool is_of_table = data && !data->schema.columns.empty();
-  if (o.rows.ends_with(".npy") && !is_of_table) return std::make_unique<NpySource>(o.rows, o.model.path, info.features);
+  if (o.rows.ends_with(".npy") && !(data && data->schema.is_of_table())) {
+    for (const char *name : {"--delimiter", "--header", "--skip-lines"})
+      if (given.given(name))
+        throw cli::UsageError(std::string(name) + ": is for CSV files, but " + o.rows + " is a matrix");
+    return std::make_unique<NpySource>(o.rows, o.model.path, info.features, data && data->schema.scales_bytes);
+  }
   if (!o.rows.empty()) o.data.options.path = o.rows;
   auto source =
       std::make_unique<SampleSource>(context, load_test(o.data, given, context, o.model, data, Need::features));
@@ -331,13 +340,15 @@ int64_t end_of(const PredictOptions &o, const Source &source, bool all) {
 }
 
 void check_options(const PredictOptions &o, const cli::Command &given, const Meaning &meaning) {
-  if (!o.rows.empty() && given.given("--data"))
+  const char *variable = std::getenv("LANEFOLD_DATA"); // which stands for --data where it is not typed
+  const bool is_typed = given.given("--data") && (variable == nullptr || o.data.options.path != variable);
+  if (!o.rows.empty() && is_typed)
     throw cli::UsageError("--data: does not go with the rows of " + o.rows + "; give one of them");
   if (o.json && given.given("--format")) throw cli::UsageError("--json: does not go with --format");
   if (meaning.classes() == 0 && (o.probabilities || o.top_k > 0))
     throw cli::UsageError(o.model.path + ": its output does not stand for classes, so it has no probabilities");
   if (o.logits && meaning.is_probability())
-    throw cli::UsageError("--logits: " + o.model.path + " has one output, which is no logit");
+    throw cli::UsageError("--logits: " + o.model.path + " has one output, which is not a logit");
   if (o.format == npy && !o.json && (o.top_k > 0 || (o.probabilities && o.logits)))
     throw cli::UsageError("--format npy holds one matrix: classes, --probabilities or --logits");
   if (o.top_k > meaning.classes())

@@ -73,57 +73,60 @@ char delimiter_of(const std::string &word) {
   throw cli::UsageError("--delimiter: \"" + word + "\" is not valid; expected one character, tab or space");
 }
 
-} // namespace
-
-void add_data_options(std::vector<cli::Option> &to, DataWords &words, bool trains) {
+void add_training_data_options(std::vector<cli::Option> &to, DataWords &words) {
   DataOptions &o = words.options;
-  to.push_back(data_option(o.path));
-  if (trains) {
-    to.push_back({.names = "--test",
-                  .value = "FILE",
-                  .target = &o.test,
-                  .range = cli::not_empty(),
-                  .help = "A table with the test rows.",
-                  .fallback = "rows of --data, see --validation",
-                  .excludes = "--validation"});
-    to.push_back(
-        {.names = "--validation",
-         .value = "X",
-         .target = &o.validation,
-         .range = cli::above(0, 0.9),
-         .help = "The share of the rows that the seed draws for the test, where the data have none of their own."});
-    to.push_back({.names = "--target",
-                  .value = "COLUMN",
-                  .target = &o.target,
-                  .range = cli::not_empty(),
-                  .help = "The column of a table with the classes: its name, or its number from 1.",
-                  .fallback = "the last column",
-                  .manual = "-1 is the last column. Classes are words or whole numbers."});
-    to.push_back({.names = "--category",
-                  .value = "COLUMN",
-                  .target = &o.csv.categories,
-                  .help = "Columns whose values are words, even where they look like numbers.",
-                  .manual = "Each word becomes a feature that is 0 or 1, in alphabetical order. A column whose first "
-                            "value is no number always holds words.",
-                  .repeated = cli::Option::commas});
-    to.push_back({.names = "--missing",
-                  .value = "WORD",
-                  .target = &words.missing,
-                  .range = cli::one_of(missing_words),
-                  .help = "What becomes of missing values: refuse them, or put the mean of the training rows there.",
-                  .manual = "A value is missing if it is empty or NA, N/A, NaN, null, None or ?. In a column of words, "
-                            "only an empty one is. The means are kept in the model."});
-    to.push_back({.names = "--standardize",
-                  .target = &words.standardizes,
-                  .help = "Subtract the mean of each feature, and divide by its standard deviation.",
-                  .manual = "Both are those of the training samples, and are kept in the model, which therefore takes "
-                            "rows as they are."});
-  }
+  to.push_back({.names = "--test",
+                .value = "FILE",
+                .target = &o.test,
+                .range = cli::not_empty(),
+                .help = "A table with the test rows.",
+                .fallback = "rows of --data, see --validation",
+                .excludes = "--validation"});
+  to.push_back(
+      {.names = "--validation",
+       .value = "X",
+       .target = &o.validation,
+       .range = cli::above(0, 0.9),
+       .help = "The share of the rows that the seed draws for the test, where the data have none of their own."});
+  to.push_back({.names = "--target",
+                .value = "COLUMN",
+                .target = &o.target,
+                .range = cli::not_empty(),
+                .help = "The column of a table with the classes: its name, or its number from 1.",
+                .fallback = "the last column",
+                .manual = "-1 is the last column. Classes are words or whole numbers."});
+  to.push_back({.names = "--category",
+                .value = "COLUMN",
+                .target = &o.csv.categories,
+                .help = "Columns whose values are words, even where they look like numbers.",
+                .manual = "Each word becomes a feature that is 0 or 1, in alphabetical order. A column whose first "
+                          "value is no number always holds words.",
+                .repeated = cli::Option::commas});
+  to.push_back({.names = "--missing",
+                .value = "WORD",
+                .target = &words.missing,
+                .range = cli::one_of(missing_words),
+                .help = "What becomes of missing values: refuse them, or put the mean of the training rows there.",
+                .manual = "A value is missing if it is empty or NA, N/A, NaN, null, None or ?. In a column of words, "
+                          "only an empty one is. The means are kept in the model."});
+  to.push_back({.names = "--standardize",
+                .target = &words.standardizes,
+                .help = "Subtract the mean of each feature, and divide by its standard deviation.",
+                .manual = "Both are those of the training samples, and are kept in the model, which therefore takes "
+                          "rows as they are."});
   to.push_back({.names = "--ignore",
                 .value = "COLUMN",
                 .target = &o.csv.ignored,
                 .help = "Columns of a table to leave out.",
                 .repeated = cli::Option::commas});
+}
+
+} // namespace
+
+void add_data_options(std::vector<cli::Option> &to, DataWords &words, bool trains) {
+  DataOptions &o = words.options;
+  to.push_back(data_option(o.path));
+  if (trains) add_training_data_options(to, words);
   to.push_back({.names = "--delimiter",
                 .value = "CHAR",
                 .target = &words.delimiter,
@@ -154,6 +157,9 @@ DataOptions data_options(const DataWords &words, const cli::Command &given, cons
                             (kind == DataKind::digits    ? std::string("the data are the built-in digits")
                              : kind == DataKind::archive ? o.path + " is an archive of arrays"
                                                          : o.path + " is a folder"));
+  for (const char *name : {"--category", "--delimiter", "--header", "--skip-lines"})
+    if (o.path.ends_with(".npy") && given.given(name))
+      throw cli::UsageError(std::string(name) + ": is for CSV files, but " + o.path + " is a matrix");
   if (!words.delimiter.empty()) o.csv.delimiter = delimiter_of(words.delimiter);
   o.csv.header = static_cast<Header>(words.header);
   o.fills_missing = words.missing == "mean";

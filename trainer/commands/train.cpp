@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 
 namespace lanefold::trainer {
@@ -31,6 +32,7 @@ public:
 
   int run() {
     start();
+    keep_best();
     TrainWatch watch;
     watch.stop = cli::interrupted;
     watch.step = [&](const StepFigures &figures) {
@@ -44,7 +46,7 @@ public:
     };
     if (!cli::interrupted()) training_.run(watch);
     progress_.clear();
-    return training_.position().epoch > options_.epochs ? finish() : stop();
+    return training_.position().epoch > options_.epochs || training_.stops_early() ? finish() : stop();
   }
 
 private:
@@ -85,6 +87,7 @@ private:
     check_finite(e);
     if (c_.run.json) print(describe(e));
     accuracy_ = e.test_accuracy;
+    if (options_.early_stopping > 0 && e.best) save_as(best_of(c_.run.save), training_.state());
     if (c_.run.save.empty() || (e.epoch % c_.run.save_every != 0 && e.epoch != options_.epochs)) return;
     const TrainingState state = training_.state();
     save_as(c_.run.save, state);
@@ -93,17 +96,41 @@ private:
     remove_older(c_.run.save, e.epoch, c_.run.keep);
   }
 
+  // Where a training resumes right after its best epoch, its checkpoint is the best one.  Later ones will replace it.
+  void keep_best() {
+    const Position &p = training_.position();
+    if (options_.early_stopping > 0 && p.step == 0 && p.epoch > 1 && training_.best().epoch == p.epoch - 1)
+      save_as(best_of(c_.run.save), training_.state());
+  }
+
+  // The best epoch becomes the result.  Its file may be gone, if somebody has removed it.
+  void take_best() {
+    const std::string best = best_of(c_.run.save);
+    if (options_.early_stopping == 0 || !std::filesystem::exists(best)) return;
+    const int64_t last = training_.position().epoch - 1;
+    checkpoint_.network = read_checkpoint(best).network;
+    replace(c_.run.save, best);
+    accuracy_ = training_.best().accuracy;
+    if (!c_.run.quiet)
+      std::fprintf(stderr,
+                   "%s after epoch %lld; %s holds epoch %lld, whose loss on the test samples is the lowest: %.4f\n",
+                   training_.stops_early() ? "stopped early" : "ended", static_cast<long long>(last),
+                   c_.run.save.c_str(), static_cast<long long>(training_.best().epoch), training_.best().loss);
+  }
+
   int finish() {
+    take_best();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     if (accuracy_ < 0) { // all epochs were done before
       accuracy_ = evaluate(context_, checkpoint_.network, data_.test).accuracy;
       const TrainingState state = training_.state();
       if (c_.run.save != c_.run.resume) save_as(c_.run.save, state);
     }
-    const cli::Json done = {{"event", "done"},
-                            {"test_accuracy", accuracy_},
-                            {"seconds", seconds},
-                            {"parameters_sha256", sha256(checkpoint_.network)}};
+    cli::Json done = {{"event", "done"},
+                      {"test_accuracy", accuracy_},
+                      {"seconds", seconds},
+                      {"parameters_sha256", sha256(checkpoint_.network)}};
+    if (options_.early_stopping > 0) done["best_epoch"] = training_.best().epoch;
     log_.write(done);
     if (c_.run.json) {
       print(done);

@@ -4,6 +4,7 @@
 #include "cli/object_reader.hpp"
 #include "trainer/training/golden.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -60,6 +61,23 @@ std::string network_option_given(TrainCommand &c) {
   return "";
 }
 
+// Takes over the options that may change, and records them.
+void change_options(TrainCommand &c, TrainingState &state) {
+  TrainCommand kept;
+  kept.train = state.options;
+  const std::vector<Entry> wanted = c.training_entries(), stored = kept.training_entries();
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const std::string &name = wanted[i].option.names, from = value_of(stored[i]), to = value_of(wanted[i]);
+    if (!may_change(name) || !c.given->given(name) || from == to) continue;
+    cli::assign(stored[i].option.target, stored[i].option.range, to);
+    state.changes.push_back({state.position.epoch, state.position.step, name, from, to});
+    if (!c.run.quiet)
+      std::fprintf(stderr, "%s: %s is %s from here on, and was %s\n", c.run.resume.c_str(), name.c_str(), to.c_str(),
+                   from.c_str());
+  }
+  state.options = kept.train;
+}
+
 // Refuses options that contradict the checkpoint's training.
 void check_same(TrainCommand &c, Checkpoint &checkpoint, const Dataset &data) {
   TrainCommand kept;
@@ -70,6 +88,7 @@ void check_same(TrainCommand &c, Checkpoint &checkpoint, const Dataset &data) {
     if (!c.given->given(name) || value_of(wanted[i]) == value_of(stored[i])) continue;
     // The rates of a cosine depend on the last epoch.  Other trainings may be extended.
     if (name == "--epochs" && kept.train.schedule.kind != "cosine") continue;
+    if (may_change(name)) continue;
     throw cli::UsageError(name + ": " + value_of(wanted[i]) + " is not the value of " + c.run.resume + ", which has " +
                           value_of(stored[i]) + ": the training could not continue as it began");
   }
@@ -78,10 +97,10 @@ void check_same(TrainCommand &c, Checkpoint &checkpoint, const Dataset &data) {
     throw cli::UsageError(described + ": the options describe another network than that of " + c.run.resume);
 }
 
-BatchNorm standardization(const Samples &samples) {
-  const Moments moments = moments_of(samples);
-  BatchNorm norm(samples.features());
-  norm.eps = 1e-30f; // nothing beside any variance
+BatchNorm standardization(const Dataset &data) {
+  const Moments moments = moments_of(data.train, data.schema);
+  BatchNorm norm(data.train.features());
+  norm.eps = 1e-30f; // the least that a file may have, and nothing beside these variances
   norm.running_mean = moments.mean, norm.running_var = moments.var;
   return norm;
 }
@@ -105,6 +124,7 @@ Checkpoint resume(TrainCommand &c, const Dataset &data) {
                           std::string(data.train.numbers ? "rows" : "images") + " of " + path);
   if (const std::string problem = impossible(state, checkpoint.network.description, data.train); !problem.empty())
     throw CheckpointError(path + ": the state of its training cannot be true: " + problem);
+  change_options(c, state);
   if (c.given->given("--epochs")) state.options.epochs = c.train.epochs;
   if (!c.run.quiet && state.position.epoch > state.options.epochs)
     std::fprintf(stderr, "%s: all its %lld epochs are done; --epochs N asks for more\n", path.c_str(),
@@ -152,12 +172,41 @@ Description network_of_options(const TrainCommand &c, const Dataset &data) {
   return plain(data.train.features(), hidden, data.classes(), layer, c.network.batch_norm);
 }
 
+// The layers of a model, with a new last one if the classes of the data are others.
+Network network_from(TrainCommand &c, const Dataset &data) {
+  const std::string &path = c.run.from;
+  for (const std::string &other :
+       {network_option_given(c), std::string(c.given->given(whole_network) ? whole_network : "")})
+    if (!other.empty()) throw cli::UsageError(other + " does not go with --from, whose model has the layers");
+  const Model model = open_model(path);
+  if (!is_trainable(model)) throw CheckpointError(path + ": has a layer without weights, which cannot be trained");
+  Network network = network_of(model);
+  check_can_train(path, network);
+  if (network.features() != data.train.features())
+    throw cli::UsageError(path + ": is for " + std::to_string(network.features()) + " features, but " + data.name +
+                          " has " + std::to_string(data.train.features()));
+  const std::optional<DataDescription> before = data_of(model, path);
+  if (network.outputs() == data.classes() && (!before || before->schema.classes == data.schema.classes)) return network;
+  Description description = network.description;
+  const int64_t outputs_before = network.outputs();
+  description.layers.back().units = data.classes();
+  Network fresh(description);
+  initialize(fresh, c.train.seed);
+  network.layers.back() = fresh.layers.back();
+  network.description = description;
+  if (!c.run.quiet)
+    std::fprintf(stderr,
+                 "%s: the last layer is a new one, because the data have other classes (%lld in place of %lld)\n",
+                 path.c_str(), static_cast<long long>(data.classes()), static_cast<long long>(outputs_before));
+  return network;
+}
+
 } // namespace
 
 void check_files(TrainCommand &c) {
   RunOptions &run = c.run;
   if (run.save.empty()) run.save = run.resume;
-  for (const char *option : {"--save-every", "--keep"})
+  for (const char *option : {"--save-every", "--keep", "--early-stopping"})
     if (run.save.empty() && c.given->given(option)) throw cli::UsageError(std::string(option) + " needs --save");
   if (!run.log.empty() && !run.save.empty() &&
       (resolved(run.log) == resolved(run.save) || resolved(run.log) == resolved(run.resume)))
@@ -165,6 +214,13 @@ void check_files(TrainCommand &c) {
   if (run.save.empty()) return;
   check_writable(run.save);
   if (run.keep > 0) check_writable(numbered(run.save, c.train.epochs));
+  if (c.train.early_stopping > 0) check_writable(best_of(run.save));
+}
+
+bool may_change(const std::string &name) {
+  static const std::vector<std::string> names = {"--learning-rate", "--schedule",    "--warm-up",
+                                                 "--step-every",    "--step-factor", "--early-stopping"};
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 Description read_network_file(const std::string &path) {
@@ -187,12 +243,13 @@ Description describe_network(TrainCommand &c, const Dataset &data) {
 
 Checkpoint begin(TrainCommand &c, const Dataset &data) {
   if (!c.run.resume.empty()) return resume(c, data);
-  Checkpoint fresh{Network(describe_network(c, data)), {}, TrainingState{}};
+  const bool has_weights = !c.run.from.empty();
+  Checkpoint fresh{has_weights ? network_from(c, data) : Network(describe_network(c, data)), {}, TrainingState{}};
   fresh.training->options = c.train;
   if (!c.run.save.empty()) fresh.training->data_sha256 = sha256(data.train);
   fresh.data = DataDescription{data.name, fresh.training->data_sha256, data.schema};
-  if (c.data.standardizes) fresh.network.input_norm = standardization(data.train);
-  initialize(fresh.network, fresh.training->options.seed);
+  if (c.data.standardizes) fresh.network.input_norm = standardization(data);
+  if (!has_weights) initialize(fresh.network, fresh.training->options.seed);
   return fresh;
 }
 

@@ -41,6 +41,9 @@ struct TrainCommand {
 // Throws cli::UsageError or CheckpointError.
 void check_files(TrainCommand &command);
 
+// Whether --resume takes this option in place of that of the checkpoint.
+bool may_change(const std::string &name);
+
 // Reads a network file.  Throws cli::UsageError, which names it.
 Description read_network_file(const std::string &path);
 

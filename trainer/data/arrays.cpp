@@ -1,7 +1,7 @@
 // libzip reads the archive, and npy.cpp each array.
 #include "trainer/data/arrays.hpp"
 
-#include "cli/words.hpp"
+#include "trainer/data/encode.hpp"
 #include "trainer/data/npy.hpp"
 
 #include <zip.h>
@@ -15,7 +15,6 @@ namespace lanefold::trainer {
 namespace {
 
 constexpr int64_t rows_at_once = 4096;
-constexpr uint64_t largest_deflate_ratio = 1032;
 
 [[noreturn]] void fail_at(const std::string &name, int64_t row, int64_t column, float value) {
   throw DataError(name + ": element " + std::to_string(column) + " of row " + std::to_string(row) + " is " +
@@ -67,16 +66,21 @@ public:
     const std::string entry = array + ".npy";
     zip_stat_t stat;
     if (zip_stat(archive_.get(), entry.c_str(), 0, &stat) != 0) fail("the array " + array + " cannot be read");
-    if (stat.size > (stat.comp_size + 1) * largest_deflate_ratio) fail("the array " + array + " lies about its size");
     const std::unique_ptr<zip_file_t, int (*)(zip_file_t *)> file(zip_fopen(archive_.get(), entry.c_str(), 0),
                                                                   zip_fclose);
     if (!file) fail("the array " + array + " cannot be read: " + zip_strerror(archive_.get()));
-    std::string bytes(stat.size, '\0');
-    for (uint64_t have = 0; have < stat.size;) {
-      const zip_int64_t got = zip_fread(file.get(), bytes.data() + have, stat.size - have);
-      if (got <= 0) fail("the array " + array + " is damaged");
-      have += static_cast<uint64_t>(got);
+    // It grows with what is really there.  The last read, which gets nothing, compares the checksum.
+    std::string bytes;
+    for (;;) {
+      constexpr uint64_t block = 4 << 20;
+      const uint64_t have = bytes.size();
+      bytes.resize(have + block);
+      const zip_int64_t got = zip_fread(file.get(), bytes.data() + have, block);
+      bytes.resize(have + static_cast<uint64_t>(std::max<zip_int64_t>(got, 0)));
+      if (got < 0 || bytes.size() > stat.size) fail("the array " + array + " is damaged");
+      if (got == 0) break;
     }
+    if (bytes.size() != stat.size) fail("the array " + array + " is damaged");
     return {name_of(array), std::move(bytes)};
   }
 
@@ -127,11 +131,31 @@ Samples part_of(const Archive &archive, const std::string &features, const std::
   if (file.rows() == 0 || file.columns() == 0) archive.fail("the array " + features + " is empty");
   made.rows = shape.size() > 2 ? shape[1] : 1, made.columns = file.columns() / made.rows;
   made.labels = labels_of(archive, labels, file.rows());
-  if (file.has_bytes()) made.pixels = Pixels(file.bytes());
+  made.are_bytes = file.has_bytes();
+  if (made.are_bytes) made.pixels = Pixels(file.bytes());
   else
     made.numbers =
         std::make_shared<StoredRows>(values_of(file, archive.name_of(features), false), file.rows(), file.columns());
   return made;
+}
+
+// A table without rows: the columns of a matrix that options or a schema choose.
+Table columns_of(const std::string &path, const NpyReader &file, const CsvOptions &options) {
+  file.need_matrix();
+  if (file.shape().size() != 2 || file.rows() == 0 || file.columns() == 0 || file.columns() > most_columns)
+    throw DataError(path + ": is not a matrix with rows and at most " + std::to_string(most_columns) + " columns");
+  Table table;
+  table.path = path;
+  for (int64_t c = 1; c <= file.columns(); ++c) table.names.push_back(std::to_string(c));
+  const ChosenColumns chosen = choose(options, path, table.names, false);
+  for (size_t c = 0; c < table.names.size(); ++c) {
+    if (chosen.has_words[c])
+      throw DataError(path + ": column " + table.names[c] + " has numbers, but words are needed");
+    if (!chosen.is_kept[c]) continue;
+    Column &column = table.columns.emplace_back();
+    column.name = table.names[c], column.position = c;
+  }
+  return table;
 }
 
 int32_t largest_label(const Samples &samples) {
@@ -142,28 +166,55 @@ int32_t largest_label(const Samples &samples) {
 
 Table read_npy_table(const std::string &path, const CsvOptions &options) {
   NpyReader file(path);
-  file.need_matrix();
-  if (file.shape().size() != 2 || file.rows() == 0 || file.columns() == 0)
-    throw DataError(path + ": is no matrix with rows and columns");
-  Table table;
-  table.path = path, table.rows = file.rows();
-  std::vector<Column> all(static_cast<size_t>(file.columns()));
-  for (size_t c = 0; c < all.size(); ++c) all[c].name = std::to_string(c + 1);
-  std::vector<bool> is_ignored(all.size());
-  for (const std::string &name : options.ignored) {
-    const int64_t at = find_column(all, name);
-    if (at < 0) throw DataError(path + ": has no column \"" + name + "\", which --ignore names; " + list_of(all));
-    is_ignored[static_cast<size_t>(at)] = true;
-  }
+  Table table = columns_of(path, file, options);
+  table.rows = file.rows();
   table.values = values_of(file, path, true);
-  for (size_t c = 0; c < all.size(); ++c)
-    if (!is_ignored[c]) table.columns.push_back(all[c]);
-  if (table.columns.size() == all.size()) return table;
+  const auto width = static_cast<size_t>(file.columns());
+  if (table.columns.size() == width) return table;
   size_t to = 0;
-  for (size_t i = 0; i < table.values.size(); ++i)
-    if (!is_ignored[i % all.size()]) table.values[to++] = table.values[i];
+  for (size_t row = 0; row < static_cast<size_t>(table.rows); ++row)
+    for (const Column &column : table.columns) table.values[to++] = table.values[row * width + column.position];
   table.values.resize(to);
   return table;
+}
+
+Dataset open_npy_table(const std::string &path, const std::string &target, const CsvOptions &options) {
+  NpyReader file(path);
+  if (!file.is_row_major())
+    throw DataError(path + ": is too large to be loaded, and in column-major order; save it in row-major order");
+  const Table names = columns_of(path, file, options);
+  const int64_t at = target_of(names, target);
+  std::vector<size_t> kept, features;
+  for (const Column &column : names.columns) {
+    kept.push_back(column.position);
+    if (static_cast<int64_t>(column.position) != at) features.push_back(column.position);
+  }
+  if (features.empty() || features.size() == kept.size())
+    throw DataError(path + ": has no column with the classes beside others");
+  // One pass over all numbers, for the classes and the checks.
+  GrowingFloats targets;
+  std::vector<float> x;
+  for (int64_t first = 0; first < file.rows(); first += rows_at_once) {
+    const int64_t count = std::min(rows_at_once, file.rows() - first);
+    file.read(first, count, x);
+    for (int64_t i = 0; i < count; ++i) {
+      const float *row = x.data() + i * file.columns();
+      for (const size_t c : kept)
+        if (!std::isfinite(row[c])) fail_at(path, first + i, static_cast<int64_t>(c), row[c]);
+      targets.append(row + at, 1);
+    }
+  }
+  Table column;
+  column.path = path, column.rows = file.rows(), column.names = names.names, column.columns.resize(1);
+  column.columns[0].name = names.names[static_cast<size_t>(at)];
+  column.values = std::move(targets);
+  Dataset data;
+  data.name = path;
+  data.schema = schema_of(names, at, column, 0);
+  data.train.rows = 1, data.train.columns = static_cast<int64_t>(features.size());
+  data.train.labels = labels_of(column, 0, data.schema, Need::labels);
+  data.train.numbers = file.rows_in_file(features);
+  return data;
 }
 
 Dataset read_npz(const std::string &path) {
@@ -172,11 +223,12 @@ Dataset read_npz(const std::string &path) {
                                    y = first_of(archive, train_names.labels);
   if (!x || !y)
     archive.fail("has no arrays of features and labels, such as x_train and y_train, or x and y; it has " +
-                 cli::list(archive.names()));
+                 shown_list(archive.names()));
   Dataset data;
   data.name = path, data.train = part_of(archive, *x, *y);
   const int32_t classes = largest_label(data.train) + 1;
   data.schema.classes = numbered_classes(classes);
+  data.schema.scales_bytes = data.train.are_bytes;
   if (classes < 2) archive.fail("all labels of the array " + *y + " are 0");
   const std::optional<std::string> test_x = first_of(archive, test_names.features),
                                    test_y = first_of(archive, test_names.labels);
@@ -184,6 +236,9 @@ Dataset read_npz(const std::string &path) {
   data.test = part_of(archive, *test_x, *test_y);
   if (data.test.rows != data.train.rows || data.test.columns != data.train.columns)
     archive.fail("the arrays " + *x + " and " + *test_x + " have samples of other shapes");
+  if (data.test.are_bytes != data.train.are_bytes)
+    archive.fail("of the arrays " + *x + " and " + *test_x +
+                 ", one holds bytes, which stand for 0 to 1, and the other does not");
   if (largest_label(data.test) >= classes)
     archive.fail("the array " + *test_y + " has the label " + std::to_string(largest_label(data.test)) +
                  ", which no training sample has");

@@ -3,18 +3,18 @@
 #include "trainer/data/dataset.hpp"
 #include "trainer/data/table.hpp"
 
-#include "cli/words.hpp"
-
 #include <csv.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <future>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include <fcntl.h>
@@ -23,48 +23,58 @@
 namespace lanefold::trainer {
 namespace {
 
-constexpr size_t block_bytes = 4 << 20, longest_row = 64 << 20, most_columns = 1 << 16, most_words = 10000;
-constexpr size_t most_shown = 40; // characters of a value in a message
+constexpr size_t block_bytes = 4 << 20, longest_row = 64 << 20, most_words = 10000;
 constexpr const char *missing_words[] = {"", "NA", "N/A", "n/a", "null", "NULL", "None", "?", "nan", "NaN", "NAN"};
 
 using Row = std::vector<std::string>;
-
-std::string shown(std::string_view text) {
-  std::string result;
-  for (const char c : text.substr(0, most_shown)) result += static_cast<unsigned char>(c) < ' ' || c == 127 ? ' ' : c;
-  return '"' + result + (text.size() > most_shown ? "..." : "") + '"';
-}
 
 bool is_missing(std::string_view text) {
   return std::find(std::begin(missing_words), std::end(missing_words), text) != std::end(missing_words);
 }
 
-// A number that a float can hold; NaN where the text is none.
+// What a text is.  Only a number sets `value`.
 enum class Kind { number, not_a_number, not_finite, too_large };
 Kind parse(std::string_view text, float &value) {
   const char *begin = text.data(), *end = begin + text.size();
-  if (begin != end && *begin == '+') ++begin;
+  if (begin != end && *begin == '+' && end - begin > 1 && begin[1] != '-') ++begin;
   const auto [stop, error] = std::from_chars(begin, end, value);
   if (error == std::errc() && stop == end) return std::isfinite(value) ? Kind::number : Kind::not_finite;
   if (error != std::errc::result_out_of_range || stop != end) return Kind::not_a_number;
-  double wide = 0; // smaller than every float, or larger
-  if (std::from_chars(begin, end, wide).ec != std::errc()) wide = 0;
+  // Smaller than every float, or larger.
+  const double wide = std::strtod(std::string(begin, end).c_str(), nullptr);
   value = static_cast<float>(wide);
   return std::isfinite(value) ? Kind::number : Kind::too_large;
 }
 
-bool is_number(std::string_view text) {
-  float value;
-  return parse(text, value) != Kind::not_a_number;
+bool is_finite_number(std::string_view text) {
+  float value = 0;
+  const Kind kind = parse(text, value);
+  return kind == Kind::number || kind == Kind::too_large;
+}
+
+// Digits, a comma and digits, as many write numbers.
+bool has_decimal_comma(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  const auto digits = [](std::string_view part) {
+    return !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+  };
+  const size_t comma = text.find(',');
+  return comma != std::string_view::npos && digits(text.substr(0, comma)) && digits(text.substr(comma + 1));
 }
 
 bool is_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto first = static_cast<unsigned char>(text[i]);
     const size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
-    if (first == 0 || first == 0xC0 || first == 0xC1 || length == 0 || i + length > text.size()) return false;
-    for (size_t j = 1; j < length; ++j)
-      if ((static_cast<unsigned char>(text[i + j]) & 0xC0) != 0x80) return false;
+    if (length == 0 || i + length > text.size()) return false;
+    uint32_t point = length == 1 ? first : first & (0x7Fu >> length);
+    for (size_t j = 1; j < length; ++j) {
+      const auto next = static_cast<unsigned char>(text[i + j]);
+      if ((next & 0xC0) != 0x80) return false;
+      point = point << 6 | (next & 0x3Fu);
+    }
+    constexpr uint32_t least[] = {0, 1, 0x80, 0x800, 0x10000}; // what needs as many bytes
+    if (point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return false;
     i += length;
   }
   return true;
@@ -99,7 +109,10 @@ public:
       if (got < 0) {
         int code = 0;
         const char *text = gzerror(file_.get(), &code);
-        fail("cannot be read: " + std::string(code == Z_ERRNO ? std::strerror(errno) : text));
+        const std::string_view all = text; // "<fd:3>: incorrect data check"
+        const size_t colon = all.starts_with('<') ? all.find(": ") : std::string_view::npos;
+        const std::string_view what = colon == std::string_view::npos ? all : all.substr(colon + 2);
+        fail("cannot be read: " + std::string(code == Z_ERRNO ? std::strerror(errno) : what));
       }
       if (got == 0) break;
       have += static_cast<size_t>(got);
@@ -126,18 +139,25 @@ class Blocks {
 public:
   explicit Blocks(CsvSource &source) : source_(source) {}
 
-  // Appends the first `count` lines to nothing, whatever they hold.
+  // Drops the first `count` lines, whatever they hold.
   void skip_lines(int64_t count) {
+    size_t at = 0;
     while (count > 0) {
-      const size_t end = rest_.find('\n');
-      if (end != std::string::npos) rest_.erase(0, end + 1), --count;
-      else if (!source_.read(rest_, block_bytes)) return rest_.clear();
+      const size_t end = rest_.find('\n', at);
+      if (end != std::string::npos) {
+        at = end + 1, --count;
+        continue;
+      }
+      rest_.clear(), at = 0;
+      if (!source_.read(rest_, block_bytes)) return;
     }
+    rest_.erase(0, at);
   }
 
-  // The first bytes, which the next block has, too.
+  // The first bytes, which the next block has, too: at least one row, if there is one.
   const std::string &peek() {
-    if (rest_.empty()) source_.read(rest_, block_bytes);
+    while (rest_.size() <= longest_row && (rest_.size() < block_bytes || rest_.find('\n') == std::string::npos))
+      if (!source_.read(rest_, block_bytes)) break;
     return rest_;
   }
   void drop(size_t count) { rest_.erase(0, count); }
@@ -146,13 +166,14 @@ public:
   std::string next() {
     std::string block = std::move(rest_);
     rest_.clear();
+    inside_ = false, found_ = 0;
     for (size_t seen = 0;;) {
       const bool more = source_.read(block, block_bytes);
       if (!more) return block;
-      size_t end = last_row_end(block, seen);
+      const size_t end = last_row_end(block, seen);
       if (end > 0) {
         rest_ = block.substr(end);
-        block.resize(end), inside_ = false;
+        block.resize(end);
         return block;
       }
       if (block.size() > longest_row) source_.fail("has a row of more than 64 MB, or a quote that does not end");
@@ -173,9 +194,7 @@ private:
       if (at != nullptr) inside_ = !inside_;
       seen = end + (at != nullptr);
     }
-    const size_t result = found_;
-    if (result > 0) found_ = 0;
-    return result;
+    return found_;
   }
 
   CsvSource &source_;
@@ -218,9 +237,8 @@ std::string for_each_field(const std::string &text, char delimiter, const Field 
 
 // What the columns are, as far as the first block tells.
 struct CsvPlan {
-  std::vector<Column> columns;
+  std::vector<Column> columns; // of the file
   std::vector<bool> is_ignored;
-  std::vector<bool> is_declared;        // the user says that the column has words
   std::vector<std::string> first_words; // of columns that begin with a word
   char delimiter = ',';
 };
@@ -286,14 +304,17 @@ private:
     Words &words = to_.words[column];
     const size_t before = words.words.size();
     const float index = words.index_of(field);
-    if (words.words.size() > before && !is_utf8(field))
-      return fail(static_cast<int64_t>(column), shown(field) + " is not UTF-8");
+    const bool is_new = words.words.size() > before;
+    if (is_new && !is_utf8(field)) return fail(static_cast<int64_t>(column), shown(field) + " is not UTF-8");
     // A heading in the wrong row would turn a column of numbers into one of words, and nobody would notice.
-    if (words.words.size() > before && !plan_.is_declared[column] && is_number(field))
+    if (is_new && !plan_.columns[column].is_declared && is_finite_number(field))
       return fail(static_cast<int64_t>(column),
                   shown(field) + " is a number, but the column begins with the word " +
                       shown(plan_.first_words[column]) +
                       "; --skip-lines skips lines before the table, --category says that all values are words");
+    if (is_new && !plan_.columns[column].is_declared && has_decimal_comma(field))
+      return fail(static_cast<int64_t>(column),
+                  shown(field) + " has a decimal comma; numbers need a point, or --category says that it is a word");
     to_.values.push_back(index);
     return true;
   }
@@ -313,36 +334,56 @@ private:
   size_t column_ = 0;
 };
 
-// The first rows of a block, as text.
-std::vector<Row> first_rows(const std::string &text, char delimiter, size_t most) {
+// The first rows of a block, as text.  `problem` gets what is wrong with the quotes of the first one.
+std::vector<Row> first_rows(const std::string &text, char delimiter, size_t most, std::string &problem) {
   std::vector<Row> rows(1);
-  for_each_field(
+  problem = for_each_field(
       text, delimiter,
       [&](std::string_view field) {
         rows.back().emplace_back(field);
-        return rows.back().size() <= most_columns;
+        return rows.back().size() <= static_cast<size_t>(most_columns);
       },
       [&] {
         if (rows.size() == most) return false;
         rows.emplace_back();
         return true;
       });
+  if (rows.size() > 1) problem.clear();
+  else if (!problem.empty()) return {};
   if (rows.back().empty()) rows.pop_back();
   return rows;
 }
 
-// The candidate that the first line has most often outside quotes.
+// How many bytes the first row takes, with blank lines before it.
+size_t first_row_bytes(const std::string &text, char delimiter) {
+  csv_parser parser;
+  if (csv_init(&parser, CSV_STRICT) != 0) throw std::bad_alloc();
+  const std::unique_ptr<csv_parser, void (*)(csv_parser *)> scope(&parser, csv_free);
+  csv_set_delim(&parser, static_cast<unsigned char>(delimiter));
+  bool ended = false;
+  const auto on_row = [](int, void *to) { *static_cast<bool *>(to) = true; };
+  size_t count = 0;
+  while (count < text.size() && !ended && csv_parse(&parser, text.data() + count, 1, nullptr, on_row, &ended) == 1)
+    ++count;
+  // libcsv skips the other half of "\r\n" by itself.
+  return count;
+}
+
+// The candidate that the first line that is not blank has most often outside quotes.
 char guess_delimiter(const std::string &text) {
-  constexpr char candidates[] = {',', ';', '\t', '|', ' '};
+  constexpr char candidates[] = {',', ';', '\t', '|', ' '}; // a space is the last choice
   size_t counts[std::size(candidates)] = {};
   bool inside = false;
-  for (const char c : text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  for (size_t at = begin == std::string::npos ? text.size() : begin; at < text.size(); ++at) {
+    const char c = text[at];
     if (c == '"') inside = !inside;
     if (inside) continue;
     if (c == '\n' || c == '\r') break;
     for (size_t i = 0; i < std::size(candidates); ++i) counts[i] += c == candidates[i];
   }
-  counts[std::size(candidates) - 1] = *std::max_element(counts, counts + 4) > 0 ? 0 : counts[4]; // spaces come last
+  constexpr size_t space = std::size(candidates) - 1;
+  if (*std::max_element(counts, counts + space) > 0) counts[space] = 0;
   return candidates[std::max_element(std::begin(counts), std::end(counts)) - counts];
 }
 
@@ -395,61 +436,58 @@ private:
       source_.fail("is not UTF-8 text; is it UTF-16, or not a CSV file?");
     if (text.starts_with("\xEF\xBB\xBF")) blocks_.drop(3);
     plan_.delimiter = options_.delimiter != 0 ? options_.delimiter : guess_delimiter(text);
-    const std::vector<Row> rows = first_rows(text, plan_.delimiter, 100);
+    std::string problem;
+    const std::vector<Row> rows = first_rows(text, plan_.delimiter, 100, problem);
+    if (!problem.empty()) source_.fail("row " + std::to_string(table_.row_number(0)) + ": " + problem);
     if (rows.empty()) source_.fail("has no rows");
     const Row &first = rows.front();
-    if (first.size() > most_columns) source_.fail("has more than " + std::to_string(most_columns) + " columns");
-    const bool has_number = std::any_of(first.begin(), first.end(), [](const std::string &t) { return is_number(t); });
-    table_.has_header = options_.header == Header::on || (options_.header == Header::guess && !has_number);
+    if (first.size() > static_cast<size_t>(most_columns))
+      source_.fail("has more than " + std::to_string(most_columns) + " columns");
+    table_.has_header = options_.header == Header::on || (options_.header == Header::guess && looks_like_header(first));
     name_columns(first);
     find_categories(rows);
-    if (table_.has_header) drop_first_row(text);
+    if (table_.has_header) blocks_.drop(first_row_bytes(text, plan_.delimiter));
+  }
+
+  // A schema without a header is of a file that had none.
+  bool looks_like_header(const Row &first) const {
+    if (options_.schema != nullptr && !options_.schema->has_header) return false;
+    return std::none_of(first.begin(), first.end(), [](const std::string &text) { return is_finite_number(text); });
   }
 
   void name_columns(const Row &first) {
+    std::set<std::string> seen;
     for (size_t c = 0; c < first.size(); ++c) {
-      if (table_.has_header && !is_utf8(first[c]))
+      const bool is_named = table_.has_header && !first[c].empty();
+      if (is_named && !is_utf8(first[c]))
         source_.fail("row " + std::to_string(table_.row_number(-1)) + ", column " + std::to_string(c + 1) + ": " +
                      shown(first[c]) + " is not UTF-8");
-      plan_.columns.emplace_back().name = table_.has_header && !first[c].empty() ? first[c] : std::to_string(c + 1);
+      table_.names.push_back(is_named ? first[c] : std::to_string(c + 1));
+      if (!seen.insert(table_.names.back()).second)
+        source_.fail("row " + std::to_string(table_.row_number(-1)) + ": two columns have the name " +
+                     shown(table_.names.back()));
     }
-    words_.resize(first.size());
-    plan_.is_ignored.resize(first.size()), plan_.is_declared.resize(first.size()),
-        plan_.first_words.resize(first.size());
-    for (const std::string &name : options_.ignored) plan_.is_ignored[position(name, "--ignore")] = true;
-    for (const std::string &name : options_.categories) {
-      const size_t at = position(name, "--category");
-      plan_.columns[at].is_category = plan_.is_declared[at] = true;
+    const ChosenColumns chosen = choose(options_, table_.path, table_.names, table_.has_header);
+    for (size_t c = 0; c < first.size(); ++c) {
+      Column &column = plan_.columns.emplace_back();
+      column.name = table_.names[c], column.position = c;
+      column.is_category = column.is_declared = chosen.has_words[c];
+      plan_.is_ignored.push_back(!chosen.is_kept[c]);
     }
+    words_.resize(first.size()), plan_.first_words.resize(first.size());
   }
 
-  size_t position(const std::string &name, const char *option) {
-    const int64_t at = find_column(plan_.columns, name);
-    if (at < 0)
-      source_.fail("has no column " + shown(name) + ", which " + option + " names; " + list_of(plan_.columns));
-    return static_cast<size_t>(at);
-  }
-
-  // A column has words if its first value is no number.
+  // A column has words if its first value is not a number.  A schema knows it.
   void find_categories(const std::vector<Row> &rows) {
+    if (options_.schema != nullptr) return;
     for (size_t c = 0; c < plan_.columns.size(); ++c)
       for (size_t r = table_.has_header ? 1 : 0; r < rows.size(); ++r) {
         if (c >= rows[r].size() || is_missing(rows[r][c])) continue;
-        if (!is_number(rows[r][c])) plan_.columns[c].is_category = true, plan_.first_words[c] = rows[r][c];
+        float value = 0;
+        if (parse(rows[r][c], value) == Kind::not_a_number)
+          plan_.columns[c].is_category = true, plan_.first_words[c] = rows[r][c];
         break;
       }
-  }
-
-  void drop_first_row(const std::string &text) {
-    bool inside = false;
-    size_t i = 0;
-    while (i < text.size() && (text[i] == '\n' || text[i] == '\r')) ++i; // empty lines before it
-    for (; i < text.size(); ++i) {
-      if (text[i] == '"') inside = !inside;
-      if (!inside && (text[i] == '\n' || text[i] == '\r')) break;
-    }
-    if (i + 1 < text.size() && text[i] == '\r' && text[i + 1] == '\n') ++i;
-    blocks_.drop(std::min(i + 1, text.size()));
   }
 
   void append(Parsed &block) {
@@ -490,25 +528,6 @@ private:
 };
 
 } // namespace
-
-int64_t find_column(const std::vector<Column> &columns, const std::string &named) {
-  for (size_t c = 0; c < columns.size(); ++c)
-    if (columns[c].name == named) return static_cast<int64_t>(c);
-  int64_t number = 0;
-  const auto [stop, error] = std::from_chars(named.data(), named.data() + named.size(), number);
-  if (error != std::errc() || stop != named.data() + named.size() || number == 0) return -1;
-  const auto count = static_cast<int64_t>(columns.size());
-  if (number < 0) number += count + 1;
-  return number >= 1 && number <= count ? number - 1 : -1;
-}
-
-std::string list_of(const std::vector<Column> &columns) {
-  constexpr size_t most = 12;
-  std::vector<std::string> names;
-  for (size_t c = 0; c < columns.size() && c < most; ++c) names.push_back(columns[c].name);
-  if (columns.size() > most) names.push_back("and " + std::to_string(columns.size() - most) + " more");
-  return "columns: " + cli::list(names);
-}
 
 Table read_csv(const std::string &path, const CsvOptions &options) { return CsvReader(path, options).run(); }
 

@@ -36,9 +36,10 @@ private:
 // A sample has rows x columns features: bytes, which stand for byte / 255, or numbers.
 struct Samples {
   int64_t rows = 0, columns = 0;
-  Pixels pixels;                       // samples x rows x columns, if the features are bytes
+  bool are_bytes = false;              // the features are bytes
+  Pixels pixels;                       // samples x rows x columns, if they are bytes in memory
   std::vector<int32_t> labels;         // the class of each sample
-  std::shared_ptr<const Rows> numbers; // if the features are numbers
+  std::shared_ptr<const Rows> numbers; // otherwise; bytes are divided by 255
   std::vector<uint32_t> chosen;        // sample i is number chosen[i] of pixels or numbers; empty: number i
 
   int64_t count() const { return static_cast<int64_t>(labels.size()); }
@@ -60,11 +61,11 @@ inline constexpr const char *digits_name = "built-in digits";
 
 enum class Needs { all, test };
 
-// Reads MNIST or Fashion-MNIST as published: IDX files, compressed with gzip or not.  Files that are not compressed are
-// mapped, and must keep their size while they are used.  The files may also lie in folders below, where torchvision and Kaggle put
+// Reads MNIST or Fashion-MNIST as published: IDX files, compressed with gzip or not.  Files that are not compressed and
+// have more bytes than `most_loaded` stay files.  The files may also lie in folders below, where torchvision and Kaggle put
 // them.  Elements may have any type of IDX; those that are not bytes become numbers.  Without the training images, `train`
 // stays empty.  Throws DataError.
-Dataset read_idx(const std::string &folder, Needs needs = Needs::all);
+Dataset read_idx(const std::string &folder, Needs needs = Needs::all, uint64_t most_loaded = most_loaded_bytes());
 
 // Draws digits from strokes, with the same bytes on every machine.
 Dataset draw_digits(int64_t train = 60000, int64_t test = 10000);

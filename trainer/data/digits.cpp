@@ -138,7 +138,7 @@ Samples draw_images(const std::vector<std::vector<Glyph>> &glyphs, int64_t first
     labels[static_cast<size_t>(i)] = static_cast<int32_t>(digit);
     draw_digit(glyphs[digit][random.below(2)], random, pixels.data() + i * side * side);
   }
-  return {side, side, Pixels(std::move(pixels)), std::move(labels), nullptr, {}};
+  return {side, side, true, Pixels(std::move(pixels)), std::move(labels), nullptr, {}};
 }
 
 } // namespace
@@ -147,7 +147,7 @@ Dataset draw_digits(int64_t train, int64_t test) {
   const auto glyphs = make_glyphs();
   // The indices of test digits do not depend on the size of the training set.
   Schema schema;
-  schema.classes = numbered_classes(digit_classes);
+  schema.classes = numbered_classes(digit_classes), schema.scales_bytes = true;
   return {digits_name, draw_images(glyphs, 0, train), draw_images(glyphs, int64_t{1} << 31, test), schema};
 }
 

@@ -1,20 +1,16 @@
 // Words become one feature each, and the target becomes labels.
 #include "trainer/data/encode.hpp"
 
-#include "cli/words.hpp"
-
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
+#include <unordered_map>
 
 namespace lanefold::trainer {
 namespace {
 
-std::string quoted(const std::string &text) { return '"' + text + '"'; }
-
 std::string place(const Table &table, int64_t row, const std::string &column) {
-  return table.path + ": row " + std::to_string(table.row_number(row)) + ", column " + quoted(column) + ": ";
+  return table.path + ": row " + std::to_string(table.row_number(row)) + ", column " + shown(column) + ": ";
 }
 
 std::vector<std::string> sorted(std::vector<std::string> words) {
@@ -28,14 +24,14 @@ std::vector<std::string> whole_classes(const Table &table, size_t column) {
   for (int64_t row = 0; row < table.rows; ++row) {
     const float value = table.at(row, column);
     if (std::isnan(value)) continue; // encode() refuses it
-    if (value != std::floor(value) || std::fabs(value) > 0x1p24f)
+    if (value != std::floor(value) || std::fabs(value) >= 0x1p24f)
       throw DataError(place(table, row, table.columns[column].name) + std::to_string(value) +
                       " is not a class: classes are words or whole numbers");
     const auto at = std::lower_bound(classes.begin(), classes.end(), static_cast<int64_t>(value));
     if (at != classes.end() && *at == static_cast<int64_t>(value)) continue;
     classes.insert(at, static_cast<int64_t>(value));
     if (static_cast<int64_t>(classes.size()) > most_classes)
-      throw DataError(table.path + ": column " + quoted(table.columns[column].name) + " has more than " +
+      throw DataError(table.path + ": column " + shown(table.columns[column].name) + " has more than " +
                       std::to_string(most_classes) + " classes");
   }
   std::vector<std::string> names;
@@ -43,56 +39,26 @@ std::vector<std::string> whole_classes(const Table &table, size_t column) {
   return names;
 }
 
-// Where a column of the schema is in a table; -1: the table lacks it.
-class Places {
-public:
-  Places(const Table &table, const Schema &schema) {
-    by_name_ = table.has_header && schema.has_header;
-    if (by_name_) find_names(table, schema);
-    else count(table, schema);
-  }
-  std::vector<size_t> columns; // of each column of the schema
-  int64_t target = -1;
+// A class as a schema names it.
+std::string number_text(float value) {
+  return value == std::floor(value) && std::fabs(value) < 0x1p24f ? std::to_string(static_cast<int64_t>(value))
+                                                                  : std::to_string(value);
+}
 
-private:
-  static int64_t named(const Table &table, const std::string &name) {
-    const auto at = std::find_if(table.columns.begin(), table.columns.end(),
-                                 [&](const Column &column) { return column.name == name; });
-    return at == table.columns.end() ? -1 : at - table.columns.begin();
-  }
+// The place of a column of the file among those of the table.
+size_t column_at(const Table &table, size_t position) {
+  for (size_t c = 0; c < table.columns.size(); ++c)
+    if (table.columns[c].position == position) return c;
+  throw DataError(table.path + ": column " + shown(table.names.at(position)) + " is left out, but it is needed");
+}
 
-  void find_names(const Table &table, const Schema &schema) {
-    std::vector<std::string> lacking;
-    for (const SourceColumn &column : schema.columns) {
-      const int64_t at = named(table, column.name);
-      if (at < 0) lacking.push_back(column.name);
-      else columns.push_back(static_cast<size_t>(at));
-    }
-    if (!lacking.empty()) throw DataError(table.path + ": lacks the columns " + cli::list(lacking));
-    if (!schema.target.empty()) target = named(table, schema.target);
-  }
-
-  // The numbers of the schema's columns are names, "1" and so on, if it has no header.
-  void count(const Table &table, const Schema &schema) {
-    const size_t wanted = schema.columns.size();
-    std::vector<size_t> all(table.columns.size());
-    std::iota(all.begin(), all.end(), size_t{0});
-    if (!schema.target.empty() && all.size() == wanted + 1) {
-      target = target_position(schema);
-      all.erase(all.begin() + target);
-    }
-    if (all.size() != wanted)
-      throw DataError(table.path + ": has " + std::to_string(table.columns.size()) + " columns; expected " +
-                      std::to_string(wanted) +
-                      (schema.target.empty() ? "" : ", or one more with the column " + quoted(schema.target)));
-    columns = std::move(all);
-  }
-
-  // Among the columns of the schema, in the order of the file that it was learned from.
-  static int64_t target_position(const Schema &schema) { return schema.target_position; }
-
-  bool by_name_ = false;
-};
+// Where a schema's columns are in a table.
+Places places_in(const Table &table, const Schema &schema) {
+  Places places = places_of(schema, table.path, table.names, table.has_header);
+  for (size_t &column : places.columns) column = column_at(table, column);
+  if (places.target >= 0) places.target = static_cast<int64_t>(column_at(table, static_cast<size_t>(places.target)));
+  return places;
+}
 
 // The features of each word of a column of words, or the place of a column of numbers.
 struct Encoding {
@@ -104,15 +70,15 @@ struct Encoding {
 class Encoder {
 public:
   Encoder(Table table, const Schema &schema, Missing missing)
-      : table_(std::move(table)), schema_(schema), places_(table_, schema), missing_(missing) {}
+      : table_(std::move(table)), schema_(schema), places_(places_in(table_, schema)), missing_(missing) {}
 
   EncodedTable run(Need need) {
     if (need == Need::labels && places_.target < 0)
-      throw DataError(table_.path + ": lacks the column " + quoted(schema_.target) + " with the labels; " +
-                      list_of(table_.columns));
+      throw DataError(table_.path + ": lacks the column " + shown(schema_.target) + " with the labels; " +
+                      "columns: " + shown_list(table_.names));
     EncodedTable made;
     made.rows = table_.rows;
-    made.labels = labels();
+    made.labels = labels(need);
     plan();
     made.features = static_cast<int64_t>(features_);
     const size_t columns = table_.columns.size();
@@ -132,34 +98,9 @@ public:
   }
 
 private:
-  std::vector<int32_t> labels() {
-    std::vector<int32_t> made(static_cast<size_t>(table_.rows), -1);
-    if (places_.target < 0) return made;
-    const auto column = static_cast<size_t>(places_.target);
-    const Column &of = table_.columns[column];
-    std::vector<int32_t> of_word;
-    for (const std::string &word : of.words) of_word.push_back(cli::code_of(schema_.classes, word));
-    int64_t last_value = -1;
-    int32_t last_label = -1;
-    for (int64_t r = 0; r < table_.rows; ++r) {
-      const float value = table_.at(r, column);
-      if (std::isnan(value)) throw DataError(place(table_, r, of.name) + "the class is missing");
-      int32_t &label = made[static_cast<size_t>(r)];
-      if (of.is_category) label = of_word[static_cast<size_t>(value)];
-      else if (last_label >= 0 && static_cast<float>(last_value) == value) label = last_label;
-      else label = cli::code_of(schema_.classes, number_text(value));
-      if (label < 0)
-        throw DataError(place(table_, r, of.name) +
-                        (of.is_category ? quoted(of.words[static_cast<size_t>(value)]) : number_text(value)) +
-                        " is not a class of the training data, which has " + cli::list(schema_.classes));
-      last_value = static_cast<int64_t>(value), last_label = label;
-    }
-    return made;
-  }
-
-  static std::string number_text(float value) {
-    return value == std::floor(value) && std::fabs(value) <= 0x1p24f ? std::to_string(static_cast<int64_t>(value))
-                                                                     : std::to_string(value);
+  std::vector<int32_t> labels(Need need) const {
+    if (places_.target < 0) return std::vector<int32_t>(static_cast<size_t>(table_.rows), -1);
+    return labels_of(table_, static_cast<size_t>(places_.target), schema_, need);
   }
 
   void plan() {
@@ -169,8 +110,8 @@ private:
       Encoding encoding{places_.columns[c], features_, !wanted.words.empty(), {}};
       if (encoding.is_words) {
         if (!given.is_category)
-          throw DataError(table_.path + ": column " + quoted(given.name) +
-                          " has numbers, but the model needs words: " + cli::list(wanted.words));
+          throw DataError(table_.path + ": column " + shown(given.name) +
+                          " has numbers, but the model needs words: " + shown_list(wanted.words));
         for (const std::string &word : given.words) {
           const auto at = std::lower_bound(wanted.words.begin(), wanted.words.end(), word);
           const bool known = at != wanted.words.end() && *at == word;
@@ -178,8 +119,8 @@ private:
                                          : std::nullopt);
         }
       } else if (given.is_category) {
-        throw DataError(table_.path + ": column " + quoted(given.name) + " has words, such as " +
-                        quoted(given.words.front()) + ", but the model needs numbers");
+        throw DataError(table_.path + ": column " + shown(given.name) + " has words, such as " +
+                        shown(given.words.front()) + ", but the model needs numbers");
       }
       features_ += wanted.features();
       encodings_.push_back(std::move(encoding));
@@ -202,7 +143,7 @@ private:
       if (std::isnan(value)) continue;
       const std::optional<size_t> &word = encoding.words[static_cast<size_t>(value)];
       if (!word)
-        throw DataError(place(table_, r, column.name) + quoted(column.words[static_cast<size_t>(value)]) +
+        throw DataError(place(table_, r, column.name) + shown(column.words[static_cast<size_t>(value)]) +
                         " is not among the words of the training data");
       row[encoding.to + *word] = 1;
     }
@@ -219,24 +160,62 @@ private:
 } // namespace
 
 Schema learn_schema(const Table &table, const std::string &target) {
-  const int64_t at =
-      target.empty() ? static_cast<int64_t>(table.columns.size()) - 1 : find_column(table.columns, target);
-  if (at < 0)
-    throw DataError(table.path + ": has no column " + quoted(target) + ", which --target names; " +
-                    list_of(table.columns));
   if (table.columns.size() < 2) throw DataError(table.path + ": has one column; expected features and the classes");
-  const auto column = static_cast<size_t>(at);
+  const int64_t at = target_of(table, target);
+  return schema_of(table, at, table, column_at(table, static_cast<size_t>(at)));
+}
+
+int64_t target_of(const Table &table, const std::string &target) {
+  if (target.empty()) return static_cast<int64_t>(table.columns.back().position);
+  const int64_t at = find_column(table.names, target);
+  if (at < 0)
+    throw DataError(table.path + ": has no column " + shown(target) +
+                    ", which --target names; columns: " + shown_list(table.names));
+  return at;
+}
+
+Schema schema_of(const Table &table, int64_t at, const Table &values, size_t column) {
   Schema schema;
   schema.has_header = table.has_header;
-  schema.target = table.columns[column].name, schema.target_position = at;
-  schema.classes =
-      table.columns[column].is_category ? sorted(table.columns[column].words) : whole_classes(table, column);
+  schema.width = static_cast<int64_t>(table.names.size());
+  schema.target = table.names[static_cast<size_t>(at)], schema.target_position = at;
+  const Column &classes = values.columns[column];
+  schema.target_words = classes.is_category;
+  schema.classes = classes.is_category ? sorted(classes.words) : whole_classes(values, column);
   if (schema.classes.size() < 2)
-    throw DataError(table.path + ": column " + quoted(schema.target) +
-                    " has one class alone: " + (schema.classes.empty() ? "none" : quoted(schema.classes.front())));
-  for (size_t c = 0; c < table.columns.size(); ++c)
-    if (c != column) schema.columns.push_back({table.columns[c].name, sorted(table.columns[c].words)});
+    throw DataError(table.path + ": column " + shown(schema.target) +
+                    " has one class alone: " + (schema.classes.empty() ? "none" : shown(schema.classes.front())));
+  for (const Column &of : table.columns)
+    if (of.is_category && of.words.empty())
+      throw DataError(table.path + ": column " + shown(of.name) + " holds no words, but only missing values");
+  for (const Column &of : table.columns)
+    if (const auto position = static_cast<int64_t>(of.position); position != at)
+      schema.columns.push_back({of.name, position, sorted(of.words)});
   return schema;
+}
+
+std::vector<int32_t> labels_of(const Table &table, size_t column, const Schema &schema, Need need) {
+  const Column &of = table.columns[column];
+  std::unordered_map<std::string, int32_t> codes;
+  for (size_t i = 0; i < schema.classes.size(); ++i) codes.emplace(schema.classes[i], static_cast<int32_t>(i));
+  const auto code_of = [&](const std::string &name) {
+    const auto at = codes.find(name);
+    return at == codes.end() ? -1 : at->second;
+  };
+  std::vector<int32_t> of_word;
+  for (const std::string &word : of.words) of_word.push_back(code_of(word));
+  std::vector<int32_t> made(static_cast<size_t>(table.rows), -1);
+  for (int64_t r = 0; r < table.rows; ++r) {
+    const float value = table.at(r, column);
+    int32_t &label = made[static_cast<size_t>(r)];
+    if (!std::isnan(value)) label = of.is_category ? of_word[static_cast<size_t>(value)] : code_of(number_text(value));
+    if (label >= 0 || need == Need::features) continue;
+    if (std::isnan(value)) throw DataError(place(table, r, of.name) + "the class is missing");
+    throw DataError(place(table, r, of.name) +
+                    shown(of.is_category ? of.words[static_cast<size_t>(value)] : number_text(value)) +
+                    " is not a class of the training data, which has " + shown_list(schema.classes));
+  }
+  return made;
 }
 
 EncodedTable encode(Table table, const Schema &schema, Need need, Missing missing) {
@@ -258,7 +237,7 @@ std::vector<float> means_of(const EncodedTable &table, const std::vector<uint32_
   for (const SourceColumn &column : schema.columns)
     for (size_t i = 0; i < column.features(); ++i, ++feature) {
       if (counts[feature] == 0)
-        throw DataError(path + ": column " + quoted(column.name) + " has no value to take a mean of");
+        throw DataError(path + ": column " + shown(column.name) + " has no value to take a mean of");
       means.push_back(static_cast<float>(sums[feature] / static_cast<double>(counts[feature])));
     }
   return means;

@@ -9,6 +9,14 @@ namespace lanefold::trainer {
 // Throws DataError.
 Schema learn_schema(const Table &table, const std::string &target);
 
+// The position of the target in the file: by default the last column that is not left out.  Throws DataError.
+int64_t target_of(const Table &table, const std::string &target);
+// The same schema, where the classes are at that position, and their values are column `column` of `values`.
+Schema schema_of(const Table &table, int64_t at, const Table &values, size_t column);
+// The label of each row, from a column with the classes.  Where no label is needed, it is -1 if it is missing or unknown.
+// Throws DataError.
+std::vector<int32_t> labels_of(const Table &table, size_t column, const Schema &schema, Need need);
+
 struct EncodedTable {
   int64_t rows = 0, features = 0;
   GrowingFloats values;        // rows x features; NaN: missing

@@ -1,6 +1,6 @@
 // Reads IDX files (magic number, sizes, bytes) and trusts nothing in them.  It checks the sizes against what the file
-// can hold before it allocates memory, and the file must hold exactly what its header announces.  Pixels that are not
-// compressed are mapped into memory.
+// can hold before it allocates memory, and the file must hold exactly what its header announces.  No file is mapped, so
+// one that shrinks is an error and not the end of the process.
 #include "trainer/data/dataset.hpp"
 
 #include <zlib.h>
@@ -10,10 +10,6 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace lanefold::trainer {
 
@@ -65,24 +61,22 @@ public:
     fail("does not fit into memory");
   }
 
-  // Reads the rest of the file, which must be `bytes` long.  `read_before` bytes come before it.
-  Pixels rest(uint64_t read_before, uint64_t bytes) {
-    if (compressed_) {
-      Pixels result = read(bytes);
-      expect_end();
-      return result;
-    }
+  // Whether the rest of the file, which must be `bytes` long, is too large to be loaded.  `read_before` bytes come before
+  // it.  Only files that are not compressed can be used without that.
+  bool stays_file(uint64_t read_before, uint64_t bytes, uint64_t most_loaded) const {
+    if (compressed_) return false;
     if (size_ < read_before + bytes) fail_truncated();
     if (size_ > read_before + bytes) fail_longer();
-    const size_t size = size_;
-    const int file = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    void *map = file < 0 ? MAP_FAILED : mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
-    const int error = errno;
-    if (file >= 0) close(file);
-    if (map == MAP_FAILED) fail(std::string("cannot be mapped: ") + std::strerror(error));
-    const std::shared_ptr<const void> owner(map, [size](void *m) { munmap(m, size); });
-    return {owner, static_cast<const uint8_t *>(map) + read_before, bytes};
+    return bytes > most_loaded;
   }
+
+  // Reads the rest of the file.
+  std::vector<uint8_t> rest(uint64_t bytes) {
+    std::vector<uint8_t> result = read(bytes);
+    expect_end();
+    return result;
+  }
+  const std::filesystem::path &path() const { return path_; }
 
   uint32_t read_number() {
     const std::vector<uint8_t> b = read(4);
@@ -227,8 +221,16 @@ std::shared_ptr<const Rows> read_numbers(Reader &file, const Header &h) {
   return std::make_shared<StoredRows>(std::move(values), static_cast<int64_t>(h.count), static_cast<int64_t>(features));
 }
 
+// Rows of bytes that stay in the file.
+std::shared_ptr<const Rows> rows_in_file(const Reader &file, const Header &h) {
+  const auto scaled = [](const char *byte) { return static_cast<float>(static_cast<uint8_t>(*byte)) / 255.0f; };
+  const FileRows::Layout layout{h.bytes, static_cast<int64_t>(h.count), static_cast<int64_t>(h.rows * h.columns), 1,
+                                scaled};
+  return std::make_shared<FileRows>(file.path().string(), layout, std::vector<size_t>());
+}
+
 // Reads labels before pixels, because they are few and show whether the header of the images can be true.
-Samples read_part(const std::filesystem::path &folder, const std::string &part) {
+Samples read_part(const std::filesystem::path &folder, const std::string &part, uint64_t most_loaded) {
   const auto images_path = find(folder, part, "images-idx3-ubyte"),
              labels_path = find(folder, part, "labels-idx1-ubyte");
   Reader images(images_path), labels(labels_path);
@@ -237,8 +239,11 @@ Samples read_part(const std::filesystem::path &folder, const std::string &part) 
   result.labels = read_labels(labels, header.count, images_path.string());
   result.rows = static_cast<int64_t>(header.rows);
   result.columns = static_cast<int64_t>(header.columns);
-  if (header.type->code == 0x08) result.pixels = images.rest(header.bytes, header.count * header.rows * header.columns);
-  else result.numbers = read_numbers(images, header);
+  result.are_bytes = header.type->code == 0x08;
+  const uint64_t features = header.rows * header.columns, bytes = header.count * features;
+  if (!result.are_bytes) result.numbers = read_numbers(images, header);
+  else if (images.stays_file(header.bytes, bytes, most_loaded)) result.numbers = rows_in_file(images, header);
+  else result.pixels = images.rest(bytes);
   return result;
 }
 
@@ -275,19 +280,23 @@ std::filesystem::path folder_of(const std::filesystem::path &given) {
 
 } // namespace
 
-Dataset read_idx(const std::string &path, Needs needs) {
+Dataset read_idx(const std::string &path, Needs needs, uint64_t most_loaded) {
   if (!std::filesystem::is_directory(path)) throw DataError(path + ": no such folder");
   const std::filesystem::path folder = folder_of(path);
   Dataset data{path, {}, {}, {}};
-  if (needs == Needs::all) data.train = read_part(folder, "train");
-  data.test = read_part(folder, "t10k");
+  if (needs == Needs::all) data.train = read_part(folder, "train", most_loaded);
+  data.test = read_part(folder, "t10k", most_loaded);
   const int32_t classes = classes_of(needs == Needs::all ? data.train : data.test);
-  data.schema.classes = numbered_classes(classes);
+  data.schema.classes = numbered_classes(classes), data.schema.scales_bytes = data.test.are_bytes;
   if (needs == Needs::test) return data;
   if (data.train.rows != data.test.rows || data.train.columns != data.test.columns)
     throw DataError(path + ": training images are " + std::to_string(data.train.rows) + " x " +
                     std::to_string(data.train.columns) + ", but test images " + std::to_string(data.test.rows) + " x " +
                     std::to_string(data.test.columns));
+  if (data.train.are_bytes != data.test.are_bytes)
+    throw DataError(path +
+                    ": of the training and the test images, one part has bytes, which stand for 0 to 1, and the other "
+                    "does not");
   if (classes_of(data.test) > classes)
     throw DataError(path + ": a test image has the label " + std::to_string(classes_of(data.test) - 1) +
                     ", but no training image has it");

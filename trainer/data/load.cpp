@@ -3,6 +3,7 @@
 
 #include "trainer/data/arrays.hpp"
 #include "trainer/data/encode.hpp"
+#include "trainer/data/npy.hpp"
 #include "trainer/data/random.hpp"
 
 #include <algorithm>
@@ -15,6 +16,15 @@ namespace lanefold::trainer {
 namespace {
 
 constexpr int64_t most_rows = UINT32_MAX;
+
+// Of features that can be standardized.  The least one is far above the 1e-30 that is added to it.
+constexpr double least_variance = 1e-22, most_variance = 1e30;
+
+// The name of a feature, or its number.
+std::string name_of(const Schema &schema, size_t feature) {
+  const std::vector<std::string> names = schema.feature_names();
+  return feature < names.size() ? shown(names[feature]) : std::to_string(feature + 1);
+}
 
 Samples samples_of(EncodedTable table) {
   Samples made;
@@ -36,6 +46,11 @@ Samples part_of(const Samples &all, std::vector<uint32_t> chosen) {
 
 Table read_table(const std::string &path, const CsvOptions &options) {
   return path.ends_with(".npy") ? read_npy_table(path, options) : read_csv(path, options);
+}
+
+CsvOptions with_schema(CsvOptions options, const Schema &schema) {
+  options.schema = &schema;
+  return options;
 }
 
 std::vector<uint32_t> first_numbers(int64_t count) {
@@ -63,6 +78,31 @@ Division divide(const DataOptions &options, int64_t rows, uint64_t seed) {
   return {{order.begin() + count, order.end()}, {order.begin(), order.begin() + count}};
 }
 
+// Whether a table is too large to be loaded.
+bool stays_file(const DataOptions &options) {
+  if (!options.path.ends_with(".npy")) return false;
+  const NpyReader file(options.path);
+  return static_cast<uint64_t>(file.rows()) * static_cast<uint64_t>(file.columns()) * sizeof(float) >
+         options.most_loaded;
+}
+
+Dataset open_table(const DataOptions &options, uint64_t seed) {
+  if (options.fills_missing)
+    throw DataError(options.path + ": is too large to be loaded, and --missing mean needs that");
+  Dataset data = open_npy_table(options.path, options.target, options.csv);
+  need_few_rows(options.path, data.train.count());
+  if (!options.test.empty()) {
+    EncodedTable test = encode(read_table(options.test, with_schema(options.csv, data.schema)), data.schema,
+                               Need::labels, Missing::refused);
+    data.test = samples_of(std::move(test));
+    return data;
+  }
+  const Samples all = data.train;
+  Division rows = divide(options, all.count(), seed);
+  data.train = part_of(all, std::move(rows.train)), data.test = part_of(all, std::move(rows.test));
+  return data;
+}
+
 Dataset load_table(const DataOptions &options, uint64_t seed) {
   Table table = read_table(options.path, options.csv);
   need_few_rows(options.path, table.rows);
@@ -74,7 +114,8 @@ Dataset load_table(const DataOptions &options, uint64_t seed) {
   std::optional<EncodedTable> test;
   Division rows{first_numbers(all.rows), {}};
   if (options.test.empty()) rows = divide(options, all.rows, seed);
-  else test = encode(read_table(options.test, options.csv), data.schema, Need::labels, missing);
+  else
+    test = encode(read_table(options.test, with_schema(options.csv, data.schema)), data.schema, Need::labels, missing);
   if (options.fills_missing) {
     std::sort(rows.train.begin(), rows.train.end());
     data.schema.means = means_of(all, rows.train, data.schema, options.path);
@@ -104,6 +145,7 @@ Dataset load_images(const std::string &path) {
 
 Dataset load(const DataOptions &options, uint64_t seed) {
   const DataKind kind = kind_of(options.path);
+  if (kind == DataKind::table && stays_file(options)) return open_table(options, seed);
   if (kind == DataKind::table) return load_table(options, seed);
   if (kind != DataKind::archive) return load_images(options.path);
   Dataset data = read_npz(options.path);
@@ -125,9 +167,11 @@ Dataset load_test(const DataOptions &options, const Schema *schema, Need need) {
   }
   case DataKind::table: break;
   }
-  if (schema == nullptr || schema->columns.empty())
-    throw DataError(options.path + ": is a table, but the model was trained on images");
-  Table table = read_table(options.path, options.csv);
+  if (schema == nullptr)
+    throw DataError(options.path + ": is a table, but the model does not say which columns it was trained on");
+  if (!schema->is_of_table())
+    throw DataError(options.path + ": is a table, but the model was trained on images or arrays");
+  Table table = read_table(options.path, with_schema(options.csv, *schema));
   need_few_rows(options.path, table.rows);
   const Missing missing = schema->means.empty() ? Missing::refused : Missing::kept;
   EncodedTable rows = encode(std::move(table), *schema, need, missing);
@@ -137,7 +181,7 @@ Dataset load_test(const DataOptions &options, const Schema *schema, Need need) {
   return data;
 }
 
-Moments moments_of(const Samples &samples) {
+Moments moments_of(const Samples &samples, const Schema &schema) {
   const auto features = static_cast<size_t>(samples.features());
   std::vector<float> row(features);
   std::vector<double> mean(features), squares(features);
@@ -157,8 +201,12 @@ Moments moments_of(const Samples &samples) {
   Moments moments;
   for (size_t j = 0; j < features; ++j) {
     moments.mean.push_back(static_cast<float>(mean[j]));
-    const auto var = static_cast<float>(squares[j] / count);
-    moments.var.push_back(var > 0 ? var : 1.0f); // a constant feature becomes 0
+    const double var = squares[j] / count;
+    if (var != 0 && (var < least_variance || var > most_variance))
+      throw DataError("--standardize: feature " + name_of(schema, j) + " has a standard deviation of " +
+                      std::to_string(std::sqrt(var)) + ", which is too " + (var < 1 ? "small" : "large") +
+                      " for 32-bit floats; change its unit");
+    moments.var.push_back(var > 0 ? static_cast<float>(var) : 1.0f); // a constant feature becomes 0
   }
   return moments;
 }

@@ -12,6 +12,7 @@ struct DataOptions {
   double validation = 0.1; // their share
   std::string target;      // the column of the classes: its name or number; "": the last one
   bool fills_missing = false;
+  uint64_t most_loaded = most_loaded_bytes(); // larger .npy files stay files
   CsvOptions csv;
 };
 
@@ -30,10 +31,11 @@ Dataset load(const DataOptions &options, uint64_t seed);
 enum class Need { features, labels };
 Dataset load_test(const DataOptions &options, const Schema *schema, Need need);
 
-// The mean and variance of each feature over the samples.
+// The mean and variance of each feature over the samples, for --standardize.  Throws DataError if a variance is too small or
+// too large for that.
 struct Moments {
   std::vector<float> mean, var;
 };
-Moments moments_of(const Samples &samples);
+Moments moments_of(const Samples &samples, const Schema &schema);
 
 } // namespace lanefold::trainer

@@ -144,7 +144,18 @@ void NpyReader::read_bytes(uint64_t at, char *to, uint64_t count) {
 std::vector<uint8_t> NpyReader::bytes() {
   std::vector<uint8_t> all(static_cast<size_t>(rows_ * columns_));
   read_bytes(data_, reinterpret_cast<char *>(all.data()), all.size());
-  return all;
+  if (!columns_first_) return all;
+  std::vector<uint8_t> rows(all.size());
+  for (int64_t i = 0; i < rows_; ++i)
+    for (int64_t j = 0; j < columns_; ++j)
+      rows[static_cast<size_t>(i * columns_ + j)] = all[static_cast<size_t>(j * rows_ + i)];
+  return rows;
+}
+
+std::unique_ptr<Rows> NpyReader::rows_in_file(std::vector<size_t> picks) const {
+  const Type &type = *type_of(type_);
+  const FileRows::Layout layout{data_, rows_, columns_, type.size, type.read};
+  return std::make_unique<FileRows>(path_, layout, std::move(picks));
 }
 
 void NpyReader::read(int64_t first, int64_t count, std::vector<float> &x) {

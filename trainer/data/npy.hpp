@@ -1,6 +1,8 @@
 // Numbers from a file of NumPy's format, version 1 to 3.
 #pragma once
 
+#include "trainer/data/rows.hpp"
+
 #include <cstdint>
 #include <istream>
 #include <memory>
@@ -22,10 +24,13 @@ public:
   int64_t columns() const { return columns_; }
   // Throws DataError unless there are one or two dimensions.
   void need_matrix() const;
-  // Bytes in row-major order, which bytes() reads as they are.
-  bool has_bytes() const { return type_ == "u1" && !columns_first_; }
-  std::vector<uint8_t> bytes();
+  bool has_bytes() const { return type_ == "u1"; }
+  std::vector<uint8_t> bytes(); // row by row
   bool is_whole() const { return type_[0] != 'f'; }
+
+  // Rows that stay in the file, which has row-major order.  picks: as of FileRows.
+  std::unique_ptr<Rows> rows_in_file(std::vector<size_t> picks) const;
+  bool is_row_major() const { return !columns_first_; }
 
   // Reads rows, the first of which is `first`, into x (count x columns), as floats.  Throws DataError.
   void read(int64_t first, int64_t count, std::vector<float> &x);

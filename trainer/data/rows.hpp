@@ -4,6 +4,8 @@
 #include "trainer/data/floats.hpp"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace lanefold::trainer {
 
@@ -22,6 +24,33 @@ protected:
 private:
   int64_t count_, columns_;
 };
+
+// In a file that is too large for memory.  It is read row by row, and never mapped: a file that shrinks is an error, not
+// the end of the process.
+class FileRows : public Rows {
+public:
+  // Where the numbers lie in the file, and how to read one.
+  struct Layout {
+    uint64_t begin = 0;    // bytes before the first row
+    int64_t count, stride; // rows, and numbers in each
+    uint64_t bytes;        // of a number
+    float (*read)(const char *);
+  };
+  // picks: the numbers of a row that are columns; empty: all.  Throws DataError.
+  FileRows(std::string path, const Layout &layout, std::vector<size_t> picks);
+  ~FileRows() override;
+  FileRows(const FileRows &) = delete;
+  void copy(int64_t index, float *to) const override;
+
+private:
+  const std::string path_;
+  const Layout layout_;
+  const std::vector<size_t> picks_;
+  int file_ = -1;
+};
+
+// Files with more bytes of floats are not loaded: a quarter of the machine's memory.
+uint64_t most_loaded_bytes();
 
 // In memory.
 class StoredRows : public Rows {

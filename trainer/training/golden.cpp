@@ -98,7 +98,12 @@ std::string sha256(const Samples &images) {
   std::vector<float> row(static_cast<size_t>(images.features()));
   for (int64_t i = 0; images.numbers && i < images.count(); ++i) {
     images.numbers->copy(images.number_of(i), row.data());
-    hash.add(row);
+    if (!images.are_bytes) hash.add(row);
+    else {
+      std::vector<uint8_t> bytes;
+      for (const float x : row) bytes.push_back(static_cast<uint8_t>(x * 255 + 0.5f));
+      hash.add(bytes);
+    }
   }
   // Labels that bytes can hold are hashed as bytes, as MNIST has them.
   const bool are_bytes =

@@ -46,7 +46,8 @@ bool Tenth::ends_with(const StepFigures &f) const { return f.step * 10 / f.steps
 
 Training::Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state)
     : context_(context), network_(network), data_(data), options_(state.options), position_(state.position),
-      data_sha256_(state.data_sha256), batch_size_(batch_size(data.train, state.options)),
+      best_(state.best), changes_(state.changes), data_sha256_(state.data_sha256),
+      batch_size_(batch_size(data.train, state.options)),
       steps_(steps_of(network.description, data.train, state.options)),
       step_(context, network, state.options.optimizer, batch_size_) {
   step_.restart_after((position_.epoch - 1) * steps_ + position_.step);
@@ -57,20 +58,26 @@ Training::Training(const Context &context, Network &network, const Dataset &data
 }
 
 TrainingState Training::state() {
-  TrainingState state{options_, position_, data_sha256_, {}, numeric_version};
+  TrainingState state{options_, position_, data_sha256_, {}, numeric_version, best_, changes_};
   step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
     state.optimizer_state[name] = values;
   });
   return state;
 }
 
+bool Training::stops_early() const {
+  return options_.early_stopping > 0 && best_.epoch > 0 && position_.epoch - 1 - best_.epoch >= options_.early_stopping;
+}
+
 bool Training::run(const TrainWatch &watch) {
-  while (position_.epoch <= options_.epochs) {
+  while (position_.epoch <= options_.epochs && !stops_early()) {
     Epoch figures;
     if (!run_epoch(watch, figures)) return false;
     const Evaluation test = evaluate(context_, network_, data_.test);
     figures.test_loss = test.loss, figures.test_accuracy = test.accuracy;
     figures.finite = std::isfinite(figures.loss) && std::isfinite(test.loss);
+    figures.best = best_.epoch == 0 || test.loss < best_.loss;
+    if (figures.best) best_ = {position_.epoch, test.loss, test.accuracy};
     position_ = {position_.epoch + 1, 0, 0, 0, 0};
     if (watch.epoch && !watch.epoch(figures)) return true;
   }
@@ -110,7 +117,9 @@ void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
 
 bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,
            const TrainWatch &watch) {
-  return Training(context, network, data, {options, {}, "", {}, numeric_version}).run(watch);
+  TrainingState state;
+  state.options = options;
+  return Training(context, network, data, state).run(watch);
 }
 
 } // namespace lanefold::trainer

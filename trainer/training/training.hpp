@@ -27,6 +27,18 @@ struct Position {
   int64_t correct = 0, samples = 0;
 };
 
+// The epoch with the lowest loss on the test samples so far; epoch 0: there is none.
+struct Best {
+  int64_t epoch = 0;
+  double loss = 0, accuracy = 0;
+};
+
+// An option that was changed when the training was resumed.
+struct Change {
+  int64_t epoch = 1, step = 0; // from where on
+  std::string option, from, to;
+};
+
 // The version of docs/numerics.md.  A training of another version cannot continue bit for bit.
 inline constexpr const char *numeric_version = "1";
 
@@ -37,6 +49,8 @@ struct TrainingState {
   std::string data_sha256;                                   // of the training images; "" if it is not needed
   std::map<std::string, std::vector<float>> optimizer_state; // as TrainingStep::visit names it
   std::string version = numeric_version;
+  Best best = {};
+  std::vector<Change> changes = {}; // in the order of their positions
 };
 
 // Says why no training of this network on these images can be in that state; "" if one can.
@@ -63,6 +77,7 @@ struct Epoch {
   int64_t epoch = 0; // from 1
   double loss = 0, train_accuracy = 0, test_loss = 0, test_accuracy = 0;
   double seconds = 0; // that its steps took in this process
+  bool best = false;  // the loss on the test samples is the lowest so far
   bool finite = true; // false if the loss on either set is not a finite number
 };
 
@@ -81,10 +96,13 @@ public:
            const TrainingState &) = delete; // a reference to a temporary would dangle
   Training(const Context &, Network &, const Dataset &&, const TrainingState &) = delete;
 
-  // Trains until the last epoch of the options, or until a watch stops it.  Returns false if stop() did.
+  // Trains until the last epoch of the options, or until it stops early, or until a watch stops it.  Returns false if stop() did.
   bool run(const TrainWatch &watch);
 
   const Position &position() const { return position_; }
+  const Best &best() const { return best_; }
+  // Whether the loss has not become lower for as many epochs as the options allow.
+  bool stops_early() const;
   int64_t steps_per_epoch() const { return steps_; }
   // For a later Training.  data_sha256 is the one that the constructor got.
   TrainingState state();
@@ -99,6 +117,8 @@ private:
   const Dataset &data_;
   TrainOptions options_;
   Position position_;
+  Best best_;
+  std::vector<Change> changes_;
   std::string data_sha256_;
   int64_t batch_size_, steps_;
   TrainingStep step_;
