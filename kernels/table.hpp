@@ -50,7 +50,7 @@ template <class S> lf_status gather(const lf_host *, const lf_gather_args *);
 
 template <class Tile> lf_status explain(const lf_host *, int32_t op, const void *args, char *text, uint64_t size);
 
-// Codes that this plugin knows.  A newer library may know more.
+// Whether this plugin knows the code in args.  A newer library may know more codes.
 template <class Args> bool knows_codes(const Args &args) {
   if constexpr (requires { args.activation; })
     return static_cast<uint32_t>(args.activation) < static_cast<uint32_t>(LF_ACTIVATION_COUNT);

@@ -109,7 +109,7 @@ TEST_CASE("every option of the table is in help with its range, in completion an
   }
 }
 
-TEST_CASE("an option of a training that is given on --resume must be that of the checkpoint, unless it may change") {
+TEST_CASE("an option of a training that is given with --resume must be that of the checkpoint, unless it may change") {
   const Place place;
   place.make_model();
   TrainCommand train;

@@ -125,8 +125,7 @@ TEST_CASE("predictions are written as a table, CSV and NPY, to a file or a pipe"
   }
   // A variable that names other data does not stand in the way of a file.
   CHECK(run({"predict", table.model, table.rows, "--count", "1"}, {"LANEFOLD_DATA=" + table.data}).exit_code == 0);
-  check_refused({"predict", table.model, table.rows, "--format", "npy", "--top-k", "2"},
-                {"--format npy", "one matrix"});
+  check_refused({"predict", table.model, table.rows, "--format", "npy", "--top-k", "2"}, {"--format npy", "one array"});
   check_refused({"predict", table.model, table.rows, "--top-k", "4"}, {"--top-k 4", "3 classes"});
   check_refused({"predict", table.model, table.rows, "--json", "--format", "csv"}, {"--json", "--format"});
 }

@@ -41,8 +41,8 @@ TEST_CASE("a resumed training takes another rate and schedule, and remembers wha
   place.make_model({"--epochs", "2"});
   const Result result = run(resume(place, {"--epochs", "4", "--learning-rate", "0.01", "--schedule", "step"}));
   REQUIRE(result.exit_code == 0);
-  CHECK(contains(result.err, "--learning-rate is 0.01 from here on, and was 0.1"));
-  CHECK(contains(result.err, "--schedule is step from here on, and was constant"));
+  CHECK(contains(result.err, "--learning-rate is now 0.01 instead of 0.1"));
+  CHECK(contains(result.err, "--schedule is now step instead of constant"));
   const TrainingState state = read_checkpoint(place.model).training.value();
   CHECK(state.options.optimizer.learning_rate == 0.01f);
   REQUIRE(state.changes.size() == 2);
@@ -92,7 +92,7 @@ TEST_CASE("a training that stops early keeps the epoch with the lowest loss on t
   check_refused(place.train({"--early-stopping", "3"}), {"--early-stopping needs --save"});
 }
 
-TEST_CASE("a training without early stopping is not changed by it") {
+TEST_CASE("early stopping that never stops a training does not change its result") {
   const Place place;
   const std::string hash = place.make_model({"--epochs", "3"});
   CHECK(place.make_model({"--epochs", "3", "--early-stopping", "50"}) == hash);
@@ -135,7 +135,8 @@ TEST_CASE("a model for other classes gets a new last layer, and the command says
                              "1", "--learning-rate", "1e-30", "--json"});
   CAPTURE(result.err);
   REQUIRE(result.exit_code == 0);
-  CHECK(contains(result.err, "the last layer is a new one, because the data have other classes (12 in place of 10)"));
+  CHECK(contains(result.err, "the last layer begins with random weights, because the classes of the data differ (the "
+                             "data have 12 classes, the model had 10 outputs)"));
   CHECK(read_checkpoint(begun).network.outputs() == 12);
   CHECK(same_weights(begun, place.model, 2));
 }

@@ -35,12 +35,12 @@ RUNNABLE = {'cc', 'c++', 'make', 'cd', 'mkdir', 'cp', 'ls', 'cat', 'echo', 'prin
 TOO_MUCH = re.compile(r'^(study|verify(?!.*--isa)|demo|bench(?! --list))|LD_PRELOAD|-static|-lblas|/opt/')
 TIME = 300  # seconds
 
-# `lanefold train` trains one epoch, or two where a training is continued, on the built-in digits.
+# `lanefold train` trains one epoch, or two where a training is continued, on the built-in digits or on a table.
 WRAPPER = '''#!/usr/bin/env bash
 args=() epochs=1 verb=${1:-}
 while [ $# -gt 0 ]; do
   case $1 in
-    --data) shift ;;
+    --data) case $2 in *.csv) args+=("$1" "$2") ;; esac; shift ;;
     --epochs) [ "$verb" = train ] && shift || args+=("$1") ;;
     --resume) epochs=2; args+=("$1") ;;
     *) args+=("$1") ;;
@@ -52,12 +52,21 @@ exec "%s" "${args[@]}"
 '''
 
 
+# Tables that the pages name, small ones.
+FLOWERS = ['%d.5,%s,%s' % (i % 40, 'red' if i % 3 else 'blue', 'iris' if i % 40 > 20 else 'rose') for i in range(120)]
+TABLES = {'flowers.csv': ['length,colour,species', *FLOWERS], 'more.csv': ['length,colour,species', *FLOWERS],
+          'new.csv': ['length,colour', *(row.rpartition(',')[0] for row in FLOWERS)],
+          'wine_data.csv': ['120,2,a,b', *('%d,%d,%d' % (i, i % 7, i % 2) for i in range(120))]}
+
+
 class Sandbox:
     """A folder in which the snippets of one page run, with the examples in it, and programs that find the build."""
 
     def __init__(self, place, tests):
         self.place, self.here = place, place / 'work'
         shutil.copytree(tests.source / 'examples', self.here)
+        for name, lines in TABLES.items():
+            (self.here / name).write_text('\n'.join(lines) + '\n')
         shutil.copytree(tests.source / 'examples', self.here / 'examples')
         (place / 'bin').mkdir()
         (place / 'bin/lanefold').write_text(WRAPPER % tests.known.command)

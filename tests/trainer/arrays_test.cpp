@@ -101,9 +101,9 @@ TEST_CASE("archives that cannot be used are refused by name") {
   CHECK(contains(refusal({{"x", images()}, {"y", labels(11)}}), "has 11 labels for 12 samples"));
   CHECK(contains(refusal({{"x", "no array"}, {"y", labels()}}), ", array x: is too short"));
   CHECK(contains(refusal({{"x", images("|O")}, {"y", labels()}}), "type |O"));
-  CHECK(
-      contains(refusal({{"x", npy<float>("<f4", "(2, 1)", {1, NAN})}, {"y", labels(2)}}), "element 0 of row 1 is nan"));
-  CHECK(contains(refusal({{"x", npy<float>("<f4", "(2,)", {1, 2})}, {"y", labels(2)}}), "less than 2 dimensions"));
+  CHECK(contains(refusal({{"x", npy<float>("<f4", "(2, 1)", {1, NAN})}, {"y", labels(2)}}),
+                 "element 0 of row 1 (both from 0) is nan"));
+  CHECK(contains(refusal({{"x", npy<float>("<f4", "(2,)", {1, 2})}, {"y", labels(2)}}), "fewer than 2 dimensions"));
   CHECK(
       contains(refusal({{"x", images()}, {"y", npy<float>("<f4", "(12,)", std::vector<float>(12, 0.5f))}}), "label 0"));
   CHECK(contains(refusal({{"x", images()}, {"y", npy<int8_t>("|i1", "(12,)", std::vector<int8_t>(12, 0))}}),
@@ -114,7 +114,7 @@ TEST_CASE("archives that cannot be used are refused by name") {
                           {"y", labels()},
                           {"x_test", npy<uint8_t>("|u1", "(12, 3, 2)", std::vector<uint8_t>(72))},
                           {"y_test", labels()}}),
-                 "other shapes"));
+                 "different shapes"));
   CHECK(contains(refusal({{"x", images()},
                           {"y", labels()},
                           {"x_test", images()},
@@ -144,7 +144,7 @@ TEST_CASE("a matrix is a table whose columns are numbered") {
   CHECK(data.train.count() == 36);
   values[5] = INFINITY;
   write_file(options.path, npy<float>("<f4", "(40, 4)", values));
-  CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "element 1 of row 1 is inf"));
+  CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "element 1 of row 1 (both from 0) is inf"));
   write_file(options.path, npy<float>("<f4", "(4,)", {1, 2, 3, 4}));
   CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "is not a matrix"));
 }
@@ -174,7 +174,7 @@ TEST_CASE("bytes of an archive stand for 0 to 1, in either order, and in both pa
                           {"y", labels()},
                           {"x_test", npy<float>("<f4", "(12, 2, 3)", std::vector<float>(72))},
                           {"y_test", labels()}}),
-                 "one holds bytes"));
+                 "must both hold bytes"));
 }
 
 TEST_CASE("a matrix that is too large to be loaded stays in its file, and gives the same training") {
@@ -202,7 +202,7 @@ TEST_CASE("a matrix that is too large to be loaded stays in its file, and gives 
                  "has become shorter while it was used"));
   values[5] = NAN;
   write_file(options.path, npy<double>("<f8", "(400, 3)", values));
-  CHECK(contains(message_of<DataError>([&] { load(options, 5); }), "element 2 of row 1 is nan"));
+  CHECK(contains(message_of<DataError>([&] { load(options, 5); }), "element 2 of row 1 (both from 0) is nan"));
   write_file(options.path, npy<double>("<f8", "(400, 3)", std::vector<double>(1200, 1), "True"));
   CHECK(contains(message_of<DataError>([&] { load(options, 5); }), "save it in row-major order"));
 }

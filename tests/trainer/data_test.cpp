@@ -233,7 +233,7 @@ TEST_CASE("another number of labels than images is refused, and the message has 
   check_bytes_refused(names[3], idx({labels_magic, 0xffffffff}, "x"), "4294967295 labels for the 20 images");
 }
 
-TEST_CASE("labels may have any number of classes, but test labels need training labels") {
+TEST_CASE("labels may have any number of classes, but test labels must not exceed those of training") {
   const Folder folder;
   std::string labels = labels_file(folder.train);
   labels[8 + 17] = '\x2a';
@@ -271,7 +271,7 @@ TEST_CASE("elements of each type of IDX become numbers, most significant byte fi
     std::string payload;
     for (int i = 0; i < 30 * 16; ++i) payload += type.element;
     write_file(folder / names[0], idx({type.magic, 30, 4, 4}, payload));
-    CHECK(contains(refusal(folder), "one part has bytes"));
+    CHECK(contains(refusal(folder), "must both be bytes"));
     write_file(folder / names[2], idx({type.magic, 20, 4, 4}, payload.substr(0, 320 * type.element.size())));
     const Samples train = read_idx(folder.path()).train;
     REQUIRE(train.numbers);
@@ -287,7 +287,8 @@ TEST_CASE("elements of each type of IDX become numbers, most significant byte fi
   check_refused(folder, names[0], "element 0 of sample 0 is not finite");
 }
 
-TEST_CASE("images that are too large to be loaded stay files, give the same bits, and may shrink") {
+TEST_CASE("images that are too large to be loaded are read from the file with the same bits, and a file that shrinks "
+          "is an error") {
   const Folder folder;
   const Dataset loaded = read_idx(folder.path()), opened = read_idx(folder.path(), Needs::all, 100);
   REQUIRE(opened.train.numbers);
@@ -323,7 +324,7 @@ TEST_CASE("images may have any number of dimensions") {
   check_refused(folder, names[0], "wrong magic number");
 }
 
-TEST_CASE("the folder may be the one above, as torchvision and Kaggle have it, and a hint names another") {
+TEST_CASE("the files may lie in folders below, as torchvision has them, and a message names the right folder") {
   const Folder folder;
   const TemporaryFolder above;
   for (const std::string below : {"raw", "MNIST/raw"}) {

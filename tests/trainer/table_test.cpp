@@ -162,8 +162,8 @@ TEST_CASE("a message names the row, the column and what stands there; rows count
   CHECK(refusal("1,2\n3,1e39\n") == "row 2, column \"2\": \"1e39\" is too large for 32 bits");
   CHECK(refusal("1,2\n3,4,5\n") == "row 2: it has 3 values; expected 2");
   CHECK(refusal("1,2\n3\n") == "row 2: it has 1 value; expected 2");
-  CHECK(contains(refusal("a,b\n1,\"2\n3,4\n"), "a quote does not end"));
-  CHECK(contains(refusal("a,b\n1,2\n1,\"2\"3\n"), "row 3: a quote stands where none may"));
+  CHECK(contains(refusal("a,b\n1,\"2\n3,4\n"), "a quoted value does not end"));
+  CHECK(contains(refusal("a,b\n1,2\n1,\"2\"3\n"), "row 3: a quote is inside a value"));
   CHECK(contains(refusal("a,b\n1,2\n1,5\"\n"), "row 3: a quote"));
   CHECK(refusal("") == "is empty");
   CHECK(refusal("a,b\n") == "has no rows");
@@ -254,7 +254,7 @@ TEST_CASE("missing values are refused, or become the mean of the training rows")
   const std::string text = rows_of("x,colour,kind\n", [](int i) {
     return (i % 4 == 0 ? "" : std::to_string(i)) + std::string(i % 4 == 1 ? ",,a" : i % 2 == 0 ? ",red,a" : ",blue,b");
   });
-  CHECK(contains(not_loaded(text), "row 2, column \"x\": the value is missing; --missing mean"));
+  CHECK(contains(not_loaded(text), "row 2, column \"x\": the value is missing; train with --missing mean"));
   DataOptions options;
   options.fills_missing = true;
   const Dataset data = loaded(text, options);
@@ -278,16 +278,16 @@ TEST_CASE("a target that cannot be learned is refused") {
   DataOptions options;
   options.target = "nope";
   CHECK(contains(not_loaded("a,b\n1,2\n", options), "has no column \"nope\", which --target names; columns: a, b"));
-  CHECK(contains(not_loaded(rows_of("a,b\n", [](int) { return "1,x"; })), "has one class alone: \"x\""));
+  CHECK(contains(not_loaded(rows_of("a,b\n", [](int) { return "1,x"; })), "has fewer than two classes: \"x\""));
   CHECK(contains(not_loaded(rows_of("a,b\n", [](int i) { return "1," + std::to_string(i) + ".5"; })),
                  "row 2, column \"b\": 0.5"));
   CHECK(contains(not_loaded("b\n1\n2\n"), "has one column"));
-  CHECK(contains(not_loaded("a,b\n1,0\n2,1\n"), "too few rows"));
+  CHECK(contains(not_loaded("a,b\n1,0\n2,1\n"), "cannot hold out 0 of 2 rows"));
   CHECK(contains(not_loaded(rows_of("a,b\n", [](int i) { return i == 7 ? "1," : "1," + std::to_string(i % 2); })),
                  "row 9, column \"b\": the class is missing"));
 }
 
-TEST_CASE("test rows of a file of their own must fit the training rows") {
+TEST_CASE("test rows from a separate file must fit the training rows") {
   const TemporaryFolder folder;
   DataOptions options;
   options.path = folder / "train.csv", options.test = folder / "test.csv";
@@ -301,7 +301,7 @@ TEST_CASE("test rows of a file of their own must fit the training rows") {
       contains(refusal_of("x,y,kind\n1,red,c\n"), "row 2, column \"kind\": \"c\" is not a class of the training data"));
   CHECK(contains(refusal_of("x,y,kind\n1,green,a\n"), "row 2, column \"y\": \"green\" is not among the words"));
   CHECK(contains(refusal_of("x,kind\n1,a\n"), "lacks the columns y"));
-  CHECK(contains(refusal_of("x,y\n1,red\n"), "lacks the column \"kind\" with the labels"));
+  CHECK(contains(refusal_of("x,y\n1,red\n"), "lacks the column \"kind\" with the classes"));
   CHECK(contains(refusal_of("x,y,kind\nred,red,a\n"), "row 2, column \"x\": \"red\" is not a number"));
   write_file(options.test, "kind,more,y,x\nb,5,red,7\n"); // columns go by their names
   const Dataset data = load(options, 1);
@@ -345,7 +345,7 @@ TEST_CASE("a schema survives its JSON") {
   }
 }
 
-TEST_CASE("a file for a model goes by names if both have a header, and else by positions") {
+TEST_CASE("columns are matched to a model by names if both have a header, and otherwise by positions") {
   const TemporaryFolder folder;
   DataOptions options;
   options.path = folder / "t.csv";

@@ -33,7 +33,7 @@ cli::Json describe(const TrainingState &state) {
   generator["index"] = p.epoch;
   training["generator"] = generator;
   training["data_sha256"] = state.data_sha256;
-  // What older checkpoints lack is left out where it says nothing.
+  // Fields that older checkpoints lack are written only if they differ from their defaults.
   if (o.early_stopping > 0)
     training["early_stopping"] = {{"patience", o.early_stopping},
                                   {"best_epoch", state.best.epoch},
@@ -299,9 +299,8 @@ uint64_t seed_of(const std::string &path) {
 void check_can_train(const std::string &path, const Network &network) {
   for (const DenseLayer &layer : network.layers)
     if (layer.bias.empty() != layer.batch_norm.has_value() || (layer.batch_norm && layer.batch_norm->flags != 0))
-      throw CheckpointError(path +
-                            ": has a layer with both a bias and batch normalization, or with an unbiased variance, so "
-                            "no training can continue from it");
+      throw CheckpointError(path + ": has a layer with both a bias and batch normalization, or with an unbiased "
+                                   "variance, so it cannot be trained");
 }
 
 Checkpoint read_checkpoint(const std::string &path) {

@@ -38,7 +38,8 @@ bool is_trainable(const Model &model);
 // The layers, without the softmax that may follow them.  is_trainable() must be true.
 Network network_of(const Model &model);
 
-// What a model says about it; nothing if the file is not of Lanefold, or older than this.  Throws CheckpointError.
+// What a model says about its training data; nothing if the file does not come from Lanefold, or is older than
+// LF_DATA_TEXT.  Throws CheckpointError.
 std::optional<DataDescription> data_of(const Model &model, const std::string &path);
 
 // Writes a new file in the same folder and renames it, so that `path` always names a complete file, the old or the new

@@ -1,4 +1,4 @@
-// lanefold eval: loss and accuracy of a model on the test images.
+// lanefold eval: loss and accuracy of a model on the test samples.
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
@@ -88,7 +88,7 @@ int run_eval(const EvalOptions &o, const cli::Command &given) {
 cli::Command eval_command() {
   const auto o = std::make_shared<EvalOptions>();
   cli::Command command{.name = "eval",
-                       .description = "Print loss and accuracy of a model on the test images.",
+                       .description = "Print loss and accuracy of a model on the test samples.",
                        .examples = "Examples:\n"
                                    "  lanefold eval model.safetensors --data mnist\n"
                                    "  lanefold eval model.safetensors --data mnist --top-k 3 --confusion",

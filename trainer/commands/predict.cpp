@@ -1,4 +1,4 @@
-// lanefold predict: what a model predicts for each row of a file, or for the test images.
+// lanefold predict: what a model predicts for each row of a file, or for the test samples.
 #include "cli/atomic_file.hpp"
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/commands.hpp"
@@ -350,7 +350,7 @@ void check_options(const PredictOptions &o, const cli::Command &given, const Mea
   if (o.logits && meaning.is_probability())
     throw cli::UsageError("--logits: " + o.model.path + " has one output, which is not a logit");
   if (o.format == npy && !o.json && (o.top_k > 0 || (o.probabilities && o.logits)))
-    throw cli::UsageError("--format npy holds one matrix: classes, --probabilities or --logits");
+    throw cli::UsageError("--format npy holds one array: classes, --probabilities or --logits");
   if (o.top_k > meaning.classes())
     throw cli::UsageError("--top-k " + std::to_string(o.top_k) + ": there are " + std::to_string(meaning.classes()) +
                           " classes");
@@ -384,7 +384,7 @@ int run_predict(PredictOptions &o, const cli::Command &given) {
 cli::Command predict_command() {
   const auto o = std::make_shared<PredictOptions>();
   cli::Command command{.name = "predict",
-                       .description = "Print what a model predicts for the rows of a file, or for the test images.",
+                       .description = "Print what a model predicts for the rows of a file, or for the test samples.",
                        .examples =
                            "Examples:\n"
                            "  lanefold predict model.safetensors rows.csv --probabilities --format csv -o out.csv\n"
@@ -396,7 +396,7 @@ cli::Command predict_command() {
        .value = "ROWS",
        .target = &o->rows,
        .help = "A table (CSV or .npy) with the rows to predict.",
-       .fallback = "the test images of --data",
+       .fallback = "the test samples of --data",
        .manual = "A CSV file has the columns that the model was trained on, and may have the classes, too. A .npy file "
                  "holds a matrix of 32- or 64-bit floats, or of integers. A vector is one row."},
       {.names = "--first",
@@ -409,7 +409,7 @@ cli::Command predict_command() {
        .target = &o->count,
        .range = cli::whole(1, 1000000000),
        .help = "The number of images or rows, but no more than there are.",
-       .fallback = "10 images, or all rows"},
+       .fallback = "10 test samples, or all rows of ROWS"},
       {.names = "--probabilities", .target = &o->probabilities, .help = "Also give the probability of each class."},
       {.names = "--logits", .target = &o->logits, .help = "Also give the output for each class before softmax."},
       {.names = "--top-k",
@@ -423,7 +423,7 @@ cli::Command predict_command() {
        .target = &o->format,
        .range = cli::one_of(format_words),
        .help = "A table for people, a CSV file with a header, or a file of NumPy's format.",
-       .manual = "npy holds one matrix: the classes as 32-bit integers, or with --probabilities or --logits those as "
+       .manual = "npy holds one array: the classes as 32-bit integers or, with --probabilities or --logits, those as "
                  "32-bit floats."},
       {.names = "-o,--output",
        .value = "FILE",

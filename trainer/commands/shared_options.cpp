@@ -47,18 +47,18 @@ std::string in_words_of_options(const std::string &message) {
 }
 
 cli::Option data_option(std::string &path) {
-  return {
-      .names = "--data",
-      .value = "PATH",
-      .target = &path,
-      .help =
-          "A folder with MNIST or its kin (IDX files), a table (CSV or .npy), an archive of arrays (.npz), or digits.",
-      .fallback = "$LANEFOLD_DATA, else the built-in digits",
-      .manual = "See FILES. study, demo and verify take folders of images and digits alone. eval and predict use the "
-                "built-in digits only for "
-                "models that were trained on them.",
-      .environment = "LANEFOLD_DATA",
-      .need = cli::Option::common};
+  return {.names = "--data",
+          .value = "PATH",
+          .target = &path,
+          .help = "A folder with MNIST or a similar data set (IDX files), a table (CSV or .npy), an archive of arrays "
+                  "(.npz), or digits.",
+          .fallback = "$LANEFOLD_DATA, else the built-in digits",
+          .manual =
+              "See FILES. study, demo and verify take only a folder of images, or digits. eval and predict use the "
+              "built-in digits only for "
+              "models that were trained on them.",
+          .environment = "LANEFOLD_DATA",
+          .need = cli::Option::common};
 }
 
 namespace {
@@ -87,7 +87,8 @@ void add_training_data_options(std::vector<cli::Option> &to, DataWords &words) {
        .value = "X",
        .target = &o.validation,
        .range = cli::above(0, 0.9),
-       .help = "The share of the rows that the seed draws for the test, where the data have none of their own."});
+       .help =
+           "The share of the rows that the seed draws for the test, if the data have no test samples of their own."});
   to.push_back({.names = "--target",
                 .value = "COLUMN",
                 .target = &o.target,
@@ -102,13 +103,15 @@ void add_training_data_options(std::vector<cli::Option> &to, DataWords &words) {
                 .manual = "Each word becomes a feature that is 0 or 1, in alphabetical order. A column whose first "
                           "value is no number always holds words.",
                 .repeated = cli::Option::commas});
-  to.push_back({.names = "--missing",
-                .value = "WORD",
-                .target = &words.missing,
-                .range = cli::one_of(missing_words),
-                .help = "What becomes of missing values: refuse them, or put the mean of the training rows there.",
-                .manual = "A value is missing if it is empty or NA, N/A, NaN, null, None or ?. In a column of words, "
-                          "only an empty one is. The means are kept in the model."});
+  to.push_back(
+      {.names = "--missing",
+       .value = "WORD",
+       .target = &words.missing,
+       .range = cli::one_of(missing_words),
+       .help =
+           "What to do with missing values: refuse them, or replace them by the column's mean over the training rows.",
+       .manual = "A value is missing if it is empty or NA, N/A, NaN, null, None or ?. In a column of words, "
+                 "only an empty one is. The means are kept in the model."});
   to.push_back({.names = "--standardize",
                 .target = &words.standardizes,
                 .help = "Subtract the mean of each feature, and divide by its standard deviation.",
@@ -138,12 +141,12 @@ void add_data_options(std::vector<cli::Option> &to, DataWords &words, bool train
                 .target = &words.header,
                 .range = cli::one_of(header_words),
                 .help = "Whether the first row of a CSV file has the names of the columns.",
-                .manual = "The guess is that it does if none of its values is a number."});
+                .manual = "guess: it has them if none of its values is a number."});
   to.push_back({.names = "--skip-lines",
                 .value = "K",
                 .target = &o.csv.skip_lines,
                 .range = cli::whole(0, 1000000000),
-                .help = "Lines of a CSV file before the table."});
+                .help = "The number of lines to skip before the table of a CSV file."});
 }
 
 DataOptions data_options(const DataWords &words, const cli::Command &given, const Context &context) {

@@ -72,7 +72,7 @@ void change_options(TrainCommand &c, TrainingState &state) {
     cli::assign(stored[i].option.target, stored[i].option.range, to);
     state.changes.push_back({state.position.epoch, state.position.step, name, from, to});
     if (!c.run.quiet)
-      std::fprintf(stderr, "%s: %s is %s from here on, and was %s\n", c.run.resume.c_str(), name.c_str(), to.c_str(),
+      std::fprintf(stderr, "%s: %s is now %s instead of %s\n", c.run.resume.c_str(), name.c_str(), to.c_str(),
                    from.c_str());
   }
   state.options = kept.train;
@@ -114,7 +114,7 @@ Checkpoint resume(TrainCommand &c, const Dataset &data) {
   if (!checkpoint.data) checkpoint.data = DataDescription{data.name, checkpoint.training->data_sha256, data.schema};
   if (c.data.standardizes && !checkpoint.network.input_norm)
     throw cli::UsageError("--standardize: " + path +
-                          " is not standardized: the training could not continue as it began");
+                          " was trained without --standardize: the training could not continue as it began");
   TrainingState &state = *checkpoint.training;
   if (state.version != numeric_version)
     throw CheckpointError(path + ": is a training of numeric version " + state.version + ", not " + numeric_version +
@@ -177,7 +177,7 @@ Network network_from(TrainCommand &c, const Dataset &data) {
   const std::string &path = c.run.from;
   for (const std::string &other :
        {network_option_given(c), std::string(c.given->given(whole_network) ? whole_network : "")})
-    if (!other.empty()) throw cli::UsageError(other + " does not go with --from, whose model has the layers");
+    if (!other.empty()) throw cli::UsageError(other + " does not go with --from, whose model determines the layers");
   const Model model = open_model(path);
   if (!is_trainable(model)) throw CheckpointError(path + ": has a layer without weights, which cannot be trained");
   Network network = network_of(model);
@@ -196,7 +196,8 @@ Network network_from(TrainCommand &c, const Dataset &data) {
   network.description = description;
   if (!c.run.quiet)
     std::fprintf(stderr,
-                 "%s: the last layer is a new one, because the data have other classes (%lld in place of %lld)\n",
+                 "%s: the last layer begins with random weights, because the classes of the data differ (the data have "
+                 "%lld classes, the model had %lld outputs)\n",
                  path.c_str(), static_cast<long long>(data.classes()), static_cast<long long>(outputs_before));
   return network;
 }

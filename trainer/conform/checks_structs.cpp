@@ -107,7 +107,7 @@ void declines_unknown_codes(Opened &module, Findings &findings) {
       Case unknown = known;
       unknown.numbers[name] = count;
       const Outcome outcome = call(module.subject, unknown, options);
-      const std::string where = ", a code that no library has yet: " + unknown.text();
+      const std::string where = ", with a code that this library does not know: " + unknown.text();
       if (outcome.status != LF_UNSUPPORTED)
         findings.add("it returns " + std::string(lf_status_name(outcome.status)) + " for " + name + where);
       else if (!outcome.outputs_untouched)

@@ -17,8 +17,8 @@ namespace {
 constexpr int64_t rows_at_once = 4096;
 
 [[noreturn]] void fail_at(const std::string &name, int64_t row, int64_t column, float value) {
-  throw DataError(name + ": element " + std::to_string(column) + " of row " + std::to_string(row) + " is " +
-                  std::to_string(value) + ", which is not finite");
+  throw DataError(name + ": element " + std::to_string(column) + " of row " + std::to_string(row) +
+                  " (both from 0) is " + std::to_string(value) + ", which is not finite");
 }
 
 // All rows as floats.
@@ -125,7 +125,7 @@ std::vector<int32_t> labels_of(const Archive &archive, const std::string &array,
 
 Samples part_of(const Archive &archive, const std::string &features, const std::string &labels) {
   NpyReader file = archive.open(features);
-  if (file.shape().size() < 2) archive.fail("the array " + features + " has less than 2 dimensions");
+  if (file.shape().size() < 2) archive.fail("the array " + features + " has fewer than 2 dimensions");
   Samples made;
   const std::vector<int64_t> &shape = file.shape();
   if (file.rows() == 0 || file.columns() == 0) archive.fail("the array " + features + " is empty");
@@ -190,7 +190,7 @@ Dataset open_npy_table(const std::string &path, const std::string &target, const
     if (static_cast<int64_t>(column.position) != at) features.push_back(column.position);
   }
   if (features.empty() || features.size() == kept.size())
-    throw DataError(path + ": has no column with the classes beside others");
+    throw DataError(path + ": needs a column with the classes and at least one other column");
   // One pass over all numbers, for the classes and the checks.
   GrowingFloats targets;
   std::vector<float> x;
@@ -235,10 +235,10 @@ Dataset read_npz(const std::string &path) {
   if (!test_x || !test_y) return data;
   data.test = part_of(archive, *test_x, *test_y);
   if (data.test.rows != data.train.rows || data.test.columns != data.train.columns)
-    archive.fail("the arrays " + *x + " and " + *test_x + " have samples of other shapes");
+    archive.fail("the arrays " + *x + " and " + *test_x + " have samples of different shapes");
   if (data.test.are_bytes != data.train.are_bytes)
-    archive.fail("of the arrays " + *x + " and " + *test_x +
-                 ", one holds bytes, which stand for 0 to 1, and the other does not");
+    archive.fail("the arrays " + *x + " and " + *test_x +
+                 " must both hold bytes, which are divided by 255, or both hold other numbers");
   if (largest_label(data.test) >= classes)
     archive.fail("the array " + *test_y + " has the label " + std::to_string(largest_label(data.test)) +
                  ", which no training sample has");

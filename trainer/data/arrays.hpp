@@ -6,7 +6,7 @@
 
 namespace lanefold::trainer {
 
-// A matrix as a table, whose columns have the names "1", "2" and so on.  Only `ignored` of the options applies.  Throws
+// A matrix as a table, whose columns have the names "1", "2" and so on.  Of the options, only `ignored` and `schema` apply.  Throws
 // DataError.
 Table read_npy_table(const std::string &path, const CsvOptions &options);
 

@@ -176,7 +176,7 @@ public:
         block.resize(end);
         return block;
       }
-      if (block.size() > longest_row) source_.fail("has a row of more than 64 MB, or a quote that does not end");
+      if (block.size() > longest_row) source_.fail("has a row of more than 64 MB, or a quoted value that does not end");
     }
   }
 
@@ -203,7 +203,7 @@ private:
   size_t found_ = 0;
 };
 
-// Calls field(text) and end_of_row() for each of them, until either returns false.  Returns what is wrong with the quotes.
+// Calls field(text) for each value and end_of_row() after each row, until either returns false.  Returns what is wrong with the quotes.
 template <class Field, class End>
 std::string for_each_field(const std::string &text, char delimiter, const Field &field, const End &end_of_row) {
   struct Calls {
@@ -227,11 +227,13 @@ std::string for_each_field(const std::string &text, char delimiter, const Field 
     const size_t count = std::min<size_t>(text.size() - begin, 1 << 16);
     if (csv_parse(&parser, text.data() + begin, count, on_field, on_row, &calls) != count) {
       if (csv_error(&parser) == CSV_ENOMEM) throw std::bad_alloc();
-      return calls.goes_on ? "a quote stands where none may: inside a value, or behind its last quote" : "";
+      return calls.goes_on
+                 ? "a quote is inside a value that does not begin with one, or a value goes on after its closing quote"
+                 : "";
     }
     begin += count;
   }
-  if (calls.goes_on && csv_fini(&parser, on_field, on_row, &calls) != 0) return "a quote does not end";
+  if (calls.goes_on && csv_fini(&parser, on_field, on_row, &calls) != 0) return "a quoted value does not end";
   return "";
 }
 
@@ -311,7 +313,7 @@ private:
       return fail(static_cast<int64_t>(column),
                   shown(field) + " is a number, but the column begins with the word " +
                       shown(plan_.first_words[column]) +
-                      "; --skip-lines skips lines before the table, --category says that all values are words");
+                      "; --skip-lines skips lines before the table, and --category says that all values are words");
     if (is_new && !plan_.columns[column].is_declared && has_decimal_comma(field))
       return fail(static_cast<int64_t>(column),
                   shown(field) + " has a decimal comma; numbers need a point, or --category says that it is a word");

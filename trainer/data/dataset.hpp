@@ -40,7 +40,7 @@ struct Samples {
   Pixels pixels;                       // samples x rows x columns, if they are bytes in memory
   std::vector<int32_t> labels;         // the class of each sample
   std::shared_ptr<const Rows> numbers; // otherwise; bytes are divided by 255
-  std::vector<uint32_t> chosen;        // sample i is number chosen[i] of pixels or numbers; empty: number i
+  std::vector<uint32_t> chosen;        // sample i is row chosen[i] of pixels or numbers; empty: row i
 
   int64_t count() const { return static_cast<int64_t>(labels.size()); }
   int64_t features() const { return rows * columns; }

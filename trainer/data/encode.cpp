@@ -74,7 +74,7 @@ public:
 
   EncodedTable run(Need need) {
     if (need == Need::labels && places_.target < 0)
-      throw DataError(table_.path + ": lacks the column " + shown(schema_.target) + " with the labels; " +
+      throw DataError(table_.path + ": lacks the column " + shown(schema_.target) + " with the classes; " +
                       "columns: " + shown_list(table_.names));
     EncodedTable made;
     made.rows = table_.rows;
@@ -133,7 +133,7 @@ private:
       const Column &column = table_.columns[encoding.from];
       if (std::isnan(value) && missing_ == Missing::refused)
         throw DataError(place(table_, r, column.name) +
-                        "the value is missing; --missing mean puts the column's mean there");
+                        "the value is missing; train with --missing mean to replace it by the column's mean");
       if (!encoding.is_words) {
         row[encoding.to] = value;
         continue;
@@ -183,8 +183,8 @@ Schema schema_of(const Table &table, int64_t at, const Table &values, size_t col
   schema.target_words = classes.is_category;
   schema.classes = classes.is_category ? sorted(classes.words) : whole_classes(values, column);
   if (schema.classes.size() < 2)
-    throw DataError(table.path + ": column " + shown(schema.target) +
-                    " has one class alone: " + (schema.classes.empty() ? "none" : shown(schema.classes.front())));
+    throw DataError(table.path + ": column " + shown(schema.target) + " has fewer than two classes: " +
+                    (schema.classes.empty() ? "none" : shown(schema.classes.front())));
   for (const Column &of : table.columns)
     if (of.is_category && of.words.empty())
       throw DataError(table.path + ": column " + shown(of.name) + " holds no words, but only missing values");

@@ -251,7 +251,7 @@ int32_t classes_of(const Samples &samples) {
   return samples.labels.empty() ? 0 : *std::max_element(samples.labels.begin(), samples.labels.end()) + 1;
 }
 
-// The folders in which MNIST and its kin are found: as published, as torchvision keeps them, and as Kaggle unpacks them.
+// The folders in which MNIST and similar data sets are found: as published, as torchvision keeps them, and as Kaggle unpacks them.
 std::filesystem::path folder_of(const std::filesystem::path &given) {
   constexpr const char *below[] = {"", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "QMNIST/raw"};
   constexpr const char *names[] = {"t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"};
@@ -294,9 +294,8 @@ Dataset read_idx(const std::string &path, Needs needs, uint64_t most_loaded) {
                     std::to_string(data.train.columns) + ", but test images " + std::to_string(data.test.rows) + " x " +
                     std::to_string(data.test.columns));
   if (data.train.are_bytes != data.test.are_bytes)
-    throw DataError(path +
-                    ": of the training and the test images, one part has bytes, which stand for 0 to 1, and the other "
-                    "does not");
+    throw DataError(
+        path + ": training and test images must both be bytes, which are divided by 255, or both be other numbers");
   if (classes_of(data.test) > classes)
     throw DataError(path + ": a test image has the label " + std::to_string(classes_of(data.test) - 1) +
                     ", but no training image has it");

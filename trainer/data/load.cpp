@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <numeric>
 #include <optional>
@@ -24,6 +25,12 @@ constexpr double least_variance = 1e-22, most_variance = 1e30;
 std::string name_of(const Schema &schema, size_t feature) {
   const std::vector<std::string> names = schema.feature_names();
   return feature < names.size() ? shown(names[feature]) : std::to_string(feature + 1);
+}
+
+std::string text_of(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
 }
 
 Samples samples_of(EncodedTable table) {
@@ -72,8 +79,10 @@ struct Division {
 Division divide(const DataOptions &options, int64_t rows, uint64_t seed) {
   const int64_t count = std::llround(options.validation * static_cast<double>(rows));
   if (count == 0 || count + 1 >= rows)
-    throw DataError(options.path + ": has too few rows to hold out " + std::to_string(count) + " of " +
-                    std::to_string(rows) + " for the test; --validation sets their share, --test names a file");
+    throw DataError(
+        options.path + ": cannot hold out " + std::to_string(count) + " of " + std::to_string(rows) +
+        " rows for the test: at least 1 must be held out, and at least 2 must remain; --validation sets the "
+        "share");
   const std::vector<uint32_t> order = permutation(static_cast<uint32_t>(rows), Stream(seed, Purpose::validation, 0));
   return {{order.begin() + count, order.end()}, {order.begin(), order.begin() + count}};
 }
@@ -88,7 +97,7 @@ bool stays_file(const DataOptions &options) {
 
 Dataset open_table(const DataOptions &options, uint64_t seed) {
   if (options.fills_missing)
-    throw DataError(options.path + ": is too large to be loaded, and --missing mean needs that");
+    throw DataError(options.path + ": is too large to be loaded, so --missing mean cannot be used");
   Dataset data = open_npy_table(options.path, options.target, options.csv);
   need_few_rows(options.path, data.train.count());
   if (!options.test.empty()) {
@@ -204,7 +213,7 @@ Moments moments_of(const Samples &samples, const Schema &schema) {
     const double var = squares[j] / count;
     if (var != 0 && (var < least_variance || var > most_variance))
       throw DataError("--standardize: feature " + name_of(schema, j) + " has a standard deviation of " +
-                      std::to_string(std::sqrt(var)) + ", which is too " + (var < 1 ? "small" : "large") +
+                      text_of(std::sqrt(var)) + ", which is too " + (var < 1 ? "small" : "large") +
                       " for 32-bit floats; change its unit");
     moments.var.push_back(var > 0 ? static_cast<float>(var) : 1.0f); // a constant feature becomes 0
   }

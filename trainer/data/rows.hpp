@@ -36,7 +36,7 @@ public:
     uint64_t bytes;        // of a number
     float (*read)(const char *);
   };
-  // picks: the numbers of a row that are columns; empty: all.  Throws DataError.
+  // picks: the positions in a row of the numbers to copy; empty: all.  Throws DataError.
   FileRows(std::string path, const Layout &layout, std::vector<size_t> picks);
   ~FileRows() override;
   FileRows(const FileRows &) = delete;
@@ -49,7 +49,7 @@ private:
   int file_ = -1;
 };
 
-// Files with more bytes of floats are not loaded: a quarter of the machine's memory.
+// A quarter of the machine's memory, in bytes.  Files whose floats take more are not loaded.
 uint64_t most_loaded_bytes();
 
 // In memory.

@@ -1,4 +1,4 @@
-// The schema as JSON, in the text "data" of a model.
+// The schema as JSON, which is part of the text LF_DATA_TEXT of a model.
 #include "trainer/data/schema.hpp"
 
 #include "cli/object_reader.hpp"

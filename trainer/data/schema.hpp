@@ -31,7 +31,7 @@ struct Schema {
   std::vector<std::string> classes;  // their names; a label is an index
   std::vector<SourceColumn> columns; // of a table; empty: the samples come from no table
   int64_t width = 0;                 // the number of columns in the file
-  std::string target;                // the column of the labels
+  std::string target;                // the column of the classes
   int64_t target_position = 0;       // in the file
   bool target_words = false;         // the classes are words, even where they look like numbers
   bool has_header = false;           // the names of columns come from a header, so they identify columns
