@@ -154,12 +154,15 @@ std::string describe_model(const Model &model) {
   json.update(network_json(model));
   json["output"] = outputs[static_cast<size_t>(model.output)];
   json["notes"] = model.notes;
-  const auto training = model.texts.find("training");
-  if (training != model.texts.end()) try {
-      json["training"] = cli::parse_strictly(training->second, "the description of the training");
+  for (const auto &[key, name] : {std::pair(LF_DATA_TEXT, "data"), std::pair("training", "training")}) {
+    const auto text = model.texts.find(key);
+    if (text == model.texts.end()) continue;
+    try {
+      json[name] = cli::parse_strictly(text->second, name);
     } catch (const cli::JsonError &) {
-      json["training"] = training->second;
+      json[name] = text->second;
     }
+  }
   return json.dump(2);
 }
 

@@ -93,7 +93,7 @@ LF_API lf_status lf_model_get_info(const lf_model *model, lf_model_info *info);
 
 /**
  * Writes a description of the whole model to text, as JSON: format, producer, features, outputs, layers, output, names
- * and notes.  If the file says what the network was trained on, the description has that too.  The text is cut to size
+ * and notes.  If the file says how and on what the network was trained, the description has that, too.  The text is cut to size
  * bytes and ended by 0.  *needed, unless needed is NULL, gets the size of the whole text.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT or LF_OUT_OF_MEMORY.  [thread-safe]

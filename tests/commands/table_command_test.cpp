@@ -91,6 +91,8 @@ TEST_CASE("a table is learned, and a model of it predicts raw rows, with and wit
   CHECK(right / 60.0 == doctest::Approx(done["test_accuracy"].get<double>()));
   const Json described = Json::parse(run({"info", table.model}).out);
   CHECK(described["feature_names"] == Json({"length", "colour=dark, blue", "colour=red", "width"}));
+  CHECK(described["data"]["name"] == table.data);
+  CHECK(described["data"]["schema"]["target"] == "kind");
   CHECK(described["class_names"] == Json({"bell", "iris", "rose"}));
 }
 
