@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <future>
 #include <memory>
 #include <optional>
@@ -389,6 +390,13 @@ char guess_delimiter(const std::string &text) {
   return candidates[std::max_element(std::begin(counts), std::end(counts)) - counts];
 }
 
+// A block that a thread parses.  A deque does not move it, and the future waits for the thread before the rest is gone.
+struct Running {
+  std::string text;
+  Parsed parsed;
+  std::future<void> done;
+};
+
 class CsvReader {
 public:
   CsvReader(const std::string &path, const CsvOptions &options) : options_(options), source_(path), blocks_(source_) {
@@ -398,20 +406,24 @@ public:
   Table run() {
     blocks_.skip_lines(options_.skip_lines);
     begin();
-    const auto threads = static_cast<size_t>(std::max(1, options_.threads));
-    for (bool more = true; more;) {
-      std::vector<std::string> texts;
-      while (texts.size() < threads && more) {
-        texts.push_back(blocks_.next());
-        if (texts.back().empty()) texts.pop_back(), more = false;
+    // While other threads parse blocks, this one reads the next block, and appends the oldest one.
+    const auto most_running = static_cast<size_t>(std::max(1, options_.threads)) + 1;
+    std::deque<Running> running;
+    for (;;) {
+      std::string text = blocks_.next();
+      const bool is_end = text.empty();
+      if (!is_end) {
+        Running &block = running.emplace_back();
+        block.text = std::move(text);
+        block.done =
+            std::async(std::launch::async, [this, &block] { BlockParser(plan_, block.parsed).run(block.text); });
       }
-      std::vector<Parsed> parsed(texts.size());
-      std::vector<std::future<void>> running;
-      const auto parse_one = [&](size_t i) { BlockParser(plan_, parsed[i]).run(texts[i]); };
-      for (size_t i = 1; i < texts.size(); ++i) running.push_back(std::async(std::launch::async, parse_one, i));
-      if (!texts.empty()) parse_one(0);
-      for (auto &one : running) one.get();
-      for (Parsed &block : parsed) append(block);
+      while (running.size() >= (is_end ? 1 : most_running)) {
+        running.front().done.get();
+        append(running.front().parsed);
+        running.pop_front();
+      }
+      if (is_end) break;
     }
     if (table_.rows == 0) source_.fail("has no rows");
     for (size_t c = 0; c < plan_.columns.size(); ++c)
