@@ -136,16 +136,26 @@ TEST_CASE("an instruction whose cost would be a guess is not known") {
   CHECK_FALSE(decoded({0x06}).is_known);                               // no instruction
 }
 
+// For messages.
+std::string text_of(const Counts &counts) {
+  std::string text;
+  for (const int64_t count : counts.instructions) text += std::to_string(count) + " ";
+  return text + "calls " + std::to_string(counts.calls) + ", FLOP " + std::to_string(counts.flops) + ", read " +
+         std::to_string(counts.bytes_read) + ", written " + std::to_string(counts.bytes_written) + ", lines " +
+         std::to_string(counts.lines);
+}
+
 TEST_CASE("blocks and loops cost what single steps cost") {
   for (const std::string &isa : usable_plugins()) {
     CAPTURE(isa);
+    relu(isa, 1); // what the first count allocates moves the cache lines of later ones
     for (const int64_t n : {1, 31, 100, 1000}) {
       const Counts at_once = relu(isa, n);
       let_blocks_run(false);
       const Counts one_by_one = relu(isa, n);
       let_blocks_run(true);
-      CHECK(at_once == one_by_one);
-      CHECK(relu(isa, n) == at_once);
+      CHECK(text_of(at_once) == text_of(one_by_one));
+      CHECK(text_of(relu(isa, n)) == text_of(at_once));
     }
     const Counts at_once = product(isa);
     let_blocks_run(false);
