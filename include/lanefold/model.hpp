@@ -157,8 +157,9 @@ private:
     if (layer.inputs < 0 || layer.outputs < 0 || layer.w.size() != detail::count_of(layer.inputs, layer.outputs))
       return false;
     if (!layer.bias.empty() && layer.bias.size() != n) return false;
-    if (!layer.batch_norm) return true;
-    const BatchNorm &norm = *layer.batch_norm;
+    return !layer.batch_norm || has_whole_arrays(*layer.batch_norm, n);
+  }
+  static bool has_whole_arrays(const BatchNorm &norm, size_t n) {
     return norm.gamma.size() == n && norm.beta.size() == n && norm.running_mean.size() == n &&
            norm.running_var.size() == n;
   }
@@ -208,6 +209,8 @@ inline Model Model::of(const std::vector<DenseLayer> &from, const MakeOptions &o
   std::vector<lf_network_layer> all(before + from.size(), args<lf_network_layer>());
   std::vector<lf_batch_norm> all_norms(all.size());
   if (options.input_norm != nullptr) {
+    if (!has_whole_arrays(*options.input_norm, from.empty() ? 0 : static_cast<size_t>(from.front().inputs)))
+      throw Error(LF_INVALID_ARGUMENT, "input_norm has an array of another size than the features");
     all_norms[0] = detail::c_struct_of(options.input_norm->view());
     all[0].flags = LF_ELEMENTWISE, all[0].k = all[0].n = static_cast<int64_t>(options.input_norm->gamma.size());
     all[0].alpha = 1, all[0].batch_norm = all_norms.data();

@@ -54,9 +54,9 @@ template <class S> [[gnu::always_inline]] inline typename S::V expm1_nonpositive
   return S::fma(scale, expm1_reduced<S>(r, q_of_expm1), scale - V(1.0f));
 }
 
-// body(scale, rest, e) with exp(x + low) = scale rest (1 + e), where scale and rest are powers of two, -110 <= x <= 0.  There
-// are two powers because 2^n may be subnormal.  low is what the rounding of x lost; it may be left out.  (The parts are
-// arguments of a call: where they are members of a struct, GCC 12 keeps them in memory on AArch64.)
+// body(scale, rest, e) with exp(x + low) = scale rest (1 + e), where scale and rest are powers of two, -110 <= x <= 0.
+// There are two powers because 2^n may be subnormal.  low is what the rounding of x lost; it may be left out.  (The
+// parts are arguments of a call: where they are members of a struct, GCC 12 keeps them in memory on AArch64.)
 template <class S, class Body, class... Low>
 [[gnu::always_inline]] inline typename S::V with_exp_parts(const Body &body, typename S::V x, const Low &...low) {
   using V = typename S::V;

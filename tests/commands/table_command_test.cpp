@@ -143,6 +143,17 @@ TEST_CASE("a training on a table resumes bit for bit, with its standardization a
   check_refused(resume, {table.data, "not the training rows of " + table.model});
 }
 
+TEST_CASE("a training that begins with a model needs its features in their order") {
+  const Table table;
+  last_line(table.train({"--save", table.model}, 2));
+  CHECK(run({"train", "--data", table.data, "--from", table.model, "--epochs", "1", "--quiet"}).exit_code == 0);
+  std::string text = read_file(table.data);
+  text.replace(0, text.find('\n'), "width,colour,length,kind");
+  write_file(table.data, text);
+  check_refused({"train", "--data", table.data, "--from", table.model, "--epochs", "1"},
+                {table.model, "was trained on the features length,", "has width,"});
+}
+
 TEST_CASE("without data, a model is only tried on what it was trained on") {
   const Table table;
   last_line(table.train({"--save", table.model}));

@@ -57,7 +57,7 @@ TEST_CASE("a resumed training takes another rate and schedule, and remembers wha
   lines_of(resume(place, {"--epochs", "3", "--learning-rate", "0.01", "--schedule", "step"}));
   CHECK(lines_of(resume(place, {"--epochs", "4"})).back()["parameters_sha256"] == hash);
   CHECK(read_checkpoint(place.model).training.value().changes.size() == 2);
-  // The same value is no change, and others still may not change.
+  // The same value does not count as a change, and other options are still refused.
   lines_of(resume(place, {"--epochs", "5", "--learning-rate", "0.01"}));
   CHECK(read_checkpoint(place.model).training.value().changes.size() == 2);
   check_refused(resume(place, {"--momentum", "0.5"}), {"--momentum", place.model});

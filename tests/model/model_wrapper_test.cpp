@@ -175,3 +175,18 @@ TEST_CASE("what goes wrong is thrown, with the name of the file or the argument"
   CHECK(message_of([&] { model.save(folder / "m.safetensors"); }).find("describes other layers") != std::string::npos);
   CHECK(folder.entries() == 0);
 }
+
+TEST_CASE("a normalization of the features is part of a model, and must have their number") {
+  DenseLayer layer(2, 1);
+  layer.w = {1, 10};
+  BatchNorm norm(2);
+  norm.running_mean = {1, 2};
+  MakeOptions options;
+  options.input_norm = &norm;
+  const Model model = Model::of({layer}, options);
+  CHECK(model.info().layers == 2);
+  CHECK(model.layer(0).batch_norm.value().running_mean[1] == 2);
+  norm.beta.resize(1);
+  CHECK(message_of([&] { (void)Model::of({layer}, options); }) ==
+        "input_norm has an array of another size than the features");
+}

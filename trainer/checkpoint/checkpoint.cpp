@@ -160,8 +160,8 @@ LayerDescription description_of(const Model::Layer &from) {
   return layer;
 }
 
-// What is wrong with the values of an optimizer state; "" if training can give them.  They must be finite, and averages of
-// squares must not be negative.
+// What is wrong with the values of an optimizer state; "" if training can give them.  They must be finite, and averages
+// of squares must not be negative.
 std::string fault(const std::string &state, const std::vector<float> &values) {
   const bool is_square = state.ends_with(".v");
   for (const float v : values)

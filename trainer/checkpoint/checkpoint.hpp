@@ -33,7 +33,8 @@ Model open_model(const std::string &path, const OpenOptions &options = {});
 // Writes a model.  The file is replaced as a whole.  Throws CheckpointError.
 void save_model(const Model &model, const std::string &path, const SaveOptions &options);
 
-// Whether a Network can hold the layers: each has a product, except that a normalization of the features may come first.
+// Whether a Network can hold the layers: each has a product, except that a normalization of the features may come
+// first.
 bool is_trainable(const Model &model);
 // The layers, without the softmax that may follow them.  is_trainable() must be true.
 Network network_of(const Model &model);

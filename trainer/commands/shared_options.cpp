@@ -101,7 +101,7 @@ void add_training_data_options(std::vector<cli::Option> &to, DataWords &words) {
                 .target = &o.csv.categories,
                 .help = "Columns whose values are words, even where they look like numbers.",
                 .manual = "Each word becomes a feature that is 0 or 1, in alphabetical order. A column whose first "
-                          "value is no number always holds words.",
+                          "value is not a number always holds words.",
                 .repeated = cli::Option::commas});
   to.push_back(
       {.names = "--missing",

@@ -48,7 +48,8 @@ void add_model_options(std::vector<cli::Option> &to, ModelOptions &options, bool
 // Opens the file, and tells on standard error what was converted or skipped.  Throws CheckpointError.
 Model open_model(const ModelOptions &options);
 
-// Loads test samples for a model.  Throws UsageError without --data, unless the model was trained on the built-in digits.
+// Loads test samples for a model.  Throws UsageError without --data, unless the model was trained on the built-in
+// digits.
 Dataset load_test(const DataWords &words, const cli::Command &given, const Context &context, const ModelOptions &model,
                   const std::optional<DataDescription> &data, Need need);
 

@@ -186,6 +186,11 @@ Network network_from(TrainCommand &c, const Dataset &data) {
     throw cli::UsageError(path + ": is for " + std::to_string(network.features()) + " features, but " + data.name +
                           " has " + std::to_string(data.train.features()));
   const std::optional<DataDescription> before = data_of(model, path);
+  const std::vector<std::string> had = before ? before->schema.feature_names() : std::vector<std::string>(),
+                                 has = data.schema.feature_names();
+  if (!had.empty() && !has.empty() && had != has)
+    throw cli::UsageError(path + ": was trained on the features " + shown_list(had) + ", but " + data.name + " has " +
+                          shown_list(has));
   if (network.outputs() == data.classes() && (!before || before->schema.classes == data.schema.classes)) return network;
   Description description = network.description;
   const int64_t outputs_before = network.outputs();

@@ -1,5 +1,5 @@
-// Blocks of whole rows are read one after the other, parsed by several threads at a time (libcsv), and appended in order.
-// Where a row ends follows from the number of quotes before it.
+// Blocks of whole rows are read one after the other, parsed by several threads at a time (libcsv), and appended in
+// order.  Where a row ends follows from the number of quotes before it.
 #include "trainer/data/dataset.hpp"
 #include "trainer/data/table.hpp"
 
@@ -204,7 +204,8 @@ private:
   size_t found_ = 0;
 };
 
-// Calls field(text) for each value and end_of_row() after each row, until either returns false.  Returns what is wrong with the quotes.
+// Calls field(text) for each value and end_of_row() after each row, until either returns false.  Returns what is wrong
+// with the quotes.
 template <class Field, class End>
 std::string for_each_field(const std::string &text, char delimiter, const Field &field, const End &end_of_row) {
   struct Calls {

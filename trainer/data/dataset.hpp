@@ -62,9 +62,9 @@ inline constexpr const char *digits_name = "built-in digits";
 enum class Needs { all, test };
 
 // Reads MNIST or Fashion-MNIST as published: IDX files, compressed with gzip or not.  Files that are not compressed and
-// have more bytes than `most_loaded` stay files.  The files may also lie in folders below, where torchvision and Kaggle put
-// them.  Elements may have any type of IDX; those that are not bytes become numbers.  Without the training images, `train`
-// stays empty.  Throws DataError.
+// have more bytes than `most_loaded` stay files.  The files may also lie in folders below, where torchvision and Kaggle
+// put them.  Elements may have any type of IDX; those that are not bytes become numbers.  Without the training images,
+// `train` stays empty.  Throws DataError.
 Dataset read_idx(const std::string &folder, Needs needs = Needs::all, uint64_t most_loaded = most_loaded_bytes());
 
 // Draws digits from strokes, with the same bytes on every machine.

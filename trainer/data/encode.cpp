@@ -108,19 +108,11 @@ private:
       const SourceColumn &wanted = schema_.columns[c];
       const Column &given = table_.columns[places_.columns[c]];
       Encoding encoding{places_.columns[c], features_, !wanted.words.empty(), {}};
-      if (encoding.is_words) {
-        if (!given.is_category)
-          throw DataError(table_.path + ": column " + shown(given.name) +
-                          " has numbers, but the model needs words: " + shown_list(wanted.words));
-        for (const std::string &word : given.words) {
-          const auto at = std::lower_bound(wanted.words.begin(), wanted.words.end(), word);
-          const bool known = at != wanted.words.end() && *at == word;
-          encoding.words.push_back(known ? std::optional(static_cast<size_t>(at - wanted.words.begin()))
-                                         : std::nullopt);
-        }
-      } else if (given.is_category) {
-        throw DataError(table_.path + ": column " + shown(given.name) + " has words, such as " +
-                        shown(given.words.front()) + ", but the model needs numbers");
+      // The reader has seen to it that a column has words where the schema has them.
+      for (const std::string &word : given.words) {
+        const auto at = std::lower_bound(wanted.words.begin(), wanted.words.end(), word);
+        const bool known = at != wanted.words.end() && *at == word;
+        encoding.words.push_back(known ? std::optional(static_cast<size_t>(at - wanted.words.begin())) : std::nullopt);
       }
       features_ += wanted.features();
       encodings_.push_back(std::move(encoding));

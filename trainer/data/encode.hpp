@@ -13,8 +13,8 @@ Schema learn_schema(const Table &table, const std::string &target);
 int64_t target_of(const Table &table, const std::string &target);
 // The same schema, where the classes are at that position, and their values are column `column` of `values`.
 Schema schema_of(const Table &table, int64_t at, const Table &values, size_t column);
-// The label of each row, from a column with the classes.  Where no label is needed, it is -1 if it is missing or unknown.
-// Throws DataError.
+// The label of each row, from a column with the classes.  Where no label is needed, it is -1 if it is missing or
+// unknown.  Throws DataError.
 std::vector<int32_t> labels_of(const Table &table, size_t column, const Schema &schema, Need need);
 
 struct EncodedTable {
@@ -25,8 +25,8 @@ struct EncodedTable {
 
 enum class Missing { refused, kept };
 
-// The rows of a table in the form of the schema.  Where both have a header, columns go by their names, otherwise by their
-// positions; a table may lack the target.  Throws DataError, which names row, column and what stands there.
+// The rows of a table in the form of the schema.  Where both have a header, columns go by their names, otherwise by
+// their positions; a table may lack the target.  Throws DataError, which names row, column and what stands there.
 EncodedTable encode(Table table, const Schema &schema, Need need, Missing missing);
 
 // The mean of each feature over these rows, without those that are missing.  Throws DataError if a feature has none.

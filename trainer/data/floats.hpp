@@ -1,4 +1,5 @@
-// A growing array of floats that never holds a second copy of itself: the operating system moves its pages, not its bytes.
+// A growing array of floats that never holds a second copy of itself: the operating system moves its pages, not its
+// bytes.
 #pragma once
 
 #include <cstddef>

@@ -61,8 +61,8 @@ public:
     fail("does not fit into memory");
   }
 
-  // Whether the rest of the file, which must be `bytes` long, is too large to be loaded.  `read_before` bytes come before
-  // it.  Only files that are not compressed can be used without that.
+  // Whether the rest of the file, which must be `bytes` long, is too large to be loaded.  `read_before` bytes come
+  // before it.  Only files that are not compressed can be used without that.
   bool stays_file(uint64_t read_before, uint64_t bytes, uint64_t most_loaded) const {
     if (compressed_) return false;
     if (size_ < read_before + bytes) fail_truncated();
@@ -251,7 +251,8 @@ int32_t classes_of(const Samples &samples) {
   return samples.labels.empty() ? 0 : *std::max_element(samples.labels.begin(), samples.labels.end()) + 1;
 }
 
-// The folders in which MNIST and similar data sets are found: as published, as torchvision keeps them, and as Kaggle unpacks them.
+// The folders in which MNIST and similar data sets are found: as published, as torchvision keeps them, and as Kaggle
+// unpacks them.
 std::filesystem::path folder_of(const std::filesystem::path &given) {
   constexpr const char *below[] = {"", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "QMNIST/raw"};
   constexpr const char *names[] = {"t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"};

@@ -26,13 +26,13 @@ Dataset load_images(const std::string &path);
 // Loads training and test samples of any kind.  Throws DataError.
 Dataset load(const DataOptions &options, uint64_t seed);
 
-// Loads test samples for a model with this schema; NULL: a model that says nothing of its data.  Rows without labels have
-// the label -1, if `need` allows them.  Throws DataError.
+// Loads test samples for a model with this schema; NULL: a model that says nothing of its data.  Rows without labels
+// have the label -1, if `need` allows them.  Throws DataError.
 enum class Need { features, labels };
 Dataset load_test(const DataOptions &options, const Schema *schema, Need need);
 
-// The mean and variance of each feature over the samples, for --standardize.  Throws DataError if a variance is too small or
-// too large for that.
+// The mean and variance of each feature over the samples, for --standardize.  Throws DataError if a variance is too
+// small or too large for that.
 struct Moments {
   std::vector<float> mean, var;
 };

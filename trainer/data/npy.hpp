@@ -15,7 +15,7 @@ class NpyReader {
 public:
   // Reads and checks the header, and the size of the file against it.  Throws DataError.
   explicit NpyReader(const std::string &path);
-  // Reads the bytes of such a file.  `name` begins messages.
+  // Reads the content of such a file from memory.  Messages begin with `name`.
   NpyReader(std::string name, std::string bytes);
 
   const std::vector<int64_t> &shape() const { return shape_; }

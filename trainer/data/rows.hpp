@@ -25,8 +25,8 @@ private:
   int64_t count_, columns_;
 };
 
-// In a file that is too large for memory.  It is read row by row, and never mapped: a file that shrinks is an error, not
-// the end of the process.
+// In a file that is too large for memory.  It is read row by row, and never mapped: a file that shrinks is an error,
+// not the end of the process.
 class FileRows : public Rows {
 public:
   // Where the numbers lie in the file, and how to read one.

@@ -40,7 +40,7 @@ struct Schema {
 
   bool is_of_table() const { return !columns.empty(); }
   bool has_names() const;                         // the classes have other names than their numbers
-  std::vector<std::string> feature_names() const; // empty if there is no header
+  std::vector<std::string> feature_names() const; // empty without a header
 };
 
 // Where the columns of a schema are in a file.

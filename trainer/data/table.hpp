@@ -33,8 +33,8 @@ struct Table {
   int64_t row_number(int64_t row) const { return row + 1 + has_header + skipped; }
 };
 
-// The position of a column that a user names: by its name, or by its number, from 1, or from -1 backwards.  -1: there is
-// none.
+// The position of a column that a user names: by its name, or by its number, from 1, or from -1 backwards.  -1: there
+// is none.
 int64_t find_column(const std::vector<std::string> &names, const std::string &named);
 
 enum class Header { guess, on, off };
@@ -56,8 +56,8 @@ struct ChosenColumns {
 ChosenColumns choose(const CsvOptions &options, const std::string &path, const std::vector<std::string> &names,
                      bool has_header);
 
-// Reads a CSV file of RFC 4180, compressed with gzip or not, from a file or a pipe.  A column is one of words if its first
-// value is not a number.  Throws DataError, which names the row, the column and what stands there.
+// Reads a CSV file of RFC 4180, compressed with gzip or not, from a file or a pipe.  A column is one of words if its
+// first value is not a number.  Throws DataError, which names the row, the column and what stands there.
 Table read_csv(const std::string &path, const CsvOptions &options);
 
 } // namespace lanefold::trainer

@@ -39,8 +39,8 @@ private:
 
 struct Evaluation {
   double loss = 0, accuracy = 0, top_k_accuracy = 0;
-  // outputs x outputs: how many images of a class were predicted as which output.  Samples whose outputs are all NaN were
-  // predicted as none.
+  // outputs x outputs: how many images of a class were predicted as which output.  Samples whose outputs are all NaN
+  // were predicted as none.
   std::vector<int64_t> confusion;
 };
 

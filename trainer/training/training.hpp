@@ -96,7 +96,8 @@ public:
            const TrainingState &) = delete; // a reference to a temporary would dangle
   Training(const Context &, Network &, const Dataset &&, const TrainingState &) = delete;
 
-  // Trains until the last epoch of the options, or until it stops early, or until a watch stops it.  Returns false if stop() did.
+  // Trains until the last epoch of the options, or until it stops early, or until a watch stops it.  Returns false if
+  // stop() did.
   bool run(const TrainWatch &watch);
 
   const Position &position() const { return position_; }
