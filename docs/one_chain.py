@@ -260,13 +260,16 @@ def dense_backward(activation, alpha, learning_rate, x, w, dy, y=None, z=None, b
     out['updated_w'] = [[fma(-learning_rate, d, v) for d, v in zip(*rows)] for rows in zip(out['dw'], w)]
     return out
 
+def sum_in_lanes(row):
+    lanes = [add(row[lane::16]) for lane in range(16)]
+    for half in 8, 4, 2, 1:
+        lanes = [lanes[i] + lanes[i + half] for i in range(half)]
+    return lanes[0]
+
 def exponentials(row):
     largest = max((v for v in row if not isnan(v)), default=F(nan))
     e = [exp(v - largest) for v in row]
-    lanes = [add(e[lane::16]) for lane in range(16)]
-    for half in 8, 4, 2, 1:
-        lanes = [lanes[i] + lanes[i + half] for i in range(half)]
-    return largest, e, lanes[0]
+    return largest, e, sum_in_lanes(e)
 
 def softmax(logarithm, x):
     y = []
@@ -275,19 +278,53 @@ def softmax(logarithm, x):
         y.append([(v - largest) - log(total) for v in row] if logarithm else [v / total for v in e])
     return {'y': y}
 
-def softmax_cross_entropy(labels, x):
+def softmax_cross_entropy(labels, x, weights=None):
     m, losses, dx = F(len(x)), [], []
-    for row, label in zip(x, labels):
+    for row, label, weight in zip(x, labels, weights or [F(1)] * len(x)):
         largest, e, total = exponentials(row)
-        losses.append(log(total) - (row[label] - largest))
+        losses.append((log(total) - (row[label] - largest)) * weight)
         p = [v / total for v in e]
         p[label] = p[label] - 1
-        dx.append([v / m for v in p])
+        dx.append([(v / m) * weight for v in p])
     return {'loss': [block_sum(losses) / m], 'dx': dx}
+
+def sign(d): return F(1) if d > 0 else F(-1) if d < 0 else d
+def huber(a, delta): return (F(0.5) * a) * a if a <= delta else delta * (a - F(0.5) * delta)
+def clipped(d, delta): return delta if d > delta else -delta if d < -delta else d
+LOSSES = {  # the loss of a prediction x with the target t, and its derivative
+    'squared': (lambda x, t, delta: (x - t) * (x - t), lambda x, t, delta: (x - t) + (x - t)),
+    'absolute': (lambda x, t, delta: abs(x - t), lambda x, t, delta: sign(x - t)),
+    'huber': (lambda x, t, delta: huber(abs(x - t), delta), lambda x, t, delta: clipped(x - t, delta)),
+    'logistic': (lambda x, t, delta: ((F(0) if x <= 0 else x) - t * x) + softplus(0 - abs(x)),
+                 lambda x, t, delta: logistic(x) - t),
+}
+
+def elementwise_loss(function, delta, x, targets, weights=None):
+    value, derivative = LOSSES[function]
+    elements, losses, dx = F(len(x) * len(x[0])), [], []
+    for row, target, weight in zip(x, targets, weights or [F(1)] * len(x)):
+        losses.append(sum_in_lanes([value(v, t, delta) for v, t in zip(row, target)]) * weight)
+        dx.append([(derivative(v, t, delta) * weight) / elements for v, t in zip(row, target)])
+    return {'loss': [block_sum(losses) / elements], 'dx': dx}
 
 def top_k_correct(labels, k, x):
     above = lambda row, label: sum(v > row[label] or (v == row[label] and j < label) for j, v in enumerate(row))
     return {'correct': sum(not isnan(row[label]) and above(row, label) < k for row, label in zip(x, labels))}
+
+def philox(counter, key):
+    """Philox4x32-10: four words of 32 bits."""
+    c, (k0, k1) = counter, key
+    for _ in range(10):
+        a, b = 0xd2511f53 * c[0], 0xcd9e8d57 * c[2]
+        c = (b >> 32) ^ c[1] ^ k0, b & 0xffffffff, (a >> 32) ^ c[3] ^ k1, a & 0xffffffff
+        k0, k1 = (k0 + 0x9e3779b9) & 0xffffffff, (k1 + 0xbb67ae85) & 0xffffffff
+    return c
+
+def dropout(rate, seed, stream, first_row, x):
+    halves = lambda v: (v & 0xffffffff, v >> 32)
+    number = lambda i, j: philox((16 * (j // 64) + j % 16, first_row + i, *halves(stream)), halves(seed))[j // 16 % 4]
+    below, scale = int(ldexp(rate, 32)), 1 / (1 - rate)
+    return {'y': [[F(0) if number(i, j) < below else v * scale for j, v in enumerate(row)] for i, row in enumerate(x)]}
 
 def power(b, p, result=1.0):
     while p:
@@ -452,6 +489,33 @@ def gather_cases():
             x = [[F(next(WORDS) % 256) for _ in range(n)] for _ in range(5)]  # bytes
             yield gather, {'divisor': divisor, 'rows': [next(WORDS) % 5 for _ in range(7)]}, {'x': x}
 
+def weighted_loss_cases():
+    for i, n in enumerate((1, 3, 10, 17, 2)):
+        x = matrix(300 if n == 2 else 5, n, lambda: 9 * plain())
+        args = {'labels': [next(WORDS) % n for _ in x]}
+        yield softmax_cross_entropy, args, {'x': x, 'weights': vector(len(x), lambda: 3 * abs(plain()))}
+
+def elementwise_loss_cases():
+    for k, function in enumerate(LOSSES):
+        for i, n in enumerate((1, 2, 3, 7, 15, 16, 17, 33, 50, 1)):
+            m = 520 if i == 9 else 3
+            draw = (lambda: 4 * plain(), lambda: spread(-30, 7), lambda: pick(SPECIAL), plain)[i % 4]
+            x, targets = matrix(m, n, draw), matrix(m, n, draw)
+            if function == 'logistic' and i % 3:
+                targets = matrix(m, n, (lambda: F(next(WORDS) % 2), lambda: abs(plain()))[i % 3 - 1])
+            elif n % 2:
+                targets[0][n // 2] = x[0][n // 2]
+            given = {'x': x, 'targets': targets}
+            given.update({'weights': vector(m, lambda: 3 * abs(plain()))} if (i + k) % 3 == 0 else {})
+            yield elementwise_loss, {'function': function, 'delta': F((1, 0.3, 2.5)[i % 3])}, given
+
+def dropout_cases():
+    numbers = 0, 1, 2 ** 32, 2 ** 53 - 1, 0x12345678abcde, 0xfffffffff
+    for i, n in enumerate((1, 2, 15, 16, 17, 31, 48, 63, 64, 65, 130, 200)):
+        args = {'rate': F((0.5, 0.1, 0, 0.9)[i % 4]), 'seed': numbers[i % 6], 'stream': numbers[(i * 5 + 2) % 6],
+                'first_row': (0, 7, 2 ** 32 - 3)[i % 3]}
+        yield dropout, args, {'x': matrix(3, n, (plain, lambda: pick(SPECIAL))[i % 5 == 4])}
+
 # ---- the file ----
 def encode(value):
     if not isinstance(value, list) or isinstance(value[0], int):
@@ -466,7 +530,8 @@ def line(op, args, given):
 def main():
     path = Path(__file__).with_name('golden_vectors.json')
     groups = activation_cases, sgemm_cases, batch_norm_cases, fold_cases, dense_cases, loss_cases, optimizer_cases, \
-        gather_cases, newer_activation_cases, newer_dense_cases, softmax_cases
+        gather_cases, newer_activation_cases, newer_dense_cases, softmax_cases, weighted_loss_cases, \
+        elementwise_loss_cases, dropout_cases
     lines = [line(*case) for group in groups for case in group()]
     text = '{"format": "lanefold-vectors-2", "cases": [\n' + ',\n'.join(lines) + '\n]}\n'
     if sys.argv[1:] == ['write']:

@@ -79,6 +79,8 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   case LF_OP_GATHER:
   case LF_OP_SOFTMAX:
   case LF_OP_SOFTMAX_CROSS_ENTROPY:
+  case LF_OP_ELEMENTWISE_LOSS:
+  case LF_OP_DROPOUT:
   case LF_OP_TOP_K_CORRECT: return plain("row by row");
   default: return plain("element by element");
   }

@@ -32,12 +32,14 @@ template <class S> lf_status fold_batch_norm(const lf_host *, const lf_fold_batc
 namespace activation {
 template <class S> lf_status forward(const lf_host *, const lf_activation_forward_args *);
 template <class S> lf_status backward(const lf_host *, const lf_activation_backward_args *);
+template <class S> lf_status dropout(const lf_host *, const lf_dropout_args *);
 } // namespace activation
 
 namespace loss {
 template <class S> lf_status softmax(const lf_host *, const lf_softmax_args *);
 template <class S> lf_status softmax_cross_entropy(const lf_host *, const lf_softmax_cross_entropy_args *);
 template <class S> lf_status top_k_correct(const lf_host *, const lf_top_k_correct_args *);
+template <class S> lf_status elementwise_loss(const lf_host *, const lf_elementwise_loss_args *);
 } // namespace loss
 
 namespace optimizer {
@@ -54,7 +56,9 @@ template <class Tile> lf_status explain(const lf_host *, int32_t op, const void 
 template <class Args> bool knows_codes(const Args &args) {
   if constexpr (requires { args.activation; })
     return static_cast<uint32_t>(args.activation) < static_cast<uint32_t>(LF_ACTIVATION_COUNT);
-  else return static_cast<uint32_t>(args.optimizer) < static_cast<uint32_t>(LF_OPTIMIZER_COUNT);
+  else if constexpr (requires { args.optimizer; })
+    return static_cast<uint32_t>(args.optimizer) < static_cast<uint32_t>(LF_OPTIMIZER_COUNT);
+  else return static_cast<uint32_t>(args.function) < static_cast<uint32_t>(LF_LOSS_COUNT);
 }
 
 // The operation for codes that this plugin knows.  For others the library asks the next plugin.
@@ -90,6 +94,8 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       batch::gather<S>,
       explain<Tile>,
       loss::softmax<S>,
+      Known<loss::elementwise_loss<S>>::call,
+      activation::dropout<S>,
   };
   std::memcpy(table, &all, room);
   return LF_OK;

@@ -1,6 +1,8 @@
-// lf_softmax, lf_softmax_cross_entropy and lf_top_k_correct.
+// lf_softmax, lf_softmax_cross_entropy, lf_elementwise_loss and lf_top_k_correct.
 #include "runtime/call.hpp"
 #include "runtime/operations.hpp"
+
+#include <cmath>
 
 namespace lanefold::runtime {
 
@@ -18,10 +20,27 @@ template <class Rules> bool check_arguments(Rules &check, lf_softmax_cross_entro
   check.sizes({{"m", args.m}, {"n", args.n}}, 1);
   check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
   check.reads("labels", args.labels, vector(args.m));
+  if (args.weights != nullptr) check.reads("weights", args.weights, vector(args.m));
   check.writes("loss", args.loss, vector(1));
   if (args.dx != nullptr) check.writes("dx", args.dx, {args.m, args.n, args.lddx, "lddx"}, "x");
   check.overlaps();
   check.labels(args.labels, args.m, args.n);
+  return true;
+}
+
+template <class Rules> bool check_arguments(Rules &check, lf_elementwise_loss_args &args) {
+  check.flags("flags", args.flags, 0, "none");
+  check.sizes({{"m", args.m}, {"n", args.n}}, 1);
+  check.code("function", args.function, LF_LOSS_COUNT,
+             "LF_SQUARED_ERROR 0, LF_ABSOLUTE_ERROR 1, LF_HUBER_ERROR 2, LF_LOGISTIC_CROSS_ENTROPY 3");
+  if (args.function == LF_HUBER_ERROR)
+    check.value("delta", args.delta, args.delta > 0 && std::isfinite(args.delta), "more than 0 and finite");
+  check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
+  check.reads("targets", args.targets, {args.m, args.n, args.ldtargets, "ldtargets"});
+  if (args.weights != nullptr) check.reads("weights", args.weights, vector(args.m));
+  check.writes("loss", args.loss, vector(1));
+  if (args.dx != nullptr) check.writes("dx", args.dx, {args.m, args.n, args.lddx, "lddx"}, "x");
+  check.overlaps();
   return true;
 }
 
@@ -43,6 +62,7 @@ template <class Rules> bool check_arguments(Rules &check, lf_top_k_correct_args 
 // For lf_explain and lf_network_create.
 template bool check_arguments(Check &, lf_softmax_args &);
 template bool check_arguments(Check &, lf_softmax_cross_entropy_args &);
+template bool check_arguments(Check &, lf_elementwise_loss_args &);
 template bool check_arguments(Check &, lf_top_k_correct_args &);
 
 } // namespace lanefold::runtime
@@ -52,7 +72,22 @@ lf_status lf_softmax(lf_context *context, const lf_softmax_args *args) {
 }
 
 lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_cross_entropy_args *args) {
-  return lanefold::runtime::run(context, "lf_softmax_cross_entropy", &lf_kernel_table::softmax_cross_entropy, args);
+  using namespace lanefold::runtime;
+  using Args = lf_softmax_cross_entropy_args;
+  constexpr const char *name = "lf_softmax_cross_entropy";
+  // The table of a plugin of 0.1.0 ends before elementwise_loss.  It would ignore the weights, which it does not know.
+  return run(context, name, args, rules_of_struct, [](lf_context &on, const Args &checked) {
+    return ask_chain(on, name, [&](const LoadedPlugin &plugin, const lf_host *host) {
+      const lf_kernel_table &table = plugin.table;
+      const bool serves =
+          table.softmax_cross_entropy != nullptr && (checked.weights == nullptr || table.elementwise_loss != nullptr);
+      return serves ? table.softmax_cross_entropy(host, &checked) : LF_UNSUPPORTED;
+    });
+  });
+}
+
+lf_status lf_elementwise_loss(lf_context *context, const lf_elementwise_loss_args *args) {
+  return lanefold::runtime::run(context, "lf_elementwise_loss", &lf_kernel_table::elementwise_loss, args);
 }
 
 lf_status lf_top_k_correct(lf_context *context, const lf_top_k_correct_args *args) {

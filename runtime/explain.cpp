@@ -60,8 +60,10 @@ lf_status answer(const Question &question) {
   case LF_OP_OPTIMIZER_STEP: return explain(question, &Table::optimizer_step);
   case LF_OP_GATHER: return explain(question, &Table::gather);
   case LF_OP_SOFTMAX: return explain(question, &Table::softmax);
+  case LF_OP_ELEMENTWISE_LOSS: return explain(question, &Table::elementwise_loss);
+  case LF_OP_DROPOUT: return explain(question, &Table::dropout);
   default:
-    return question.check.fail(LF_UNSUPPORTED, "op is %d, but must be from LF_OP_SGEMM (0) to LF_OP_SOFTMAX (15)",
+    return question.check.fail(LF_UNSUPPORTED, "op is %d, but must be from LF_OP_SGEMM (0) to LF_OP_DROPOUT (17)",
                                question.op);
   }
 }

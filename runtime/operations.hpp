@@ -24,8 +24,10 @@ template <class Rules> bool check_arguments(Rules &check, lf_batch_norm_backward
 template <class Rules> bool check_arguments(Rules &check, lf_fold_batch_norm_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_activation_forward_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_activation_backward_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_dropout_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_softmax_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_softmax_cross_entropy_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_elementwise_loss_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_top_k_correct_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_optimizer_step_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_gather_args &args);

@@ -96,6 +96,7 @@ List list_of(const std::string &isa, int threads) {
   add_activations(list, threads);
   add_norms(list, threads);
   add_networks(list, threads);
+  if (threads == 1) add_updates(list);
   if (threads == 1) add_batches(list);
   if (threads == 1) add_calls(list, isa);
   if (threads == 1 && isa != "portable") add_determinism(list);

@@ -88,6 +88,7 @@ void add_layers(List &list, int threads);
 void add_activations(List &list, int threads);
 void add_norms(List &list, int threads);
 void add_networks(List &list, int threads);
+void add_updates(List &list);
 void add_batches(List &list);
 void add_calls(List &list, const std::string &isa);
 void add_determinism(List &list);

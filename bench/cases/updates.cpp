@@ -1,4 +1,4 @@
-// What a training step does beside its layers: the loss and the optimizers.  And folding, which ends a training.
+// What a training step does beside its layers: the losses, dropout and the optimizers.  And folding, which ends a training.
 #include "cases.hpp"
 
 #include <algorithm>
@@ -105,7 +105,90 @@ void add_fold(List &list, int64_t n, int64_t k) {
   });
 }
 
+// The predictions of a batch, their targets and the gradient; or what dropout reads and writes.
+struct Batch {
+  Batch(int64_t rows, int64_t columns, Memory memory)
+      : m(rows), n(columns), x(memory.random(m * n, 1, -2, 2)), targets(memory.random(m * n, 2, 0, 1)),
+        y(memory.floats(m * n)) {}
+  Batch(const Batch &) = delete;
+  std::string mismatch_of_loss(int32_t function) const {
+    Doubles expected = widened(x);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const double d = expected[i] - targets[i];
+      const double derivative = function == LF_SQUARED_ERROR    ? 2 * d
+                                : function == LF_ABSOLUTE_ERROR ? (d > 0) - (d < 0)
+                                : function == LF_HUBER_ERROR    ? std::clamp(d, -1.0, 1.0)
+                                                                : 1 / (1 + std::exp(-expected[i])) - targets[i];
+      expected[i] = derivative / static_cast<double>(m * n);
+    }
+    return find_mismatch("dx", y, expected, 16);
+  }
+  // Whether an element is dropped shows in y.  tests/kernels/dropout_test.cpp checks that it is the right one.
+  std::string mismatch_of_dropout() const {
+    Doubles expected = widened(x);
+    int64_t dropped = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      dropped += y[i] == 0;
+      expected[i] = y[i] == 0 ? 0 : 2 * expected[i];
+    }
+    if (std::abs(2 * dropped - m * n) > m * n / 16) return "y has " + std::to_string(dropped) + " dropped elements";
+    return find_mismatch("y", y, expected, 1);
+  }
+
+  int64_t m, n;
+  Floats x, targets, y;
+  float loss = 0;
+};
+
+// Adds a case that reads and writes `arrays` matrices of m x n, and takes `call`.
+void add_timed(List &list, Fields fields, const Shape &shape, double arrays,
+               const std::function<void(CaseBuilder &, const std::shared_ptr<Batch> &)> &add_variant) {
+  const double count = static_cast<double>(shape.m * shape.n);
+  fields.family = "update", fields.m = shape.m, fields.n = shape.n;
+  Case bench_case;
+  bench_case.variants = {{"lanefold", fields, {0, 4 * arrays * count, count}, ""}};
+  bench_case.ratios = {{"over-copy", Ratio::times, "lanefold", "copies"}};
+  bench_case.make = [=](CaseBuilder &builder) {
+    add_variant(builder, builder.keep<Batch>(shape.m, shape.n, builder.memory));
+    builder.add_copies(shape.m * shape.n / 128 * 128);
+  };
+  list.cases.push_back(bench_case);
+}
+
+void add_elementwise_loss(List &list, const char *name, int32_t function, const Shape &shape) {
+  Fields fields;
+  fields.op = "loss", fields.form = name;
+  add_timed(list, fields, shape, 3, [=](CaseBuilder &builder, const std::shared_ptr<Batch> &b) {
+    auto call = args<lf_elementwise_loss_args>();
+    call.function = function, call.delta = 1, call.m = b->m, call.n = b->n, call.x = b->x.data(), call.ldx = b->n;
+    call.targets = b->targets.data(), call.ldtargets = b->n, call.loss = &b->loss;
+    call.dx = b->y.data(), call.lddx = b->n;
+    builder.add("lanefold", [=, context = builder.setting.context] { context->elementwise_loss(call); },
+                {{&b->y}, {}, [=] { return b->mismatch_of_loss(function); }});
+  });
+}
+
+void add_dropout(List &list, const Shape &shape) {
+  Fields fields;
+  fields.op = "dropout";
+  add_timed(list, fields, shape, 2, [=](CaseBuilder &builder, const std::shared_ptr<Batch> &b) {
+    auto call = args<lf_dropout_args>();
+    call.m = b->m, call.n = b->n, call.x = b->x.data(), call.ldx = b->n, call.y = b->y.data(), call.ldy = b->n;
+    call.rate = 0.5f, call.seed = 1;
+    builder.add("lanefold", [=, context = builder.setting.context] { context->dropout(call); },
+                {{&b->y}, {}, [=] { return b->mismatch_of_dropout(); }});
+  });
+}
+
 } // namespace
+
+void add_updates(List &list) {
+  constexpr const char *names[LF_LOSS_COUNT] = {"squared", "absolute", "huber", "logistic"}; // by code
+  for (int32_t function = 0; function < LF_LOSS_COUNT; ++function)
+    add_elementwise_loss(list, names[function], function, {200, 10, 0});
+  add_elementwise_loss(list, names[LF_SQUARED_ERROR], LF_SQUARED_ERROR, {200, 1, 0});
+  add_dropout(list, {200, 300, 0});
+}
 
 void add_update_costs(List &list) {
   constexpr const char *names[LF_OPTIMIZER_COUNT] = {"sgd", "momentum", "nesterov", "adam"}; // by code

@@ -1,5 +1,5 @@
 /** @file
- * Activations, applied element by element.
+ * Activations, applied element by element, and dropout.
  */
 #ifndef LANEFOLD_ACTIVATION_H
 #define LANEFOLD_ACTIVATION_H
@@ -103,6 +103,37 @@ typedef struct lf_activation_backward_args {
  * Returns LF_OK, LF_INVALID_ARGUMENT, or LF_UNSUPPORTED if the code of the activation is unknown.  [thread-safe]
  */
 LF_API lf_status lf_activation_backward(lf_context *context, const lf_activation_backward_args *args);
+
+/** The arguments of lf_dropout(). */
+typedef struct lf_dropout_args {
+  uint32_t struct_size; /**< The size of this struct, in bytes. */
+  uint32_t flags;       /**< Must be 0. */
+  int64_t m;            /**< the rows of x and y */
+  int64_t n;            /**< the columns of x and y */
+  const float *x;       /**< m x n */
+  int64_t ldx;          /**< the row stride of x */
+  float *y;             /**< m x n; may be x itself, with the same stride */
+  int64_t ldy;          /**< the row stride of y */
+  float rate;           /**< the probability that an element is dropped: at least 0, and less than 1 */
+  uint32_t reserved;    /**< Must be 0. */
+  uint64_t seed;        /**< the key of the random numbers */
+  uint64_t stream;      /**< which of the key's streams: a number for each layer and step, for example */
+  int64_t first_row;    /**< the number of the first row, from 0; first_row + m is at most 2^32 */
+} lf_dropout_args;
+
+/**
+ * Drops elements at random and scales the others: y = dropped ? 0 : x / (1 - rate), as a product with the reciprocal.
+ * A second call with the same seed, stream and rows drops the same elements, so this is also the backward pass.
+ *
+ * The random numbers are those of Philox4x32-10, a counter-based generator.  Element (i, j) is dropped if its number is
+ * below floor(2^32 rate).  Its number is word floor(j / 16) mod 4 of the block whose counter has the words
+ * 16 floor(j / 64) + j mod 16, first_row + i, and the low and the high half of stream.  The key has the low and the high
+ * half of seed.  Hence neither threads nor the split of a batch change what is dropped.  Sources: dropout, Srivastava et
+ * al. 2014; Philox, Salmon et al. 2011 (doi 10.1145/2063384.2063405).
+ *
+ * Returns LF_OK, LF_INVALID_ARGUMENT or LF_UNSUPPORTED.  [thread-safe]
+ */
+LF_API lf_status lf_dropout(lf_context *context, const lf_dropout_args *args);
 
 #ifdef __cplusplus
 }

@@ -202,7 +202,9 @@ LF_API lf_status lf_describe_cpu(char *text, uint64_t size, uint64_t *needed);
 #define LF_OP_OPTIMIZER_STEP 13        /**< one step of an optimizer */
 #define LF_OP_GATHER 14                /**< a batch of floats from rows of bytes */
 #define LF_OP_SOFTMAX 15               /**< softmax, or its logarithm */
-#define LF_OP_COUNT 16                 /**< The number of operations; it may grow. */
+#define LF_OP_ELEMENTWISE_LOSS 16      /**< a loss on numbers, and its gradient */
+#define LF_OP_DROPOUT 17               /**< dropout */
+#define LF_OP_COUNT 18                 /**< The number of operations; it may grow. */
 /** @} */
 
 /**

@@ -14,6 +14,7 @@
 #include <lanefold/cpp/layers.hpp>
 #include <lanefold/cpp/macros.hpp>
 #include <lanefold/cpp/network_builder.hpp>
+#include <lanefold/cpp/operations.hpp>
 #include <lanefold/cpp/views.hpp>
 
 #endif

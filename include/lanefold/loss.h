@@ -1,5 +1,6 @@
 /** @file
- * Softmax, softmax cross-entropy on integer labels, and the number of correct predictions.
+ * Softmax, softmax cross-entropy on integer labels, losses that compare numbers with targets, and the number of correct
+ * predictions.
  */
 #ifndef LANEFOLD_LOSS_H
 #define LANEFOLD_LOSS_H
@@ -43,16 +44,68 @@ typedef struct lf_softmax_cross_entropy_args {
   float *loss;           /**< one float: the mean loss */
   float *dx;             /**< m x n; may be x itself, with the same stride; NULL: the gradient is not wanted */
   int64_t lddx;          /**< the row stride of dx */
+  const float *weights;  /**< m: the weight of each row; NULL: each is 1 */
 } lf_softmax_cross_entropy_args;
 
 /**
- * Computes p = softmax(x) in each row, the mean loss = mean over the rows of -log(p[label]), and its gradient
- * dx = (p - [j == label]) / m.  Softmax subtracts the largest logit of the row first, so that no exponential overflows.
+ * Computes p = softmax(x) in each row, the mean loss = mean over the rows of -w log(p[label]), and its gradient
+ * dx = (p - [j == label]) / m * w, where w is the weight of the row.  The mean divides by m, not by the sum of the
+ * weights.  Softmax subtracts the largest logit of the row first, so that no exponential overflows.
  *
  * Returns LF_OK, LF_UNSUPPORTED, LF_OUT_OF_MEMORY, or LF_INVALID_ARGUMENT, whose message names a label that is out of
  * range.  [thread-safe]
  */
 LF_API lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_cross_entropy_args *args);
+
+/** @name Elementwise losses
+ *
+ * A loss compares each prediction x with its target t.
+ *
+ * | code                      | l(x, t)                                                          | dl/dx                 |
+ * |---------------------------|------------------------------------------------------------------|-----------------------|
+ * | LF_SQUARED_ERROR          | `(x - t)^2`                                                      | `2 (x - t)`           |
+ * | LF_ABSOLUTE_ERROR         | `|x - t|`                                                        | `sign(x - t)`         |
+ * | LF_HUBER_ERROR            | `|x - t| <= delta ? (x - t)^2 / 2 : delta (|x - t| - delta / 2)` | `min(max(x - t, -delta), delta)` |
+ * | LF_LOGISTIC_CROSS_ENTROPY | `log(1 + exp(x)) - t x`                                          | `1 / (1 + exp(-x)) - t` |
+ *
+ * For LF_LOGISTIC_CROSS_ENTROPY, x is a logit and t a probability, such as 0 or 1 for two classes.  It is computed as
+ * max(x, 0) - t x + log(1 + exp(-|x|)), so no exponential overflows.  A NaN in x or t gives NaN.  sign(0) is 0.  Source
+ * of the Huber error: Huber 1964 (doi 10.1214/aoms/1177703732).
+ * @{
+ */
+#define LF_SQUARED_ERROR 0          /**< The square of the difference. */
+#define LF_ABSOLUTE_ERROR 1         /**< The magnitude of the difference, which outliers affect less. */
+#define LF_HUBER_ERROR 2            /**< Half the square up to delta, and linear beyond. */
+#define LF_LOGISTIC_CROSS_ENTROPY 3 /**< The cross-entropy of one logit for two classes. */
+#define LF_LOSS_COUNT 4             /**< The number of elementwise losses; it may grow. */
+/** @} */
+
+/** The arguments of lf_elementwise_loss(). */
+typedef struct lf_elementwise_loss_args {
+  uint32_t struct_size; /**< The size of this struct, in bytes. */
+  uint32_t flags;       /**< Must be 0. */
+  int32_t function;     /**< the code of the loss: LF_HUBER_ERROR, for example */
+  float delta;          /**< of LF_HUBER_ERROR: more than 0, and finite.  The other losses do not read it. */
+  int64_t m;            /**< the number of samples, at least 1 */
+  int64_t n;            /**< the number of outputs, at least 1 */
+  const float *x;       /**< m x n: the predictions, or logits */
+  int64_t ldx;          /**< the row stride of x */
+  const float *targets; /**< m x n */
+  int64_t ldtargets;    /**< the row stride of targets */
+  const float *weights; /**< m: the weight of each row; NULL: each is 1 */
+  float *loss;          /**< one float: the mean loss */
+  float *dx;            /**< m x n; may be x itself, with the same stride; NULL: the gradient is not wanted */
+  int64_t lddx;         /**< the row stride of dx */
+} lf_elementwise_loss_args;
+
+/**
+ * Computes the mean loss = mean over rows and columns of w l(x, t), and its gradient dx = w l'(x, t) / (m n), where w is
+ * the weight of the row.  The mean divides by m n, not by the sum of the weights.
+ *
+ * Returns LF_OK, LF_OUT_OF_MEMORY, LF_INVALID_ARGUMENT, or LF_UNSUPPORTED if the code of the loss is unknown.
+ * [thread-safe]
+ */
+LF_API lf_status lf_elementwise_loss(lf_context *context, const lf_elementwise_loss_args *args);
 
 /** The arguments of lf_top_k_correct(). */
 typedef struct lf_top_k_correct_args {

@@ -68,8 +68,8 @@ typedef struct lf_host {
  * matrix is empty, unless the call gives an empty one a meaning.
  *
  * An operation may be NULL.  It may also return LF_UNSUPPORTED before it writes anything, for example because of a
- * field that it cannot serve.  It must do so for an activation or optimizer whose code it does not know, because a newer
- * library may have more of them.  The library then asks the next plugin.  All operations are [thread-safe].
+ * field that it cannot serve.  It must do so for an activation, optimizer or loss whose code it does not know, because a
+ * newer library may have more of them.  The library then asks the next plugin.  All operations are [thread-safe].
  */
 typedef struct lf_kernel_table {
   uint32_t struct_size; /**< The size of this struct, in bytes. */
@@ -100,7 +100,8 @@ typedef struct lf_kernel_table {
   lf_status (*activation_forward)(const lf_host *host, const lf_activation_forward_args *args);
   /** Does what lf_activation_backward() does. */
   lf_status (*activation_backward)(const lf_host *host, const lf_activation_backward_args *args);
-  /** Does what lf_softmax_cross_entropy() does. */
+  /** Does what lf_softmax_cross_entropy() does.  The library asks for weights only if the plugin also offers
+   * elementwise_loss, because plugins from before that operation do not know the field. */
   lf_status (*softmax_cross_entropy)(const lf_host *host, const lf_softmax_cross_entropy_args *args);
   /** Does what lf_top_k_correct() does. */
   lf_status (*top_k_correct)(const lf_host *host, const lf_top_k_correct_args *args);
@@ -114,6 +115,10 @@ typedef struct lf_kernel_table {
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
   /** Does what lf_softmax() does. */
   lf_status (*softmax)(const lf_host *host, const lf_softmax_args *args);
+  /** Does what lf_elementwise_loss() does. */
+  lf_status (*elementwise_loss)(const lf_host *host, const lf_elementwise_loss_args *args);
+  /** Does what lf_dropout() does. */
+  lf_status (*dropout)(const lf_host *host, const lf_dropout_args *args);
 } lf_kernel_table;
 
 /** What a plugin says about itself.  It is initialized by constants, so that reading it runs no code of the plugin. */

@@ -37,6 +37,13 @@ template <class S> float row_maximum(const float *x, int64_t n) {
   return result;
 }
 
+// Adds the lanes pairwise.
+inline float sum_of_lanes(float (&lane)[lanes]) {
+  for (int width = lanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lane[i] = lane[i] + lane[i + width];
+  return lane[0];
+}
+
 // Returns the sum over j of exp(x[j] - maximum).  Stores the terms in e, unless e is NULL.
 template <class S> float exponentials(const float *x, int64_t n, float maximum, float *e) {
   using V = typename S::V;
@@ -53,9 +60,7 @@ template <class S> float exponentials(const float *x, int64_t n, float maximum, 
     }
   float lane[lanes];
   LANEFOLD_UNROLL for (int v = 0; v < vectors; ++v) S::store(lane + v * S::width, sum[v]);
-  for (int width = lanes / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lane[i] = lane[i] + lane[i + width];
-  return lane[0];
+  return sum_of_lanes(lane);
 }
 
 // y[j] = e[j] / sum, or the logarithm of that: (x[j] - max) - log(sum).  y may be x.

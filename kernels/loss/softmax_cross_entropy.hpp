@@ -15,18 +15,46 @@ template <class S> void gradient_row(float *dx, int64_t n, float sum, int32_t la
   simd::for_columns<S, 1>(0, n, [&](const auto &column) { column.store(dx, 0, S::divide(column.load(dx, 0), V(m))); });
 }
 
-// Returns mean(log(sums) - margins), summed in blocks of rows.  Overwrites sums.
-template <class S> float mean_loss(float *sums, const float *margins, int64_t m) {
-  simd::for_columns<S, 1>(0, m, [&](const auto &column) {
-    column.store(sums, 0, math::log_normal<S>(column.load(sums, 0)) - column.load(margins, 0));
+// values[i] *= weights[i].
+template <class S> void multiply(float *values, const float *weights, int64_t m) {
+  simd::for_columns<S, 1>(
+      0, m, [&](const auto &column) { column.store(values, 0, column.load(values, 0) * column.load(weights, 0)); });
+}
+
+// Multiplies row i of dx by weights[i].
+template <class S> void multiply_rows(const lf_host *host, const lf_softmax_cross_entropy_args &a) {
+  using V = typename S::V;
+  const int64_t pieces = row_pieces(host, a.m, a.n);
+  for_each_task(host, pieces, [&](int64_t index) {
+    const Range rows = piece(a.m, 1, pieces, index);
+    for (int64_t i = rows.begin; i < rows.end; ++i) {
+      float *dx = a.dx + i * a.lddx;
+      const V weight(a.weights[i]);
+      simd::for_columns<S, 4>(0, a.n, [=](const auto &column) {
+        LANEFOLD_UNROLL for (int v = 0; v < column.count; ++v) column.store(dx, v, column.load(dx, v) * weight);
+      });
+    }
   });
+}
+
+// The sum over the rows, in blocks of rows.
+inline float sum_of_blocks(const float *values, int64_t m) {
   float total = 0.0f;
   for (int64_t i = 0; i < m; i += norm::block_rows) {
     float block = 0.0f;
-    for (int64_t r = i; r < smaller(m, i + norm::block_rows); ++r) block = block + sums[r];
+    for (int64_t r = i; r < smaller(m, i + norm::block_rows); ++r) block = block + values[r];
     total = total + block;
   }
-  return total / static_cast<float>(m);
+  return total;
+}
+
+// Returns the mean of weights * (log(sums) - margins).  Overwrites sums.
+template <class S> float mean_loss(float *sums, const float *margins, const float *weights, int64_t m) {
+  simd::for_columns<S, 1>(0, m, [&](const auto &column) {
+    column.store(sums, 0, math::log_normal<S>(column.load(sums, 0)) - column.load(margins, 0));
+  });
+  if (weights) multiply<S>(sums, weights, m);
+  return sum_of_blocks(sums, m) / static_cast<float>(m);
 }
 
 template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf_softmax_cross_entropy_args *args) {
@@ -47,7 +75,8 @@ template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf
       if (dx) gradient_row<S>(dx, n, sums[i], args->labels[i], static_cast<float>(m));
     }
   });
-  *args->loss = mean_loss<S>(sums, margins, m);
+  if (args->weights && args->dx) multiply_rows<S>(host, *args);
+  *args->loss = mean_loss<S>(sums, margins, args->weights, m);
   return LF_OK;
 }
 

@@ -38,6 +38,13 @@ struct Avx2 : XsimdBase<xsimd::fma3<xsimd::avx2>> {
   static V at_least(V x, V low) { return _mm256_max_ps(low, x); } // x if either is NaN
   static I bits(V v) { return _mm256_castps_si256(v); }
   static V from_bits(I i) { return _mm256_castsi256_ps(i); }
+  static I zero_below(I x, I least, I value) { return _mm256_andnot_si256(_mm256_cmpgt_epi32(least, x), value); }
+  static Wide multiply_wide(I a, uint32_t b) {
+    const __m256i factor = _mm256_set1_epi32(static_cast<int32_t>(b));
+    const __m256i even = _mm256_mul_epu32(a, factor), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), factor);
+    return {_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa),
+            _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa)};
+  }
 
   // x[q][j] = at(j)[q]: four contiguous elements of each of 8 lines.
   template <class Address> [[gnu::always_inline]] static void load_transposed(const Address &at, V (&x)[4]) {

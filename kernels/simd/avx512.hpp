@@ -32,6 +32,12 @@ struct Avx512 : XsimdBase<xsimd::avx512f> {
   static Half::V low(V v) { return _mm512_castps512_ps256(v); }
   static I bits(V v) { return _mm512_castps_si512(v); }
   static V from_bits(I i) { return _mm512_castsi512_ps(i); }
+  static Wide multiply_wide(I a, uint32_t b) {
+    const __m512i factor = _mm512_set1_epi32(static_cast<int32_t>(b));
+    const __m512i even = _mm512_mul_epu32(a, factor), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), factor);
+    return {_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32)),
+            _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd)};
+  }
 };
 
 } // namespace lanefold::simd

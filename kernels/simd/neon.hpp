@@ -55,6 +55,12 @@ struct Neon : XsimdBase<xsimd::neon64> {
   static V sqrt(V v) { return vsqrtq_f32(v); }
   static I bits(V v) { return vreinterpretq_s32_f32(v); }
   static V from_bits(I i) { return vreinterpretq_f32_s32(i); }
+  static Wide multiply_wide(I a, uint32_t b) {
+    const uint32x4_t x = vreinterpretq_u32_s32(a), factor = vdupq_n_u32(b);
+    const uint32x4_t first = vreinterpretq_u32_u64(vmull_u32(vget_low_u32(x), vget_low_u32(factor)));
+    const uint32x4_t last = vreinterpretq_u32_u64(vmull_high_u32(x, factor));
+    return {vreinterpretq_s32_u32(vuzp1q_u32(first, last)), vreinterpretq_s32_u32(vuzp2q_u32(first, last))};
+  }
   static void transpose(V (&rows)[4]) {
     const V a = vtrn1q_f32(rows[0], rows[1]), b = vtrn2q_f32(rows[0], rows[1]);
     const V c = vtrn1q_f32(rows[2], rows[3]), d = vtrn2q_f32(rows[2], rows[3]);

@@ -51,6 +51,12 @@ struct Sse2 : XsimdBase<xsimd::sse2> {
   static V at_least(V x, V low) { return _mm_max_ps(low, x); } // x if either is NaN
   static I bits(V v) { return _mm_castps_si128(v); }
   static V from_bits(I i) { return _mm_castsi128_ps(i); }
+  static Wide multiply_wide(I a, uint32_t b) {
+    const __m128i factor = _mm_set1_epi32(static_cast<int32_t>(b)), low_half = _mm_set1_epi64x(0xffffffff);
+    const __m128i even = _mm_mul_epu32(a, factor), odd = _mm_mul_epu32(_mm_srli_epi64(a, 32), factor);
+    return {_mm_or_si128(_mm_and_si128(even, low_half), _mm_slli_epi64(odd, 32)),
+            _mm_or_si128(_mm_srli_epi64(even, 32), _mm_andnot_si128(low_half, odd))};
+  }
   static void transpose(V (&rows)[4]) {
     __m128 a = rows[0], b = rows[1], c = rows[2], d = rows[3];
     _MM_TRANSPOSE4_PS(a, b, c, d);

@@ -1,7 +1,7 @@
 // What the backends of all instruction sets share: xsimd's batch of floats, and a few operations built on it.  A backend
 // (`Simd`) is a struct of static functions, and kernels are templates over it.  Each backend adds the number of its
 // registers, and the operations that xsimd has no portable name for: fma, load_part, store_part, load_bytes (as floats),
-// bits, from_bits, transpose and, with more than four lanes, load_transposed.
+// bits, from_bits, multiply_wide, transpose and, with more than four lanes, load_transposed.
 #pragma once
 
 #include <kernels/simd/lines.hpp>
@@ -57,6 +57,17 @@ template <class Architecture> struct XsimdBase {
   static V divide(V a, V b) { return a / b; }
   static V sqrt(V v) { return xsimd::sqrt(v); }
   static V to_float(I i) { return xsimd::to_float(i); }
+  // value, or 0 in lanes where x < least, as signed numbers.
+  static I zero_below(I x, I least, I value) { return xsimd::select(x < least, I(0), value); }
+  // 0, 1, 2 and so on.
+  static I lane_numbers() {
+    alignas(64) static constexpr int32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return I::load_aligned(lane);
+  }
+  // The two halves of 64-bit products of unsigned numbers.
+  struct Wide {
+    I low, high;
+  };
 
   // True in lanes 0..count-1.
   static M lanes_below(int count) {

@@ -8,7 +8,7 @@ import numpy.typing
 
 from .layers import BatchNorm, DenseLayer, ElementwiseLayer
 from .results import BatchNormGradients, DenseGradients, FloatArray, Folded, Plugin, Step
-from .types import (Activation, Bytes, Floats, Format, Int32s, Operation, Optimizer, Output, Path, Uint32s)
+from .types import (Activation, Bytes, Floats, Format, Int32s, Loss, Operation, Optimizer, Output, Path, Uint32s)
 
 # An array that a call writes, and returns.
 _Out = TypeVar('_Out', bound=Floats)
@@ -137,6 +137,12 @@ def activation_backward(y: Floats, dy: Floats, activation: Activation, *, x: Opt
 def activation_backward(y: Floats, dy: Floats, activation: Activation, *, x: Optional[Floats] = None,
                         alpha: Optional[float] = None, out: _Out, context: Optional[Context] = None) -> _Out: ...
 @overload
+def dropout(x: Floats, *, rate: float, seed: int, stream: int = 0, first_row: int = 0, out: None = None,
+            context: Optional[Context] = None) -> FloatArray: ...
+@overload
+def dropout(x: Floats, *, rate: float, seed: int, stream: int = 0, first_row: int = 0, out: _Out,
+            context: Optional[Context] = None) -> _Out: ...
+@overload
 def batch_norm_forward(x: Floats, batch_norm: BatchNorm, *, training: bool = False, out: None = None,
                        context: Optional[Context] = None) -> FloatArray: ...
 @overload
@@ -177,8 +183,11 @@ def softmax(x: Floats, *, logarithm: bool = False, out: None = None,
             context: Optional[Context] = None) -> FloatArray: ...
 @overload
 def softmax(x: Floats, *, logarithm: bool = False, out: _Out, context: Optional[Context] = None) -> _Out: ...
-def softmax_cross_entropy(x: Floats, labels: Int32s, *, dx: Optional[Floats] = None,
+def softmax_cross_entropy(x: Floats, labels: Int32s, *, weights: Optional[Floats] = None, dx: Optional[Floats] = None,
                           context: Optional[Context] = None) -> float: ...
+def elementwise_loss(x: Floats, targets: Floats, *, function: Loss = 'squared', delta: float = 1.0,
+                     weights: Optional[Floats] = None, dx: Optional[Floats] = None,
+                     context: Optional[Context] = None) -> float: ...
 def top_k_correct(x: Floats, labels: Int32s, k: int = 1, *, context: Optional[Context] = None) -> int: ...
 def optimizer_step(w: Floats, g: Floats, optimizer: Optimizer = 'sgd', *, learning_rate: float,
                    m: Optional[Floats] = None, v: Optional[Floats] = None, momentum: float = 0.9, beta2: float = 0.999,

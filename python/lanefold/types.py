@@ -30,8 +30,9 @@ Activation = Literal['identity', 'relu', 'leaky-relu', 'elu', 'selu', 'tanh', 'l
                      'hard-sigmoid', 'silu', 'hard-swish', 'gelu', 'gelu-tanh']
 Output = Literal['values', 'softmax', 'log-softmax']
 Format = Literal['safetensors', 'state-dict', 'onnx']
+Loss = Literal['squared', 'absolute', 'huber', 'logistic']
 Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adam']
 Operation = Literal['sgemm', 'pack_weights', 'unpack_weights', 'dense_infer', 'dense_forward', 'dense_backward',
                     'batch_norm_forward', 'batch_norm_backward', 'fold_batch_norm', 'activation_forward',
                     'activation_backward', 'softmax_cross_entropy', 'top_k_correct', 'optimizer_step', 'gather',
-                    'softmax']
+                    'softmax', 'elementwise_loss', 'dropout']

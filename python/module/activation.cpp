@@ -1,4 +1,4 @@
-// Activations, element by element.  A column-major matrix is passed as its transpose.
+// Activations, element by element, and dropout.  Activations take a column-major matrix as its transpose.
 #include "families.hpp"
 #include "layer.hpp"
 
@@ -40,6 +40,21 @@ py::object activation_backward(const Arguments &given) {
   args.m = y.rows, args.n = y.columns, args.y = y.data, args.ldy = y.stride, args.dy = dy.data, args.lddy = dy.stride;
   args.dx = out.data(), args.lddx = out.view().stride;
   call.run(8 * volume(args.m, args.n), {{"dx", "out"}}, lf_activation_backward, &args);
+  return out.object();
+}
+
+py::object dropout(const Arguments &given) {
+  enum { x_, rate_, seed_, stream_, first_row_, out_, context_ };
+  const Call call(given, context_);
+  const Input x(given, x_);
+  const int64_t m = x.view().rows, n = x.view().columns;
+  auto args = python::args<lf_dropout_args>();
+  args.rate = static_cast<float>(given.number(rate_, 0));
+  args.seed = given.bits(seed_, 0), args.stream = given.bits(stream_, 0), args.first_row = given.whole(first_row_, 0);
+  const Output out(given, out_, m, n);
+  args.m = m, args.n = n, args.x = x.data(), args.ldx = x.view().stride, args.y = out.data(),
+  args.ldy = out.view().stride;
+  call.run(16 * volume(m, n), {{"y", "out"}}, lf_dropout, &args);
   return out.object();
 }
 
@@ -91,6 +106,25 @@ Raises TypeError and ValueError as sgemm does.  Any number of threads may call i
 >>> y = lanefold.activation_forward(numpy.array([[-1, 2]], numpy.float32), 'relu')
 >>> lanefold.activation_backward(y, numpy.array([[5, 7]], numpy.float32), 'relu')
 array([[0., 7.]], dtype=float32)
+)");
+  Function<dropout>::define(module, R"(dropout(x, *, rate, seed, stream=0, first_row=0, out=None, context=None)
+--
+
+Drops elements of x at random and divides the others by 1 - rate, into out, and returns out.
+
+rate       the probability that an element is dropped, in [0, 1)
+seed       the key of the random numbers, a whole number below 2^64
+stream     which of the key's streams, below 2^64: a number for each layer and step, for example
+first_row  the number of the first row.  A part of a batch drops what the whole batch drops there.
+
+A second call with the same rate, seed, stream and rows drops the same elements, so it is also the backward pass: give it
+the gradient.  Neither threads nor the CPU change what is dropped.  x is m x n with rows of adjacent elements.  out has
+the same shape, and may be x itself.
+
+Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time.
+
+>>> lanefold.dropout(numpy.ones((1, 8), numpy.float32), rate=0.5, seed=1)
+array([[2., 2., 0., 2., 0., 0., 0., 0.]], dtype=float32)
 )");
 }
 

@@ -177,6 +177,13 @@ std::string_view text_from(const char *call, const char *name, PyObject *value) 
   return view;
 }
 
+uint64_t bits_from(const char *call, const char *name, PyObject *value) {
+  const auto index = py::reinterpret_steal<py::object>(is_flag(value) ? nullptr : PyNumber_Index(value));
+  const uint64_t bits = index ? PyLong_AsUnsignedLongLong(index.ptr()) : 0;
+  if (!index || PyErr_Occurred() != nullptr) refuse_type(call, name, value, "a whole number from 0 to 2^64 - 1");
+  return bits;
+}
+
 int32_t word_from(const char *call, const char *name, PyObject *value, const char *const *words) {
   const bool is_text = PyUnicode_Check(value);
   for (int32_t code = 0; is_text && words[code] != nullptr; ++code)
@@ -193,6 +200,10 @@ double Arguments::number(size_t i, double otherwise) const {
 
 int64_t Arguments::whole(size_t i, int64_t otherwise) const {
   return is_given(i) ? whole_from(call(), name(i), values_[i]) : otherwise;
+}
+
+uint64_t Arguments::bits(size_t i, uint64_t otherwise) const {
+  return is_given(i) ? bits_from(call(), name(i), values_[i]) : otherwise;
 }
 
 bool Arguments::flag(size_t i, bool otherwise) const {
@@ -286,12 +297,7 @@ py::object check_whole(const Arguments &given) {
 }
 
 py::object check_seed(const Arguments &given) {
-  PyObject *value = given[1];
-  const auto index = py::reinterpret_steal<py::object>(is_flag(value) ? nullptr : PyNumber_Index(value));
-  const uint64_t seed = index ? PyLong_AsUnsignedLongLong(index.ptr()) : 0;
-  if (!index || PyErr_Occurred() != nullptr)
-    refuse_type(given.text(call_), "seed", value, "a whole number from 0 to 2^64 - 1");
-  return py::int_(seed);
+  return py::int_(bits_from(given.text(call_).c_str(), "seed", given[1]));
 }
 
 py::object check_number(const Arguments &given) {

@@ -56,6 +56,7 @@ public:
   std::string path(size_t i) const; // the same, for a string, bytes or an os.PathLike
   double number(size_t i, double otherwise) const;
   int64_t whole(size_t i, int64_t otherwise) const;
+  uint64_t bits(size_t i, uint64_t otherwise) const; // 64 bits, such as a seed
   bool flag(size_t i, bool otherwise = false) const;
   // The position of a word in a list that ends with NULL.
   int32_t word(size_t i, const char *const *words, int32_t otherwise) const;
@@ -109,6 +110,7 @@ template <class Code> PyObject *guarded(const Code &code) {
 // These read one value of a type.  True and False, Python's or NumPy's, are only flags, never numbers.
 double number_from(const char *call, const char *name, PyObject *value);
 int64_t whole_from(const char *call, const char *name, PyObject *value);
+uint64_t bits_from(const char *call, const char *name, PyObject *value);
 bool flag_from(const char *call, const char *name, PyObject *value);
 // The text lasts as long as the value.
 std::string_view text_from(const char *call, const char *name, PyObject *value);

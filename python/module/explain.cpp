@@ -23,6 +23,8 @@ const char *const operation_words[] = {"sgemm",
                                        "optimizer_step",
                                        "gather",
                                        "softmax",
+                                       "elementwise_loss",
+                                       "dropout",
                                        nullptr};
 
 enum { operation_, m_, n_, k_, activation_, batch_norm_, training_, transpose_a_, transpose_b_, context_ };
@@ -99,6 +101,8 @@ py::object explain(const Arguments &given) {
   case LF_OP_TOP_K_CORRECT: text = ask<lf_top_k_correct_args>(call, op, all); break;
   case LF_OP_OPTIMIZER_STEP: text = ask<lf_optimizer_step_args>(call, op, [&](auto &a) { a.n = n; }); break;
   case LF_OP_SOFTMAX: text = ask<lf_softmax_args>(call, op, sizes); break;
+  case LF_OP_ELEMENTWISE_LOSS: text = ask<lf_elementwise_loss_args>(call, op, sizes); break;
+  case LF_OP_DROPOUT: text = ask<lf_dropout_args>(call, op, sizes); break;
   default: text = ask<lf_gather_args>(call, op, [&](auto &a) { sizes(a), a.count = m, a.divisor = 1; });
   }
   return string_of(text);

@@ -1,4 +1,4 @@
-// Softmax, softmax cross-entropy, and correct predictions.
+// Softmax, softmax cross-entropy, the elementwise losses, and correct predictions.
 #include "call.hpp"
 #include "families.hpp"
 
@@ -20,17 +20,39 @@ py::object softmax(const Arguments &given) {
 }
 
 py::object softmax_cross_entropy(const Arguments &given) {
-  enum { x_, labels_, dx_, context_ };
+  enum { x_, labels_, weights_, dx_, context_ };
   const Call call(given, context_);
   const Input x(given, x_);
   const int64_t m = x.view().rows, n = x.view().columns;
   const Integers<int32_t> labels(given, labels_, int32, m);
+  const Input weights(given, weights_, m);
   const Input dx(given, dx_, m, n, Order::rows, Access::write);
   float loss = 0;
   auto args = python::args<lf_softmax_cross_entropy_args>();
   args.m = m, args.n = n, args.x = x.data(), args.ldx = x.view().stride, args.labels = labels.data();
-  args.loss = &loss, args.dx = dx.data(), args.lddx = dx.view().stride;
+  args.loss = &loss, args.dx = dx.data(), args.lddx = dx.view().stride, args.weights = weights.data();
   call.run(20 * volume(m, n), {}, lf_softmax_cross_entropy, &args);
+  return py::float_(static_cast<double>(loss));
+}
+
+const char *const loss_words[] = {"squared", "absolute", "huber", "logistic", nullptr};
+
+py::object elementwise_loss(const Arguments &given) {
+  enum { x_, targets_, function_, delta_, weights_, dx_, context_ };
+  const Call call(given, context_);
+  auto args = python::args<lf_elementwise_loss_args>();
+  args.function = given.word(function_, loss_words, LF_SQUARED_ERROR);
+  args.delta = static_cast<float>(given.number(delta_, 1));
+  const Input x(given, x_);
+  const int64_t m = x.view().rows, n = x.view().columns;
+  const Input targets(given, targets_, m, n);
+  const Input weights(given, weights_, m);
+  const Input dx(given, dx_, m, n, Order::rows, Access::write);
+  float loss = 0;
+  args.m = m, args.n = n, args.x = x.data(), args.ldx = x.view().stride;
+  args.targets = targets.data(), args.ldtargets = targets.view().stride, args.weights = weights.data();
+  args.loss = &loss, args.dx = dx.data(), args.lddx = dx.view().stride;
+  call.run(8 * volume(m, n), {}, lf_elementwise_loss, &args);
   return py::float_(static_cast<double>(loss));
 }
 
@@ -61,17 +83,46 @@ x and out are m x n with rows of adjacent elements.  out may be x itself.
 >>> lanefold.softmax(numpy.zeros((1, 4), numpy.float32))
 array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
 )");
-  Function<softmax_cross_entropy>::define(module, R"(softmax_cross_entropy(x, labels, *, dx=None, context=None)
+  Function<softmax_cross_entropy>::define(module,
+                                          R"(softmax_cross_entropy(x, labels, *, weights=None, dx=None, context=None)
 --
 
-Returns the mean over the rows of -log(p[label]), where p = softmax(x) in each row.
+Returns the mean over the rows of -weight * log(p[label]), where p = softmax(x) in each row.
 
-x       m x n logits with rows of adjacent elements
-labels  m classes as int32, each in [0, n)
-dx      m x n: receives the gradient (p - [j == label]) / m, and may be x itself; None: the gradient is not wanted
+x        m x n logits with rows of adjacent elements
+labels   m classes as int32, each in [0, n)
+weights  m: the weight of each row; None: each is 1.  The mean divides by m, not by the sum of the weights.
+dx       m x n: receives the gradient weight * (p - [j == label]) / m, and may be x itself; None: it is not wanted
 
 >>> lanefold.softmax_cross_entropy(numpy.zeros((1, 2), numpy.float32), numpy.array([1], numpy.int32))
 0.6931471824645996
+)");
+  Function<elementwise_loss>::define(
+      module,
+      R"(elementwise_loss(x, targets, *, function='squared', delta=1.0, weights=None, dx=None, context=None)
+--
+
+Returns the mean over all elements of weight * l(x, t), where t is the target of the prediction x.
+
+function    l(x, t), where d = x - t
+'squared'   d^2
+'absolute'  |d|
+'huber'     d^2 / 2 if |d| <= delta, else delta * (|d| - delta / 2)
+'logistic'  log(1 + exp(x)) - t * x: the cross-entropy of the probabilities t and 1 / (1 + exp(-x)) of one of two classes
+
+x        m x n predictions, or logits, with rows of adjacent elements
+targets  m x n, with rows of adjacent elements
+delta    more than 0; only 'huber' reads it
+weights  m: the weight of each row; None: each is 1.  The mean divides by m * n, not by the sum of the weights.
+dx       m x n: receives the gradient of the mean, and may be x itself; None: the gradient is not wanted
+
+A NaN gives NaN.  Raises TypeError and ValueError as sgemm does.  Any number of threads may call it at the same time.
+
+>>> x, targets = numpy.array([[1, 2]], numpy.float32), numpy.array([[1, 5]], numpy.float32)
+>>> lanefold.elementwise_loss(x, targets)
+4.5
+>>> lanefold.elementwise_loss(x, targets, function='huber', delta=2)
+2.0
 )");
   Function<top_k_correct>::define(module, R"(top_k_correct(x, labels, k=1, *, context=None)
 --

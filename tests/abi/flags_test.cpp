@@ -208,6 +208,20 @@ const std::vector<Call> calls = {
        a.loss = memory.operand(1), a.dx = memory.operand(2), a.lddx = n;
        return lf_softmax_cross_entropy(context, &a);
      }},
+    {"lf_elementwise_loss", 0,
+     [](lf_context *context, Memory &memory, uint32_t flags) {
+       auto a = args<lf_elementwise_loss_args>();
+       a.flags = flags, a.m = m, a.n = n, a.x = memory.operand(0), a.ldx = n;
+       a.targets = memory.operand(1), a.ldtargets = n, a.loss = memory.operand(2), a.dx = memory.operand(3), a.lddx = n;
+       return lf_elementwise_loss(context, &a);
+     }},
+    {"lf_dropout", 0,
+     [](lf_context *context, Memory &memory, uint32_t flags) {
+       auto a = args<lf_dropout_args>();
+       a.flags = flags, a.m = m, a.n = n, a.rate = 0.5f;
+       a.x = memory.operand(0), a.ldx = n, a.y = memory.operand(1), a.ldy = n;
+       return lf_dropout(context, &a);
+     }},
     {"lf_top_k_correct", 0,
      [](lf_context *context, Memory &memory, uint32_t flags) {
        auto a = args<lf_top_k_correct_args>();

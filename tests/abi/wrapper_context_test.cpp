@@ -175,6 +175,12 @@ TEST_CASE("explain finds the operation from the type of its struct") {
   auto other = args<lf_activation_forward_args>();
   other.m = other.n = other.ldx = other.ldy = 3;
   CHECK(context.explain(other) != text);
+  auto dropped = args<lf_dropout_args>();
+  dropped.m = dropped.n = 3;
+  CHECK(contains(context.explain(dropped), "row by row"));
+  auto compared = args<lf_elementwise_loss_args>();
+  compared.m = compared.n = 3;
+  CHECK(contains(context.explain(compared), "row by row"));
   CHECK_THROWS_AS((void)context.explain(LF_OP_COUNT, &call), Error);
   CHECK(context.nothrow().explain(LF_OP_COUNT, &call).status() != LF_OK);
 }
@@ -234,6 +240,17 @@ TEST_CASE("one context throws errors and returns them") {
   const Result<float> loss = nothrow.softmax_cross_entropy({x, 2, 3}, labels);
   CHECK(!loss);
   CHECK(contains(loss.message(), "labels[1]"));
+  const float weights[] = {1, 1, 1};
+  CHECK(nothrow.softmax_cross_entropy({x, 2, 3}, labels, {}, weights).message() ==
+        std::string("elements of weights and rows of x differ: 3 and 2"));
+  CHECK(nothrow.elementwise_loss({}, {x, 2, 3}, {x, 3, 2}).message() ==
+        std::string("rows of x and targets differ: 2 and 3"));
+  CHECK(nothrow.elementwise_loss({}, {x, 2, 3}, {x, 2, 3}, {}, weights).message() ==
+        std::string("elements of weights and rows of x differ: 3 and 2"));
+  CHECK(contains(nothrow.elementwise_loss({LF_HUBER_ERROR, 0}, {x, 2, 3}, {x, 2, 3}).message(), "delta is 0"));
+  CHECK(*nothrow.elementwise_loss({}, {x, 2, 3}, {x, 2, 3}) == 0);
+  CHECK(contains(nothrow.dropout({1}, {x, 2, 3}, {x, 2, 3}).message(), "rate is 1"));
+  CHECK(nothrow.dropout({}, {x, 2, 3}, {x, 3, 2}).message() == std::string("rows of x and y differ: 2 and 3"));
   const Result<int64_t> correct = nothrow.top_k_correct({x, 2, 3}, {labels, 1});
   CHECK(correct.message() == std::string("elements of labels and rows of x differ: 1 and 2"));
   CHECK(*nothrow.top_k_correct({x, 1, 3}, {labels, 1}) == 1);

@@ -69,6 +69,13 @@ int main() {
   check(NothrowContext::plugins()->size() == static_cast<size_t>(visited), "plugins are returned");
   check(!NothrowContext::describe_cpu()->empty(), "the CPU has a description");
 
+  const float weights[] = {1, 1, 1};
+  fails(context.elementwise_loss({LF_HUBER_ERROR}, x, x, {}, weights),
+        "elements of weights and rows of x differ: 3 and 2");
+  float dropped[2][2];
+  check(bool(context.dropout({0.5f, 1}, x, dropped)), "dropout succeeds");
+  fails(context.dropout({0.5f, 1}, x, y), "columns of x and y differ: 2 and 1");
+
   const int32_t label = 2;
   const Result<float> loss = context.softmax_cross_entropy(x, {&label, 1});
   fails(loss, "elements of labels and rows of x differ: 1 and 2");

@@ -223,11 +223,59 @@ TEST_CASE("loss, correct predictions and gathered bytes are returned") {
   CHECK(loss ==
         doctest::Approx((std::log(1 + std::exp(-1) + std::exp(-2)) + std::log(1 + std::exp(1) + std::exp(-1))) / 2));
   CHECK(dx[1] < 0);
+  const float weights[] = {2, 0};
+  const float weighted = context.softmax_cross_entropy({x.data(), 2, 3}, labels, {dx.data(), 2, 3}, weights);
+  CHECK(weighted == doctest::Approx(std::log(1 + std::exp(-1) + std::exp(-2))));
+  CHECK(dx[3] == 0);
   const uint8_t bytes[] = {0, 51, 102, 153, 204, 255};
   const uint32_t rows[] = {2, 0};
   Floats y(4);
   context.gather({bytes, 3, 2}, rows, 255, {y.data(), 2, 2});
   CHECK(y == Floats{0.8f, 1, 0, 0.2f});
+}
+
+TEST_CASE("elementwise losses return the mean and write the gradient, with the bits of the C call") {
+  const Context context(1);
+  const Floats x = {1, 3, 2, /**/ 5, 4, 6}, targets = {1, 2, 4, /**/ 5, 5, 5};
+  Floats dx(6), by_struct(6);
+  const float weights[] = {1, 3};
+  CHECK(context.elementwise_loss({}, {x.data(), 2, 3}, {targets.data(), 2, 3}, {dx.data(), 2, 3}) ==
+        doctest::Approx(7.0 / 6));
+  CHECK(dx[1] == doctest::Approx(2.0 / 6));
+  CHECK(context.elementwise_loss({LF_ABSOLUTE_ERROR}, {x.data(), 2, 3}, {targets.data(), 2, 3}, {}, weights) ==
+        doctest::Approx(9.0 / 6));
+  const float loss = context.elementwise_loss({LF_HUBER_ERROR, 1.5f}, {x.data(), 2, 3}, {targets.data(), 2, 3},
+                                              {dx.data(), 2, 3}, weights);
+  CHECK(loss == doctest::Approx((0.5 + 1.5 * (2 - 0.75) + 3 * (0.5 + 0.5)) / 6));
+  float same = 0;
+  auto call = args<lf_elementwise_loss_args>();
+  call.function = LF_HUBER_ERROR, call.delta = 1.5f, call.m = 2, call.n = 3, call.x = x.data(), call.ldx = 3;
+  call.targets = targets.data(), call.ldtargets = 3, call.weights = weights, call.loss = &same;
+  call.dx = by_struct.data(), call.lddx = 3;
+  context.elementwise_loss(call);
+  CHECK(loss == same);
+  CHECK(dx == by_struct);
+}
+
+TEST_CASE("dropout keeps or drops each element, with the bits of the C call, in place or not") {
+  const Context context(1);
+  Floats x(200, 1.5f), y(200), by_struct(200);
+  const Dropout dropout{0.25f, 7, 1, 3};
+  context.dropout(dropout, {x.data(), 2, 100}, {y.data(), 2, 100});
+  int dropped = 0;
+  for (const float value : y) {
+    CHECK((value == 0 || value == 2));
+    dropped += value == 0;
+  }
+  CHECK(dropped > 25);
+  CHECK(dropped < 80);
+  auto call = args<lf_dropout_args>();
+  call.m = 2, call.n = 100, call.x = x.data(), call.ldx = 100, call.y = by_struct.data(), call.ldy = 100;
+  call.rate = 0.25f, call.seed = 7, call.stream = 1, call.first_row = 3;
+  context.dropout(call);
+  CHECK(y == by_struct);
+  context.dropout(dropout, {x.data(), 2, 100}, {x.data(), 2, 100});
+  CHECK(x == y);
 }
 
 TEST_CASE("a network builder owns its layers, and builds what they compute one after the other") {

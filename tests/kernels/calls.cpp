@@ -319,16 +319,57 @@ Call softmax(Random &random) {
 Call softmax_cross_entropy(Random &random) {
   const int64_t m = some_rows(random), n = some_size(random);
   const auto labels = some_labels(m, n, random);
+  const bool weighted = random.below(3) == 0;
   Call call;
-  call.text = "softmax_cross_entropy" + shape({m, n});
+  call.text = "softmax_cross_entropy" + shape({m, n}) + (weighted ? ", weights" : "");
   call.reads = {values(m, n, random, -5, 5)};
+  if (weighted) call.reads.push_back(vector(m, random, 0, 2));
   call.writes = {unwritten(1, 1), unwritten(m, n)};
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
     auto a = args<lf_softmax_cross_entropy_args>();
     a.m = m, a.n = n, a.x = in[0].data(), a.ldx = in[0].stride(), a.labels = labels.data();
     a.loss = out[0].data(), a.dx = out[1].data(), a.lddx = out[1].stride(); // canaries surround the loss
+    a.weights = weighted ? in[1].data() : nullptr;
     context.softmax_cross_entropy(a);
   };
+  return call;
+}
+
+Call elementwise_loss(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random);
+  const auto function = static_cast<int32_t>(random.below(LF_LOSS_COUNT));
+  const float delta = random.uniform(0.1f, 2);
+  const bool weighted = random.below(3) == 0, wants_gradient = random.below(4) != 0;
+  Call call;
+  call.text = "elementwise_loss" + shape({m, n, function}) + (weighted ? ", weights" : "");
+  call.reads.push_back(values(m, n, random, -5, 5));
+  call.reads.push_back(values(m, n, random, -5, 5));
+  if (weighted) call.reads.push_back(vector(m, random, 0, 2));
+  call.writes.push_back(unwritten(1, 1));
+  if (wants_gradient) call.writes.push_back(unwritten(m, n));
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    auto a = args<lf_elementwise_loss_args>();
+    a.function = function, a.delta = delta, a.m = m, a.n = n, a.x = in[0].data(), a.ldx = in[0].stride();
+    a.targets = in[1].data(), a.ldtargets = in[1].stride(), a.weights = weighted ? in[2].data() : nullptr;
+    a.loss = out[0].data(); // canaries surround the loss
+    if (wants_gradient) a.dx = out[1].data(), a.lddx = out[1].stride();
+    context.elementwise_loss(a);
+  };
+  return call;
+}
+
+Call dropout(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random);
+  Dropout how;
+  how.rate = random.below(4) ? random.uniform(0, 1) : 0.0f;
+  how.seed = random.bits();
+  how.stream = random.bits();
+  how.first_row = random.below((int64_t{1} << 32) - m);
+  Call call;
+  call.text = "dropout" + shape({m, n}) + ", rate " + std::to_string(how.rate);
+  call.reads = {values(m, n, random)};
+  call.writes = {unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) { context.dropout(how, in[0], out[0]); };
   return call;
 }
 
@@ -427,7 +468,9 @@ constexpr Call (*operations[])(Random &) = {sgemm,
                                             optimizer_step,
                                             gather,
                                             network_infer,
-                                            softmax};
+                                            softmax,
+                                            elementwise_loss,
+                                            dropout};
 
 } // namespace
 

@@ -29,11 +29,15 @@ struct Subject {
   bool (*defined)(float x); // where the kernels use it
 };
 
-// exp is asked for x <= 0 only, expm1 for x < 0 or where the sign of the result is not kept, log for normal numbers.
+// exp is asked for x <= 0 only, expm1 for x < 0 or where the sign of the result is not kept, log for normal numbers.  The
+// product of a target and an infinite logit may be NaN.
 constexpr bool anywhere(float) { return true; }
 bool nonpositive(float x) { return !(x > 0); }
 bool negative(float x) { return !(x >= 0); }
 bool normal(float x) { return !(x < FLT_MIN); }
+bool not_infinite(float x) { return !std::isinf(x); }
+
+double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 
 constexpr Subject subjects[] = {
     {"exp", Function::exp, 1, std::exp, nonpositive},
@@ -44,8 +48,7 @@ constexpr Subject subjects[] = {
     {"tanh", Function::tanh, 2, std::tanh, anywhere},
     {"logistic", Function::logistic, 2, [](double x) { return 1 / (1 + std::exp(-x)); }, anywhere},
     {"log", Function::log, 2, std::log, normal},
-    {"softplus", Function::softplus, 2, [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); },
-     anywhere},
+    {"softplus", Function::softplus, 2, softplus, anywhere},
     {"silu", Function::silu, 2, [](double x) { return x < -800 ? -0.0 : x / (1 + std::exp(-x)); }, anywhere},
     {"hard-swish", Function::hard_swish, 2, [](double x) { return x >= 3    ? x
                                                                   : x <= -3 ? -0.0
@@ -59,6 +62,8 @@ constexpr Subject subjects[] = {
        return x < -30 ? -0.0 : x / (1 + std::exp(-c * (x + 0.044715 * x * x * x)));
      },
      anywhere},
+    {"cross-entropy-0", Function::cross_entropy_0, 2, softplus, not_infinite},
+    {"cross-entropy-1", Function::cross_entropy_1, 2, [](double x) { return softplus(-x); }, not_infinite},
 };
 
 // One unit in the last place of a result of this size.

@@ -4,6 +4,7 @@
 #include "functions.hpp"
 
 #include <kernels/activation/functions.hpp>
+#include <kernels/loss/elementwise.hpp>
 #include <kernels/math/logarithm.hpp>
 
 namespace lanefold::test {
@@ -32,6 +33,10 @@ void apply(Function function, const float *x, float *y, int64_t n) {
   case Function::hard_swish: return apply_to_all(x, y, n, [](V v) { return activation::HardSwish{}.value<S>(v); });
   case Function::gelu: return apply_to_all(x, y, n, [](V v) { return math::gelu<S>(v); });
   case Function::gelu_tanh: return apply_to_all(x, y, n, [](V v) { return math::gelu_tanh<S>(v); });
+  case Function::cross_entropy_0:
+    return apply_to_all(x, y, n, [](V v) { return loss::LogisticCrossEntropy{}.value<S>(v, V(0.0f)); });
+  case Function::cross_entropy_1:
+    return apply_to_all(x, y, n, [](V v) { return loss::LogisticCrossEntropy{}.value<S>(v, V(1.0f)); });
   }
 }
 

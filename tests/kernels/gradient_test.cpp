@@ -1,5 +1,5 @@
 // Central differences, in double, of whole small networks confirm every gradient for each activation, with batch
-// normalization and without.
+// normalization and without.  They confirm the gradient of each loss, too.
 #include "support/reference.hpp"
 
 using namespace lanefold;
@@ -128,4 +128,40 @@ TEST_CASE("every gradient of a small network agrees with central differences") {
         }
       }
     }
+}
+
+TEST_CASE("the gradient of each loss agrees with central differences, with weights and without") {
+  const Context one = context(1);
+  Random random(37);
+  constexpr int64_t m = 5, n = 19;
+  constexpr double h = 1e-6;
+  for (const bool weighted : {false, true}) {
+    std::vector<float> weights;
+    for (int64_t i = 0; weighted && i < m; ++i) weights.push_back(random.uniform(0, 2));
+    PaddedMatrix x(m, n), targets(m, n), dx(m, n);
+    x.random(random, -3, 3), targets.random(random, 0, 1);
+    for (int32_t code = 0; code < LF_LOSS_COUNT; ++code) {
+      const Loss loss{code, 0.7f};
+      one.elementwise_loss(loss, x, targets, dx, weights);
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+          const double t = targets(i, j), weight = weighted ? weights[static_cast<size_t>(i)] : 1;
+          const double exact = weight * (loss_of(loss, x(i, j) + h, t) - loss_of(loss, x(i, j) - h, t)) / (2 * h);
+          CAPTURE(loss_name(code));
+          CHECK(std::fabs(dx(i, j) * (m * n) - exact) <= 1e-5);
+        }
+    }
+    std::vector<int32_t> labels;
+    for (int64_t i = 0; i < m; ++i) labels.push_back(static_cast<int32_t>(random.below(n)));
+    one.softmax_cross_entropy(x, labels, dx, weights);
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        const auto moved = [&](double step) {
+          Doubles at(x);
+          at(i, j) += step;
+          return cross_entropy(at, labels, weights);
+        };
+        CHECK(std::fabs(dx(i, j) - (moved(h) - moved(-h)) / (2 * h)) <= 1e-6);
+      }
+  }
 }

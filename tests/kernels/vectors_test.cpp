@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <string>
@@ -67,6 +68,10 @@ public:
   int64_t number(const std::string &name) const { return args_.at(name).get<int64_t>(); }
   float real(const std::string &name) const { return args_.contains(name) ? float_of(args_[name]) : 0.0f; }
   int32_t code(const std::string &name) const { return code_of(args_.at(name).get<std::string>()); }
+  int32_t loss() const {
+    const std::vector<std::string> words = {"squared", "absolute", "huber", "logistic"}; // in the order of the codes
+    return static_cast<int32_t>(std::find(words.begin(), words.end(), args_.at("function")) - words.begin());
+  }
   std::vector<uint32_t> rows() const { return args_.at("rows").get<std::vector<uint32_t>>(); }
   std::vector<int32_t> labels() const { return args_.at("labels").get<std::vector<int32_t>>(); }
 
@@ -205,7 +210,24 @@ void softmax_cross_entropy(const Context &context, GoldenVector &v, const Json &
   auto a = args<lf_softmax_cross_entropy_args>();
   a.m = v.at("x").rows(), a.n = v.at("x").columns(), a.labels = labels.data();
   a.x = v.data("x"), a.ldx = v.stride("x"), a.loss = v.data("loss"), a.dx = v.data("dx"), a.lddx = v.stride("dx");
+  a.weights = v.data("weights");
   context.softmax_cross_entropy(a);
+}
+
+void elementwise_loss(const Context &context, GoldenVector &v, const Json &) {
+  auto a = args<lf_elementwise_loss_args>();
+  a.function = v.loss(), a.delta = v.real("delta"), a.m = v.at("x").rows(), a.n = v.at("x").columns();
+  a.x = v.data("x"), a.ldx = v.stride("x"), a.targets = v.data("targets"), a.ldtargets = v.stride("targets");
+  a.weights = v.data("weights"), a.loss = v.data("loss"), a.dx = v.data("dx"), a.lddx = v.stride("dx");
+  context.elementwise_loss(a);
+}
+
+void dropout(const Context &context, GoldenVector &v, const Json &) {
+  auto a = args<lf_dropout_args>();
+  a.m = v.at("x").rows(), a.n = v.at("x").columns(), a.rate = v.real("rate"), a.first_row = v.number("first_row");
+  a.seed = static_cast<uint64_t>(v.number("seed")), a.stream = static_cast<uint64_t>(v.number("stream"));
+  a.x = v.data("x"), a.ldx = v.stride("x"), a.y = v.data("y"), a.ldy = v.stride("y");
+  context.dropout(a);
 }
 
 void top_k_correct(const Context &context, GoldenVector &v, const Json &json) {
@@ -254,7 +276,9 @@ const std::map<std::string, void (*)(const Context &, GoldenVector &, const Json
     {"top_k_correct", top_k_correct},
     {"optimizer_step", optimizer_step},
     {"gather", gather},
-    {"softmax", softmax}};
+    {"softmax", softmax},
+    {"elementwise_loss", elementwise_loss},
+    {"dropout", dropout}};
 
 } // namespace
 

@@ -21,7 +21,7 @@ FOLDER = os.path.dirname(lanefold.__file__)
 ALLOWED = r'''
 lanefold(\.[a-z_]+)?\.(Context|Network|PackedWeights|Task|Trainer|_Model)
 lanefold(\._lanefold|\.executors)?\.(PackedWeights|Task)\.__init__
-lanefold\.[a-z]+\.(NamedTuple|Protocol|Sequence|Iterator|Activation|Format|Operation|Optimizer|Output)
+lanefold\.[a-z]+\.(NamedTuple|Protocol|Sequence|Iterator|Activation|Format|Loss|Operation|Optimizer|Output)
 '''
 PROGRAM = '''
 import array
@@ -38,6 +38,8 @@ y = lanefold.Network(layers)(x, y)
 model = lanefold.Model(layers, output='softmax')
 y = model.network(logits=True)(x, y)
 lanefold.explain('dense_infer')
+error: float = lanefold.elementwise_loss(x, y, function='huber', delta=2, dx=y)
+y = lanefold.dropout(x, rate=0.5, seed=1, out=y)
 with lanefold.Context(1) as context, lanefold.pack_weights(x, context=context) as packed:
     y = packed.unpack(out=y)
 '''
@@ -48,6 +50,8 @@ MISTAKES = (
     ("lanefold.activation_forward(x, 'elus')", 'call-overload'),
     ("y = lanefold.sgemm(x, y, out=place)", 'arg-type'),
     ("lanefold.explain('gemm')", 'arg-type'),
+    ("lanefold.elementwise_loss(x, y, function='square')", 'arg-type'),
+    ("lanefold.dropout(x, rate=0.5)", 'call-overload'),
     ("lanefold.Task()", 'call-arg'),
     ("lanefold.PackedWeights()", 'call-arg'),
     ("lanefold.Trainer(layers, 'adam')", 'misc'),

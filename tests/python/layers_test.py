@@ -214,6 +214,57 @@ class Layers(support.Case):
                 order = numpy.argsort(-x, axis=1, kind='stable')[:, :k]
                 self.assertEqual(lanefold.top_k_correct(x, labels, k), (order == labels[:, None]).any(1).sum())
 
+    def test_weights_of_rows(self):
+        array = support.arrays(12)
+        x, labels, weights = 5 * array(20, 7), numpy.arange(20, dtype=numpy.int32) % 7, abs(array(20, 1)[:, 0])
+        plain, dx = numpy.empty_like(x), numpy.empty_like(x)
+        lanefold.softmax_cross_entropy(x, labels, dx=plain)
+        loss = lanefold.softmax_cross_entropy(x, labels, weights=weights, dx=dx)
+        self.assert_same_bits(dx, plain * weights[:, None])
+        rows = [lanefold.softmax_cross_entropy(x[i:i + 1], labels[i:i + 1]) for i in range(20)]
+        self.assertLess(abs(loss - (weights * numpy.array(rows)).mean()), 1e-6)
+
+    def test_elementwise_losses(self):
+        array = support.arrays(13)
+        for m, n in ((1, 1), (7, 3), (300, 1), (5, 100)):
+            x, targets, weights = 3 * array(m, n), 3 * array(m, n), abs(array(m, 1)[:, 0])
+            wide, t = x.astype(float), abs(targets).astype(float) / 3
+            d = wide - targets
+            exact = {
+                'squared': (targets, d**2, 2 * d),
+                'absolute': (targets, abs(d), numpy.sign(d)),
+                'huber': (targets, numpy.where(abs(d) <= 1.5, d**2 / 2, 1.5 * (abs(d) - 0.75)), numpy.clip(d, -1.5, 1.5)),
+                'logistic': (t.astype(numpy.float32), numpy.log1p(numpy.exp(wide)) - t * wide, 1 / (1 + numpy.exp(-wide)) - t),
+            }
+            for function, (given, values, derivatives) in exact.items():
+                for w in (None, weights):
+                    dx = numpy.empty_like(x)
+                    scale = 1.0 if w is None else w[:, None].astype(float)
+                    loss = lanefold.elementwise_loss(x, given, function=function, delta=1.5, weights=w, dx=dx)
+                    self.assertLess(abs(loss - (scale * values).mean()), 1e-5, function)
+                    self.assert_within(dx, scale * derivatives / (m * n), 1e-6 / (m * n))
+                    self.assertEqual(loss, lanefold.elementwise_loss(x, given, function=function, delta=1.5, weights=w))
+                    in_place = x.copy()
+                    lanefold.elementwise_loss(in_place, given, function=function, delta=1.5, weights=w, dx=in_place)
+                    self.assert_same_bits(in_place, dx)
+        self.assertEqual(lanefold.elementwise_loss(x, x), 0)
+
+    def test_dropout(self):
+        x = abs(support.arrays(14)(200, 150)) + 1
+        y = lanefold.dropout(x, rate=0.25, seed=2**64 - 1, stream=2**64 - 1)
+        kept = y != 0
+        self.assert_same_bits(y[kept], (x * numpy.float32(1 / 0.75))[kept])
+        self.assertLess(abs(kept.mean() - 0.75), 0.02)
+        self.assert_same_bits(lanefold.dropout(x, rate=0, seed=1), x)
+        # Parts of the batch, in place, with another stream and with another seed.
+        part = lanefold.dropout(x[50:], rate=0.25, seed=2**64 - 1, stream=2**64 - 1, first_row=50)
+        self.assert_same_bits(part, y[50:])
+        self.assertGreater((lanefold.dropout(x, rate=0.25, seed=2**64 - 1) != y).mean(), 0.2)
+        self.assertGreater((lanefold.dropout(x, rate=0.25, seed=0, stream=2**64 - 1) != y).mean(), 0.2)
+        given = x.copy()
+        self.assertIs(lanefold.dropout(given, rate=0.25, seed=2**64 - 1, stream=2**64 - 1, out=given), given)
+        self.assert_same_bits(given, y)
+
     def test_gather(self):
         x = numpy.random.RandomState(1).randint(0, 256, (50, 30)).astype(numpy.uint8)
         rows = numpy.array([3, 3, 49, 0], numpy.uint32)
@@ -243,7 +294,8 @@ class Layers(support.Case):
     def test_explain_knows_every_operation(self):
         for name in ('sgemm', 'pack_weights', 'unpack_weights', 'dense_infer', 'dense_forward', 'dense_backward',
                      'batch_norm_forward', 'batch_norm_backward', 'fold_batch_norm', 'activation_forward',
-                     'activation_backward', 'softmax_cross_entropy', 'top_k_correct', 'optimizer_step', 'gather'):
+                     'activation_backward', 'softmax_cross_entropy', 'top_k_correct', 'optimizer_step', 'gather', 'softmax',
+                     'elementwise_loss', 'dropout'):
             self.assertIn(lanefold.default_context().isa, lanefold.explain(name, m=20, n=30, k=40 if name != 'top_k_correct'
                                                                            else 3), name)
 

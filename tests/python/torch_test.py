@@ -55,5 +55,30 @@ class Torch(support.Case):
                             (ours.running_mean, norm.running_mean), (ours.running_var, norm.running_var)):
             self.assert_within(mine, other.numpy().astype(numpy.float64), 1e-5)
 
+    def test_losses(self):
+        x = torch.from_numpy(3 * support.arrays(5)(60, 9))
+        targets, weights = torch.from_numpy(support.arrays(6)(60, 9)).abs(), torch.from_numpy(support.arrays(7)(60, 1)).abs()
+        losses = {'squared': torch.nn.MSELoss(), 'absolute': torch.nn.L1Loss(), 'huber': torch.nn.HuberLoss(delta=0.7),
+                  'logistic': torch.nn.BCEWithLogitsLoss()}
+        for function, theirs in losses.items():
+            for w in (None, weights):
+                theirs.reduction = 'mean' if w is None else 'none'
+                given = x.clone().requires_grad_()
+                expected = theirs(given, targets) if w is None else (theirs(given, targets) * w).mean()
+                expected.backward()
+                dx = numpy.empty((60, 9), numpy.float32)
+                loss = lanefold.elementwise_loss(x, targets, function=function, delta=0.7, dx=dx,
+                                                 weights=None if w is None else w[:, 0].contiguous())
+                self.assertLess(abs(loss - expected.item()), 1e-5, function)
+                self.assert_within(dx, given.grad.numpy().astype(numpy.float64), 1e-8)
+        labels = torch.arange(60) % 9
+        given = x.clone().requires_grad_()
+        expected = (torch.nn.CrossEntropyLoss(reduction='none')(given, labels) * weights[:, 0]).mean()
+        expected.backward()
+        dx = numpy.empty((60, 9), numpy.float32)
+        loss = lanefold.softmax_cross_entropy(x, labels.int(), weights=weights[:, 0].contiguous(), dx=dx)
+        self.assertLess(abs(loss - expected.item()), 1e-5)
+        self.assert_within(dx, given.grad.numpy().astype(numpy.float64), 1e-8)
+
 
 support.main()

@@ -31,20 +31,25 @@ TEST_CASE("losses find bad arguments") {
     g.args.loss = g.memory.operand(1);
     g.args.dx = g.memory.operand(2), g.args.lddx = 3;
   };
-  check_faults<Softmax>(lf_softmax_cross_entropy, prepare_softmax,
-                        {
-                            {"m is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 0; }},
-                            {"n is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 0; }},
-                            {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
-                            {"labels is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.labels = nullptr; }},
-                            {"loss is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.loss = nullptr; }},
-                            {"labels[2] is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[2] = 3; }},
-                            {"labels[3] is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[3] = -1; }},
-                            {"lddx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.lddx = 2; }},
-                            {"dx overlaps loss", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.args.loss - 3; }},
-                            {"loss overlaps labels", LF_INVALID_ARGUMENT,
-                             [](auto &g) { g.args.loss = reinterpret_cast<float *>(g.memory.labels + 1); }},
-                        });
+  check_faults<Softmax>(
+      lf_softmax_cross_entropy, prepare_softmax,
+      {
+          {"m is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 0; }},
+          {"n is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 0; }},
+          {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+          {"labels is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.labels = nullptr; }},
+          {"loss is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.loss = nullptr; }},
+          {"labels[2] is 3", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[2] = 3; }},
+          {"labels[3] is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[3] = -1; }},
+          {"lddx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.lddx = 2; }},
+          {"dx overlaps loss", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.args.loss - 3; }},
+          {"weights is not aligned to 4", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.weights = misaligned(g.memory.operand(4)); }},
+          {"dx overlaps weights", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weights = g.memory.operand(2) + 5; }},
+          {"loss overlaps weights", LF_INVALID_ARGUMENT, [](auto &g) { g.args.weights = g.memory.operand(1) - 3; }},
+          {"loss overlaps labels", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.loss = reinterpret_cast<float *>(g.memory.labels + 1); }},
+      });
   using TopK = lf_top_k_correct_args;
   const auto prepare_top_k = [](Good<TopK> &g) {
     g.args.m = 4, g.args.n = 3, g.args.k = 2;
@@ -61,6 +66,106 @@ TEST_CASE("losses find bad arguments") {
                           [](auto &g) { g.args.correct = reinterpret_cast<int64_t *>(g.memory.labels + 1); }},
                          {"labels[0] is 9", LF_INVALID_ARGUMENT, [](auto &g) { g.memory.labels[0] = 9; }},
                      });
+}
+
+TEST_CASE("elementwise losses find bad arguments") {
+  using Args = lf_elementwise_loss_args;
+  const auto prepare = [](Good<Args> &g) {
+    g.args.function = LF_HUBER_ERROR, g.args.delta = 1;
+    g.args.m = 4, g.args.n = 3;
+    g.args.x = g.memory.operand(0), g.args.ldx = 3;
+    g.args.targets = g.memory.operand(1), g.args.ldtargets = 3;
+    g.args.weights = g.memory.operand(2);
+    g.args.loss = g.memory.operand(3);
+    g.args.dx = g.memory.operand(4), g.args.lddx = 3;
+  };
+  check_faults<Args>(
+      lf_elementwise_loss, prepare,
+      {
+          {"m is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = 0; }},
+          {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
+          {"n is 0", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = 0; }},
+          {"n is 2305843009213693952", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = huge; }},
+          {"x is too large", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.m = int64_t{1} << 40, g.args.ldx = int64_t{1} << 40; }},
+          {"function is 4, but must be one of: LF_SQUARED_ERROR 0", LF_UNSUPPORTED,
+           [](auto &g) { g.args.function = LF_LOSS_COUNT; }},
+          {"function is -1", LF_UNSUPPORTED, [](auto &g) { g.args.function = -1; }},
+          {"delta is 0, but must be more than 0 and finite", LF_INVALID_ARGUMENT, [](auto &g) { g.args.delta = 0; }},
+          {"delta is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.delta = -1; }},
+          {"delta is inf", LF_INVALID_ARGUMENT, [](auto &g) { g.args.delta = infinity; }},
+          {"delta", LF_INVALID_ARGUMENT, [](auto &g) { g.args.delta = not_a_number; }},
+          {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+          {"ldx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldx = 2; }},
+          {"targets is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.targets = nullptr; }},
+          {"targets is not aligned to 4", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.targets = misaligned(g.args.targets); }},
+          {"ldtargets is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldtargets = 2; }},
+          {"weights is not aligned to 4", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.weights = misaligned(g.args.weights); }},
+          {"loss is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.loss = nullptr; }},
+          {"loss overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.loss = g.memory.operand(0) + 11; }},
+          {"loss overlaps weights", LF_INVALID_ARGUMENT, [](auto &g) { g.args.loss = g.memory.operand(2); }},
+          {"lddx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.lddx = 2; }},
+          {"dx overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.memory.operand(0) + 3; }},
+          {"dx overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.memory.operand(0), g.args.lddx = 4; }},
+          {"dx overlaps targets", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.memory.operand(1); }},
+          {"dx overlaps weights", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.memory.operand(2) + 3; }},
+          {"dx overlaps loss", LF_INVALID_ARGUMENT, [](auto &g) { g.args.dx = g.memory.operand(3) - 3; }},
+      });
+}
+
+TEST_CASE("only the Huber error reads delta") {
+  const lanefold::Context context(1);
+  const float x[] = {1, 2};
+  for (int32_t code = 0; code < LF_LOSS_COUNT; ++code) {
+    float loss = 0;
+    auto args = lanefold::args<lf_elementwise_loss_args>();
+    args.function = code, args.delta = not_a_number, args.m = 1, args.n = 2;
+    args.x = x, args.ldx = 2, args.targets = x, args.ldtargets = 2, args.loss = &loss;
+    CHECK(lf_elementwise_loss(context.get(), &args) == (code == LF_HUBER_ERROR ? LF_INVALID_ARGUMENT : LF_OK));
+    CHECK(loss == loss);
+  }
+}
+
+TEST_CASE("dropout finds bad arguments") {
+  using Args = lf_dropout_args;
+  const auto prepare = [](Good<Args> &g) {
+    g.args.m = 4, g.args.n = 3, g.args.rate = 0.5f, g.args.first_row = 9;
+    g.args.x = g.memory.operand(0), g.args.ldx = 3;
+    g.args.y = g.memory.operand(1), g.args.ldy = 3;
+  };
+  constexpr const char *rows = "first_row is 4294967293, but must be at least 0 and at most 2^32 - m";
+  check_faults<Args>(
+      lf_dropout, prepare,
+      {
+          {"reserved", LF_UNSUPPORTED, [](auto &g) { g.args.reserved = 1; }},
+          {"m is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.m = -1; }},
+          {"m is -9223372036854775808", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.m = std::numeric_limits<int64_t>::min(); }},
+          {"n is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.n = -1; }},
+          {"rate is 1, but must be at least 0 and less than 1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.rate = 1; }},
+          {"rate is -0.1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.rate = -0.1f; }},
+          {"rate", LF_INVALID_ARGUMENT, [](auto &g) { g.args.rate = not_a_number; }},
+          {"first_row is -1", LF_INVALID_ARGUMENT, [](auto &g) { g.args.first_row = -1; }},
+          {rows, LF_INVALID_ARGUMENT, [](auto &g) { g.args.first_row = (int64_t{1} << 32) - 3; }},
+          {"first_row is 9223372036854775807", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.first_row = std::numeric_limits<int64_t>::max(); }},
+          {"first_row is 0", LF_INVALID_ARGUMENT,
+           [](auto &g) { g.args.m = (int64_t{1} << 32) + 1, g.args.first_row = 0; }},
+          {"x is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.x = nullptr; }},
+          {"ldx is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldx = 2; }},
+          {"y is NULL", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = nullptr; }},
+          {"ldy is 2", LF_INVALID_ARGUMENT, [](auto &g) { g.args.ldy = 2; }},
+          {"y is not aligned to 4", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = misaligned(g.args.y); }},
+          {"y overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = g.memory.operand(0) + 3; }},
+          {"y overlaps x", LF_INVALID_ARGUMENT, [](auto &g) { g.args.y = g.memory.operand(0), g.args.ldy = 4; }},
+      });
+  const lanefold::Context context(1);
+  Good<Args> last;
+  prepare(last);
+  last.args.first_row = (int64_t{1} << 32) - 4;
+  CHECK(lf_dropout(context.get(), &last.args) == LF_OK);
 }
 
 TEST_CASE("optimizers find bad arguments") {
@@ -191,6 +296,29 @@ TEST_CASE("lf_explain finds bad sizes, flags and codes, and ignores pointers") {
   CHECK(status() == LF_INVALID_ARGUMENT);
   CHECK(lf_explain(context.get(), -1, &args, text, sizeof text, nullptr) == LF_UNSUPPORTED);
   CHECK(lf_explain(context.get(), LF_OP_SGEMM, nullptr, text, sizeof text, nullptr) == LF_INVALID_ARGUMENT);
+}
+
+TEST_CASE("lf_explain describes losses and dropout, and names the operations that there are") {
+  const lanefold::Context context(1);
+  char text[300] = "";
+  const auto status = [&](int32_t op, const void *args) {
+    return lf_explain(context.get(), op, args, text, sizeof text, nullptr);
+  };
+  auto loss = lanefold::args<lf_elementwise_loss_args>();
+  loss.m = 200, loss.n = 10, loss.function = LF_HUBER_ERROR; // delta is a value, not a size
+  CHECK(status(LF_OP_ELEMENTWISE_LOSS, &loss) == LF_OK);
+  CHECK(std::string(text).find("row by row") != std::string::npos);
+  loss.function = LF_LOSS_COUNT;
+  CHECK(status(LF_OP_ELEMENTWISE_LOSS, &loss) == LF_UNSUPPORTED);
+  auto dropout = lanefold::args<lf_dropout_args>();
+  dropout.m = 200, dropout.n = 300, dropout.rate = 2;
+  CHECK(status(LF_OP_DROPOUT, &dropout) == LF_OK);
+  CHECK(std::string(text).find("row by row") != std::string::npos);
+  dropout.n = -1;
+  CHECK(status(LF_OP_DROPOUT, &dropout) == LF_INVALID_ARGUMENT);
+  CHECK(status(LF_OP_COUNT, &dropout) == LF_UNSUPPORTED);
+  CHECK(std::string(lf_last_error(context.get())) ==
+        "lf_explain: op is 18, but must be from LF_OP_SGEMM (0) to LF_OP_DROPOUT (17)");
 }
 
 TEST_CASE("lf_explain says whether a product takes the small path") {

@@ -47,6 +47,10 @@ TEST_CASE("empty problems are valid, need no pointers, and write empty sums") {
   softmax.n = 3;
   CHECK(lf_softmax(context.get(), &softmax) == LF_OK);
 
+  auto dropout = lanefold::args<lf_dropout_args>();
+  dropout.m = 3;
+  CHECK(lf_dropout(context.get(), &dropout) == LF_OK);
+
   auto gather = lanefold::args<lf_gather_args>();
   gather.divisor = 1, gather.n = 3;
   CHECK(lf_gather(context.get(), &gather) == LF_OK);

@@ -116,6 +116,24 @@ TEST_CASE("a choice can be forced, and an impossible one says why") {
   unsetenv("LANEFOLD_ISA");
 }
 
+TEST_CASE("a plugin that is older than the weights of rows is not asked for them") {
+  Folder folder;
+  folder.add("lazy-softmax_cross_entropy", "lazy",
+             "name lazy-softmax_cross_entropy\nvendor tests\npriority 1000\nneeds\n");
+  const Created created = create(options_for(folder));
+  REQUIRE(created.isa() == "lazy-softmax_cross_entropy");
+  const float x[] = {0, 0}, weight = 2;
+  const int32_t label = 0;
+  float loss = -1;
+  auto call = lanefold::args<lf_softmax_cross_entropy_args>();
+  call.m = 1, call.n = 2, call.x = x, call.ldx = 2, call.labels = &label, call.loss = &loss;
+  CHECK(lf_softmax_cross_entropy(created.context.get(), &call) == LF_OK);
+  CHECK(loss == -1); // the lazy plugin has done nothing
+  call.weights = &weight;
+  CHECK(lf_softmax_cross_entropy(created.context.get(), &call) == LF_OK);
+  CHECK(loss == doctest::Approx(1.3862944));
+}
+
 TEST_CASE("a plugin that the CPU cannot run is never opened") {
   Folder folder;
   folder.add("aborts", "aborts", std::string("name aborts\nvendor tests\npriority 2000\nneeds ") + absent_feature);

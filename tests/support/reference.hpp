@@ -98,13 +98,41 @@ inline Doubles normalized(const Doubles &z, const Doubles &gamma, const Doubles 
   return y;
 }
 
-inline double cross_entropy(const Doubles &logits, const std::vector<int32_t> &labels) {
+// An elementwise loss of a prediction x with the target t, and its derivative.
+inline double loss_of(const Loss &loss, double x, double t) {
+  const double d = std::fabs(x - t);
+  switch (loss.code) {
+  case LF_SQUARED_ERROR: return d * d;
+  case LF_ABSOLUTE_ERROR: return d;
+  case LF_HUBER_ERROR: return d <= loss.delta ? d * d / 2 : loss.delta * (d - 0.5 * loss.delta);
+  default: return std::max(x, 0.0) - t * x + std::log1p(std::exp(-std::fabs(x)));
+  }
+}
+inline double loss_derivative(const Loss &loss, double x, double t) {
+  const double d = x - t, sign = (d > 0) - (d < 0);
+  switch (loss.code) {
+  case LF_SQUARED_ERROR: return 2 * d;
+  case LF_ABSOLUTE_ERROR: return sign;
+  case LF_HUBER_ERROR: return std::fabs(d) <= loss.delta ? d : loss.delta * sign;
+  default: return 1 / (1 + std::exp(-x)) - t;
+  }
+}
+
+inline std::string loss_name(int32_t code) {
+  constexpr const char *names[] = {"squared", "absolute", "huber", "logistic"};
+  return names[code];
+}
+
+// weights may be empty; then each is 1.
+inline double cross_entropy(const Doubles &logits, const std::vector<int32_t> &labels,
+                            const std::vector<float> &weights = {}) {
   double loss = 0;
   for (int64_t i = 0; i < logits.rows; ++i) {
     double most = logits(i, 0), sum = 0;
     for (int64_t j = 0; j < logits.columns; ++j) most = std::max(most, logits(i, j));
     for (int64_t j = 0; j < logits.columns; ++j) sum += std::exp(logits(i, j) - most);
-    loss += std::log(sum) + most - logits(i, labels[static_cast<size_t>(i)]);
+    const double weight = weights.empty() ? 1 : weights[static_cast<size_t>(i)];
+    loss += weight * (std::log(sum) + most - logits(i, labels[static_cast<size_t>(i)]));
   }
   return loss / static_cast<double>(logits.rows);
 }

@@ -309,7 +309,24 @@ private:
     auto a = args<lf_softmax_cross_entropy_args>();
     a.m = rows("x"), a.n = columns("x");
     put("x", a.x, a.ldx), put("labels", a.labels), put("loss", a.loss), put("dx", a.dx, a.lddx);
+    put("weights", a.weights);
     return operate(table_.softmax_cross_entropy, a);
+  }
+
+  lf_status elementwise_loss() {
+    auto a = args<lf_elementwise_loss_args>();
+    a.function = code("function"), a.delta = number("delta"), a.m = rows("x"), a.n = columns("x");
+    put("x", a.x, a.ldx), put("targets", a.targets, a.ldtargets), put("weights", a.weights);
+    put("loss", a.loss), put("dx", a.dx, a.lddx);
+    return operate(table_.elementwise_loss, a);
+  }
+
+  lf_status dropout() {
+    auto a = args<lf_dropout_args>();
+    a.m = rows("x"), a.n = columns("x"), a.rate = number("rate"), a.first_row = case_.size("first_row");
+    a.seed = static_cast<uint64_t>(case_.size("seed")), a.stream = static_cast<uint64_t>(case_.size("stream"));
+    put("x", a.x, a.ldx), put("y", a.y, a.ldy);
+    return operate(table_.dropout, a);
   }
 
   lf_status top_k_correct() {
@@ -352,6 +369,8 @@ private:
     case LF_OP_TOP_K_CORRECT: return top_k_correct();
     case LF_OP_OPTIMIZER_STEP: return optimizer_step();
     case LF_OP_SOFTMAX: return softmax();
+    case LF_OP_ELEMENTWISE_LOSS: return elementwise_loss();
+    case LF_OP_DROPOUT: return dropout();
     default: return gather();
     }
   }

@@ -35,7 +35,9 @@ constexpr const char *names[] = {"sgemm",
                                  "top_k_correct",
                                  "optimizer_step",
                                  "gather",
-                                 "softmax"};
+                                 "softmax",
+                                 "elementwise_loss",
+                                 "dropout"};
 static_assert(std::size(names) == LF_OP_COUNT);
 
 // Makes a case from random numbers.
@@ -237,10 +239,39 @@ void softmax_cross_entropy(Maker &make, const Sizes &s) {
     for (int64_t i = 0; i < s.m; ++i)
       make.last().values[static_cast<size_t>(i * s.n + s.n - 1 - make.below(std::min<int64_t>(s.n, 3)))] = 2 * range;
   make.indices("labels", s.m, s.n, Element::int32);
+  if (make.chance(3)) make.reads("weights", 1, s.m, 0, 3);
   make.writes("loss", 1, 1);
   if (make.chance(4)) return;
   make.writes("dx", s.m, s.n);
   if (make.chance(4)) make.last().in_place_of = "x";
+}
+
+void elementwise_loss(Maker &make, const Sizes &s) {
+  const auto function = static_cast<int32_t>(make.way(LF_LOSS_COUNT));
+  make.set("function", function);
+  if (function == LF_HUBER_ERROR) make.set("delta", make.uniform(0.1, 3));
+  const double range = make.chance(3) ? 100 : 4;
+  make.reads("x", s.m, s.n, -range, range);
+  if (function == LF_LOGISTIC_CROSS_ENTROPY) make.reads("targets", s.m, s.n, 0, 1);
+  else make.reads("targets", s.m, s.n, -range, range);
+  if (make.chance(2))
+    for (double &target : make.last().values) target = std::round(target); // two classes, or some equal to x
+  if (make.chance(3)) make.reads("weights", 1, s.m, 0, 3);
+  make.writes("loss", 1, 1);
+  if (make.chance(4)) return;
+  make.writes("dx", s.m, s.n);
+  if (make.chance(4)) make.last().in_place_of = "x";
+}
+
+void dropout(Maker &make, const Sizes &s) {
+  constexpr int64_t words = 1 << 30;
+  make.set("rate", make.chance(5) ? 0 : make.uniform(0, 0.99));
+  make.set("seed", static_cast<double>(make.below(words)) * 0x1p20 + static_cast<double>(make.below(words)));
+  make.set("stream", static_cast<double>(make.below(words)) * 0x1p20 + static_cast<double>(make.below(words)));
+  make.set("first_row", static_cast<double>(make.chance(2) ? 0 : make.below(words)));
+  make.reads("x", s.m, s.n);
+  make.writes("y", s.m, s.n);
+  if (make.chance(2)) make.last().in_place_of = "x";
 }
 
 void softmax(Maker &make, const Sizes &s) {
@@ -297,7 +328,9 @@ constexpr void (*makers[])(Maker &, const Sizes &) = {sgemm,
                                                       top_k_correct,
                                                       optimizer_step,
                                                       gather,
-                                                      softmax};
+                                                      softmax,
+                                                      elementwise_loss,
+                                                      dropout};
 static_assert(std::size(makers) == LF_OP_COUNT);
 
 double float_of(const std::string &bits) {
@@ -311,10 +344,17 @@ std::vector<double> values_of(const cli::Json &array) {
   return values;
 }
 
-double argument_of(const cli::Json &value) {
+// The words for the codes that an argument of this name has, or NULL if it has none.
+const std::vector<std::string> *words_of(const std::string &name) {
+  static const std::vector<std::string> losses = {"squared", "absolute", "huber", "logistic"};
+  if (name == "activation") return &activation_names();
+  if (name == "optimizer") return &optimizer_names();
+  return name == "function" ? &losses : nullptr;
+}
+
+double argument_of(const std::string &name, const cli::Json &value) {
   if (!value.is_text()) return value.number();
-  for (const auto *words : {&activation_names(), &optimizer_names()})
-    if (const int code = cli::code_of(*words, value.text()); code >= 0) return code;
+  if (const auto *words = words_of(name)) return cli::code_of(*words, value.text());
   return float_of(value.text());
 }
 
@@ -327,7 +367,7 @@ GoldenCase golden_case(int32_t op, const cli::Json &json) {
   if (const cli::Json *arguments = json.find("args"))
     for (const auto &[name, value] : arguments->members()) {
       if (!value.is_array()) {
-        made.given.numbers[name] = argument_of(value);
+        made.given.numbers[name] = argument_of(name, value);
         continue;
       }
       Array list{name, 1,     static_cast<int64_t>(value.size()),
@@ -353,9 +393,8 @@ GoldenCase golden_case(int32_t op, const cli::Json &json) {
 
 // A number of a case as the headers name it, such as "LF_TRAINING" or "alpha 0.5"; "" if it says nothing.
 std::string text_of(const std::string &name, double value) {
-  for (const auto &[code, words] :
-       {std::pair("activation", &activation_names()), std::pair("optimizer", &optimizer_names())})
-    if (name == code && value < static_cast<double>(words->size())) return (*words)[static_cast<size_t>(value)];
+  if (const auto *words = words_of(name); words && value < static_cast<double>(words->size()))
+    return (*words)[static_cast<size_t>(value)];
   if (value == 0) return "";
   if (name == "packed") return "packed weights";
   for (const auto &[word, flag] :

@@ -95,10 +95,10 @@ void accepts_newer_structs(Opened &module, Findings &findings) {
   }
 }
 
-// A newer library may know more activations and optimizers.
+// A newer library may know more activations, optimizers and losses.
 void declines_unknown_codes(Opened &module, Findings &findings) {
-  const std::pair<const char *, int32_t> counts[] = {{"activation", LF_ACTIVATION_COUNT},
-                                                     {"optimizer", LF_OPTIMIZER_COUNT}};
+  const std::pair<const char *, int32_t> counts[] = {
+      {"activation", LF_ACTIVATION_COUNT}, {"optimizer", LF_OPTIMIZER_COUNT}, {"function", LF_LOSS_COUNT}};
   CallOptions options;
   options.placement.nan = true;
   for (const Case &known : cases_of(module.subject, Choice::few)) {
@@ -145,7 +145,7 @@ std::vector<Check> struct_checks() {
       {"structs", "declines", "A declined call writes nothing.", Check::calls, declines_before_writing},
       {"structs", "newer-structs", "The plugin accepts the larger structs of a newer library.", Check::calls,
        accepts_newer_structs},
-      {"structs", "unknown-codes", "The plugin declines activations and optimizers that it does not know.",
+      {"structs", "unknown-codes", "The plugin declines activations, optimizers and losses that it does not know.",
        Check::calls, declines_unknown_codes},
       {"structs", "explain", "explain writes one line that ends with 0, within the given size.", Check::calls,
        explains_within_bounds},

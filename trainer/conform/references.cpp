@@ -249,6 +249,12 @@ Results softmax(const Case &c) {
   return results;
 }
 
+// The weight of row i.
+double weight_of(const Case &c, int64_t i) {
+  const Array *weights = c.find("weights");
+  return weights ? weights->at(0, i) : 1;
+}
+
 Results softmax_cross_entropy(const Case &c) {
   const Array &x = c.array("x"), &labels = c.array("labels");
   const double m = static_cast<double>(x.rows);
@@ -257,13 +263,66 @@ Results softmax_cross_entropy(const Case &c) {
   for (int64_t i = 0; i < x.rows; ++i) {
     const auto label = static_cast<int64_t>(labels.at(0, i));
     const SoftmaxRow row(x, i);
-    losses.push_back(row.log_sum - (Bounded(x.at(i, label)) - row.largest));
+    losses.push_back((row.log_sum - (Bounded(x.at(i, label)) - row.largest)) * weight_of(c, i));
     for (int64_t j = 0; j < x.columns; ++j) {
       const Bounded share = row.shares[static_cast<size_t>(j)];
-      results["dx"].push_back((j == label ? share - 1.0 : share) / m);
+      results["dx"].push_back((j == label ? share - 1.0 : share) / m * weight_of(c, i));
     }
   }
   results["loss"] = {sum(losses) / m};
+  return results;
+}
+
+// The loss of one prediction, and its derivative.
+struct ElementLoss {
+  Bounded value, derivative;
+};
+ElementLoss element_loss(int32_t function, double delta, double x, double t) {
+  const Bounded d = Bounded(x) - t, magnitude(std::abs(d.value), d.error);
+  switch (function) {
+  case LF_SQUARED_ERROR: return {d * d, d + d};
+  case LF_ABSOLUTE_ERROR: return {magnitude, std::isnan(d.value) ? d.value : (d.value > 0) - (d.value < 0)};
+  case LF_HUBER_ERROR:
+    return {magnitude.value <= delta ? magnitude * magnitude * 0.5 : (magnitude - Bounded(delta) * 0.5) * delta,
+            {std::clamp(d.value, -delta, delta), std::isfinite(d.value) ? d.error : 0}};
+  default: {
+    const Bounded rest = with_function_error(std::log1p(std::exp(-std::abs(x))), 0);
+    return {(Bounded(std::max(x, 0.0)) - Bounded(t) * x) + rest, with_function_error(1 / (1 + std::exp(-x)), 0) - t};
+  }
+  }
+}
+
+Results elementwise_loss(const Case &c) {
+  const Array &x = c.array("x"), &targets = c.array("targets");
+  const double elements = static_cast<float>(x.rows * x.columns);
+  Results results;
+  Values losses;
+  for (int64_t i = 0; i < x.rows; ++i)
+    for (int64_t j = 0; j < x.columns; ++j) {
+      const ElementLoss loss =
+          element_loss(static_cast<int32_t>(c.number("function")), c.number("delta"), x.at(i, j), targets.at(i, j));
+      losses.push_back(loss.value * weight_of(c, i));
+      results["dx"].push_back(loss.derivative * weight_of(c, i) / elements);
+    }
+  results["loss"] = {sum(losses) / elements};
+  return results;
+}
+
+Results dropout(const Case &c) {
+  const Array &x = c.array("x");
+  const double rate = c.number("rate");
+  const auto seed = static_cast<uint64_t>(c.size("seed")), stream = static_cast<uint64_t>(c.size("stream"));
+  const auto low = [](auto number) { return static_cast<uint32_t>(number); };
+  const Bounded scale = Bounded(1) / (Bounded(1) - rate);
+  Results results;
+  for (int64_t i = 0; i < x.rows; ++i)
+    for (int64_t j = 0; j < x.columns; ++j) {
+      const PhiloxBlock block =
+          philox({low(j / 64 * 16 + j % 16), low(c.size("first_row") + i), low(stream), low(stream >> 32)},
+                 {low(seed), low(seed >> 32)});
+      const bool dropped = block[static_cast<size_t>(j / 16 % 4)] < std::floor(rate * 0x1p32);
+      results["y"].push_back(dropped ? Bounded(0) : scale * x.at(i, j));
+    }
   return results;
 }
 
@@ -359,6 +418,8 @@ Results computed(const Case &c) {
   case LF_OP_ACTIVATION_BACKWARD: return activation_backward(c);
   case LF_OP_SOFTMAX: return softmax(c);
   case LF_OP_SOFTMAX_CROSS_ENTROPY: return softmax_cross_entropy(c);
+  case LF_OP_ELEMENTWISE_LOSS: return elementwise_loss(c);
+  case LF_OP_DROPOUT: return dropout(c);
   case LF_OP_TOP_K_CORRECT: return top_k_correct(c);
   case LF_OP_OPTIMIZER_STEP: return optimizer_step(c);
   default: return gather(c);

@@ -253,7 +253,11 @@ std::string newer_activations(const Context &context) {
 
 std::string softmax(const Context &context) {
   return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
-    for (const bool logarithm : {false, true}) context.softmax(o.input(s.m, s.n), o.output(s.m, s.n), logarithm);
+    for (const bool logarithm : {false, true}) {
+      // In statements of their own.  Otherwise the hash would depend on the order in which a compiler evaluates arguments.
+      const Matrix y = o.output(s.m, s.n);
+      context.softmax(o.input(s.m, s.n), y, logarithm);
+    }
   });
 }
 
@@ -262,6 +266,34 @@ std::string softmax_cross_entropy(const Context &context) {
     const std::vector<int32_t> labels = o.labels(s.m, s.n);
     const Matrix loss = o.output(1, 1), x = o.input(s.m, s.n), dx = o.output(s.m, s.n);
     loss.data[0] = context.softmax_cross_entropy(x, labels, dx);
+  });
+}
+
+std::string weighted_softmax_cross_entropy(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    const std::vector<int32_t> labels = o.labels(s.m, s.n);
+    const Matrix loss = o.output(1, 1), x = o.input(s.m, s.n), dx = o.output(s.m, s.n);
+    loss.data[0] = context.softmax_cross_entropy(x, labels, dx, {o.positive(s.m), s.m});
+  });
+}
+
+std::string elementwise_loss(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (int32_t function = 0; function < LF_LOSS_COUNT; ++function)
+      for (const bool weighted : {false, true}) {
+        const Matrix loss = o.output(1, 1), x = o.input(s.m, s.n), targets = o.input(s.m, s.n);
+        const ConstVector weights = weighted ? ConstVector(o.positive(s.m), s.m) : ConstVector();
+        loss.data[0] = context.elementwise_loss({function, 0.6f}, x, targets, o.output(s.m, s.n), weights);
+      }
+  });
+}
+
+std::string dropout(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    for (const float rate : {0.0f, 0.1f, 0.5f}) {
+      const Matrix x = o.input(s.m, s.n), y = o.output(s.m, s.n);
+      context.dropout({rate, 0x123456789abcdef, 0xfedcba9876543210, s.k}, x, y);
+    }
   });
 }
 

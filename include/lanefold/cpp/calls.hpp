@@ -6,6 +6,7 @@
 #include <lanefold/cpp/errors.hpp>
 #include <lanefold/cpp/layers.hpp>
 #include <lanefold/cpp/macros.hpp>
+#include <lanefold/cpp/operations.hpp>
 #include <lanefold/cpp/views.hpp>
 #include <lanefold/lanefold.h>
 
@@ -24,25 +25,6 @@ inline namespace LANEFOLD_NAMESPACE {
 /// \cond
 namespace detail {
 
-// The code of the operation that takes a struct.
-template <class Args> inline constexpr int32_t op_of = -1;
-template <> inline constexpr int32_t op_of<lf_sgemm_args> = LF_OP_SGEMM;
-template <> inline constexpr int32_t op_of<lf_pack_weights_args> = LF_OP_PACK_WEIGHTS;
-template <> inline constexpr int32_t op_of<lf_unpack_weights_args> = LF_OP_UNPACK_WEIGHTS;
-template <> inline constexpr int32_t op_of<lf_dense_infer_args> = LF_OP_DENSE_INFER;
-template <> inline constexpr int32_t op_of<lf_dense_forward_args> = LF_OP_DENSE_FORWARD;
-template <> inline constexpr int32_t op_of<lf_dense_backward_args> = LF_OP_DENSE_BACKWARD;
-template <> inline constexpr int32_t op_of<lf_batch_norm_forward_args> = LF_OP_BATCH_NORM_FORWARD;
-template <> inline constexpr int32_t op_of<lf_batch_norm_backward_args> = LF_OP_BATCH_NORM_BACKWARD;
-template <> inline constexpr int32_t op_of<lf_fold_batch_norm_args> = LF_OP_FOLD_BATCH_NORM;
-template <> inline constexpr int32_t op_of<lf_activation_forward_args> = LF_OP_ACTIVATION_FORWARD;
-template <> inline constexpr int32_t op_of<lf_activation_backward_args> = LF_OP_ACTIVATION_BACKWARD;
-template <> inline constexpr int32_t op_of<lf_softmax_cross_entropy_args> = LF_OP_SOFTMAX_CROSS_ENTROPY;
-template <> inline constexpr int32_t op_of<lf_top_k_correct_args> = LF_OP_TOP_K_CORRECT;
-template <> inline constexpr int32_t op_of<lf_optimizer_step_args> = LF_OP_OPTIMIZER_STEP;
-template <> inline constexpr int32_t op_of<lf_gather_args> = LF_OP_GATHER;
-template <> inline constexpr int32_t op_of<lf_softmax_args> = LF_OP_SOFTMAX;
-
 // Calls write(text, size, &needed) until the text has the needed size.
 template <class Errors, class Write>
 typename Errors::template Returned<std::string> text_of(lf_context *context, const Write &write) {
@@ -57,9 +39,7 @@ typename Errors::template Returned<std::string> text_of(lf_context *context, con
 }
 
 } // namespace detail
-/// \endcond
 
-/// \cond
 template <class Errors> class ContextCalls;
 template <class Errors> class BasicContext;
 /// \endcond
@@ -307,6 +287,21 @@ public:
     return finish(lf_activation_backward(get(), &a));
   }
 
+  /// y = x with elements dropped at random and the others scaled (activation.h).  y may be x itself.
+  [[gnu::always_inline]] Returned<void> dropout(const Dropout &dropout, ConstMatrix x, Matrix y) const {
+    detail::Check check;
+    check.same_shape("x and y", x, y), check.dense("x", x), check.dense("y", y);
+    if (check.failed()) return refuse<void>(check);
+    auto call = args<lf_dropout_args>();
+    call.flags = 0, call.m = y.rows, call.n = y.columns;
+    put(x, call.x, call.ldx), put(y, call.y, call.ldy);
+    call.rate = dropout.rate, call.reserved = 0;
+    call.seed = dropout.seed, call.stream = dropout.stream, call.first_row = dropout.first_row;
+    return this->dropout(call);
+  }
+  /// Calls lf_dropout().
+  Returned<void> dropout(const lf_dropout_args &a) const { return finish(lf_dropout(get(), &a)); }
+
   /// y = softmax(x) in each row, or its logarithm.  y may be x itself.
   [[gnu::always_inline]] Returned<void> softmax(ConstMatrix x, Matrix y, bool logarithm = false) const {
     detail::Check check;
@@ -321,10 +316,12 @@ public:
   Returned<void> softmax(const lf_softmax_args &a) const { return finish(lf_softmax(get(), &a)); }
 
   /// Returns the mean loss over the rows of x, the logits.  dx, if it is present, receives the gradient, and may be x
-  /// itself.  labels has one class for each row.
-  [[gnu::always_inline]] Returned<float> softmax_cross_entropy(ConstMatrix x, Labels labels, Matrix dx = {}) const {
+  /// itself.  labels has one class for each row, and weights, if it is present, one weight.
+  [[gnu::always_inline]] Returned<float> softmax_cross_entropy(ConstMatrix x, Labels labels, Matrix dx = {},
+                                                               ConstVector weights = {}) const {
     detail::Check check;
     check.vector("labels", "elements of labels and rows of x", labels, x.rows);
+    check.vector("weights", "elements of weights and rows of x", weights, x.rows);
     if (dx.data != nullptr) check.same_shape("x and dx", x, dx);
     check.dense("x", x), check.dense("dx", dx);
     if (check.failed()) return refuse<float>(check);
@@ -334,12 +331,36 @@ public:
     put(x, call.x, call.ldx);
     call.labels = labels.data, call.loss = &loss;
     put(dx, call.dx, call.lddx);
+    call.weights = weights.data;
     const lf_status status = lf_softmax_cross_entropy(get(), &call);
     return finish(status, std::move(loss));
   }
   /// Calls lf_softmax_cross_entropy().
   Returned<void> softmax_cross_entropy(const lf_softmax_cross_entropy_args &a) const {
     return finish(lf_softmax_cross_entropy(get(), &a));
+  }
+  /// Returns the mean loss over the elements of x, the predictions.  targets has the shape of x.  dx, if it is present,
+  /// receives the gradient, and may be x itself.  weights, if it is present, has one weight for each row.
+  [[gnu::always_inline]] Returned<float> elementwise_loss(Loss function, ConstMatrix x, ConstMatrix targets,
+                                                          Matrix dx = {}, ConstVector weights = {}) const {
+    detail::Check check;
+    check.same_shape("x and targets", x, targets);
+    check.vector("weights", "elements of weights and rows of x", weights, x.rows);
+    if (dx.data != nullptr) check.same_shape("x and dx", x, dx);
+    check.dense("x", x), check.dense("targets", targets), check.dense("dx", dx);
+    if (check.failed()) return refuse<float>(check);
+    float loss = 0;
+    auto call = args<lf_elementwise_loss_args>();
+    call.flags = 0, call.function = function.code, call.delta = function.delta, call.m = x.rows, call.n = x.columns;
+    put(x, call.x, call.ldx), put(targets, call.targets, call.ldtargets);
+    call.weights = weights.data, call.loss = &loss;
+    put(dx, call.dx, call.lddx);
+    const lf_status status = lf_elementwise_loss(get(), &call);
+    return finish(status, std::move(loss));
+  }
+  /// Calls lf_elementwise_loss().
+  Returned<void> elementwise_loss(const lf_elementwise_loss_args &a) const {
+    return finish(lf_elementwise_loss(get(), &a));
   }
   /// Returns how many rows of x have their label among the k outputs that rank highest.
   [[nodiscard, gnu::always_inline]] Returned<int64_t> top_k_correct(ConstMatrix x, Labels labels, int64_t k = 1) const {

@@ -51,6 +51,20 @@ struct Activation {
   float alpha = 1;            ///< Only some activations read it (activation.h).
 };
 
+/// An elementwise loss and its parameter (loss.h).
+struct Loss {
+  int32_t code = LF_SQUARED_ERROR; ///< LF_HUBER_ERROR, for example.
+  float delta = 1;                 ///< Above 0; only LF_HUBER_ERROR reads it.
+};
+
+/// Which elements dropout drops (activation.h).
+struct Dropout {
+  float rate = 0;        ///< In [0, 1): the probability that an element is dropped.
+  uint64_t seed = 0;     ///< The key of the random numbers.
+  uint64_t stream = 0;   ///< Which of the key's streams.
+  int64_t first_row = 0; ///< The number of the first row.
+};
+
 /// The rule by which an optimizer updates parameters, and its hyperparameters (optimizer.h).
 struct UpdateRule {
   int32_t code = LF_SGD;      ///< LF_ADAM, for example.

@@ -227,6 +227,39 @@ float loss(lf_context *context, const float *x, const int32_t *labels, float *dx
   FINISH_WITH(float, context, lf_softmax_cross_entropy(context, &args), computed);
 }
 
+float error(lf_context *context, const float *x, const float *targets, float *dx, int64_t m, int64_t n, float delta,
+            lf_status *status) {
+  (void)status;
+  float computed = 0;
+  const lf_elementwise_loss_args args = {.struct_size = sizeof args,
+                                         .function = LF_HUBER_ERROR,
+                                         .delta = delta,
+                                         .m = m,
+                                         .n = n,
+                                         .x = x,
+                                         .ldx = n,
+                                         .targets = targets,
+                                         .ldtargets = n,
+                                         .loss = &computed,
+                                         .dx = dx,
+                                         .lddx = n};
+  FINISH_WITH(float, context, lf_elementwise_loss(context, &args), computed);
+}
+
+CALLS drop(lf_context *context, const float *x, float *y, int64_t m, int64_t n, uint64_t stream) {
+  const lf_dropout_args args = {.struct_size = sizeof args,
+                                .m = m,
+                                .n = n,
+                                .x = x,
+                                .ldx = n,
+                                .y = y,
+                                .ldy = n,
+                                .rate = 0.5f,
+                                .seed = 1,
+                                .stream = stream};
+  FINISH(context, lf_dropout(context, &args));
+}
+
 int64_t correct(lf_context *context, const float *x, const int32_t *labels, int64_t m, int64_t n, lf_status *status) {
   (void)status;
   int64_t computed = 0;

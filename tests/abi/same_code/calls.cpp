@@ -92,6 +92,16 @@ float loss(lf_context *context, const float *x, const int32_t *labels, float *dx
   FINISH_WITH(float, View(context).softmax_cross_entropy({x, m, n}, {labels, m}, {dx, m, n}));
 }
 
+float error(lf_context *context, const float *x, const float *targets, float *dx, int64_t m, int64_t n, float delta,
+            lf_status *status) {
+  (void)status;
+  FINISH_WITH(float, View(context).elementwise_loss({LF_HUBER_ERROR, delta}, {x, m, n}, {targets, m, n}, {dx, m, n}));
+}
+
+CALLS drop(lf_context *context, const float *x, float *y, int64_t m, int64_t n, uint64_t stream) {
+  FINISH(View(context).dropout({0.5f, 1, stream}, {x, m, n}, {y, m, n}));
+}
+
 int64_t correct(lf_context *context, const float *x, const int32_t *labels, int64_t m, int64_t n, lf_status *status) {
   (void)status;
   FINISH_WITH(int64_t, View(context).top_k_correct({x, m, n}, {labels, m}));
