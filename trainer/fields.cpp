@@ -6,7 +6,7 @@
 
 namespace lanefold::trainer {
 
-using cli::above, cli::number, cli::one_of, cli::whole;
+using cli::above, cli::not_empty, cli::number, cli::one_of, cli::whole;
 
 std::vector<Entry> entries(LayerDescription &layer) {
   return {

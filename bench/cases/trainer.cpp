@@ -8,9 +8,14 @@
 
 #include <zlib.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
+#include <optional>
+
+#include <unistd.h>
 
 namespace lanefold::bench {
 namespace {
@@ -143,10 +148,60 @@ Case loading(bool compressed) {
                       });
 }
 
+// A CSV file of 100,000 rows of 30 numbers, the last one with classes.
+class CsvFile {
+public:
+  explicit CsvFile(const std::string &folder) : path_(folder + "/lanefold-bench-XXXXXX") {
+    const int file = folder.empty() ? -1 : mkstemp(path_.data());
+    if (file < 0) throw std::runtime_error("cannot create a temporary file");
+    close(file);
+    std::ofstream stream(path_);
+    Stream random(1, Purpose::study, 0);
+    char number[32];
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t column = 1; column < columns; ++column) {
+        std::snprintf(number, sizeof number, "%.6f,", random.normal());
+        stream << number;
+      }
+      stream << row % 3 << '\n';
+    }
+    stream.flush();
+    if (!stream) throw std::runtime_error(path_ + ": cannot write the file");
+    bytes_ = static_cast<double>(stream.tellp());
+  }
+  ~CsvFile() { std::remove(path_.c_str()); }
+  CsvFile(const CsvFile &) = delete;
+  CsvFile &operator=(const CsvFile &) = delete;
+  const std::string &path() const { return path_; }
+  double bytes() const { return bytes_; }
+
+private:
+  static constexpr int64_t rows = 100'000, columns = 30;
+  std::string path_;
+  double bytes_ = 0;
+};
+
+// Reads the file and divides it into training and test samples.
+Case loading_csv(int threads) {
+  constexpr double bytes = 26.4e6, wanted = 200e6; // bytes, and bytes/s on two threads
+  return trainer_case(
+      trainer_fields("load", "csv"), {0, bytes, 100'000},
+      {"seconds", Ratio::time, "lanefold", "", threads > 1 ? Sense::at_most : Sense::none, bytes / wanted}, 6,
+      [](CaseBuilder &builder) {
+        static std::optional<CsvFile> file;
+        if (!file) file.emplace(builder.setting.folder);
+        DataOptions options;
+        options.path = file->path();
+        options.csv.threads = builder.setting.context->threads();
+        builder.add("lanefold", [=] { load(options, 1); });
+      });
+}
+
 } // namespace
 
 void add_trainer(List &list, int threads) {
   list.cases.push_back(epochs(threads));
+  list.cases.push_back(loading_csv(threads));
   if (threads > 1) return;
   list.cases.push_back(evaluation());
   for (const bool compressed : {true, false}) list.cases.push_back(loading(compressed));

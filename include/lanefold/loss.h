@@ -69,8 +69,8 @@ LF_API lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_
  * | LF_LOGISTIC_CROSS_ENTROPY | `log(1 + exp(x)) - t x`                                          | `1 / (1 + exp(-x)) - t` |
  *
  * For LF_LOGISTIC_CROSS_ENTROPY, x is a logit and t a probability, such as 0 or 1 for two classes.  It is computed as
- * max(x, 0) - t x + log(1 + exp(-|x|)), so no exponential overflows.  A NaN in x or t gives NaN.  sign(0) is 0.  Source
- * of the Huber error: Huber 1964 (doi 10.1214/aoms/1177703732).
+ * max(x, 0) - t x + log(1 + exp(-|x|)), so no exponential overflows.  A NaN in x or t gives NaN, and an
+ * infinite logit may do so, too.  sign(0) is 0.  Source of the Huber error: Huber 1964 (doi 10.1214/aoms/1177703732).
  * @{
  */
 #define LF_SQUARED_ERROR 0          /**< The square of the difference. */

@@ -20,6 +20,7 @@ struct MakeOptions {
   std::vector<std::string> feature_names; ///< One for each feature; empty: none.
   std::vector<std::string> class_names;   ///< One for each output, or two with one logistic output; empty: none.
   const BatchNorm *input_norm = nullptr;  ///< A normalization of the features before the first layer; NULL: none.
+  const BatchNorm *output_norm = nullptr; ///< A normalization of the outputs after the last layer; NULL: none.
 };
 
 /// How a file is opened.
@@ -205,16 +206,21 @@ inline DenseLayer Model::Layer::trainable() const {
 }
 
 inline Model Model::of(const std::vector<DenseLayer> &from, const MakeOptions &options) {
-  const size_t before = options.input_norm != nullptr ? 1 : 0;
-  std::vector<lf_network_layer> all(before + from.size(), args<lf_network_layer>());
+  const size_t before = options.input_norm != nullptr ? 1 : 0, after = options.output_norm != nullptr ? 1 : 0;
+  std::vector<lf_network_layer> all(before + from.size() + after, args<lf_network_layer>());
   std::vector<lf_batch_norm> all_norms(all.size());
-  if (options.input_norm != nullptr) {
-    if (!has_whole_arrays(*options.input_norm, from.empty() ? 0 : static_cast<size_t>(from.front().inputs)))
-      throw Error(LF_INVALID_ARGUMENT, "input_norm has an array of another size than the features");
-    all_norms[0] = detail::c_struct_of(options.input_norm->view());
-    all[0].flags = LF_ELEMENTWISE, all[0].k = all[0].n = static_cast<int64_t>(options.input_norm->gamma.size());
-    all[0].alpha = 1, all[0].batch_norm = all_norms.data();
-  }
+  const auto add_norm = [&](size_t at, const BatchNorm &norm, int64_t n, const char *wrong) {
+    if (!has_whole_arrays(norm, static_cast<size_t>(n))) throw Error(LF_INVALID_ARGUMENT, wrong);
+    all_norms[at] = detail::c_struct_of(norm.view());
+    all[at].flags = LF_ELEMENTWISE, all[at].k = all[at].n = n;
+    all[at].alpha = 1, all[at].batch_norm = &all_norms[at];
+  };
+  if (options.input_norm != nullptr)
+    add_norm(0, *options.input_norm, from.empty() ? 0 : from.front().inputs,
+             "input_norm has an array of another size than the features");
+  if (options.output_norm != nullptr)
+    add_norm(all.size() - 1, *options.output_norm, from.empty() ? 0 : from.back().outputs,
+             "output_norm has an array of another size than the outputs");
   lf_network_layer *const layers = all.data() + before;
   lf_batch_norm *const norms = all_norms.data() + before;
   for (size_t i = 0; i < from.size(); ++i) {

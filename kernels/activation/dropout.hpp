@@ -8,7 +8,7 @@
 
 namespace lanefold::activation {
 
-inline constexpr int64_t least_dropped = 1 << 13; // elements that repay handing a task to another thread
+inline constexpr int64_t least_dropout_elements = 1 << 13; // elements that repay handing a task to another thread
 
 inline constexpr int64_t dropout_blocks = 16, dropout_columns = 4 * dropout_blocks; // side by side, and what they serve
 
@@ -38,7 +38,8 @@ template <class S> lf_status dropout(const lf_host *host, const lf_dropout_args 
   const auto word = [](uint64_t x) { return I(static_cast<int32_t>(static_cast<uint32_t>(x))); };
   const auto below = static_cast<uint64_t>(static_cast<double>(a.rate) * 0x1p32);
   const float scale = 1.0f / (1.0f - a.rate);
-  const int64_t pieces = larger(1, smaller(smaller(most_tasks(host->threads), a.m), a.m * a.n / least_dropped));
+  const int64_t pieces =
+      larger(1, smaller(smaller(most_tasks(host->threads), a.m), a.m * a.n / least_dropout_elements));
   for_each_task(host, pieces, [&, n = a.n, seed = a.seed](int64_t index) {
     const I flip(INT32_MIN), threshold = word(below) ^ flip; // orders unsigned numbers as signed ones
     const auto drop = [=](const V &v, const I &random) __attribute__((always_inline)) {

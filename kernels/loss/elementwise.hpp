@@ -46,7 +46,7 @@ struct LogisticCrossEntropy {
 };
 
 // Calls body with the loss of a known code.
-template <class Body> void with(int32_t function, float delta, const Body &body) {
+template <class Body> void with_loss(int32_t function, float delta, const Body &body) {
   switch (function) {
   case LF_SQUARED_ERROR: return body(SquaredError{});
   case LF_ABSOLUTE_ERROR: return body(AbsoluteError{});
@@ -81,7 +81,7 @@ template <class S> lf_status elementwise_loss(const lf_host *host, const lf_elem
   float *const losses = scratch.data();
   const auto elements = static_cast<float>(m * n);
   const int64_t pieces = row_pieces(host, m, n);
-  with(args->function, args->delta, [&](const auto &loss) {
+  with_loss(args->function, args->delta, [&](const auto &loss) {
     for_each_task(host, pieces, [&](int64_t index) {
       const Range rows = piece(m, 1, pieces, index);
       for (int64_t i = rows.begin; i < rows.end; ++i) {

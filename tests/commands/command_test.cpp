@@ -335,7 +335,7 @@ TEST_CASE("eval, eval --folded and fold agree on a saved network, and predict pr
   const Result text = run({"eval", place.model, "--data", place.data.path(), "--top-k", "10", "--confusion"});
   CHECK(contains(text.out, "among the 10 best: 100.00%"));
   CHECK(contains(text.out, "predicted as"));
-  check_refused({"eval", place.model, "--data", place.data.path(), "--top-k", "11"}, {"--top-k 11", "10 classes"});
+  check_refused({"eval", place.model, "--data", place.data.path(), "--top-k", "11"}, {"--top-k: 11", "1 to 10"});
   check_refused({"eval", place.model, "--top-k", "0"}, {"--top-k"});
 
   const std::string output = place.models / "folded.safetensors";

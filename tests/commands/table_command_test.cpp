@@ -92,7 +92,7 @@ TEST_CASE("a table is learned, and a model of it predicts raw rows, with and wit
   const Json described = Json::parse(run({"info", table.model}).out);
   CHECK(described["feature_names"] == Json({"length", "colour=dark, blue", "colour=red", "width"}));
   CHECK(described["data"]["name"] == table.data);
-  CHECK(described["data"]["schema"]["target"] == "kind");
+  CHECK(described["data"]["schema"]["targets"][0]["name"] == "kind");
   CHECK(described["class_names"] == Json({"bell", "iris", "rose"}));
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("options for tables are refused with other data, and bad tables write 
   const Table table;
   const Place place;
   for (const Words &option :
-       {Words{"--target", "1"}, Words{"--validation", "0.5"}, Words{"--header", "on"}, Words{"--missing", "mean"}}) {
+       {Words{"--target", "1"}, Words{"--target-file", "x"}, Words{"--header", "on"}, Words{"--missing", "mean"}}) {
     Words words = place.train({"--save", place.model});
     words.insert(words.end(), option.begin(), option.end());
     check_refused(words, {option[0], "is for tables", "is a folder"});

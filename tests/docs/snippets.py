@@ -40,7 +40,7 @@ WRAPPER = '''#!/usr/bin/env bash
 args=() epochs=1 verb=${1:-}
 while [ $# -gt 0 ]; do
   case $1 in
-    --data) case $2 in *.csv) args+=("$1" "$2") ;; esac; shift ;;
+    --data) case $2 in *.csv | *.csv.gz) args+=("$1" "$2") ;; esac; shift ;;
     --epochs) [ "$verb" = train ] && shift || args+=("$1") ;;
     --resume) epochs=2; args+=("$1") ;;
     *) args+=("$1") ;;
@@ -52,10 +52,15 @@ exec "%s" "${args[@]}"
 '''
 
 
-# Tables that the pages name, small ones.
+# Tables that the pages name, small ones.  The reader also takes a plain file whose name ends in .gz.
 FLOWERS = ['%d.5,%s,%s' % (i % 40, 'red' if i % 3 else 'blue', 'iris' if i % 40 > 20 else 'rose') for i in range(120)]
+HOUSES = ['%d.5,%d' % (40 + i % 37, 1000 + 30 * i) for i in range(120)]
 TABLES = {'flowers.csv': ['length,colour,species', *FLOWERS], 'more.csv': ['length,colour,species', *FLOWERS],
           'new.csv': ['length,colour', *(row.rpartition(',')[0] for row in FLOWERS)],
+          'houses.csv': ['area,price', *HOUSES], 'more_houses.csv': ['area,price', *HOUSES],
+          'new_houses.csv': ['area', *(row.partition(',')[0] for row in HOUSES)],
+          'diabetes_data_raw.csv.gz': ['%d %d.25' % (i % 50, i % 7) for i in range(120)],
+          'diabetes_target.csv.gz': ['%d.5' % (i % 50) for i in range(120)],
           'wine_data.csv': ['120,2,a,b', *('%d,%d,%d' % (i, i % 7, i % 2) for i in range(120))]}
 
 

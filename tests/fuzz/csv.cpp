@@ -9,7 +9,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const std::string path = "/tmp/lanefold-fuzz-" + std::to_string(getpid()) + ".csv";
   std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(data), static_cast<std::streamsize>(size));
   try {
-    const lanefold::trainer::Table table = lanefold::trainer::read_csv(path, {});
+    lanefold::trainer::CsvOptions options;
+    options.block_bytes = 1000;
+    const lanefold::trainer::Table table = lanefold::trainer::read_csv(path, options);
     if (table.values.size() != static_cast<size_t>(table.rows) * table.columns.size()) __builtin_trap();
     for (int64_t row = 0; row < table.rows; ++row)
       for (size_t c = 0; c < table.columns.size(); ++c)

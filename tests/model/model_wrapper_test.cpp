@@ -190,3 +190,29 @@ TEST_CASE("a normalization of the features is part of a model, and must have the
   CHECK(message_of([&] { (void)Model::of({layer}, options); }) ==
         "input_norm has an array of another size than the features");
 }
+
+TEST_CASE("a model keeps a normalization of its outputs, folds it, and refuses one of another size") {
+  DenseLayer layer(2, 1);
+  layer.w = {1, 10}, layer.bias = {0.5f};
+  BatchNorm norm(1);
+  norm.gamma = {3}, norm.beta = {100}, norm.eps = 1e-30f;
+  MakeOptions options;
+  options.output_norm = &norm;
+  const Model model = Model::of({layer}, options);
+  CHECK(model.info().layers == 2);
+  CHECK((model.layer(1).layer.flags & LF_ELEMENTWISE) != 0);
+  const Context context;
+  const float x[] = {1, 2};
+  float y = 0;
+  context.network_infer({x, 1, 2}, model.make_network(context.get()), {&y, 1, 1});
+  CHECK(y == doctest::Approx(100 + 3 * 21.5).epsilon(1e-6));
+  const test::TemporaryFolder folder;
+  model.save(folder / "m.safetensors", {LF_FORMAT_GUESSED, context.get()});
+  const Model folded = Model::open(folder / "m.safetensors");
+  CHECK(folded.info().layers == 1);
+  CHECK(folded.layer(0).trainable().w == std::vector<float>{3, 30});
+  CHECK(folded.layer(0).trainable().bias == std::vector<float>{101.5f});
+  norm.beta.resize(2);
+  CHECK(message_of([&] { (void)Model::of({layer}, options); }) ==
+        "output_norm has an array of another size than the outputs");
+}

@@ -48,6 +48,12 @@ std::string labels(int count = 12) {
   return npy<int64_t>("<i8", "(" + std::to_string(count) + ",)", values);
 }
 
+DataOptions at(const std::string &path, double validation = 0.1) {
+  DataOptions options;
+  options.path = path, options.validation = validation;
+  return options;
+}
+
 std::string refusal(const Arrays &arrays) {
   const Archive archive(arrays);
   const std::string message = message_of<DataError>([&] { read_npz(archive.path); });
@@ -98,14 +104,15 @@ TEST_CASE("floats of an archive are numbers, row by row, in either order") {
 
 TEST_CASE("archives that cannot be used are refused by name") {
   CHECK(contains(refusal({{"a", images()}}), "no arrays of features and labels"));
-  CHECK(contains(refusal({{"x", images()}, {"y", labels(11)}}), "has 11 labels for 12 samples"));
+  CHECK(contains(refusal({{"x", images()}, {"y", labels(11)}}), "has 11 rows for 12 samples"));
   CHECK(contains(refusal({{"x", "no array"}, {"y", labels()}}), ", array x: is too short"));
   CHECK(contains(refusal({{"x", images("|O")}, {"y", labels()}}), "type |O"));
   CHECK(contains(refusal({{"x", npy<float>("<f4", "(2, 1)", {1, NAN})}, {"y", labels(2)}}),
                  "element 0 of row 1 (both from 0) is nan"));
   CHECK(contains(refusal({{"x", npy<float>("<f4", "(2,)", {1, 2})}, {"y", labels(2)}}), "fewer than 2 dimensions"));
-  CHECK(
-      contains(refusal({{"x", images()}, {"y", npy<float>("<f4", "(12,)", std::vector<float>(12, 0.5f))}}), "label 0"));
+  const Archive halves({{"x", images()}, {"y", npy<float>("<f4", "(12,)", std::vector<float>(12, 0.5f))}});
+  CHECK(contains(message_of<DataError>([&] { read_npz(halves.path, Task::classification); }),
+                 "label 0 of the array y is 0.5"));
   CHECK(contains(refusal({{"x", images()}, {"y", npy<int8_t>("|i1", "(12,)", std::vector<int8_t>(12, 0))}}),
                  "all labels"));
   CHECK(
@@ -135,7 +142,7 @@ TEST_CASE("a matrix is a table whose columns are numbered") {
     for (const float value : {static_cast<float>(i), static_cast<float>(i % 2 + 5), i == 3 ? NAN : 1.0f, 9.0f})
       values.push_back(value);
   write_file(options.path, npy<float>("<f4", "(40, 4)", values));
-  options.target = "2", options.csv.ignored = {"4"};
+  options.targets = {"2"}, options.csv.ignored = {"4"};
   CHECK(contains(message_of<DataError>([&] { load(options, 1); }), "row 4, column \"3\": the value is missing"));
   options.fills_missing = true;
   const Dataset data = load(options, 1);
@@ -177,10 +184,85 @@ TEST_CASE("bytes of an archive stand for 0 to 1, in either order, and in both pa
                  "must both hold bytes"));
 }
 
+TEST_CASE("a regression on a matrix that is too large to be loaded is the same, with its targets or without") {
+  const TemporaryFolder folder;
+  DataOptions options;
+  options.path = folder / "t.npy", options.targets = {"2", "3"};
+  std::vector<float> values, features;
+  for (int i = 0; i < 300; ++i) {
+    const float x = static_cast<float>(i % 29), z = static_cast<float>(i % 7);
+    values.insert(values.end(), {x, x * 2 + 0.5f, x - z, z}), features.insert(features.end(), {x, z});
+  }
+  write_file(options.path, npy<float>("<f4", "(300, 4)", values));
+  const Dataset loaded = load(options, 5);
+  options.most_loaded = 100;
+  const Dataset opened = load(options, 5);
+  CHECK(opened.reason == "there are 2 targets");
+  CHECK(opened.train.targets == loaded.train.targets);
+  CHECK(opened.test.targets == loaded.test.targets);
+  CHECK(describe(opened.schema).dump() == describe(loaded.schema).dump());
+  CHECK(load_test(options, &opened.schema, Need::labels).test.targets.size() == 600);
+  write_file(options.path, npy<float>("<f4", "(300, 2)", features));
+  const Dataset rows = load_test(options, &opened.schema, Need::features);
+  CHECK(rows.test.count() == 300);
+  CHECK(std::isnan(rows.test.targets[5]));
+  CHECK(contains(message_of<DataError>([&] { load_test(options, &opened.schema, Need::labels); }),
+                 "lacks the columns 2, 3 with the targets"));
+}
+
+TEST_CASE("an archive whose labels are not whole, or have columns, is a regression") {
+  const std::vector<double> halves = {0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6};
+  const Archive one({{"x", images()}, {"y", npy<double>("<f8", "(12,)", halves)}}),
+      two({{"x", images()}, {"y", npy<double>("<f8", "(12, 1)", halves)}}),
+      pairs({{"x_train", images()},
+             {"y_train", labels()},
+             {"x_test", images()},
+             {"y_test", npy<double>("<f8", "(12,)", halves)}});
+  for (const std::string &path : {one.path, two.path}) {
+    const Dataset data = load(at(path, 0.25), 1);
+    CHECK(data.schema.is_regression());
+    CHECK(data.schema.outputs() == 1);
+    CHECK(data.train.count() == 9);
+    CHECK(data.test.count() == 3);
+    CHECK(data.reason == "the array of labels holds numbers that are not whole");
+    CHECK(data.schema.targets[0].deviation > 1);
+    const Schema again = read_schema(lanefold::cli::parse_strictly(describe(data.schema).dump(), "it"));
+    CHECK(again.is_regression());
+    CHECK(again.outputs() == 1);
+    CHECK_FALSE(again.is_of_table());
+    CHECK(load_test(at(path), &again, Need::labels).test.targets.size() == 12);
+  }
+  CHECK(contains(message_of<DataError>([&] { read_npz(pairs.path); }), "label 0 of the array y_test is 0.5"));
+  const Archive wide({{"x", images()}, {"y", npy<double>("<f8", "(6, 2)", halves)}});
+  CHECK(contains(message_of<DataError>([&] { read_npz(wide.path); }), "has 6 rows for 12 samples"));
+  const Archive none({{"x", images()}, {"y", npy<double>("<f8", "(12, 0)", {})}});
+  CHECK(contains(message_of<DataError>([&] { read_npz(none.path); }), "the array y has 0 columns"));
+}
+
+TEST_CASE("labels of an archive mean the classes that have their names") {
+  const Archive archive({{"x", images()}, {"y", labels()}});
+  Schema schema;
+  schema.classes = {"2", "1", "0"};
+  CHECK(load_test(at(archive.path), &schema, Need::labels).test.labels[0] == 2);
+  schema.classes = {"1", "2", "3"};
+  CHECK(contains(message_of<DataError>([&] { load_test(at(archive.path), &schema, Need::labels); }),
+                 "holds the label 0, which is not a class of the training data, which has 1, 2, 3"));
+}
+
+TEST_CASE("only predict takes an archive without labels") {
+  const Archive unlabelled({{"x", images()}}), labelled({{"x", images()}, {"y", labels()}});
+  CHECK_FALSE(read_unlabelled_npz(labelled.path));
+  REQUIRE(read_unlabelled_npz(unlabelled.path));
+  CHECK(read_unlabelled_npz(unlabelled.path)->labels == std::vector<int32_t>(12, -1));
+  Schema numbers;
+  numbers.task = Task::regression, numbers.targets.resize(2);
+  CHECK(load_test(at(unlabelled.path), &numbers, Need::features).test.targets.size() == 24);
+}
+
 TEST_CASE("a matrix that is too large to be loaded stays in its file, and gives the same training") {
   const TemporaryFolder folder;
   DataOptions options;
-  options.path = folder / "t.npy", options.target = "2";
+  options.path = folder / "t.npy", options.targets = {"2"};
   std::vector<double> values;
   for (int i = 0; i < 400; ++i)
     for (const double value : {i * 0.5, static_cast<double>(i % 3), 7.0 - i}) values.push_back(value);
@@ -197,6 +279,13 @@ TEST_CASE("a matrix that is too large to be loaded stays in its file, and gives 
     opened.train.numbers->copy(opened.train.number_of(i), b.data());
     CHECK(a == b);
   }
+  // The same for the rows of a model.
+  const Dataset whole = load_test(at(options.path), &opened.schema, Need::labels),
+                rows = load_test(options, &opened.schema, Need::labels);
+  CHECK(rows.test.labels == whole.test.labels);
+  CHECK(rows.test.count() == 400);
+  rows.test.numbers->copy(7, a.data()), whole.test.numbers->copy(7, b.data());
+  CHECK(a == b);
   std::filesystem::resize_file(options.path, 1000);
   CHECK(contains(message_of<DataError>([&] { opened.train.numbers->copy(399, a.data()); }),
                  "has become shorter while it was used"));

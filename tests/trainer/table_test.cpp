@@ -207,7 +207,7 @@ TEST_CASE("columns are named, or counted from either end") {
 
 TEST_CASE("classes are sorted, and words become features") {
   DataOptions options;
-  options.target = "kind", options.validation = 0.25;
+  options.targets = {"kind"}, options.validation = 0.25;
   const Dataset data = loaded(rows_of("kind,x,colour\n",
                                       [](int i) {
                                         return std::string(i % 2 == 0 ? "b," : "a,") + std::to_string(i) +
@@ -276,12 +276,14 @@ TEST_CASE("missing values are refused, or become the mean of the training rows")
 
 TEST_CASE("a target that cannot be learned is refused") {
   DataOptions options;
-  options.target = "nope";
+  options.targets = {"nope"};
   CHECK(contains(not_loaded("a,b\n1,2\n", options), "has no column \"nope\", which --target names; columns: a, b"));
   CHECK(contains(not_loaded(rows_of("a,b\n", [](int) { return "1,x"; })), "has fewer than two classes: \"x\""));
-  CHECK(contains(not_loaded(rows_of("a,b\n", [](int i) { return "1," + std::to_string(i) + ".5"; })),
+  DataOptions classes;
+  classes.task = Task::classification;
+  CHECK(contains(not_loaded(rows_of("a,b\n", [](int i) { return "1," + std::to_string(i) + ".5"; }), classes),
                  "row 2, column \"b\": 0.5"));
-  CHECK(contains(not_loaded("b\n1\n2\n"), "has one column"));
+  CHECK(contains(not_loaded("b\n1\n2\n"), "has no column besides the targets"));
   CHECK(contains(not_loaded("a,b\n1,0\n2,1\n"), "cannot hold out 0 of 2 rows"));
   CHECK(contains(not_loaded(rows_of("a,b\n", [](int i) { return i == 7 ? "1," : "1," + std::to_string(i % 2); })),
                  "row 9, column \"b\": the class is missing"));
@@ -320,8 +322,9 @@ TEST_CASE("a schema survives its JSON") {
   const Schema again = read_schema(lanefold::cli::parse_strictly(describe(data.schema).dump(), "it"));
   CHECK(again.classes == data.schema.classes);
   CHECK(again.means == data.schema.means);
-  CHECK(again.target == "kind");
-  CHECK(again.target_position == 2);
+  REQUIRE(again.targets.size() == 1);
+  CHECK(again.targets[0].name == "kind");
+  CHECK(again.targets[0].position == 2);
   CHECK(again.feature_names() == data.schema.feature_names());
   const std::string good = describe(data.schema).dump();
   const auto broken = [&](const std::string &part, const std::string &by) {
@@ -330,15 +333,12 @@ TEST_CASE("a schema survives its JSON") {
     text.replace(text.find(part), part.size(), by);
     return message_of<lanefold::cli::JsonError>([&] { read_schema(lanefold::cli::parse_strictly(text, "it")); });
   };
-  const std::pair<const char *, const char *> faults[] = {{"\"classes\":[", "\"classes\":[1,"},
-                                                          {"\"target_position\":2", "\"target_position\":-1"},
-                                                          {"\"target_position\":2", "\"target_position\":3"},
-                                                          {"\"width\":3", "\"width\":1"},
-                                                          {"\"position\":1", "\"position\":3"},
-                                                          {"\"columns\":[", "\"columns\":1,\"x\":["},
-                                                          {"\"means\":[", "\"means\":[0.5,"},
-                                                          {"[\"blue\",\"red\"]", "[\"red\",\"blue\"]"},
-                                                          {"\"header\":true", "\"header\":1"}};
+  const std::pair<const char *, const char *> faults[] = {
+      {"\"classes\":[", "\"classes\":[1,"},     {"\"position\":2}]", "\"position\":-1}]"},
+      {"\"position\":2}]", "\"position\":3}]"}, {"\"width\":3", "\"width\":1"},
+      {"\"position\":1", "\"position\":3"},     {"\"columns\":[", "\"columns\":1,\"x\":["},
+      {"\"means\":[", "\"means\":[0.5,"},       {"[\"blue\",\"red\"]", "[\"red\",\"blue\"]"},
+      {"\"header\":true", "\"header\":1"}};
   for (const auto &[part, by] : faults) {
     CAPTURE(by);
     CHECK(broken(part, by) != "nothing thrown");
@@ -404,12 +404,12 @@ TEST_CASE("a model knows which columns hold words, even where they look like num
 
 TEST_CASE("columns have the numbers that they have in the file, whatever is left out") {
   DataOptions options;
-  options.csv.ignored = {"1"}, options.target = "3";
+  options.csv.ignored = {"1"}, options.targets = {"3"};
   const Dataset data = loaded(
       rows_of("id,c1,c2,y\n", [](int i) { return std::to_string(i) + ",5," + std::to_string(i % 3) + ",9"; }), options);
-  CHECK(data.schema.target == "c2");
+  CHECK(data.schema.targets.at(0).name == "c2");
   CHECK(data.schema.feature_names() == Words{"c1", "y"});
-  options.target = "1";
+  options.targets = {"1"};
   CHECK(contains(not_loaded("a,b,c\n1,2,0\n", options), "is left out"));
 }
 
@@ -434,7 +434,9 @@ TEST_CASE("what is hard to see in a CSV file is refused, or read as it is meant"
   CHECK(table.names[0] == word);
   // nan and the like are words among words.
   CHECK(table_of("x,kind\n1,red\n2,nan\n3,NA\n").columns[1].words == Words{"red", "nan", "NA"});
-  CHECK(contains(not_loaded(rows_of("a,b\n", [](int i) { return "1," + std::to_string(16777215 + i % 3); })),
+  DataOptions classes;
+  classes.task = Task::classification;
+  CHECK(contains(not_loaded(rows_of("a,b\n", [](int i) { return "1," + std::to_string(16777215 + i % 3); }), classes),
                  "16777216.000000 is not a class"));
 }
 
@@ -462,4 +464,40 @@ TEST_CASE("moments are those of the training rows, and a constant feature has th
   const Moments moments = moments_of(samples, {});
   CHECK(moments.mean == std::vector<float>{2, 5});
   CHECK(moments.var == std::vector<float>{1, 1});
+}
+
+TEST_CASE("a file is read the same in blocks of any size") {
+  const std::string text = rows_of("x,word,\"a \"\"quoted\"\" name\"\n", [](int i) {
+    return std::to_string(i) + ".25," +
+           (i % 3 == 0   ? "one"
+            : i % 3 == 1 ? "\"two, and\nmore\""
+                         : "") +
+           "," + (i % 5 == 4 ? "" : std::to_string(-i));
+  });
+  const Table whole = table_of(text);
+  for (const size_t bytes : {1, 2, 16, 61, 4096}) {
+    CAPTURE(bytes);
+    CsvOptions options;
+    options.block_bytes = bytes, options.threads = 3;
+    const Table table = table_of(text, options);
+    CHECK(table.rows == whole.rows);
+    CHECK(names_of(table) == names_of(whole));
+    CHECK(table.columns[1].words == whole.columns[1].words);
+    const std::vector<float> one = values_of(table), other = values_of(whole);
+    REQUIRE(one.size() == other.size());
+    for (size_t i = 0; i < one.size(); ++i) CHECK((one[i] == other[i] || (std::isnan(one[i]) && std::isnan(other[i]))));
+  }
+  CsvOptions options;
+  options.block_bytes = 3;
+  CHECK(contains(refusal("a,b\n1,2\n\"3,4\n", options), "quote"));
+}
+
+TEST_CASE("appending no floats changes nothing, even before memory is allocated") {
+  GrowingFloats values;
+  values.append(nullptr, 0);
+  CHECK(values.size() == 0);
+  const float two[] = {1, 2};
+  values.append(two, 2), values.append(nullptr, 0);
+  CHECK(values.size() == 2);
+  CHECK(values[1] == 2);
 }

@@ -38,7 +38,12 @@ cli::Json describe(const TrainingState &state) {
     training["early_stopping"] = {{"patience", o.early_stopping},
                                   {"best_epoch", state.best.epoch},
                                   {"best_loss", state.best.loss},
-                                  {"best_accuracy", state.best.accuracy}};
+                                  {"best_score", state.best.score}};
+  if (o.dropout > 0) training["dropout"] = cli::shortest(o.dropout);
+  if (o.class_weights != TrainOptions().class_weights) training["class_weights"] = o.class_weights;
+  if (o.loss != LF_SQUARED_ERROR || o.huber_delta != TrainOptions().huber_delta)
+    training["regression"] = {{"loss", loss_names()[static_cast<size_t>(o.loss)]},
+                              {"delta", cli::shortest(o.huber_delta)}};
   cli::Json changes = cli::Json::array();
   for (const Change &c : state.changes)
     changes.push_back({{"epoch", c.epoch}, {"step", c.step}, {"option", c.option}, {"from", c.from}, {"to", c.to}});
@@ -77,8 +82,17 @@ TrainingState read_training(const cli::Json &json) {
     cli::ObjectReader stopping(training.at("early_stopping"), "the description of early stopping");
     o.early_stopping = stopping.whole("patience", 1, most);
     state.best = {stopping.whole("best_epoch", 0, p.epoch - 1), stopping.real("best_loss"),
-                  stopping.real("best_accuracy")};
+                  stopping.real("best_score")};
     stopping.end();
+  }
+  if (training.has("dropout")) o.dropout = training.number("dropout", cli::number(0, 0.99));
+  if (training.has("class_weights")) o.class_weights = training.text("class_weights");
+  if (training.has("regression")) {
+    cli::ObjectReader regression(training.at("regression"), "the description of the loss");
+    const std::string loss = regression.word("loss", loss_names());
+    o.loss = static_cast<int32_t>(std::find(loss_names().begin(), loss_names().end(), loss) - loss_names().begin());
+    o.huber_delta = regression.number("delta", cli::above(0, 1e6));
+    regression.end();
   }
   if (training.has("changes"))
     for (const cli::Json &one : training.at("changes").elements()) {
@@ -114,10 +128,17 @@ void read_stored_description(const Model &model, size_t skipped, Description &de
 
 bool is_elementwise(const Model::Layer &layer) { return (layer.layer.flags & LF_ELEMENTWISE) != 0; }
 
+bool is_norm_alone(const Model::Layer &layer) {
+  return is_elementwise(layer) && layer.batch_norm && layer.layer.activation == LF_IDENTITY;
+}
+
 // Whether the model begins with a normalization of its features, as --standardize makes it.
-bool has_input_norm(const Model &model) {
-  const Model::Layer first = model.layer(0);
-  return model.info().layers > 1 && is_elementwise(first) && first.batch_norm && first.layer.activation == LF_IDENTITY;
+bool has_input_norm(const Model &model) { return model.info().layers > 1 && is_norm_alone(model.layer(0)); }
+
+// Whether the model ends with a normalization of its outputs, as a model for regression does.
+bool has_output_norm(const Model &model) {
+  const int64_t layers = model.info().layers;
+  return layers > (has_input_norm(model) ? 2 : 1) && is_norm_alone(model.layer(layers - 1));
 }
 
 BatchNorm norm_of(const Model::Layer &layer) {
@@ -131,22 +152,23 @@ BatchNorm norm_of(const Model::Layer &layer) {
   return norm;
 }
 
-// The description of the network with all that the file has: the normalization of the features, and names.
+cli::Json describe(const BatchNorm &norm) {
+  return {{"units", static_cast<int64_t>(norm.gamma.size())}, {"activation", "identity"},          {"batch_norm", "on"},
+          {"bn_momentum", cli::shortest(norm.momentum)},      {"bn_eps", cli::shortest(norm.eps)}, {"weights", "off"}};
+}
+
+// The description of the network with all that the file has: the normalizations around it, and names.
 cli::Json describe(const Network &network, const Schema *schema) {
   const cli::Json plain = describe(network.description);
   cli::Json layers = cli::Json::array();
-  if (network.input_norm)
-    layers.push_back({{"units", network.features()},
-                      {"activation", "identity"},
-                      {"batch_norm", "on"},
-                      {"bn_momentum", cli::shortest(network.input_norm->momentum)},
-                      {"bn_eps", cli::shortest(network.input_norm->eps)},
-                      {"weights", "off"}});
+  if (network.input_norm) layers.push_back(describe(*network.input_norm));
   for (const cli::Json &layer : plain.at("layers").elements()) layers.push_back(layer);
+  if (network.output_norm) layers.push_back(describe(*network.output_norm));
   cli::Json whole = {{"features", network.features()}, {"layers", layers}};
   if (schema == nullptr) return whole;
   if (const std::vector<std::string> names = schema->feature_names(); !names.empty()) whole["feature_names"] = names;
-  if (static_cast<int64_t>(schema->classes.size()) == network.outputs() && schema->has_names())
+  const auto classes = static_cast<int64_t>(schema->classes.size());
+  if ((classes == network.outputs() || (classes == 2 && network.outputs() == 1)) && schema->has_names())
     whole["class_names"] = schema->classes;
   return whole;
 }
@@ -200,6 +222,7 @@ template <class Body> auto as_checkpoint_error(const Body &body) {
 Model model_of(const std::string &path, const Network &network) {
   MakeOptions options;
   if (network.input_norm) options.input_norm = &*network.input_norm;
+  if (network.output_norm) options.output_norm = &*network.output_norm;
   try {
     return Model::of(network.layers, options);
   } catch (const Error &error) {
@@ -220,11 +243,13 @@ void save_model(const Model &model, const std::string &path, const SaveOptions &
 }
 
 bool is_trainable(const Model &model) {
-  const int64_t layers = model.info().layers;
+  const int64_t layers = model.info().layers - has_output_norm(model);
   for (int64_t i = has_input_norm(model) ? 1 : 0; i < layers; ++i)
     if (is_elementwise(model.layer(i))) return false;
   return true;
 }
+
+bool has_logit(const Model &model) { return model.layer(model.info().layers - 1).layer.activation == LF_IDENTITY; }
 
 std::optional<DataDescription> data_of(const Model &model, const std::string &path) {
   const std::optional<std::string> text = model.text(LF_DATA_TEXT);
@@ -234,6 +259,11 @@ std::optional<DataDescription> data_of(const Model &model, const std::string &pa
     cli::ObjectReader object(json, "the description of the data");
     DataDescription data{object.text("name"), object.text("sha256"), read_schema(object.at("schema"))};
     object.end();
+    const int64_t outputs = model.info().outputs, classes = static_cast<int64_t>(data.schema.classes.size());
+    if (outputs != data.schema.outputs() && (data.schema.is_regression() || outputs != classes))
+      throw CheckpointError(
+          path + ": has " + counted(outputs, "output") + ", but describes " +
+          (data.schema.is_regression() ? counted(data.schema.outputs(), "target") : counted(classes, "class")));
     return data;
   } catch (const cli::JsonError &problem) {
     throw CheckpointError(path + ": " + problem.what());
@@ -245,7 +275,8 @@ Network network_of(const Model &model) {
   Description description{info.features, {}};
   std::vector<DenseLayer> layers;
   const bool normalizes = has_input_norm(model);
-  for (int64_t i = normalizes ? 1 : 0; i < info.layers; ++i) {
+  const int64_t end = info.layers - has_output_norm(model);
+  for (int64_t i = normalizes ? 1 : 0; i < end; ++i) {
     const Model::Layer layer = model.layer(i);
     description.layers.push_back(description_of(layer));
     layers.push_back(layer.trainable());
@@ -253,6 +284,7 @@ Network network_of(const Model &model) {
   read_stored_description(model, normalizes ? 1 : 0, description);
   Network network(description, std::move(layers));
   if (normalizes) network.input_norm = norm_of(model.layer(0));
+  if (end < info.layers) network.output_norm = norm_of(model.layer(end));
   return network;
 }
 
@@ -286,11 +318,11 @@ void check_writable(const std::string &path) {
   }
 }
 
-uint64_t seed_of(const std::string &path) {
-  const std::optional<std::string> text = open_model(path).text("training");
-  if (!text) return 0; // read_checkpoint() says what is wrong
+TrainOptions options_of(const Model &model, const std::string &path) {
+  const std::optional<std::string> text = model.text("training");
+  if (!text) return {}; // read_checkpoint() says what is wrong
   try {
-    return read_training(cli::parse_strictly(*text, "the description of the training")).options.seed;
+    return read_training(cli::parse_strictly(*text, "the description of the training")).options;
   } catch (const cli::JsonError &problem) {
     throw CheckpointError(path + ": " + problem.what());
   }

@@ -39,6 +39,9 @@ bool is_trainable(const Model &model);
 // The layers, without the softmax that may follow them.  is_trainable() must be true.
 Network network_of(const Model &model);
 
+// Whether the single output of a model is a logit, and not a probability.
+bool has_logit(const Model &model);
+
 // What a model says about its training data; nothing if the file does not come from Lanefold, or is older than
 // LF_DATA_TEXT.  Throws CheckpointError.
 std::optional<DataDescription> data_of(const Model &model, const std::string &path);
@@ -60,8 +63,8 @@ void check_can_train(const std::string &path, const Network &network);
 // Reads a network that training made, and the training.  Trusts nothing in the file.  Throws CheckpointError.
 Checkpoint read_checkpoint(const std::string &path);
 
-// The seed of the training that a checkpoint holds.  Throws CheckpointError.
-uint64_t seed_of(const std::string &path);
+// The options of the training that a checkpoint holds.  Throws CheckpointError.
+TrainOptions options_of(const Model &model, const std::string &path);
 
 // model.safetensors -> model.epoch-3.safetensors.
 std::string numbered(const std::string &path, int64_t epoch);

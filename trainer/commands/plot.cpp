@@ -23,7 +23,7 @@ struct PlotOptions {
 };
 
 struct Curves {
-  std::map<double, double> step_loss, epoch_loss, test_loss, train_accuracy, test_accuracy; // by epoch
+  std::map<double, double> step_loss, epoch_loss, test_loss, train_accuracy, test_accuracy, test_r2; // by epoch
 };
 
 double number(const cli::Json &line, const char *key) { return line.at(key).number(); }
@@ -37,6 +37,10 @@ void take(const cli::Json &line, Curves &curves) {
   const double epoch = number(line, "epoch");
   curves.epoch_loss[epoch] = number(line, "loss");
   curves.test_loss[epoch] = number(line, "test_loss");
+  if (line.find("test_r2") != nullptr) {
+    curves.test_r2[epoch] = number(line, "test_r2");
+    return;
+  }
   curves.train_accuracy[epoch] = 100 * number(line, "train_accuracy");
   curves.test_accuracy[epoch] = 100 * number(line, "test_accuracy");
 }
@@ -88,6 +92,10 @@ int run_plot(const PlotOptions &o) {
   std::vector<cli::Curve> losses = {curve("training", training)};
   if (!curves.test_loss.empty()) losses.push_back(curve("test", curves.test_loss));
   std::fputs(cli::chart("loss by epoch", losses, t.unicode, t.colour, width, o.height).c_str(), stdout);
+  if (!curves.test_r2.empty())
+    std::fputs(("\n" + cli::chart("R2 by epoch", {curve("test", curves.test_r2)}, t.unicode, t.colour, width, o.height))
+                   .c_str(),
+               stdout);
   if (curves.test_accuracy.empty()) return 0;
   std::fputs(("\n" + cli::chart("accuracy by epoch, %",
                                 {curve("training", curves.train_accuracy), curve("test", curves.test_accuracy)},

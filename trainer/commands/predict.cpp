@@ -36,30 +36,47 @@ class Meaning {
 public:
   Meaning(const Model &model, const std::optional<DataDescription> &data) : outputs_(model.info().outputs) {
     const lf_model_info info = model.info();
+    if (data && data->schema.is_regression()) {
+      for (const Target &target : data->schema.targets) values_.push_back(target.name);
+      return; // data_of() has seen to it that there is one for each output
+    }
     for (int64_t i = 0; i < info.classes; ++i) names_.emplace_back(info.class_names[i]);
     if (names_.empty() && data && data->schema.has_names()) names_ = data->schema.classes;
-    classes_ = outputs_ > 1 ? outputs_ : info.classes;
+    const int64_t known = data && info.classes == 0 ? static_cast<int64_t>(data->schema.classes.size()) : info.classes;
+    classes_ = outputs_ > 1 ? outputs_ : known;
+    is_logit_ = outputs_ == 1 && has_logit(model);
   }
 
   int64_t outputs() const { return outputs_; }
   int64_t classes() const { return classes_; } // 0: the outputs do not stand for classes
-  // One output is the probability of the second of two classes, not a logit.
-  bool is_probability() const { return outputs_ == 1; }
+  // The output of two classes is the logit, or the probability, of the second one.
+  bool is_logit() const { return is_logit_; }
+  bool is_probability() const { return outputs_ == 1 && !is_logit_; }
   bool has_names() const { return !names_.empty(); }
+  bool is_regression() const { return !values_.empty(); }
+  // The name of a value of a regression.
+  std::string value_name(int64_t of) const {
+    const auto index = static_cast<size_t>(of);
+    return index < values_.size() ? values_[index] : "value_" + std::to_string(of);
+  }
+  // What a logit belongs to.
+  std::string logit_name(int64_t of) const { return name(is_logit_ ? 1 : of); }
   std::string name(int64_t of) const {
     const auto index = static_cast<size_t>(of);
     return index < names_.size() ? names_[index] : std::to_string(of);
   }
   // The class, from 0; -1 if all outputs are NaN, or if the outputs do not stand for classes.
   int32_t predicted(const float *y) const {
+    if (is_regression()) return -1;
     if (outputs_ > 1) return largest(y, outputs_);
     if (classes_ != 2 || std::isnan(y[0])) return -1;
-    return y[0] > 0.5f ? 1 : 0;
+    return y[0] > (is_logit_ ? 0 : 0.5f) ? 1 : 0;
   }
 
 private:
   int64_t outputs_, classes_ = 0;
-  std::vector<std::string> names_;
+  bool is_logit_ = false;
+  std::vector<std::string> names_, values_;
 };
 
 // The probabilities of the classes, from the outputs of a row.
@@ -73,6 +90,11 @@ public:
     const int64_t n = meaning_.outputs();
     if (meaning_.classes() == 0) return {};
     if (meaning_.is_probability()) return {1 - y[0], y[0]};
+    if (meaning_.is_logit()) {
+      std::vector<float> made = {-y[0], y[0]};
+      context_.activation_forward({LF_LOGISTIC}, {made.data(), 1, 2}, {made.data(), 1, 2});
+      return made;
+    }
     std::vector<float> made(y, y + n);
     if (output_ == LF_OUTPUT_VALUES) context_.softmax({y, 1, n}, {made.data(), 1, n});
     if (output_ == LF_OUTPUT_LOG_SOFTMAX)
@@ -90,7 +112,8 @@ private:
 struct Prediction {
   int64_t index;
   const float *y;
-  int32_t label; // -1: unknown
+  int32_t label;        // -1: unknown
+  const float *targets; // of a regression; NULL: unknown
   std::vector<float> probabilities;
   int32_t predicted;
 };
@@ -164,6 +187,11 @@ private:
     else
       for (int64_t j = 0; j < m_.outputs(); ++j) text_ += " " + number_text(p.y[j]);
     if (p.label >= 0 && p.label != p.predicted) text_ += "  (is " + m_.name(p.label) + ")";
+    if (p.targets != nullptr) {
+      text_ += "  (is";
+      for (int64_t j = 0; j < m_.outputs(); ++j) text_ += " " + number_text(p.targets[j]);
+      text_ += ")";
+    }
     if (o_.top_k > 0)
       for (const int32_t c : best(p))
         text_ += "  " + m_.name(c) + " " + rounded(p.probabilities[static_cast<size_t>(c)]);
@@ -184,14 +212,16 @@ private:
     text_ = "index";
     if (m_.classes() > 0) text_ += ",class";
     else
-      for (int64_t j = 0; j < m_.outputs(); ++j) text_ += ",value_" + std::to_string(j);
-    if (has_labels_) text_ += ",label";
+      for (int64_t j = 0; j < m_.outputs(); ++j) text_ += "," + in_csv(m_.value_name(j));
+    if (has_labels_ && m_.classes() > 0) text_ += ",label";
+    else if (has_labels_)
+      for (int64_t j = 0; j < m_.outputs(); ++j) text_ += "," + in_csv("true_" + m_.value_name(j));
     for (int64_t k = 1; k <= std::min(o_.top_k, m_.classes()); ++k)
       text_ += ",top_" + std::to_string(k) + ",probability_" + std::to_string(k);
     if (o_.probabilities)
       for (int64_t c = 0; c < m_.classes(); ++c) text_ += "," + in_csv("p_" + m_.name(c));
     if (o_.logits)
-      for (int64_t c = 0; c < m_.outputs(); ++c) text_ += "," + in_csv("logit_" + m_.name(c));
+      for (int64_t c = 0; c < m_.outputs(); ++c) text_ += "," + in_csv("logit_" + m_.logit_name(c));
     text_ += "\n";
   }
 
@@ -200,7 +230,10 @@ private:
     if (m_.classes() > 0) text_ += "," + (p.predicted < 0 ? "" : in_csv(m_.name(p.predicted)));
     else
       for (int64_t j = 0; j < m_.outputs(); ++j) text_ += "," + number_text(p.y[j]);
-    if (has_labels_) text_ += "," + (p.label < 0 ? "" : in_csv(m_.name(p.label)));
+    if (has_labels_ && m_.classes() > 0) text_ += "," + (p.label < 0 ? "" : in_csv(m_.name(p.label)));
+    else if (has_labels_)
+      for (int64_t j = 0; j < m_.outputs(); ++j)
+        text_ += "," + (p.targets && !std::isnan(p.targets[j]) ? number_text(p.targets[j]) : "");
     if (o_.top_k > 0)
       for (const int32_t c : best(p))
         text_ += "," + in_csv(m_.name(c)) + "," + number_text(p.probabilities[static_cast<size_t>(c)]);
@@ -221,6 +254,14 @@ private:
     if (m_.classes() > 0) object["predicted"] = p.predicted < 0 ? cli::Json() : cli::Json(p.predicted);
     if (m_.has_names() && p.predicted >= 0) object["class"] = m_.name(p.predicted);
     if (p.label >= 0) object["label"] = p.label;
+    const auto named = [&](const float *values) {
+      cli::Json object = cli::Json::object();
+      for (int64_t j = 0; j < m_.outputs(); ++j)
+        object[m_.value_name(j)] = std::isnan(values[j]) ? cli::Json() : cli::Json(cli::shortest(values[j]));
+      return object;
+    };
+    if (m_.is_regression()) object["values"] = named(p.y);
+    if (p.targets != nullptr) object["targets"] = named(p.targets);
     if (o_.top_k > 0) {
       object["top_k"] = cli::Json::array();
       for (const int32_t c : best(p))
@@ -268,6 +309,7 @@ public:
   virtual int64_t rows() const = 0;
   virtual const float *read(int64_t first, int64_t count) = 0;
   virtual int32_t label(int64_t) const { return -1; }
+  virtual const float *targets(int64_t) const { return nullptr; } // NULL: unknown
   virtual bool has_labels() const { return false; }
   virtual const char *what() const { return "rows"; }
 };
@@ -281,8 +323,19 @@ public:
     gather(context_, data_.test, nullptr, first, count, batch_);
     return batch_.x.data();
   }
-  int32_t label(int64_t index) const override { return data_.test.labels[static_cast<size_t>(index)]; }
-  bool has_labels() const override { return rows() > 0 && label(0) >= 0; }
+  int32_t label(int64_t index) const override {
+    return data_.test.outputs > 0 ? -1 : data_.test.labels[static_cast<size_t>(index)];
+  }
+  const float *targets(int64_t index) const override {
+    const int64_t n = data_.test.outputs;
+    const float *first = data_.test.targets.data() + index * n;
+    return std::all_of(first, first + n, [](float x) { return std::isnan(x); }) ? nullptr : first;
+  }
+  bool has_labels() const override {
+    for (int64_t i = 0; i < rows(); ++i)
+      if (label(i) >= 0 || targets(i) != nullptr) return true;
+    return false;
+  }
   const char *what() const override { return data_.test.numbers ? "rows" : "test images"; }
 
 private:
@@ -318,15 +371,16 @@ std::unique_ptr<Source> source_of(PredictOptions &o, const cli::Command &given, 
                                   const Model &model, const std::optional<DataDescription> &data) {
   const lf_model_info info = model.info();
   if (o.rows.ends_with(".npy") && !(data && data->schema.is_of_table())) {
-    for (const char *name : {"--delimiter", "--header", "--skip-lines"})
+    for (const char *name : {"--delimiter", "--header", "--skip-lines", "--target-file"})
       if (given.given(name))
-        throw cli::UsageError(std::string(name) + ": is for CSV files, but " + o.rows + " is a matrix");
+        throw cli::UsageError(std::string(name) + ": is for tables, but " + o.model.path +
+                              " was not trained on a table");
     return std::make_unique<NpySource>(o.rows, o.model.path, info.features, data && data->schema.scales_bytes);
   }
   if (!o.rows.empty()) o.data.options.path = o.rows;
-  auto source =
-      std::make_unique<SampleSource>(context, load_test(o.data, given, context, o.model, data, Need::features));
-  check_fits(o.model.path, info.features, std::max(info.outputs, info.classes), source->data());
+  auto source = std::make_unique<SampleSource>(
+      context, load_test(o.data, given, context, o.model, info.outputs, data, Need::features));
+  check_fits(o.model.path, info.features, info.outputs, source->data());
   return source;
 }
 
@@ -373,7 +427,8 @@ int run_predict(PredictOptions &o, const cli::Command &given) {
     const int64_t rows = std::min(evaluation_rows, end - first);
     const float *y = inference.outputs_of(source->read(first, rows), rows);
     for (int64_t i = 0; i < rows; ++i, y += n)
-      writer.write({first + i, y, source->label(first + i), probabilities.of(y), meaning.predicted(y)});
+      writer.write({first + i, y, source->label(first + i), source->targets(first + i), probabilities.of(y),
+                    meaning.predicted(y)});
   }
   writer.finish();
   return 0;
@@ -436,7 +491,8 @@ cli::Command predict_command() {
        .help = "Print one JSON object for each image or row.",
        .manual = "Its keys are index, predicted (the class, from 0; null if all outputs are NaN), class (its name, if "
                  "the model has names), label (if the row has one), top_k, probabilities and outputs (logits, or "
-                 "values)."}};
+                 "values). A regression has values and, if the row has them, targets: objects with a number for each "
+                 "target."}};
   add_data_options(command.options, o->data, false);
   add_model_options(command.options, o->model);
   add_context_options(command.options, o->context);

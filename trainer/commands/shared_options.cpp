@@ -82,20 +82,34 @@ void add_training_data_options(std::vector<cli::Option> &to, DataWords &words) {
                 .help = "A table with the test rows.",
                 .fallback = "rows of --data, see --validation",
                 .excludes = "--validation"});
-  to.push_back(
-      {.names = "--validation",
-       .value = "X",
-       .target = &o.validation,
-       .range = cli::above(0, 0.9),
-       .help =
-           "The share of the rows that the seed draws for the test, if the data have no test samples of their own."});
+  to.push_back({.names = "--validation",
+                .value = "X",
+                .target = &o.validation,
+                .range = cli::above(0, 0.9),
+                .help = "The share of the training samples that the seed draws as test samples.",
+                .manual = "Data then lose their own test samples. Without this option, they keep them."});
+  to.push_back({.names = "--task",
+                .value = "WORD",
+                .target = &words.task,
+                .range = cli::one_of(task_names()),
+                .help = "Whether the targets are classes, or numbers.",
+                .fallback = "guessed from the targets",
+                .manual =
+                    "train prints its guess. One target with words means classification. So does one target with few "
+                    "different whole numbers: at most 20, or the square root of the number of rows if that is more, or "
+                    "any number of "
+                    "them that count from 0 without a gap, "
+                    "and at most half the number of rows. Everything else means regression."});
   to.push_back({.names = "--target",
                 .value = "COLUMN",
-                .target = &o.target,
+                .target = &o.targets,
                 .range = cli::not_empty(),
-                .help = "The column of a table with the classes: its name, or its number from 1.",
+                .help = "The column of a table that is to be predicted: its name, or its number from 1.",
                 .fallback = "the last column",
-                .manual = "-1 is the last column. Classes are words or whole numbers."});
+                .manual =
+                    "-1 is the last column. Classes are words or whole numbers. For a regression the option may be "
+                    "repeated: each column is a target.",
+                .repeated = cli::Option::all});
   to.push_back({.names = "--category",
                 .value = "COLUMN",
                 .target = &o.csv.categories,
@@ -130,6 +144,15 @@ void add_data_options(std::vector<cli::Option> &to, DataWords &words, bool train
   DataOptions &o = words.options;
   to.push_back(data_option(o.path));
   if (trains) add_training_data_options(to, words);
+  to.push_back({.names = "--target-file",
+                .value = "FILE",
+                .target = &o.target_file,
+                .range = cli::not_empty(),
+                .help = "A table that holds the targets of the rows of --data.",
+                .fallback = "they are columns of --data",
+                .manual =
+                    "All its columns are targets, unless --target names some of them. Its delimiter and header are "
+                    "guessed. A .npy file may be a vector."});
   to.push_back({.names = "--delimiter",
                 .value = "CHAR",
                 .target = &words.delimiter,
@@ -152,13 +175,13 @@ void add_data_options(std::vector<cli::Option> &to, DataWords &words, bool train
 DataOptions data_options(const DataWords &words, const cli::Command &given, const Context &context) {
   DataOptions o = words.options;
   const DataKind kind = kind_of(o.path);
-  for (const char *name : {"--test", "--validation", "--target", "--category", "--missing", "--ignore", "--delimiter",
+  for (const char *name : {"--test", "--target", "--target-file", "--category", "--missing", "--ignore", "--delimiter",
                            "--header", "--skip-lines"})
-    if (kind != DataKind::table && given.given(name) &&
-        !(kind == DataKind::archive && name == std::string_view("--validation")))
+    if (kind != DataKind::table && given.given(name))
       throw cli::UsageError(std::string(name) + ": is for tables, but " +
                             (kind == DataKind::digits    ? std::string("the data are the built-in digits")
                              : kind == DataKind::archive ? o.path + " is an archive of arrays"
+                             : kind == DataKind::images  ? o.path + " is an IDX file"
                                                          : o.path + " is a folder"));
   for (const char *name : {"--category", "--delimiter", "--header", "--skip-lines"})
     if (o.path.ends_with(".npy") && given.given(name))
@@ -166,18 +189,39 @@ DataOptions data_options(const DataWords &words, const cli::Command &given, cons
   if (!words.delimiter.empty()) o.csv.delimiter = delimiter_of(words.delimiter);
   o.csv.header = static_cast<Header>(words.header);
   o.fills_missing = words.missing == "mean";
+  o.redraws_test = given.given("--validation");
+  if (!words.task.empty()) o.task = words.task == task_names()[0] ? Task::classification : Task::regression;
+  if (o.task == Task::regression && (kind == DataKind::digits || kind == DataKind::folder))
+    throw cli::UsageError("--task: regression is for tables and arrays, but the labels of images are classes");
+  if (!o.target_file.empty() && !o.test.empty())
+    throw cli::UsageError("--target-file: does not go with --test, whose rows would have no targets; see --validation");
   o.csv.threads = context.threads();
   return o;
 }
 
+void read_as_before(DataOptions &options, const Schema &schema, const cli::Command &given) {
+  for (const char *name : {"--target", "--category", "--ignore", "--missing", "--task"})
+    if (given.given(name)) return;
+  options.csv.schema = &schema, options.task = schema.task, options.fills_missing = !schema.means.empty();
+  if (!options.target_file.empty()) return; // its columns follow from the schema
+  for (const Target &target : schema.targets)
+    options.targets.push_back(schema.has_header ? target.name : std::to_string(target.position + 1));
+}
+
 Dataset load_test(const DataWords &words, const cli::Command &given, const Context &context, const ModelOptions &model,
-                  const std::optional<DataDescription> &data, Need need) {
+                  int64_t outputs, const std::optional<DataDescription> &data, Need need) {
   DataOptions o = data_options(words, given, context);
   if (o.path.empty() && (!data || data->name != digits_name))
     throw cli::UsageError(model.path + (data ? ": was trained on " + data->name + "; name the data with --data"
                                              : ": does not say what it was trained on; name the data with --data, or "
                                                "--data digits for the built-in digits"));
-  return load_test(o, data ? &data->schema : nullptr, need);
+  if (!data && outputs > 1) o.task = Task::classification;
+  Dataset loaded = load_test(o, data ? &data->schema : nullptr, need);
+  if (data && need == Need::labels && loaded.schema.task != data->schema.task)
+    throw cli::UsageError(model.path + ": predicts " + (data->schema.is_regression() ? "numbers" : "classes") +
+                          ", but the labels of " + loaded.name + " are " +
+                          (data->schema.is_regression() ? "classes" : "numbers"));
+  return loaded;
 }
 
 void add_model_options(std::vector<cli::Option> &to, ModelOptions &options, bool is_optional) {
@@ -222,7 +266,11 @@ void check_fits(const std::string &path, int64_t features, int64_t outputs, cons
                           (data.test.numbers ? "rows" : "images") + " of " + data.name + " have " +
                           (data.test.rows > 1 ? std::to_string(data.test.rows) + " x " : "") +
                           std::to_string(data.test.columns));
-  if (outputs < data.classes())
+  const Schema &schema = data.schema;
+  if (schema.is_regression() && outputs != schema.outputs())
+    throw CheckpointError(path + ": has " + counted(outputs, "output") + ", but " + data.name + " has " +
+                          counted(schema.outputs(), "target"));
+  if (outputs < schema.outputs())
     throw CheckpointError(path + ": has " + std::to_string(outputs) + " outputs, but " + data.name + " has " +
                           std::to_string(data.classes()) + " classes");
 }

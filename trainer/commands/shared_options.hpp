@@ -29,7 +29,7 @@ cli::Option data_option(std::string &path);
 // Data of any kind.
 struct DataWords {
   DataOptions options;
-  std::string delimiter, missing = "refuse";
+  std::string delimiter, missing = "refuse", task;
   int32_t header = 0; // a position in the list of words
   bool standardizes = false;
 };
@@ -37,6 +37,9 @@ struct DataWords {
 void add_data_options(std::vector<cli::Option> &to, DataWords &words, bool trains);
 // What the words mean.  Throws cli::UsageError where options do not fit each other or the data.
 DataOptions data_options(const DataWords &words, const cli::Command &given, const Context &context);
+
+// Reads a table as one with this schema was read, unless options say otherwise.  Keeps a pointer to the schema.
+void read_as_before(DataOptions &options, const Schema &schema, const cli::Command &given);
 
 // A model in a file of any format.
 struct ModelOptions {
@@ -51,12 +54,13 @@ Model open_model(const ModelOptions &options);
 // Loads test samples for a model.  Throws UsageError without --data, unless the model was trained on the built-in
 // digits.
 Dataset load_test(const DataWords &words, const cli::Command &given, const Context &context, const ModelOptions &model,
-                  const std::optional<DataDescription> &data, Need need);
+                  int64_t outputs, const std::optional<DataDescription> &data, Need need);
 
 // Throws cli::UsageError if the name of a safetensors file would say that it is ONNX.
 void need_no_onnx(const std::string &path);
 
-// Throws CheckpointError unless a network of this size takes the test samples and has an output for each class.
+// Throws CheckpointError unless a network of this size takes the test samples, and has an output for each class (or one
+// for two classes) or for each target.
 void check_fits(const std::string &path, int64_t features, int64_t outputs, const Dataset &data);
 
 // A whole file of text.  Throws cli::UsageError.

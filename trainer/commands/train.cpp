@@ -10,6 +10,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 namespace lanefold::trainer {
 namespace {
@@ -52,11 +53,22 @@ public:
 private:
   static Dataset load_data(TrainCommand &c, const Context &context) {
     check_files(c);
-    // The part that is held out follows from the seed, which a checkpoint holds, too.
-    const uint64_t seed = c.run.resume.empty() ? c.train.seed : seed_of(c.run.resume);
-    return load(data_options(c.data, *c.given, context), seed);
+    // A checkpoint holds the seed, from which the part that is held out follows, and what the columns of a table are.
+    DataOptions wanted = data_options(c.data, *c.given, context);
+    if (c.run.resume.empty()) return with_loss(load(wanted, c.train.seed), c.train);
+    const Model model = open_model(c.run.resume);
+    const std::optional<DataDescription> before = data_of(model, c.run.resume);
+    if (before && before->schema.is_of_table()) read_as_before(wanted, before->schema, *c.given);
+    const TrainOptions options = options_of(model, c.run.resume);
+    return with_loss(load(wanted, options.seed), options);
   }
 
+  static Dataset with_loss(Dataset data, const TrainOptions &options) {
+    data.schema.loss = {options.loss, options.huber_delta};
+    return data;
+  }
+
+  bool is_regression() const { return data_.schema.is_regression(); }
   bool resumed() const { return !c_.run.resume.empty(); }
 
   void start() {
@@ -71,6 +83,9 @@ private:
                 {"plugin", context_.isa()},
                 {"threads", context_.threads()}});
     if (c_.run.quiet) return;
+    if (!data_.reason.empty())
+      std::fprintf(stderr, "guessed %s, because %s; --task sets the task\n",
+                   is_regression() ? "regression" : "classification", data_.reason.c_str());
     std::fprintf(stderr, "training %s on %s: %lld %s, %lld to test, plugin %s, %d threads\n", d.shape().c_str(),
                  data_.name.c_str(), static_cast<long long>(data_.train.count()),
                  data_.train.numbers ? "rows" : "images", static_cast<long long>(data_.test.count()),
@@ -86,7 +101,7 @@ private:
     log_.epoch(e);
     check_finite(e);
     if (c_.run.json) print(describe(e));
-    accuracy_ = e.test_accuracy;
+    score_ = is_regression() ? e.test_r2 : e.test_accuracy;
     if (options_.early_stopping > 0 && e.best) save_as(best_of(c_.run.save), training_.state());
     if (c_.run.save.empty() || (e.epoch % c_.run.save_every != 0 && e.epoch != options_.epochs)) return;
     const TrainingState state = training_.state();
@@ -110,7 +125,7 @@ private:
     const int64_t last = training_.position().epoch - 1;
     checkpoint_.network = read_checkpoint(best).network;
     replace(c_.run.save, best);
-    accuracy_ = training_.best().accuracy;
+    score_ = training_.best().score;
     if (!c_.run.quiet)
       std::fprintf(stderr,
                    "%s after epoch %lld; %s holds epoch %lld, whose loss on the test samples is the lowest: %.4f\n",
@@ -121,13 +136,14 @@ private:
   int finish() {
     take_best();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    if (accuracy_ < 0) { // all epochs were done before
-      accuracy_ = evaluate(context_, checkpoint_.network, data_.test).accuracy;
+    if (!score_) { // all epochs were done before
+      const Evaluation test = evaluate_test(context_, checkpoint_.network, data_);
+      score_ = is_regression() ? test.r2 : test.accuracy;
       const TrainingState state = training_.state();
       if (c_.run.save != c_.run.resume) save_as(c_.run.save, state);
     }
     cli::Json done = {{"event", "done"},
-                      {"test_accuracy", accuracy_},
+                      {is_regression() ? "test_r2" : "test_accuracy", *score_},
                       {"seconds", seconds},
                       {"parameters_sha256", sha256(checkpoint_.network)}};
     if (options_.early_stopping > 0) done["best_epoch"] = training_.best().epoch;
@@ -138,8 +154,9 @@ private:
     }
     const std::string losses = progress_.losses(cli::terminal(stdout).unicode);
     if (!losses.empty()) std::printf("loss %s\n", losses.c_str());
-    std::printf("test accuracy %.2f%% after %.1f s; SHA-256 of the parameters %s\n", 100 * accuracy_, seconds,
-                done.at("parameters_sha256").text().c_str());
+    if (is_regression()) std::printf("test R2 %.4f", *score_);
+    else std::printf("test accuracy %.2f%%", 100 * *score_);
+    std::printf(" after %.1f s; SHA-256 of the parameters %s\n", seconds, done.at("parameters_sha256").text().c_str());
     return 0;
   }
 
@@ -176,8 +193,8 @@ private:
   Training training_;
   Progress progress_;
   Log log_;
-  double accuracy_ = -1;
-  bool stepped_ = false; // this process has made a step
+  std::optional<double> score_; // the accuracy, or R2 of a regression
+  bool stepped_ = false;        // this process has made a step
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

@@ -5,6 +5,7 @@
 #include "trainer/training/golden.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -105,6 +106,11 @@ BatchNorm standardization(const Dataset &data) {
   return norm;
 }
 
+bool is_same(const BatchNorm &one, const BatchNorm &other) {
+  return one.gamma == other.gamma && one.beta == other.beta && one.running_mean == other.running_mean &&
+         one.running_var == other.running_var && one.eps == other.eps;
+}
+
 Checkpoint resume(TrainCommand &c, const Dataset &data) {
   const std::string &path = c.run.resume;
   Checkpoint checkpoint = read_checkpoint(path);
@@ -124,6 +130,19 @@ Checkpoint resume(TrainCommand &c, const Dataset &data) {
                           std::string(data.train.numbers ? "rows" : "images") + " of " + path);
   if (const std::string problem = impossible(state, checkpoint.network.description, data.train); !problem.empty())
     throw CheckpointError(path + ": the state of its training cannot be true: " + problem);
+  const bool is_same_schema =
+      !checkpoint.data || describe(checkpoint.data->schema).dump() == describe(data.schema).dump();
+  const bool is_same_norm = data.schema.is_regression()
+                                ? checkpoint.network.output_norm &&
+                                      is_same(*checkpoint.network.output_norm, output_norm_of(data.schema.targets))
+                                : !checkpoint.network.output_norm;
+  if (!is_same_schema || !is_same_norm)
+    throw CheckpointError(path + ": describes other columns, classes or targets than those of " + data.name);
+  try {
+    objective_of(state.options, data, checkpoint.network.outputs());
+  } catch (const DataError &problem) {
+    throw CheckpointError(path + ": the options of its training cannot be true: " + problem.what());
+  }
   change_options(c, state);
   if (c.given->given("--epochs")) state.options.epochs = c.train.epochs;
   if (!c.run.quiet && state.position.epoch > state.options.epochs)
@@ -144,6 +163,20 @@ std::vector<int64_t> widths_of(const std::string &text) {
   return widths;
 }
 
+// Two classes take one logit, or one for each.
+bool has_right_outputs(int64_t outputs, const Schema &schema) {
+  return outputs == schema.outputs() ||
+         (!schema.is_regression() && outputs == static_cast<int64_t>(schema.classes.size()));
+}
+
+// Whether the loss takes the outputs as they are, so that an activation of the last layer would spoil them.
+bool needs_identity(int64_t outputs, const Schema &schema) { return schema.is_regression() || outputs == 1; }
+
+std::string described_outputs(const Schema &schema) {
+  return schema.is_regression() ? counted(schema.outputs(), "target")
+                                : counted(static_cast<int64_t>(schema.classes.size()), "class");
+}
+
 Description network_of_file(const std::string &path, const Dataset &data) {
   const int64_t features = data.train.features();
   Description d = read_network_file(path);
@@ -152,9 +185,9 @@ Description network_of_file(const std::string &path, const Dataset &data) {
     throw cli::UsageError(path + ": is for " + std::to_string(d.features) + " features, but the " +
                           (data.train.numbers ? "rows" : "images") + " of " + data.name + " have " +
                           std::to_string(features));
-  if (d.outputs() != data.classes())
+  if (!has_right_outputs(d.outputs(), data.schema))
     throw cli::UsageError(path + ": the last layer has " + std::to_string(d.outputs()) + " units, but " + data.name +
-                          " has " + std::to_string(data.classes()) + " classes");
+                          " has " + described_outputs(data.schema));
   return d;
 }
 
@@ -169,10 +202,45 @@ Description network_of_options(const TrainCommand &c, const Dataset &data) {
   if (hidden.size() + 1 > static_cast<size_t>(most_layers))
     throw cli::UsageError("--hidden: " + std::to_string(hidden.size()) + " layers and the last one are too many; a " +
                           "network has at most " + std::to_string(most_layers) + " layers");
-  return plain(data.train.features(), hidden, data.classes(), layer, c.network.batch_norm);
+  return plain(data.train.features(), hidden, data.schema.outputs(), layer, c.network.batch_norm);
 }
 
-// The layers of a model, with a new last one if the classes of the data are others.
+// Whether the outputs of a model stand for what data have as their targets.
+bool has_same_outputs(const Network &network, const std::optional<DataDescription> &before, const Schema &schema) {
+  if (!has_right_outputs(network.outputs(), schema)) return false;
+  if (needs_identity(network.outputs(), schema) && network.layers.back().activation.code != LF_IDENTITY) return false;
+  if (!before) return true;
+  const Schema &had = before->schema;
+  if (had.task != schema.task || had.classes != schema.classes) return false;
+  return !schema.is_regression() ||
+         std::equal(had.targets.begin(), had.targets.end(), schema.targets.begin(), schema.targets.end(),
+                    [](const Target &a, const Target &b) { return a.name == b.name; });
+}
+
+// Changes the last layer so that its outputs are standardized numbers of other targets: they are now in the units of
+// output_norm, or in those of the targets.
+void change_units(Network &network, const std::vector<Target> &targets) {
+  DenseLayer &last = network.layers.back();
+  for (size_t j = 0; j < targets.size(); ++j) {
+    double scale = 1, shift = 0;
+    if (network.output_norm) {
+      const BatchNorm &norm = *network.output_norm;
+      scale = static_cast<double>(norm.gamma[j]) /
+              std::sqrt(static_cast<double>(norm.running_var[j]) + static_cast<double>(norm.eps));
+      shift = static_cast<double>(norm.beta[j]) - static_cast<double>(norm.running_mean[j]) * scale;
+    }
+    const double deviation = static_cast<double>(targets[j].deviation);
+    scale /= deviation, shift = (shift - static_cast<double>(targets[j].mean)) / deviation;
+    const auto multiply = [=](float &value) { value = static_cast<float>(static_cast<double>(value) * scale); };
+    std::vector<float> &additive = last.batch_norm ? last.batch_norm->beta : last.bias;
+    additive[j] = static_cast<float>(static_cast<double>(additive[j]) * scale + shift);
+    if (last.batch_norm) multiply(last.batch_norm->gamma[j]);
+    else
+      for (size_t i = j; i < last.w.size(); i += targets.size()) multiply(last.w[i]);
+  }
+}
+
+// The layers of a model, with a new last one if the classes or targets of the data are others.
 Network network_from(TrainCommand &c, const Dataset &data) {
   const std::string &path = c.run.from;
   for (const std::string &other :
@@ -191,19 +259,26 @@ Network network_from(TrainCommand &c, const Dataset &data) {
   if (!had.empty() && !has.empty() && had != has)
     throw cli::UsageError(path + ": was trained on the features " + shown_list(had) + ", but " + data.name + " has " +
                           shown_list(has));
-  if (network.outputs() == data.classes() && (!before || before->schema.classes == data.schema.classes)) return network;
+  // The logistic function of an output is the probability whose logit the training takes.
+  if (network.outputs() == 1 && !data.schema.is_regression() && network.layers.back().activation.code == LF_LOGISTIC)
+    network.layers.back().activation = {LF_IDENTITY}, network.description.layers.back().activation = LF_IDENTITY;
+  if (has_same_outputs(network, before, data.schema)) {
+    if (data.schema.is_regression()) change_units(network, data.schema.targets);
+    return network;
+  }
   Description description = network.description;
-  const int64_t outputs_before = network.outputs();
-  description.layers.back().units = data.classes();
+  description.layers.back().units = data.schema.outputs();
+  if (needs_identity(data.schema.outputs(), data.schema)) description.layers.back().activation = LF_IDENTITY;
   Network fresh(description);
   initialize(fresh, c.train.seed);
   network.layers.back() = fresh.layers.back();
   network.description = description;
   if (!c.run.quiet)
     std::fprintf(stderr,
-                 "%s: the last layer begins with random weights, because the classes of the data differ (the data have "
-                 "%lld classes, the model had %lld outputs)\n",
-                 path.c_str(), static_cast<long long>(data.classes()), static_cast<long long>(outputs_before));
+                 "%s: the last layer begins with random weights, because the model was trained on other %s than the "
+                 "%s of these data\n",
+                 path.c_str(), data.schema.is_regression() ? "targets" : "classes",
+                 described_outputs(data.schema).c_str());
   return network;
 }
 
@@ -242,6 +317,9 @@ Description describe_network(TrainCommand &c, const Dataset &data) {
   if (const std::string other = network_option_given(c); from_file && !other.empty())
     throw cli::UsageError(other + " does not go with --network, whose file describes the whole network");
   const Description d = from_file ? network_of_file(c.network.file, data) : network_of_options(c, data);
+  if (from_file && needs_identity(d.outputs(), data.schema) && d.layers.back().activation != LF_IDENTITY)
+    throw cli::UsageError(c.network.file + ": the last layer has an activation, but the output of " +
+                          (data.schema.is_regression() ? "a regression" : "two classes") + " has none");
   if (d.batch_norm() && c.train.batch_size < 2)
     throw cli::UsageError("--batch-size 1 does not go with --batch-norm: one sample has no variance");
   return d;
@@ -252,8 +330,16 @@ Checkpoint begin(TrainCommand &c, const Dataset &data) {
   const bool has_weights = !c.run.from.empty();
   Checkpoint fresh{has_weights ? network_from(c, data) : Network(describe_network(c, data)), {}, TrainingState{}};
   fresh.training->options = c.train;
+  for (const char *option : {"--loss", "--huber-delta"})
+    if (c.given->given(option) && !data.schema.is_regression())
+      throw cli::UsageError(std::string(option) + ": applies to regression, but the task on " + data.name +
+                            " is classification, which has the cross-entropy as its loss");
+  if (c.given->given("--huber-delta") && c.train.loss != LF_HUBER_ERROR)
+    throw cli::UsageError("--huber-delta: goes with --loss huber");
   if (!c.run.save.empty()) fresh.training->data_sha256 = sha256(data.train);
   fresh.data = DataDescription{data.name, fresh.training->data_sha256, data.schema};
+  fresh.network.output_norm.reset(); // of a model whose training had other targets
+  if (data.schema.is_regression()) fresh.network.output_norm = output_norm_of(data.schema.targets);
   if (c.data.standardizes) fresh.network.input_norm = standardization(data);
   if (!has_weights) initialize(fresh.network, fresh.training->options.seed);
   return fresh;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "trainer/data/dataset.hpp"
+#include "trainer/data/encode.hpp"
 #include "trainer/data/table.hpp"
 
 namespace lanefold::trainer {
@@ -10,13 +11,24 @@ namespace lanefold::trainer {
 // apply.  Throws DataError.
 Table read_npy_table(const std::string &path, const CsvOptions &options);
 
-// A matrix of numbers that stays in its file, with the classes in one column.  Missing values are refused.  Throws
+// A vector as a table of one column.
+bool is_npy_vector(const std::string &path);
+Table read_npy_column(const std::string &path);
+
+// A matrix of numbers that stays in its file, with the targets in some columns.  Missing values are refused.  Throws
 // DataError.
-Dataset open_npy_table(const std::string &path, const std::string &target, const CsvOptions &options);
+Dataset open_npy_table(const std::string &path, const Wanted &wanted, const CsvOptions &options);
+
+// The rows of such a matrix, for a model with this schema.  Throws DataError.
+Samples open_npy_rows(const std::string &path, const Schema &schema, Need need);
 
 // Reads an .npz file with arrays of features and of labels, under the names that others use: x_train, y_train, x_test
 // and y_test, for example, or x and y.  Without arrays for a test, `test` stays empty.  Labels count the classes from
-// 0.  Throws DataError.
-Dataset read_npz(const std::string &path);
+// 0, or are numbers: one or more for each sample.  Throws DataError.
+Dataset read_npz(const std::string &path, std::optional<Task> task = {});
+
+// Reads the features of an .npz file that has no array of labels; nothing if it has one.  Each label is -1.  Throws
+// DataError.
+std::optional<Samples> read_unlabelled_npz(const std::string &path);
 
 } // namespace lanefold::trainer

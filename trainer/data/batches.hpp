@@ -9,7 +9,8 @@ namespace lanefold::trainer {
 
 struct Batch {
   std::vector<float> x;        // rows x features
-  std::vector<int32_t> labels; // rows
+  std::vector<int32_t> labels; // rows; empty for a regression
+  std::vector<float> targets;  // rows x outputs of a regression
   int64_t rows = 0;
   std::vector<uint32_t> chosen; // memory of gather()
 };

@@ -24,7 +24,7 @@
 namespace lanefold::trainer {
 namespace {
 
-constexpr size_t block_bytes = 4 << 20, longest_row = 64 << 20, most_words = 10000;
+constexpr size_t longest_row = 64 << 20, most_words = 10000;
 constexpr const char *missing_words[] = {"", "NA", "N/A", "n/a", "null", "NULL", "None", "?", "nan", "NaN", "NAN"};
 
 using Row = std::vector<std::string>;
@@ -138,7 +138,7 @@ private:
 // Cuts a source into blocks that end where a row ends.
 class Blocks {
 public:
-  explicit Blocks(CsvSource &source) : source_(source) {}
+  Blocks(CsvSource &source, size_t bytes) : source_(source), bytes_(bytes) {}
 
   // Drops the first `count` lines, whatever they hold.
   void skip_lines(int64_t count) {
@@ -150,15 +150,19 @@ public:
         continue;
       }
       rest_.clear(), at = 0;
-      if (!source_.read(rest_, block_bytes)) return;
+      if (!source_.read(rest_, bytes_)) return;
     }
     rest_.erase(0, at);
   }
 
-  // The first bytes, which the next block has, too: at least one row, if there is one.
+  // The first bytes, which the next block has, too: at least two lines, if there are two.
   const std::string &peek() {
-    while (rest_.size() <= longest_row && (rest_.size() < block_bytes || rest_.find('\n') == std::string::npos))
-      if (!source_.read(rest_, block_bytes)) break;
+    const auto has_two_lines = [&] {
+      const size_t first = rest_.find('\n');
+      return first != std::string::npos && rest_.find('\n', first + 1) != std::string::npos;
+    };
+    while (rest_.size() <= longest_row && (rest_.size() < bytes_ || !has_two_lines()))
+      if (!source_.read(rest_, bytes_)) break;
     return rest_;
   }
   void drop(size_t count) { rest_.erase(0, count); }
@@ -169,7 +173,7 @@ public:
     rest_.clear();
     inside_ = false, found_ = 0;
     for (size_t seen = 0;;) {
-      const bool more = source_.read(block, block_bytes);
+      const bool more = source_.read(block, bytes_);
       if (!more) return block;
       const size_t end = last_row_end(block, seen);
       if (end > 0) {
@@ -199,6 +203,7 @@ private:
   }
 
   CsvSource &source_;
+  const size_t bytes_; // that a block has, or a few more
   std::string rest_;
   bool inside_ = false; // between quotes
   size_t found_ = 0;
@@ -400,7 +405,8 @@ struct Running {
 
 class CsvReader {
 public:
-  CsvReader(const std::string &path, const CsvOptions &options) : options_(options), source_(path), blocks_(source_) {
+  CsvReader(const std::string &path, const CsvOptions &options)
+      : options_(options), source_(path), blocks_(source_, options.block_bytes) {
     table_.path = path, table_.skipped = options.skip_lines;
   }
 

@@ -38,11 +38,15 @@ struct Samples {
   int64_t rows = 0, columns = 0;
   bool are_bytes = false;              // the features are bytes
   Pixels pixels;                       // samples x rows x columns, if they are bytes in memory
-  std::vector<int32_t> labels;         // the class of each sample
+  std::vector<int32_t> labels;         // the class of each sample; -1: unknown; none for a regression
   std::shared_ptr<const Rows> numbers; // otherwise; bytes are divided by 255
   std::vector<uint32_t> chosen;        // sample i is row chosen[i] of pixels or numbers; empty: row i
+  std::vector<float> targets = {};     // of a regression: samples x outputs; NaN: unknown
+  int64_t outputs = 0;                 // of a regression
 
-  int64_t count() const { return static_cast<int64_t>(labels.size()); }
+  int64_t count() const {
+    return outputs > 0 ? static_cast<int64_t>(targets.size()) / outputs : static_cast<int64_t>(labels.size());
+  }
   int64_t features() const { return rows * columns; }
   int64_t number_of(int64_t i) const { return chosen.empty() ? i : chosen[static_cast<size_t>(i)]; }
   const uint8_t *image(int64_t index) const { return pixels.data() + index * features(); }
@@ -52,6 +56,7 @@ struct Dataset {
   std::string name;
   Samples train, test;
   Schema schema;
+  std::string reason = {}; // why the task was guessed; "": it was not
 
   int64_t classes() const { return static_cast<int64_t>(schema.classes.size()); }
 };
@@ -66,6 +71,11 @@ enum class Needs { all, test };
 // put them.  Elements may have any type of IDX; those that are not bytes become numbers.  Without the training images,
 // `train` stays empty.  Throws DataError.
 Dataset read_idx(const std::string &folder, Needs needs = Needs::all, uint64_t most_loaded = most_loaded_bytes());
+
+// Whether a file is one of IDX, compressed with gzip or not.
+bool is_idx(const std::string &path);
+// Reads one IDX file of images.  Each label is -1.  Throws DataError.
+Samples read_idx_images(const std::string &path, uint64_t most_loaded = most_loaded_bytes());
 
 // Draws digits from strokes, with the same bytes on every machine.
 Dataset draw_digits(int64_t train = 60000, int64_t test = 10000);

@@ -9,10 +9,6 @@
 namespace lanefold::trainer {
 namespace {
 
-std::string place(const Table &table, int64_t row, const std::string &column) {
-  return table.path + ": row " + std::to_string(table.row_number(row)) + ", column " + shown(column) + ": ";
-}
-
 std::vector<std::string> sorted(std::vector<std::string> words) {
   std::sort(words.begin(), words.end());
   return words;
@@ -25,7 +21,7 @@ std::vector<std::string> whole_classes(const Table &table, size_t column) {
     const float value = table.at(row, column);
     if (std::isnan(value)) continue; // encode() refuses it
     if (value != std::floor(value) || std::fabs(value) >= 0x1p24f)
-      throw DataError(place(table, row, table.columns[column].name) + std::to_string(value) +
+      throw DataError(table.place(row, column) + std::to_string(value) +
                       " is not a class: classes are words or whole numbers");
     const auto at = std::lower_bound(classes.begin(), classes.end(), static_cast<int64_t>(value));
     if (at != classes.end() && *at == static_cast<int64_t>(value)) continue;
@@ -37,6 +33,40 @@ std::vector<std::string> whole_classes(const Table &table, size_t column) {
   std::vector<std::string> names;
   for (const int64_t value : classes) names.push_back(std::to_string(value));
   return names;
+}
+
+// What a column of numbers holds.
+struct Numbers {
+  bool are_whole = true, are_large = false, are_many = false; // large, many: too large, or too many, for classes
+  size_t different = 0;
+};
+
+// The number of different values up to which a column of whole numbers is guessed to hold classes:
+// max(20, sqrt(rows)), but at most rows / 2, so that a class has two rows on average.  Numbers that count from 0 without a
+// gap may be as many as the latter.
+size_t most_guessed_classes(int64_t rows) {
+  const auto root = static_cast<size_t>(std::sqrt(static_cast<double>(rows)));
+  return std::min(std::max<size_t>(20, root), static_cast<size_t>(rows) / 2);
+}
+
+Numbers numbers_in(const Table &table, size_t column) {
+  std::vector<float> found; // ascending
+  const size_t most = most_guessed_classes(table.rows);
+  Numbers numbers;
+  for (int64_t row = 0; row < table.rows; ++row) {
+    const float value = table.at(row, column);
+    if (std::isnan(value)) continue;
+    numbers.are_large |= std::fabs(value) >= 0x1p24f;
+    if (value != std::floor(value)) return {false, false, true, 0};
+    const auto at = std::lower_bound(found.begin(), found.end(), value);
+    if (found.size() > static_cast<size_t>(most_classes) || (at != found.end() && *at == value)) continue;
+    found.insert(at, value);
+  }
+  numbers.different = found.size();
+  const bool counts_from_0 =
+      !found.empty() && found.front() == 0 && found.back() == static_cast<float>(found.size() - 1);
+  numbers.are_many = found.size() > (counts_from_0 ? static_cast<size_t>(table.rows) / 2 : most);
+  return numbers;
 }
 
 // A class as a schema names it.
@@ -56,7 +86,7 @@ size_t column_at(const Table &table, size_t position) {
 Places places_in(const Table &table, const Schema &schema) {
   Places places = places_of(schema, table.path, table.names, table.has_header);
   for (size_t &column : places.columns) column = column_at(table, column);
-  if (places.target >= 0) places.target = static_cast<int64_t>(column_at(table, static_cast<size_t>(places.target)));
+  for (size_t &column : places.targets) column = column_at(table, column);
   return places;
 }
 
@@ -73,12 +103,12 @@ public:
       : table_(std::move(table)), schema_(schema), places_(places_in(table_, schema)), missing_(missing) {}
 
   EncodedTable run(Need need) {
-    if (need == Need::labels && places_.target < 0)
-      throw DataError(table_.path + ": lacks the column " + shown(schema_.target) + " with the classes; " +
-                      "columns: " + shown_list(table_.names));
+    if (need == Need::labels && places_.targets.empty())
+      throw DataError(table_.path + ": lacks " + lacking_targets(schema_, table_.names) +
+                      "; columns: " + shown_list(table_.names));
     EncodedTable made;
     made.rows = table_.rows;
-    made.labels = labels(need);
+    take_targets(need, made);
     plan();
     made.features = static_cast<int64_t>(features_);
     const size_t columns = table_.columns.size();
@@ -98,9 +128,14 @@ public:
   }
 
 private:
-  std::vector<int32_t> labels(Need need) const {
-    if (places_.target < 0) return std::vector<int32_t>(static_cast<size_t>(table_.rows), -1);
-    return labels_of(table_, static_cast<size_t>(places_.target), schema_, need);
+  void take_targets(Need need, EncodedTable &made) const {
+    const auto rows = static_cast<size_t>(table_.rows);
+    const bool are_there = !places_.targets.empty();
+    if (schema_.is_regression())
+      made.targets = are_there ? numbers_of(table_, places_.targets, need)
+                               : std::vector<float>(rows * schema_.targets.size(), NAN);
+    else
+      made.labels = are_there ? labels_of(table_, places_.targets[0], schema_, need) : std::vector<int32_t>(rows, -1);
   }
 
   void plan() {
@@ -124,7 +159,7 @@ private:
       const float value = table_.at(r, encoding.from);
       const Column &column = table_.columns[encoding.from];
       if (std::isnan(value) && missing_ == Missing::refused)
-        throw DataError(place(table_, r, column.name) +
+        throw DataError(table_.place(r, encoding.from) +
                         "the value is missing; train with --missing mean to replace it by the column's mean");
       if (!encoding.is_words) {
         row[encoding.to] = value;
@@ -135,7 +170,7 @@ private:
       if (std::isnan(value)) continue;
       const std::optional<size_t> &word = encoding.words[static_cast<size_t>(value)];
       if (!word)
-        throw DataError(place(table_, r, column.name) + shown(column.words[static_cast<size_t>(value)]) +
+        throw DataError(table_.place(r, encoding.from) + shown(column.words[static_cast<size_t>(value)]) +
                         " is not among the words of the training data");
       row[encoding.to + *word] = 1;
     }
@@ -151,39 +186,120 @@ private:
 
 } // namespace
 
-Schema learn_schema(const Table &table, const std::string &target) {
-  if (table.columns.size() < 2) throw DataError(table.path + ": has one column; expected features and the classes");
-  const int64_t at = target_of(table, target);
-  return schema_of(table, at, table, column_at(table, static_cast<size_t>(at)));
+std::vector<size_t> columns_at(const Table &table, const std::vector<int64_t> &positions) {
+  std::vector<size_t> columns;
+  for (const int64_t at : positions) columns.push_back(column_at(table, static_cast<size_t>(at)));
+  return columns;
 }
 
-int64_t target_of(const Table &table, const std::string &target) {
-  if (target.empty()) return static_cast<int64_t>(table.columns.back().position);
-  const int64_t at = find_column(table.names, target);
-  if (at < 0)
-    throw DataError(table.path + ": has no column " + shown(target) +
-                    ", which --target names; columns: " + shown_list(table.names));
-  return at;
+std::vector<int64_t> targets_of(const Table &table, const Wanted &wanted) {
+  if (wanted.targets.empty()) return {static_cast<int64_t>(table.columns.back().position)};
+  std::vector<int64_t> positions;
+  for (const std::string &name : wanted.targets) {
+    const int64_t at = find_column(table.names, name);
+    if (at < 0)
+      throw DataError(table.path + ": has no column " + shown(name) +
+                      ", which --target names; columns: " + shown_list(table.names));
+    if (std::find(positions.begin(), positions.end(), at) != positions.end())
+      throw DataError(table.path + ": --target names the column " + shown(name) + " twice");
+    positions.push_back(at);
+  }
+  return positions;
 }
 
-Schema schema_of(const Table &table, int64_t at, const Table &values, size_t column) {
+ChosenTask choose_task(const Table &targets, const std::vector<size_t> &columns, std::optional<Task> wanted) {
+  if (wanted == Task::classification && columns.size() > 1)
+    throw DataError(targets.path + ": has " + std::to_string(columns.size()) +
+                    " targets, but classification takes one; lanefold train --task regression takes several");
+  for (const size_t column : columns)
+    if (const Column &of = targets.columns[column];
+        of.is_category && (wanted == Task::regression || columns.size() > 1))
+      throw DataError(targets.path + ": column " + shown(of.name) +
+                      " holds words, but the targets of a regression are numbers");
+  if (wanted) return {*wanted, ""};
+  if (columns.size() > 1) return {Task::regression, "there are " + std::to_string(columns.size()) + " targets"};
+  const std::string name = targets.names.empty() ? "the array of labels" // of an archive
+                                                 : "column " + shown(targets.columns[columns[0]].name);
+  if (targets.columns[columns[0]].is_category) return {Task::classification, name + " holds words"};
+  const Numbers numbers = numbers_in(targets, columns[0]);
+  if (!numbers.are_whole) return {Task::regression, name + " holds numbers that are not whole"};
+  if (numbers.are_large) return {Task::regression, name + " holds whole numbers that are too large for classes"};
+  const std::string found =
+      name + " holds " + (numbers.are_many ? "many" : std::to_string(numbers.different)) + " different whole numbers";
+  return {numbers.are_many ? Task::regression : Task::classification, found};
+}
+
+Schema schema_of(const Table &table, const std::vector<int64_t> &positions, Task task, const Table &values,
+                 const std::vector<size_t> &columns) {
   Schema schema;
+  schema.task = task;
   schema.has_header = table.has_header;
   schema.width = static_cast<int64_t>(table.names.size());
-  schema.target = table.names[static_cast<size_t>(at)], schema.target_position = at;
-  const Column &classes = values.columns[column];
-  schema.target_words = classes.is_category;
-  schema.classes = classes.is_category ? sorted(classes.words) : whole_classes(values, column);
-  if (schema.classes.size() < 2)
-    throw DataError(table.path + ": column " + shown(schema.target) + " has fewer than two classes: " +
-                    (schema.classes.empty() ? "none" : shown(schema.classes.front())));
+  for (const int64_t at : positions) schema.targets.push_back({table.names[static_cast<size_t>(at)], at});
+  if (!schema.is_regression()) {
+    const Column &classes = values.columns[columns[0]];
+    schema.target_words = classes.is_category;
+    schema.classes = classes.is_category ? sorted(classes.words) : whole_classes(values, columns[0]);
+    if (schema.classes.size() < 2)
+      throw DataError(table.path + ": column " + shown(schema.targets[0].name) + " has fewer than two classes: " +
+                      (schema.classes.empty() ? "none" : shown(schema.classes.front())));
+  }
   for (const Column &of : table.columns)
     if (of.is_category && of.words.empty())
       throw DataError(table.path + ": column " + shown(of.name) + " holds no words, but only missing values");
   for (const Column &of : table.columns)
-    if (const auto position = static_cast<int64_t>(of.position); position != at)
+    if (const auto position = static_cast<int64_t>(of.position); !schema.is_target(position))
       schema.columns.push_back({of.name, position, sorted(of.words)});
+  if (schema.columns.empty()) throw DataError(table.path + ": has no column besides the targets; expected features");
   return schema;
+}
+
+std::vector<float> numbers_of(const Table &table, const std::vector<size_t> &columns, Need need) {
+  std::vector<float> made;
+  made.reserve(static_cast<size_t>(table.rows) * columns.size());
+  for (int64_t r = 0; r < table.rows; ++r)
+    for (const size_t column : columns) {
+      const Column &of = table.columns[column];
+      const float value = table.at(r, column);
+      if (of.is_category && !std::isnan(value))
+        throw DataError(table.place(r, column) + shown(of.words[static_cast<size_t>(value)]) + " is not a number");
+      if (std::isnan(value) && need == Need::labels) throw DataError(table.place(r, column) + "the target is missing");
+      made.push_back(value);
+    }
+  return made;
+}
+
+Table joined(Table table, const Table &targets) {
+  if (table.rows != targets.rows)
+    throw DataError(targets.path + ": has " + counted(targets.rows, "row") + ", but " + table.path + " has " +
+                    std::to_string(table.rows));
+  Table made;
+  made.path = table.path, made.rows = table.rows, made.skipped = table.skipped;
+  made.has_header = table.has_header;
+  made.joined = {table.columns.size(), targets.path, targets.skipped + targets.has_header};
+  made.names = table.names, made.columns = table.columns;
+  const size_t before = table.names.size(), count = targets.names.size();
+  for (size_t i = 0; i < count; ++i) {
+    const std::string name = targets.has_header ? targets.names[i]
+                             : count == 1       ? "target"
+                                                : "target_" + std::to_string(i + 1);
+    if (made.has_header && std::find(table.names.begin(), table.names.end(), name) != table.names.end())
+      throw DataError(targets.path + " and " + table.path + " both have a column " + shown(name));
+    made.names.push_back(name);
+  }
+  for (Column column : targets.columns) {
+    column.position += before;
+    made.columns.push_back(std::move(column));
+  }
+  for (Column &column : made.columns) column.name = made.names[column.position];
+  const size_t left = table.columns.size(), right = targets.columns.size();
+  made.values.resize(static_cast<size_t>(made.rows) * (left + right));
+  for (size_t r = 0; r < static_cast<size_t>(made.rows); ++r) {
+    float *row = made.values.data() + r * (left + right);
+    std::copy_n(table.values.data() + r * left, left, row);
+    std::copy_n(targets.values.data() + r * right, right, row + left);
+  }
+  return made;
 }
 
 std::vector<int32_t> labels_of(const Table &table, size_t column, const Schema &schema, Need need) {
@@ -202,8 +318,8 @@ std::vector<int32_t> labels_of(const Table &table, size_t column, const Schema &
     int32_t &label = made[static_cast<size_t>(r)];
     if (!std::isnan(value)) label = of.is_category ? of_word[static_cast<size_t>(value)] : code_of(number_text(value));
     if (label >= 0 || need == Need::features) continue;
-    if (std::isnan(value)) throw DataError(place(table, r, of.name) + "the class is missing");
-    throw DataError(place(table, r, of.name) +
+    if (std::isnan(value)) throw DataError(table.place(r, column) + "the class is missing");
+    throw DataError(table.place(r, column) +
                     shown(of.is_category ? of.words[static_cast<size_t>(value)] : number_text(value)) +
                     " is not a class of the training data, which has " + shown_list(schema.classes));
   }

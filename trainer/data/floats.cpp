@@ -34,6 +34,7 @@ void GrowingFloats::resize(size_t size) {
 }
 
 void GrowingFloats::append(const float *values, size_t count) {
+  if (count == 0) return; // there may be no memory yet
   const size_t before = size_;
   resize(before + count);
   std::memcpy(data_ + before, values, count * sizeof(float));

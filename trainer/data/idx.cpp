@@ -229,14 +229,9 @@ std::shared_ptr<const Rows> rows_in_file(const Reader &file, const Header &h) {
   return std::make_shared<FileRows>(file.path().string(), layout, std::vector<size_t>());
 }
 
-// Reads labels before pixels, because they are few and show whether the header of the images can be true.
-Samples read_part(const std::filesystem::path &folder, const std::string &part, uint64_t most_loaded) {
-  const auto images_path = find(folder, part, "images-idx3-ubyte"),
-             labels_path = find(folder, part, "labels-idx1-ubyte");
-  Reader images(images_path), labels(labels_path);
-  const Header header = read_images_header(images);
+// Reads the elements behind a header.
+Samples read_elements(Reader &images, const Header &header, uint64_t most_loaded) {
   Samples result;
-  result.labels = read_labels(labels, header.count, images_path.string());
   result.rows = static_cast<int64_t>(header.rows);
   result.columns = static_cast<int64_t>(header.columns);
   result.are_bytes = header.type->code == 0x08;
@@ -244,6 +239,18 @@ Samples read_part(const std::filesystem::path &folder, const std::string &part, 
   if (!result.are_bytes) result.numbers = read_numbers(images, header);
   else if (images.stays_file(header.bytes, bytes, most_loaded)) result.numbers = rows_in_file(images, header);
   else result.pixels = images.rest(bytes);
+  return result;
+}
+
+// Reads labels before pixels, because they are few and show whether the header of the images can be true.
+Samples read_part(const std::filesystem::path &folder, const std::string &part, uint64_t most_loaded) {
+  const auto images_path = find(folder, part, "images-idx3-ubyte"),
+             labels_path = find(folder, part, "labels-idx1-ubyte");
+  Reader images(images_path), labels(labels_path);
+  const Header header = read_images_header(images);
+  std::vector<int32_t> of_images = read_labels(labels, header.count, images_path.string());
+  Samples result = read_elements(images, header, most_loaded);
+  result.labels = std::move(of_images);
   return result;
 }
 
@@ -280,6 +287,24 @@ std::filesystem::path folder_of(const std::filesystem::path &given) {
 }
 
 } // namespace
+
+bool is_idx(const std::string &path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
+  uint8_t magic[4];
+  return file && gzread(file.get(), magic, sizeof magic) == sizeof magic && magic[0] == 0 && magic[1] == 0 &&
+         std::any_of(std::begin(element_types), std::end(element_types),
+                     [&](const ElementType &type) { return type.code == magic[2]; });
+}
+
+Samples read_idx_images(const std::string &path, uint64_t most_loaded) {
+  Reader images(path);
+  const auto header = read_images_header(images);
+  Samples result = read_elements(images, header, most_loaded);
+  result.labels.assign(header.count, -1);
+  return result;
+}
 
 Dataset read_idx(const std::string &path, Needs needs, uint64_t most_loaded) {
   if (!std::filesystem::is_directory(path)) throw DataError(path + ": no such folder");

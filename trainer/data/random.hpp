@@ -14,7 +14,7 @@ using PhiloxBlock = std::array<uint32_t, 4>;
 PhiloxBlock philox(PhiloxBlock counter, std::array<uint32_t, 2> key);
 
 // What a stream of random numbers is for.  Streams with different purposes or indices are independent.
-enum class Purpose : uint32_t { weights = 1, shuffle = 2, digits = 3, study = 4, validation = 5 };
+enum class Purpose : uint32_t { weights = 1, shuffle = 2, digits = 3, study = 4, validation = 5, dropout = 6 };
 
 // A stream that (seed, purpose, index) identify.  Its n-th number depends on nothing else.
 class Stream {

@@ -17,6 +17,13 @@ int64_t find_column(const std::vector<std::string> &names, const std::string &na
   return number >= 1 && number <= count ? number - 1 : -1;
 }
 
+std::string Table::place(int64_t row, size_t column) const {
+  const bool is_joined = joined && column >= joined->first_column;
+  return (is_joined ? joined->path : path) + ": row " +
+         std::to_string(is_joined ? row + 1 + joined->lines_before : row_number(row)) + ", column " +
+         shown(columns[column].name) + ": ";
+}
+
 ChosenColumns choose(const CsvOptions &options, const std::string &path, const std::vector<std::string> &names,
                      bool has_header) {
   ChosenColumns chosen{std::vector<bool>(names.size()), std::vector<bool>(names.size())};
@@ -26,9 +33,8 @@ ChosenColumns choose(const CsvOptions &options, const std::string &path, const s
       chosen.is_kept[places.columns[i]] = true;
       chosen.has_words[places.columns[i]] = !options.schema->columns[i].words.empty();
     }
-    if (places.target < 0) return chosen;
-    chosen.is_kept[static_cast<size_t>(places.target)] = true;
-    chosen.has_words[static_cast<size_t>(places.target)] = options.schema->target_words;
+    for (const size_t target : places.targets)
+      chosen.is_kept[target] = true, chosen.has_words[target] = options.schema->target_words;
     return chosen;
   }
   const auto position = [&](const std::string &name, const char *option) {

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,19 @@ struct Table {
   int64_t skipped = 0; // lines before the table
   int64_t rows = 0;
   GrowingFloats values; // rows x columns; NaN: missing
+  // Columns that joined() took from another file: from this one on.
+  struct Origin {
+    size_t first_column;
+    std::string path;
+    int64_t lines_before; // the first row
+  };
+  std::optional<Origin> joined = {};
 
   float at(int64_t row, size_t column) const { return values[static_cast<size_t>(row) * columns.size() + column]; }
   // The number of a row for people: rows count from 1, with the header and the lines before it.
   int64_t row_number(int64_t row) const { return row + 1 + has_header + skipped; }
+  // "t.csv: row 2, column "x": ", which begins a message about a value.
+  std::string place(int64_t row, size_t column) const;
 };
 
 // The position of a column that a user names: by its name, or by its number, from 1, or from -1 backwards.  -1: there
@@ -47,6 +57,7 @@ struct CsvOptions {
   std::vector<std::string> ignored;    // columns that are left out
   const Schema *schema = nullptr; // what the table must fit, in place of the two above; it says which columns to read
   int threads = 1;
+  size_t block_bytes = 4 << 20; // that a thread parses at once
 };
 
 // The columns of a file that options or a schema choose, by their positions.  Throws DataError.

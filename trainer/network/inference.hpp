@@ -28,8 +28,8 @@ public:
 
 private:
   const Context &context_;
-  Network *network_ = nullptr;            // NULL if packed_ has a value
-  const BatchNorm *input_norm_ = nullptr; // of the network, if it has one
+  Network *network_ = nullptr;                                     // NULL if packed_ has a value
+  const BatchNorm *input_norm_ = nullptr, *output_norm_ = nullptr; // of the network, if it has them
   std::vector<float> standardized_;
   std::optional<InferenceNetwork> packed_; // if the network has no normalization
   int64_t features_;
@@ -38,15 +38,32 @@ private:
 };
 
 struct Evaluation {
-  double loss = 0, accuracy = 0, top_k_accuracy = 0;
-  // outputs x outputs: how many images of a class were predicted as which output.  Samples whose outputs are all NaN
-  // were predicted as none.
+  double loss = 0;
+  double accuracy = 0, top_k_accuracy = 0; // of a classification
+  // classes x classes: how many images of a class were predicted as which class.  Samples whose outputs are all NaN were
+  // predicted as none.
   std::vector<int64_t> confusion;
+  // Of a regression, in the units of the targets, over all of them.  R2 is the mean of that of each target, which is
+  // 1 - sum((t - y)^2) / sum((t - mean t)^2), or 0 if all t are the same and a y differs.
+  double r2 = 0, root_mean_square_error = 0, mean_absolute_error = 0;
+  std::vector<double> r2_of_targets;
 };
 
+// A network with one output has the logit of the second of two classes.
 Evaluation evaluate(const Context &context, Network &network, const Samples &images, int64_t k = 1);
 // The same of an inference whose outputs are logits.
 Evaluation evaluate(const Context &context, Inference &inference, const Samples &images, int64_t k = 1);
+
+// A regression.  The loss is that of the schema, on standardized numbers.
+Evaluation evaluate_regression(const Context &context, Network &network, const Samples &samples, const Schema &schema);
+// The same of an inference whose outputs are in the units of the targets.
+Evaluation evaluate_regression(const Context &context, Inference &inference, const Samples &samples,
+                               const Schema &schema);
+
+// (value - mean) / deviation of each target, in place.  values: rows x targets.
+void standardize(std::vector<float> &values, const std::vector<Target> &targets);
+// The inverse, as Network::output_norm does it.
+BatchNorm output_norm_of(const std::vector<Target> &targets);
 
 // The class that ranks highest, which is the prediction: the first of the largest outputs.  A NaN ranks below every
 // number; -1 if all outputs are NaN.  A row is correct for lf_top_k_correct with k = 1 if this is its label.

@@ -44,7 +44,7 @@ Network fold(const Context &context, Network &network) {
   Description description = network.description;
   for (LayerDescription &layer : description.layers) layer.batch_norm = false;
   Network folded(description);
-  folded.input_norm = network.input_norm;
+  folded.input_norm = network.input_norm, folded.output_norm = network.output_norm;
   for (size_t i = 0; i < network.layers.size(); ++i) try {
       folded.layers[i] = context.fold(network.layers[i]);
     } catch (const Error &error) {

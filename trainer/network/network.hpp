@@ -13,8 +13,9 @@ namespace lanefold::trainer {
 struct Network {
   Description description;
   std::vector<DenseLayer> layers;
-  std::optional<BatchNorm> input_norm =
-      {}; // standardizes the features before the first layer; training leaves it alone
+  // Training leaves both alone.
+  std::optional<BatchNorm> input_norm = {};  // standardizes the features before the first layer
+  std::optional<BatchNorm> output_norm = {}; // turns the outputs of a regression into the units of the targets
 
   // gamma and running_var begin as 1, all other parameters as 0.
   explicit Network(const Description &description);

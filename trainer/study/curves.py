@@ -26,7 +26,7 @@ def read_log(path: str) -> Curves:
     """Returns each curve by its name: y by x, in epochs.  If a resumed training wrote lines again, the last ones
     count."""
     curves: dict[str, dict[float, float]] = {
-        name: {} for name in ('step_loss', 'loss', 'test_loss', 'train_accuracy', 'test_accuracy')}
+        name: {} for name in ('step_loss', 'loss', 'test_loss', 'train_accuracy', 'test_accuracy', 'test_r2')}
     with open(path, encoding='utf-8', errors='replace') as file:
         lines = file.read().split('\n')[:-1]  # what follows the last newline was cut off
     for at, line in enumerate(lines, 1):
@@ -44,7 +44,8 @@ def take(line: Part, curves: dict[str, dict[float, float]]) -> None:
     if event == 'step':
         curves['step_loss'][line['epoch'] - 1 + line['step'] / line['steps']] = number(line['loss'])
     elif event == 'epoch':
-        for name in ('loss', 'test_loss', 'train_accuracy', 'test_accuracy'):
+        scores = ('test_r2',) if 'test_r2' in line else ('train_accuracy', 'test_accuracy')
+        for name in ('loss', 'test_loss', *scores):
             curves[name][line['epoch']] = number(line[name])
 
 
@@ -103,6 +104,14 @@ def accuracy_panel(axes: Axes, curves: Curves) -> list[LineEnd]:
     return ends
 
 
+def r2_panel(axes: Axes, curves: Curves) -> list[LineEnd]:
+    lowest = min([y for _, y in curves['test_r2'] if math.isfinite(y)] + [0])
+    axes.set_ylim(max(lowest, -1) - 0.03, 1.03)
+    title(axes, 'R2')
+    end = curve(axes, curves['test_r2'], 'blue', 'solid', 'o')
+    return [('test %.3f' % end[1], 'blue', *end, False)] if end else []
+
+
 def accuracy_bounds(values: list[float]) -> tuple[float, float]:
     """Returns 0 to 100, or the upper part of it that holds all values."""
     lowest = min([v for v in values if math.isfinite(v)] + [100])
@@ -113,7 +122,7 @@ def accuracy_bounds(values: list[float]) -> tuple[float, float]:
 def draw_curves(curves: Curves) -> Figure:
     figure = new_figure(840, 310)
     last = max(x for points in curves.values() for x, _ in points)
-    for at, panel in enumerate((loss_panel, accuracy_panel)):
+    for at, panel in enumerate((loss_panel, r2_panel if curves['test_r2'] else accuracy_panel)):
         axes = new_axes(figure, 46 + 418 * at, 42, 524 - 418 * at, 34)
         axes.set_xlim(0, 1.015 * last)
         ends = panel(axes, curves)

@@ -106,6 +106,10 @@ std::string sha256(const Samples &images) {
     }
   }
   // Labels that bytes can hold are hashed as bytes, as MNIST has them.
+  if (images.outputs > 0) {
+    hash.add(images.targets);
+    return hash.hex();
+  }
   const bool are_bytes =
       std::all_of(images.labels.begin(), images.labels.end(), [](int32_t label) { return label >= 0 && label < 256; });
   if (are_bytes) hash.add(std::vector<uint8_t>(images.labels.begin(), images.labels.end()));

@@ -38,19 +38,20 @@ void Log::write(const cli::Json &line) {
 void Log::step(const StepFigures &f) {
   tenth_.add(f);
   if (!tenth_.ends_with(f)) return;
-  write({{"event", "step"},
-         {"epoch", f.epoch},
-         {"step", f.step},
-         {"steps", f.steps},
-         {"loss", tenth_.mean_loss()},
-         {"accuracy", tenth_.accuracy()},
-         {"learning_rate", cli::shortest(f.learning_rate)}});
+  cli::Json line = {
+      {"event", "step"}, {"epoch", f.epoch}, {"step", f.step}, {"steps", f.steps}, {"loss", tenth_.mean_loss()}};
+  if (f.task == Task::classification) line["accuracy"] = tenth_.accuracy();
+  line["learning_rate"] = cli::shortest(f.learning_rate);
+  write(line);
   tenth_ = {};
 }
 
 void Log::epoch(const Epoch &figures) { write(describe(figures)); }
 
 cli::Json describe(const Epoch &e) {
+  if (e.task == Task::regression)
+    return {{"event", "epoch"},         {"epoch", e.epoch},     {"loss", e.loss},
+            {"test_loss", e.test_loss}, {"test_r2", e.test_r2}, {"seconds", e.seconds}};
   return {{"event", "epoch"},         {"epoch", e.epoch},
           {"loss", e.loss},           {"train_accuracy", e.train_accuracy},
           {"test_loss", e.test_loss}, {"test_accuracy", e.test_accuracy},

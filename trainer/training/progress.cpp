@@ -61,11 +61,12 @@ std::string Progress::line(const StepFigures &f, double seconds) const {
   const cli::Terminal terminal = status_.terminal();
   const double left =
       seconds / static_cast<double>(steps_) * static_cast<double>((epochs_ - f.epoch) * f.steps + f.steps - f.step);
+  const std::string accuracy =
+      f.task == Task::classification ? text_of("  accuracy %.2f%%", 100 * tenth_.accuracy()) : "";
   char text[256];
-  std::snprintf(text, sizeof text, "  step %*lld/%lld  loss %.4f  accuracy %.2f%%  %s samples/s  %s left",
+  std::snprintf(text, sizeof text, "  step %*lld/%lld  loss %.4f%s  %s samples/s  %s left",
                 static_cast<int>(std::to_string(f.steps).size()), wide(f.step), wide(f.steps), tenth_.mean_loss(),
-                100 * tenth_.accuracy(), rate_of(static_cast<double>(samples_) / seconds).c_str(),
-                duration(left).c_str());
+                accuracy.c_str(), rate_of(static_cast<double>(samples_) / seconds).c_str(), duration(left).c_str());
   const std::string head = "epoch " + std::to_string(f.epoch) + "/" + std::to_string(epochs_) + " ";
   const int room = terminal.width - 1, bar_width = 12;
   const double share = static_cast<double>(f.step) / static_cast<double>(f.steps);
@@ -78,8 +79,12 @@ std::string Progress::line(const StepFigures &f, double seconds) const {
 void Progress::epoch(const Epoch &e) {
   clear();
   if (quiet_) return;
-  std::fprintf(lines_, "epoch %3lld of %lld   loss %.4f   train %6.2f%%   test %6.2f%%   %.2f s\n", wide(e.epoch),
-               wide(epochs_), e.loss, 100 * e.train_accuracy, 100 * e.test_accuracy, e.seconds);
+  if (e.task == Task::regression)
+    std::fprintf(lines_, "epoch %3lld of %lld   loss %.4f   test loss %.4f   test R2 %.4f   %.2f s\n", wide(e.epoch),
+                 wide(epochs_), e.loss, e.test_loss, e.test_r2, e.seconds);
+  else
+    std::fprintf(lines_, "epoch %3lld of %lld   loss %.4f   train %6.2f%%   test %6.2f%%   %.2f s\n", wide(e.epoch),
+                 wide(epochs_), e.loss, 100 * e.train_accuracy, 100 * e.test_accuracy, e.seconds);
   std::fflush(lines_);
 }
 

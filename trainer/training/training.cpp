@@ -1,11 +1,11 @@
 // The loop over epochs and batches.
 #include "trainer/training/training.hpp"
 
-#include "trainer/network/inference.hpp"
-
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 namespace lanefold::trainer {
 namespace {
@@ -21,6 +21,68 @@ int64_t steps_of(const Description &description, const Samples &images, const Tr
 }
 
 } // namespace
+
+namespace {
+
+// One for each class, or nothing if each is 1.
+std::vector<float> class_weights_of(const std::string &text, const Dataset &data) {
+  const std::vector<std::string> &classes = data.schema.classes;
+  if (text == "none") return {};
+  std::vector<float> weights(classes.size(), 1.0f);
+  if (text == "balanced") {
+    std::vector<int64_t> counts(classes.size());
+    for (const int32_t label : data.train.labels) ++counts[static_cast<size_t>(label)];
+    for (size_t i = 0; i < weights.size(); ++i) // a class without training samples keeps 1
+      if (counts[i] > 0)
+        weights[i] = static_cast<float>(static_cast<double>(data.train.count()) /
+                                        (static_cast<double>(classes.size()) * static_cast<double>(counts[i])));
+    return weights;
+  }
+  std::vector<bool> is_given(classes.size());
+  std::istringstream stream(text + ','); // so that an empty text is an empty word
+  for (std::string word; std::getline(stream, word, ',');) {
+    const size_t equals = word.rfind('=');
+    const std::string name = word.substr(0, equals),
+                      number = equals == std::string::npos ? "" : word.substr(equals + 1);
+    const auto at = std::find(classes.begin(), classes.end(), name);
+    float weight = 0;
+    const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), weight);
+    if (error != std::errc() || stop != number.data() + number.size() || !(weight >= 0) || !std::isfinite(weight))
+      throw DataError("--class-weights: " + shown(word) +
+                      " is not valid; expected none, balanced, or CLASS=X[,CLASS=X]... with a finite X of at least 0");
+    if (at == classes.end())
+      throw DataError("--class-weights: " + shown(name) + " is not a class of " + data.name + ", which has " +
+                      shown_list(classes));
+    const auto index = static_cast<size_t>(at - classes.begin());
+    if (is_given[index]) throw DataError("--class-weights: names the class " + shown(name) + " twice");
+    weights[index] = weight, is_given[index] = true;
+  }
+  if (std::all_of(weights.begin(), weights.end(), [](float weight) { return weight == 0; }))
+    throw DataError("--class-weights: all weights are 0; expected one above 0");
+  return weights;
+}
+
+} // namespace
+
+Objective objective_of(const TrainOptions &options, const Dataset &data, int64_t outputs) {
+  Objective objective;
+  const Schema &schema = data.schema;
+  if (schema.is_regression()) objective.kind = Objective::regression, objective.loss = schema.loss;
+  else if (outputs == 1) objective.kind = Objective::binary;
+  if (schema.is_regression() && options.class_weights != "none")
+    throw DataError("--class-weights: applies to classification, but the task on " + data.name + " is regression");
+  objective.class_weights = class_weights_of(options.class_weights, data);
+  objective.dropout = options.dropout;
+  Stream random(options.seed, Purpose::dropout, 0);
+  const uint64_t high = random.bits();
+  objective.dropout_seed = high << 32 | random.bits();
+  return objective;
+}
+
+Evaluation evaluate_test(const Context &context, Network &network, const Dataset &data) {
+  return data.schema.is_regression() ? evaluate_regression(context, network, data.test, data.schema)
+                                     : evaluate(context, network, data.test);
+}
 
 std::string impossible(const TrainingState &state, const Description &description, const Samples &images) {
   const TrainOptions &options = state.options;
@@ -49,7 +111,8 @@ Training::Training(const Context &context, Network &network, const Dataset &data
       best_(state.best), changes_(state.changes), data_sha256_(state.data_sha256),
       batch_size_(batch_size(data.train, state.options)),
       steps_(steps_of(network.description, data.train, state.options)),
-      step_(context, network, state.options.optimizer, batch_size_) {
+      step_(context, network, state.options.optimizer, batch_size_,
+            objective_of(state.options, data, network.outputs())) {
   step_.restart_after((position_.epoch - 1) * steps_ + position_.step);
   step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
     const auto kept = state.optimizer_state.find(name);
@@ -73,11 +136,12 @@ bool Training::run(const TrainWatch &watch) {
   while (position_.epoch <= options_.epochs && !stops_early()) {
     Epoch figures;
     if (!run_epoch(watch, figures)) return false;
-    const Evaluation test = evaluate(context_, network_, data_.test);
-    figures.test_loss = test.loss, figures.test_accuracy = test.accuracy;
+    const Evaluation test = evaluate_test(context_, network_, data_);
+    figures.task = data_.schema.task;
+    figures.test_loss = test.loss, figures.test_accuracy = test.accuracy, figures.test_r2 = test.r2;
     figures.finite = std::isfinite(figures.loss) && std::isfinite(test.loss);
     figures.best = best_.epoch == 0 || test.loss < best_.loss;
-    if (figures.best) best_ = {position_.epoch, test.loss, test.accuracy};
+    if (figures.best) best_ = {position_.epoch, test.loss, data_.schema.is_regression() ? test.r2 : test.accuracy};
     position_ = {position_.epoch + 1, 0, 0, 0, 0};
     if (watch.epoch && !watch.epoch(figures)) return true;
   }
@@ -107,12 +171,14 @@ void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
   const float rate = static_cast<float>(options_.optimizer.learning_rate * factor);
   step_.set_learning_rate(rate);
   gather(context_, data_.train, order, first, rows, batch_);
+  standardize(batch_.targets, data_.schema.targets);
   const TrainingStep::Result result = step_.run(batch_);
   ++position_.step;
   position_.loss += static_cast<double>(result.loss) * static_cast<double>(rows);
   position_.correct += result.correct;
   position_.samples += rows;
-  if (watch.step) watch.step({position_.epoch, position_.step, steps_, result.loss, rate, result.correct, rows});
+  if (watch.step)
+    watch.step({position_.epoch, position_.step, steps_, result.loss, rate, result.correct, rows, data_.schema.task});
 }
 
 bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,

@@ -2,6 +2,7 @@
 // continue from there later, bit for bit.
 #pragma once
 
+#include "trainer/network/inference.hpp"
 #include "trainer/training/schedule.hpp"
 #include "trainer/training/training_step.hpp"
 
@@ -30,7 +31,7 @@ struct Position {
 // The epoch with the lowest loss on the test samples so far; epoch 0: there is none.
 struct Best {
   int64_t epoch = 0;
-  double loss = 0, accuracy = 0;
+  double loss = 0, score = 0; // score: the accuracy, or R2 of a regression
 };
 
 // An option that was changed when the training was resumed.
@@ -53,6 +54,13 @@ struct TrainingState {
   std::vector<Change> changes = {}; // in the order of their positions
 };
 
+// What the options ask for, for these data and a network with so many outputs.  Throws DataError if the class weights do
+// not fit the classes.
+Objective objective_of(const TrainOptions &options, const Dataset &data, int64_t outputs);
+
+// The loss and the accuracy, or R2, on the test samples.
+Evaluation evaluate_test(const Context &context, Network &network, const Dataset &data);
+
 // Says why no training of this network on these images can be in that state; "" if one can.
 std::string impossible(const TrainingState &state, const Description &description, const Samples &images);
 
@@ -60,12 +68,13 @@ struct StepFigures {
   int64_t epoch = 0, step = 0, steps = 0; // `step` of the epoch's `steps`, from 1
   float loss = 0, learning_rate = 0;
   int64_t correct = 0, samples = 0;
+  Task task = Task::classification;
 };
 
 // Sums over the steps of a tenth of an epoch, which log and sparkline show as one.
 struct Tenth {
   double loss = 0;
-  int64_t correct = 0, samples = 0;
+  int64_t correct = 0, samples = 0; // correct: of a classification
 
   void add(const StepFigures &figures);
   bool ends_with(const StepFigures &figures) const; // this step is the last of its tenth
@@ -75,10 +84,13 @@ struct Tenth {
 
 struct Epoch {
   int64_t epoch = 0; // from 1
-  double loss = 0, train_accuracy = 0, test_loss = 0, test_accuracy = 0;
-  double seconds = 0; // that its steps took in this process
-  bool best = false;  // the loss on the test samples is the lowest so far
-  bool finite = true; // false if the loss on either set is not a finite number
+  Task task = Task::classification;
+  double loss = 0, test_loss = 0;
+  double train_accuracy = 0, test_accuracy = 0; // of a classification
+  double test_r2 = 0;                           // of a regression
+  double seconds = 0;                           // that its steps took in this process
+  bool best = false;                            // the loss on the test samples is the lowest so far
+  bool finite = true;                           // false if the loss on either set is not a finite number
 };
 
 struct TrainWatch {
