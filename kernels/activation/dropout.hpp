@@ -10,7 +10,8 @@ namespace lanefold::activation {
 
 inline constexpr int64_t least_dropout_elements = 1 << 13; // elements that repay handing a task to another thread
 
-inline constexpr int64_t dropout_blocks = 16, dropout_columns = 4 * dropout_blocks; // side by side, and what they serve
+// The Philox blocks that are computed side by side, and the columns that their words serve.
+inline constexpr int64_t dropout_blocks = 16, dropout_columns = 4 * dropout_blocks;
 
 // Ten rounds of Philox4x32 on the counters of `groups` vectors of blocks, in place.  A round waits for its products, so
 // several groups advance together.

@@ -55,7 +55,8 @@ template <class Body> void with_loss(int32_t function, float delta, const Body &
   }
 }
 
-// Returns the sum of the losses of a row, in the virtual lanes of softmax.hpp.
+// Returns the sum of the losses of a row, in the virtual lanes of softmax.hpp.  exponentials() has a loop of its own,
+// because it also stores the terms.
 template <class S, class Loss> float row_loss(const Loss &loss, const float *x, const float *targets, int64_t n) {
   using V = typename S::V;
   constexpr int vectors = lanes / S::width;

@@ -126,6 +126,11 @@ TEST_CASE("one output is a number, or the probability of the second class") {
   CHECK(run({"predict", folder / "m.onnx", rows, "--json"}).out == "{\"index\":0,\"outputs\":[3.0]}\n"
                                                                    "{\"index\":1,\"outputs\":[-2.0]}\n");
   CHECK(run({"predict", folder / "m.onnx", rows}).out == "     0  3\n     1  -2\n");
+  check_refused({"predict", folder / "m.onnx", rows, "--logits"}, {"--logits", "one output, which is not a logit"});
+  // Without an activation, the output of two classes is a logit.
+  lanefold::Model::of({layer}, {LF_OUTPUT_VALUES, {}, {"no", "yes"}}).save(folder / "logit.safetensors");
+  const std::string both = run({"predict", folder / "logit.safetensors", rows, "--probabilities", "--logits"}).out;
+  CHECK(both == "     0  yes  0.0474  0.9526  3\n     1  no  0.8808  0.1192  -2\n");
   layer.activation.code = LF_LOGISTIC;
   lanefold::Model::of({layer}, {LF_OUTPUT_VALUES, {}, {"no", "yes"}}).save(folder / "m.safetensors");
   CHECK(run({"predict", folder / "m.safetensors", rows}).out == "     0  yes\n     1  no\n");

@@ -42,23 +42,6 @@ struct Table : TemporaryFolder {
   }
 };
 
-Json last_line(const Words &words) {
-  const Result result = run(words);
-  CAPTURE(joined(words));
-  CAPTURE(result.err);
-  REQUIRE(result.exit_code == 0);
-  REQUIRE_FALSE(result.lines().empty());
-  return result.lines().back();
-}
-
-std::string out_of(const Words &words) {
-  const Result result = run(words);
-  CAPTURE(joined(words));
-  CAPTURE(result.err);
-  CHECK(result.exit_code == 0);
-  return result.out;
-}
-
 } // namespace
 
 TEST_CASE("a table is learned, and a model of it predicts raw rows, with and without labels") {

@@ -17,7 +17,7 @@ using namespace lanefold::trainer;
 namespace {
 
 // Rows of a house: its area, its town and, with a price, that and its heat.
-std::string houses(int first, int end, bool priced) {
+std::string house_rows(int first, int end, bool priced) {
   std::string text = priced ? "area,town,price,heat\n" : "area,town\n";
   for (int i = first; i < end; ++i) {
     const double area = 40 + i * 37 % 101;
@@ -29,15 +29,13 @@ std::string houses(int first, int end, bool priced) {
   return text;
 }
 
-std::string houses_text(int first, int end) { return houses(first, end, true); }
-
 struct Houses : TemporaryFolder {
   std::string data = *this / "houses.csv", test = *this / "test.csv", rows = *this / "rows.csv",
               model = *this / "m.safetensors";
   Houses() {
-    write_file(data, houses(0, 300, true));
-    write_file(test, houses(300, 360, true));
-    write_file(rows, houses(300, 360, false));
+    write_file(data, house_rows(0, 300, true));
+    write_file(test, house_rows(300, 360, true));
+    write_file(rows, house_rows(300, 360, false));
   }
   Words train(const Words &more = {}) const {
     Words words = {"train",       "--data", data,           "--standardize", "--hidden",     "20",
@@ -47,23 +45,6 @@ struct Houses : TemporaryFolder {
     return words;
   }
 };
-
-Json last_line(const Words &words) {
-  const Result result = run(words);
-  CAPTURE(joined(words));
-  CAPTURE(result.err);
-  REQUIRE(result.exit_code == 0);
-  REQUIRE_FALSE(result.lines().empty());
-  return result.lines().back();
-}
-
-std::string out_of(const Words &words) {
-  const Result result = run(words);
-  CAPTURE(joined(words));
-  CAPTURE(result.err);
-  CHECK(result.exit_code == 0);
-  return result.out;
-}
 
 const Words long_enough = {"--epochs", "40", "--learning-rate", "0.01"};
 
@@ -212,7 +193,7 @@ TEST_CASE("a training from a regression in other units begins with its function"
                     less = houses / "less.csv";
   REQUIRE(run({"fold", houses.model, "-o", folded}).exit_code == 0);
   REQUIRE(run({"export", houses.model, "-o", onnx, "--folded"}).exit_code == 0);
-  write_file(less, houses_text(100, 200)); // other means and deviations
+  write_file(less, house_rows(100, 200, true)); // other means and deviations
   for (const std::string &model : {houses.model, folded, onnx})
     for (const std::string &data : {houses.data, less}) {
       CAPTURE(model);

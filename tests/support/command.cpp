@@ -92,6 +92,23 @@ std::string joined(const Words &words) {
   return text;
 }
 
+Json last_line(const Words &words) {
+  const Result result = run(words);
+  CAPTURE(joined(words));
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  REQUIRE_FALSE(result.lines().empty());
+  return result.lines().back();
+}
+
+std::string out_of(const Words &words) {
+  const Result result = run(words);
+  CAPTURE(joined(words));
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 0);
+  return result.out;
+}
+
 void check_refused(const Words &words, const Words &parts, const Words &variables) {
   CAPTURE(joined(words));
   const Result result = run(words, variables);

@@ -49,6 +49,10 @@ std::vector<char *> pointers(Words &words);
 
 Result run(const Words &words, const Words &variables = {});
 
+// Runs the command, which must succeed: the last line of its output as JSON, or all of its output.
+Json last_line(const Words &words);
+std::string out_of(const Words &words);
+
 std::string joined(const Words &words);
 
 // Checks for exit code 2, nothing on standard output, and a message that holds each of the parts.  The first part stands

@@ -44,7 +44,7 @@ public:
     if (names_.empty() && data && data->schema.has_names()) names_ = data->schema.classes;
     const int64_t known = data && info.classes == 0 ? static_cast<int64_t>(data->schema.classes.size()) : info.classes;
     classes_ = outputs_ > 1 ? outputs_ : known;
-    is_logit_ = outputs_ == 1 && has_logit(model);
+    is_logit_ = outputs_ == 1 && classes_ == 2 && has_logit(model);
   }
 
   int64_t outputs() const { return outputs_; }

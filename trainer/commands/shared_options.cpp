@@ -96,10 +96,9 @@ void add_training_data_options(std::vector<cli::Option> &to, DataWords &words) {
                 .fallback = "guessed from the targets",
                 .manual =
                     "train prints its guess. One target with words means classification. So does one target with few "
-                    "different whole numbers: at most 20, or the square root of the number of rows if that is more, or "
-                    "any number of "
-                    "them that count from 0 without a gap, "
-                    "and at most half the number of rows. Everything else means regression."});
+                    "different whole numbers: at most 20, or the square root of the number of rows if that is more. "
+                    "Numbers that count from 0 without a gap may be more. Each must stand in two rows on average. "
+                    "Everything else means regression."});
   to.push_back({.names = "--target",
                 .value = "COLUMN",
                 .target = &o.targets,

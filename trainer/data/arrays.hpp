@@ -11,7 +11,7 @@ namespace lanefold::trainer {
 // apply.  Throws DataError.
 Table read_npy_table(const std::string &path, const CsvOptions &options);
 
-// A vector as a table of one column.
+// Whether a file holds a vector, and the vector as a table of one column.
 bool is_npy_vector(const std::string &path);
 Table read_npy_column(const std::string &path);
 
@@ -19,12 +19,13 @@ Table read_npy_column(const std::string &path);
 // DataError.
 Dataset open_npy_table(const std::string &path, const Wanted &wanted, const CsvOptions &options);
 
-// The rows of such a matrix, for a model with this schema.  Throws DataError.
+// Opens such a matrix for a model with this schema: its rows, and their labels or targets if it has them.  Throws
+// DataError.
 Samples open_npy_rows(const std::string &path, const Schema &schema, Need need);
 
 // Reads an .npz file with arrays of features and of labels, under the names that others use: x_train, y_train, x_test
 // and y_test, for example, or x and y.  Without arrays for a test, `test` stays empty.  Labels count the classes from
-// 0, or are numbers: one or more for each sample.  Throws DataError.
+// 0; those of a regression are numbers, one or more for each sample.  Throws DataError.
 Dataset read_npz(const std::string &path, std::optional<Task> task = {});
 
 // Reads the features of an .npz file that has no array of labels; nothing if it has one.  Each label is -1.  Throws
