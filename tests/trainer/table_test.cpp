@@ -1,13 +1,16 @@
 // Tables: CSV files, good and hostile, and what becomes of them.
 #include "support/files.hpp"
 #include "trainer/data/encode.hpp"
+#include "trainer/data/fields.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <functional>
+#include <random>
 #include <set>
 #include <thread>
 
@@ -490,6 +493,39 @@ TEST_CASE("a file is read the same in blocks of any size") {
   CsvOptions options;
   options.block_bytes = 3;
   CHECK(contains(refusal("a,b\n1,2\n\"3,4\n", options), "quote"));
+}
+
+TEST_CASE("rows without quotes are cut as libcsv cuts them") {
+  std::mt19937 random(1);
+  const auto shown_by = [](const auto &read) {
+    std::string all;
+    const std::string problem =
+        read([&](std::string_view value) { return all += "<" + std::string(value) + ">", true; },
+             [&] { return all += "|", true; });
+    return all + problem;
+  };
+  const auto check = [&](const std::string &text, char delimiter) {
+    CAPTURE(text);
+    const std::string ours = shown_by(
+        [&](const auto &field, const auto &end_of_row) { return for_each_field(text, delimiter, field, end_of_row); });
+    const std::string theirs = shown_by([&](const auto &field, const auto &end_of_row) {
+      QuotedRows rows(delimiter, field, end_of_row);
+      if (rows.parse(text)) rows.finish();
+      return rows.problem();
+    });
+    CHECK(ours == theirs);
+  };
+  const auto any_of = [&](const char *characters) {
+    std::string text(random() % 24, ' ');
+    for (char &c : text) c = characters[random() % std::strlen(characters)];
+    return text;
+  };
+  for (int i = 0; i < 20000; ++i)
+    for (const char delimiter : {',', ' ', '\t', ';'}) {
+      check(any_of("ab,; \t\n\r"), delimiter);
+      check(any_of("a,; \t\n\"\r"), delimiter);
+      check(any_of("a,,\n\n\""), delimiter);
+    }
 }
 
 TEST_CASE("appending no floats changes nothing, even before memory is allocated") {

@@ -1,9 +1,9 @@
-// Blocks of whole rows are read one after the other, parsed by several threads at a time (libcsv), and appended in
-// order.  Where a row ends follows from the number of quotes before it.
+// Blocks of whole rows are read one after the other, parsed by several threads at a time, and appended in order.  Where
+// a row ends follows from the number of quotes before it.
 #include "trainer/data/dataset.hpp"
+#include "trainer/data/fields.hpp"
 #include "trainer/data/table.hpp"
 
-#include <csv.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -209,41 +209,6 @@ private:
   size_t found_ = 0;
 };
 
-// Calls field(text) for each value and end_of_row() after each row, until either returns false.  Returns what is wrong
-// with the quotes.
-template <class Field, class End>
-std::string for_each_field(const std::string &text, char delimiter, const Field &field, const End &end_of_row) {
-  struct Calls {
-    const Field &field;
-    const End &end;
-    bool goes_on = true;
-  } calls{field, end_of_row};
-  csv_parser parser;
-  if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0) throw std::bad_alloc();
-  const std::unique_ptr<csv_parser, void (*)(csv_parser *)> scope(&parser, csv_free);
-  csv_set_delim(&parser, static_cast<unsigned char>(delimiter));
-  const auto on_field = [](void *bytes, size_t count, void *to) {
-    auto &c = *static_cast<Calls *>(to);
-    if (c.goes_on) c.goes_on = c.field(std::string_view(static_cast<const char *>(bytes), count));
-  };
-  const auto on_row = [](int, void *to) {
-    auto &c = *static_cast<Calls *>(to);
-    if (c.goes_on) c.goes_on = c.end();
-  };
-  for (size_t begin = 0; begin < text.size() && calls.goes_on;) {
-    const size_t count = std::min<size_t>(text.size() - begin, 1 << 16);
-    if (csv_parse(&parser, text.data() + begin, count, on_field, on_row, &calls) != count) {
-      if (csv_error(&parser) == CSV_ENOMEM) throw std::bad_alloc();
-      return calls.goes_on
-                 ? "a quote is inside a value that does not begin with one, or a value goes on after its closing quote"
-                 : "";
-    }
-    begin += count;
-  }
-  if (calls.goes_on && csv_fini(&parser, on_field, on_row, &calls) != 0) return "a quoted value does not end";
-  return "";
-}
-
 // What the columns are, as far as the first block tells.
 struct CsvPlan {
   std::vector<Column> columns; // of the file
@@ -361,21 +326,6 @@ std::vector<Row> first_rows(const std::string &text, char delimiter, size_t most
   else if (!problem.empty()) return {};
   if (rows.back().empty()) rows.pop_back();
   return rows;
-}
-
-// How many bytes the first row takes, with blank lines before it.
-size_t first_row_bytes(const std::string &text, char delimiter) {
-  csv_parser parser;
-  if (csv_init(&parser, CSV_STRICT) != 0) throw std::bad_alloc();
-  const std::unique_ptr<csv_parser, void (*)(csv_parser *)> scope(&parser, csv_free);
-  csv_set_delim(&parser, static_cast<unsigned char>(delimiter));
-  bool ended = false;
-  const auto on_row = [](int, void *to) { *static_cast<bool *>(to) = true; };
-  size_t count = 0;
-  while (count < text.size() && !ended && csv_parse(&parser, text.data() + count, 1, nullptr, on_row, &ended) == 1)
-    ++count;
-  // libcsv skips the other half of "\r\n" by itself.
-  return count;
 }
 
 // The candidate that the first line that is not blank has most often outside quotes.

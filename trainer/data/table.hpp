@@ -57,7 +57,7 @@ struct CsvOptions {
   std::vector<std::string> ignored;    // columns that are left out
   const Schema *schema = nullptr; // what the table must fit, in place of the two above; it says which columns to read
   int threads = 1;
-  size_t block_bytes = 4 << 20; // that a thread parses at once
+  size_t block_bytes = 1 << 20; // that a thread parses at once
 };
 
 // The columns of a file that options or a schema choose, by their positions.  Throws DataError.
