@@ -8,11 +8,8 @@ the page is.
     python3 docs/one_chain.py          checks that golden_vectors.json is what this program computes
     python3 docs/one_chain.py write    writes golden_vectors.json
 """
-import json
-import sys
 from functools import reduce
 from math import copysign, inf, isfinite, isnan, ldexp, nan, sqrt as sqrt_in_double
-from pathlib import Path
 from struct import pack, unpack
 
 class F(float):
@@ -174,22 +171,31 @@ def add(values): return reduce(F.__add__, values, F(0))
 def blocks(rows): return [rows[i:i + 256] for i in range(0, len(rows), 256)]
 def block_sum(values): return add(map(add, blocks(values)))
 
+def deviations(x, base, low=F(0), squares=F(0)):
+    d = [x_i - base for x_i in x]
+    return reduce(F.__add__, d, low), chain(squares, d, d)
+def moments_of(base, low, squares, r):
+    shift = low / r; rest = fma(0 - low, shift, squares)
+    return base, shift, F(0) if rest < 0 else rest, r
 def block_moments(x):
-    r = F(len(x))
-    base = add(x) / r; d = [x_i - base for x_i in x]
-    low = add(d); squares = chain(F(0), d, d)
-    shift = low / r; rest = fma(0 - low, shift, squares); m2 = F(0) if rest < 0 else rest
-    return base, shift, m2, r
+    r = F(len(x)); base = add(x) / r
+    return moments_of(base, *deviations(x, base), r)
 
+def merge(rows, block):
+    (base, shift, m2, r), (base_b, shift_b, m2_b, r_b) = rows, block
+    delta = ((base_b - base) + shift_b) - shift; share = r_b / (r + r_b)
+    return base, fma(delta, share, shift), (m2 + m2_b) + (delta * delta) * (share * r), r + r_b
 def moments(x):
     """The mean of a column, and M2, the sum of squared deviations from it."""
-    (base, shift, m2, r), *others = map(block_moments, blocks(x))
-    for base_b, shift_b, m2_b, r_b in others:
-        delta = ((base_b - base) + shift_b) - shift; share = r_b / (r + r_b)
-        m2 = (m2 + m2_b) + (delta * delta) * (share * r)
-        shift = fma(delta, share, shift)
-        r = r + r_b
+    base, shift, m2, _ = reduce(merge, map(block_moments, blocks(x)))
     return base + shift, m2
+
+def parts_of_blocks(first_row, batch_rows, rows):
+    """The rows that a part has of each block, with how many rows the block has, and whether it begins and ends there."""
+    while rows:
+        begin = first_row // 256 * 256; end = min(begin + 256, batch_rows); here = rows[:end - first_row]
+        yield here, F(end - begin), first_row == begin, first_row + len(here) == end
+        first_row, rows = first_row + len(here), rows[len(here):]
 
 # ---- operations ----
 def sgemm(transpose_a, transpose_b, m, n, k, alpha, beta, a, b, c):
@@ -204,28 +210,76 @@ def activation_backward(activation, alpha, dy, y=None, x=None):
     given = x if activation in FROM_INPUT else y
     return {'dx': [[d * ACTIVATIONS[activation][1](v, alpha) for d, v in zip(*rows)] for rows in zip(dy, given)]}
 
-def batch_norm_forward(training, unbiased, eps, momentum, x, gamma, beta, running_mean, running_var):
-    m, mean, var, out = F(len(x)), running_mean, running_var, {}
+def statistics(m, mean, m2, unbiased, eps, momentum, running_mean, running_var):
+    m = F(m); var = [v / m for v in m2]
+    kept = [v / (m - 1) for v in m2] if unbiased else var
+    return {'running_mean': [fma(momentum, r, (1 - momentum) * v) for r, v in zip(running_mean, mean)],
+            'running_var': [fma(momentum, r, (1 - momentum) * v) for r, v in zip(running_var, kept)],
+            'mean': mean, 'inv_std': [1 / sqrt(v + eps) for v in var]}
+
+def batch_norm_forward(training, unbiased, eps, momentum, x, gamma, beta, running_mean=None, running_var=None,
+                       of_batch=0, mean=None, inv_std=None, activation='identity', alpha=F(0)):
+    out = {}
     if training:
         mean, m2 = columns(map(moments, columns(x)))
-        var = [v / m for v in m2]
-        kept = [v / (m - 1) for v in m2] if unbiased else var
-        out = {'running_mean': [fma(momentum, r, (1 - momentum) * v) for r, v in zip(running_mean, mean)],
-               'running_var': [fma(momentum, r, (1 - momentum) * v) for r, v in zip(running_var, kept)]}
-    inv_std = [1 / sqrt(v + eps) for v in var]
+        out = statistics(len(x), mean, m2, unbiased, eps, momentum, running_mean, running_var)
+        mean, inv_std = out.pop('mean'), out.pop('inv_std')
+    elif not of_batch:
+        mean, inv_std = running_mean, [1 / sqrt(v + eps) for v in running_var]
     s = [g * i for g, i in zip(gamma, inv_std)]
-    out['y'] = [[fma(v - mean_j, s_j, beta_j) for v, mean_j, s_j, beta_j in zip(row, mean, s, beta)] for row in x]
+    y = [[fma(v - mean_j, s_j, beta_j) for v, mean_j, s_j, beta_j in zip(row, mean, s, beta)] for row in x]
+    out.update(activation_forward(activation, alpha, y))
     return dict(out, mean=mean, inv_std=inv_std) if training else out
 
-def batch_norm_backward(x, dy, gamma, mean, inv_std):
-    m, per_column = F(len(x)), []
-    for x_j, dy_j, gamma_j, mean_j, inv_std_j in zip(columns(x), columns(dy), gamma, mean, inv_std):
-        xhat = [(v - mean_j) * inv_std_j for v in x_j]
-        dbeta = block_sum(dy_j); dgamma = add(chain(F(0), d, h) for d, h in zip(blocks(dy_j), blocks(xhat)))
-        dx = [(gamma_j * inv_std_j) * fma(h, 0 - dgamma / m, d - dbeta / m) for h, d in zip(xhat, dy_j)]
-        per_column.append((dx, dgamma, dbeta))
+def batch_norm_backward(x, dy, gamma, mean, inv_std, of_batch=0, batch_rows=0, dgamma=None, dbeta=None):
+    m, per_column = F(batch_rows or len(x)), []
+    for j, (x_j, dy_j) in enumerate(zip(columns(x), columns(dy))):
+        xhat = [(v - mean[j]) * inv_std[j] for v in x_j]
+        b = dbeta[j] if of_batch else block_sum(dy_j)
+        g = dgamma[j] if of_batch else add(chain(F(0), d, h) for d, h in zip(blocks(dy_j), blocks(xhat)))
+        dx = [(gamma[j] * inv_std[j]) * fma(h, 0 - g / m, d - b / m) for h, d in zip(xhat, dy_j)]
+        per_column.append((dx, g, b))
     dx, dgamma, dbeta = columns(per_column)
-    return {'dx': columns(dx), 'dgamma': dgamma, 'dbeta': dbeta}
+    return {'dx': columns(dx)} if of_batch else {'dx': columns(dx), 'dgamma': dgamma, 'dbeta': dbeta}
+
+def batch_norm_moments(second_pass, first_row, batch_rows, x, moments):
+    n, out = len(x[0]), list(moments)
+    for b, (rows, r, begins, ends) in enumerate(parts_of_blocks(first_row, batch_rows, x)):
+        for j, x_j in enumerate(columns(rows)):
+            at = slice(3 * n * b + j, 3 * n * (b + 1), n); total, low, squares = out[at]
+            if begins and ends:
+                out[at] = out[at] if second_pass else block_moments(x_j)[:3]
+            elif not second_pass:
+                out[at] = reduce(F.__add__, x_j, F(0) if begins else total), low, squares
+            else:
+                carry = deviations(x_j, total / r, *(() if begins else (low, squares)))
+                out[at] = moments_of(total / r, *carry, r)[:3] if ends else (total, *carry)
+    return {'moments': out}
+
+def batch_norm_merge(first_block, blocks, batch_rows, moments, merged=None, running_mean=None, **norm):
+    n = len(moments) // (3 * blocks); r = F(256 * first_block)
+    per_column = [merged[j::n] + [r] for j in range(n)] if first_block else [None] * n
+    for b in range(blocks):
+        r_b = F(min(256, batch_rows - 256 * (first_block + b)))
+        of = [(*moments[3 * n * b + j:3 * n * (b + 1):n], r_b) for j in range(n)]
+        per_column = [merge(rows, block) if rows else block for rows, block in zip(per_column, of)]
+    base, shift, m2, _ = columns(per_column)
+    out = {'merged': base + shift + m2}
+    if running_mean:
+        out.update(statistics(batch_rows, list(map(F.__add__, base, shift)), m2, running_mean=running_mean, **norm))
+    return out
+
+def column_sums(first_row, batch_rows, dy, sums=None, x=None, mean=None, inv_std=None):
+    n = len(dy[0]); ones = [[F(1)] * n for _ in dy]
+    xhat = x and [[(v - mu) * i for v, mu, i in zip(row, mean, inv_std)] for row in x]
+    out = sums[:] if sums else [F(0)] * (4 * n if x else 2 * n)
+    for pair, factor in enumerate([ones, xhat] if x else [ones]):
+        for rows, _, _, ends in parts_of_blocks(first_row, batch_rows, list(zip(dy, factor))):
+            for j in range(n):
+                at = slice(2 * n * pair + j, 2 * n * (pair + 1), n); finished, goes_on = out[at]
+                goes_on = reduce(lambda s, row: fma(row[0][j], row[1][j], s), rows, goes_on)
+                out[at] = (finished + goes_on, F(0)) if ends else (finished, goes_on)
+    return {'sums': out}
 
 def fold_batch_norm(eps, largest_x, w, gamma, beta, running_mean, running_var, bias=None):
     k, X, per_column = F(len(w)), largest_x, []
@@ -278,15 +332,15 @@ def softmax(logarithm, x):
         y.append([(v - largest) - log(total) for v in row] if logarithm else [v / total for v in e])
     return {'y': y}
 
-def softmax_cross_entropy(labels, x, weights=None):
-    m, losses, dx = F(len(x)), [], []
+def softmax_cross_entropy(labels, x, weights=None, batch_rows=0):
+    m, losses, dx = F(batch_rows or len(x)), [], []
     for row, label, weight in zip(x, labels, weights or [F(1)] * len(x)):
         largest, e, total = exponentials(row)
         losses.append((log(total) - (row[label] - largest)) * weight)
         p = [v / total for v in e]
         p[label] = p[label] - 1
         dx.append([(v / m) * weight for v in p])
-    return {'loss': [block_sum(losses) / m], 'dx': dx}
+    return {'loss': [block_sum(losses) / F(len(x))], 'dx': dx, **({'losses': losses} if batch_rows else {})}
 
 def sign(d): return F(1) if d > 0 else F(-1) if d < 0 else d
 def huber(a, delta): return (F(0.5) * a) * a if a <= delta else delta * (a - F(0.5) * delta)
@@ -299,13 +353,14 @@ LOSSES = {  # the loss of a prediction x with the target t, and its derivative
                  lambda x, t, delta: logistic(x) - t),
 }
 
-def elementwise_loss(function, delta, x, targets, weights=None):
+def elementwise_loss(function, delta, x, targets, weights=None, batch_rows=0):
     value, derivative = LOSSES[function]
-    elements, losses, dx = F(len(x) * len(x[0])), [], []
+    elements, losses, dx = F((batch_rows or len(x)) * len(x[0])), [], []
     for row, target, weight in zip(x, targets, weights or [F(1)] * len(x)):
         losses.append(sum_in_lanes([value(v, t, delta) for v, t in zip(row, target)]) * weight)
         dx.append([(derivative(v, t, delta) * weight) / elements for v, t in zip(row, target)])
-    return {'loss': [block_sum(losses) / elements], 'dx': dx}
+    loss = block_sum(losses) / F(len(x) * len(x[0]))
+    return {'loss': [loss], 'dx': dx, **({'losses': losses} if batch_rows else {})}
 
 def top_k_correct(labels, k, x):
     above = lambda row, label: sum(v > row[label] or (v == row[label] and j < label) for j, v in enumerate(row))
@@ -348,197 +403,6 @@ def optimizer_step(optimizer, learning_rate, momentum, beta2, eps, weight_decay,
     d = g if optimizer == 'sgd' else m if optimizer == 'momentum' else [fma(mu, m_i, g_i) for m_i, g_i in zip(m, g)]
     return {'w': [fma(-rate, d_i, w_i) for d_i, w_i in zip(d, w)], 'm': m, 'v': v}
 
-# ---- inputs ----
-def linear_congruential(state):
-    while True:
-        state = (state * 6364136223846793005 + 1442695040888963407) % 2 ** 64
-        yield state >> 33
-WORDS = linear_congruential(1)
-def plain(): return F(ldexp(next(WORDS) - 2 ** 30, -30))
-def spread(low, high): return F(ldexp(pick((1, -1)) * (1 + abs(plain())), low + next(WORDS) % (high - low + 1)))
-def pick(values): return values[next(WORDS) % len(values)]
-def vector(n, draw=plain): return [draw() for _ in range(n)]
-def matrix(m, n, draw=plain): return [vector(n, draw) for _ in range(m)]
-def norm(n, draw=plain):
-    arrays = *matrix(2, n, draw), vector(n), list(map(abs, vector(n)))
-    return dict(zip(('gamma', 'beta', 'running_mean', 'running_var'), arrays))
-
-SPECIAL = [sign * v for sign in (1, -1) for v in constants(
-    '0x0p0 0x1p-149 0x1.8p-130 0x1.fffffcp-127 0x1p-126 0x1.4p-100 0x1p-25 0x1.62e42ep-2 0x1.62e430p-2 0x1p0 0x1.2p3 '
-    '0x1.154p4 0x1.3ffffep4 0x1.4p4 0x1.400002p4 0x1.5d58ap6 0x1.62e42ep6 0x1.9d1dap6 0x1.9fe368p6 0x1.9ffffep6 '
-    '0x1.ap6 0x1.a00002p6 0x1.fffffep127 inf nan')]
-NEAR = constants('0x1p0 -0x1p0 0x1.000002p0 -0x1.000002p0 0x1.fffffep-1 -0x1.fffffep-1 0x1p12 -0x1p12 0x1p-149')
-FACTORS = (lambda: pick(SPECIAL), lambda: spread(62, 65), lambda: pick(NEAR), plain, lambda: spread(-75, 65),
-           lambda: spread(-76, -72))
-SAMPLES = (plain, lambda: plain() + 1000, lambda: F(123456.7), lambda: plain() / 4 - 1000000,
-           lambda: spread(-149, -120), lambda: spread(58, 66))
-SHAPES = (1, 1, 1), (2, 3, 5), (7, 2, 3), (3, 5, 7), (5, 17, 2), (1, 7, 17), (17, 1, 5), (2, 33, 3), (7, 3, 1)
-
-def activation_cases():
-    values = SPECIAL + vector(35, lambda: 8 * plain()) + vector(34, lambda: spread(-30, 7))
-    x, dy = ([[values[(17 * i + j) * stride % 119] for j in range(17)] for i in range(7)] for stride in (1, 5))
-    for activation in OLDER:
-        yield from cases_of_activation(activation, x, dy)
-
-def cases_of_activation(activation, x, dy):
-    for alpha in (0, 0.3, 1) if activation in ('leaky-relu', 'elu', 'hard-sigmoid') else (0,):
-        args = {'activation': activation, 'alpha': F(alpha)}
-        yield activation_forward, args, {'x': x}
-        given = {'x': x} if activation in FROM_INPUT else activation_forward(x=x, **args)
-        yield activation_backward, args, dict(given, dy=dy)
-
-def newer_activation_cases():
-    near = constants('0x1.8p1 -0x1.8p1 0x1.8p2 0x1.7ffffep2 0x1.b8p6 -0x1.b8p6 -0x1.b7fffep6 0x1.dp3 -0x1.dp3 -0x1.cb4p3 '
-                     '0x1.6p3 -0x1.6p3 -0x1.44p3 -0x1p2')
-    values = SPECIAL + near + vector(35, lambda: 8 * plain()) + vector(30, lambda: spread(-30, 7))
-    x, dy = ([[values[(17 * i + j) * stride % 129] for j in range(17)] for i in range(8)] for stride in (1, 5))
-    for activation in list(ACTIVATIONS)[7:]:
-        yield from cases_of_activation(activation, x, dy)
-
-def softmax_cases():
-    for i, n in enumerate((1, 2, 3, 7, 15, 16, 17, 31, 33, 40)):
-        x = matrix(3, n, (plain, lambda: 9 * plain(), lambda: spread(-20, 7))[i % 3])
-        if i % 4 == 3:
-            x[1][n // 2] = F((inf, nan, -inf)[i // 4])
-        for logarithm in 0, 1:
-            yield softmax, {'logarithm': logarithm}, {'x': x}
-
-def newer_dense_cases():
-    for i, activation in enumerate(list(ACTIVATIONS)[7:] * 3):
-        yield from dense_case(activation, F(0.3), 28 + i, *SHAPES[(2 * i + 1) % len(SHAPES)])
-
-def sgemm_cases():
-    shapes = [SHAPES[5 * i % len(SHAPES)] for i in range(64)] + [(2, 1, 513), (1, 1, 700), (1, 129, 2), (17, 33, 3)]
-    for i, (m, n, k) in enumerate(shapes):
-        draw, ta, tb = FACTORS[(i + i // 4) % len(FACTORS)], i % 2, i // 2 % 2
-        alpha, beta = (F((0, 1, -1, 0.3)[i // step % 4 if i < 64 else 1]) for step in (4, 16))
-        a, b, c = (matrix(*shape, draw) for shape in ((k, m) if ta else (m, k), (n, k) if tb else (k, n), (m, n)))
-        for unread in [c] * (beta == 0) + [a, b] * (alpha == 0):
-            unread[0][0] = F(nan)
-        args = {'transpose_a': ta, 'transpose_b': tb, 'm': m, 'n': n, 'k': k, 'alpha': alpha, 'beta': beta}
-        yield sgemm, args, {'a': a, 'b': b, 'c': c}
-
-def batch_norm_cases():
-    shapes = [(2, 1), (3, 5), (5, 3), (255, 1), (33, 2), (1, 6), (257, 2), (300, 1), (513, 1), (256, 1), (17, 7)]
-    for i, (m, n) in enumerate(shapes + [(7, 6), (513, 2), (600, 1), (700, 1)]):
-        x = columns(vector(m, SAMPLES[(i + j) % len(SAMPLES) if m < 500 else 0]) for j in range(n))
-        given = dict(norm(n), x=[[v + F(r // 256 * 0.7) for v in row] for r, row in enumerate(x)])
-        if i == 2:
-            given['x'][1][0], given['x'][2][1] = F(nan), F(inf)
-        for training in range(m > 254, 1 + (m > 1)):
-            args = {'training': training, 'unbiased': i % 2, 'eps': F(1e-5), 'momentum': F((0.9, 0, 0)[i % 3])}
-            yield batch_norm_forward, args, given
-        if 1 < m and m * n < 600:
-            kept = {**given, **batch_norm_forward(**args, **given), 'dy': matrix(m, n, lambda: plain() + i % 3)}
-            yield batch_norm_backward, {}, {name: kept[name] for name in ('x', 'dy', 'gamma', 'mean', 'inv_std')}
-
-def fold_cases():
-    for i, (k, n) in enumerate(((1, 1), (3, 5), (5, 3), (17, 7), (33, 2), (300, 1), (7, 5))):
-        given = norm(n, (plain, lambda: spread(-149, -140))[i // 5])
-        given.update({'bias': vector(n)} if i % 2 else {}, w=matrix(k, n, FACTORS[3 + i % 3]))
-        if n == 5:  # a channel with gamma 0, and one without variance
-            given['gamma'][1], given['running_mean'][1], given['running_var'][1:3] = F(0), F(1e9), [F(0), F(0)]
-        yield fold_batch_norm, {'eps': F(1e-3), 'largest_x': F((1, 0, 255)[i % 3])}, given
-
-def dense_cases():
-    large = (257, 2, 2), (513, 1, 2), (300, 2, 1)
-    for i in range(28):
-        m, n, k = large[i // 7] if i % 7 == 3 and i < 21 else SHAPES[(2 * i + 1) % len(SHAPES)]
-        yield from dense_case(OLDER[i % 7], F((0.3, 1, 0)[i // 7 % 3]), i, m, n, k)
-
-def dense_case(activation, alpha, i, m, n, k):
-    normalized, training = i % 3 > 0, i % 3 == 1 and m > 1
-    args = {'activation': activation, 'alpha': alpha}
-    given = {'x': matrix(m, k, lambda: 4 * plain()), 'w': matrix(k, n)}
-    given.update({'bias': vector(n)} if i % 4 else {}, **norm(n) if normalized else {})
-    forward = dict(args, training=int(training), **{'eps': F(1e-5), 'momentum': F(0.9)} if normalized else {})
-    yield dense_forward, forward, given
-    if training or not normalized:
-        kept = {**given, **dense_forward(**forward, **given), 'dy': matrix(m, n, lambda: spread(-20, 2))}
-        from_input = activation in FROM_INPUT
-        names = ['x', 'w', 'z' if from_input else 'y', 'dy']
-        if normalized:
-            names += ['beta' if from_input else 'z', 'gamma', 'mean', 'inv_std']
-        yield dense_backward, dict(args, learning_rate=F(0.1)), {name: kept[name] for name in names}
-
-def loss_cases():
-    for i, n in enumerate([2, *range(1, 41)] + [2, 3, 5, 9] * 15):
-        m = 513 if i == 0 else 2 if i < 41 else 1
-        x = matrix(m, n, (plain, lambda: 9 * plain(), lambda: spread(-149, 127))[i % 3])
-        if i % 8 == 5:
-            x[0][n // 2] = F((inf, nan, -inf, -inf)[i // 8 % 4])
-        if n % 10 == 7:
-            x = [[F(v)] * n for v in (-inf, nan, -0.0)]
-        yield softmax_cross_entropy, {'labels': [next(WORDS) % n for _ in x]}, {'x': x}
-        if i < 41 and n in (2, 3, 5, 17, 33):
-            x = matrix(7, n, lambda: pick([F(v) for v in (0, 1, 2, 3, 4, inf, nan, -inf)]))
-            yield top_k_correct, {'labels': [next(WORDS) % n for _ in x], 'k': 1 + i % n}, {'x': x}
-
-def optimizer_cases():
-    steps = ('sgd', 1), ('momentum', 1), ('nesterov', 1), ('adam', 1), ('adam', 2), ('adam', 1000)
-    for draw in plain, lambda: spread(-80, -60), lambda: spread(55, 66), lambda: pick(SPECIAL):
-        for i, (name, step) in enumerate(steps):
-            args = {'optimizer': name, 'learning_rate': F((0.1, 1e-3, 1)[i % 3]), 'momentum': F((0.9, 0.5)[i % 2]),
-                    'beta2': F(0.999), 'eps': F(1e-8), 'weight_decay': F((0, 0.01, 0.3)[i * 5 % 7 % 3]), 'step': step}
-            w, g, m, v = matrix(4, pick((33, 17, 5, 1, 7)), draw)
-            yield optimizer_step, args, {'w': w, 'g': g, 'm': m, 'v': list(map(abs, v))}
-
-def gather_cases():
-    for divisor in F(255), F(1), F(3), F(127.3), F(65536):
-        for n in 1, 7, 17, 64, 67:
-            x = [[F(next(WORDS) % 256) for _ in range(n)] for _ in range(5)]  # bytes
-            yield gather, {'divisor': divisor, 'rows': [next(WORDS) % 5 for _ in range(7)]}, {'x': x}
-
-def weighted_loss_cases():
-    for i, n in enumerate((1, 3, 10, 17, 2)):
-        x = matrix(300 if n == 2 else 5, n, lambda: 9 * plain())
-        args = {'labels': [next(WORDS) % n for _ in x]}
-        yield softmax_cross_entropy, args, {'x': x, 'weights': vector(len(x), lambda: 3 * abs(plain()))}
-
-def elementwise_loss_cases():
-    for k, function in enumerate(LOSSES):
-        for i, n in enumerate((1, 2, 3, 7, 15, 16, 17, 33, 50, 1)):
-            m = 520 if i == 9 else 3
-            draw = (lambda: 4 * plain(), lambda: spread(-30, 7), lambda: pick(SPECIAL), plain)[i % 4]
-            x, targets = matrix(m, n, draw), matrix(m, n, draw)
-            if function == 'logistic' and i % 3:
-                targets = matrix(m, n, (lambda: F(next(WORDS) % 2), lambda: abs(plain()))[i % 3 - 1])
-            elif n % 2:
-                targets[0][n // 2] = x[0][n // 2]
-            given = {'x': x, 'targets': targets}
-            given.update({'weights': vector(m, lambda: 3 * abs(plain()))} if (i + k) % 3 == 0 else {})
-            yield elementwise_loss, {'function': function, 'delta': F((1, 0.3, 2.5)[i % 3])}, given
-
-def dropout_cases():
-    numbers = 0, 1, 2 ** 32, 2 ** 53 - 1, 0x12345678abcde, 0xfffffffff
-    for i, n in enumerate((1, 2, 15, 16, 17, 31, 48, 63, 64, 65, 130, 200)):
-        args = {'rate': F((0.5, 0.1, 0, 0.9)[i % 4]), 'seed': numbers[i % 6], 'stream': numbers[(i * 5 + 2) % 6],
-                'first_row': (0, 7, 2 ** 32 - 3)[i % 3]}
-        yield dropout, args, {'x': matrix(3, n, (plain, lambda: pick(SPECIAL))[i % 5 == 4])}
-
-# ---- the file ----
-def encode(value):
-    if not isinstance(value, list) or isinstance(value[0], int):
-        return '%08x' % bits(value) if isinstance(value, F) else value
-    rows = value if isinstance(value[0], list) else [value]
-    return {'rows': len(rows), 'columns': len(rows[0]), 'bits': ''.join(encode(v) for row in rows for v in row)}
-
-def line(op, args, given):
-    parts = [{name: encode(v) for name, v in part.items()} for part in (args, given, op(**args, **given))]
-    return json.dumps(dict(zip(('op', 'args', 'in', 'out'), (op.__name__, *parts))))
-
-def main():
-    path = Path(__file__).with_name('golden_vectors.json')
-    groups = activation_cases, sgemm_cases, batch_norm_cases, fold_cases, dense_cases, loss_cases, optimizer_cases, \
-        gather_cases, newer_activation_cases, newer_dense_cases, softmax_cases, weighted_loss_cases, \
-        elementwise_loss_cases, dropout_cases
-    lines = [line(*case) for group in groups for case in group()]
-    text = '{"format": "lanefold-vectors-2", "cases": [\n' + ',\n'.join(lines) + '\n]}\n'
-    if sys.argv[1:] == ['write']:
-        path.write_text(text)
-    if path.read_text() != text:
-        sys.exit('docs/golden_vectors.json: not what docs/one_chain.py computes; run it with the argument write')
-    print('docs/golden_vectors.json: all %d vectors are as computed' % len(lines))
-
 if __name__ == '__main__':
+    from one_chain_vectors import main  # which imports this program as a module
     main()

@@ -75,7 +75,10 @@ template <class Tile> lf_status explain(const lf_host *host, int32_t op, const v
   case LF_OP_PACK_WEIGHTS:
   case LF_OP_UNPACK_WEIGHTS: return plain("panels of columns");
   case LF_OP_BATCH_NORM_FORWARD:
-  case LF_OP_BATCH_NORM_BACKWARD: return plain("columns in blocks of 256 rows");
+  case LF_OP_BATCH_NORM_BACKWARD:
+  case LF_OP_BATCH_NORM_MOMENTS:
+  case LF_OP_BATCH_NORM_MERGE:
+  case LF_OP_COLUMN_SUMS: return plain("columns in blocks of 256 rows");
   case LF_OP_GATHER:
   case LF_OP_SOFTMAX:
   case LF_OP_SOFTMAX_CROSS_ENTROPY:

@@ -27,6 +27,9 @@ namespace norm {
 template <class S> lf_status batch_norm_forward(const lf_host *, const lf_batch_norm_forward_args *);
 template <class S> lf_status batch_norm_backward(const lf_host *, const lf_batch_norm_backward_args *);
 template <class S> lf_status fold_batch_norm(const lf_host *, const lf_fold_batch_norm_args *);
+template <class S> lf_status batch_norm_moments(const lf_host *, const lf_batch_norm_moments_args *);
+template <class S> lf_status batch_norm_merge(const lf_host *, const lf_batch_norm_merge_args *);
+template <class S> lf_status column_sums(const lf_host *, const lf_column_sums_args *);
 } // namespace norm
 
 namespace activation {
@@ -83,7 +86,7 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       Known<dense::infer<Tile>>::call,
       Known<dense::forward<Tile>>::call,
       Known<dense::backward<Tile>>::call,
-      norm::batch_norm_forward<S>,
+      Known<norm::batch_norm_forward<S>>::call,
       norm::batch_norm_backward<S>,
       norm::fold_batch_norm<S>,
       Known<activation::forward<S>>::call,
@@ -96,6 +99,9 @@ template <class Tile> lf_status fill_table(const lf_host *, lf_kernel_table *tab
       loss::softmax<S>,
       Known<loss::elementwise_loss<S>>::call,
       activation::dropout<S>,
+      norm::batch_norm_moments<S>,
+      norm::batch_norm_merge<S>,
+      norm::column_sums<S>,
   };
   std::memcpy(table, &all, room);
   return LF_OK;

@@ -15,12 +15,24 @@ template <class Rules> bool check_arguments(Rules &check, lf_softmax_args &args)
   return args.m > 0 && args.n > 0;
 }
 
+// What a loss has for a part of a batch. The kernel reads the rows of the batch, and may multiply them by the columns.
+template <class Rules, class Args> void check_part(Rules &check, Args &args) {
+  constexpr int64_t most_elements = int64_t{1} << 58;
+  if (args.batch_rows == 0) args.batch_rows = args.m;
+  else check.sizes({{"batch_rows", args.batch_rows}}, args.m);
+  if (check.ok() && args.batch_rows > most_elements / args.n)
+    check.fail(LF_INVALID_ARGUMENT, "batch_rows is %lld and n is %lld, but a batch must have at most 2^58 elements",
+               static_cast<long long>(args.batch_rows), static_cast<long long>(args.n));
+  if (args.losses != nullptr) check.writes("losses", args.losses, vector(args.m));
+}
+
 template <class Rules> bool check_arguments(Rules &check, lf_softmax_cross_entropy_args &args) {
   check.flags("flags", args.flags, 0, "none");
   check.sizes({{"m", args.m}, {"n", args.n}}, 1);
   check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
   check.reads("labels", args.labels, vector(args.m));
   if (args.weights != nullptr) check.reads("weights", args.weights, vector(args.m));
+  check_part(check, args);
   check.writes("loss", args.loss, vector(1));
   if (args.dx != nullptr) check.writes("dx", args.dx, {args.m, args.n, args.lddx, "lddx"}, "x");
   check.overlaps();
@@ -38,6 +50,7 @@ template <class Rules> bool check_arguments(Rules &check, lf_elementwise_loss_ar
   check.reads("x", args.x, {args.m, args.n, args.ldx, "ldx"});
   check.reads("targets", args.targets, {args.m, args.n, args.ldtargets, "ldtargets"});
   if (args.weights != nullptr) check.reads("weights", args.weights, vector(args.m));
+  check_part(check, args);
   check.writes("loss", args.loss, vector(1));
   if (args.dx != nullptr) check.writes("dx", args.dx, {args.m, args.n, args.lddx, "lddx"}, "x");
   check.overlaps();
@@ -75,12 +88,12 @@ lf_status lf_softmax_cross_entropy(lf_context *context, const lf_softmax_cross_e
   using namespace lanefold::runtime;
   using Args = lf_softmax_cross_entropy_args;
   constexpr const char *name = "lf_softmax_cross_entropy";
-  // The table of a plugin of 0.1.0 ends before elementwise_loss.  It would ignore the weights, which it does not know.
+  // The table of a plugin of 0.1.0 ends before elementwise_loss.  It would ignore the fields that it does not know.
   return run(context, name, args, rules_of_struct, [](lf_context &on, const Args &checked) {
+    const bool is_old = checked.weights == nullptr && checked.losses == nullptr && checked.batch_rows == checked.m;
     return ask_chain(on, name, [&](const LoadedPlugin &plugin, const lf_host *host) {
       const lf_kernel_table &table = plugin.table;
-      const bool serves =
-          table.softmax_cross_entropy != nullptr && (checked.weights == nullptr || table.elementwise_loss != nullptr);
+      const bool serves = table.softmax_cross_entropy != nullptr && (is_old || table.elementwise_loss != nullptr);
       return serves ? table.softmax_cross_entropy(host, &checked) : LF_UNSUPPORTED;
     });
   });

@@ -62,8 +62,11 @@ lf_status answer(const Question &question) {
   case LF_OP_SOFTMAX: return explain(question, &Table::softmax);
   case LF_OP_ELEMENTWISE_LOSS: return explain(question, &Table::elementwise_loss);
   case LF_OP_DROPOUT: return explain(question, &Table::dropout);
+  case LF_OP_BATCH_NORM_MOMENTS: return explain(question, &Table::batch_norm_moments);
+  case LF_OP_BATCH_NORM_MERGE: return explain(question, &Table::batch_norm_merge);
+  case LF_OP_COLUMN_SUMS: return explain(question, &Table::column_sums);
   default:
-    return question.check.fail(LF_UNSUPPORTED, "op is %d, but must be from LF_OP_SGEMM (0) to LF_OP_DROPOUT (17)",
+    return question.check.fail(LF_UNSUPPORTED, "op is %d, but must be from LF_OP_SGEMM (0) to LF_OP_COLUMN_SUMS (20)",
                                question.op);
   }
 }

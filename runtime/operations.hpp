@@ -31,6 +31,9 @@ template <class Rules> bool check_arguments(Rules &check, lf_elementwise_loss_ar
 template <class Rules> bool check_arguments(Rules &check, lf_top_k_correct_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_optimizer_step_args &args);
 template <class Rules> bool check_arguments(Rules &check, lf_gather_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_batch_norm_moments_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_batch_norm_merge_args &args);
+template <class Rules> bool check_arguments(Rules &check, lf_column_sums_args &args);
 
 // Checks the code of an activation, and its alpha.
 template <class Rules> void check_activation(Rules &check, int32_t activation, float alpha) {
@@ -42,7 +45,7 @@ template <class Rules> void check_activation(Rules &check, int32_t activation, f
 }
 
 // What a call does with a normalization: the rows of the table in norm.h.
-enum class BatchNormUse { training, inference, backward, backward_from_input, fold };
+enum class BatchNormUse { training, of_batch, inference, backward, backward_from_input, fold, merge, sums };
 
 // Checks a normalization over n columns in a call on m rows. Returns a complete copy that lives as long as `check`, or
 // NULL on an error.

@@ -95,6 +95,7 @@ List list_of(const std::string &isa, int threads) {
   add_layers(list, threads);
   add_activations(list, threads);
   add_norms(list, threads);
+  if (threads == 1) add_parts(list);
   add_networks(list, threads);
   if (threads == 1) add_updates(list);
   if (threads == 1) add_batches(list);

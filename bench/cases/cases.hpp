@@ -87,6 +87,7 @@ void add_products(List &list, int threads);
 void add_layers(List &list, int threads);
 void add_activations(List &list, int threads);
 void add_norms(List &list, int threads);
+void add_parts(List &list);
 void add_networks(List &list, int threads);
 void add_updates(List &list);
 void add_batches(List &list);

@@ -13,7 +13,7 @@ from pathlib import Path
 from pages import all_pages, write_depfile
 from reference import Reference
 
-DATA = ('docs/golden_vectors.json', 'docs/one_chain.py')
+DATA = ('docs/golden_vectors.json', 'docs/one_chain.py', 'docs/one_chain_vectors.py')
 BUILD_FILES = ('meson.build', '__pycache__')
 
 

@@ -204,7 +204,10 @@ LF_API lf_status lf_describe_cpu(char *text, uint64_t size, uint64_t *needed);
 #define LF_OP_SOFTMAX 15               /**< softmax, or its logarithm */
 #define LF_OP_ELEMENTWISE_LOSS 16      /**< a loss on numbers, and its gradient */
 #define LF_OP_DROPOUT 17               /**< dropout */
-#define LF_OP_COUNT 18                 /**< The number of operations; it may grow. */
+#define LF_OP_BATCH_NORM_MOMENTS 18    /**< the moments of the blocks of a part of a batch */
+#define LF_OP_BATCH_NORM_MERGE 19      /**< the statistics of a batch, from the moments of its blocks */
+#define LF_OP_COLUMN_SUMS 20           /**< sums over the rows of a part of a batch */
+#define LF_OP_COUNT 21                 /**< The number of operations; it may grow. */
 /** @} */
 
 /**

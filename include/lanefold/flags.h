@@ -41,4 +41,13 @@
 /** A layer of a network has no product: it applies its normalization and its activation to its input. */
 #define LF_ELEMENTWISE 0x80u
 
+/**
+ * The statistics of the batch are known: a forward pass normalizes by the mean and inv_std that the normalization has,
+ * and a backward pass reads dgamma and dbeta, which are the sums over the whole batch (parts.h).
+ */
+#define LF_BATCH_STATISTICS 0x100u
+
+/** The second pass over the rows of a part, whose block sums are now known (parts.h). */
+#define LF_SECOND_PASS 0x200u
+
 #endif

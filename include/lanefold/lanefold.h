@@ -14,6 +14,7 @@
 #include <lanefold/network.h>
 #include <lanefold/norm.h>
 #include <lanefold/optimizer.h>
+#include <lanefold/parts.h>
 #include <lanefold/status.h>
 
 #endif

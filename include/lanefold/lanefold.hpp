@@ -7,6 +7,7 @@
 
 #include <lanefold/lanefold.h>
 
+#include <lanefold/cpp/call_base.hpp>
 #include <lanefold/cpp/calls.hpp>
 #include <lanefold/cpp/check.hpp>
 #include <lanefold/cpp/context.hpp>
@@ -14,6 +15,7 @@
 #include <lanefold/cpp/layers.hpp>
 #include <lanefold/cpp/macros.hpp>
 #include <lanefold/cpp/network_builder.hpp>
+#include <lanefold/cpp/norm_calls.hpp>
 #include <lanefold/cpp/operations.hpp>
 #include <lanefold/cpp/views.hpp>
 

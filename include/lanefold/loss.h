@@ -41,16 +41,21 @@ typedef struct lf_softmax_cross_entropy_args {
   const float *x;        /**< m x n: the logits */
   int64_t ldx;           /**< the row stride of x */
   const int32_t *labels; /**< m classes, each in [0, n) */
-  float *loss;           /**< one float: the mean loss */
+  float *loss;           /**< one float: the mean loss of these m rows */
   float *dx;             /**< m x n; may be x itself, with the same stride; NULL: the gradient is not wanted */
   int64_t lddx;          /**< the row stride of dx */
   const float *weights;  /**< m: the weight of each row; NULL: each is 1 */
+  int64_t batch_rows;    /**< the rows of the batch of which x is a part (parts.h); 0: x is the whole batch */
+  float *losses;         /**< m: receives w l(row) of each row; NULL: not wanted */
 } lf_softmax_cross_entropy_args;
 
 /**
  * Computes p = softmax(x) in each row, the mean loss = mean over the rows of -w log(p[label]), and its gradient
  * dx = (p - [j == label]) / m * w, where w is the weight of the row.  The mean divides by m, not by the sum of the
  * weights.  Softmax subtracts the largest logit of the row first, so that no exponential overflows.
+ *
+ * In a part of a batch, the gradient divides by batch_rows instead of m.  The loss of the batch is the sum of all
+ * losses, as the column sums of parts.h add them, divided by batch_rows.
  *
  * Returns LF_OK, LF_UNSUPPORTED, LF_OUT_OF_MEMORY, or LF_INVALID_ARGUMENT, whose message names a label that is out of
  * range.  [thread-safe]
@@ -93,14 +98,19 @@ typedef struct lf_elementwise_loss_args {
   const float *targets; /**< m x n */
   int64_t ldtargets;    /**< the row stride of targets */
   const float *weights; /**< m: the weight of each row; NULL: each is 1 */
-  float *loss;          /**< one float: the mean loss */
+  float *loss;          /**< one float: the mean loss of these m rows */
   float *dx;            /**< m x n; may be x itself, with the same stride; NULL: the gradient is not wanted */
   int64_t lddx;         /**< the row stride of dx */
+  int64_t batch_rows;   /**< the rows of the batch of which x is a part (parts.h); 0: x is the whole batch */
+  float *losses;        /**< m: receives the sum over j of w l(x, t) of each row; NULL: not wanted */
 } lf_elementwise_loss_args;
 
 /**
  * Computes the mean loss = mean over rows and columns of w l(x, t), and its gradient dx = w l'(x, t) / (m n), where w is
  * the weight of the row.  The mean divides by m n, not by the sum of the weights.
+ *
+ * In a part of a batch, the gradient divides by batch_rows n instead of m n.  The loss of the batch is the sum of all
+ * losses, as the column sums of parts.h add them, divided by batch_rows n.
  *
  * Returns LF_OK, LF_OUT_OF_MEMORY, LF_INVALID_ARGUMENT, or LF_UNSUPPORTED if the code of the loss is unknown.
  * [thread-safe]

@@ -5,6 +5,7 @@
 #ifndef LANEFOLD_NORM_H
 #define LANEFOLD_NORM_H
 
+#include <lanefold/activation.h>
 #include <lanefold/context.h>
 
 #ifdef __cplusplus
@@ -14,12 +15,15 @@ extern "C" {
 /**
  * The parameters of a normalization over n columns.  Every array holds n floats.  Calls use the arrays like this:
  *
- * | call                 | gamma | beta | running_mean | running_var | mean    | inv_std |
- * |----------------------|-------|------|--------------|-------------|---------|---------|
- * | forward, LF_TRAINING | read  | read | updated      | updated     | written | written |
- * | forward, inference   | read  | read | read         | read        | -       | -       |
- * | backward             | read  | -    | -            | -           | read    | read    |
- * | fold                 | read  | read | read         | read        | -       | -       |
+ * | call                         | gamma | beta | running_mean | running_var | mean    | inv_std |
+ * |------------------------------|-------|------|--------------|-------------|---------|---------|
+ * | forward, LF_TRAINING         | read  | read | updated      | updated     | written | written |
+ * | forward, LF_BATCH_STATISTICS | read  | read | -            | -           | read    | read    |
+ * | forward, inference           | read  | read | read         | read        | -       | -       |
+ * | backward                     | read  | -    | -            | -           | read    | read    |
+ * | fold                         | read  | read | read         | read        | -       | -       |
+ * | merge (parts.h)              | -     | -    | updated      | updated     | written | written |
+ * | column sums (parts.h)        | -     | -    | -            | -           | read    | read    |
  *
  * The backward pass of a dense layer also reads beta if the derivative of its activation follows from the input
  * (activation.h).
@@ -44,7 +48,7 @@ typedef struct lf_batch_norm {
 /** The arguments of lf_batch_norm_forward(). */
 typedef struct lf_batch_norm_forward_args {
   uint32_t struct_size; /**< The size of this struct, in bytes. */
-  uint32_t flags;       /**< LF_TRAINING */
+  uint32_t flags;       /**< LF_TRAINING or LF_BATCH_STATISTICS, but not both */
   int64_t m;            /**< the rows of x and y; with LF_TRAINING not 1, because one sample has no variance */
   int64_t n;            /**< the columns of x and y */
   const float *x;       /**< m x n */
@@ -52,15 +56,18 @@ typedef struct lf_batch_norm_forward_args {
   float *y;             /**< m x n; may be x itself, with the same stride */
   int64_t ldy;          /**< the row stride of y */
   const lf_batch_norm *batch_norm; /**< must not be NULL */
+  int32_t activation;              /**< of the result: LF_ELU, for example; 0, LF_IDENTITY: none */
+  float alpha;                     /**< the alpha of the activation */
 } lf_batch_norm_forward_args;
 
 /**
- * Normalizes each column:
+ * Normalizes each column, and applies an activation:
  *
- *     y = (x - mu) * (gamma * (1 / sqrt(var + eps))) + beta
+ *     y = act((x - mu) * (gamma * (1 / sqrt(var + eps))) + beta)
  *
- * With LF_TRAINING, mu is the mean of the column and var = mean((x - mu)^2) is its biased variance.  Otherwise both are
- * the running statistics.
+ * With LF_TRAINING, mu is the mean of the column and var = mean((x - mu)^2) is its biased variance.  With
+ * LF_BATCH_STATISTICS, mu and 1 / sqrt(var + eps) are mean and inv_std of the normalization, which a batch in parts has
+ * (parts.h).  Otherwise mu and var are the running statistics.
  *
  * Sums run over blocks of 256 rows, which are merged in ascending order (docs/numerics.md).
  *
@@ -72,8 +79,8 @@ LF_API lf_status lf_batch_norm_forward(lf_context *context, const lf_batch_norm_
 /** The arguments of lf_batch_norm_backward(). */
 typedef struct lf_batch_norm_backward_args {
   uint32_t struct_size;            /**< The size of this struct, in bytes. */
-  uint32_t flags;                  /**< Must be 0. */
-  int64_t m;                       /**< the rows of x, dy and dx, not 1 */
+  uint32_t flags;                  /**< LF_BATCH_STATISTICS */
+  int64_t m;                       /**< the rows of x, dy and dx; not 1, except with LF_BATCH_STATISTICS */
   int64_t n;                       /**< the columns of x, dy and dx */
   const float *x;                  /**< m x n: the input of the forward pass */
   int64_t ldx;                     /**< the row stride of x */
@@ -82,8 +89,9 @@ typedef struct lf_batch_norm_backward_args {
   float *dx;                       /**< m x n; may be dy itself, with the same stride; NULL: not wanted */
   int64_t lddx;                    /**< the row stride of dx */
   const lf_batch_norm *batch_norm; /**< gamma, and mean and inv_std as the forward pass left them */
-  float *dgamma;                   /**< n */
-  float *dbeta;                    /**< n */
+  float *dgamma;                   /**< n; with LF_BATCH_STATISTICS only read */
+  float *dbeta;                    /**< n; with LF_BATCH_STATISTICS only read */
+  int64_t batch_rows; /**< with LF_BATCH_STATISTICS the rows of the whole batch, at least 2; otherwise not read */
 } lf_batch_norm_backward_args;
 
 /**
@@ -93,6 +101,9 @@ typedef struct lf_batch_norm_backward_args {
  *     dbeta = sum over the rows of dy
  *     dgamma = sum over the rows of dy * xhat
  *     dx = gamma * inv_std * (dy - dbeta / m - xhat * dgamma / m)
+ *
+ * With LF_BATCH_STATISTICS, x is a part of a batch of batch_rows rows (parts.h).  dgamma and dbeta then are the sums
+ * over the batch, and only dx is computed, with batch_rows in place of m.
  *
  * Returns LF_OK, LF_INVALID_ARGUMENT, LF_UNSUPPORTED or LF_OUT_OF_MEMORY.  [thread-safe]
  */

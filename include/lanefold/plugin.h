@@ -90,9 +90,11 @@ typedef struct lf_kernel_table {
   lf_status (*dense_forward)(const lf_host *host, const lf_dense_forward_args *args);
   /** Does what lf_dense_backward() does. */
   lf_status (*dense_backward)(const lf_host *host, const lf_dense_backward_args *args);
-  /** Does what lf_batch_norm_forward() does. */
+  /** Does what lf_batch_norm_forward() does.  The library asks for LF_BATCH_STATISTICS and for an activation only if the
+   * plugin also offers batch_norm_moments, because plugins from before that operation do not know them. */
   lf_status (*batch_norm_forward)(const lf_host *host, const lf_batch_norm_forward_args *args);
-  /** Does what lf_batch_norm_backward() does. */
+  /** Does what lf_batch_norm_backward() does.  The library asks for LF_BATCH_STATISTICS only if the plugin also offers
+   * batch_norm_moments. */
   lf_status (*batch_norm_backward)(const lf_host *host, const lf_batch_norm_backward_args *args);
   /** Does what lf_fold_batch_norm() does. */
   lf_status (*fold_batch_norm)(const lf_host *host, const lf_fold_batch_norm_args *args);
@@ -100,8 +102,9 @@ typedef struct lf_kernel_table {
   lf_status (*activation_forward)(const lf_host *host, const lf_activation_forward_args *args);
   /** Does what lf_activation_backward() does. */
   lf_status (*activation_backward)(const lf_host *host, const lf_activation_backward_args *args);
-  /** Does what lf_softmax_cross_entropy() does.  The library asks for weights only if the plugin also offers
-   * elementwise_loss, because plugins from before that operation do not know the field. */
+  /** Does what lf_softmax_cross_entropy() does.  The library asks for weights, losses, and batch_rows other than m only
+   * if the plugin also offers elementwise_loss, because plugins from before that operation do not know these fields.
+   * For a whole batch, batch_rows is m: a plugin never sees 0. */
   lf_status (*softmax_cross_entropy)(const lf_host *host, const lf_softmax_cross_entropy_args *args);
   /** Does what lf_top_k_correct() does. */
   lf_status (*top_k_correct)(const lf_host *host, const lf_top_k_correct_args *args);
@@ -115,10 +118,16 @@ typedef struct lf_kernel_table {
   lf_status (*explain)(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size);
   /** Does what lf_softmax() does. */
   lf_status (*softmax)(const lf_host *host, const lf_softmax_args *args);
-  /** Does what lf_elementwise_loss() does. */
+  /** Does what lf_elementwise_loss() does.  For a whole batch, batch_rows is m: a plugin never sees 0. */
   lf_status (*elementwise_loss)(const lf_host *host, const lf_elementwise_loss_args *args);
   /** Does what lf_dropout() does. */
   lf_status (*dropout)(const lf_host *host, const lf_dropout_args *args);
+  /** Does what lf_batch_norm_moments() does.  A plugin has this function and the next two, or none of them. */
+  lf_status (*batch_norm_moments)(const lf_host *host, const lf_batch_norm_moments_args *args);
+  /** Does what lf_batch_norm_merge() does. */
+  lf_status (*batch_norm_merge)(const lf_host *host, const lf_batch_norm_merge_args *args);
+  /** Does what lf_column_sums() does. */
+  lf_status (*column_sums)(const lf_host *host, const lf_column_sums_args *args);
 } lf_kernel_table;
 
 /** What a plugin says about itself.  It is initialized by constants, so that reading it runs no code of the plugin. */

@@ -27,7 +27,7 @@ void make_dz(const lf_host *host, const lf_dense_backward_args *args, float *dz,
     return;
   }
   const norm::Backward<S, Activation> backward{
-      {args->batch_norm, m, n, args->z, args->ldz, dz, n, args->dgamma, args->dbeta, partial}, dt};
+      {args->batch_norm, m, n, args->z, args->ldz, dz, n, args->dgamma, args->dbeta, partial, m}, dt};
   norm::run(host, norm::reduction_of(backward), m, n, S::width);
   if (args->dbias) {
     const norm::ColumnSums<S, activation::Identity> sums{m,           n,      {dz, n, nullptr, 0, {}}, nullptr, 0,

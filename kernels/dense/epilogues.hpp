@@ -41,11 +41,4 @@ template <class S> gemm::Epilogue activation_epilogue(int32_t activation, const 
           .alpha = args.alpha};
 }
 
-// The normalization that ends with this activation.
-template <class S> norm::NormalizeFunction normalize_with(int32_t activation) {
-  return activation::with(activation, 0.0f, [](const auto &act) -> norm::NormalizeFunction {
-    return &norm::normalize<S, std::remove_cvref_t<decltype(act)>>;
-  });
-}
-
 } // namespace lanefold::dense

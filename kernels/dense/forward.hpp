@@ -19,7 +19,7 @@ template <class Tile> lf_status forward_training(const lf_host *host, const lf_d
   const int64_t m = args->m, n = args->n, ldz = args->z ? args->ldz : args->ldy;
   const Scratch scratch(host, Norm::scratch_floats(m, n));
   if (!scratch.valid()) return scratch.failure();
-  Norm norm{args->batch_norm, m, n, z, ldz, args->y, args->ldy, normalize_with<S>(args->activation), args->alpha,
+  Norm norm{args->batch_norm, m, n, z, ldz, args->y, args->ldy, norm::normalize_with<S>(args->activation), args->alpha,
             scratch.data()};
   gemm::Product product = forward_product(args, z, ldz);
   const gemm::Plan plan = gemm::make_plan<Tile>(product, host->threads, norm::block_rows);
@@ -58,7 +58,7 @@ template <class Tile> lf_status forward_inference(const lf_host *host, const lf_
   const Scratch scale(host, args->n);
   if (!scale.valid()) return scale.failure();
   norm::running_scale<S>(bn, args->n, scale.data());
-  const norm::NormalizeFunction normalize = normalize_with<S>(args->activation);
+  const norm::NormalizeFunction normalize = norm::normalize_with<S>(args->activation);
   const norm::NormalizeArgs arrays{z, product.ldc, args->y, ldy, bn->running_mean, scale.data(), bn->beta, args->alpha};
   const auto normalize_panel = [&](const gemm::Panel &panel) {
     normalize(arrays, {panel.row, panel.row + panel.rows}, {panel.column, panel.column + panel.columns});

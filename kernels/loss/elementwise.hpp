@@ -77,10 +77,10 @@ template <class S, class Loss> float row_loss(const Loss &loss, const float *x, 
 template <class S> lf_status elementwise_loss(const lf_host *host, const lf_elementwise_loss_args *args) {
   using V = typename S::V;
   const int64_t m = args->m, n = args->n;
-  const Scratch scratch(host, round_up(m, lanes));
+  const Scratch scratch(host, args->losses ? 0 : round_up(m, lanes));
   if (!scratch.valid()) return scratch.failure();
-  float *const losses = scratch.data();
-  const auto elements = static_cast<float>(m * n);
+  float *const losses = args->losses ? args->losses : scratch.data();
+  const auto elements = static_cast<float>(args->batch_rows * n);
   const int64_t pieces = row_pieces(host, m, n);
   with_loss(args->function, args->delta, [&](const auto &loss) {
     for_each_task(host, pieces, [&](int64_t index) {
@@ -99,7 +99,7 @@ template <class S> lf_status elementwise_loss(const lf_host *host, const lf_elem
     });
   });
   if (args->weights) multiply<S>(losses, args->weights, m);
-  *args->loss = sum_of_blocks(losses, m) / elements;
+  *args->loss = sum_of_blocks(losses, m) / static_cast<float>(m * n);
   return LF_OK;
 }
 

@@ -48,13 +48,14 @@ inline float sum_of_blocks(const float *values, int64_t m) {
   return total;
 }
 
-// Returns the mean of weights * (log(sums) - margins).  Overwrites sums.
-template <class S> float mean_loss(float *sums, const float *margins, const float *weights, int64_t m) {
+// losses = weights * (log(sums) - margins), where losses may be sums.  Returns their mean.
+template <class S>
+float mean_loss(const float *sums, const float *margins, const float *weights, int64_t m, float *losses) {
   simd::for_columns<S, 1>(0, m, [&](const auto &column) {
-    column.store(sums, 0, math::log_normal<S>(column.load(sums, 0)) - column.load(margins, 0));
+    column.store(losses, 0, math::log_normal<S>(column.load(sums, 0)) - column.load(margins, 0));
   });
-  if (weights) multiply<S>(sums, weights, m);
-  return sum_of_blocks(sums, m) / static_cast<float>(m);
+  if (weights) multiply<S>(losses, weights, m);
+  return sum_of_blocks(losses, m) / static_cast<float>(m);
 }
 
 template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf_softmax_cross_entropy_args *args) {
@@ -63,6 +64,7 @@ template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf
   const Scratch scratch(host, 2 * padded);
   if (!scratch.valid()) return scratch.failure();
   float *sums = scratch.data(), *margins = sums + padded;
+  const auto batch_rows = static_cast<float>(args->batch_rows);
   const int64_t pieces = row_pieces(host, m, n);
   for_each_task(host, pieces, [&](int64_t index) {
     const Range rows = piece(m, 1, pieces, index);
@@ -72,11 +74,11 @@ template <class S> lf_status softmax_cross_entropy(const lf_host *host, const lf
       const float maximum = row_maximum<S>(x, n);
       margins[i] = x[args->labels[i]] - maximum;
       sums[i] = exponentials<S>(x, n, maximum, dx);
-      if (dx) gradient_row<S>(dx, n, sums[i], args->labels[i], static_cast<float>(m));
+      if (dx) gradient_row<S>(dx, n, sums[i], args->labels[i], batch_rows);
     }
   });
   if (args->weights && args->dx) multiply_rows<S>(host, *args);
-  *args->loss = mean_loss<S>(sums, margins, args->weights, m);
+  *args->loss = mean_loss<S>(sums, margins, args->weights, m, args->losses ? args->losses : sums);
   return LF_OK;
 }
 

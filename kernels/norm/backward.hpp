@@ -46,11 +46,12 @@ template <class S> struct BackwardArrays {
   float *dx; // m x n; NULL if not wanted
   int64_t lddx;
   float *dgamma, *dbeta;
-  float *partial; // [blocks][2][n]: dbeta and dgamma of each block; then [2][n]: dbeta / m and -dgamma / m
+  float *partial;     // [2][n]: dbeta / m and -dgamma / m; then [blocks][2][n]: dbeta and dgamma of each block
+  int64_t batch_rows; // the m of the formula
 
   static int64_t scratch_floats(int64_t m, int64_t n) { return 2 * n * (ceil_div(m, block_rows) + 1); }
-  float *block(int64_t index) const { return partial + 2 * n * index; }
-  float *results() const { return block(ceil_div(m, block_rows)); }
+  float *block(int64_t index) const { return partial + 2 * n * (index + 1); }
+  float *results() const { return partial; }
 
   void merge(Range columns) const {
     using V = typename S::V;
@@ -62,9 +63,17 @@ template <class S> struct BackwardArrays {
       }
       column.store(dbeta, 0, sum);
       column.store(dgamma, 0, product);
-      const V size(static_cast<float>(m));
-      column.store(results(), 0, S::divide(sum, size));
-      column.store(results() + n, 0, V(0.0f) - S::divide(product, size));
+    });
+    divide(columns);
+  }
+
+  // The results of dbeta and dgamma.
+  void divide(Range columns) const {
+    using V = typename S::V;
+    simd::for_columns<S, 1>(columns.begin, columns.end, [&](const auto &column) {
+      const V size(static_cast<float>(batch_rows));
+      column.store(results(), 0, S::divide(column.load(dbeta, 0), size));
+      column.store(results() + n, 0, V(0.0f) - S::divide(column.load(dgamma, 0), size));
     });
   }
 };
@@ -140,12 +149,17 @@ template <class S, class Activation> struct Backward : BackwardArrays<S> {
 
 template <class S> lf_status batch_norm_backward(const lf_host *host, const lf_batch_norm_backward_args *args) {
   using Gradient = Backward<S, activation::Identity>;
-  const Scratch scratch(host, Gradient::scratch_floats(args->m, args->n));
+  const bool of_batch = (args->flags & LF_BATCH_STATISTICS) != 0;
+  const int64_t m = args->m, n = args->n;
+  const Scratch scratch(host, Gradient::scratch_floats(of_batch ? 0 : m, n));
   if (!scratch.valid()) return scratch.failure();
-  const Gradient gradient{{args->batch_norm, args->m, args->n, args->x, args->ldx, args->dx, args->lddx, args->dgamma,
-                           args->dbeta, scratch.data()},
+  const Gradient gradient{{args->batch_norm, m, n, args->x, args->ldx, args->dx, args->lddx, args->dgamma, args->dbeta,
+                           scratch.data(), of_batch ? args->batch_rows : m},
                           {args->dy, args->lddy, nullptr, 0, {}}};
-  run(host, reduction_of(gradient), args->m, args->n, S::width);
+  if (of_batch) {
+    gradient.divide({0, n});
+    apply(host, reduction_of(gradient), m, n);
+  } else run(host, reduction_of(gradient), m, n, S::width);
   return LF_OK;
 }
 

@@ -57,6 +57,20 @@ template <class S, class Activation> void normalize(const NormalizeArgs &args, R
 
 using NormalizeFunction = void (*)(const NormalizeArgs &args, Range rows, Range columns);
 
+// The normalization that ends with this activation.
+template <class S> NormalizeFunction normalize_with(int32_t activation) {
+  return activation::with(activation, 0.0f, [](const auto &act) -> NormalizeFunction {
+    return &normalize<S, std::remove_cvref_t<decltype(act)>>;
+  });
+}
+
+// scale[n] for the statistics of a batch: gamma inv_std.
+template <class S> void batch_scale(const lf_batch_norm *bn, int64_t n, float *scale) {
+  simd::for_columns<S, 1>(0, n, [&](const auto &column) {
+    column.store(scale, 0, column.load(bn->gamma, 0) * column.load(bn->inv_std, 0));
+  });
+}
+
 // scale[n] for inference: gamma / sqrt(running_var + eps).
 template <class S> void running_scale(const lf_batch_norm *bn, int64_t n, float *scale) {
   simd::for_columns<S, 1>(0, n, [&](const auto &column) {

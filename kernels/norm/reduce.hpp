@@ -38,12 +38,17 @@ template <class R> Reduction reduction_of(const R &r) {
           [](const void *self, Range rows, Range columns) { static_cast<const R *>(self)->apply(rows, columns); }};
 }
 
-// The second half, for a reduction whose reduce() has run elsewhere.
-inline void merge_and_apply(const lf_host *host, const Reduction &r, int64_t m, int64_t n) {
-  r.merge(r.self, {0, n});
+// The last step alone.
+inline void apply(const lf_host *host, const Reduction &r, int64_t m, int64_t n) {
   const int64_t most = most_tasks(host->threads);
   const int64_t pieces = larger(1, smaller(most, smaller(ceil_div(m, block_rows), m * n / least_elements)));
   for_each_task(host, pieces, [&](int64_t index) { r.apply(r.self, piece(m, block_rows, pieces, index), {0, n}); });
+}
+
+// The second half, for a reduction whose reduce() has run elsewhere.
+inline void merge_and_apply(const lf_host *host, const Reduction &r, int64_t m, int64_t n) {
+  r.merge(r.self, {0, n});
+  apply(host, r, m, n);
 }
 
 // width: lanes of a vector.

@@ -13,6 +13,37 @@ inline constexpr int64_t block_rows = 256;
 // means loses no digits; m2 is the sum of squared deviations from the mean.
 template <class S> struct Moments { typename S::V base, shift, m2; };
 
+// The first pass: sum += x.
+template <class S, class Column>
+[[gnu::always_inline]] inline void add_rows(const float *x, int64_t ldx, int64_t rows, const Column &column,
+                                            typename S::V (&sum)[Column::count]) {
+  for (int64_t i = 0; i < rows; ++i)
+    LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) sum[v] = sum[v] + column.load(x + i * ldx, v);
+}
+
+// The second pass: low += d and squares += d * d, where d = x - base.
+template <class S, class Column>
+[[gnu::always_inline]] inline void add_deviations(const float *x, int64_t ldx, int64_t rows, const Column &column,
+                                                  const typename S::V (&base)[Column::count],
+                                                  typename S::V (&low)[Column::count],
+                                                  typename S::V (&squares)[Column::count]) {
+  for (int64_t i = 0; i < rows; ++i) LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) {
+      const typename S::V d = column.load(x + i * ldx, v) - base[v];
+      low[v] = low[v] + d;
+      squares[v] = S::fma(d, d, squares[v]);
+    }
+}
+
+// The moments of a block of `count` rows, from both passes.
+template <class S>
+[[gnu::always_inline]] inline Moments<S> moments_of(typename S::V base, typename S::V low, typename S::V squares,
+                                                    typename S::V count) {
+  using V = typename S::V;
+  const V shift = S::divide(low, count);
+  const V rest = S::fma(V(0.0f) - low, shift, squares);
+  return {base, shift, S::select(rest < V(0.0f), V(0.0f), rest)};
+}
+
 // At most 256 rows, in two passes.  The second pass also sums the deviations; their mean corrects the mean of the first
 // pass (Chan, Golub and LeVeque 1983), so that a large mean costs no digits.  sums: the result of the first pass, or
 // NULL if this function is to compute it.
@@ -26,20 +57,10 @@ void block_moments(const float *x, int64_t ldx, int64_t rows, const Column &colu
     base[v] = sums ? column.load(sums, v) : V(0.0f);
     low[v] = squares[v] = V(0.0f);
   }
-  if (!sums)
-    for (int64_t i = 0; i < rows; ++i)
-      LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) base[v] = base[v] + column.load(x + i * ldx, v);
+  if (!sums) add_rows<S>(x, ldx, rows, column, base);
   LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) base[v] = S::divide(base[v], count);
-  for (int64_t i = 0; i < rows; ++i) LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) {
-      const V d = column.load(x + i * ldx, v) - base[v];
-      low[v] = low[v] + d;
-      squares[v] = S::fma(d, d, squares[v]);
-    }
-  LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) {
-    const V shift = S::divide(low[v], count);
-    const V rest = S::fma(V(0.0f) - low[v], shift, squares[v]);
-    result[v] = {base[v], shift, S::select(rest < V(0.0f), V(0.0f), rest)};
-  }
+  add_deviations<S>(x, ldx, rows, column, base, low, squares);
+  LANEFOLD_UNROLL for (int v = 0; v < Column::count; ++v) result[v] = moments_of<S>(base[v], low[v], squares[v], count);
 }
 
 // Merges the moments of `count` rows with those of one more block (Chan et al. 1983).  The base of the first block stays.

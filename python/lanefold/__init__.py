@@ -11,6 +11,8 @@ Operations
     sgemm, dense_forward, dense_backward, dense_infer, pack_weights, batch_norm_forward, batch_norm_backward,
     fold_batch_norm, activation_forward, activation_backward, dropout, softmax, softmax_cross_entropy, elementwise_loss,
     top_k_correct, optimizer_step, gather
+A batch in parts
+    batch_norm_moments, batch_norm_merge, column_sums
 Layers and networks
     DenseLayer, ElementwiseLayer, BatchNorm, dense_layers, Trainer, Network, PackedWeights, random
 Files
@@ -27,10 +29,10 @@ from __future__ import annotations
 
 from . import random as random
 from ._lanefold import (Context, Error, InvalidArgument, Network, PackedWeights, Task, Trainer, __version__,
-                        activation_backward, activation_forward, batch_norm_backward, batch_norm_forward, cpu,
-                        default_context, dense_backward, dense_forward, dense_infer, dropout, elementwise_loss, explain,
-                        fold_batch_norm, gather, optimizer_step, pack_weights, plugins, sgemm, softmax,
-                        softmax_cross_entropy, top_k_correct)
+                        activation_backward, activation_forward, batch_norm_backward, batch_norm_forward,
+                        batch_norm_merge, batch_norm_moments, column_sums, cpu, default_context, dense_backward,
+                        dense_forward, dense_infer, dropout, elementwise_loss, explain, fold_batch_norm, gather,
+                        optimizer_step, pack_weights, plugins, sgemm, softmax, softmax_cross_entropy, top_k_correct)
 from .executors import ThreadPool
 from .layers import BatchNorm, DenseLayer, ElementwiseLayer, dense_layers
 from .models import Model
@@ -40,7 +42,8 @@ from .results import BatchNormGradients, DenseGradients, Folded, Plugin, Step
 __all__ = [
     'BatchNorm', 'BatchNormGradients', 'Context', 'DenseGradients', 'DenseLayer', 'ElementwiseLayer', 'Error', 'Folded',
     'InvalidArgument', 'Model', 'Network', 'PackedWeights', 'Plugin', 'Step', 'Task', 'ThreadPool', 'Trainer', '__version__', 'activation_backward',
-    'activation_forward', 'batch_norm_backward', 'batch_norm_forward', 'cpu', 'default_context', 'dense_backward',
+    'activation_forward', 'batch_norm_backward', 'batch_norm_forward', 'batch_norm_merge', 'batch_norm_moments', 'column_sums',
+    'cpu', 'default_context', 'dense_backward',
     'dense_forward', 'dense_infer', 'dense_layers', 'dropout', 'elementwise_loss', 'explain', 'fold_batch_norm', 'from_torch',
     'gather', 'optimizer_step', 'pack_weights', 'plugins', 'random', 'sgemm', 'softmax', 'softmax_cross_entropy',
     'top_k_correct',

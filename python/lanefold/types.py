@@ -35,4 +35,5 @@ Optimizer = Literal['sgd', 'momentum', 'nesterov', 'adam']
 Operation = Literal['sgemm', 'pack_weights', 'unpack_weights', 'dense_infer', 'dense_forward', 'dense_backward',
                     'batch_norm_forward', 'batch_norm_backward', 'fold_batch_norm', 'activation_forward',
                     'activation_backward', 'softmax_cross_entropy', 'top_k_correct', 'optimizer_step', 'gather',
-                    'softmax', 'elementwise_loss', 'dropout']
+                    'softmax', 'elementwise_loss', 'dropout', 'batch_norm_moments', 'batch_norm_merge',
+                    'column_sums']

@@ -46,9 +46,9 @@ Input::Input(const Arguments &given, size_t i, int64_t rows, int64_t columns, Or
   view_ = matrix(*memory_, order);
 }
 
-Input::Input(const Arguments &given, size_t i, int64_t n) {
+Input::Input(const Arguments &given, size_t i, int64_t n, Access access) {
   if (!given.is_given(i)) return;
-  memory_.emplace(given.call(), given.name(i), given[i], float32, Access::read);
+  memory_.emplace(given.call(), given.name(i), given[i], float32, access);
   view_ = {static_cast<float *>(vector(*memory_, n)), 1, n, std::max<int64_t>(n, 1), false};
 }
 

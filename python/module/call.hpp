@@ -66,7 +66,7 @@ public:
   Input(const Arguments &given, size_t i, Order order = Order::rows); // any matrix
   Input(const Arguments &given, size_t i, int64_t rows, int64_t columns, Order order = Order::rows,
         Access access = Access::read);
-  Input(const Arguments &given, size_t i, int64_t n); // a vector
+  Input(const Arguments &given, size_t i, int64_t n, Access access = Access::read); // a vector
 
   float *data() const { return view_.data; }
   const Matrix &view() const { return view_; }

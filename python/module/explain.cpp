@@ -25,6 +25,9 @@ const char *const operation_words[] = {"sgemm",
                                        "softmax",
                                        "elementwise_loss",
                                        "dropout",
+                                       "batch_norm_moments",
+                                       "batch_norm_merge",
+                                       "column_sums",
                                        nullptr};
 
 enum { operation_, m_, n_, k_, activation_, batch_norm_, training_, transpose_a_, transpose_b_, context_ };
@@ -103,6 +106,16 @@ py::object explain(const Arguments &given) {
   case LF_OP_SOFTMAX: text = ask<lf_softmax_args>(call, op, sizes); break;
   case LF_OP_ELEMENTWISE_LOSS: text = ask<lf_elementwise_loss_args>(call, op, sizes); break;
   case LF_OP_DROPOUT: text = ask<lf_dropout_args>(call, op, sizes); break;
+  case LF_OP_BATCH_NORM_MOMENTS:
+    text = ask<lf_batch_norm_moments_args>(call, op, [&](auto &a) { sizes(a), a.batch_rows = m; });
+    break;
+  case LF_OP_BATCH_NORM_MERGE:
+    text = ask<lf_batch_norm_merge_args>(
+        call, op, [&](auto &a) { a.n = n, a.batch_rows = m, a.blocks = (m + LF_BLOCK_ROWS - 1) / LF_BLOCK_ROWS; });
+    break;
+  case LF_OP_COLUMN_SUMS:
+    text = ask<lf_column_sums_args>(call, op, [&](auto &a) { sizes(a), a.batch_rows = m, a.batch_norm = batch_norm; });
+    break;
   default: text = ask<lf_gather_args>(call, op, [&](auto &a) { sizes(a), a.count = m, a.divisor = 1; });
   }
   return string_of(text);

@@ -8,6 +8,7 @@ namespace lanefold::python {
 void define_gemm(pybind11::module_ &module);
 void define_activation(pybind11::module_ &module);
 void define_norm(pybind11::module_ &module);
+void define_parts(pybind11::module_ &module);
 void define_dense(pybind11::module_ &module);
 void define_weights(pybind11::module_ &module);
 void define_network(pybind11::module_ &module);

@@ -1,6 +1,8 @@
 // Reads activations and normalizations.
 #include "layer.hpp"
 
+#include <algorithm>
+
 namespace lanefold::python {
 namespace {
 
@@ -49,8 +51,13 @@ py::list layer_list(const char *call, const py::object &layers) {
 
 BatchNorm::BatchNorm(const char *call, const std::string &name, PyObject *object, int64_t n, Use use)
     : call_(call), name_(name), object_(object), n_(n), norm_(args<lf_batch_norm>()) {
-  const bool train = use == Use::train || use == Use::everything, from_input = use == Use::backward_from_input,
-             backward = use == Use::backward || from_input;
+  const auto one_of = [use](std::initializer_list<Use> uses) {
+    return std::find(uses.begin(), uses.end(), use) != uses.end();
+  };
+  const bool updates = one_of({Use::train, Use::merge, Use::everything}),
+             has_running = updates || one_of({Use::infer, Use::fold}),
+             has_batch = updates || one_of({Use::of_batch, Use::backward, Use::backward_from_input, Use::sums}),
+             has_scale = !one_of({Use::merge, Use::sums}), has_shift = has_scale && use != Use::backward;
   const auto attribute = [&](const char *of) { return attribute_of(call, name, object_, of, "a lanefold.BatchNorm"); };
   const auto number = [&](const char *of) {
     return static_cast<float>(number_from(call, (name + "." + of).c_str(), attribute(of).ptr()));
@@ -59,14 +66,15 @@ BatchNorm::BatchNorm(const char *call, const std::string &name, PyObject *object
   constexpr const char *unbiased = "unbiased_running_var";
   if (flag_from(call, (name + "." + unbiased).c_str(), attribute(unbiased).ptr()))
     norm_.flags = LF_UNBIASED_RUNNING_VAR;
-  const Access updated = train ? Access::write : Access::read;
-  norm_.gamma = array("gamma", use == Use::everything ? Access::write : Access::read);
-  if (!backward || from_input) norm_.beta = array("beta", use == Use::everything ? Access::write : Access::read);
-  if (!backward) {
+  const Access updated = updates ? Access::write : Access::read,
+               trained = use == Use::everything ? Access::write : Access::read;
+  if (has_scale) norm_.gamma = array("gamma", trained);
+  if (has_shift) norm_.beta = array("beta", trained);
+  if (has_running) {
     norm_.running_mean = array("running_mean", updated);
     norm_.running_var = array("running_var", updated);
   }
-  if (train || backward) {
+  if (has_batch) {
     norm_.mean = array("mean", updated);
     norm_.inv_std = array("inv_std", updated);
   }

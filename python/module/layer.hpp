@@ -20,7 +20,7 @@ Activation activation_of(const Arguments &given, size_t word, size_t alpha);
 Activation activation_of(const char *call, const std::string &layer, const py::handle &object);
 
 // What a call does with the arrays of a normalization (norm.h).
-enum class Use { train, infer, backward, backward_from_input, fold, everything };
+enum class Use { train, of_batch, infer, backward, backward_from_input, fold, merge, sums, everything };
 
 // A lanefold.BatchNorm as a C struct.  It holds the arrays until the call has ended.
 class BatchNorm {

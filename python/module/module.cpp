@@ -15,6 +15,7 @@ PYBIND11_MODULE(_lanefold, module) {
   define_gemm(module);
   define_activation(module);
   define_norm(module);
+  define_parts(module);
   define_dense(module);
   define_weights(module);
   define_network(module);

@@ -6,34 +6,63 @@ namespace lanefold::python {
 namespace {
 
 py::object batch_norm_forward(const Arguments &given) {
-  enum { x_, batch_norm_, training_, out_, context_ };
+  enum { x_, batch_norm_, training_, batch_statistics_, activation_, alpha_, out_, context_ };
   const Call call(given, context_);
   const Memory memory(given.call(), given.name(x_), given[x_], float32, Access::read);
   const Matrix x = matrix(memory, Order::rows);
-  const bool training = given.flag(training_);
+  const bool training = given.flag(training_), of_batch = given.flag(batch_statistics_);
+  if (training && of_batch)
+    refuse_value(given.call(), "training and batch_statistics are both True; expected one of them at most");
   if (training) need_several_rows(given.call(), x.rows);
-  const BatchNorm norm(given.call(), "batch_norm", given[batch_norm_], x.columns, training ? Use::train : Use::infer);
+  const Activation activation = activation_of(given, activation_, alpha_);
+  const BatchNorm norm(given.call(), "batch_norm", given[batch_norm_], x.columns,
+                       training   ? Use::train
+                       : of_batch ? Use::of_batch
+                                  : Use::infer);
   const Output out(given, out_, x.rows, x.columns);
   auto args = python::args<lf_batch_norm_forward_args>();
-  args.flags = training ? LF_TRAINING : 0;
+  args.flags = training ? LF_TRAINING : of_batch ? LF_BATCH_STATISTICS : 0;
+  args.activation = activation.code, args.alpha = activation.alpha;
   args.m = x.rows, args.n = x.columns, args.x = x.data, args.ldx = x.stride, args.y = out.data();
   args.ldy = out.view().stride, args.batch_norm = norm.get();
   call.run(10 * volume(args.m, args.n), {{"y", "out"}}, lf_batch_norm_forward, &args);
   return out.object();
 }
 
+// The last part of batch_norm_backward, where dgamma and dbeta are only read.
+py::object gradient_of_part(const Arguments &given, const Call &call, const Matrix &x, const Matrix &dy,
+                            const BatchNorm &norm, const std::optional<Output> &dx) {
+  enum { x_, dy_, batch_norm_, batch_rows_, dx_, dgamma_, dbeta_, context_ };
+  if (!dx) refuse_value(given.call(), "dx is False, but with batch_rows it is the only result");
+  const Input dgamma(given, dgamma_, x.columns), dbeta(given, dbeta_, x.columns);
+  auto args = python::args<lf_batch_norm_backward_args>();
+  args.flags = LF_BATCH_STATISTICS, args.batch_rows = given.whole(batch_rows_, 0);
+  args.m = x.rows, args.n = x.columns, args.x = x.data, args.ldx = x.stride, args.dy = dy.data, args.lddy = dy.stride;
+  args.dx = dx->data(), args.lddx = dx->view().stride;
+  args.batch_norm = norm.get(), args.dgamma = dgamma.data(), args.dbeta = dbeta.data();
+  call.run(10 * volume(args.m, args.n), {}, lf_batch_norm_backward, &args);
+  const auto as_given = [&given](size_t i) { return py::reinterpret_borrow<py::object>(given[i]); };
+  return result_types.batch_norm_gradients(dx->object(), as_given(dgamma_), as_given(dbeta_));
+}
+
 py::object batch_norm_backward(const Arguments &given) {
-  enum { x_, dy_, batch_norm_, dx_, dgamma_, dbeta_, context_ };
+  enum { x_, dy_, batch_norm_, batch_rows_, dx_, dgamma_, dbeta_, context_ };
   const Call call(given, context_);
   const Memory memory(given.call(), given.name(x_), given[x_], float32, Access::read);
   const Matrix x = matrix(memory, Order::rows);
-  need_several_rows(given.call(), x.rows);
+  const bool of_batch = given.is_given(batch_rows_);
+  if (!of_batch) need_several_rows(given.call(), x.rows);
+  for (const size_t sum : {size_t{dgamma_}, size_t{dbeta_}})
+    if (of_batch && !given.is_given(sum))
+      refuse_value(given.call(), std::string(given.name(sum)) +
+                                     " is missing; with batch_rows it is the sum over the batch, from column_sums");
   const Memory dy_memory(given.call(), given.name(dy_), given[dy_], float32, Access::read);
   need_shape(dy_memory, x.rows, x.columns);
   const Matrix dy = matrix(dy_memory, Order::rows);
   const BatchNorm norm(given.call(), "batch_norm", given[batch_norm_], x.columns, Use::backward);
   std::optional<Output> dx;
   if (is_wanted(given, dx_)) dx.emplace(given, dx_, x.rows, x.columns);
+  if (of_batch) return gradient_of_part(given, call, x, dy, norm, dx);
   const Output dgamma(given, dgamma_, x.columns), dbeta(given, dbeta_, x.columns);
   auto args = python::args<lf_batch_norm_backward_args>();
   args.m = x.rows, args.n = x.columns, args.x = x.data, args.ldx = x.stride, args.dy = dy.data, args.lddy = dy.stride;
@@ -68,15 +97,18 @@ py::object fold_batch_norm(const Arguments &given) {
 } // namespace
 
 void define_norm(py::module_ &module) {
-  Function<batch_norm_forward>::define(module,
-                                       R"(batch_norm_forward(x, batch_norm, *, training=False, out=None, context=None)
+  Function<batch_norm_forward>::define(
+      module,
+      R"(batch_norm_forward(x, batch_norm, *, training=False, batch_statistics=False, activation='identity', alpha=None, out=None, context=None)
 --
 
-Computes out = (x - mu) * (gamma * (1 / sqrt(var + eps))) + beta in each column, and returns out.
+Computes out = f((x - mu) * (gamma * (1 / sqrt(var + eps))) + beta) in each column, and returns out.  f is the activation,
+and alpha its parameter; activation_forward lists both.
 
 With training=True, mu and var are the mean and the biased variance of the column.  They update the running statistics
 of the BatchNorm, which also keeps mean and inv_std for batch_norm_backward.  A batch of one row then raises ValueError,
-because one sample has no variance.  Otherwise mu and var are the running statistics.
+because one sample has no variance.  With batch_statistics=True, mu and 1 / sqrt(var + eps) are mean and inv_std of the
+BatchNorm, which batch_norm_merge computes for a batch in parts.  Otherwise mu and var are the running statistics.
 
 x and out are m x n with rows of adjacent elements; out may be x itself.
 
@@ -88,7 +120,8 @@ array([[-1.],
        [ 1.]], dtype=float32)
 )");
   Function<batch_norm_backward>::define(
-      module, R"(batch_norm_backward(x, dy, batch_norm, *, dx=None, dgamma=None, dbeta=None, context=None)
+      module,
+      R"(batch_norm_backward(x, dy, batch_norm, *, batch_rows=None, dx=None, dgamma=None, dbeta=None, context=None)
 --
 
 Computes the gradients of batch_norm_forward with training=True, and returns BatchNormGradients(dx, dgamma, dbeta).
@@ -99,6 +132,9 @@ With xhat = (x - mean) * inv_std, where the forward pass left mean and inv_std i
 
 dx (m x n; it may be dy itself), dgamma and dbeta (n) are the arrays to write.  None makes a new array, and dx=False
 means that dx is not wanted.
+
+With batch_rows, x is a part of a batch of so many rows.  dgamma and dbeta then are the sums over the batch, from
+column_sums, and are only read.  The m of the formula is batch_rows.
 
 >>> norm = lanefold.BatchNorm(1)
 >>> x = numpy.array([[1], [3]], numpy.float32)

@@ -46,6 +46,7 @@ struct Call {
   const char *name;
   uint32_t accepted; // the flags that the call knows
   std::function<lf_status(lf_context *, Memory &, uint32_t)> run;
+  uint32_t exclusive = 0; // of these flags, a call takes one at most
 };
 
 lf_sgemm_args sgemm_args(Memory &memory, uint32_t flags) {
@@ -87,6 +88,7 @@ lanefold::PackedWeights pack(lf_context *context, Memory &memory) {
 lf_network_layer layer_of(Memory &memory, uint32_t flags) {
   auto layer = args<lf_network_layer>();
   layer.flags = flags, layer.n = n, layer.k = k, layer.w = memory.operand(1), layer.ldw = 4;
+  if ((flags & LF_ELEMENTWISE) != 0) layer.k = n, layer.w = nullptr; // such a layer has no weights
   return layer;
 }
 
@@ -156,22 +158,44 @@ const std::vector<Call> calls = {
        const auto a = backward_args(memory, packed.get(), flags);
        return lf_dense_backward(context, &a);
      }},
-    {"lf_batch_norm_forward", LF_TRAINING,
+    {"lf_batch_norm_forward", LF_TRAINING | LF_BATCH_STATISTICS,
      [](lf_context *context, Memory &memory, uint32_t flags) {
        const lf_batch_norm norm = norm_of(memory, 0);
        auto a = args<lf_batch_norm_forward_args>();
        a.flags = flags, a.m = m, a.n = n, a.batch_norm = &norm;
        a.x = memory.operand(0), a.ldx = n, a.y = memory.operand(1), a.ldy = n;
        return lf_batch_norm_forward(context, &a);
-     }},
-    {"lf_batch_norm_backward", 0,
+     },
+     LF_TRAINING | LF_BATCH_STATISTICS},
+    {"lf_batch_norm_backward", LF_BATCH_STATISTICS,
      [](lf_context *context, Memory &memory, uint32_t flags) {
        const lf_batch_norm norm = norm_of(memory, 0);
        auto a = args<lf_batch_norm_backward_args>();
        a.flags = flags, a.m = m, a.n = n, a.batch_norm = &norm;
        a.x = memory.operand(0), a.ldx = n, a.dy = memory.operand(1), a.lddy = n, a.dx = memory.operand(2), a.lddx = n;
-       a.dgamma = memory.operand(3), a.dbeta = memory.operand(4);
+       a.dgamma = memory.operand(3), a.dbeta = memory.operand(4), a.batch_rows = m;
        return lf_batch_norm_backward(context, &a);
+     }},
+    {"lf_batch_norm_moments", LF_SECOND_PASS,
+     [](lf_context *context, Memory &memory, uint32_t flags) {
+       auto a = args<lf_batch_norm_moments_args>();
+       a.flags = flags, a.m = m, a.n = n, a.first_row = 1, a.batch_rows = m + 1; // both passes treat this block
+       a.x = memory.operand(0), a.ldx = n, a.moments = memory.operand(1);
+       return lf_batch_norm_moments(context, &a);
+     }},
+    {"lf_batch_norm_merge", 0,
+     [](lf_context *context, Memory &memory, uint32_t flags) {
+       auto a = args<lf_batch_norm_merge_args>();
+       a.flags = flags, a.n = n, a.blocks = 1, a.batch_rows = m;
+       a.moments = memory.operand(0), a.merged = memory.operand(1);
+       return lf_batch_norm_merge(context, &a);
+     }},
+    {"lf_column_sums", 0,
+     [](lf_context *context, Memory &memory, uint32_t flags) {
+       auto a = args<lf_column_sums_args>();
+       a.flags = flags, a.m = m, a.n = n, a.batch_rows = m, a.dy = memory.operand(0), a.lddy = n;
+       a.sums = memory.operand(1);
+       return lf_column_sums(context, &a);
      }},
     {"lf_fold_batch_norm", 0,
      [](lf_context *context, Memory &memory, uint32_t flags) {
@@ -283,6 +307,14 @@ const std::vector<Call> calls = {
        a.x = memory.operand(0), a.ldx = n, a.y = memory.operand(1), a.ldy = n;
        return lf_batch_norm_forward(context, &a);
      }},
+    {"batch_norm.flags of lf_batch_norm_merge", LF_UNBIASED_RUNNING_VAR,
+     [](lf_context *context, Memory &memory, uint32_t flags) {
+       const lf_batch_norm norm = norm_of(memory, flags);
+       auto a = args<lf_batch_norm_merge_args>();
+       a.n = n, a.blocks = 1, a.batch_rows = m, a.batch_norm = &norm;
+       a.moments = memory.operand(0), a.merged = memory.operand(1);
+       return lf_batch_norm_merge(context, &a);
+     }},
     {"batch_norm.flags of lf_network_create", LF_UNBIASED_RUNNING_VAR,
      [](lf_context *context, Memory &memory, uint32_t flags) {
        const lf_batch_norm norm = norm_of(memory, flags);
@@ -304,8 +336,8 @@ const std::vector<Call> calls = {
 
 TEST_CASE("every flag has one bit of its own") {
   uint32_t seen = 0;
-  for (const uint32_t flag :
-       {LF_TRANSPOSE_A, LF_TRANSPOSE_B, LF_TRAINING, LF_UNBIASED_RUNNING_VAR, LF_UPDATE_PACKED, LF_QUIET}) {
+  for (const uint32_t flag : {LF_TRANSPOSE_A, LF_TRANSPOSE_B, LF_TRAINING, LF_UNBIASED_RUNNING_VAR, LF_UPDATE_PACKED,
+                              LF_QUIET, LF_LOGARITHM, LF_ELEMENTWISE, LF_BATCH_STATISTICS, LF_SECOND_PASS}) {
     CHECK(flag != 0);
     CHECK((flag & (flag - 1)) == 0);
     CHECK((flag & seen) == 0);
@@ -336,8 +368,9 @@ TEST_CASE("a call takes the flags that it knows, one by one and together") {
   const Context context;
   for (const Call &call : calls) {
     CAPTURE(call.name);
-    for (uint32_t flags = 0; flags < 32; ++flags) {
+    for (uint32_t flags = 0; flags < 2 * LF_SECOND_PASS; ++flags) {
       if ((flags & ~call.accepted) != 0) continue;
+      if (call.exclusive != 0 && (flags & call.exclusive) == call.exclusive) continue;
       Memory memory, before;
       CAPTURE(flags);
       CHECK(call.run(context.get(), memory, flags) == LF_OK);

@@ -181,6 +181,15 @@ TEST_CASE("explain finds the operation from the type of its struct") {
   auto compared = args<lf_elementwise_loss_args>();
   compared.m = compared.n = 3;
   CHECK(contains(context.explain(compared), "row by row"));
+  auto moments = args<lf_batch_norm_moments_args>();
+  moments.m = moments.n = 3, moments.batch_rows = 3;
+  CHECK(contains(context.explain(moments), "256 rows"));
+  auto merge = args<lf_batch_norm_merge_args>();
+  merge.n = merge.blocks = 1, merge.batch_rows = 3;
+  CHECK(contains(context.explain(merge), "256 rows"));
+  auto sums = args<lf_column_sums_args>();
+  sums.m = sums.n = sums.batch_rows = 3;
+  CHECK(contains(context.explain(sums), "256 rows"));
   CHECK_THROWS_AS((void)context.explain(LF_OP_COUNT, &call), Error);
   CHECK(context.nothrow().explain(LF_OP_COUNT, &call).status() != LF_OK);
 }

@@ -69,12 +69,25 @@ int main() {
   check(NothrowContext::plugins()->size() == static_cast<size_t>(visited), "plugins are returned");
   check(!NothrowContext::describe_cpu()->empty(), "the CPU has a description");
 
-  const float weights[] = {1, 1, 1};
+  float weights[] = {1, 1, 1};
+  const int32_t labels[] = {0, 1};
   fails(context.elementwise_loss({LF_HUBER_ERROR}, x, x, {}, weights),
         "elements of weights and rows of x differ: 3 and 2");
   float dropped[2][2];
   check(bool(context.dropout({0.5f, 1}, x, dropped)), "dropout succeeds");
   fails(context.dropout({0.5f, 1}, x, y), "columns of x and y differ: 2 and 1");
+
+  float moments[6], merged[6], sums[4];
+  const Part part{0, 2};
+  check(bool(context.batch_norm_moments(part, x, moments)) && bool(context.batch_norm_merge(0, 2, moments, merged)),
+        "the moments of a part are merged");
+  check(merged[0] == 2 && merged[1] == 3 && merged[4] == 2, "the means and the sum of squared deviations are right");
+  fails(context.batch_norm_moments(part, x, sums),
+        "elements of moments and of the moments of all blocks differ: 4 and 6");
+  check(bool(context.column_sums(part, x, sums)) && sums[0] == 4 && sums[1] == 6, "the columns have sums");
+  fails(context.column_sums(part, x, moments), "elements of sums and of all sums differ: 6 and 4");
+  fails(context.softmax_cross_entropy(x, {labels, 2}, {}, {}, weights),
+        "elements of losses and rows of x differ: 3 and 2");
 
   const int32_t label = 2;
   const Result<float> loss = context.softmax_cross_entropy(x, {&label, 1});

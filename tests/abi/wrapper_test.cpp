@@ -278,6 +278,93 @@ TEST_CASE("dropout keeps or drops each element, with the bits of the C call, in 
   CHECK(x == y);
 }
 
+TEST_CASE("statistics, sums and losses of two parts have the bits of the C calls on the whole batch") {
+  const Context context(1);
+  const Floats x = numbers(m * n, 4), dy = numbers(m * n, 5);
+  BatchNorm whole(n), norm(n);
+  whole.momentum = norm.momentum = 0.75f;
+  auto view = lanefold::args<lf_batch_norm>();
+  view.eps = whole.eps, view.momentum = whole.momentum, view.gamma = whole.gamma.data(), view.beta = whole.beta.data();
+  view.running_mean = whole.running_mean.data(), view.running_var = whole.running_var.data();
+  view.mean = whole.mean.data(), view.inv_std = whole.inv_std.data();
+  Floats y(m * n), same_y(m * n), dx(m * n), same_dx(m * n), dgamma(n), dbeta(n);
+  auto forward = args<lf_batch_norm_forward_args>();
+  forward.flags = LF_TRAINING, forward.m = m, forward.n = n, forward.batch_norm = &view;
+  forward.x = x.data(), forward.ldx = n, forward.y = y.data(), forward.ldy = n;
+  forward.activation = LF_ELU, forward.alpha = 0.5f;
+  context.batch_norm_forward(forward);
+  auto backward = args<lf_batch_norm_backward_args>();
+  backward.m = m, backward.n = n, backward.x = x.data(), backward.ldx = n, backward.dy = dy.data(), backward.lddy = n;
+  backward.dx = dx.data(), backward.lddx = n, backward.batch_norm = &view;
+  backward.dgamma = dgamma.data(), backward.dbeta = dbeta.data();
+  context.batch_norm_backward(backward);
+
+  Floats moments(3 * n), merged(3 * n), sums(4 * n), losses(m), total(2);
+  const std::pair<int64_t, int64_t> parts[] = {{0, 3}, {3, m}};
+  const auto rows = [](auto &of, std::pair<int64_t, int64_t> part) {
+    return MatrixView<std::remove_reference_t<decltype(of[0])>>{of.data() + part.first * n, part.second - part.first,
+                                                                n};
+  };
+  for (const bool is_second : {false, true})
+    for (const auto &part : parts) context.batch_norm_moments({part.first, m}, rows(x, part), moments, is_second);
+  const BatchNormView statistics(norm);
+  context.batch_norm_merge(0, m, moments, merged, &statistics);
+  for (const auto &part : parts) {
+    context.batch_norm_forward(rows(x, part), statistics, rows(same_y, part), LF_BATCH_STATISTICS, {LF_ELU, 0.5f});
+    context.column_sums({part.first, m}, rows(dy, part), sums, rows(x, part), statistics);
+  }
+  CHECK(same_bits(norm.mean, whole.mean));
+  CHECK(same_bits(norm.inv_std, whole.inv_std));
+  CHECK(same_bits(norm.running_mean, whole.running_mean));
+  CHECK(same_bits(norm.running_var, whole.running_var));
+  CHECK(same_bits(same_y, y));
+  CHECK(same_bits(Floats(sums.begin(), sums.begin() + n), dbeta));
+  CHECK(same_bits(Floats(sums.begin() + 2 * n, sums.begin() + 3 * n), dgamma));
+  const Floats given_dgamma = dgamma;
+  for (const auto &part : parts)
+    context.batch_norm_backward(rows(x, part), statistics, rows(dy, part), rows(same_dx, part), dgamma, dbeta, m);
+  CHECK(same_bits(same_dx, dx));
+  CHECK(same_bits(dgamma, given_dgamma));
+
+  const std::vector<int32_t> labels = {0, 1, 2, 3, 4, 0, 1};
+  const float loss = context.softmax_cross_entropy({x.data(), m, n}, labels, {dx.data(), m, n});
+  for (const auto &[begin, end] : parts) {
+    const Vector here(losses.data() + begin, end - begin);
+    context.softmax_cross_entropy(rows(x, {begin, end}), {labels.data() + begin, end - begin},
+                                  rows(same_dx, {begin, end}), {}, here, m);
+    context.column_sums({begin, m}, {here.data, here.size, 1}, total);
+  }
+  CHECK(total[0] / static_cast<float>(m) == loss);
+  CHECK(same_bits(same_dx, dx));
+}
+
+TEST_CASE("a part of a batch states its batch, and its arrays have the sizes of its blocks") {
+  const Context context(1);
+  CHECK(Part{0, 600}.blocks(256) == 1);
+  CHECK(Part{0, 600}.blocks(257) == 2);
+  CHECK(Part{255, 600}.blocks(2) == 2);
+  CHECK(Part{256, 600}.blocks(256) == 1);
+  CHECK(Part{300, 600}.blocks(0) == 0);
+  Floats x(2 * n), moments(3 * n), more(6 * n), some(4);
+  BatchNorm norm(n);
+  const Matrix matrix(x.data(), 2, n);
+  CHECK(error_of([&] {
+          context.batch_norm_moments({0, 2}, matrix, more);
+        }) == "elements of moments and of the moments of all blocks differ: 30 and 15");
+  context.batch_norm_moments({255, 257}, matrix, more);
+  CHECK(error_of([&] { context.batch_norm_merge(0, 2, moments, some); }) ==
+        "elements of merged and 3 times the columns differ: 4 and 3");
+  CHECK(error_of([&] { context.batch_norm_merge(0, 2, some, moments); }).find("elements of moments") == 0);
+  CHECK(error_of([&] { context.column_sums({0, 2}, matrix, some); }).find("elements of sums and of all sums") == 0);
+  // The rows of the batch decide nothing but the size of the batch: 0 is not the whole batch, and never overwrites.
+  Floats dgamma = numbers(n, 1), dbeta = numbers(n, 2), before = dgamma;
+  const BatchNormView view(norm);
+  CHECK(error_of([&] {
+          context.batch_norm_backward(matrix, view, matrix, matrix, dgamma, dbeta, 0);
+        }).find("batch_rows is 0") != std::string::npos);
+  CHECK(same_bits(dgamma, before));
+}
+
 TEST_CASE("a network builder owns its layers, and builds what they compute one after the other") {
   const Context context(1);
   const Floats x = numbers(m * k, 1);

@@ -351,6 +351,12 @@ static lf_status dense_infer(const lf_host *host, const lf_dense_infer_args *x, 
   return LF_OK;
 }
 
+/* Only for -DBROKEN="half_parts". */
+static lf_status column_sums(const lf_host *host, const lf_column_sums_args *x) {
+  (void)host, (void)x;
+  return LF_UNSUPPORTED;
+}
+
 static lf_status explain(const lf_host *host, int32_t op, const void *args, char *text, uint64_t size) {
   (void)host;
   if (breaks("explain_clears") && op == LF_OP_SGEMM && ((const lf_sgemm_args *)args)->beta == 0)
@@ -372,6 +378,7 @@ static lf_status fill(const lf_host *host, lf_kernel_table *table) {
   full.pack_weights = pack_weights;
   full.unpack_weights = unpack_weights;
   if (!breaks("half_packing")) full.dense_infer = dense_infer;
+  if (breaks("half_parts")) full.column_sums = column_sums;
   full.activation_forward = activation_forward;
   full.explain = explain;
   const size_t known = table->struct_size < sizeof full ? table->struct_size : sizeof full;

@@ -70,7 +70,7 @@ fi
 
 cp -r "$prefix/share/doc/lanefold/examples" examples
 make -s -C examples CPPFLAGS="-I$prefix/include" LDFLAGS="-L$lib -Wl,-rpath,$lib"
-for example in minimal gemm training_step latency training contexts own_executor; do
+for example in minimal gemm training_step parts latency training contexts own_executor; do
   "examples/$example" >/dev/null || wrong "examples/$example fails"
 done
 # Networks in files, by pkg-config; only this library has parsers.

@@ -158,6 +158,102 @@ Call batch_norm_backward(Random &random) {
   return call;
 }
 
+// Rows first_row..first_row + m - 1 of a batch of at least `least` rows.
+Part some_part(int64_t m, int64_t least, Random &random) {
+  const int64_t first_row = random.below(3) == 0 ? 0 : random.below(700);
+  const int64_t after = random.below(2) ? 0 : random.below(700);
+  return {first_row, std::max(least, first_row + m + after)};
+}
+
+Call batch_norm_of_part(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random), batch_rows = m + random.below(900);
+  const int32_t activation = some_activation(random);
+  const Norm norm = some_norm(random);
+  Call call;
+  call.text = "batch_norm_forward and backward of a part" + shape({m, n, batch_rows, activation});
+  call.reads.push_back(values(m, n, random, -3, 3));
+  call.reads.push_back(values(m, n, random));
+  for (const float low : {0.5f, -1.0f, -1.0f, 0.5f, -9.0f, -9.0f}) // gamma, beta, mean, inv_std, dgamma, dbeta
+    call.reads.push_back(vector(n, random, low, low == 0.5f ? 2.0f : -low));
+  call.writes = {unwritten(m, n), unwritten(m, n)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    lf_batch_norm bn = batch_norm(norm, in[2], in[3]);
+    bn.mean = unchanged(in[4]), bn.inv_std = unchanged(in[5]);
+    context.batch_norm_forward(in[0], BatchNormView(bn, n), out[0], LF_BATCH_STATISTICS, {activation, 0.5f});
+    const Vector dgamma(unchanged(in[6]), n), dbeta(unchanged(in[7]), n); // which the call only reads
+    context.batch_norm_backward(in[0], {bn, n}, in[1], out[1], dgamma, dbeta, batch_rows);
+  };
+  return call;
+}
+
+Call batch_norm_moments(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random);
+  const Part part = some_part(m, 2, random);
+  const bool is_second = random.below(2) != 0;
+  Call call;
+  call.text =
+      "batch_norm_moments" + shape({m, n, part.first_row, part.batch_rows}) + (is_second ? ", second pass" : "");
+  const float center = random.below(4) ? 0.0f : 1000.0f;
+  call.reads = {values(m, n, random, center - 1, center + 1)};
+  call.writes = {values(1, 3 * n * part.blocks(m), random, -200, 200)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    context.batch_norm_moments(part, in[0], out[0].vector(), is_second);
+  };
+  return call;
+}
+
+Call batch_norm_merge(Random &random) {
+  const int64_t n = some_size(random), blocks = random.between(1, 9), first_block = random.below(4);
+  const bool is_last = random.below(2) != 0;
+  const int64_t last = random.between(2, LF_BLOCK_ROWS), after = is_last ? 0 : LF_BLOCK_ROWS;
+  const int64_t batch_rows = (first_block + blocks - 1) * LF_BLOCK_ROWS + last + after;
+  const Norm norm = some_norm(random);
+  Call call;
+  call.text = "batch_norm_merge" + shape({n, first_block, blocks, batch_rows});
+  call.reads = {values(1, 3 * n * blocks, random, 0, 3)};
+  call.writes.push_back(first_block == 0 ? unwritten(1, 3 * n) : values(1, 3 * n, random, 0, 3));
+  if (is_last) {
+    call.writes.push_back(vector(n, random));
+    call.writes.push_back(vector(n, random, 0.5f, 2));
+    call.writes.insert(call.writes.end(), {unwritten(1, n), unwritten(1, n)});
+  }
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    BatchNormView view;
+    view.flags = norm.flags, view.eps = norm.eps, view.momentum = norm.momentum;
+    if (is_last) {
+      view.running_mean = out[1].vector(), view.running_var = out[2].vector();
+      view.mean = out[3].vector(), view.inv_std = out[4].vector();
+    }
+    const ConstVector moments(in[0].data(), in[0].columns());
+    context.batch_norm_merge(first_block, batch_rows, moments, out[0].vector(), is_last ? &view : nullptr);
+  };
+  return call;
+}
+
+Call column_sums(Random &random) {
+  const int64_t m = some_rows(random), n = some_size(random);
+  const Part part = some_part(m, 1, random);
+  const bool has_norm = random.below(2) != 0;
+  const Norm norm = some_norm(random);
+  Call call;
+  call.text = "column_sums" + shape({m, n, part.first_row, part.batch_rows}) + (has_norm ? ", norm" : "");
+  call.reads.push_back(values(m, n, random));
+  if (has_norm) {
+    call.reads.push_back(values(m, n, random));
+    call.reads.push_back(vector(n, random));
+    call.reads.push_back(vector(n, random, 0.5f, 2));
+  }
+  const int64_t sums = (has_norm ? 4 : 2) * n;
+  call.writes = {part.first_row == 0 ? unwritten(1, sums) : values(1, sums, random)};
+  call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
+    if (!has_norm) return context.column_sums(part, in[0], out[0].vector());
+    lf_batch_norm bn = batch_norm(norm, in[2], in[2]);
+    bn.mean = unchanged(in[2]), bn.inv_std = unchanged(in[3]);
+    context.column_sums(part, in[0], out[0].vector(), in[1], {bn, n});
+  };
+  return call;
+}
+
 Call fold_batch_norm(Random &random) {
   const int64_t k = some_size(random), n = some_size(random);
   const bool bias = random.below(2) != 0;
@@ -319,17 +415,20 @@ Call softmax(Random &random) {
 Call softmax_cross_entropy(Random &random) {
   const int64_t m = some_rows(random), n = some_size(random);
   const auto labels = some_labels(m, n, random);
-  const bool weighted = random.below(3) == 0;
+  const bool weighted = random.below(3) == 0, is_part = random.below(3) == 0;
+  const int64_t batch_rows = is_part ? m + random.below(900) : 0;
   Call call;
-  call.text = "softmax_cross_entropy" + shape({m, n}) + (weighted ? ", weights" : "");
+  call.text = "softmax_cross_entropy" + shape({m, n, batch_rows}) + (weighted ? ", weights" : "");
   call.reads = {values(m, n, random, -5, 5)};
   if (weighted) call.reads.push_back(vector(m, random, 0, 2));
   call.writes = {unwritten(1, 1), unwritten(m, n)};
+  if (is_part) call.writes.push_back(unwritten(1, m));
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
     auto a = args<lf_softmax_cross_entropy_args>();
     a.m = m, a.n = n, a.x = in[0].data(), a.ldx = in[0].stride(), a.labels = labels.data();
     a.loss = out[0].data(), a.dx = out[1].data(), a.lddx = out[1].stride(); // canaries surround the loss
     a.weights = weighted ? in[1].data() : nullptr;
+    if (is_part) a.batch_rows = batch_rows, a.losses = out[2].data();
     context.softmax_cross_entropy(a);
   };
   return call;
@@ -339,20 +438,23 @@ Call elementwise_loss(Random &random) {
   const int64_t m = some_rows(random), n = some_size(random);
   const auto function = static_cast<int32_t>(random.below(LF_LOSS_COUNT));
   const float delta = random.uniform(0.1f, 2);
-  const bool weighted = random.below(3) == 0, wants_gradient = random.below(4) != 0;
+  const bool weighted = random.below(3) == 0, wants_gradient = random.below(4) != 0, is_part = random.below(3) == 0;
+  const int64_t batch_rows = is_part ? m + random.below(900) : 0;
   Call call;
-  call.text = "elementwise_loss" + shape({m, n, function}) + (weighted ? ", weights" : "");
+  call.text = "elementwise_loss" + shape({m, n, function, batch_rows}) + (weighted ? ", weights" : "");
   call.reads.push_back(values(m, n, random, -5, 5));
   call.reads.push_back(values(m, n, random, -5, 5));
   if (weighted) call.reads.push_back(vector(m, random, 0, 2));
   call.writes.push_back(unwritten(1, 1));
   if (wants_gradient) call.writes.push_back(unwritten(m, n));
+  if (is_part) call.writes.push_back(unwritten(1, m));
   call.run = [=](const Context &context, const Matrices &in, Matrices &out) {
     auto a = args<lf_elementwise_loss_args>();
     a.function = function, a.delta = delta, a.m = m, a.n = n, a.x = in[0].data(), a.ldx = in[0].stride();
     a.targets = in[1].data(), a.ldtargets = in[1].stride(), a.weights = weighted ? in[2].data() : nullptr;
     a.loss = out[0].data(); // canaries surround the loss
     if (wants_gradient) a.dx = out[1].data(), a.lddx = out[1].stride();
+    if (is_part) a.batch_rows = batch_rows, a.losses = out.back().data();
     context.elementwise_loss(a);
   };
   return call;
@@ -470,7 +572,11 @@ constexpr Call (*operations[])(Random &) = {sgemm,
                                             network_infer,
                                             softmax,
                                             elementwise_loss,
-                                            dropout};
+                                            dropout,
+                                            batch_norm_of_part,
+                                            batch_norm_moments,
+                                            batch_norm_merge,
+                                            column_sums};
 
 } // namespace
 

@@ -65,6 +65,9 @@ public:
   int64_t stride(const std::string &name) { return has(name) ? at(name).stride() : 0; }
 
   bool flag(const std::string &name) const { return args_.value(name, 0) != 0; }
+  bool is_given(const std::string &argument) const { return args_.contains(argument); }
+  int64_t batch_rows() const { return args_.value("batch_rows", int64_t{0}); }
+  Part part() const { return {number("first_row"), batch_rows()}; }
   int64_t number(const std::string &name) const { return args_.at(name).get<int64_t>(); }
   float real(const std::string &name) const { return args_.contains(name) ? float_of(args_[name]) : 0.0f; }
   int32_t code(const std::string &name) const { return code_of(args_.at(name).get<std::string>()); }
@@ -129,19 +132,45 @@ void activation_backward(const Context &context, GoldenVector &v, const Json &) 
 void batch_norm_forward(const Context &context, GoldenVector &v, const Json &) {
   const lf_batch_norm bn = v.batch_norm();
   auto a = args<lf_batch_norm_forward_args>();
-  a.flags = v.flag("training") ? LF_TRAINING : 0;
+  a.flags = (v.flag("training") ? LF_TRAINING : 0) | (v.flag("of_batch") ? LF_BATCH_STATISTICS : 0);
   a.m = v.at("x").rows(), a.n = v.at("x").columns(), a.batch_norm = &bn;
   a.x = v.data("x"), a.ldx = v.stride("x"), a.y = v.data("y"), a.ldy = v.stride("y");
+  if (v.is_given("activation")) a.activation = v.code("activation"), a.alpha = v.real("alpha");
   context.batch_norm_forward(a);
 }
 
 void batch_norm_backward(const Context &context, GoldenVector &v, const Json &) {
   const lf_batch_norm bn = v.batch_norm();
   auto a = args<lf_batch_norm_backward_args>();
+  a.flags = v.flag("of_batch") ? LF_BATCH_STATISTICS : 0, a.batch_rows = v.batch_rows();
   a.m = v.at("x").rows(), a.n = v.at("x").columns(), a.batch_norm = &bn;
   a.x = v.data("x"), a.ldx = v.stride("x"), a.dy = v.data("dy"), a.lddy = v.stride("dy");
   a.dx = v.data("dx"), a.lddx = v.stride("dx"), a.dgamma = v.data("dgamma"), a.dbeta = v.data("dbeta");
   context.batch_norm_backward(a);
+}
+
+void batch_norm_moments(const Context &context, GoldenVector &v, const Json &) {
+  const Vector moments(v.data("moments"), v.at("moments").columns());
+  context.batch_norm_moments(v.part(), v.at("x"), moments, v.flag("second_pass"));
+}
+
+void batch_norm_merge(const Context &context, GoldenVector &v, const Json &) {
+  const lf_batch_norm bn = v.batch_norm();
+  auto a = args<lf_batch_norm_merge_args>();
+  a.n = v.at("merged").columns() / 3, a.first_block = v.number("first_block"), a.blocks = v.number("blocks");
+  a.batch_rows = v.batch_rows(), a.moments = v.data("moments"), a.merged = v.data("merged");
+  a.batch_norm = v.has("mean") ? &bn : nullptr;
+  context.batch_norm_merge(a);
+}
+
+void column_sums(const Context &context, GoldenVector &v, const Json &) {
+  const lf_batch_norm bn = v.batch_norm();
+  auto a = args<lf_column_sums_args>();
+  a.m = v.at("dy").rows(), a.n = v.at("dy").columns();
+  a.first_row = v.number("first_row"), a.batch_rows = v.batch_rows();
+  a.dy = v.data("dy"), a.lddy = v.stride("dy"), a.x = v.data("x"), a.ldx = v.stride("x"), a.sums = v.data("sums");
+  a.batch_norm = v.has("mean") ? &bn : nullptr;
+  context.column_sums(a);
 }
 
 void fold_batch_norm(const Context &context, GoldenVector &v, const Json &) {
@@ -210,7 +239,7 @@ void softmax_cross_entropy(const Context &context, GoldenVector &v, const Json &
   auto a = args<lf_softmax_cross_entropy_args>();
   a.m = v.at("x").rows(), a.n = v.at("x").columns(), a.labels = labels.data();
   a.x = v.data("x"), a.ldx = v.stride("x"), a.loss = v.data("loss"), a.dx = v.data("dx"), a.lddx = v.stride("dx");
-  a.weights = v.data("weights");
+  a.weights = v.data("weights"), a.batch_rows = v.batch_rows(), a.losses = v.data("losses");
   context.softmax_cross_entropy(a);
 }
 
@@ -219,6 +248,7 @@ void elementwise_loss(const Context &context, GoldenVector &v, const Json &) {
   a.function = v.loss(), a.delta = v.real("delta"), a.m = v.at("x").rows(), a.n = v.at("x").columns();
   a.x = v.data("x"), a.ldx = v.stride("x"), a.targets = v.data("targets"), a.ldtargets = v.stride("targets");
   a.weights = v.data("weights"), a.loss = v.data("loss"), a.dx = v.data("dx"), a.lddx = v.stride("dx");
+  a.batch_rows = v.batch_rows(), a.losses = v.data("losses");
   context.elementwise_loss(a);
 }
 
@@ -278,7 +308,10 @@ const std::map<std::string, void (*)(const Context &, GoldenVector &, const Json
     {"gather", gather},
     {"softmax", softmax},
     {"elementwise_loss", elementwise_loss},
-    {"dropout", dropout}};
+    {"dropout", dropout},
+    {"batch_norm_moments", batch_norm_moments},
+    {"batch_norm_merge", batch_norm_merge},
+    {"column_sums", column_sums}};
 
 } // namespace
 

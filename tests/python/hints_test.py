@@ -40,6 +40,9 @@ y = model.network(logits=True)(x, y)
 lanefold.explain('dense_infer')
 error: float = lanefold.elementwise_loss(x, y, function='huber', delta=2, dx=y)
 y = lanefold.dropout(x, rate=0.5, seed=1, out=y)
+moments = lanefold.batch_norm_moments(x, batch_rows=2)
+y = lanefold.batch_norm_merge(moments, batch_rows=2, batch_norm=layers[0].batch_norm)
+y = lanefold.column_sums(x, batch_rows=2, first_row=1, out=y)
 with lanefold.Context(1) as context, lanefold.pack_weights(x, context=context) as packed:
     y = packed.unpack(out=y)
 '''
@@ -52,6 +55,8 @@ MISTAKES = (
     ("lanefold.explain('gemm')", 'arg-type'),
     ("lanefold.elementwise_loss(x, y, function='square')", 'arg-type'),
     ("lanefold.dropout(x, rate=0.5)", 'call-overload'),
+    ("lanefold.batch_norm_moments(x)", 'call-overload'),
+    ("lanefold.column_sums(x, batch_rows=2.5)", 'call-overload'),
     ("lanefold.Task()", 'call-arg'),
     ("lanefold.PackedWeights()", 'call-arg'),
     ("lanefold.Trainer(layers, 'adam')", 'misc'),

@@ -295,7 +295,7 @@ class Layers(support.Case):
         for name in ('sgemm', 'pack_weights', 'unpack_weights', 'dense_infer', 'dense_forward', 'dense_backward',
                      'batch_norm_forward', 'batch_norm_backward', 'fold_batch_norm', 'activation_forward',
                      'activation_backward', 'softmax_cross_entropy', 'top_k_correct', 'optimizer_step', 'gather', 'softmax',
-                     'elementwise_loss', 'dropout'):
+                     'elementwise_loss', 'dropout', 'batch_norm_moments', 'batch_norm_merge', 'column_sums'):
             self.assertIn(lanefold.default_context().isa, lanefold.explain(name, m=20, n=30, k=40 if name != 'top_k_correct'
                                                                            else 3), name)
 

@@ -318,7 +318,37 @@ TEST_CASE("lf_explain describes losses and dropout, and names the operations tha
   CHECK(status(LF_OP_DROPOUT, &dropout) == LF_INVALID_ARGUMENT);
   CHECK(status(LF_OP_COUNT, &dropout) == LF_UNSUPPORTED);
   CHECK(std::string(lf_last_error(context.get())) ==
-        "lf_explain: op is 18, but must be from LF_OP_SGEMM (0) to LF_OP_DROPOUT (17)");
+        "lf_explain: op is 21, but must be from LF_OP_SGEMM (0) to LF_OP_COLUMN_SUMS (20)");
+}
+
+TEST_CASE("lf_explain describes the operations on parts of a batch, and finds bad sizes") {
+  const lanefold::Context context(1);
+  char text[300] = "";
+  const auto status = [&](int32_t op, const void *args) {
+    return lf_explain(context.get(), op, args, text, sizeof text, nullptr);
+  };
+  const auto says = [&](const char *words) { return std::string(text).find(words) != std::string::npos; };
+  auto moments = lanefold::args<lf_batch_norm_moments_args>();
+  moments.m = 200, moments.n = 10, moments.batch_rows = 700, moments.first_row = 500;
+  CHECK(status(LF_OP_BATCH_NORM_MOMENTS, &moments) == LF_OK);
+  CHECK(says("blocks of 256 rows"));
+  moments.first_row = 501;
+  CHECK(status(LF_OP_BATCH_NORM_MOMENTS, &moments) == LF_INVALID_ARGUMENT);
+  moments.m = 0;
+  CHECK(status(LF_OP_BATCH_NORM_MOMENTS, &moments) == LF_OK);
+  CHECK(says("nothing to do"));
+  auto merge = lanefold::args<lf_batch_norm_merge_args>();
+  merge.n = 10, merge.blocks = 3, merge.batch_rows = 700;
+  CHECK(status(LF_OP_BATCH_NORM_MERGE, &merge) == LF_OK);
+  CHECK(says("blocks of 256 rows"));
+  merge.blocks = 4;
+  CHECK(status(LF_OP_BATCH_NORM_MERGE, &merge) == LF_INVALID_ARGUMENT);
+  auto sums = lanefold::args<lf_column_sums_args>();
+  sums.m = 200, sums.n = 10, sums.batch_rows = 200;
+  CHECK(status(LF_OP_COLUMN_SUMS, &sums) == LF_OK);
+  CHECK(says("blocks of 256 rows"));
+  sums.flags = LF_SECOND_PASS;
+  CHECK(status(LF_OP_COLUMN_SUMS, &sums) == LF_UNSUPPORTED);
 }
 
 TEST_CASE("lf_explain says whether a product takes the small path") {

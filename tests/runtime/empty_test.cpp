@@ -51,6 +51,20 @@ TEST_CASE("empty problems are valid, need no pointers, and write empty sums") {
   dropout.m = 3;
   CHECK(lf_dropout(context.get(), &dropout) == LF_OK);
 
+  auto moments = lanefold::args<lf_batch_norm_moments_args>();
+  moments.n = 3, moments.first_row = 2, moments.batch_rows = 2;
+  CHECK(lf_batch_norm_moments(context.get(), &moments) == LF_OK);
+  moments.m = 2, moments.n = 0, moments.first_row = 0;
+  CHECK(lf_batch_norm_moments(context.get(), &moments) == LF_OK);
+  auto merge = lanefold::args<lf_batch_norm_merge_args>();
+  merge.blocks = 1, merge.batch_rows = 2;
+  CHECK(lf_batch_norm_merge(context.get(), &merge) == LF_OK);
+  auto sums = lanefold::args<lf_column_sums_args>();
+  sums.n = 3, sums.batch_rows = 1;
+  CHECK(lf_column_sums(context.get(), &sums) == LF_OK);
+  sums.m = 1, sums.n = 0;
+  CHECK(lf_column_sums(context.get(), &sums) == LF_OK);
+
   auto gather = lanefold::args<lf_gather_args>();
   gather.divisor = 1, gather.n = 3;
   CHECK(lf_gather(context.get(), &gather) == LF_OK);
@@ -79,6 +93,28 @@ TEST_CASE("training on no rows leaves the running statistics unchanged") {
   CHECK(lf_batch_norm_forward(context.get(), &args) == LF_OK);
   for (const auto &array : kept)
     for (const float x : array) CHECK(x == 7);
+}
+
+TEST_CASE("an empty part changes neither sums nor gradients") {
+  const lanefold::Context context;
+  float ones[3] = {1, 1, 1}, kept[4][6] = {};
+  for (auto &array : kept)
+    for (float &value : array) value = 7;
+  auto norm = lanefold::args<lf_batch_norm>();
+  norm.eps = 1e-3f;
+  norm.gamma = norm.beta = ones, norm.mean = kept[0], norm.inv_std = kept[1];
+  auto forward = lanefold::args<lf_batch_norm_forward_args>();
+  forward.flags = LF_BATCH_STATISTICS, forward.n = 3, forward.batch_norm = &norm;
+  CHECK(lf_batch_norm_forward(context.get(), &forward) == LF_OK);
+  auto backward = lanefold::args<lf_batch_norm_backward_args>();
+  backward.flags = LF_BATCH_STATISTICS, backward.n = 3, backward.batch_rows = 2, backward.batch_norm = &norm;
+  backward.dgamma = kept[2], backward.dbeta = kept[2] + 3;
+  CHECK(lf_batch_norm_backward(context.get(), &backward) == LF_OK);
+  auto sums = lanefold::args<lf_column_sums_args>();
+  sums.n = 3, sums.batch_rows = 2, sums.sums = kept[3];
+  CHECK(lf_column_sums(context.get(), &sums) == LF_OK);
+  for (const auto &array : kept)
+    for (const float value : array) CHECK(value == 7);
 }
 
 TEST_CASE("gradients over no columns write zeros to dx, and over no rows to dgamma and dbeta") {

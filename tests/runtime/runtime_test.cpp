@@ -116,7 +116,7 @@ TEST_CASE("a choice can be forced, and an impossible one says why") {
   unsetenv("LANEFOLD_ISA");
 }
 
-TEST_CASE("a plugin that is older than the weights of rows is not asked for them") {
+TEST_CASE("a plugin that is older than weights, losses and batches of rows is not asked for them") {
   Folder folder;
   folder.add("lazy-softmax_cross_entropy", "lazy",
              "name lazy-softmax_cross_entropy\nvendor tests\npriority 1000\nneeds\n");
@@ -132,6 +132,53 @@ TEST_CASE("a plugin that is older than the weights of rows is not asked for them
   call.weights = &weight;
   CHECK(lf_softmax_cross_entropy(created.context.get(), &call) == LF_OK);
   CHECK(loss == doctest::Approx(1.3862944));
+  float losses = -1, dx[2] = {-1, -1};
+  loss = -1, call.weights = nullptr, call.batch_rows = 1; // the whole batch
+  CHECK(lf_softmax_cross_entropy(created.context.get(), &call) == LF_OK);
+  CHECK(loss == -1);
+  call.losses = &losses;
+  CHECK(lf_softmax_cross_entropy(created.context.get(), &call) == LF_OK);
+  CHECK(losses == doctest::Approx(0.6931472));
+  call.losses = nullptr, call.batch_rows = 4, call.dx = dx, call.lddx = 2;
+  CHECK(lf_softmax_cross_entropy(created.context.get(), &call) == LF_OK);
+  CHECK(dx[1] == 0.125f);
+}
+
+TEST_CASE("a plugin that is older than a batch in parts does not normalize one, and applies no activation") {
+  Folder forward_folder, backward_folder;
+  forward_folder.add("lazy-batch_norm_forward", "norm",
+                     "name lazy-batch_norm_forward\nvendor tests\npriority 1000\nneeds\n");
+  backward_folder.add("lazy-batch_norm_backward", "norm",
+                      "name lazy-batch_norm_backward\nvendor tests\npriority 1000\nneeds\n");
+  const Created forward = create(options_for(forward_folder)), backward = create(options_for(backward_folder));
+  REQUIRE(forward.isa() == "lazy-batch_norm_forward");
+  REQUIRE(backward.isa() == "lazy-batch_norm_backward");
+  float x[] = {3, 5}, y[] = {-1, -1}, one = 1, zero = 0, mean = 4, variance = 1, dgamma = 2, dbeta = 2;
+  auto norm = lanefold::args<lf_batch_norm>();
+  norm.eps = 1e-12f, norm.momentum = 1, norm.gamma = &one, norm.beta = &zero;
+  norm.running_mean = &mean, norm.running_var = &variance, norm.mean = &mean, norm.inv_std = &one;
+  auto a = lanefold::args<lf_batch_norm_forward_args>();
+  a.m = 2, a.n = 1, a.x = x, a.ldx = 1, a.y = y, a.ldy = 1, a.batch_norm = &norm;
+  CHECK(lf_batch_norm_forward(forward.context.get(), &a) == LF_OK);
+  CHECK(y[1] == -1); // the lazy plugin has done nothing
+  a.activation = LF_RELU;
+  CHECK(lf_batch_norm_forward(forward.context.get(), &a) == LF_OK);
+  CHECK(y[0] == 0);
+  CHECK(y[1] == 1);
+  a.activation = LF_IDENTITY, a.flags = LF_BATCH_STATISTICS;
+  CHECK(lf_batch_norm_forward(forward.context.get(), &a) == LF_OK);
+  CHECK(y[0] == -1);
+
+  float dx[] = {7, 7};
+  auto b = lanefold::args<lf_batch_norm_backward_args>();
+  b.m = 2, b.n = 1, b.x = x, b.ldx = 1, b.dy = x, b.lddy = 1, b.dx = dx, b.lddx = 1, b.batch_norm = &norm;
+  b.dgamma = &dgamma, b.dbeta = &dbeta;
+  CHECK(lf_batch_norm_backward(backward.context.get(), &b) == LF_OK);
+  CHECK(dx[0] == 7); // the lazy plugin has done nothing
+  b.flags = LF_BATCH_STATISTICS, b.batch_rows = 4;
+  CHECK(lf_batch_norm_backward(backward.context.get(), &b) == LF_OK);
+  CHECK(dx[0] == 3); // 3 - 2 / 4 - (3 - 4) * 2 / 4
+  CHECK(dx[1] == 4);
 }
 
 TEST_CASE("a plugin that the CPU cannot run is never opened") {

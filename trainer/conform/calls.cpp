@@ -145,7 +145,8 @@ private:
 
   // The struct of the case's normalization; NULL if it has none.
   const lf_batch_norm *norm() {
-    if (case_.find("gamma") == nullptr) return nullptr;
+    const auto has = [this](const char *name) { return case_.find(name) != nullptr; };
+    if (!has("gamma") && !has("inv_std") && !has("running_mean")) return nullptr;
     auto n = args<lf_batch_norm>();
     n.flags = flag("unbiased") ? LF_UNBIASED_RUNNING_VAR : 0;
     n.eps = case_.numbers.count("eps") ? number("eps") : 1e-3f, n.momentum = number("momentum");
@@ -261,18 +262,46 @@ private:
 
   lf_status batch_norm_forward() {
     auto a = args<lf_batch_norm_forward_args>();
-    a.flags = flag("training") ? LF_TRAINING : 0;
+    a.flags = (flag("training") ? LF_TRAINING : 0) | (flag("of_batch") ? LF_BATCH_STATISTICS : 0);
     a.m = rows("x"), a.n = columns("x"), a.batch_norm = norm();
-    put("x", a.x, a.ldx), put("y", a.y, a.ldy);
+    put_activation(a), put("x", a.x, a.ldx), put("y", a.y, a.ldy);
     return operate(table_.batch_norm_forward, a);
   }
 
   lf_status batch_norm_backward() {
     auto a = args<lf_batch_norm_backward_args>();
+    a.flags = flag("of_batch") ? LF_BATCH_STATISTICS : 0, a.batch_rows = case_.size("batch_rows");
     a.m = rows("x"), a.n = columns("x"), a.batch_norm = norm();
     put("x", a.x, a.ldx), put("dy", a.dy, a.lddy), put("dx", a.dx, a.lddx);
     put("dgamma", a.dgamma), put("dbeta", a.dbeta);
     return operate(table_.batch_norm_backward, a);
+  }
+
+  // The rows of the part, and where they lie in the batch.
+  template <class Args> void put_part(Args &a, const char *matrix) {
+    a.m = rows(matrix), a.n = columns(matrix);
+    a.first_row = case_.size("first_row"), a.batch_rows = case_.size("batch_rows");
+  }
+
+  lf_status batch_norm_moments() {
+    auto a = args<lf_batch_norm_moments_args>();
+    a.flags = flag("second_pass") ? LF_SECOND_PASS : 0;
+    put_part(a, "x"), put("x", a.x, a.ldx), put("moments", a.moments);
+    return operate(table_.batch_norm_moments, a);
+  }
+
+  lf_status batch_norm_merge() {
+    auto a = args<lf_batch_norm_merge_args>();
+    a.n = columns("merged") / 3, a.first_block = case_.size("first_block");
+    a.blocks = columns("moments") / columns("merged"), a.batch_rows = case_.size("batch_rows");
+    put("moments", a.moments), put("merged", a.merged), a.batch_norm = norm();
+    return operate(table_.batch_norm_merge, a);
+  }
+
+  lf_status column_sums() {
+    auto a = args<lf_column_sums_args>();
+    put_part(a, "dy"), put("dy", a.dy, a.lddy), put("x", a.x, a.ldx), put("sums", a.sums), a.batch_norm = norm();
+    return operate(table_.column_sums, a);
   }
 
   lf_status fold_batch_norm() {
@@ -305,11 +334,16 @@ private:
     return operate(table_.softmax, a);
   }
 
+  template <class Args> void put_losses(Args &a) {
+    a.batch_rows = case_.numbers.count("batch_rows") ? case_.size("batch_rows") : a.m; // as the library does
+    put("losses", a.losses);
+  }
+
   lf_status softmax_cross_entropy() {
     auto a = args<lf_softmax_cross_entropy_args>();
     a.m = rows("x"), a.n = columns("x");
     put("x", a.x, a.ldx), put("labels", a.labels), put("loss", a.loss), put("dx", a.dx, a.lddx);
-    put("weights", a.weights);
+    put("weights", a.weights), put_losses(a);
     return operate(table_.softmax_cross_entropy, a);
   }
 
@@ -317,7 +351,7 @@ private:
     auto a = args<lf_elementwise_loss_args>();
     a.function = code("function"), a.delta = number("delta"), a.m = rows("x"), a.n = columns("x");
     put("x", a.x, a.ldx), put("targets", a.targets, a.ldtargets), put("weights", a.weights);
-    put("loss", a.loss), put("dx", a.dx, a.lddx);
+    put("loss", a.loss), put("dx", a.dx, a.lddx), put_losses(a);
     return operate(table_.elementwise_loss, a);
   }
 
@@ -371,6 +405,9 @@ private:
     case LF_OP_SOFTMAX: return softmax();
     case LF_OP_ELEMENTWISE_LOSS: return elementwise_loss();
     case LF_OP_DROPOUT: return dropout();
+    case LF_OP_BATCH_NORM_MOMENTS: return batch_norm_moments();
+    case LF_OP_BATCH_NORM_MERGE: return batch_norm_merge();
+    case LF_OP_COLUMN_SUMS: return column_sums();
     default: return gather();
     }
   }
@@ -399,6 +436,12 @@ bool same_bits(double one, double other) {
 
 bool Subject::serves(const Case &given) const {
   if (std::find(operations.begin(), operations.end(), given.op) == operations.end()) return false;
+  // The library asks for what is newer than an operation only if the plugin offers a newer operation (plugin.h).
+  const bool is_norm = given.op == LF_OP_BATCH_NORM_FORWARD || given.op == LF_OP_BATCH_NORM_BACKWARD;
+  const bool is_new_norm = given.number("of_batch") != 0 || given.number("activation") != LF_IDENTITY;
+  if (is_norm && is_new_norm && table.batch_norm_moments == nullptr) return false;
+  const bool is_new_loss = given.find("weights") || given.find("losses") || given.numbers.count("batch_rows") != 0;
+  if (given.op == LF_OP_SOFTMAX_CROSS_ENTROPY && is_new_loss && table.elementwise_loss == nullptr) return false;
   return given.number("packed") == 0 || table.pack_weights != nullptr;
 }
 

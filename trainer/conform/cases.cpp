@@ -1,12 +1,10 @@
 // Random cases of every operation, and the golden vectors as cases.
-#include "trainer/conform/case.hpp"
+#include "trainer/conform/maker.hpp"
 
 #include "cli/json.hpp"
 #include "cli/words.hpp"
 #include "trainer/network/activations.hpp"
 #include "trainer/training/optimizer.hpp"
-
-#include <lanefold/lanefold.h>
 
 #include <algorithm>
 #include <bit>
@@ -37,56 +35,11 @@ constexpr const char *names[] = {"sgemm",
                                  "gather",
                                  "softmax",
                                  "elementwise_loss",
-                                 "dropout"};
+                                 "dropout",
+                                 "batch_norm_moments",
+                                 "batch_norm_merge",
+                                 "column_sums"};
 static_assert(std::size(names) == LF_OP_COUNT);
-
-// Makes a case from random numbers.
-class Maker {
-public:
-  Maker(int32_t op, int64_t index, int64_t way)
-      : made_{op, {}, {}}, stream_(19, Purpose::study, static_cast<uint32_t>(op * 10000 + index)), way_(way) {}
-
-  double uniform(double low, double high) { return static_cast<float>(stream_.uniform(low, high)); }
-  int64_t below(int64_t n) { return stream_.below(static_cast<uint32_t>(n)); }
-  bool chance(int64_t one_in) { return below(one_in) == 0; }
-  // One of `count` ways to call, such as the activations.  Successive cases take them in turn.
-  int64_t way(int64_t count) const { return way_ % count; }
-  void set(const std::string &name, double value) { made_.numbers[name] = value; }
-  Case take() { return std::move(made_); }
-
-  void reads(const std::string &name, int64_t rows, int64_t columns, double low = -1, double high = 1) {
-    add(name, rows, columns, true, false, low, high);
-  }
-  void updates(const std::string &name, int64_t rows, int64_t columns, double low = -1, double high = 1) {
-    add(name, rows, columns, true, true, low, high);
-  }
-  void writes(const std::string &name, int64_t rows, int64_t columns) {
-    made_.arrays.push_back({name, rows, columns, false, true});
-  }
-  // Indices below n.
-  void indices(const std::string &name, int64_t count, int64_t n, Element element) {
-    Array made{name, 1, count, true, false, element};
-    for (int64_t i = 0; i < count; ++i) made.values.push_back(static_cast<double>(below(n)));
-    made_.arrays.push_back(made);
-  }
-  Array &last() { return made_.arrays.back(); }
-
-private:
-  void add(const std::string &name, int64_t rows, int64_t columns, bool is_read, bool is_written, double low,
-           double high) {
-    Array made{name, rows, columns, is_read, is_written};
-    for (int64_t i = 0; i < rows * columns; ++i) made.values.push_back(uniform(low, high));
-    made_.arrays.push_back(std::move(made));
-  }
-
-  Case made_;
-  Stream stream_;
-  int64_t way_;
-};
-
-struct Sizes {
-  int64_t m, n, k;
-};
 
 // Sizes beyond one tile, and beyond the MC, KC and NC of any kernel: m, n and k in turn.
 constexpr Sizes blocks[] = {{130, 130, 260}, {300, 40, 20}, {96, 96, 96}, {2, 600, 33},  {5, 9, 1100},
@@ -109,11 +62,6 @@ void sgemm(Maker &make, const Sizes &s) {
   else make.updates("c", s.m, s.n);
 }
 
-void set_activation(Maker &make) {
-  make.set("activation", static_cast<double>(make.way(LF_ACTIVATION_COUNT)));
-  make.set("alpha", make.uniform(0, 1.5));
-}
-
 void weights(Maker &make, const Sizes &s) {
   const bool tb = make.chance(2);
   make.set("transpose_b", tb);
@@ -130,16 +78,6 @@ void dense_infer(Maker &make, const Sizes &s) {
   make.reads("x", s.m, s.k), weights(make, s);
   if (make.chance(2)) make.reads("bias", 1, s.n);
   make.writes("y", s.m, s.n);
-}
-
-// What a forward pass of a normalization needs; in training m is at least 2.
-void normalization(Maker &make, int64_t n, bool training) {
-  make.set("training", training), make.set("eps", make.uniform(1e-4, 1e-2)), make.set("momentum", make.uniform(0, 1));
-  make.set("unbiased", make.chance(2));
-  make.reads("gamma", 1, n, 0.5, 1.5), make.reads("beta", 1, n);
-  if (!training) return make.reads("running_mean", 1, n), make.reads("running_var", 1, n, 0.5, 2);
-  if (!make.chance(4)) make.updates("running_mean", 1, n), make.updates("running_var", 1, n, 0.5, 2);
-  if (!make.chance(4)) make.writes("mean", 1, n), make.writes("inv_std", 1, n);
 }
 
 void dense_forward(Maker &make, const Sizes &s) {
@@ -178,40 +116,6 @@ void dense_backward(Maker &make, const Sizes &s) {
   if (!packed && make.chance(2)) make.last().in_place_of = "w";
 }
 
-void batch_norm_forward(Maker &make, const Sizes &s) {
-  const bool training = make.chance(2) && s.m > 1;
-  // A mean far from 0 shows a variance that is computed as mean(x^2) - mean(x)^2.
-  const double center = training && make.chance(4) ? 100 : 0;
-  make.reads("x", s.m, s.n, center - 1, center + 1);
-  normalization(make, s.n, training);
-  make.writes("y", s.m, s.n);
-  if (make.chance(4)) make.last().in_place_of = "x";
-}
-
-void batch_norm_backward(Maker &make, const Sizes &s) {
-  const int64_t m = std::max<int64_t>(s.m, 2);
-  make.reads("x", m, s.n), make.reads("dy", m, s.n);
-  make.reads("gamma", 1, s.n, 0.5, 1.5), make.reads("mean", 1, s.n), make.reads("inv_std", 1, s.n, 0.5, 2);
-  make.writes("dgamma", 1, s.n), make.writes("dbeta", 1, s.n);
-  if (make.chance(4)) return;
-  make.writes("dx", m, s.n);
-  if (make.chance(4)) make.last().in_place_of = "dy";
-}
-
-void fold_batch_norm(Maker &make, const Sizes &s) {
-  make.set("eps", make.uniform(1e-4, 1e-2));
-  make.reads("w", s.k, s.n);
-  const bool has_bias = make.chance(2);
-  if (has_bias) make.reads("bias", 1, s.n);
-  make.reads("gamma", 1, s.n, -1.5, 1.5), make.reads("beta", 1, s.n);
-  make.reads("running_mean", 1, s.n), make.reads("running_var", 1, s.n, 0.5, 2);
-  make.writes("folded_w", s.k, s.n);
-  if (make.chance(4)) make.last().in_place_of = "w";
-  make.writes("folded_bias", 1, s.n);
-  if (has_bias && make.chance(4)) make.last().in_place_of = "bias";
-  if (make.chance(2)) make.set("largest_x", make.uniform(0, 4)), make.writes("error_bound", 1, s.n);
-}
-
 void activation_forward(Maker &make, const Sizes &s) {
   set_activation(make);
   const double range = make.chance(2)   ? 0.01
@@ -240,6 +144,7 @@ void softmax_cross_entropy(Maker &make, const Sizes &s) {
       make.last().values[static_cast<size_t>(i * s.n + s.n - 1 - make.below(std::min<int64_t>(s.n, 3)))] = 2 * range;
   make.indices("labels", s.m, s.n, Element::int32);
   if (make.chance(3)) make.reads("weights", 1, s.m, 0, 3);
+  losses_of_part(make, s.m);
   make.writes("loss", 1, 1);
   if (make.chance(4)) return;
   make.writes("dx", s.m, s.n);
@@ -257,6 +162,7 @@ void elementwise_loss(Maker &make, const Sizes &s) {
   if (make.chance(2))
     for (double &target : make.last().values) target = std::round(target); // two classes, or some equal to x
   if (make.chance(3)) make.reads("weights", 1, s.m, 0, 3);
+  losses_of_part(make, s.m);
   make.writes("loss", 1, 1);
   if (make.chance(4)) return;
   make.writes("dx", s.m, s.n);
@@ -330,7 +236,10 @@ constexpr void (*makers[])(Maker &, const Sizes &) = {sgemm,
                                                       gather,
                                                       softmax,
                                                       elementwise_loss,
-                                                      dropout};
+                                                      dropout,
+                                                      batch_norm_moments,
+                                                      batch_norm_merge,
+                                                      column_sums};
 static_assert(std::size(makers) == LF_OP_COUNT);
 
 double float_of(const std::string &bits) {
@@ -400,7 +309,8 @@ std::string text_of(const std::string &name, double value) {
   for (const auto &[word, flag] :
        {std::pair("transpose_a", "LF_TRANSPOSE_A"), std::pair("transpose_b", "LF_TRANSPOSE_B"),
         std::pair("training", "LF_TRAINING"), std::pair("logarithm", "LF_LOGARITHM"),
-        std::pair("unbiased", "LF_UNBIASED_RUNNING_VAR")})
+        std::pair("unbiased", "LF_UNBIASED_RUNNING_VAR"), std::pair("of_batch", "LF_BATCH_STATISTICS"),
+        std::pair("second_pass", "LF_SECOND_PASS")})
     if (name == word) return flag;
   char text[40];
   const auto end =

@@ -62,6 +62,13 @@ void offers_whole_packing(Opened &module, Findings &findings) {
     findings.add("it offers some of packed_weights_size, pack_weights, unpack_weights and dense_infer, but not all");
 }
 
+void offers_whole_parts(Opened &module, Findings &findings) {
+  const lf_kernel_table &t = module.subject.table;
+  const int parts = (t.batch_norm_moments != nullptr) + (t.batch_norm_merge != nullptr) + (t.column_sums != nullptr);
+  if (parts != 0 && parts != 3)
+    findings.add("it offers some of batch_norm_moments, batch_norm_merge and column_sums, but not all");
+}
+
 void serves_what_it_offers(Opened &module, Findings &findings) {
   if (module.subject.operations.empty()) findings.add("it offers no operation");
   for (const int32_t op : module.subject.operations) {
@@ -106,6 +113,7 @@ void declines_unknown_codes(Opened &module, Findings &findings) {
       if (known.numbers.count(name) == 0 || call(module.subject, known).status != LF_OK) continue;
       Case unknown = known;
       unknown.numbers[name] = count;
+      if (!module.subject.serves(unknown)) continue; // the field is newer than this plugin
       const Outcome outcome = call(module.subject, unknown, options);
       const std::string where = ", with a code that this library does not know: " + unknown.text();
       if (outcome.status != LF_UNSUPPORTED)
@@ -141,6 +149,8 @@ std::vector<Check> struct_checks() {
       {"structs", "fill-again", "fill gives the same operations each time.", Check::table, fills_each_time},
       {"structs", "packing", "The plugin has all functions for packed weights, or none.", Check::table,
        offers_whole_packing},
+      {"structs", "parts", "The plugin has all functions for a batch in parts, or none.", Check::table,
+       offers_whole_parts},
       {"structs", "offers", "The plugin serves each operation that it offers.", Check::calls, serves_what_it_offers},
       {"structs", "declines", "A declined call writes nothing.", Check::calls, declines_before_writing},
       {"structs", "newer-structs", "The plugin accepts the larger structs of a newer library.", Check::calls,

@@ -67,7 +67,10 @@ void ask_for_operations(Opened &module, const std::vector<int32_t> &halted) {
                           t.gather != nullptr,
                           t.softmax != nullptr,
                           t.elementwise_loss != nullptr,
-                          t.dropout != nullptr};
+                          t.dropout != nullptr,
+                          t.batch_norm_moments != nullptr,
+                          t.batch_norm_merge != nullptr,
+                          t.column_sums != nullptr};
   static_assert(std::size(offered) == LF_OP_COUNT);
   for (int32_t op = 0; op < LF_OP_COUNT; ++op)
     if (offered[op] && std::find(halted.begin(), halted.end(), op) == halted.end()) subject.operations.push_back(op);

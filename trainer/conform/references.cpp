@@ -4,6 +4,7 @@
 
 #include <lanefold/lanefold.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 
@@ -89,7 +90,7 @@ Results dense_infer(const Case &c) {
 
 // Normalizes x, and adds the other results of a forward pass.
 Table normalized(const Case &c, const Table &x, Results &results) {
-  const bool training = c.number("training") != 0;
+  const bool training = c.number("training") != 0, of_batch = c.number("of_batch") != 0;
   const double m = static_cast<double>(x.rows), momentum = c.number("momentum");
   const double divisor = c.number("unbiased") != 0 ? m - 1 : m;
   Table y(x.rows, x.columns);
@@ -107,7 +108,9 @@ Table normalized(const Case &c, const Table &x, Results &results) {
       results["running_mean"].push_back(kept * old("running_mean", j) + added * mean);
       results["running_var"].push_back(kept * old("running_var", j) + added * (total / divisor));
     }
-    const Bounded inv_std = Bounded(1) / square_root(variance + c.number("eps"));
+    if (of_batch) mean = old("mean", j);
+    const Bounded inv_std =
+        of_batch ? Bounded(old("inv_std", j)) : Bounded(1) / square_root(variance + c.number("eps"));
     if (training) results["mean"].push_back(mean), results["inv_std"].push_back(inv_std);
     const Bounded scale = Bounded(c.array("gamma").at(0, j)) * inv_std;
     for (int64_t i = 0; i < x.rows; ++i) y.at(i, j) = (x.at(i, j) - mean) * scale + c.array("beta").at(0, j);
@@ -117,7 +120,7 @@ Table normalized(const Case &c, const Table &x, Results &results) {
 
 Results batch_norm_forward(const Case &c) {
   Results results;
-  results["y"] = normalized(c, table_of(c.array("x")), results).values;
+  results["y"] = activated(c, normalized(c, table_of(c.array("x")), results)).values;
   return results;
 }
 
@@ -131,7 +134,8 @@ Results dense_forward(const Case &c) {
 
 // The gradients of a normalization: dt becomes dz.
 void normalize_backward(const Case &c, const Array &x, Table &dt, Results &results) {
-  const double m = static_cast<double>(dt.rows);
+  const bool of_batch = c.number("of_batch") != 0;
+  const double m = of_batch ? c.number("batch_rows") : static_cast<double>(dt.rows);
   for (int64_t j = 0; j < dt.columns; ++j) {
     const Bounded mean = c.array("mean").at(0, j), inv_std = c.array("inv_std").at(0, j);
     Values xhat, column, products;
@@ -140,7 +144,8 @@ void normalize_backward(const Case &c, const Array &x, Table &dt, Results &resul
       column.push_back(dt.at(i, j));
       products.push_back(dt.at(i, j) * xhat.back());
     }
-    const Bounded dbeta = sum(column), dgamma = sum(products);
+    const Bounded dbeta = of_batch ? Bounded(c.array("dbeta").at(0, j)) : sum(column),
+                  dgamma = of_batch ? Bounded(c.array("dgamma").at(0, j)) : sum(products);
     results["dbeta"].push_back(dbeta), results["dgamma"].push_back(dgamma);
     const Bounded scale = Bounded(c.array("gamma").at(0, j)) * inv_std;
     for (int64_t i = 0; i < dt.rows; ++i)
@@ -193,6 +198,118 @@ Results dense_backward(const Case &c) {
   results["dx"] = product(dz, transposed(w), none).values;
   for (size_t i = 0; i < w.values.size(); ++i)
     results["updated_w"].push_back(w.values[i] - Bounded(c.number("learning_rate")) * dw.values[i]);
+  return results;
+}
+
+// The rows that the part of a case has of each block of 256 rows.
+struct BlockPart {
+  int64_t begin, end;   // of the part
+  double rows;          // of the whole block
+  bool begins, is_over; // in this part
+};
+std::vector<BlockPart> parts_of_blocks(const Case &c, int64_t m) {
+  const int64_t first_row = c.size("first_row"), batch_rows = c.size("batch_rows");
+  std::vector<BlockPart> parts;
+  for (int64_t row = first_row; row < first_row + m; row = first_row + parts.back().end) {
+    const int64_t begin = row - row % 256, end = std::min(begin + 256, batch_rows);
+    parts.push_back({row - first_row, std::min(end, first_row + m) - first_row, static_cast<double>(end - begin),
+                     row == begin, end <= first_row + m});
+  }
+  return parts;
+}
+
+Results batch_norm_moments(const Case &c) {
+  const Array &x = c.array("x"), &moments = c.array("moments");
+  const bool is_second = c.number("second_pass") != 0;
+  Results results;
+  Values &made = results["moments"];
+  for (const double value : moments.values) made.emplace_back(value);
+  const auto n = static_cast<size_t>(x.columns);
+  size_t at = 0;
+  for (const BlockPart &part : parts_of_blocks(c, x.rows)) {
+    const bool is_whole = part.begins && part.is_over;
+    for (size_t j = 0; j < n; ++j) {
+      Bounded &first = made[at + j], &second = made[at + n + j], &third = made[at + 2 * n + j];
+      Values terms;
+      if (!part.begins) terms.push_back(first);
+      for (int64_t i = part.begin; i < part.end; ++i) terms.emplace_back(x.at(i, static_cast<int64_t>(j)));
+      const Bounded total = is_second ? first : sum(terms), base = total / part.rows;
+      if (!is_second && !is_whole) first = total;
+      if (is_second == is_whole) continue;
+      Values deviations, squares;
+      if (!part.begins) deviations.push_back(second), squares.push_back(third);
+      for (int64_t i = part.begin; i < part.end; ++i) {
+        const Bounded d = Bounded(x.at(i, static_cast<int64_t>(j))) - base;
+        deviations.push_back(d), squares.push_back(d * d);
+      }
+      second = sum(deviations), third = sum(squares);
+      if (!part.is_over) continue;
+      const Bounded shift = second / part.rows;
+      third = third - second * shift;
+      first = base, second = shift;
+      if (third.value < 0) third.value = 0;
+    }
+    at += 3 * n;
+  }
+  return results;
+}
+
+Results batch_norm_merge(const Case &c) {
+  const Array &moments = c.array("moments"), &merged = c.array("merged");
+  const int64_t n = merged.columns / 3, first_block = c.size("first_block"), batch_rows = c.size("batch_rows");
+  const double m = static_cast<double>(batch_rows), momentum = c.number("momentum");
+  Results results;
+  Values &made = results["merged"];
+  made.resize(static_cast<size_t>(3 * n));
+  for (int64_t j = 0; j < n; ++j) {
+    const Array &begin = first_block == 0 ? moments : merged;
+    const Bounded base = begin.at(0, j);
+    Bounded shift = begin.at(0, n + j), m2 = begin.at(0, 2 * n + j);
+    for (int64_t b = first_block == 0; b < moments.columns / merged.columns; ++b) {
+      const int64_t before = (first_block + b) * 256, of = 3 * n * b + j;
+      const double rows = static_cast<double>(std::min<int64_t>(256, batch_rows - before));
+      const Bounded share = Bounded(rows) / (static_cast<double>(before) + rows);
+      const Bounded delta = (Bounded(moments.at(0, of)) - base + moments.at(0, of + n)) - shift;
+      m2 = m2 + moments.at(0, of + 2 * n) + delta * delta * (share * static_cast<double>(before));
+      shift = shift + delta * share;
+    }
+    const auto at = static_cast<size_t>(j), columns = static_cast<size_t>(n);
+    made[at] = base, made[columns + at] = shift, made[2 * columns + at] = m2;
+    const Bounded mean = base + shift, variance = m2 / m;
+    results["mean"].push_back(mean);
+    results["inv_std"].push_back(Bounded(1) / square_root(variance + c.number("eps")));
+    if (c.find("running_mean") == nullptr) continue;
+    const Bounded kept(momentum), added = Bounded(1) - momentum;
+    results["running_mean"].push_back(kept * c.array("running_mean").at(0, j) + added * mean);
+    results["running_var"].push_back(kept * c.array("running_var").at(0, j) +
+                                     added * (c.number("unbiased") != 0 ? m2 / (m - 1) : variance));
+  }
+  return results;
+}
+
+Results column_sums(const Case &c) {
+  const Array &dy = c.array("dy"), *x = c.find("x");
+  const auto n = static_cast<size_t>(dy.columns);
+  Results results;
+  Values &sums = results["sums"];
+  sums.resize((x ? 4 : 2) * n);
+  if (c.size("first_row") > 0)
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] = c.array("sums").values[i];
+  for (const BlockPart &part : parts_of_blocks(c, dy.rows))
+    for (size_t pair = 0; pair < sums.size(); pair += 2 * n)
+      for (size_t j = 0; j < n; ++j) {
+        const auto column = static_cast<int64_t>(j);
+        Bounded &finished = sums[pair + j], &open = sums[pair + n + j];
+        Values terms = {open};
+        for (int64_t i = part.begin; i < part.end; ++i) {
+          const Bounded d = dy.at(i, column);
+          terms.push_back(pair == 0 ? d
+                                    : d * ((Bounded(x->at(i, column)) - c.array("mean").at(0, column)) *
+                                           c.array("inv_std").at(0, column)));
+        }
+        open = sum(terms);
+        if (part.is_over) finished = finished + open, open = 0;
+      }
   return results;
 }
 
@@ -257,16 +374,16 @@ double weight_of(const Case &c, int64_t i) {
 
 Results softmax_cross_entropy(const Case &c) {
   const Array &x = c.array("x"), &labels = c.array("labels");
-  const double m = static_cast<double>(x.rows);
+  const double m = static_cast<double>(x.rows), batch_rows = c.number("batch_rows", m);
   Results results;
-  Values losses;
+  Values &losses = results["losses"];
   for (int64_t i = 0; i < x.rows; ++i) {
     const auto label = static_cast<int64_t>(labels.at(0, i));
     const SoftmaxRow row(x, i);
     losses.push_back((row.log_sum - (Bounded(x.at(i, label)) - row.largest)) * weight_of(c, i));
     for (int64_t j = 0; j < x.columns; ++j) {
       const Bounded share = row.shares[static_cast<size_t>(j)];
-      results["dx"].push_back((j == label ? share - 1.0 : share) / m * weight_of(c, i));
+      results["dx"].push_back((j == label ? share - 1.0 : share) / batch_rows * weight_of(c, i));
     }
   }
   results["loss"] = {sum(losses) / m};
@@ -294,17 +411,21 @@ ElementLoss element_loss(int32_t function, double delta, double x, double t) {
 
 Results elementwise_loss(const Case &c) {
   const Array &x = c.array("x"), &targets = c.array("targets");
-  const double elements = static_cast<float>(x.rows * x.columns);
+  const auto float_of = [](int64_t size) -> double { return static_cast<float>(size); };
+  const double of_batch = float_of((c.numbers.count("batch_rows") ? c.size("batch_rows") : x.rows) * x.columns);
   Results results;
   Values losses;
-  for (int64_t i = 0; i < x.rows; ++i)
+  for (int64_t i = 0; i < x.rows; ++i) {
+    Values row;
     for (int64_t j = 0; j < x.columns; ++j) {
       const ElementLoss loss =
           element_loss(static_cast<int32_t>(c.number("function")), c.number("delta"), x.at(i, j), targets.at(i, j));
-      losses.push_back(loss.value * weight_of(c, i));
-      results["dx"].push_back(loss.derivative * weight_of(c, i) / elements);
+      losses.push_back(loss.value * weight_of(c, i)), row.push_back(loss.value);
+      results["dx"].push_back(loss.derivative * weight_of(c, i) / of_batch);
     }
-  results["loss"] = {sum(losses) / elements};
+    results["losses"].push_back(sum(row) * weight_of(c, i));
+  }
+  results["loss"] = {sum(losses) / float_of(x.rows * x.columns)};
   return results;
 }
 
@@ -420,6 +541,9 @@ Results computed(const Case &c) {
   case LF_OP_SOFTMAX_CROSS_ENTROPY: return softmax_cross_entropy(c);
   case LF_OP_ELEMENTWISE_LOSS: return elementwise_loss(c);
   case LF_OP_DROPOUT: return dropout(c);
+  case LF_OP_BATCH_NORM_MOMENTS: return batch_norm_moments(c);
+  case LF_OP_BATCH_NORM_MERGE: return batch_norm_merge(c);
+  case LF_OP_COLUMN_SUMS: return column_sums(c);
   case LF_OP_TOP_K_CORRECT: return top_k_correct(c);
   case LF_OP_OPTIMIZER_STEP: return optimizer_step(c);
   default: return gather(c);

@@ -17,7 +17,7 @@ struct Subject {
   uint64_t cpu_features;
   std::vector<int32_t> operations; // that it offers, and that have not hung
 
-  // Whether it has the kernels for this case, which may need packed weights.
+  // Whether the library would ask it for this case, which may need packed weights, or newer fields and flags.
   bool serves(const Case &given) const;
 };
 

@@ -297,6 +297,86 @@ std::string dropout(const Context &context) {
   });
 }
 
+// The parts into which the rows of a batch are cut: they share blocks, and one is a block of its own.
+std::vector<std::pair<int64_t, int64_t>> parts_of(int64_t m) {
+  std::vector<std::pair<int64_t, int64_t>> parts;
+  int64_t begin = 0;
+  for (const int64_t cut : {int64_t{5}, int64_t{100}, LF_BLOCK_ROWS + int64_t{}, 2 * LF_BLOCK_ROWS + int64_t{}, m})
+    if (cut <= m && cut > begin) parts.emplace_back(begin, cut), begin = cut;
+  return parts;
+}
+
+Matrix rows_of(const Matrix &all, const std::pair<int64_t, int64_t> &part) {
+  return {all.data + part.first * all.stride, part.second - part.first, all.columns, all.stride};
+}
+
+// Both passes on all parts.  Returns the moments of all blocks.
+Matrix moments_of(const Context &context, const Matrix &x, Operands &o) {
+  const Matrix moments = o.output(1, 3 * x.columns * Part{0, x.rows}.blocks(x.rows));
+  for (const bool is_second : {false, true})
+    for (const auto &rows : parts_of(x.rows)) {
+      const Part part{rows.first, x.rows};
+      const int64_t size = 3 * x.columns, first = part.first_block();
+      const Vector blocks(moments.data + size * first, size * part.blocks(rows.second - rows.first));
+      context.batch_norm_moments(part, rows_of(x, rows), blocks, is_second);
+    }
+  return moments;
+}
+
+std::string batch_norm_moments(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    if (s.m > 1) moments_of(context, o.input(s.m, s.n), o);
+  });
+}
+
+std::string batch_norm_merge(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    if (s.m == 1) return;
+    lf_batch_norm norm = o.norm(s.n);
+    norm.flags = s.m % 2 == 0 ? 0 : LF_UNBIASED_RUNNING_VAR;
+    const BatchNormView view(norm, s.n);
+    const Matrix x = o.input(s.m, s.n), moments = moments_of(context, x, o), merged = o.output(1, 3 * s.n);
+    const int64_t size = 3 * s.n, blocks = moments.columns / size;
+    for (int64_t block = 0; block < blocks; ++block)
+      context.batch_norm_merge(block, s.m, {moments.data + size * block, size}, {merged.data, size},
+                               block + 1 == blocks ? &view : nullptr);
+  });
+}
+
+std::string column_sums(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    const lf_batch_norm norm = o.norm(s.n);
+    const Matrix x = o.input(s.m, s.n), dy = o.input(s.m, s.n);
+    const Matrix sums = o.output(1, 4 * s.n), plain = o.output(1, 2 * s.n);
+    for (const auto &rows : parts_of(s.m)) {
+      const Part part{rows.first, s.m};
+      context.column_sums(part, rows_of(dy, rows), {sums.data, 4 * s.n}, rows_of(x, rows), {norm, s.n});
+      context.column_sums(part, rows_of(dy, rows), {plain.data, 2 * s.n});
+    }
+  });
+}
+
+// The calls that a part of a batch shares with a whole one.
+std::string parts_of_batches(const Context &context) {
+  return hash_of([&](const Shape &s, Operands &o, Sha256 &) {
+    const int64_t batch_rows = 2 * s.m + s.k;
+    const lf_batch_norm norm = o.norm(s.n);
+    const Matrix x = o.input(s.m, s.n), dy = o.input(s.m, s.n), y = o.output(s.m, s.n), dx = o.output(s.m, s.n);
+    context.batch_norm_forward(x, {norm, s.n}, y, LF_BATCH_STATISTICS, {activation_of_shape(s), 0.8f});
+    const Matrix dgamma = o.input(1, s.n), dbeta = o.input(1, s.n);
+    context.batch_norm_backward(x, {norm, s.n}, dy, dx, {dgamma.data, s.n}, {dbeta.data, s.n}, batch_rows);
+    const std::vector<int32_t> labels = o.labels(s.m, s.n);
+    for (int32_t function = -1; function < LF_LOSS_COUNT; ++function) { // -1: softmax cross-entropy
+      const Matrix loss = o.output(1, 1), losses = o.output(1, s.m), gradient = o.output(s.m, s.n);
+      const ConstVector weights(o.positive(s.m), s.m);
+      const Vector each(losses.data, s.m);
+      loss.data[0] = function < 0
+                         ? context.softmax_cross_entropy(x, labels, gradient, weights, each, batch_rows)
+                         : context.elementwise_loss({function, 0.6f}, x, dy, gradient, weights, each, batch_rows);
+    }
+  });
+}
+
 std::string top_k_correct(const Context &context) {
   return hash_of([&](const Shape &s, Operands &o, Sha256 &hash) {
     const std::vector<int32_t> labels = o.labels(s.m, s.n);

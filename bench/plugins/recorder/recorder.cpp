@@ -94,7 +94,7 @@ lf_status fill(const lf_host *host, lf_kernel_table *table) {
   record<&T::sgemm, &T::pack_weights, &T::dense_infer, &T::dense_forward, &T::dense_backward, &T::batch_norm_forward,
          &T::batch_norm_backward, &T::fold_batch_norm, &T::activation_forward, &T::activation_backward,
          &T::softmax_cross_entropy, &T::optimizer_step, &T::unpack_weights, &T::gather, &T::softmax,
-         &T::elementwise_loss, &T::dropout>(*table);
+         &T::elementwise_loss, &T::dropout, &T::batch_norm_moments, &T::batch_norm_merge, &T::column_sums>(*table);
   return LF_OK;
 }
 

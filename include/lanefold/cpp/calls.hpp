@@ -6,6 +6,7 @@
 #include <lanefold/cpp/errors.hpp>
 #include <lanefold/cpp/layers.hpp>
 #include <lanefold/cpp/macros.hpp>
+#include <lanefold/cpp/norm_calls.hpp>
 #include <lanefold/cpp/operations.hpp>
 #include <lanefold/cpp/views.hpp>
 #include <lanefold/lanefold.h>
@@ -58,7 +59,14 @@ public:
 /// errors and thread-safety.  A call takes either views, whose sizes it compares, or the struct of the C interface with
 /// all its fields.  Errors is ThrowErrors or ReturnErrors: it says what a failed call does, and what calls return.  Calls
 /// are thread-safe, because results and errors belong to the thread that calls.
-template <class Errors> class ContextCalls {
+template <class Errors> class ContextCalls : public NormCalls<Errors> {
+  using Base = NormCalls<Errors>;
+  using Base::finish;
+  using Base::put;
+  template <class Value> [[gnu::always_inline]] static auto refuse(const detail::Check &check) {
+    return Base::template refuse<Value>(check);
+  }
+
 public:
   /// What a call returns if its result is a Value.
   template <class Value> using Returned = typename Errors::template Returned<Value>;
@@ -177,68 +185,6 @@ public:
   /// Calls lf_dense_backward().
   Returned<void> dense_backward(const lf_dense_backward_args &a) const { return finish(lf_dense_backward(get(), &a)); }
 
-  /// y = bn(x), by the running statistics.
-  [[gnu::always_inline]] Returned<void> batch_norm_forward(ConstMatrix x, const ConstBatchNormView &norm,
-                                                           Matrix y) const {
-    return normalize(x, norm, y, 0);
-  }
-  /// y = bn(x), by the running statistics.  With LF_TRAINING it uses those of the batch, and updates the running ones.
-  [[gnu::always_inline]] Returned<void> batch_norm_forward(ConstMatrix x, const BatchNormView &norm, Matrix y,
-                                                           uint32_t flags) const {
-    return normalize(x, norm, y, flags);
-  }
-  /// Calls lf_batch_norm_forward().
-  Returned<void> batch_norm_forward(const lf_batch_norm_forward_args &a) const {
-    return finish(lf_batch_norm_forward(get(), &a));
-  }
-  /// Computes the gradients of a normalization by the statistics of the batch.  dx may be absent, or dy itself.
-  [[gnu::always_inline]] Returned<void> batch_norm_backward(ConstMatrix x, const ConstBatchNormView &norm,
-                                                            ConstMatrix dy, Matrix dx, Vector dgamma,
-                                                            Vector dbeta) const {
-    detail::Check check;
-    check.same_shape("x and dy", x, dy), check.batch_norm(norm, x.columns);
-    if (dx.data != nullptr) check.same_shape("x and dx", x, dx);
-    check.vector("dgamma", "elements of dgamma and columns of x", dgamma, x.columns);
-    check.vector("dbeta", "elements of dbeta and columns of x", dbeta, x.columns);
-    check.dense("x", x), check.dense("dy", dy), check.dense("dx", dx);
-    if (check.failed()) return refuse<void>(check);
-    const lf_batch_norm c_norm = detail::c_struct_of(norm);
-    auto call = args<lf_batch_norm_backward_args>();
-    call.flags = 0, call.m = x.rows, call.n = x.columns;
-    put(x, call.x, call.ldx), put(dy, call.dy, call.lddy), put(dx, call.dx, call.lddx);
-    call.batch_norm = &c_norm, call.dgamma = dgamma.data, call.dbeta = dbeta.data;
-    return batch_norm_backward(call);
-  }
-  /// Calls lf_batch_norm_backward().
-  Returned<void> batch_norm_backward(const lf_batch_norm_backward_args &a) const {
-    return finish(lf_batch_norm_backward(get(), &a));
-  }
-  /// Folds a normalization into w and bias, which may be absent.  error_bound, if it is present, receives the bound of the
-  /// error of each column, for inputs of at most largest_x in magnitude.
-  [[gnu::always_inline]] Returned<void> fold_batch_norm(ConstMatrix w, ConstVector bias, const ConstBatchNormView &norm,
-                                                        Matrix folded_w, Vector folded_bias, Vector error_bound = {},
-                                                        float largest_x = 0) const {
-    detail::Check check;
-    check.same_shape("w and folded_w", w, folded_w), check.batch_norm(norm, w.columns);
-    check.vector("bias", "elements of bias and columns of w", bias, w.columns);
-    check.vector("folded_bias", "elements of folded_bias and columns of w", folded_bias, w.columns);
-    check.vector("error_bound", "elements of error_bound and columns of w", error_bound, w.columns);
-    check.dense("w", w), check.dense("folded_w", folded_w);
-    if (check.failed()) return refuse<void>(check);
-    const lf_batch_norm c_norm = detail::c_struct_of(norm);
-    auto call = args<lf_fold_batch_norm_args>();
-    call.flags = 0, call.n = w.columns, call.k = w.rows;
-    put(w, call.w, call.ldw);
-    call.bias = bias.data, call.batch_norm = &c_norm;
-    put(folded_w, call.folded_w, call.ldfolded_w);
-    call.folded_bias = folded_bias.data, call.error_bound = error_bound.data;
-    call.largest_x = largest_x, call.reserved = 0;
-    return fold_batch_norm(call);
-  }
-  /// Calls lf_fold_batch_norm().
-  Returned<void> fold_batch_norm(const lf_fold_batch_norm_args &a) const {
-    return finish(lf_fold_batch_norm(get(), &a));
-  }
   /// Returns an equivalent layer, with its normalization folded into w and bias.
   [[nodiscard]] Returned<DenseLayer> fold(const DenseLayer &layer) const {
     if (!layer.batch_norm) return finish(LF_OK, DenseLayer(layer));
@@ -316,12 +262,15 @@ public:
   Returned<void> softmax(const lf_softmax_args &a) const { return finish(lf_softmax(get(), &a)); }
 
   /// Returns the mean loss over the rows of x, the logits.  dx, if it is present, receives the gradient, and may be x
-  /// itself.  labels has one class for each row, and weights, if it is present, one weight.
+  /// itself.  labels has one class for each row, and weights, if it is present, one weight.  In a part of a batch, losses
+  /// receives that of each row, and the gradient is that of a mean over batch_rows rows; 0: x is the whole batch.
   [[gnu::always_inline]] Returned<float> softmax_cross_entropy(ConstMatrix x, Labels labels, Matrix dx = {},
-                                                               ConstVector weights = {}) const {
+                                                               ConstVector weights = {}, Vector losses = {},
+                                                               Count<int64_t> batch_rows = 0) const {
     detail::Check check;
     check.vector("labels", "elements of labels and rows of x", labels, x.rows);
     check.vector("weights", "elements of weights and rows of x", weights, x.rows);
+    check.vector("losses", "elements of losses and rows of x", losses, x.rows);
     if (dx.data != nullptr) check.same_shape("x and dx", x, dx);
     check.dense("x", x), check.dense("dx", dx);
     if (check.failed()) return refuse<float>(check);
@@ -331,7 +280,7 @@ public:
     put(x, call.x, call.ldx);
     call.labels = labels.data, call.loss = &loss;
     put(dx, call.dx, call.lddx);
-    call.weights = weights.data;
+    call.weights = weights.data, call.batch_rows = batch_rows, call.losses = losses.data;
     const lf_status status = lf_softmax_cross_entropy(get(), &call);
     return finish(status, std::move(loss));
   }
@@ -340,12 +289,15 @@ public:
     return finish(lf_softmax_cross_entropy(get(), &a));
   }
   /// Returns the mean loss over the elements of x, the predictions.  targets has the shape of x.  dx, if it is present,
-  /// receives the gradient, and may be x itself.  weights, if it is present, has one weight for each row.
+  /// receives the gradient, and may be x itself.  weights, if it is present, has one weight for each row.  losses and
+  /// batch_rows are as in softmax_cross_entropy().
   [[gnu::always_inline]] Returned<float> elementwise_loss(Loss function, ConstMatrix x, ConstMatrix targets,
-                                                          Matrix dx = {}, ConstVector weights = {}) const {
+                                                          Matrix dx = {}, ConstVector weights = {}, Vector losses = {},
+                                                          Count<int64_t> batch_rows = 0) const {
     detail::Check check;
     check.same_shape("x and targets", x, targets);
     check.vector("weights", "elements of weights and rows of x", weights, x.rows);
+    check.vector("losses", "elements of losses and rows of x", losses, x.rows);
     if (dx.data != nullptr) check.same_shape("x and dx", x, dx);
     check.dense("x", x), check.dense("targets", targets), check.dense("dx", dx);
     if (check.failed()) return refuse<float>(check);
@@ -355,6 +307,7 @@ public:
     put(x, call.x, call.ldx), put(targets, call.targets, call.ldtargets);
     call.weights = weights.data, call.loss = &loss;
     put(dx, call.dx, call.lddx);
+    call.batch_rows = batch_rows, call.losses = losses.data;
     const lf_status status = lf_elementwise_loss(get(), &call);
     return finish(status, std::move(loss));
   }
@@ -488,41 +441,13 @@ public:
 
 protected:
   /// \cond
-  // Protected, so that nobody assigns an owner to a view, or a view to an owner, through this base class.
-  explicit ContextCalls(lf_context *context) noexcept : context_(context) {}
+  using Base::context_;
+  explicit ContextCalls(lf_context *context) noexcept : Base(context) {}
   ContextCalls(const ContextCalls &) = default;
   ContextCalls &operator=(const ContextCalls &) = default;
   ~ContextCalls() = default;
 
-  lf_context *context_;
-
 private:
-  Returned<void> finish(lf_status status) const { return Errors::finish(status, context_); }
-  template <class Value> Returned<Value> finish(lf_status status, Value &&value) const {
-    return Errors::finish(status, context_, std::move(value));
-  }
-  template <class Value> [[gnu::always_inline]] static Returned<Value> refuse(const detail::Check &check) {
-    return check.refusal<Errors, Value>();
-  }
-
-  template <class Element, class Pointer>
-  [[gnu::always_inline]] static void put(const MatrixView<Element> &matrix, Pointer &pointer, int64_t &stride) {
-    pointer = matrix.data, stride = matrix.stride;
-  }
-  template <class Element>
-  [[gnu::always_inline]] Returned<void> normalize(ConstMatrix x, const BasicBatchNormView<Element> &norm, Matrix y,
-                                                  uint32_t flags) const {
-    detail::Check check;
-    check.same_shape("x and y", x, y), check.batch_norm(norm, y.columns);
-    check.dense("x", x), check.dense("y", y);
-    if (check.failed()) return refuse<void>(check);
-    const lf_batch_norm c_norm = detail::c_struct_of(norm);
-    auto call = args<lf_batch_norm_forward_args>();
-    call.flags = flags, call.m = y.rows, call.n = y.columns;
-    put(x, call.x, call.ldx), put(y, call.y, call.ldy);
-    call.batch_norm = &c_norm;
-    return batch_norm_forward(call);
-  }
   // The C call updates the statistics of the layer only with LF_TRAINING, which comes only with a LayerView.
   template <class Element>
   [[gnu::always_inline]] Returned<void> forward_pass(ConstMatrix x, const BasicLayerView<Element> &layer, Matrix y,

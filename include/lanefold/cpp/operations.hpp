@@ -33,6 +33,9 @@ template <> inline constexpr int32_t op_of<lf_gather_args> = LF_OP_GATHER;
 template <> inline constexpr int32_t op_of<lf_softmax_args> = LF_OP_SOFTMAX;
 template <> inline constexpr int32_t op_of<lf_elementwise_loss_args> = LF_OP_ELEMENTWISE_LOSS;
 template <> inline constexpr int32_t op_of<lf_dropout_args> = LF_OP_DROPOUT;
+template <> inline constexpr int32_t op_of<lf_batch_norm_moments_args> = LF_OP_BATCH_NORM_MOMENTS;
+template <> inline constexpr int32_t op_of<lf_batch_norm_merge_args> = LF_OP_BATCH_NORM_MERGE;
+template <> inline constexpr int32_t op_of<lf_column_sums_args> = LF_OP_COLUMN_SUMS;
 
 } // namespace detail
 /// \endcond

@@ -260,6 +260,42 @@ CALLS drop(lf_context *context, const float *x, float *y, int64_t m, int64_t n, 
   FINISH(context, lf_dropout(context, &args));
 }
 
+CALLS moments(lf_context *context, const float *x, float *of_blocks, int64_t m, int64_t first_row, int64_t batch_rows) {
+  const lf_batch_norm_moments_args args = {.struct_size = sizeof args,
+                                           .flags = LF_SECOND_PASS,
+                                           .m = m,
+                                           .n = 300,
+                                           .first_row = first_row,
+                                           .batch_rows = batch_rows,
+                                           .x = x,
+                                           .ldx = 300,
+                                           .moments = of_blocks};
+  FINISH(context, lf_batch_norm_moments(context, &args));
+}
+
+CALLS merge(lf_context *context, const float *of_blocks, float *merged, int64_t first_block, int64_t batch_rows) {
+  const lf_batch_norm_merge_args args = {.struct_size = sizeof args,
+                                         .n = 300,
+                                         .first_block = first_block,
+                                         .blocks = 2,
+                                         .batch_rows = batch_rows,
+                                         .moments = of_blocks,
+                                         .merged = merged};
+  FINISH(context, lf_batch_norm_merge(context, &args));
+}
+
+CALLS sum_columns(lf_context *context, const float *dy, float *sums, int64_t m, int64_t first_row, int64_t batch_rows) {
+  const lf_column_sums_args args = {.struct_size = sizeof args,
+                                    .m = m,
+                                    .n = 300,
+                                    .first_row = first_row,
+                                    .batch_rows = batch_rows,
+                                    .dy = dy,
+                                    .lddy = 300,
+                                    .sums = sums};
+  FINISH(context, lf_column_sums(context, &args));
+}
+
 int64_t correct(lf_context *context, const float *x, const int32_t *labels, int64_t m, int64_t n, lf_status *status) {
   (void)status;
   int64_t computed = 0;

@@ -102,6 +102,19 @@ CALLS drop(lf_context *context, const float *x, float *y, int64_t m, int64_t n, 
   FINISH(View(context).dropout({0.5f, 1, stream}, {x, m, n}, {y, m, n}));
 }
 
+CALLS moments(lf_context *context, const float *x, float *of_blocks, int64_t m, int64_t first_row, int64_t batch_rows) {
+  const Part part{first_row, batch_rows};
+  FINISH(View(context).batch_norm_moments(part, {x, m, 300}, {of_blocks, 900 * part.blocks(m)}, true));
+}
+
+CALLS merge(lf_context *context, const float *of_blocks, float *merged, int64_t first_block, int64_t batch_rows) {
+  FINISH(View(context).batch_norm_merge(first_block, batch_rows, {of_blocks, 1800}, {merged, 900}));
+}
+
+CALLS sum_columns(lf_context *context, const float *dy, float *sums, int64_t m, int64_t first_row, int64_t batch_rows) {
+  FINISH(View(context).column_sums({first_row, batch_rows}, {dy, m, 300}, {sums, 600}));
+}
+
 int64_t correct(lf_context *context, const float *x, const int32_t *labels, int64_t m, int64_t n, lf_status *status) {
   (void)status;
   FINISH_WITH(int64_t, View(context).top_k_correct({x, m, n}, {labels, m}));
