@@ -7,6 +7,7 @@
 #include "support/matrix.hpp"
 #include "trainer/data/random.hpp"
 #include "trainer/training/golden.hpp"
+#include "trainer/training/training_step.hpp"
 
 #include <cstdio>
 #include <cstdlib>

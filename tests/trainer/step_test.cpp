@@ -6,6 +6,7 @@
 #include "trainer/data/random.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/training/training.hpp"
+#include "trainer/training/training_step.hpp"
 
 #include <cmath>
 #include <map>

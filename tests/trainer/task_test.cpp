@@ -5,6 +5,7 @@
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/data/encode.hpp"
 #include "trainer/training/golden.hpp"
+#include "trainer/training/training_step.hpp"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,9 @@
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
+#include "trainer/distributed/job.hpp"
 #include "trainer/network/inference.hpp"
+#include "trainer/training/golden.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -110,8 +112,8 @@ Evaluated evaluate(const EvalOptions &o, const Context &context, const Model &mo
   Inference inference =
       network ? Inference(context, *network)
               : Inference(context, model.make_network(context.get(), LF_LOGITS), info.features, info.outputs);
-  return {data.schema.is_regression() ? evaluate_regression(context, inference, data.test, data.schema)
-                                      : evaluate(context, inference, data.test, o.top_k),
+  return {data.schema.is_regression() ? evaluate_regression(context, inference, data.test, data.schema, job())
+                                      : evaluate(context, inference, data.test, o.top_k, job()),
           !network || !network->description.batch_norm()};
 }
 
@@ -140,6 +142,8 @@ int run_eval(const EvalOptions &o, const cli::Command &given) {
   const std::optional<DataDescription> trained_on = data_of(model, o.model.path);
   const Dataset data = load_test(o.data, given, context, o.model, model.info().outputs, trained_on, Need::labels);
   check_options(o, data, model);
+  need_same_model(o.model.path);
+  if (job().count() > 1) need_same(job(), "data", sha256(data.test));
   const auto start = std::chrono::steady_clock::now();
   const auto [result, is_folded] = evaluate(o, context, model, data);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -3,6 +3,7 @@
 #include "trainer/commands/bench.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
+#include "trainer/distributed/job.hpp"
 #include "trainer/fields.hpp"
 #include "trainer/network/description.hpp"
 
@@ -36,6 +37,21 @@ int print_manual(const cli::Command &program, const std::vector<std::string> &wo
   return 0;
 }
 
+// The command that all ranks must have: the words without those that may differ between machines.
+std::string command_of_ranks(int argc, char **argv) {
+  std::string text = version();
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    bool differs = false;
+    for (const std::string_view option : {"--isa", "--threads", "--data", "--test"}) {
+      if (word == option) ++i;
+      differs = differs || word == option || word.starts_with(std::string(option) + "=");
+    }
+    if (!differs) text.append("\n").append(word);
+  }
+  return text;
+}
+
 } // namespace
 
 cli::Command lanefold_program() {
@@ -49,9 +65,9 @@ cli::Command lanefold_program() {
   program.verbs = {train_command(),  eval_command(),    predict_command(), fold_command(),  import_command(),
                    export_command(), study_command(),   plot_command(),    bench_command(), info_command(),
                    verify_command(), conform_command(), demo_command()};
-  // Nobody who typed an option wants the name of a C function.
   for (cli::Command &verb : program.verbs)
     verb.run = [run = verb.run](const cli::Command &command) {
+      // Nobody who typed an option wants the name of a C function.
       try {
         return run(command);
       } catch (const Error &error) {
@@ -65,6 +81,7 @@ cli::Command lanefold_program() {
 
 int main(int argc, char **argv) {
   using namespace lanefold;
+  trainer::silence_other_ranks();
   std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is then an error like any other
   cli::Command program = trainer::lanefold_program();
   program.verbs.push_back({.name = "complete",
@@ -75,5 +92,8 @@ int main(int argc, char **argv) {
                            .run = [&program](const cli::Command &c) { return trainer::print_manual(program, c.words); },
                            .hidden = true,
                            .passes_all = true});
-  return cli::run_command_line(program, argc, argv, "lanefold " + trainer::version());
+  const auto run = [&] { return cli::run_command_line(program, argc, argv, "lanefold " + trainer::version()); };
+  for (const std::string_view divided : {"train", "eval", "predict"})
+    if (argc > 1 && argv[1] == divided) return trainer::run_job(trainer::command_of_ranks(argc, argv), run);
+  return trainer::launch().rank == 0 ? run() : 0; // once for all ranks
 }

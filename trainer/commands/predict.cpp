@@ -4,6 +4,7 @@
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
 #include "trainer/data/npy.hpp"
+#include "trainer/distributed/job.hpp"
 #include "trainer/network/inference.hpp"
 
 #include <algorithm>
@@ -421,16 +422,18 @@ int run_predict(PredictOptions &o, const cli::Command &given) {
                       meaning.outputs());
   const Probabilities probabilities(context, meaning, o.logits ? LF_OUTPUT_VALUES : model.info().output);
   const int64_t end = end_of(o, *source, !o.rows.empty() && !given.given("--count"));
-  Writer writer(o, meaning, source->has_labels(), end - o.first);
+  need_same_model(o.model.path);
+  need_same(job(), "number of rows", std::to_string(o.first) + " " + std::to_string(end));
+  std::optional<Writer> writer;
+  if (job().is_first()) writer.emplace(o, meaning, source->has_labels(), end - o.first);
   const int64_t n = meaning.outputs();
-  for (int64_t first = o.first; first < end; first += evaluation_rows) {
-    const int64_t rows = std::min(evaluation_rows, end - first);
-    const float *y = inference.outputs_of(source->read(first, rows), rows);
-    for (int64_t i = 0; i < rows; ++i, y += n)
-      writer.write({first + i, y, source->label(first + i), source->targets(first + i), probabilities.of(y),
-                    meaning.predicted(y)});
-  }
-  writer.finish();
+  const auto read = [&](int64_t first, int64_t rows) { return source->read(first, rows); };
+  for_each_batch(inference, {o.first, end}, job(), read, [&](int64_t first, int64_t rows, const float *y) {
+    for (int64_t i = 0; writer && i < rows; ++i, y += n)
+      writer->write({first + i, y, source->label(first + i), source->targets(first + i), probabilities.of(y),
+                     meaning.predicted(y)});
+  });
+  if (writer) writer->finish();
   return 0;
 }
 

@@ -1,6 +1,9 @@
 // The options, and the context that they ask for.
 #include "trainer/commands/shared_options.hpp"
 
+#include "trainer/data/digest.hpp"
+#include "trainer/distributed/job.hpp"
+
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -26,7 +29,8 @@ void add_context_options(std::vector<cli::Option> &to, ContextOptions &options) 
 
 Context make_context(const ContextOptions &options) {
   auto o = args<lf_context_options>();
-  o.threads = options.threads;
+  const int share = threads_of_rank();
+  o.threads = options.threads > 0 ? options.threads : share;
   o.isa = options.isa.c_str();
   // If a plugin is refused, calls go to a slower one.  The user should know.
   o.log = [](void *, int32_t level, const char *message) {
@@ -296,6 +300,14 @@ std::string describe_cpu() {
   lf_describe_cpu(text.data(), text.size(), nullptr);
   text.resize(text.find('\0'));
   return text;
+}
+
+void need_same_model(const std::string &path) {
+  if (job().count() == 1) return;
+  Sha256 hash;
+  const std::string file = read_text(path);
+  hash.add(file.data(), file.size());
+  need_same(job(), "model", hash.hex());
 }
 
 } // namespace lanefold::trainer

@@ -63,6 +63,9 @@ void need_no_onnx(const std::string &path);
 // for two classes) or for each target.
 void check_fits(const std::string &path, int64_t features, int64_t outputs, const Dataset &data);
 
+// Throws std::runtime_error on all ranks if they do not have the same model.
+void need_same_model(const std::string &path);
+
 // A whole file of text.  Throws cli::UsageError.
 std::string read_text(const std::string &path);
 

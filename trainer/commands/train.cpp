@@ -2,7 +2,11 @@
 #include "cli/interrupt.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/train_options.hpp"
+#include "trainer/data/digest.hpp"
+#include "trainer/distributed/division.hpp"
+#include "trainer/distributed/job.hpp"
 #include "trainer/network/inference.hpp"
+#include "trainer/training/golden.hpp"
 #include "trainer/training/log.hpp"
 #include "trainer/training/progress.hpp"
 
@@ -26,9 +30,10 @@ public:
   explicit Session(TrainCommand &command)
       : c_(command), context_(make_context(command.context)), data_(load_data(command, context_)),
         checkpoint_(begin(command, data_)), options_(checkpoint_.training->options),
-        training_(context_, checkpoint_.network, data_, *checkpoint_.training),
+        training_(context_, checkpoint_.network, data_, *checkpoint_.training, job()),
         progress_(options_.epochs, stderr, command.run.quiet) {
-    if (!c_.run.log.empty()) log_ = Log(c_.run.log, !c_.run.resume.empty());
+    compare_ranks();
+    if (!c_.run.log.empty() && job().is_first()) log_ = Log(c_.run.log, !c_.run.resume.empty());
   }
 
   int run() {
@@ -43,14 +48,36 @@ public:
     };
     watch.epoch = [&](const Epoch &figures) {
       finish_epoch(figures);
-      return !cli::interrupted();
+      return !interrupted();
     };
-    if (!cli::interrupted()) training_.run(watch);
+    if (!interrupted()) training_.run(watch);
     progress_.clear();
     return training_.position().epoch > options_.epochs || training_.stops_early() ? finish() : stop();
   }
 
 private:
+  static bool interrupted() { return any_of(job(), cli::interrupted()); }
+
+  void compare_ranks() {
+    if (job().count() == 1) return;
+    if (options_.batch_size < job().count() || data_.train.count() < job().count())
+      throw cli::UsageError("--batch-size is " + std::to_string(options_.batch_size) + " on " +
+                            std::to_string(data_.train.count()) + " samples, but there are " +
+                            std::to_string(job().count()) + " ranks; expected at least one row for each");
+    need_same(job(), "data", sha256(data_.train) + sha256(data_.test));
+    need_same(job(), "network", describe(checkpoint_.network.description).dump());
+    TrainCommand all = c_; // with the options of a checkpoint
+    all.train = options_;
+    std::string options;
+    for (const Entry &entry : all.training_entries()) options += value_of(entry) + "\n";
+    need_same(job(), "options", options);
+    const TrainingState state = training_.state();
+    Sha256 arrays;
+    for (const auto &[name, values] : state.optimizer_state) arrays.add(values);
+    need_same(job(), "position", std::to_string(state.position.epoch) + " " + std::to_string(state.position.step));
+    need_same(job(), "parameters", sha256(checkpoint_.network) + arrays.hex());
+  }
+
   static Dataset load_data(TrainCommand &c, const Context &context) {
     check_files(c);
     // A checkpoint holds the seed, from which the part that is held out follows, and what the columns of a table are.
@@ -86,10 +113,14 @@ private:
     if (!data_.reason.empty())
       std::fprintf(stderr, "guessed %s, because %s; --task sets the task\n",
                    is_regression() ? "regression" : "classification", data_.reason.c_str());
-    std::fprintf(stderr, "training %s on %s: %lld %s, %lld to test, plugin %s, %d threads\n", d.shape().c_str(),
+    std::fprintf(stderr, "training %s on %s: %lld %s, %lld to test, plugin %s, %d thread%s\n", d.shape().c_str(),
                  data_.name.c_str(), static_cast<long long>(data_.train.count()),
                  data_.train.numbers ? "rows" : "images", static_cast<long long>(data_.test.count()),
-                 context_.isa().c_str(), context_.threads());
+                 context_.isa().c_str(), context_.threads(), context_.threads() == 1 ? "" : "s");
+    if (job().count() > 1)
+      std::fprintf(
+          stderr, "%s\n",
+          explain({std::min(options_.batch_size, data_.train.count()), job().count(), 0}, checkpoint_.network).c_str());
     if (resumed())
       std::fprintf(stderr, "resuming %s in epoch %lld, after step %lld of %lld\n", c_.run.resume.c_str(),
                    static_cast<long long>(p.epoch), static_cast<long long>(p.step),
@@ -108,7 +139,7 @@ private:
     save_as(c_.run.save, state);
     if (c_.run.keep == 0) return;
     save_as(numbered(c_.run.save, e.epoch), state);
-    remove_older(c_.run.save, e.epoch, c_.run.keep);
+    if (job().is_first()) remove_older(c_.run.save, e.epoch, c_.run.keep);
   }
 
   // Where a training resumes right after its best epoch, its checkpoint is the best one.  Later ones will replace it.
@@ -121,7 +152,8 @@ private:
   // The best epoch becomes the result.  Its file may be gone, if somebody has removed it.
   void take_best() {
     const std::string best = best_of(c_.run.save);
-    if (options_.early_stopping == 0 || !std::filesystem::exists(best)) return;
+    if (options_.early_stopping == 0 || !any_of(job(), job().is_first() && std::filesystem::exists(best))) return;
+    if (!job().is_first()) return void(score_ = training_.best().score);
     const int64_t last = training_.position().epoch - 1;
     checkpoint_.network = read_checkpoint(best).network;
     replace(c_.run.save, best);
@@ -137,7 +169,7 @@ private:
     take_best();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     if (!score_) { // all epochs were done before
-      const Evaluation test = evaluate_test(context_, checkpoint_.network, data_);
+      const Evaluation test = evaluate_test(context_, checkpoint_.network, data_, job());
       score_ = is_regression() ? test.r2 : test.accuracy;
       const TrainingState state = training_.state();
       if (c_.run.save != c_.run.resume) save_as(c_.run.save, state);
@@ -161,6 +193,7 @@ private:
   }
 
   void save_as(const std::string &path, const TrainingState &state) {
+    if (!job().is_first()) return;
     save(path, checkpoint_.network, &state, checkpoint_.data ? &*checkpoint_.data : nullptr);
   }
 

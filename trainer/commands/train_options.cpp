@@ -2,6 +2,7 @@
 #include "trainer/commands/train_options.hpp"
 
 #include "cli/object_reader.hpp"
+#include "trainer/distributed/job.hpp"
 #include "trainer/training/golden.hpp"
 
 #include <algorithm>
@@ -292,7 +293,7 @@ void check_files(TrainCommand &c) {
   if (!run.log.empty() && !run.save.empty() &&
       (resolved(run.log) == resolved(run.save) || resolved(run.log) == resolved(run.resume)))
     throw cli::UsageError("--log: " + run.log + " is the file of the checkpoint");
-  if (run.save.empty()) return;
+  if (run.save.empty() || !job().is_first()) return;
   check_writable(run.save);
   if (run.keep > 0) check_writable(numbered(run.save, c.train.epochs));
   if (c.train.early_stopping > 0) check_writable(best_of(run.save));

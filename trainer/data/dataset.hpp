@@ -3,6 +3,7 @@
 
 #include "trainer/data/rows.hpp"
 #include "trainer/data/schema.hpp"
+#include "trainer/distributed/ranks.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -77,7 +78,7 @@ bool is_idx(const std::string &path);
 // Reads one IDX file of images.  Each label is -1.  Throws DataError.
 Samples read_idx_images(const std::string &path, uint64_t most_loaded = most_loaded_bytes());
 
-// Draws digits from strokes, with the same bytes on every machine.
-Dataset draw_digits(int64_t train = 60000, int64_t test = 10000);
+// Draws digits from strokes, with the same bytes on every machine.  Ranks divide the work.
+Dataset draw_digits(int64_t train = 60000, int64_t test = 10000, Ranks &ranks = alone());
 
 } // namespace lanefold::trainer

@@ -129,26 +129,35 @@ void draw_digit(const Glyph &glyph, Stream &random, uint8_t *pixels) {
   }
 }
 
-Samples draw_images(const std::vector<std::vector<Glyph>> &glyphs, int64_t first, int64_t count) {
+// Each rank draws its share.
+Samples draw_images(const std::vector<std::vector<Glyph>> &glyphs, int64_t first, int64_t count, Ranks &ranks) {
   std::vector<uint8_t> pixels(static_cast<size_t>(count * side * side));
   std::vector<int32_t> labels(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) {
+  const Share mine = share_of(count, ranks.count(), ranks.rank());
+  for (int64_t i = mine.begin; i < mine.end; ++i) {
     Stream random(0, Purpose::digits, static_cast<uint32_t>(first + i));
     const uint32_t digit = random.below(digit_classes);
     labels[static_cast<size_t>(i)] = static_cast<int32_t>(digit);
     draw_digit(glyphs[digit][random.below(2)], random, pixels.data() + i * side * side);
+  }
+  for (int rank = 0; ranks.count() > 1 && rank < ranks.count(); ++rank) {
+    const Share share = share_of(count, ranks.count(), rank);
+    const auto images = static_cast<size_t>(share.size());
+    broadcast(ranks, rank, pixels.data() + share.begin * side * side, images * side * side);
+    broadcast(ranks, rank, labels.data() + share.begin, images * sizeof(int32_t));
   }
   return {side, side, true, Pixels(std::move(pixels)), std::move(labels), nullptr, {}};
 }
 
 } // namespace
 
-Dataset draw_digits(int64_t train, int64_t test) {
+Dataset draw_digits(int64_t train, int64_t test, Ranks &ranks) {
   const auto glyphs = make_glyphs();
   // The indices of test digits do not depend on the size of the training set.
   Schema schema;
   schema.classes = numbered_classes(digit_classes), schema.scales_bytes = true;
-  return {digits_name, draw_images(glyphs, 0, train), draw_images(glyphs, int64_t{1} << 31, test), schema};
+  return {digits_name, draw_images(glyphs, 0, train, ranks), draw_images(glyphs, int64_t{1} << 31, test, ranks),
+          schema};
 }
 
 } // namespace lanefold::trainer

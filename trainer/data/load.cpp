@@ -5,6 +5,7 @@
 #include "trainer/data/encode.hpp"
 #include "trainer/data/npy.hpp"
 #include "trainer/data/random.hpp"
+#include "trainer/distributed/job.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -263,11 +264,21 @@ DataKind kind_of(const std::string &path) {
   return is_idx(path) ? DataKind::images : DataKind::table;
 }
 
+namespace {
+
+// Ranks draw digits together, so all of them must.
+void need_same_kind(const std::string &path) {
+  need_same(job(), "kind of data", std::to_string(static_cast<int>(kind_of(path))));
+}
+
+} // namespace
+
 Dataset load_images(const std::string &path) {
-  return kind_of(path) == DataKind::digits ? draw_digits() : read_idx(path);
+  return kind_of(path) == DataKind::digits ? draw_digits(60000, 10000, job()) : read_idx(path);
 }
 
 Dataset load(const DataOptions &options, uint64_t seed) {
+  need_same_kind(options.path);
   Dataset data;
   if (kind_of(options.path) == DataKind::images)
     throw DataError(
@@ -285,8 +296,9 @@ Dataset load(const DataOptions &options, uint64_t seed) {
 }
 
 Dataset load_test(const DataOptions &options, const Schema *schema, Need need) {
+  need_same_kind(options.path);
   switch (kind_of(options.path)) {
-  case DataKind::digits: return draw_digits(0);
+  case DataKind::digits: return draw_digits(0, 10000, job());
   case DataKind::folder: return read_idx(options.path, Needs::test);
   case DataKind::images: {
     if (need == Need::labels) throw DataError(options.path + ": is one IDX file, which has no labels");

@@ -42,9 +42,9 @@ const float *Inference::outputs_of(const float *x, int64_t m) {
   return last.data;
 }
 
-Evaluation evaluate(const Context &context, Network &network, const Samples &images, int64_t k) {
+Evaluation evaluate(const Context &context, Network &network, const Samples &images, int64_t k, Ranks &ranks) {
   Inference inference(context, network);
-  return evaluate(context, inference, images, k);
+  return evaluate(context, inference, images, k, ranks);
 }
 
 namespace {
@@ -59,22 +59,21 @@ public:
     result.confusion.resize(static_cast<size_t>(classes() * classes()));
   }
 
-  void add(const float *logits, const std::vector<int32_t> &labels) {
-    const auto rows = static_cast<int64_t>(labels.size());
+  void add(const float *logits, const int32_t *of_rows, int64_t rows) {
     const ConstMatrix y(logits, rows, n_);
+    const Labels labels(of_rows, rows);
     double loss;
     if (n_ > 1) {
       correct_ += context_.top_k_correct(y, labels);
       if (k_ > 1) top_k_correct_ += context_.top_k_correct(y, labels, k_);
       loss = context_.softmax_cross_entropy(y, labels);
     } else {
-      const std::vector<float> targets(labels.begin(), labels.end());
+      const std::vector<float> targets(of_rows, of_rows + rows);
       loss = context_.elementwise_loss({LF_LOGISTIC_CROSS_ENTROPY}, y, {targets.data(), rows, 1});
     }
     result.loss += loss * static_cast<double>(rows);
     for (int64_t i = 0; i < rows; ++i) {
-      const int32_t label = labels[static_cast<size_t>(i)],
-                    predicted = n_ > 1 ? largest(logits + i * n_, n_) : class_of(logits[i]);
+      const int32_t label = of_rows[i], predicted = n_ > 1 ? largest(logits + i * n_, n_) : class_of(logits[i]);
       if (n_ == 1) correct_ += predicted == label, top_k_correct_ += k_ > 1 ? predicted >= 0 : predicted == label;
       if (predicted >= 0) ++result.confusion[static_cast<size_t>(label * classes() + predicted)];
     }
@@ -114,41 +113,46 @@ std::vector<Sums> sums_of_targets(const Samples &samples) {
   return sums;
 }
 
+template <class Take>
+void for_each_batch(const Context &context, Inference &inference, const Samples &samples, Ranks &ranks,
+                    const Take &take) {
+  Batch batch;
+  const auto read = [&](int64_t first, int64_t rows) {
+    gather(context, samples, nullptr, first, rows, batch);
+    return batch.x.data();
+  };
+  for_each_batch(inference, {0, samples.count()}, ranks, read, take);
+}
+
 } // namespace
 
-Evaluation evaluate(const Context &context, Inference &inference, const Samples &images, int64_t k) {
-  Batch batch;
+Evaluation evaluate(const Context &context, Inference &inference, const Samples &images, int64_t k, Ranks &ranks) {
   Counts counts(context, inference.outputs(), k);
-  for (int64_t first = 0; first < images.count(); first += evaluation_rows) {
-    const int64_t rows = std::min(evaluation_rows, images.count() - first);
-    gather(context, images, nullptr, first, rows, batch);
-    counts.add(inference.outputs_of(batch.x.data(), rows), batch.labels);
-  }
+  for_each_batch(context, inference, images, ranks, [&](int64_t first, int64_t rows, const float *outputs) {
+    counts.add(outputs, images.labels.data() + first, rows);
+  });
   return counts.take(images.count());
 }
 
 Evaluation evaluate_regression(const Context &context, Inference &inference, const Samples &samples,
-                               const Schema &schema) {
+                               const Schema &schema, Ranks &ranks) {
   const auto n = static_cast<size_t>(samples.outputs);
+  const auto columns = static_cast<int64_t>(n);
   std::vector<Sums> sums = sums_of_targets(samples);
-  Batch batch;
-  std::vector<float> values;
+  std::vector<float> values, targets;
   Evaluation result;
-  for (int64_t first = 0; first < samples.count(); first += evaluation_rows) {
-    const int64_t rows = std::min(evaluation_rows, samples.count() - first);
-    gather(context, samples, nullptr, first, rows, batch);
-    const float *y = inference.outputs_of(batch.x.data(), rows);
-    values.assign(y, y + batch.targets.size());
+  for_each_batch(context, inference, samples, ranks, [&](int64_t first, int64_t rows, const float *y) {
+    const float *of_rows = samples.targets.data() + first * columns;
+    values.assign(y, y + rows * columns), targets.assign(of_rows, of_rows + rows * columns);
     for (size_t i = 0; i < values.size(); ++i) {
-      const double d = static_cast<double>(values[i]) - static_cast<double>(batch.targets[i]);
+      const double d = static_cast<double>(values[i]) - static_cast<double>(targets[i]);
       sums[i % n].squares += d * d, sums[i % n].magnitudes += std::abs(d);
     }
-    standardize(values, schema.targets), standardize(batch.targets, schema.targets);
-    const auto columns = static_cast<int64_t>(n);
+    standardize(values, schema.targets), standardize(targets, schema.targets);
     result.loss +=
-        context.elementwise_loss(schema.loss, {values.data(), rows, columns}, {batch.targets.data(), rows, columns}) *
+        context.elementwise_loss(schema.loss, {values.data(), rows, columns}, {targets.data(), rows, columns}) *
         static_cast<double>(rows);
-  }
+  });
   const auto count = static_cast<double>(samples.count());
   double squares = 0, magnitudes = 0;
   for (const Sums &of : sums) {
@@ -162,9 +166,10 @@ Evaluation evaluate_regression(const Context &context, Inference &inference, con
   return result;
 }
 
-Evaluation evaluate_regression(const Context &context, Network &network, const Samples &samples, const Schema &schema) {
+Evaluation evaluate_regression(const Context &context, Network &network, const Samples &samples, const Schema &schema,
+                               Ranks &ranks) {
   Inference inference(context, network);
-  return evaluate_regression(context, inference, samples, schema);
+  return evaluate_regression(context, inference, samples, schema, ranks);
 }
 
 void standardize(std::vector<float> &values, const std::vector<Target> &targets) {

@@ -3,9 +3,12 @@
 #pragma once
 
 #include "trainer/data/batches.hpp"
+#include "trainer/distributed/ranks.hpp"
 #include "trainer/network/network.hpp"
 
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 namespace lanefold::trainer {
 
@@ -37,6 +40,27 @@ private:
   std::vector<std::vector<float>> outputs_; // of each layer; a packed network has only the last
 };
 
+// For batches of evaluation_rows in order: calls read(first row, rows), which returns x, and take(first row, rows,
+// outputs).  Each rank reads and computes every count-th batch, and takes all of them.
+template <class Read, class Take>
+void for_each_batch(Inference &inference, Share all, Ranks &ranks, const Read &read, const Take &take) {
+  std::vector<float> outputs;
+  const auto rows_at = [&](int64_t first) { return std::min(evaluation_rows, all.end - first); };
+  for (int64_t group = all.begin; group < all.end; group += evaluation_rows * ranks.count()) {
+    const int64_t mine = group + evaluation_rows * ranks.rank();
+    const float *values = mine < all.end ? inference.outputs_of(read(mine, rows_at(mine)), rows_at(mine)) : nullptr;
+    for (int rank = 0; rank < ranks.count(); ++rank) {
+      const int64_t first = group + evaluation_rows * rank;
+      if (first >= all.end) return;
+      const auto count = static_cast<size_t>(rows_at(first) * inference.outputs());
+      if (rank == ranks.rank()) outputs.assign(values, values + count);
+      else outputs.resize(count);
+      if (ranks.count() > 1) broadcast(ranks, rank, outputs.data(), count * sizeof(float));
+      take(first, rows_at(first), outputs.data());
+    }
+  }
+}
+
 struct Evaluation {
   double loss = 0;
   double accuracy = 0, top_k_accuracy = 0; // of a classification
@@ -49,16 +73,21 @@ struct Evaluation {
   std::vector<double> r2_of_targets;
 };
 
+// The ranks of an evaluation divide its batches, and all get the result.
+
 // A network with one output has the logit of the second of two classes.
-Evaluation evaluate(const Context &context, Network &network, const Samples &images, int64_t k = 1);
+Evaluation evaluate(const Context &context, Network &network, const Samples &images, int64_t k = 1,
+                    Ranks &ranks = alone());
 // The same of an inference whose outputs are logits.
-Evaluation evaluate(const Context &context, Inference &inference, const Samples &images, int64_t k = 1);
+Evaluation evaluate(const Context &context, Inference &inference, const Samples &images, int64_t k = 1,
+                    Ranks &ranks = alone());
 
 // A regression.  The loss is that of the schema, on standardized numbers.
-Evaluation evaluate_regression(const Context &context, Network &network, const Samples &samples, const Schema &schema);
+Evaluation evaluate_regression(const Context &context, Network &network, const Samples &samples, const Schema &schema,
+                               Ranks &ranks = alone());
 // The same of an inference whose outputs are in the units of the targets.
 Evaluation evaluate_regression(const Context &context, Inference &inference, const Samples &samples,
-                               const Schema &schema);
+                               const Schema &schema, Ranks &ranks = alone());
 
 // (value - mean) / deviation of each target, in place.  values: rows x targets.
 void standardize(std::vector<float> &values, const std::vector<Target> &targets);

@@ -1,5 +1,6 @@
 // Studies 1 and 2: how signals and gradients change from layer to layer.
 #include "trainer/study/study.hpp"
+#include "trainer/training/training_step.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +21,7 @@ struct Variances {
 };
 
 // The variances of the hidden layers, after a step.
-Variances variances_of(const TrainingStep &step, int64_t samples) {
+Variances variances_of(const Step &step, int64_t samples) {
   Variances v;
   for (size_t i = 0; i < depth; ++i) {
     const auto count = static_cast<size_t>(samples * width);

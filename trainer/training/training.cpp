@@ -1,6 +1,9 @@
 // The loop over epochs and batches.
 #include "trainer/training/training.hpp"
 
+#include "trainer/distributed/divided_step.hpp"
+#include "trainer/training/training_step.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -79,9 +82,9 @@ Objective objective_of(const TrainOptions &options, const Dataset &data, int64_t
   return objective;
 }
 
-Evaluation evaluate_test(const Context &context, Network &network, const Dataset &data) {
-  return data.schema.is_regression() ? evaluate_regression(context, network, data.test, data.schema)
-                                     : evaluate(context, network, data.test);
+Evaluation evaluate_test(const Context &context, Network &network, const Dataset &data, Ranks &ranks) {
+  return data.schema.is_regression() ? evaluate_regression(context, network, data.test, data.schema, ranks)
+                                     : evaluate(context, network, data.test, 1, ranks);
 }
 
 std::string impossible(const TrainingState &state, const Description &description, const Samples &images) {
@@ -106,15 +109,18 @@ void Tenth::add(const StepFigures &f) {
 
 bool Tenth::ends_with(const StepFigures &f) const { return f.step * 10 / f.steps != (f.step - 1) * 10 / f.steps; }
 
-Training::Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state)
+Training::Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state,
+                   Ranks &ranks)
     : context_(context), network_(network), data_(data), options_(state.options), position_(state.position),
       best_(state.best), changes_(state.changes), data_sha256_(state.data_sha256),
       batch_size_(batch_size(data.train, state.options)),
-      steps_(steps_of(network.description, data.train, state.options)),
-      step_(context, network, state.options.optimizer, batch_size_,
-            objective_of(state.options, data, network.outputs())) {
-  step_.restart_after((position_.epoch - 1) * steps_ + position_.step);
-  step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
+      steps_(steps_of(network.description, data.train, state.options)), ranks_(ranks) {
+  const Objective objective = objective_of(options_, data, network.outputs());
+  if (ranks.count() == 1)
+    step_ = std::make_unique<TrainingStep>(context, network, options_.optimizer, batch_size_, objective);
+  else step_ = std::make_unique<DividedStep>(context, network, options_.optimizer, batch_size_, objective, ranks);
+  step_->restart_after((position_.epoch - 1) * steps_ + position_.step);
+  step_->visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
     const auto kept = state.optimizer_state.find(name);
     if (kept != state.optimizer_state.end()) values = kept->second;
   });
@@ -122,7 +128,7 @@ Training::Training(const Context &context, Network &network, const Dataset &data
 
 TrainingState Training::state() {
   TrainingState state{options_, position_, data_sha256_, {}, numeric_version, best_, changes_};
-  step_.visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
+  step_->visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
     state.optimizer_state[name] = values;
   });
   return state;
@@ -136,7 +142,8 @@ bool Training::run(const TrainWatch &watch) {
   while (position_.epoch <= options_.epochs && !stops_early()) {
     Epoch figures;
     if (!run_epoch(watch, figures)) return false;
-    const Evaluation test = evaluate_test(context_, network_, data_);
+    need_same(ranks_, "parameters", sha256(network_));
+    const Evaluation test = evaluate_test(context_, network_, data_, ranks_);
     figures.task = data_.schema.task;
     figures.test_loss = test.loss, figures.test_accuracy = test.accuracy, figures.test_r2 = test.r2;
     figures.finite = std::isfinite(figures.loss) && std::isfinite(test.loss);
@@ -154,7 +161,7 @@ bool Training::run_epoch(const TrainWatch &watch, Epoch &figures) {
                                  Stream(options_.seed, Purpose::shuffle, static_cast<uint32_t>(position_.epoch)));
   while (position_.step < steps_) {
     run_step(order.data(), watch);
-    if (watch.stop && watch.stop()) return false;
+    if (stops_) return false;
   }
   figures.epoch = position_.epoch;
   figures.loss = position_.loss / static_cast<double>(position_.samples);
@@ -169,16 +176,19 @@ void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
   const double factor =
       options_.schedule.factor((position_.epoch - 1) * steps_ + position_.step, options_.epochs * steps_, steps_);
   const float rate = static_cast<float>(options_.optimizer.learning_rate * factor);
-  step_.set_learning_rate(rate);
-  gather(context_, data_.train, order, first, rows, batch_);
+  step_->set_learning_rate(rate);
+  const Share mine = share_of(rows, ranks_.count(), ranks_.rank());
+  gather(context_, data_.train, order, first + mine.begin, mine.size(), batch_);
   standardize(batch_.targets, data_.schema.targets);
-  const TrainingStep::Result result = step_.run(batch_);
+  const auto wants_stop = [&] { return watch.stop && watch.stop(); };
+  const Step::Result result = step_->run(batch_, rows, ranks_.count() > 1 && wants_stop());
   ++position_.step;
   position_.loss += static_cast<double>(result.loss) * static_cast<double>(rows);
   position_.correct += result.correct;
   position_.samples += rows;
   if (watch.step)
     watch.step({position_.epoch, position_.step, steps_, result.loss, rate, result.correct, rows, data_.schema.task});
+  stops_ = ranks_.count() > 1 ? result.stops : wants_stop();
 }
 
 bool train(const Context &context, Network &network, const Dataset &data, const TrainOptions &options,

@@ -2,12 +2,14 @@
 // continue from there later, bit for bit.
 #pragma once
 
+#include "trainer/distributed/ranks.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/training/schedule.hpp"
-#include "trainer/training/training_step.hpp"
+#include "trainer/training/step.hpp"
 
 #include <functional>
 #include <map>
+#include <memory>
 
 namespace lanefold::trainer {
 
@@ -59,7 +61,7 @@ struct TrainingState {
 Objective objective_of(const TrainOptions &options, const Dataset &data, int64_t outputs);
 
 // The loss and the accuracy, or R2, on the test samples.
-Evaluation evaluate_test(const Context &context, Network &network, const Dataset &data);
+Evaluation evaluate_test(const Context &context, Network &network, const Dataset &data, Ranks &ranks = alone());
 
 // Says why no training of this network on these images can be in that state; "" if one can.
 std::string impossible(const TrainingState &state, const Description &description, const Samples &images);
@@ -94,7 +96,7 @@ struct Epoch {
 };
 
 struct TrainWatch {
-  std::function<bool()> stop; // called after each step; true stops the training
+  std::function<bool()> stop; // called in each step; true stops the training after this step, on all ranks
   std::function<void(const StepFigures &)> step;
   std::function<bool(const Epoch &)> epoch; // called after each complete epoch; false stops it
 };
@@ -102,11 +104,12 @@ struct TrainWatch {
 class Training {
 public:
   // Keeps references.  Begins where the state says.  With batch normalization it leaves out a last batch of one sample,
-  // because one sample has no variance.
-  Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state);
-  Training(const Context &&, Network &, const Dataset &,
-           const TrainingState &) = delete; // a reference to a temporary would dangle
-  Training(const Context &, Network &, const Dataset &&, const TrainingState &) = delete;
+  // because one sample has no variance.  All ranks make the same training, and run it together.
+  Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state,
+           Ranks &ranks = alone());
+  Training(const Context &&, Network &, const Dataset &, const TrainingState &,
+           Ranks & = alone()) = delete; // a reference to a temporary would dangle
+  Training(const Context &, Network &, const Dataset &&, const TrainingState &, Ranks & = alone()) = delete;
 
   // Trains until the last epoch of the options, or until it stops early, or until a watch stops it.  Returns false if
   // stop() did.
@@ -119,7 +122,7 @@ public:
   int64_t steps_per_epoch() const { return steps_; }
   // For a later Training.  data_sha256 is the one that the constructor got.
   TrainingState state();
-  TrainingStep &step() { return step_; }
+  Step &step() { return *step_; }
 
 private:
   bool run_epoch(const TrainWatch &watch, Epoch &figures);
@@ -134,8 +137,10 @@ private:
   std::vector<Change> changes_;
   std::string data_sha256_;
   int64_t batch_size_, steps_;
-  TrainingStep step_;
+  Ranks &ranks_;
+  std::unique_ptr<Step> step_;
   Batch batch_;
+  bool stops_ = false; // a rank wants to stop
 };
 
 // Trains from the beginning.  Returns false if stop() stopped it.

@@ -1,0 +1,63 @@
+// How the work of a step is divided among ranks: the rows of a batch, and the cost model that chooses between ways to
+// send.  The ways differ in time only: all give the bits of one rank.
+#pragma once
+
+#include "trainer/distributed/ranks.hpp"
+#include "trainer/network/network.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace lanefold::trainer {
+
+// The rows of a batch, divided among ranks.  Ranks without rows are the last ones.
+struct Division {
+  int64_t batch_rows;
+  int ranks, rank;
+
+  Share share(int of) const { return share_of(batch_rows, ranks, of); }
+  Share mine() const { return share(rank); }
+  int active() const { return static_cast<int>(std::min<int64_t>(ranks, batch_rows)); } // ranks that have rows
+  int last() const { return active() - 1; }
+  int rank_of(int64_t row) const {
+    const int64_t least = batch_rows / ranks, more = batch_rows % ranks, split = more * (least + 1);
+    return static_cast<int>(row < split ? row / (least + 1) : more + (row - split) / least);
+  }
+};
+
+// What a message costs: seconds until its first byte arrives, and bytes in a second after that.  These are assumptions
+// about one host or a fast network.
+struct Link {
+  double latency = 2e-6, bandwidth = 5e9;
+  double seconds(double bytes) const { return latency + bytes / bandwidth; }
+};
+
+// How the moments of blocks are merged.  With `carry`, each rank merges its own, and passes the result on to the next.
+// With `gather`, the last rank gets all moments, and merges them.
+enum class Merging { carry, gather };
+
+// The seconds that merging takes.  columns: of the normalization.
+struct MergingCosts {
+  double carry, gather;
+  Merging cheaper() const { return carry <= gather ? Merging::carry : Merging::gather; }
+};
+// A carry waits for each rank.  Gathered moments wait for one message, and then a quarter of the latency for each other
+// one, because they are on their way already.
+inline MergingCosts merging_costs(const Division &division, int64_t columns, const Link &link) {
+  const double senders = division.last(), moments = 12.0 * static_cast<double>(columns),
+               blocks = std::ceil(static_cast<double>(division.batch_rows) / 256);
+  return {senders * link.seconds(moments),
+          link.latency + senders * link.latency / 4 + blocks * moments / link.bandwidth};
+}
+
+// The rows of dw that travel together: enough bytes to repay a message, and a multiple of what kernels compute at once.
+inline int64_t rows_of_panel(int64_t inputs, int64_t outputs) {
+  constexpr int64_t floats = 16384, unit = 48;
+  const int64_t rows = std::max<int64_t>(1, floats / std::max<int64_t>(1, outputs) / unit) * unit;
+  return std::min(inputs, rows);
+}
+
+// One line that says how a network is trained, and why.
+std::string explain(const Division &division, const Network &network);
+
+} // namespace lanefold::trainer
