@@ -191,7 +191,8 @@ def start(path, job_number, **environment):
     name = str(job_number)
     process = subprocess.Popen(
         job((3, "train", "--epochs", 1000, "--save", path, "--quiet", "--threads", 1)), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=ENVIRONMENT | {"LANEFOLD_TEST_JOB": name} | environment)
+        stderr=subprocess.PIPE, text=True, env=ENVIRONMENT | {"LANEFOLD_TEST_JOB": name} | environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # a job in the background ignores it
     process.test_job = job_number
     end = time.monotonic() + 120
     while not path.exists() and time.monotonic() < end and process.poll() is None:
