@@ -144,7 +144,7 @@ private:
     MPI_Request_free(&request); // it completes by itself
   }
 
-  // Reads the notices that have come.  Throws RankError if a rank has failed.
+  // Reads the notices that have come.  If a rank has failed, this one ends with it.
   void read_notices() {
     for (;;) {
       int is_there = 0;

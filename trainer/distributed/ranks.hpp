@@ -9,7 +9,7 @@
 
 namespace lanefold::trainer {
 
-// Another rank is gone or does not answer.  The message names it and its host.
+// Another rank has ended, or there is none.
 class RankError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
