@@ -17,6 +17,7 @@
 #include "cli/words.hpp"
 #include "timing/clock.hpp"
 #include "timing/machine.hpp"
+#include "trainer/distributed/job.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -369,6 +370,7 @@ cli::Command report_command() {
 
 int main(int argc, char **argv) {
   using namespace lanefold;
+  trainer::silence_other_ranks();
   bench::CommandLine line;
   // Google Benchmark reads its own options.
   char **const end = std::stable_partition(
@@ -397,5 +399,9 @@ int main(int argc, char **argv) {
                    line.google.front().c_str());
       return 2;
     }
-  return cli::run_command_line(program, argc, argv);
+  const auto run = [&] { return cli::run_command_line(program, argc, argv); };
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const auto has = [&](const char *word) { return std::find(words.begin(), words.end(), word) != words.end(); };
+  if (has("scaling") && has("--ranks")) return trainer::run_job("lanefold bench scaling --ranks", run);
+  return trainer::launch().rank == 0 ? run() : 0; // once for all ranks
 }

@@ -1,6 +1,7 @@
 // The library splits its work for the number of threads of the context.  A plugin (bench/plugins/recorder) runs the tasks one by
 // one and reports the time of each.
 #include "scaling.hpp"
+#include "ranks.hpp"
 
 #include "../cases/reference_network.hpp"
 #include "../timing/clock.hpp"
@@ -332,17 +333,22 @@ void print_scaling(const Json &scaling) {
 
 cli::Command scaling_command() {
   const auto isa = std::make_shared<std::optional<std::string>>();
+  const auto of_ranks = std::make_shared<bool>(false);
   return {.name = "scaling",
-          .description = "Simulate the library's division of work on 1 to 128 cores.",
+          .description = "Simulate the library's division of work on 1 to 128 cores, or a training on up to 256 ranks.",
           .options = {{.names = "--isa",
                        .value = "NAME",
                        .target = isa.get(),
                        .help = "The instruction set.",
-                       .fallback = "the best one"}},
-          .run = [isa](const cli::Command &) {
+                       .fallback = "the best one"},
+                      {.names = "--ranks",
+                       .target = of_ranks.get(),
+                       .help = "Simulate a training on ranks.  Under `mpirun -n 2`, the messages are measured."}},
+          .run = [isa, of_ranks](const cli::Command &) {
             Options options;
             if (*isa) check_isa(**isa);
             options.isas = {*isa ? **isa : best_isa()};
+            if (*of_ranks) return print_scaling_of_ranks(options.isas.front()), 0;
             cli::watch_interrupts();
             const Json all = simulate_in_process(options);
             if (cli::interrupted()) return cli::interrupted_exit_code;

@@ -411,7 +411,7 @@ TEST_CASE("the backward pass drops what the forward pass did") {
   gather(context, data.train, nullptr, 0, 32, batch);
   TrainingStep step(context, network, {LF_SGD, 0}, 32, {Objective::binary, {}, {}, 0.5f, 77});
   step.run(batch);
-  const std::vector<float> &gradient = step.output_gradient(0);
+  const LazyFloats &gradient = step.output_gradient(0);
   std::vector<float> ones(gradient.size(), 1.0f), kept(gradient.size());
   context.dropout({0.5f, 77, 0, 0}, {ones.data(), 32, 40}, {kept.data(), 32, 40});
   size_t dropped = 0;

@@ -81,7 +81,8 @@ cli::Command lanefold_program() {
 
 int main(int argc, char **argv) {
   using namespace lanefold;
-  trainer::silence_other_ranks();
+  const bool is_bench = argc > 1 && argv[1] == std::string_view("bench"); // another program, which does this itself
+  if (!is_bench) trainer::silence_other_ranks();
   std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is then an error like any other
   cli::Command program = trainer::lanefold_program();
   program.verbs.push_back({.name = "complete",
@@ -95,5 +96,5 @@ int main(int argc, char **argv) {
   const auto run = [&] { return cli::run_command_line(program, argc, argv, "lanefold " + trainer::version()); };
   for (const std::string_view divided : {"train", "eval", "predict"})
     if (argc > 1 && argv[1] == divided) return trainer::run_job(trainer::command_of_ranks(argc, argv), run);
-  return trainer::launch().rank == 0 ? run() : 0; // once for all ranks
+  return is_bench || trainer::launch().rank == 0 ? run() : 0; // once for all ranks
 }

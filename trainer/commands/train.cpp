@@ -117,10 +117,8 @@ private:
                  data_.name.c_str(), static_cast<long long>(data_.train.count()),
                  data_.train.numbers ? "rows" : "images", static_cast<long long>(data_.test.count()),
                  context_.isa().c_str(), context_.threads(), context_.threads() == 1 ? "" : "s");
-    if (job().count() > 1)
-      std::fprintf(
-          stderr, "%s\n",
-          explain({std::min(options_.batch_size, data_.train.count()), job().count(), 0}, checkpoint_.network).c_str());
+    if (const std::string division = training_.division(); !division.empty())
+      std::fprintf(stderr, "%s\n", division.c_str());
     if (resumed())
       std::fprintf(stderr, "resuming %s in epoch %lld, after step %lld of %lld\n", c_.run.resume.c_str(),
                    static_cast<long long>(p.epoch), static_cast<long long>(p.step),

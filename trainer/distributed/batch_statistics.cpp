@@ -1,4 +1,4 @@
-// A block of rows whose parts lie on several ranks is summed in the order of the ranks, twice, as lanefold/parts.h says.
+// A block of rows that several ranks share is summed in their order: lanefold/parts.h.
 #include "trainer/distributed/batch_statistics.hpp"
 
 #include <cstring>
@@ -16,7 +16,16 @@ Share ended_blocks(const Division &division, Share share) {
   return {begin, share.end == division.batch_rows ? blocks_in(share.end) : share.end / block_rows};
 }
 
+// The rank that has the last row of the block of this row.
+int end_of_block(const Division &division, int64_t row) {
+  return division.rank_of(std::min(division.batch_rows, (row / block_rows + 1) * block_rows) - 1);
+}
+
 size_t bytes_of(int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); }
+
+ConstMatrix rows_of(ConstMatrix x, Share rows) {
+  return x.data == nullptr ? x : ConstMatrix(x.data + rows.begin * x.stride, rows.size(), x.columns, x.stride);
+}
 
 } // namespace
 
@@ -28,38 +37,68 @@ void BatchStatistics::send(int to, const float *values, int64_t count) {
   sends_.add(ranks_.send(to, Channel::statistics, values, bytes_of(count)));
 }
 
-void BatchStatistics::take_moments(const Division &division, ConstMatrix x) {
+BatchStatistics::Sections BatchStatistics::sections_of(const Division &division) {
   const Share mine = division.mine();
-  const Part part{mine.begin, division.batch_rows};
-  const int64_t n = x.columns, blocks = part.blocks(mine.size());
-  moments_.resize(static_cast<size_t>(3 * n * blocks));
-  float *const head = moments_.data(), *const tail = head + 3 * n * (blocks - 1);
-  const bool shares_head = mine.begin % block_rows != 0,
-             shares_tail = mine.end % block_rows != 0 && mine.end != division.batch_rows;
-  if (shares_head) receive(division.rank - 1, head, n);
-  context_.batch_norm_moments(part, x, moments_);
-  if (shares_tail) send(division.rank + 1, tail, n);
-  if (shares_head && (blocks > 1 || !shares_tail)) // its last rows are here: the others need the sum
-    for (int to = division.rank_of(mine.begin / block_rows * block_rows); to < division.rank; ++to) send(to, head, n);
-  if (shares_tail) {
-    sends_.wait();
-    const int64_t end = std::min(division.batch_rows, (mine.end / block_rows + 1) * block_rows);
-    receive(division.rank_of(end - 1), tail, n);
+  const int64_t m = mine.size(), offset = mine.begin % block_rows;
+  const auto ends_at = [&](int64_t row) { return row % block_rows == 0 || row == division.batch_rows; };
+  Sections sections{{{0, 0}}, {{0, m}}, {{m, m}}};
+  if (offset != 0) {
+    const int64_t end = std::min(m, block_rows - offset);
+    sections.head = {{0, end}, false, ends_at(mine.begin + end)};
+    sections.whole.rows.begin = end;
   }
-  if (!shares_head && !shares_tail) return;
-  if (shares_head) {
-    sends_.wait();
-    receive(division.rank - 1, head + n, 2 * n);
+  if (sections.whole.rows.size() > 0 && !ends_at(mine.end)) {
+    const int64_t begin = std::max(sections.whole.rows.begin, m - mine.end % block_rows);
+    sections.tail = {{begin, m}, true, false};
+    sections.whole.rows.end = begin;
   }
-  context_.batch_norm_moments(part, x, moments_, true);
-  if (shares_tail) send(division.rank + 1, tail + n, 2 * n);
+  return sections;
 }
 
-void BatchStatistics::merge(const Division &division, BatchNorm &norm, int64_t n) {
+// First the tail, because the next rank waits for it.
+void BatchStatistics::take_moments(const Division &division, size_t layer, ConstMatrix x) {
+  const Share mine = division.mine();
+  const auto [head, whole, tail] = sections_of(division);
+  const int64_t n = x.columns, first_block = mine.begin / block_rows, blocks = blocks_in(mine.end) - first_block;
+  moments_.resize(static_cast<size_t>(3 * n * blocks));
+  float *const of_head = moments_.data(), *const of_tail = of_head + 3 * n * (blocks - 1);
+  const auto pass = [&](const Section &section, bool is_second) {
+    const Part part{mine.begin + section.rows.begin, division.batch_rows};
+    const int64_t block = part.first_block() - first_block;
+    ranks_.run({StepTask::moments, layer, section.rows.size()}, [&] {
+      context_.batch_norm_moments(part, rows_of(x, section.rows),
+                                  {moments_.data() + 3 * n * block, 3 * n * part.blocks(section.rows.size())},
+                                  is_second);
+    });
+  };
+  // The sum of a block goes on to the rank that has its end, which hands it back.
+  if (tail.rows.size() > 0) pass(tail, false), send(division.rank + 1, of_tail, n);
+  if (whole.rows.size() > 0) pass(whole, false);
+  if (head.rows.size() > 0) {
+    receive(division.rank - 1, of_head, n);
+    pass(head, false);
+    if (!head.ends) send(division.rank + 1, of_head, n);
+    else
+      for (int to = division.rank_of(first_block * block_rows); to < division.rank; ++to) send(to, of_head, n);
+  }
+  sends_.wait(); // what was sent is received in the same place
+  if (tail.rows.size() > 0) {
+    receive(end_of_block(division, mine.end - 1), of_tail, n);
+    pass(tail, true);
+    send(division.rank + 1, of_tail + n, 2 * n);
+  }
+  if (head.rows.size() == 0) return;
+  if (!head.ends) receive(end_of_block(division, mine.begin), of_head, n);
+  receive(division.rank - 1, of_head + n, 2 * n);
+  pass(head, true);
+  if (!head.ends) send(division.rank + 1, of_head + n, 2 * n);
+}
+
+void BatchStatistics::merge(const Division &division, size_t layer, BatchNorm &norm, int64_t n) {
   const Share ended = ended_blocks(division, division.mine());
   const bool is_last = division.rank == division.last();
   const BatchNormView view = norm.view();
-  if (merging_costs(division, n, {}).cheaper() == Merging::gather) {
+  if (merging_costs(division, n, link_).cheaper() == Merging::gather) {
     if (!is_last) {
       if (ended.size() > 0) send(division.last(), moments_.data(), 3 * n * ended.size());
       return;
@@ -70,22 +109,26 @@ void BatchStatistics::merge(const Division &division, BatchNorm &norm, int64_t n
       if (const Share of = ended_blocks(division, division.share(from)); of.size() > 0)
         receive(from, all + 3 * n * of.begin, 3 * n * of.size());
     std::copy(moments_.begin(), moments_.end(), all + 3 * n * ended.begin);
-    return context_.batch_norm_merge(0, division.batch_rows, {all, 3 * n * blocks_in(division.batch_rows)},
-                                     {merged_.data(), 3 * n}, &view);
+    return ranks_.run({StepTask::merge, layer, blocks_in(division.batch_rows)}, [&] {
+      context_.batch_norm_merge(0, division.batch_rows, {all, 3 * n * blocks_in(division.batch_rows)},
+                                {merged_.data(), 3 * n}, &view);
+    });
   }
   merged_.resize(static_cast<size_t>(3 * n));
   if (division.rank > 0) receive(division.rank - 1, merged_.data(), 3 * n);
   if (ended.size() > 0)
-    context_.batch_norm_merge(ended.begin, division.batch_rows, {moments_.data(), 3 * n * ended.size()}, merged_,
-                              is_last ? &view : nullptr);
+    ranks_.run({StepTask::merge, layer, ended.size()}, [&] {
+      context_.batch_norm_merge(ended.begin, division.batch_rows, {moments_.data(), 3 * n * ended.size()}, merged_,
+                                is_last ? &view : nullptr);
+    });
   if (!is_last) send(division.rank + 1, merged_.data(), 3 * n);
 }
 
-void BatchStatistics::take(const Division &division, ConstMatrix x, BatchNorm &norm) {
+void BatchStatistics::take(const Division &division, size_t layer, ConstMatrix x, BatchNorm &norm) {
   const int64_t n = x.columns;
   if (division.mine().size() > 0) {
-    take_moments(division, x);
-    merge(division, norm, n);
+    take_moments(division, layer, x);
+    merge(division, layer, norm, n);
   }
   // The last rank has the results.
   std::vector<float> *const arrays[] = {&norm.mean, &norm.inv_std, &norm.running_mean, &norm.running_var};
@@ -101,38 +144,107 @@ void BatchStatistics::take(const Division &division, ConstMatrix x, BatchNorm &n
   sends_.wait();
 }
 
-void BatchStatistics::sum(const Division &division, ConstMatrix dy, ConstMatrix x, const BatchNorm *norm,
-                          std::vector<float> &dbeta, std::vector<float> &dgamma, BatchTotals *totals,
-                          ConstVector losses) {
+// Sums the rows of a section in one block, from the carry, which is 0 where the block begins.  If the block ends here, its
+// sums are left in the rows of all blocks, otherwise in the carry.
+void BatchStatistics::sum_block(const Division &division, const Section &section, const Columns &columns,
+                                int64_t block) {
+  const int64_t n = columns.dy.columns, m = section.rows.size(), arrays = columns.norm != nullptr ? 2 : 1,
+                width = static_cast<int64_t>(carry_.size()) / 2;
+  const Part part{division.mine().begin + section.rows.begin, division.batch_rows};
+  // For each array, lf_column_sums() has a row of finished blocks, which stays 0 until this one is finished, and the
+  // carry.
+  float *const sums = carry_.data(), *const losses = sums + 2 * n * arrays;
+  const ConstMatrix dy = rows_of(columns.dy, section.rows);
+  if (columns.norm == nullptr) context_.column_sums(part, dy, {sums, 2 * n});
+  else context_.column_sums(part, dy, {sums, 4 * n}, rows_of(columns.x, section.rows), columns.norm->view());
+  if (columns.totals != nullptr)
+    context_.column_sums(part, {columns.losses.data + section.rows.begin, m, 1}, {losses, 2});
+  if (!section.ends) return;
+  float *const out = sums_.data() + width * block;
+  for (int64_t array = 0; array < arrays; ++array) std::copy_n(sums + 2 * n * array, n, out + n * array);
+  if (columns.totals != nullptr) out[n * arrays] = losses[0];
+}
+
+void BatchStatistics::sum(const Division &division, size_t layer, const Columns &columns) {
   const Share mine = division.mine();
-  const Part part{mine.begin, division.batch_rows};
-  const int64_t n = dy.columns, rows = norm != nullptr ? 4 : 2;
-  const int64_t more = totals != nullptr ? static_cast<int64_t>(sizeof *totals / sizeof(float)) : 0;
-  sums_.resize(static_cast<size_t>(rows * n + more));
-  const int64_t count = rows * n + more;
-  if (mine.size() > 0) {
-    BatchTotals all;
-    if (division.rank > 0) {
-      receive(division.rank - 1, sums_.data(), count);
-      std::memcpy(static_cast<void *>(&all), sums_.data() + rows * n, bytes_of(more));
-    }
-    const Vector sums(sums_.data(), rows * n);
-    if (norm != nullptr) context_.column_sums(part, dy, sums, x, norm->view());
-    else context_.column_sums(part, dy, sums);
-    if (totals != nullptr) {
-      context_.column_sums(part, {losses.data, losses.size, 1}, {all.losses, 2});
-      all.correct += totals->correct, all.stops |= totals->stops;
-      std::memcpy(sums_.data() + rows * n, &all, bytes_of(more));
-    }
-    if (division.rank < division.last()) {
-      send(division.rank + 1, sums_.data(), count);
-      sends_.wait();
+  const int64_t n = columns.dy.columns, arrays = columns.norm != nullptr ? 2 : 1,
+                width = n * arrays + (columns.totals != nullptr ? 1 : 0), carried = 2 * width,
+                first_block = mine.begin / block_rows;
+  sums_.resize(static_cast<size_t>(width * (blocks_in(mine.end) - first_block)));
+  const auto run = [&](const Section &section, int64_t block) {
+    ranks_.run({StepTask::sums, layer, section.rows.size()}, [&] { sum_block(division, section, columns, block); });
+  };
+  const auto [head, whole, tail] = sections_of(division);
+  if (tail.rows.size() > 0) {
+    carry_.assign(static_cast<size_t>(carried), 0);
+    run(tail, 0);
+    send(division.rank + 1, carry_.data(), carried);
+    sends_.wait();
+  }
+  for (int64_t row = whole.rows.begin; row < whole.rows.end; row += block_rows) {
+    carry_.assign(static_cast<size_t>(carried), 0);
+    run({{row, std::min(whole.rows.end, row + block_rows)}}, (mine.begin + row) / block_rows - first_block);
+  }
+  if (head.rows.size() > 0) {
+    carry_.resize(static_cast<size_t>(carried));
+    receive(division.rank - 1, carry_.data(), carried);
+    run(head, 0);
+    if (!head.ends) send(division.rank + 1, carry_.data(), carried);
+  }
+  BatchTotals none;
+  add_blocks(division, layer, width, columns.totals != nullptr ? *columns.totals : none);
+  std::copy_n(all_.data(), n, columns.dbeta.begin());
+  if (columns.norm != nullptr) std::copy_n(all_.data() + n, n, columns.dgamma.begin());
+  if (columns.totals != nullptr) columns.totals->loss = all_[static_cast<size_t>(n * arrays)];
+}
+
+// Adds the sums of blocks in ascending order, and the totals.  all_ has both, the totals last.
+void BatchStatistics::add_blocks(const Division &division, size_t layer, int64_t width, BatchTotals &totals) {
+  constexpr auto more = static_cast<int64_t>(sizeof totals / sizeof(float));
+  const bool is_last = division.rank == division.last();
+  const auto put_totals = [&](float *to) { std::memcpy(to, &totals, sizeof totals); };
+  const auto add_totals = [&](const float *from) {
+    BatchTotals others;
+    std::memcpy(static_cast<void *>(&others), from, sizeof others);
+    totals.correct += others.correct, totals.stops |= others.stops;
+  };
+  const auto add = [&](const std::vector<float> &sums, int64_t blocks) {
+    ranks_.run({StepTask::merge, layer, blocks}, [&] {
+      const float *from = sums.data();
+      for (int64_t block = 0; block < blocks; ++block)
+        for (int64_t j = 0; j < width; ++j) all_[static_cast<size_t>(j)] += *from++;
+    });
+  };
+  all_.assign(static_cast<size_t>(width + more), 0);
+  if (division.mine().size() > 0) {
+    const int64_t ended = ended_blocks(division, division.mine()).size();
+    if (merging_costs(division, width, link_).cheaper() == Merging::carry) {
+      if (division.rank > 0) {
+        receive(division.rank - 1, all_.data(), width + more);
+        add_totals(all_.data() + width);
+      }
+      add(sums_, ended);
+      put_totals(all_.data() + width);
+      if (!is_last) send(division.rank + 1, all_.data(), width + more);
+    } else if (!is_last) {
+      sums_.resize(static_cast<size_t>(width * ended + more));
+      put_totals(sums_.data() + width * ended);
+      send(division.last(), sums_.data(), width * ended + more);
+    } else {
+      for (int from = 0; from < division.last(); ++from) {
+        const int64_t blocks = ended_blocks(division, division.share(from)).size();
+        merged_.resize(static_cast<size_t>(width * blocks + more));
+        receive(from, merged_.data(), width * blocks + more);
+        add(merged_, blocks);
+        add_totals(merged_.data() + width * blocks);
+      }
+      add(sums_, ended);
+      put_totals(all_.data() + width);
     }
   }
-  broadcast(ranks_, division.last(), sums_.data(), bytes_of(count));
-  std::copy_n(sums_.data(), n, dbeta.begin());
-  if (norm != nullptr) std::copy_n(sums_.data() + 2 * n, n, dgamma.begin());
-  if (totals != nullptr) std::memcpy(static_cast<void *>(totals), sums_.data() + rows * n, sizeof *totals);
+  sends_.wait();
+  broadcast(ranks_, division.last(), all_.data(), bytes_of(width + more));
+  std::memcpy(static_cast<void *>(&totals), all_.data() + width, sizeof totals);
 }
 
 } // namespace lanefold::trainer

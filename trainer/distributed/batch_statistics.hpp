@@ -1,5 +1,6 @@
 // Sums over the rows of a batch that is divided among ranks: the statistics of a normalization, and the gradients of its
-// parameters.  What a block of rows has summed so far goes from rank to rank.
+// parameters.  Sums run in blocks of rows.  Where a block lies on several ranks, its sum goes from rank to rank.  Ranks
+// sum whole blocks at the same time.
 #pragma once
 
 #include "trainer/distributed/division.hpp"
@@ -10,36 +11,58 @@ namespace lanefold::trainer {
 
 // What a step says about the whole batch.
 struct BatchTotals {
-  float losses[2] = {}; // as lf_column_sums() leaves them: after the last rank, the first one is their sum
-  int32_t stops = 0;    // a rank wants to stop
-  int32_t reserved = 0;
+  float loss = 0;
+  int32_t stops = 0; // a rank wants to stop
   int64_t correct = 0;
 };
 
 class BatchStatistics {
 public:
   // Keeps references.
-  BatchStatistics(const Context &context, Ranks &ranks) : context_(context), ranks_(ranks) {}
+  BatchStatistics(const Context &context, Ranks &ranks, const Link &link)
+      : context_(context), ranks_(ranks), link_(link) {}
 
-  // All ranks call these together.  x and dy have this rank's rows.
+  // All ranks call these together.  x and dy have this rank's rows, and are those of a layer.
 
   // Takes the statistics of a batch, and updates the running ones.
-  void take(const Division &division, ConstMatrix x, BatchNorm &norm);
-  // dbeta is the sum of dy and, with a normalization of x, dgamma that of dy xhat.  Without one, dgamma is not written.
-  // Adds to *totals, unless it is NULL, what the ranks before have, this rank's losses included.
-  void sum(const Division &division, ConstMatrix dy, ConstMatrix x, const BatchNorm *norm, std::vector<float> &dbeta,
-           std::vector<float> &dgamma, BatchTotals *totals = nullptr, ConstVector losses = {});
+  void take(const Division &division, size_t layer, ConstMatrix x, BatchNorm &norm);
+
+  // The sums of a layer's columns.
+  struct Columns {
+    ConstMatrix dy;
+    ConstMatrix x;                   // with norm: its input
+    const BatchNorm *norm = nullptr; // or NULL
+    std::vector<float> &dbeta;       // receives the sum of dy
+    std::vector<float> &dgamma;      // with norm: receives the sum of dy xhat
+    BatchTotals *totals = nullptr;   // or NULL: what this rank has, and then all have
+    ConstVector losses = {};         // with totals: of this rank's rows
+  };
+  void sum(const Division &division, size_t layer, const Columns &columns);
 
 private:
-  void take_moments(const Division &division, ConstMatrix x);
-  void merge(const Division &division, BatchNorm &norm, int64_t n);
+  // Rows of this rank, which lie in one block unless they are whole blocks.
+  struct Section {
+    Share rows; // of this rank
+    bool begins = true, ends = true;
+  };
+  // What this rank shares with the ranks before it and after it, and what lies between.
+  struct Sections {
+    Section head, whole, tail;
+  };
+  static Sections sections_of(const Division &division);
+
+  void take_moments(const Division &division, size_t layer, ConstMatrix x);
+  void merge(const Division &division, size_t layer, BatchNorm &norm, int64_t n);
+  void sum_block(const Division &division, const Section &section, const Columns &columns, int64_t block);
+  void add_blocks(const Division &division, size_t layer, int64_t width, BatchTotals &totals);
   void receive(int from, float *values, int64_t count);
   void send(int to, const float *values, int64_t count); // values must stay until sends_.wait()
 
   const Context &context_;
   Ranks &ranks_;
+  const Link link_;
   Transfers sends_{ranks_};
-  std::vector<float> moments_, merged_, results_, sums_; // memory for the calls
+  std::vector<float> moments_, merged_, results_, sums_, carry_, all_; // memory for the calls
 };
 
 } // namespace lanefold::trainer

@@ -11,9 +11,9 @@ namespace lanefold::trainer {
 
 class DividedStep : public Step {
 public:
-  // Keeps references.
+  // Keeps references.  link: that of the ranks, and the same on all.
   DividedStep(const Context &context, Network &network, const Optimizer &optimizer, int64_t batch_size,
-              Objective objective, Ranks &ranks);
+              Objective objective, Ranks &ranks, const Link &link);
 
   Result run(const Batch &mine, int64_t batch_rows, bool stops) override;
 
@@ -40,6 +40,9 @@ private:
   float *values_of(const Panel &panel);
   size_t bytes_of(const Panel &panel) const;
   void send(int to, const Piece &piece);
+  // Sends an own piece to all ranks that do not have it.
+  void hand_on(const Piece &piece);
+  void update(const Piece &piece);
   // Begins to receive the results of a panel.
   void expect(const Panel &panel);
   // Takes results that have arrived, hands on those that it owns, and updates the parameters.
@@ -47,14 +50,14 @@ private:
 
   Ranks &ranks_;
   BatchStatistics statistics_;
-  std::vector<std::vector<float>> h_; // of each layer: the input of the activation, if its derivative needs it
-  std::vector<float> losses_;         // of this rank's rows
-  std::vector<Panel> panels_;         // in the order in which their chains run
+  std::vector<LazyFloats> h_; // of each layer: the input of the activation, if its derivative needs it
+  std::vector<float> losses_; // of this rank's rows
+  std::vector<Panel> panels_; // in the order in which their chains run
   struct Arriving {
     const Piece *piece;
     Ranks::Transfer transfer;
   };
-  std::deque<Arriving> arriving_;
+  std::deque<Arriving> mine_, others_; // pieces that this rank owns, and those of others
   Transfers sends_{ranks_};
   int last_ = 0; // the rank on which the chains of this step end
 };

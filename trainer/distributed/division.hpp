@@ -2,6 +2,7 @@
 // send.  The ways differ in time only: all give the bits of one rank.
 #pragma once
 
+#include "trainer/distributed/link.hpp"
 #include "trainer/distributed/ranks.hpp"
 #include "trainer/network/network.hpp"
 
@@ -23,13 +24,6 @@ struct Division {
     const int64_t least = batch_rows / ranks, more = batch_rows % ranks, split = more * (least + 1);
     return static_cast<int>(row < split ? row / (least + 1) : more + (row - split) / least);
   }
-};
-
-// What a message costs: seconds until its first byte arrives, and bytes in a second after that.  These are assumptions
-// about one host or a fast network.
-struct Link {
-  double latency = 2e-6, bandwidth = 5e9;
-  double seconds(double bytes) const { return latency + bytes / bandwidth; }
 };
 
 // How the moments of blocks are merged.  With `carry`, each rank merges its own, and passes the result on to the next.
@@ -57,7 +51,14 @@ inline int64_t rows_of_panel(int64_t inputs, int64_t outputs) {
   return std::min(inputs, rows);
 }
 
+// Into how many slices the results of each rank are cut.  A rank hands each one on as soon as it is there, but small
+// messages do not repay their latency.
+inline size_t slices_of_rank(size_t floats, int ranks) {
+  constexpr size_t least = 4096, most = 8;
+  return std::clamp<size_t>(floats / (least * static_cast<size_t>(ranks)), 1, most);
+}
+
 // One line that says how a network is trained, and why.
-std::string explain(const Division &division, const Network &network);
+std::string explain(const Division &division, const Network &network, const Link &link);
 
 } // namespace lanefold::trainer

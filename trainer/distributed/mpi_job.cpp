@@ -11,6 +11,7 @@
 #include <chrono>
 #include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <map>
 
@@ -242,9 +243,19 @@ private:
   bool is_settling_ = false, is_settled_ = false;
 };
 
+// Messages of the size of a panel are copied at once.  Otherwise they would wait until both ranks call MPI, and a rank that
+// computes does not.  The user's own settings go first.
+void prefer_early_copies() {
+  constexpr const char *names[] = {"OMPI_MCA_btl_vader_eager_limit", // Open MPI 4
+                                   "OMPI_MCA_btl_sm_eager_limit",    // Open MPI 5
+                                   "UCX_RNDV_THRESH"};               // MPICH, and Open MPI, on UCX
+  for (const char *name : names) setenv(name, "131072", 0);
+}
+
 } // namespace
 
 std::unique_ptr<Job> join_mpi(const Launch &launch) {
+  prefer_early_copies();
   int given = 0, rank = 0, count = 1;
   MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &given);
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

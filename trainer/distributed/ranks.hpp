@@ -16,6 +16,15 @@ class RankError : public std::runtime_error {
 
 // Messages of different channels do not overtake, match or wait for each other.
 enum class Channel { control, statistics, carry, result };
+constexpr size_t channels = 4;
+
+// A part of a step that computes.  size: how much it does, in a unit of its kind.
+struct StepTask {
+  enum Kind { product, moments, merge, normalize, dropout, loss, derivative, sums, norm_gradient, dx, dw, update } kind;
+  size_t layer;
+  int64_t size;
+};
+constexpr int task_kinds = StepTask::update + 1;
 
 class Ranks {
 public:
@@ -42,12 +51,22 @@ public:
   // Ends receives that have begun, after an error, so that their memory may go away.
   virtual void give_up() {}
 
+  // Does a task.  Only ranks that measure or simulate do more than that, or less.
+  template <class Work> void run(const StepTask &task, const Work &work) {
+    if (!begins(task)) return;
+    work();
+    ends(task);
+  }
+
   // The bytes that this rank has sent.
   uint64_t sent_bytes() const { return sent_bytes_; }
 
 protected:
   Ranks(int rank, int count) : rank_(rank), count_(count) {}
   void count_sent(size_t size) { sent_bytes_ += size; }
+  // Returns false if the task is not to be done.
+  virtual bool begins(const StepTask &) { return true; }
+  virtual void ends(const StepTask &) {}
 
 private:
   const int rank_, count_;

@@ -33,14 +33,14 @@ constexpr double widened = 1.3;
 // Truncation at two standard deviations leaves this much of the variance: 1 - 4 phi(2) / (2 Phi(2) - 1).
 constexpr double left = 0.77374130354992;
 
-const Kind &kind_of(const std::string &name) {
+const Kind &initializer_of(const std::string &name) {
   return *std::find_if(std::begin(kinds), std::end(kinds), [&](const Kind &kind) { return name == kind.name; });
 }
 
 double target(const Initializer &initializer, int64_t inputs, int64_t outputs) {
   const double in = static_cast<double>(inputs), out = static_cast<double>(outputs);
   const double fan = initializer.fan == "in" ? in : initializer.fan == "out" ? out : (in + out) / 2;
-  return kind_of(initializer.name).scale / fan;
+  return initializer_of(initializer.name).scale / fan;
 }
 
 double truncated_normal(Stream &random) {
@@ -75,17 +75,17 @@ std::vector<std::vector<std::string>> initializer_table() {
   return rows;
 }
 
-Initializer usual(const std::string &name) { return {name, kind_of(name).fan}; }
+Initializer usual(const std::string &name) { return {name, initializer_of(name).fan}; }
 
 double Initializer::variance(int64_t inputs, int64_t outputs) const {
   const double v = target(*this, inputs, outputs);
-  return kind_of(name).shape == Shape::truncated ? widened * left * v : v;
+  return initializer_of(name).shape == Shape::truncated ? widened * left * v : v;
 }
 
 void draw(const Initializer &initializer, int64_t inputs, int64_t outputs, Stream &random, std::vector<float> &weights,
           double gain) {
   const double variance = target(initializer, inputs, outputs);
-  switch (kind_of(initializer.name).shape) {
+  switch (initializer_of(initializer.name).shape) {
   case Shape::uniform: {
     const double limit = gain * std::sqrt(3 * variance);
     for (float &w : weights) w = static_cast<float>(limit * random.uniform(-1, 1));

@@ -65,7 +65,7 @@ Variances at_start(const Setting &setting, const Description &description, uint6
 }
 
 // The share of a layer's units whose output is the same for every sample.
-double dead_share(const std::vector<float> &y, int64_t samples) {
+double dead_share(const LazyFloats &y, int64_t samples) {
   int64_t dead = 0;
   for (int64_t j = 0; j < width; ++j) {
     bool same = true;

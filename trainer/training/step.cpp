@@ -107,8 +107,8 @@ void Step::visit(const Network::Visit &visit) {
     }
 }
 
-void Step::update(size_t layer, size_t array, std::vector<float> &parameters, const std::vector<float> &gradient,
-                  size_t first, size_t end) {
+void Step::update(size_t layer, size_t array, std::vector<float> &parameters, const float *gradient, size_t first,
+                  size_t end) {
   const UpdateRule rule{optimizer_.kind,     optimizer_.learning_rate, array == 0 ? optimizer_.weight_decay : 0,
                         optimizer_.momentum, optimizer_.beta2,         optimizer_.eps};
   State &state = state_[4 * layer + array];
@@ -116,17 +116,16 @@ void Step::update(size_t layer, size_t array, std::vector<float> &parameters, co
   const auto part = [&](std::vector<float> &values) {
     return values.empty() ? Vector() : Vector(values.data() + first, count);
   };
-  context_.optimizer_step(rule, part(parameters), {gradient.data() + first, count}, part(state.m), part(state.v),
-                          steps_);
+  context_.optimizer_step(rule, part(parameters), {gradient + first, count}, part(state.m), part(state.v), steps_);
 }
 
 void Step::update_vectors(size_t layer) {
   DenseLayer &l = network_.layers[layer];
   Buffers &b = buffers_[layer];
-  if (!l.bias.empty()) update(layer, 1, l.bias, b.dbias, 0, l.bias.size());
+  if (!l.bias.empty()) update(layer, 1, l.bias, b.dbias.data(), 0, l.bias.size());
   if (!l.batch_norm) return;
-  update(layer, 2, l.batch_norm->gamma, b.dgamma, 0, b.dgamma.size());
-  update(layer, 3, l.batch_norm->beta, b.dbeta, 0, b.dbeta.size());
+  update(layer, 2, l.batch_norm->gamma, b.dgamma.data(), 0, b.dgamma.size());
+  update(layer, 3, l.batch_norm->beta, b.dbeta.data(), 0, b.dbeta.size());
 }
 
 } // namespace lanefold::trainer

@@ -3,6 +3,7 @@
 
 #include "trainer/data/batches.hpp"
 #include "trainer/network/network.hpp"
+#include "trainer/training/lazy_floats.hpp"
 #include "trainer/training/optimizer.hpp"
 
 namespace lanefold::trainer {
@@ -42,14 +43,15 @@ public:
   void restart_after(int64_t steps) { steps_ = steps; }
 
   // The output of a layer in the last step, and the gradient with respect to it: rows x units.
-  const std::vector<float> &output(size_t layer) const { return buffers_[layer].y; }
-  const std::vector<float> &output_gradient(size_t layer) const { return buffers_[layer].dy; }
+  const LazyFloats &output(size_t layer) const { return buffers_[layer].y; }
+  const LazyFloats &output_gradient(size_t layer) const { return buffers_[layer].dy; }
 
 protected:
   struct Buffers {
-    std::vector<float> z, y, dy;                 // rows x n
-    std::vector<float> after_dropout;            // rows x n: y after dropout, if there is any
-    std::vector<float> dw, dbias, dgamma, dbeta; // dw is empty if the backward call updates the weights
+    LazyFloats z, y, dy;                     // rows x n
+    LazyFloats after_dropout;                // rows x n: y after dropout, if there is any
+    LazyFloats dw;                           // empty if the backward call updates the weights
+    std::vector<float> dbias, dgamma, dbeta; // n
   };
   struct State {
     std::vector<float> m, v; // of one array of parameters; empty if the optimizer has none
@@ -59,7 +61,7 @@ protected:
   Step(const Context &context, Network &network, const Optimizer &optimizer, int64_t rows, Objective objective,
        bool keeps_dw);
 
-  Matrix matrix(std::vector<float> &values, size_t layer, int64_t rows) const {
+  Matrix matrix(LazyFloats &values, size_t layer, int64_t rows) const {
     return {values.data(), rows, network_.layers[layer].outputs};
   }
   // x, standardized if the network does so.
@@ -73,8 +75,8 @@ protected:
   // present, gets that of each row.
   Result loss_of(Matrix outputs, const int32_t *labels, const float *targets, int64_t batch_rows, Vector losses = {});
   // Takes a step with elements first..end-1 of one of the arrays of a layer: 0 to 3 for w, bias, gamma and beta.
-  void update(size_t layer, size_t array, std::vector<float> &parameters, const std::vector<float> &gradient,
-              size_t first, size_t end);
+  void update(size_t layer, size_t array, std::vector<float> &parameters, const float *gradient, size_t first,
+              size_t end);
   // Takes a step with all arrays of a layer but w.
   void update_vectors(size_t layer);
 

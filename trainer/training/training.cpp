@@ -114,16 +114,22 @@ Training::Training(const Context &context, Network &network, const Dataset &data
     : context_(context), network_(network), data_(data), options_(state.options), position_(state.position),
       best_(state.best), changes_(state.changes), data_sha256_(state.data_sha256),
       batch_size_(batch_size(data.train, state.options)),
-      steps_(steps_of(network.description, data.train, state.options)), ranks_(ranks) {
+      steps_(steps_of(network.description, data.train, state.options)), ranks_(ranks),
+      link_(ranks.count() > 1 ? measure_link(ranks) : Link()) {
   const Objective objective = objective_of(options_, data, network.outputs());
   if (ranks.count() == 1)
     step_ = std::make_unique<TrainingStep>(context, network, options_.optimizer, batch_size_, objective);
-  else step_ = std::make_unique<DividedStep>(context, network, options_.optimizer, batch_size_, objective, ranks);
+  else
+    step_ = std::make_unique<DividedStep>(context, network, options_.optimizer, batch_size_, objective, ranks, link_);
   step_->restart_after((position_.epoch - 1) * steps_ + position_.step);
   step_->visit([&](const std::string &name, const std::vector<int64_t> &, std::vector<float> &values) {
     const auto kept = state.optimizer_state.find(name);
     if (kept != state.optimizer_state.end()) values = kept->second;
   });
+}
+
+std::string Training::division() const {
+  return ranks_.count() > 1 ? explain({batch_size_, ranks_.count(), ranks_.rank()}, network_, link_) : "";
 }
 
 TrainingState Training::state() {

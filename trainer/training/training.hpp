@@ -2,7 +2,7 @@
 // continue from there later, bit for bit.
 #pragma once
 
-#include "trainer/distributed/ranks.hpp"
+#include "trainer/distributed/link.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/training/schedule.hpp"
 #include "trainer/training/step.hpp"
@@ -123,6 +123,8 @@ public:
   // For a later Training.  data_sha256 is the one that the constructor got.
   TrainingState state();
   Step &step() { return *step_; }
+  // How ranks divide the work, and why; "" if there is one.
+  std::string division() const;
 
 private:
   bool run_epoch(const TrainWatch &watch, Epoch &figures);
@@ -138,6 +140,7 @@ private:
   std::string data_sha256_;
   int64_t batch_size_, steps_;
   Ranks &ranks_;
+  const Link link_;
   std::unique_ptr<Step> step_;
   Batch batch_;
   bool stops_ = false; // a rank wants to stop

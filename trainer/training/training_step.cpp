@@ -32,7 +32,7 @@ Step::Result TrainingStep::run(const float *x, const int32_t *labels, int64_t m,
   ++steps_;
   for (size_t i = 0; i < layers; ++i) {
     std::vector<float> &w = network_.layers[i].w;
-    if (!updates_in_backward()) update(i, 0, w, buffers_[i].dw, 0, w.size());
+    if (!updates_in_backward()) update(i, 0, w, buffers_[i].dw.data(), 0, w.size());
     update_vectors(i);
   }
   return result;
