@@ -2,10 +2,10 @@
 
     ranks.py COMMAND MPIRUN [ROUNDS]
 
-Each line: batch size; milliseconds of a step (the median over rounds of the fastest epoch) with 1 rank of 1 thread, 1 rank
-of 2 threads, and 2 ranks of 1 thread; by how much 2 ranks are faster than either; then PyTorch's
-DistributedDataParallel with 1 process and 2, where PyTorch is installed, and whether both have the same parameters in
-the end.  The data are MNIST in $LANEFOLD_TEST_DATA, else the built-in digits; for PyTorch, random images.
+Each line: batch size; milliseconds of a step (the median over rounds of the fastest part of a run) with 1 rank of 1 thread, 1 rank
+of 2 threads, and 2 ranks of 1 thread; by how much 2 ranks are faster than either; then PyTorch
+with 1 process, and with 2 by DistributedDataParallel, where PyTorch is installed, and whether both have the same
+parameters in the end, with the same normalization.  The data are MNIST in $LANEFOLD_TEST_DATA, else the built-in digits; for PyTorch, random images.
 """
 
 import importlib.util
@@ -44,7 +44,7 @@ def ddp(processes, batch, norm):
 
 def main():
     has_torch = importlib.util.find_spec("torch") is not None
-    print("batch    1 x 1    1 x 2    2 x 1   faster than 1 x 1, 1 x 2" + "    DDP 1    DDP 2   same bits" * has_torch)
+    print("batch    1 x 1    1 x 2    2 x 1   faster than 1 x 1, 1 x 2" + "  PyTorch    DDP 2   same bits" * has_torch)
     for batch in (200, 2000, 8192):
         ways = {(1, 1): [], (1, 2): [], (2, 1): []}
         peers = {1: [], 2: []}

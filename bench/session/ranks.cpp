@@ -127,7 +127,7 @@ void ring_all_reduce(SimulatedRanks &ranks, double bytes) {
   }
 }
 
-// Sums a few floats: in log2(N) rounds, ranks exchange what they have.
+// Sums a few floats: in log2(N) rounds, ranks exchange what they have.  The number of ranks is a power of 2.
 void exchange_sums(SimulatedRanks &ranks, double bytes) {
   for (int distance = 1; distance < ranks.count(); distance *= 2) {
     const int other = ranks.rank() ^ distance;
@@ -137,11 +137,16 @@ void exchange_sums(SimulatedRanks &ranks, double bytes) {
   }
 }
 
-// A step as Horovod and PyTorch's DistributedDataParallel do it: each rank computes a step of its own rows, and buckets
-// of gradients are summed by a ring while the backward pass goes on.  A rank has another core for these messages.  If BN is
-// synchronized, its sums are exchanged in both passes.
-double ring_step(Rehearsals &rehearsals, int64_t batch_rows, const Cluster &cluster, double bucket_bytes,
-                 bool synchronizes) {
+// Horovod sums what is ready, which here is a layer.  DDP sums buckets of 25 MiB, but first one of 1 MiB.
+struct Ring {
+  double first_bucket, bucket; // bytes
+  bool synchronizes;           // BN
+};
+constexpr Ring horovod{0, 0, false}, ddp{1 << 20, 25 << 20, true};
+
+// A step by a ring: each rank computes a step of its own rows, and buckets of gradients are summed while the backward pass
+// goes on.  A rank has another core for these messages.  If BN is synchronized, its sums are exchanged in both passes.
+double ring_step(Rehearsals &rehearsals, int64_t batch_rows, const Cluster &cluster, const Ring &ring) {
   const Network &network = rehearsals.network();
   const double compute = rehearsals.seconds_of_one(std::max<int64_t>(2, batch_rows / cluster.ranks));
   double parameters = 0;
@@ -158,15 +163,15 @@ double ring_step(Rehearsals &rehearsals, int64_t batch_rows, const Cluster &clus
   simulate(cluster, {}, [&](SimulatedRanks &ranks) {
     for (const DenseLayer &layer : network.layers) {
       ranks.spend(compute / 3 * share(layer));
-      if (synchronizes) exchange_sums(ranks, 8 * static_cast<double>(layer.outputs) + 4);
+      if (ring.synchronizes) exchange_sums(ranks, 8 * static_cast<double>(layer.outputs) + 4);
     }
     double bytes = 0;
     for (size_t i = network.layers.size(); i-- > 0;) {
       const DenseLayer &layer = network.layers[i];
-      if (synchronizes) exchange_sums(ranks, 8 * static_cast<double>(layer.outputs));
+      if (ring.synchronizes) exchange_sums(ranks, 8 * static_cast<double>(layer.outputs));
       ranks.spend(2 * compute / 3 * share(layer));
       bytes += 4 * static_cast<double>(layer.inputs * layer.outputs + 3 * layer.outputs);
-      if (!ranks.is_first() || (bytes < bucket_bytes && i > 0)) continue;
+      if (!ranks.is_first() || (bytes < (buckets.empty() ? ring.first_bucket : ring.bucket) && i > 0)) continue;
       buckets.push_back({ranks.time().seconds, bytes});
       bytes = 0;
     }
@@ -182,14 +187,17 @@ double ring_step(Rehearsals &rehearsals, int64_t batch_rows, const Cluster &clus
   return end;
 }
 
-// A step on the assumed network, whose messages take a CPU as long as on this machine.
-void simulate_batch(Rehearsals &rehearsals, int64_t batch_rows, int most_ranks, double overhead, const Emit &emit) {
+// A step on the assumed network, whose messages take a CPU as long as on this machine.  So do their copies, but not those of
+// a ring, which has another core.
+void simulate_batch(Rehearsals &rehearsals, int64_t batch_rows, int most_ranks, const Link &here, const Emit &emit) {
+  const double overhead = here.overhead;
   const double one = rehearsals.seconds_of_one(batch_rows);
   for (int ranks = 1; ranks <= most_ranks; ranks *= 2) {
     Json point = {{"model", rehearsals.model().name}, {"batch", batch_rows}, {"ranks", ranks},
                   {"rows", batch_rows / ranks},       {"seconds", one},      {"efficiency", 1}};
     if (ranks > 1) {
-      const Cluster cluster{ranks, network_latency, network_bandwidth, overhead, 0};
+      const Cluster cluster{ranks, network_latency, network_bandwidth, overhead, 0.5 / here.bandwidth},
+          of_ring{ranks, network_latency, network_bandwidth, overhead, 0};
       const Link link{network_latency + 2 * overhead, network_bandwidth, overhead};
       const StepTime time = simulated_step(rehearsals, batch_rows, cluster, link);
       point.update({{"seconds", time.seconds},
@@ -198,8 +206,8 @@ void simulate_batch(Rehearsals &rehearsals, int64_t batch_rows, int most_ranks, 
                     {"statistics", time.statistics},
                     {"chain", time.filling},
                     {"results", time.results},
-                    {"horovod", ring_step(rehearsals, batch_rows, cluster, 64e6, false)},
-                    {"ddp", ring_step(rehearsals, batch_rows, cluster, 25e6, true)}});
+                    {"horovod", ring_step(rehearsals, batch_rows, of_ring, horovod)},
+                    {"ddp", ring_step(rehearsals, batch_rows, of_ring, ddp)}});
     }
     emit(point);
   }
@@ -218,20 +226,17 @@ void check(Rehearsals &rehearsals, int64_t batch_rows, const Link &link, const E
             {"simulated_seconds", simulated},
             {"seconds", measured}});
   };
-  const Context &context = rehearsals.context();
-  const Network &network = rehearsals.network();
+  const auto measure = [&](Ranks &on) {
+    return seconds_of_step(rehearsals.context(), rehearsals.network(), batch_rows,
+                           rehearsals.repetitions(batch_rows / on.count()), on, link);
+  };
   compare(
-      1, [&] { return seconds_of_step(context, network, batch_rows, rehearsals.repetitions(batch_rows)); },
-      [&] { return rehearsals.seconds_of_one(batch_rows); });
+      1, [&] { return measure(alone()); }, [&] { return simulated_step(rehearsals, batch_rows, {}, link).seconds; });
   if (ranks.count() != 2) return;
   // On one host, the CPUs copy all bytes.
   const Cluster cluster{2, std::max(0.0, link.latency - 2 * link.overhead), 1e15, link.overhead, 0.5 / link.bandwidth};
   compare(
-      2,
-      [&] {
-        return seconds_of_step(context, network, batch_rows, rehearsals.repetitions(batch_rows / 2), ranks, link);
-      },
-      [&] { return simulated_step(rehearsals, batch_rows, cluster, link).seconds; });
+      2, [&] { return measure(ranks); }, [&] { return simulated_step(rehearsals, batch_rows, cluster, link).seconds; });
 }
 
 void print(const Json &event) {
@@ -293,10 +298,20 @@ void simulate_ranks(const std::string &isa, const std::vector<RankedModel> &mode
     rehearsals.push_back(std::make_unique<Rehearsals>(*context, model));
     for (const int64_t batch_rows : model.measured) check(*rehearsals.back(), batch_rows, link, emit);
   }
-  if (!ranks.is_first()) return;
-  for (const auto &one : rehearsals)
-    for (const int64_t batch_rows : one->model().batches)
-      simulate_batch(*one, batch_rows, most_ranks, link.overhead, emit);
+  // The others wait for each line, so that none is taken for one that hangs.
+  bool goes_on = true;
+  const auto emit_to_all = [&](const Json &point) {
+    emit(point);
+    if (ranks.count() > 1) broadcast(ranks, 0, &goes_on, sizeof goes_on);
+  };
+  if (ranks.is_first()) {
+    for (const auto &one : rehearsals)
+      for (const int64_t batch_rows : one->model().batches)
+        simulate_batch(*one, batch_rows, most_ranks, link, emit_to_all);
+    goes_on = false;
+    if (ranks.count() > 1) broadcast(ranks, 0, &goes_on, sizeof goes_on);
+  } else
+    while (goes_on) broadcast(ranks, 0, &goes_on, sizeof goes_on);
 }
 
 void print_scaling_of_ranks(const std::string &isa) {

@@ -50,7 +50,7 @@ TrainWatch noting(Ending &ending) {
 
 // The ending of each rank.
 std::vector<Ending> endings(int ranks, const Dataset &data, const Description &description, const TrainOptions &options,
-                            int threads = 1) {
+                            int threads = 1, const DivisionOptions &division = {DividedBy::rows, {}}) {
   std::vector<Ending> all(static_cast<size_t>(ranks));
   const auto body = [&](Ranks &on) {
     const Context context = lanefold::test::context(threads);
@@ -59,7 +59,7 @@ std::vector<Ending> endings(int ranks, const Dataset &data, const Description &d
     Ending &ending = all[static_cast<size_t>(on.rank())];
     TrainingState state;
     state.options = options;
-    Training training(context, network, data, state, on);
+    Training training(context, network, data, state, on, division);
     CHECK(training.run(noting(ending)));
     ending.parameters = sha256(network), ending.optimizer_state = training.state().optimizer_state;
     ending.sent_bytes = on.sent_bytes();
@@ -81,10 +81,17 @@ TrainOptions options_of(int32_t optimizer, int64_t batch_size) {
 void check_ranks(std::initializer_list<int> counts, const Dataset &data, const Description &description,
                  const TrainOptions &options) {
   const Ending one = endings(1, data, description, options).front();
-  for (const int count : counts) {
-    CAPTURE(count);
-    for (const Ending &ending : endings(count, data, description, options)) CHECK(ending == one);
-  }
+  // Links on which statistics are carried (if there are as many blocks as ranks) and gathered.
+  const Link carries{0, 1e9, 0}, gathers{1e-6, 1e30, 0};
+  for (const int count : counts)
+    for (const DivisionOptions &division :
+         {DivisionOptions{DividedBy::rows, carries}, DivisionOptions{DividedBy::rows, gathers},
+          DivisionOptions{DividedBy::columns, gathers}}) {
+      CAPTURE(count);
+      CAPTURE((division.by == DividedBy::rows));
+      CAPTURE(division.link->latency);
+      for (const Ending &ending : endings(count, data, description, options, 1, division)) CHECK(ending == one);
+    }
 }
 
 } // namespace
@@ -103,7 +110,7 @@ TEST_CASE("every optimizer and batch size gives the bits of one process, on any 
 TEST_CASE("batches of several blocks, and fewer rows than ranks in the last batch") {
   const Dataset data = images(1100);
   const Description description = plain(25, {30}, 10, {}, "hidden");
-  for (const int64_t batch_size : {1100, 700, 549, 1097}) {
+  for (const int64_t batch_size : {1100, 700, 549, 1097, 513, 257, 256, 255}) {
     CAPTURE(batch_size);
     check_ranks({2, 3, 4, 5, 8}, data, description, options_of(LF_MOMENTUM, batch_size));
   }
@@ -249,7 +256,7 @@ TEST_CASE("a rank that differs ends the training on all ranks, and is named") {
       initialize(network, 7);
       TrainingState state;
       state.options = options_of(LF_SGD, 100);
-      Training training(context, network, data, state, ranks);
+      Training training(context, network, data, state, ranks, {DividedBy::rows, {}});
       TrainWatch watch;
       watch.step = [&](const StepFigures &f) { // as a broken core would
         if (ranks.rank() == faulty && f.step == f.steps) network.layers[0].w[3] += 1e-3f;
@@ -267,6 +274,61 @@ TEST_CASE("a rank that differs ends the training on all ranks, and is named") {
   messages.clear();
   train_with_fault(3, 1);
   CHECK(messages == std::vector<std::string>(3, "rank 1 has other parameters than most ranks"));
+}
+
+TEST_CASE("ranks that divide columns compare the weights that two of them have") {
+  const Dataset data = images();
+  const Description description = plain(25, {30}, 10, {}, "on");
+  const auto train_with_fault = [&](float fault) {
+    run_on_threads(2, [&](Ranks &ranks) {
+      const Context context = lanefold::test::context();
+      Network network(description);
+      initialize(network, 7);
+      if (ranks.rank() == 1) network.layers[1].w[20 * 10 + 3] += fault; // a row of rank 1, and a column of rank 0
+      TrainingState state;
+      state.options = options_of(LF_SGD, 100);
+      Training(context, network, data, state, ranks, {DividedBy::columns, {}}).run({});
+    });
+  };
+  CHECK_NOTHROW(train_with_fault(0));
+  CHECK_THROWS_WITH_AS(train_with_fault(1e-3f), "has other parameters in layer 1 than the other ranks",
+                       std::runtime_error);
+}
+
+TEST_CASE("columns are divided where that is cheaper, for small batches, and the choice is explained") {
+  Network network(plain(784, {300, 100}, 10, {}, "on"));
+  const Link link{1e-6, 1e10, 5e-7};
+  for (const int ranks : {2, 4, 8}) {
+    const Division small{200, ranks, 0}, large{20'000, ranks, 0};
+    CHECK(step_costs(small, network, link).cheaper() == DividedBy::columns);
+    CHECK(step_costs(large, network, link).cheaper() == DividedBy::rows);
+    CHECK(explain(small, DividedBy::columns, network, link).find("columns of each layer are divided") !=
+          std::string::npos);
+    CHECK(explain(large, DividedBy::rows, network, link).find("gradients are carried in 21 panels") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("ranks that divide columns send the outputs and their gradients, and no weights") {
+  Dataset data = images();
+  data.train = make_images(400, 5, 43), data.test = make_images(2, 5, 44);
+  const Description description = plain(25, {60, 30}, 10, {}, "on");
+  for (const int count : {2, 3, 7}) {
+    TrainOptions options = options_of(LF_SGD, 200);
+    uint64_t sent[2] = {};
+    for (const int64_t epochs : {1, 2}) {
+      options.epochs = epochs;
+      for (const Ending &ending : endings(count, data, description, options, 1, {DividedBy::columns, {}}))
+        sent[epochs - 1] += ending.sent_bytes;
+    }
+    // Each of two steps sends all outputs, and the gradients above the first layer, to all other ranks; and a flag.  The
+    // parameters and statistics are sent after the epoch, and the evaluation sends a little.
+    const uint64_t steps = 2 * 4 * 200 * (100 + 40) * static_cast<uint64_t>(count - 1),
+                   parameters = 4 * (25 * 60 + 60 * 30 + 30 * 10 + 6 * 100) * static_cast<uint64_t>(count - 1);
+    CAPTURE(count);
+    CHECK(sent[1] - sent[0] >= steps + parameters);
+    CHECK(sent[1] - sent[0] < steps + parameters + 1000 * static_cast<uint64_t>(count * count));
+  }
 }
 
 TEST_CASE("a rank that fails ends the others") {

@@ -150,19 +150,19 @@ constexpr ElementType element_types[] = {{0x08, 1, true, read_as<uint8_t>}, {0x0
                                          {0x0D, 4, false, read_as<float>},  {0x0E, 8, false, read_as<double>}};
 
 // What a file announces: `count` samples of rows x columns elements.
-struct Header {
+struct IdxHeader {
   const ElementType *type;
   uint64_t count, rows = 1, columns = 1, bytes = 4; // bytes: of the header itself
 };
 
-Header read_header(Reader &file, const char *what) {
+IdxHeader read_header(Reader &file, const char *what) {
   constexpr uint32_t most_dimensions = 8;
   const uint32_t magic = file.read_number(), dimensions = magic & 0xff;
   const auto type = std::find_if(std::begin(element_types), std::end(element_types),
                                  [&](const ElementType &each) { return each.code == magic >> 8; });
   if (type == std::end(element_types) || dimensions == 0 || dimensions > most_dimensions)
     file.fail(std::string("is not an IDX file of ") + what + " (wrong magic number)");
-  Header h{type, file.read_number()};
+  IdxHeader h{type, file.read_number()};
   h.bytes += 4 * dimensions;
   for (uint32_t i = 1; i < dimensions; ++i) {
     const uint64_t size = file.read_number();
@@ -174,8 +174,8 @@ Header read_header(Reader &file, const char *what) {
   return h;
 }
 
-Header read_images_header(Reader &images) {
-  const Header h = read_header(images, "images");
+IdxHeader read_images_header(Reader &images) {
+  const IdxHeader h = read_header(images, "images");
   if (h.count == 0) images.fail("holds no pixels");
   // The divisions keep the products from overflowing.
   if (h.columns > images.most() / h.rows || h.rows * h.columns > images.most() / h.type->bytes ||
@@ -186,7 +186,7 @@ Header read_images_header(Reader &images) {
 }
 
 std::vector<int32_t> read_labels(Reader &labels, uint64_t count, const std::string &images) {
-  const Header h = read_header(labels, "labels");
+  const IdxHeader h = read_header(labels, "labels");
   if (h.rows * h.columns != 1 || !h.type->is_whole) labels.fail("is not an IDX file of labels (wrong magic number)");
   if (h.count != count)
     labels.fail("holds " + std::to_string(h.count) + " labels for the " + std::to_string(count) + " images of " +
@@ -204,7 +204,7 @@ std::vector<int32_t> read_labels(Reader &labels, uint64_t count, const std::stri
   return result;
 }
 
-std::shared_ptr<const Rows> read_numbers(Reader &file, const Header &h) {
+std::shared_ptr<const Rows> read_numbers(Reader &file, const IdxHeader &h) {
   const uint64_t features = h.rows * h.columns, size = h.type->bytes;
   GrowingFloats values;
   std::vector<float> row(features);
@@ -222,7 +222,7 @@ std::shared_ptr<const Rows> read_numbers(Reader &file, const Header &h) {
 }
 
 // Rows of bytes that stay in the file.
-std::shared_ptr<const Rows> rows_in_file(const Reader &file, const Header &h) {
+std::shared_ptr<const Rows> rows_in_file(const Reader &file, const IdxHeader &h) {
   const auto scaled = [](const char *byte) { return static_cast<float>(static_cast<uint8_t>(*byte)) / 255.0f; };
   const FileRows::Layout layout{h.bytes, static_cast<int64_t>(h.count), static_cast<int64_t>(h.rows * h.columns), 1,
                                 scaled};
@@ -230,7 +230,7 @@ std::shared_ptr<const Rows> rows_in_file(const Reader &file, const Header &h) {
 }
 
 // Reads the elements behind a header.
-Samples read_elements(Reader &images, const Header &header, uint64_t most_loaded) {
+Samples read_elements(Reader &images, const IdxHeader &header, uint64_t most_loaded) {
   Samples result;
   result.rows = static_cast<int64_t>(header.rows);
   result.columns = static_cast<int64_t>(header.columns);
@@ -247,7 +247,7 @@ Samples read_part(const std::filesystem::path &folder, const std::string &part, 
   const auto images_path = find(folder, part, "images-idx3-ubyte"),
              labels_path = find(folder, part, "labels-idx1-ubyte");
   Reader images(images_path), labels(labels_path);
-  const Header header = read_images_header(images);
+  const IdxHeader header = read_images_header(images);
   std::vector<int32_t> of_images = read_labels(labels, header.count, images_path.string());
   Samples result = read_elements(images, header, most_loaded);
   result.labels = std::move(of_images);

@@ -98,7 +98,7 @@ void BatchStatistics::merge(const Division &division, size_t layer, BatchNorm &n
   const Share ended = ended_blocks(division, division.mine());
   const bool is_last = division.rank == division.last();
   const BatchNormView view = norm.view();
-  if (merging_costs(division, n, link_).cheaper() == Merging::gather) {
+  if (merging_costs(division, 12 * n, link_).cheaper() == Merging::gather) {
     if (!is_last) {
       if (ended.size() > 0) send(division.last(), moments_.data(), 3 * n * ended.size());
       return;
@@ -146,14 +146,14 @@ void BatchStatistics::take(const Division &division, size_t layer, ConstMatrix x
 
 // Sums the rows of a section in one block, from the carry, which is 0 where the block begins.  If the block ends here, its
 // sums are left in the rows of all blocks, otherwise in the carry.
-void BatchStatistics::sum_block(const Division &division, const Section &section, const Columns &columns,
-                                int64_t block) {
+void BatchStatistics::sum_block(const Division &division, const Section &section, const Columns &columns, int64_t block,
+                                std::vector<float> &carry) {
   const int64_t n = columns.dy.columns, m = section.rows.size(), arrays = columns.norm != nullptr ? 2 : 1,
-                width = static_cast<int64_t>(carry_.size()) / 2;
+                width = static_cast<int64_t>(carry.size()) / 2;
   const Part part{division.mine().begin + section.rows.begin, division.batch_rows};
   // For each array, lf_column_sums() has a row of finished blocks, which stays 0 until this one is finished, and the
   // carry.
-  float *const sums = carry_.data(), *const losses = sums + 2 * n * arrays;
+  float *const sums = carry.data(), *const losses = sums + 2 * n * arrays;
   const ConstMatrix dy = rows_of(columns.dy, section.rows);
   if (columns.norm == nullptr) context_.column_sums(part, dy, {sums, 2 * n});
   else context_.column_sums(part, dy, {sums, 4 * n}, rows_of(columns.x, section.rows), columns.norm->view());
@@ -171,24 +171,24 @@ void BatchStatistics::sum(const Division &division, size_t layer, const Columns 
                 width = n * arrays + (columns.totals != nullptr ? 1 : 0), carried = 2 * width,
                 first_block = mine.begin / block_rows;
   sums_.resize(static_cast<size_t>(width * (blocks_in(mine.end) - first_block)));
-  const auto run = [&](const Section &section, int64_t block) {
-    ranks_.run({StepTask::sums, layer, section.rows.size()}, [&] { sum_block(division, section, columns, block); });
+  const auto run = [&](const Section &section, int64_t block, std::vector<float> &carry) {
+    ranks_.run({StepTask::sums, layer, section.rows.size()},
+               [&] { sum_block(division, section, columns, block, carry); });
   };
   const auto [head, whole, tail] = sections_of(division);
   if (tail.rows.size() > 0) {
-    carry_.assign(static_cast<size_t>(carried), 0);
-    run(tail, 0);
-    send(division.rank + 1, carry_.data(), carried);
-    sends_.wait();
+    tail_.assign(static_cast<size_t>(carried), 0);
+    run(tail, 0, tail_);
+    send(division.rank + 1, tail_.data(), carried);
   }
   for (int64_t row = whole.rows.begin; row < whole.rows.end; row += block_rows) {
     carry_.assign(static_cast<size_t>(carried), 0);
-    run({{row, std::min(whole.rows.end, row + block_rows)}}, (mine.begin + row) / block_rows - first_block);
+    run({{row, std::min(whole.rows.end, row + block_rows)}}, (mine.begin + row) / block_rows - first_block, carry_);
   }
   if (head.rows.size() > 0) {
     carry_.resize(static_cast<size_t>(carried));
     receive(division.rank - 1, carry_.data(), carried);
-    run(head, 0);
+    run(head, 0, carry_);
     if (!head.ends) send(division.rank + 1, carry_.data(), carried);
   }
   BatchTotals none;
@@ -218,7 +218,7 @@ void BatchStatistics::add_blocks(const Division &division, size_t layer, int64_t
   all_.assign(static_cast<size_t>(width + more), 0);
   if (division.mine().size() > 0) {
     const int64_t ended = ended_blocks(division, division.mine()).size();
-    if (merging_costs(division, width, link_).cheaper() == Merging::carry) {
+    if (merging_costs(division, 4 * width, link_).cheaper() == Merging::carry) {
       if (division.rank > 0) {
         receive(division.rank - 1, all_.data(), width + more);
         add_totals(all_.data() + width);

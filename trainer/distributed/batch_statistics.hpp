@@ -9,7 +9,7 @@
 
 namespace lanefold::trainer {
 
-// What a step says about the whole batch.
+// What a step adds up over the whole batch.
 struct BatchTotals {
   float loss = 0;
   int32_t stops = 0; // a rank wants to stop
@@ -53,7 +53,8 @@ private:
 
   void take_moments(const Division &division, size_t layer, ConstMatrix x);
   void merge(const Division &division, size_t layer, BatchNorm &norm, int64_t n);
-  void sum_block(const Division &division, const Section &section, const Columns &columns, int64_t block);
+  void sum_block(const Division &division, const Section &section, const Columns &columns, int64_t block,
+                 std::vector<float> &carry);
   void add_blocks(const Division &division, size_t layer, int64_t width, BatchTotals &totals);
   void receive(int from, float *values, int64_t count);
   void send(int to, const float *values, int64_t count); // values must stay until sends_.wait()
@@ -62,7 +63,7 @@ private:
   Ranks &ranks_;
   const Link link_;
   Transfers sends_{ranks_};
-  std::vector<float> moments_, merged_, results_, sums_, carry_, all_; // memory for the calls
+  std::vector<float> moments_, merged_, results_, sums_, carry_, tail_, all_; // memory for the calls
 };
 
 } // namespace lanefold::trainer

@@ -15,6 +15,7 @@ public:
   DividedStep(const Context &context, Network &network, const Optimizer &optimizer, int64_t batch_size,
               Objective objective, Ranks &ranks, const Link &link);
 
+  Share rows(int64_t batch_rows) const override { return share_of(batch_rows, ranks_.count(), ranks_.rank()); }
   Result run(const Batch &mine, int64_t batch_rows, bool stops) override;
 
 private:
@@ -32,7 +33,7 @@ private:
   };
 
   void forward(size_t layer, ConstMatrix x, const Division &division);
-  // dy becomes dz.
+  // Replaces dy by dz.
   void make_dz(size_t layer, const Division &division, BatchTotals *totals);
   void exchange_gradients(ConstMatrix features, const Division &division);
   void add_to_gradients(ConstMatrix features, const Division &division);

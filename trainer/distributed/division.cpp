@@ -5,28 +5,73 @@
 
 namespace lanefold::trainer {
 
-std::string explain(const Division &division, const Network &network, const Link &link) {
+namespace {
+
+int64_t panels_of(const DenseLayer &layer) {
+  const int64_t rows = rows_of_panel(layer.inputs, layer.outputs);
+  return (layer.inputs + rows - 1) / rows;
+}
+
+} // namespace
+
+// By rows: each rank computes its share.  Then it waits for the chain to fill, sends the gradients and the weights once,
+// and waits for a few messages of each layer.  By columns: vectors of a share of columns are not full, the weights above
+// the first layer are computed twice, and outputs and gradients of each layer are sent.
+StepCosts step_costs(const Division &division, const Network &network, const Link &link) {
+  constexpr double multiply_adds_per_second = 1e11; // an assumption about one rank
+  constexpr int64_t lanes = 16;
+  const auto m = static_cast<double>(division.batch_rows);
+  const double n = division.ranks, others = (n - 1) / n;
+  double weights = 0, outputs = 0, panels = 0, by_rows = 0, by_columns = 0; // multiply-adds for a row
+  for (size_t i = 0; i < network.layers.size(); ++i) {
+    const DenseLayer &layer = network.layers[i];
+    const double size = static_cast<double>(layer.inputs) * static_cast<double>(layer.outputs);
+    const int64_t mine = share_of(layer.outputs, division.ranks, 0).size();
+    const double columns = static_cast<double>((mine + lanes - 1) / lanes * lanes) / static_cast<double>(layer.outputs);
+    weights += size, panels += static_cast<double>(panels_of(layer));
+    by_rows += size / n * (i == 0 ? 2 : 3); // product, dw, and dx above the first layer
+    by_columns += size * columns * (i == 0 ? 2 : 4);
+    outputs += static_cast<double>(layer.outputs) * (i == 0 ? 1 : 2);
+  }
+  const double chain = m * weights / n / multiply_adds_per_second;
+  const auto layers = static_cast<double>(network.layers.size());
+  return {m * by_rows / multiply_adds_per_second + chain * (n - 1) / panels + 8 * weights * others / link.bandwidth +
+              (panels + layers * 4 * (1 + std::log2(n))) * link.latency,
+          m * by_columns / multiply_adds_per_second + 4 * m * outputs * others / link.bandwidth +
+              (2 * layers - 1) * (1 + (n - 1) / 4) * link.latency};
+}
+
+std::string explain(const Division &division, DividedBy by, const Network &network, const Link &link) {
+  const StepCosts costs = step_costs(division, network, link);
+  const auto text_of = [](const char *format, auto... values) {
+    char text[240];
+    std::snprintf(text, sizeof text, format, values...);
+    return std::string(text);
+  };
+  const std::string link_text =
+      text_of("a message takes %.1f us and goes on with %.1f GB/s", 1e6 * link.latency, 1e-9 * link.bandwidth);
+  if (by == DividedBy::columns)
+    return std::to_string(division.ranks) + " ranks: columns of each layer are divided " +
+           text_of("(estimate %.2f ms for a step; rows %.2f ms); ", 1e3 * costs.columns, 1e3 * costs.rows) + link_text;
   int64_t panels = 0, columns = 0;
   for (const DenseLayer &layer : network.layers) {
-    const int64_t rows = rows_of_panel(layer.inputs, layer.outputs);
-    panels += (layer.inputs + rows - 1) / rows;
+    panels += panels_of(layer);
     if (layer.batch_norm) columns = std::max(columns, layer.outputs);
   }
   const int64_t most = division.share(0).size(), least = division.share(division.ranks - 1).size();
-  std::string text = std::to_string(division.ranks) + " ranks: " +
-                     (most == least ? std::to_string(most) : std::to_string(least) + " or " + std::to_string(most)) +
-                     " rows of a batch each; gradients are carried in " + std::to_string(panels) + " panels";
+  std::string text =
+      std::to_string(division.ranks) +
+      " ranks: " + (most == least ? std::to_string(most) : std::to_string(least) + " or " + std::to_string(most)) +
+      " rows of a batch each " +
+      text_of("(estimate %.2f ms for a step; columns of each layer %.2f ms); ", 1e3 * costs.rows, 1e3 * costs.columns) +
+      link_text + "; gradients are carried in " + std::to_string(panels) + " panels";
   if (columns == 0) return text;
-  const MergingCosts costs = merging_costs(division, columns, link);
-  const bool are_carried = costs.cheaper() == Merging::carry;
-  char words[240];
-  std::snprintf(words, sizeof words,
-                "; a message takes %.1f us and goes on with %.1f GB/s, so moments of %lld columns are %s (%.1f us, and "
-                "%s %.1f us)",
-                1e6 * link.latency, 1e-9 * link.bandwidth, static_cast<long long>(columns),
-                are_carried ? "carried" : "gathered", 1e6 * std::min(costs.carry, costs.gather),
-                are_carried ? "gathered" : "carried", 1e6 * std::max(costs.carry, costs.gather));
-  return text + words;
+  const MergingCosts merging = merging_costs(division, 12 * columns, link);
+  const bool are_carried = merging.cheaper() == Merging::carry;
+  return text + text_of("; moments of %lld columns are %s (estimate %.1f us; %s %.1f us)",
+                        static_cast<long long>(columns), are_carried ? "carried" : "gathered",
+                        1e6 * std::min(merging.carry, merging.gather), are_carried ? "gathered" : "carried",
+                        1e6 * std::max(merging.carry, merging.gather));
 }
 
 } // namespace lanefold::trainer

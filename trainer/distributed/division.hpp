@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace lanefold::trainer {
 
@@ -30,18 +31,17 @@ struct Division {
 // With `gather`, the last rank gets all moments, and merges them.
 enum class Merging { carry, gather };
 
-// The seconds that merging takes.  columns: of the normalization.
+// The seconds that merging takes.  bytes: of what is merged, for each block.
 struct MergingCosts {
   double carry, gather;
   Merging cheaper() const { return carry <= gather ? Merging::carry : Merging::gather; }
 };
-// A carry waits for each rank.  Gathered moments wait for one message, and then a quarter of the latency for each other
-// one, because they are on their way already.
-inline MergingCosts merging_costs(const Division &division, int64_t columns, const Link &link) {
-  const double senders = division.last(), moments = 12.0 * static_cast<double>(columns),
+// A carry crosses each rank in turn.  Where blocks are gathered, one message takes its latency, and each other one a
+// quarter of it, which is an assumption: they are on their way already.
+inline MergingCosts merging_costs(const Division &division, int64_t bytes, const Link &link) {
+  const double senders = division.last(), size = static_cast<double>(bytes),
                blocks = std::ceil(static_cast<double>(division.batch_rows) / 256);
-  return {senders * link.seconds(moments),
-          link.latency + senders * link.latency / 4 + blocks * moments / link.bandwidth};
+  return {senders * link.seconds(size), link.latency + senders * link.latency / 4 + blocks * size / link.bandwidth};
 }
 
 // The rows of dw that travel together: enough bytes to repay a message, and a multiple of what kernels compute at once.
@@ -58,7 +58,23 @@ inline size_t slices_of_rank(size_t floats, int ranks) {
   return std::clamp<size_t>(floats / (least * static_cast<size_t>(ranks)), 1, most);
 }
 
+// Whether ranks divide the rows of a batch, or the columns of each layer.
+enum class DividedBy { rows, columns };
+
+// The seconds of a step.
+struct StepCosts {
+  double rows, columns;
+  DividedBy cheaper() const { return rows <= columns ? DividedBy::rows : DividedBy::columns; }
+};
+StepCosts step_costs(const Division &division, const Network &network, const Link &link);
+
+// How ranks divide a training.  What is not given is measured, or chosen by the costs.
+struct DivisionOptions {
+  std::optional<DividedBy> by;
+  std::optional<Link> link;
+};
+
 // One line that says how a network is trained, and why.
-std::string explain(const Division &division, const Network &network, const Link &link);
+std::string explain(const Division &division, DividedBy by, const Network &network, const Link &link);
 
 } // namespace lanefold::trainer

@@ -7,7 +7,7 @@ namespace lanefold::trainer {
 
 struct Link {
   double latency = 2e-6;  // seconds until a small message has arrived
-  double bandwidth = 5e9; // bytes in a second after that
+  double bandwidth = 5e9; // bytes per second after that
   double overhead = 5e-7; // seconds of the latency that the sender's CPU takes
   double seconds(double bytes) const { return latency + bytes / bandwidth; }
 };

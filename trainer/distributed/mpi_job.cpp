@@ -248,6 +248,7 @@ private:
 void prefer_early_copies() {
   constexpr const char *names[] = {"OMPI_MCA_btl_vader_eager_limit", // Open MPI 4
                                    "OMPI_MCA_btl_sm_eager_limit",    // Open MPI 5
+                                   "OMPI_MCA_btl_tcp_eager_limit",   // Open MPI
                                    "UCX_RNDV_THRESH"};               // MPICH, and Open MPI, on UCX
   for (const char *name : names) setenv(name, "131072", 0);
 }

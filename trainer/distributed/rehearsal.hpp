@@ -23,10 +23,10 @@ private:
 // Times the tasks of a rank, with random rows.  The messages of other ranks are left out.
 TaskCosts rehearse(const Context &context, const Network &network, const Division &division, int repetitions);
 
-// The usual time of a step of one process.
+// The lower quartile of the times of a step of one process, in seconds.
 double seconds_of_step(const Context &context, const Network &network, int64_t batch_rows, int repetitions);
 
-// The usual time of a step that these ranks divide, until all have ended.  All of them call it together, and get that of
+// The same of a step that these ranks divide, until all have ended.  All of them call it together, and get that of
 // the first.
 double seconds_of_step(const Context &context, const Network &network, int64_t batch_rows, int repetitions,
                        Ranks &ranks, const Link &link);

@@ -75,10 +75,10 @@ public:
     return queues_[pair * channels + static_cast<uint64_t>(channel)];
   }
 
-  // Lets the ranks run that are behind.
-  void let_others_run(SimulatedRanks &ranks) {
+  // Lets the ranks run that are more than `ahead` seconds behind.
+  void let_others_run(SimulatedRanks &ranks, double ahead) {
     if (ends_) throw RankError("the simulation has ended");
-    if (ready_.empty() || ready_.top().first + cluster.latency >= ranks.time_.seconds) return;
+    if (ready_.empty() || ready_.top().first + ahead >= ranks.time_.seconds) return;
     ready_.push({ranks.time_.seconds, ranks.rank()});
     pause(ranks);
   }
@@ -105,11 +105,11 @@ public:
   const TaskSeconds &task_seconds;
 
 private:
-  // Pages that are not used take no memory.
+  // Pages that are not used take no memory.  Those at the lower end may not be used.
   struct Stack {
-    static constexpr size_t size = 1 << 18;
+    static constexpr size_t size = 1 << 18, guard = 1 << 16;
     Stack() : memory(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
-      if (memory == MAP_FAILED) throw std::bad_alloc();
+      if (memory == MAP_FAILED || mprotect(memory, guard, PROT_NONE) != 0) throw std::bad_alloc();
     }
     ~Stack() { munmap(memory, size); }
     Stack(const Stack &) = delete;
@@ -172,7 +172,7 @@ void SimulatedRanks::sleep_until(double seconds) { time_.seconds = std::max(time
 
 Ranks::Transfer SimulatedRanks::send(int to, Channel channel, const void *, size_t bytes) {
   const auto size = static_cast<double>(bytes);
-  simulation_.let_others_run(*this);
+  simulation_.let_others_run(*this, 0); // messages meet in the order in which they are sent
   count_sent(bytes);
   spend_on_message(size);
   const double done = simulation_.carry(*this, to, simulation_.queue(rank(), to, channel), size);
@@ -187,7 +187,7 @@ Ranks::Transfer SimulatedRanks::receive(int from, Channel channel, void *, size_
 bool SimulatedRanks::is_done(Transfer transfer) {
   const Simulation::Transfer *const one = simulation_.find(transfer);
   if (one == nullptr) return true;
-  simulation_.let_others_run(*this);
+  simulation_.let_others_run(*this, simulation_.cluster.latency);
   if (one->queue == nullptr) {
     if (one->done > time_.seconds) return false;
   } else {
@@ -211,9 +211,9 @@ void SimulatedRanks::wait(Transfer transfer) {
     while (index >= one.queue->messages.size()) simulation_.pause_until_message(*this, *one.queue);
     until = one.queue->messages[index].arrival;
   }
-  const double seconds = std::max(0.0, until - time_.seconds);
-  time_.seconds += seconds, time_.waits[static_cast<size_t>(one.channel)] += seconds;
-  is_done(transfer);
+  time_.waits[static_cast<size_t>(one.channel)] += std::max(0.0, until - time_.seconds);
+  time_.seconds = std::max(time_.seconds, until);
+  if (!is_done(transfer)) throw std::logic_error("a simulated transfer does not end");
 }
 
 void simulate(const Cluster &cluster, const TaskSeconds &task_seconds,

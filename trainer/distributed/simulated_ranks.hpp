@@ -38,7 +38,7 @@ public:
 
   // Work that is not a task.
   void spend(double seconds) { time_.seconds += seconds, time_.tasks += seconds; }
-  // Does nothing until then.
+  // Idles until its clock is there.
   void sleep_until(double seconds);
   // Since the beginning.
   const RankTime &time() const { return time_; }

@@ -12,6 +12,8 @@ namespace lanefold::trainer {
 // The system maps pages of zeros on demand.  So elements are not constructed.
 template <class Element> struct ZeroedMemory {
   using value_type = Element;
+  ZeroedMemory() = default;
+  template <class Other> ZeroedMemory(const ZeroedMemory<Other> &) {}
   Element *allocate(size_t count) {
     void *const memory =
         mmap(nullptr, count * sizeof(Element), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "trainer/data/batches.hpp"
+#include "trainer/distributed/ranks.hpp"
 #include "trainer/network/network.hpp"
 #include "trainer/training/lazy_floats.hpp"
 #include "trainer/training/optimizer.hpp"
@@ -31,12 +32,16 @@ public:
   Step(const Step &) = delete;
   Step &operator=(const Step &) = delete;
 
-  // mine: this rank's rows of a batch of batch_rows rows, which is not 1 if there is batch normalization.
+  // The rows of a batch that this rank needs.
+  virtual Share rows(int64_t batch_rows) const { return {0, batch_rows}; }
+  // mine: those rows of a batch, which are more than 1 in all if there is batch normalization.
   virtual Result run(const Batch &mine, int64_t batch_rows, bool stops) = 0;
 
   // Later steps use this learning rate.
   void set_learning_rate(float rate) { optimizer_.learning_rate = rate; }
 
+  // Brings the network and the optimizer state up to date on all ranks, which call it together.
+  virtual void assemble() {}
   // Visits the optimizer state as Network::visit does: "layers.0.w.m".
   void visit(const Network::Visit &visit);
   // Continues as after this many steps.  The caller restores the parameters and the optimizer state.

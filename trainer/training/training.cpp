@@ -1,6 +1,7 @@
 // The loop over epochs and batches.
 #include "trainer/training/training.hpp"
 
+#include "trainer/distributed/column_step.hpp"
 #include "trainer/distributed/divided_step.hpp"
 #include "trainer/training/training_step.hpp"
 
@@ -110,15 +111,21 @@ void Tenth::add(const StepFigures &f) {
 bool Tenth::ends_with(const StepFigures &f) const { return f.step * 10 / f.steps != (f.step - 1) * 10 / f.steps; }
 
 Training::Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state,
-                   Ranks &ranks)
+                   Ranks &ranks, const DivisionOptions &division)
     : context_(context), network_(network), data_(data), options_(state.options), position_(state.position),
       best_(state.best), changes_(state.changes), data_sha256_(state.data_sha256),
       batch_size_(batch_size(data.train, state.options)),
       steps_(steps_of(network.description, data.train, state.options)), ranks_(ranks),
-      link_(ranks.count() > 1 ? measure_link(ranks) : Link()) {
+      link_(division.link       ? *division.link
+            : ranks.count() > 1 ? measure_link(ranks)
+                                : Link()),
+      divided_by_(division.by ? *division.by
+                              : step_costs(Division{batch_size_, ranks.count(), 0}, network, link_).cheaper()) {
   const Objective objective = objective_of(options_, data, network.outputs());
   if (ranks.count() == 1)
     step_ = std::make_unique<TrainingStep>(context, network, options_.optimizer, batch_size_, objective);
+  else if (divided_by_ == DividedBy::columns)
+    step_ = std::make_unique<ColumnStep>(context, network, options_.optimizer, batch_size_, objective, ranks);
   else
     step_ = std::make_unique<DividedStep>(context, network, options_.optimizer, batch_size_, objective, ranks, link_);
   step_->restart_after((position_.epoch - 1) * steps_ + position_.step);
@@ -129,7 +136,7 @@ Training::Training(const Context &context, Network &network, const Dataset &data
 }
 
 std::string Training::division() const {
-  return ranks_.count() > 1 ? explain({batch_size_, ranks_.count(), ranks_.rank()}, network_, link_) : "";
+  return ranks_.count() > 1 ? explain({batch_size_, ranks_.count(), ranks_.rank()}, divided_by_, network_, link_) : "";
 }
 
 TrainingState Training::state() {
@@ -147,7 +154,9 @@ bool Training::stops_early() const {
 bool Training::run(const TrainWatch &watch) {
   while (position_.epoch <= options_.epochs && !stops_early()) {
     Epoch figures;
-    if (!run_epoch(watch, figures)) return false;
+    const bool is_complete = run_epoch(watch, figures);
+    step_->assemble();
+    if (!is_complete) return false;
     need_same(ranks_, "parameters", sha256(network_));
     const Evaluation test = evaluate_test(context_, network_, data_, ranks_);
     figures.task = data_.schema.task;
@@ -183,7 +192,7 @@ void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
       options_.schedule.factor((position_.epoch - 1) * steps_ + position_.step, options_.epochs * steps_, steps_);
   const float rate = static_cast<float>(options_.optimizer.learning_rate * factor);
   step_->set_learning_rate(rate);
-  const Share mine = share_of(rows, ranks_.count(), ranks_.rank());
+  const Share mine = step_->rows(rows);
   gather(context_, data_.train, order, first + mine.begin, mine.size(), batch_);
   standardize(batch_.targets, data_.schema.targets);
   const auto wants_stop = [&] { return watch.stop && watch.stop(); };

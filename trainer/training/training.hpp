@@ -2,7 +2,7 @@
 // continue from there later, bit for bit.
 #pragma once
 
-#include "trainer/distributed/link.hpp"
+#include "trainer/distributed/division.hpp"
 #include "trainer/network/inference.hpp"
 #include "trainer/training/schedule.hpp"
 #include "trainer/training/step.hpp"
@@ -106,7 +106,7 @@ public:
   // Keeps references.  Begins where the state says.  With batch normalization it leaves out a last batch of one sample,
   // because one sample has no variance.  All ranks make the same training, and run it together.
   Training(const Context &context, Network &network, const Dataset &data, const TrainingState &state,
-           Ranks &ranks = alone());
+           Ranks &ranks = alone(), const DivisionOptions &division = {});
   Training(const Context &&, Network &, const Dataset &, const TrainingState &,
            Ranks & = alone()) = delete; // a reference to a temporary would dangle
   Training(const Context &, Network &, const Dataset &&, const TrainingState &, Ranks & = alone()) = delete;
@@ -141,6 +141,7 @@ private:
   int64_t batch_size_, steps_;
   Ranks &ranks_;
   const Link link_;
+  const DividedBy divided_by_;
   std::unique_ptr<Step> step_;
   Batch batch_;
   bool stops_ = false; // a rank wants to stop
