@@ -55,7 +55,7 @@ public:
     };
   }
 
-  // A step of one process with so many rows: a straight line through two rehearsals, if there are more.
+  // A step of one process.  If there are more rows than are rehearsed, it lies on the line through two rehearsals.
   double seconds_of_one(int64_t rows) {
     const auto timed = [&](int64_t count) {
       double &seconds = steps_[count];
@@ -67,7 +67,7 @@ public:
     return whole + (whole - half) * (static_cast<double>(rows) / (static_cast<double>(model_.most_rows) / 2) - 2);
   }
 
-  // For about a fifth of a second, but at least 3, or one of those that take seconds.
+  // As many as take a fifth of a second, but at least 3, or 1 if a step takes a second or more.
   int repetitions(int64_t rows) const {
     const double seconds = 3 * static_cast<double>(parameters_) * static_cast<double>(rows) / 5e10;
     return std::clamp(static_cast<int>(0.2 / seconds), seconds < 1 ? 3 : 1, 31);

@@ -16,7 +16,7 @@ TEST_CASE("steps on ranks are simulated from rehearsed tasks") {
   std::vector<Json> events;
   simulate_ranks(best_isa(), {model}, 8, [&](const Json &event) { events.push_back(event); });
   REQUIRE(events.size() == 2 + 4);
-  CHECK(events[0]["messages"].is_null()); // this process is no rank
+  CHECK(events[0]["messages"].is_null()); // this process is not part of a job
   CHECK(events[1]["measured"] == "small");
   CHECK(events[1]["batch"] == 300);
   for (const char *seconds : {"seconds", "simulated_seconds"}) CHECK(events[1][seconds] > 0.0);

@@ -44,12 +44,12 @@ BatchStatistics::Sections BatchStatistics::sections_of(const Division &division)
   Sections sections{{{0, 0}}, {{0, m}}, {{m, m}}};
   if (offset != 0) {
     const int64_t end = std::min(m, block_rows - offset);
-    sections.head = {{0, end}, false, ends_at(mine.begin + end)};
+    sections.head = {{0, end}, ends_at(mine.begin + end)};
     sections.whole.rows.begin = end;
   }
   if (sections.whole.rows.size() > 0 && !ends_at(mine.end)) {
     const int64_t begin = std::max(sections.whole.rows.begin, m - mine.end % block_rows);
-    sections.tail = {{begin, m}, true, false};
+    sections.tail = {{begin, m}, false};
     sections.whole.rows.end = begin;
   }
   return sections;

@@ -42,8 +42,8 @@ public:
 private:
   // Rows of this rank, which lie in one block unless they are whole blocks.
   struct Section {
-    Share rows; // of this rank
-    bool begins = true, ends = true;
+    Share rows;       // of this rank
+    bool ends = true; // the block ends here
   };
   // What this rank shares with the ranks before it and after it, and what lies between.
   struct Sections {
