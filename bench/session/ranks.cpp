@@ -38,15 +38,17 @@ public:
   const Context &context() const { return context_; }
 
   // Each rank's tasks.  The first, a middle and the last one are rehearsed.
-  TaskSeconds seconds(int64_t batch_rows, int ranks) {
+  TaskSeconds seconds(int64_t batch_rows, int ranks, const Link &link) {
     const int64_t rows = std::min((batch_rows + ranks - 1) / ranks, model_.most_rows);
-    // Among more ranks, only smaller pieces of the results differ.
-    const int like = ranks > 3 && parameters_ / ranks >= 8192 ? 3 : ranks;
+    // Among as few ranks as have the same panels, only larger pieces of the results differ.
+    const auto unit = [&](int count) { return unit_of_panels({rows * count, count, 0}, network_, link); };
+    int like = std::min(ranks, 3);
+    while (like < ranks && (parameters_ / ranks < 8192 || unit(like) != unit(ranks))) ++like;
     const auto costs = [&](int rank) -> const TaskCosts & {
       const auto key = std::make_tuple(rows, like, rank);
       const auto at = costs_.find(key);
       if (at != costs_.end()) return at->second;
-      return costs_.emplace(key, rehearse(context_, network_, {rows * like, like, rank}, repetitions(rows)))
+      return costs_.emplace(key, rehearse(context_, network_, {rows * like, like, rank}, link, repetitions(rows)))
           .first->second;
     };
     const TaskCosts &first = costs(0), &middle = costs(like / 2), &last = costs(like - 1);
@@ -88,7 +90,7 @@ struct StepTime {
 
 // The second step, because ranks do not begin it together.
 StepTime simulated_step(Rehearsals &rehearsals, int64_t batch_rows, const Cluster &cluster, const Link &link) {
-  const TaskSeconds seconds = rehearsals.seconds(batch_rows, cluster.ranks);
+  const TaskSeconds seconds = rehearsals.seconds(batch_rows, cluster.ranks, link);
   std::vector<RankTime> before(static_cast<size_t>(cluster.ranks)), after(before);
   simulate(cluster, seconds, [&](SimulatedRanks &ranks) {
     const Division division{batch_rows, ranks.count(), ranks.rank()};

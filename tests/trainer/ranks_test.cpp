@@ -298,15 +298,34 @@ TEST_CASE("ranks that divide columns compare the weights that two of them have")
 TEST_CASE("columns are divided where that is cheaper, for small batches, and the choice is explained") {
   Network network(plain(784, {300, 100}, 10, {}, "on"));
   const Link link{1e-6, 1e10, 5e-7};
-  for (const int ranks : {2, 4, 8}) {
+  for (const auto &[ranks, panels] :
+       {std::pair(2, "21 panels"), std::pair(4, "30 panels"), std::pair(8, "57 panels")}) {
     const Division small{200, ranks, 0}, large{20'000, ranks, 0};
     CHECK(step_costs(small, network, link).cheaper() == DividedBy::columns);
     CHECK(step_costs(large, network, link).cheaper() == DividedBy::rows);
     CHECK(explain(small, DividedBy::columns, network, link).find("columns of each layer are divided") !=
           std::string::npos);
-    CHECK(explain(large, DividedBy::rows, network, link).find("gradients are carried in 21 panels") !=
-          std::string::npos);
+    const std::string text = explain(large, DividedBy::rows, network, link);
+    CHECK(text.find("gradients are carried in " + std::string(panels)) != std::string::npos);
   }
+}
+
+TEST_CASE("panels are smaller where more ranks wait for the first of them") {
+  const Network narrow(plain(784, {300, 100}, 10, {}, "on")), wide(plain(2048, {2048, 2048}, 2048, {}, "on"));
+  const auto unit = [](const Network &network, int ranks) {
+    return unit_of_panels({65536, ranks, 0}, network, Link{3e-6, 12.5e9, 5e-7});
+  };
+  CHECK(unit(narrow, 2) == 48);
+  CHECK(unit(narrow, 4) == 32);
+  CHECK(unit(narrow, 64) == 16);
+  CHECK(unit(wide, 8) == 48);
+  CHECK(unit(wide, 256) == 16);
+  // A message that takes a CPU much longer than a product is worth a large panel.
+  CHECK(unit_of_panels({64, 64, 0}, narrow, Link{2e-3, 12.5e9, 1e-3}) == 48);
+  CHECK(rows_of_panel(784, 300, 48) == 48);
+  CHECK(rows_of_panel(784, 300, 16) == 16);
+  CHECK(rows_of_panel(300, 100, 48) == 144);
+  CHECK(rows_of_panel(7, 2048, 48) == 7);
 }
 
 TEST_CASE("ranks that divide columns send the outputs and their gradients, and no weights") {

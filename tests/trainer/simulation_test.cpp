@@ -142,9 +142,10 @@ TEST_CASE("the chains of a divided step take the time of a pipeline") {
       step.run(batch, batch_rows, false);
     });
     std::vector<double> ends(static_cast<size_t>(count)); // of the last panel, on each rank
+    const int64_t unit = unit_of_panels({batch_rows, count, 0}, network, {});
     for (size_t i = network.layers.size(); i-- > 0;) {
       const auto &layer = network.layers[i];
-      const int64_t rows = rows_of_panel(layer.inputs, layer.outputs);
+      const int64_t rows = rows_of_panel(layer.inputs, layer.outputs, unit);
       for (int64_t first = 0; first < layer.inputs; first += rows)
         for (int rank = 0; rank < count; ++rank) {
           const auto r = static_cast<size_t>(rank);
@@ -218,7 +219,7 @@ TEST_CASE("a rehearsal times each task of a rank") {
   const lanefold::Context context = lanefold::test::context(1);
   for (const int rank : {0, 1, 2}) {
     CAPTURE(rank);
-    TaskCosts costs = rehearse(context, network, {900, 3, rank}, 3);
+    TaskCosts costs = rehearse(context, network, {900, 3, rank}, {}, 3);
     for (const StepTask::Kind kind : {StepTask::product, StepTask::moments, StepTask::normalize, StepTask::sums,
                                       StepTask::norm_gradient, StepTask::dw, StepTask::update})
       for (const size_t layer : {0, 1}) {

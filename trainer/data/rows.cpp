@@ -2,6 +2,7 @@
 #include "trainer/data/rows.hpp"
 
 #include "trainer/data/schema.hpp"
+#include "trainer/distributed/job.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -39,7 +40,9 @@ void FileRows::copy(int64_t index, float *to) const {
 
 uint64_t most_loaded_bytes() {
   const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-  return pages > 0 && size > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(size) / 4 : UINT64_C(1) << 30;
+  const uint64_t memory =
+      pages > 0 && size > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(size) : UINT64_C(1) << 32;
+  return memory / 4 / static_cast<uint64_t>(ranks_on_host());
 }
 
 void StoredRows::copy(int64_t index, float *to) const {

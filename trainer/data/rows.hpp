@@ -49,7 +49,8 @@ private:
   int file_ = -1;
 };
 
-// A quarter of the machine's memory, in bytes.  Files whose floats take more are not loaded.
+// A quarter of the machine's memory, in bytes, divided among the ranks on it.  Files whose floats take more are not
+// loaded, so a rank reads only the rows that it needs.
 uint64_t most_loaded_bytes();
 
 // In memory.

@@ -15,18 +15,18 @@ DividedStep::DividedStep(const Context &context, Network &network, const Optimiz
   for (size_t i = 0; i < buffers_.size(); ++i)
     if (network.layers[i].batch_norm && LF_DERIVES_FROM_INPUT(network.layers[i].activation.code))
       h_[i].resize(buffers_[i].y.size());
-  divide_gradients();
+  divide_gradients(unit_of_panels({batch_size, ranks.count(), ranks.rank()}, network, link));
 }
 
 // Owners take turns in slices of one length, which end without regard to panels.
-void DividedStep::divide_gradients() {
+void DividedStep::divide_gradients(int64_t unit) {
   size_t floats = 0;
   for (const DenseLayer &layer : network_.layers) floats += layer.w.size();
   const auto ranks = static_cast<size_t>(ranks_.count()), slices = ranks * slices_of_rank(floats, ranks_.count());
   size_t slice = 0, begin = 0; // of the floats in the order of the panels
   for (size_t i = buffers_.size(); i-- > 0;) {
     const DenseLayer &layer = network_.layers[i];
-    const int64_t rows = rows_of_panel(layer.inputs, layer.outputs);
+    const int64_t rows = rows_of_panel(layer.inputs, layer.outputs, unit);
     for (int64_t first = 0; first < layer.inputs; first += rows) {
       Panel panel{i, first, std::min(rows, layer.inputs - first), {}};
       const auto at = static_cast<size_t>(first * layer.outputs);

@@ -37,7 +37,7 @@ private:
   void make_dz(size_t layer, const Division &division, BatchTotals *totals);
   void exchange_gradients(ConstMatrix features, const Division &division);
   void add_to_gradients(ConstMatrix features, const Division &division);
-  void divide_gradients();
+  void divide_gradients(int64_t unit);
   float *values_of(const Panel &panel);
   size_t bytes_of(const Panel &panel) const;
   void send(int to, const Piece &piece);

@@ -44,12 +44,15 @@ inline MergingCosts merging_costs(const Division &division, int64_t bytes, const
   return {senders * link.seconds(size), link.latency + senders * link.latency / 4 + blocks * size / link.bandwidth};
 }
 
-// The rows of dw that travel together: enough bytes to repay a message, and a multiple of what kernels compute at once.
-inline int64_t rows_of_panel(int64_t inputs, int64_t outputs) {
-  constexpr int64_t floats = 16384, unit = 48;
+// The rows of dw that travel together, a panel: a multiple of `unit`, and fewer if there are more outputs.
+inline int64_t rows_of_panel(int64_t inputs, int64_t outputs, int64_t unit) {
+  const int64_t floats = 16384 * unit / 48;
   const int64_t rows = std::max<int64_t>(1, floats / std::max<int64_t>(1, outputs) / unit) * unit;
   return std::min(inputs, rows);
 }
+// The unit that takes the least time.  The larger it is, the longer the last rank waits for its first panel, but the
+// smaller it is, the less of its registers a kernel uses.
+int64_t unit_of_panels(const Division &division, const Network &network, const Link &link);
 
 // Into how many slices the results of each rank are cut.  A rank hands each one on as soon as it is there, but small
 // messages do not repay their latency.

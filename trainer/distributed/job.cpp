@@ -2,9 +2,7 @@
 #include "trainer/distributed/job.hpp"
 
 #include "cli/command.hpp"
-#ifdef LANEFOLD_WITH_MPI
 #include "trainer/distributed/mpi_job.hpp"
-#endif
 
 #include <algorithm>
 #include <cstdio>
@@ -86,9 +84,15 @@ double rank_timeout() {
 
 Ranks &job() { return joined != nullptr ? *joined : alone(); }
 
-int run_job([[maybe_unused]] const std::string &command, const std::function<int()> &work) {
+int run_job(const std::string &command, const std::function<int()> &work) {
   if (launch().count == 1) return work();
-#ifdef LANEFOLD_WITH_MPI
+  if (!has_mpi()) {
+    if (launch().rank == 0)
+      tell("was started as " + std::to_string(launch().count) +
+           " processes, but this build has no MPI: they would not know of each other; meson setup -Dmpi=enabled adds "
+           "it");
+    return cli::error_exit_code;
+  }
   std::unique_ptr<Job> ranks;
   try {
     ranks = join_mpi(launch());
@@ -104,12 +108,13 @@ int run_job([[maybe_unused]] const std::string &command, const std::function<int
   const bool all_well = ranks->settle(code == cli::error_exit_code, said());
   joined = nullptr;
   return all_well ? code : cli::error_exit_code;
-#else
-  if (launch().rank == 0)
-    tell("was started as " + std::to_string(launch().count) +
-         " processes, but this build has no MPI: they would not know of each other; meson setup -Dmpi=enabled adds it");
-  return cli::error_exit_code;
-#endif
+}
+
+int ranks_on_host() {
+  if (joined == nullptr) return 1;
+  int here = 0;
+  for (int rank = 0; rank < joined->count(); ++rank) here += joined->host(rank) == joined->host(joined->rank());
+  return here;
 }
 
 int threads_of_rank() {

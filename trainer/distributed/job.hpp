@@ -45,6 +45,9 @@ double rank_timeout();
 // a rank fails, all ranks return 2, and one of them tells why.
 int run_job(const std::string &command, const std::function<int()> &work);
 
+// How many ranks of the job this host has.
+int ranks_on_host();
+
 // The CPUs of this process, shared with the ranks on the same host that may use the same ones; 0: there is one rank.
 // All ranks call it together.
 int threads_of_rank();

@@ -1,12 +1,15 @@
-// Joins an MPI job.  Nothing else in the tree knows MPI.
+// Joins an MPI job.  Only mpi_job.cpp knows MPI.  A program without MPI links no_mpi_job.cpp in its place.
 #pragma once
 
 #include "trainer/distributed/job.hpp"
 
 namespace lanefold::trainer {
 
-// Initializes MPI.  The job ends it.  Throws std::runtime_error if MPI knows other ranks than the launcher: they would not
-// know of each other.
+// Whether this program has MPI.
+bool has_mpi();
+
+// Initializes MPI.  The job ends it.  Throws std::runtime_error if this program has no MPI, or if MPI knows other ranks
+// than the launcher: they would not know of each other.
 std::unique_ptr<Job> join_mpi(const Launch &launch);
 
 } // namespace lanefold::trainer

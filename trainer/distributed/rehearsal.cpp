@@ -53,11 +53,12 @@ const Optimizer still{LF_SGD, 0};
 
 } // namespace
 
-TaskCosts rehearse(const Context &context, const Network &given, const Division &division, int repetitions) {
+TaskCosts rehearse(const Context &context, const Network &given, const Division &division, const Link &link,
+                   int repetitions) {
   Network network = given;
   const size_t layers = network.layers.size();
   LoneRank rank(division, layers);
-  DividedStep step(context, network, still, division.batch_rows, {}, rank, {});
+  DividedStep step(context, network, still, division.batch_rows, {}, rank, link);
   const Batch batch = random_batch(network, division.mine());
   std::vector<LoneRank::Sums> all;
   for (int i = 0; i <= repetitions; ++i) {

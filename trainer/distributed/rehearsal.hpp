@@ -20,8 +20,10 @@ private:
   std::vector<std::array<double, task_kinds>> seconds_; // for each layer
 };
 
-// Times the tasks of a rank, with random rows.  The messages of other ranks are left out.
-TaskCosts rehearse(const Context &context, const Network &network, const Division &division, int repetitions);
+// Times the tasks of a rank, with random rows.  The messages of other ranks are left out.  The tasks depend on the link,
+// because the panels do.
+TaskCosts rehearse(const Context &context, const Network &network, const Division &division, const Link &link,
+                   int repetitions);
 
 // The lower quartile of the times of a step of one process, in seconds.
 double seconds_of_step(const Context &context, const Network &network, int64_t batch_rows, int repetitions);

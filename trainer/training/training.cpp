@@ -152,6 +152,7 @@ bool Training::stops_early() const {
 }
 
 bool Training::run(const TrainWatch &watch) {
+  wants_stop_ = false;
   while (position_.epoch <= options_.epochs && !stops_early()) {
     Epoch figures;
     const bool is_complete = run_epoch(watch, figures);
@@ -196,7 +197,9 @@ void Training::run_step(const uint32_t *order, const TrainWatch &watch) {
   gather(context_, data_.train, order, first + mine.begin, mine.size(), batch_);
   standardize(batch_.targets, data_.schema.targets);
   const auto wants_stop = [&] { return watch.stop && watch.stop(); };
-  const Step::Result result = step_->run(batch_, rows, ranks_.count() > 1 && wants_stop());
+  // A rank without rows in this step is heard in the next one.
+  wants_stop_ = ranks_.count() > 1 && (wants_stop_ || wants_stop());
+  const Step::Result result = step_->run(batch_, rows, wants_stop_);
   ++position_.step;
   position_.loss += static_cast<double>(result.loss) * static_cast<double>(rows);
   position_.correct += result.correct;

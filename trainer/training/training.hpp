@@ -144,7 +144,7 @@ private:
   const DividedBy divided_by_;
   std::unique_ptr<Step> step_;
   Batch batch_;
-  bool stops_ = false; // a rank wants to stop
+  bool wants_stop_ = false, stops_ = false; // this rank wants to stop, or one of all ranks does
 };
 
 // Trains from the beginning.  Returns false if stop() stopped it.
