@@ -282,7 +282,7 @@ void print(const Json &event) {
 std::vector<RankedModel> ranked_models() {
   LayerDescription layer;
   layer.activation = LF_ELU;
-  return {{"784-300-100-10", plain(784, {300, 100}, 10, layer, "on"), {8192, 65536}, 32768, {2000, 8192, 65536}},
+  return {{"784-300-100-10", plain(784, {300, 100}, 10, layer, "on"), {8192, 65536}, 65536, {2000, 8192, 65536}},
           {"4 layers of 2048", plain(2048, {2048, 2048, 2048}, 2048, layer, "on"), {8192, 65536}, 4096, {8192}}};
 }
 

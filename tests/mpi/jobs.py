@@ -120,8 +120,9 @@ def compare_checkpoints(folder):
 
 
 def compare_results(folder):
-    model, other = folder / "1.safetensors", folder / "2.safetensors"
-    run((1, "train", "--epochs", 1, "--quiet", "--save", other, "--seed", 3))
+    model, other = folder / "seed-1.safetensors", folder / "seed-3.safetensors"
+    for seed, path in ((1, model), (3, other)):
+        run((1, "train", "--epochs", 1, "--quiet", "--save", path, "--seed", seed))
     done = run((1, "eval", model), (1, "eval", other), seconds=60)
     check(done.returncode == ERROR and "same command" in "".join(said(done)), "two models:", done.stderr)
     for verb in (["eval", model, "--json"], ["predict", model, "--count", "1700", "--json"]):
