@@ -402,6 +402,6 @@ int main(int argc, char **argv) {
   const auto run = [&] { return cli::run_command_line(program, argc, argv); };
   const std::vector<std::string> words(argv + 1, argv + argc);
   const auto has = [&](const char *word) { return std::find(words.begin(), words.end(), word) != words.end(); };
-  if (has("scaling") && has("--ranks")) return trainer::run_job("lanefold bench scaling --ranks", run);
+  if (has("scaling") && has("--ranks")) return trainer::run_job("lanefold bench scaling --ranks", program, run);
   return trainer::launch().rank == 0 ? run() : 0; // once for all ranks
 }

@@ -31,6 +31,7 @@ struct Command {
   bool hidden = false;     // help and completion do not list it
   bool passes_all = false; // all words that follow are `words`, whatever they look like
   std::vector<std::string> words = {};
+  std::function<void(const std::string &)> tells = nullptr; // of a program: gets what a verb throws, instead of stderr
 
   bool given(const std::string &option) const; // by its long name, on this command line
   const Command *verb(const std::string &name) const;

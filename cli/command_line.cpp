@@ -149,7 +149,10 @@ void check_verb_first(const Command &program, const Command &chosen) {
 }
 
 int run(const Command &program, const Command &chosen) {
-  const char *name = program.name.c_str();
+  const auto tell = [&](const char *message) {
+    if (program.tells) program.tells(message);
+    else std::fprintf(stderr, "%s: %s\n", program.name.c_str(), message);
+  };
   try {
     check_verb_first(program, chosen);
     const int code = chosen.run(chosen);
@@ -158,9 +161,9 @@ int run(const Command &program, const Command &chosen) {
     return code;
   } catch (const AlreadyTold &) {
   } catch (const std::bad_alloc &) {
-    std::fprintf(stderr, "%s: out of memory\n", name);
+    tell("out of memory");
   } catch (const std::exception &error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    tell(error.what());
   }
   return error_exit_code;
 }

@@ -248,7 +248,7 @@ void print(const Json &event) {
     const Json &m = event["messages"];
     if (m.is_null()) std::printf("messages are not measured: mpirun -n 2 lanefold bench scaling --ranks does so\n");
     else
-      std::printf("measured: a small message takes %.2f us, %.2f us of them on the sender's CPU; large ones go on with "
+      std::printf("measured: latency %.2f us, of which the sender's CPU is busy for %.2f us; bandwidth "
                   "%.2f GB/s\n",
                   1e6 * m["latency"].get<double>(), 1e6 * m["overhead"].get<double>(),
                   1e-9 * m["bandwidth"].get<double>());

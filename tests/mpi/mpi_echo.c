@@ -1,4 +1,4 @@
-// A program of MPI alone: whether jobs can run on this machine at all.  Two ranks send each other a message.
+// Uses only MPI, to test whether jobs can run on this machine.  Two ranks send each other a message.
 #include <mpi.h>
 #include <stdlib.h>
 

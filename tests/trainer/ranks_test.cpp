@@ -279,20 +279,36 @@ TEST_CASE("a rank that differs ends the training on all ranks, and is named") {
 TEST_CASE("ranks that divide columns compare the weights that two of them have") {
   const Dataset data = images();
   const Description description = plain(25, {30}, 10, {}, "on");
-  const auto train_with_fault = [&](float fault) {
-    run_on_threads(2, [&](Ranks &ranks) {
+  // The broken rank has other weights into all units of the second layer.
+  const auto train_with_fault = [&](int count, int broken, float fault) {
+    run_on_threads(count, [&](Ranks &ranks) {
       const Context context = lanefold::test::context();
       Network network(description);
       initialize(network, 7);
-      if (ranks.rank() == 1) network.layers[1].w[20 * 10 + 3] += fault; // a row of rank 1, and a column of rank 0
+      if (ranks.rank() == broken)
+        for (float &w : network.layers[1].w) w += fault;
       TrainingState state;
       state.options = options_of(LF_SGD, 100);
       Training(context, network, data, state, ranks, {DividedBy::columns, {}}).run({});
     });
   };
-  CHECK_NOTHROW(train_with_fault(0));
-  CHECK_THROWS_WITH_AS(train_with_fault(1e-3f), "has other parameters in layer 1 than the other ranks",
+  CHECK_NOTHROW(train_with_fault(3, 2, 0));
+  CHECK_THROWS_WITH_AS(train_with_fault(2, 1, 1e-3f), "rank 0 and rank 1 have different parameters",
                        std::runtime_error);
+  for (const int broken : {0, 1, 2})
+    CHECK_THROWS_WITH_AS(train_with_fault(3, broken, 1e-3f),
+                         ("rank " + std::to_string(broken) + " has other parameters than the other ranks").c_str(),
+                         std::runtime_error);
+}
+
+TEST_CASE("columns are not divided where ranks would send many more bytes") {
+  const Network narrow(plain(784, {30, 30}, 10, {}, "on"));
+  const Link slow_link{2e-6, 12.5e9, 5e-7};
+  const StepCosts costs = step_costs({1000, 2, 0}, narrow, slow_link);
+  CHECK(costs.columns < costs.rows);
+  CHECK(costs.columns_send_much());
+  CHECK(costs.cheaper() == DividedBy::rows);
+  CHECK(explain({1000, 2, 0}, DividedBy::rows, narrow, slow_link).find("but they send more") != std::string::npos);
 }
 
 TEST_CASE("columns are divided where that is cheaper, for small batches, and the choice is explained") {

@@ -95,6 +95,6 @@ int main(int argc, char **argv) {
                            .passes_all = true});
   const auto run = [&] { return cli::run_command_line(program, argc, argv, "lanefold " + trainer::version()); };
   for (const std::string_view divided : {"train", "eval", "predict"})
-    if (argc > 1 && argv[1] == divided) return trainer::run_job(trainer::command_of_ranks(argc, argv), run);
+    if (argc > 1 && argv[1] == divided) return trainer::run_job(trainer::command_of_ranks(argc, argv), program, run);
   return is_bench || trainer::launch().rank == 0 ? run() : 0; // once for all ranks
 }

@@ -3,6 +3,7 @@
 #include "trainer/checkpoint/checkpoint.hpp"
 #include "trainer/commands/commands.hpp"
 #include "trainer/commands/shared_options.hpp"
+#include "trainer/data/digest.hpp"
 #include "trainer/data/npy.hpp"
 #include "trainer/distributed/job.hpp"
 #include "trainer/network/inference.hpp"
@@ -308,6 +309,7 @@ class Source {
 public:
   virtual ~Source() = default;
   virtual int64_t rows() const = 0;
+  virtual int64_t columns() const = 0;
   virtual const float *read(int64_t first, int64_t count) = 0;
   virtual int32_t label(int64_t) const { return -1; }
   virtual const float *targets(int64_t) const { return nullptr; } // NULL: unknown
@@ -320,6 +322,7 @@ public:
   SampleSource(const Context &context, Dataset data) : context_(context), data_(std::move(data)) {}
   const Dataset &data() const { return data_; }
   int64_t rows() const override { return data_.test.count(); }
+  int64_t columns() const override { return data_.test.features(); }
   const float *read(int64_t first, int64_t count) override {
     gather(context_, data_.test, nullptr, first, count, batch_);
     return batch_.x.data();
@@ -355,6 +358,7 @@ public:
                       std::to_string(features));
   }
   int64_t rows() const override { return file_.rows(); }
+  int64_t columns() const override { return file_.columns(); }
   const float *read(int64_t first, int64_t count) override {
     file_.read(first, count, x_);
     if (scales_)
@@ -411,6 +415,19 @@ void check_options(const PredictOptions &o, const cli::Command &given, const Mea
                           " classes");
 }
 
+// Throws std::runtime_error on all ranks if they do not have the same rows.
+void need_same_rows(Source &source, int64_t first, int64_t end) {
+  if (job().count() == 1) return;
+  need_same(job(), "number of rows", std::to_string(first) + " " + std::to_string(end));
+  Sha256 rows;
+  constexpr int64_t together = 500;
+  for (int64_t i = first; i < end; i += together) {
+    const int64_t count = std::min(together, end - i);
+    rows.add(source.read(i, count), static_cast<size_t>(count * source.columns()) * sizeof(float));
+  }
+  need_same(job(), "rows", rows.hex());
+}
+
 int run_predict(PredictOptions &o, const cli::Command &given) {
   const Context context = make_context(o.context);
   const Model model = open_model(o.model);
@@ -423,7 +440,7 @@ int run_predict(PredictOptions &o, const cli::Command &given) {
   const Probabilities probabilities(context, meaning, o.logits ? LF_OUTPUT_VALUES : model.info().output);
   const int64_t end = end_of(o, *source, !o.rows.empty() && !given.given("--count"));
   need_same_model(o.model.path);
-  need_same(job(), "number of rows", std::to_string(o.first) + " " + std::to_string(end));
+  need_same_rows(*source, o.first, end);
   std::optional<Writer> writer;
   if (job().is_first()) writer.emplace(o, meaning, source->has_labels(), end - o.first);
   const int64_t n = meaning.outputs();

@@ -208,8 +208,10 @@ void BatchStatistics::add_blocks(const Division &division, size_t layer, int64_t
     std::memcpy(static_cast<void *>(&others), from, sizeof others);
     totals.correct += others.correct, totals.stops |= others.stops;
   };
-  const auto add = [&](const std::vector<float> &sums, int64_t blocks) {
+  // others: totals that came from another rank, or NULL.
+  const auto add = [&](const std::vector<float> &sums, int64_t blocks, const float *others = nullptr) {
     ranks_.run({StepTask::merge, layer, blocks}, [&] {
+      if (others != nullptr) add_totals(others);
       const float *from = sums.data();
       for (int64_t block = 0; block < blocks; ++block)
         for (int64_t j = 0; j < width; ++j) all_[static_cast<size_t>(j)] += *from++;
@@ -219,11 +221,8 @@ void BatchStatistics::add_blocks(const Division &division, size_t layer, int64_t
   if (division.mine().size() > 0) {
     const int64_t ended = ended_blocks(division, division.mine()).size();
     if (merging_costs(division, 4 * width, link_).cheaper() == Merging::carry) {
-      if (division.rank > 0) {
-        receive(division.rank - 1, all_.data(), width + more);
-        add_totals(all_.data() + width);
-      }
-      add(sums_, ended);
+      if (division.rank > 0) receive(division.rank - 1, all_.data(), width + more);
+      add(sums_, ended, division.rank > 0 ? all_.data() + width : nullptr);
       put_totals(all_.data() + width);
       if (!is_last) send(division.rank + 1, all_.data(), width + more);
     } else if (!is_last) {
@@ -235,8 +234,7 @@ void BatchStatistics::add_blocks(const Division &division, size_t layer, int64_t
         const int64_t blocks = ended_blocks(division, division.share(from)).size();
         merged_.resize(static_cast<size_t>(width * blocks + more));
         receive(from, merged_.data(), width * blocks + more);
-        add(merged_, blocks);
-        add_totals(merged_.data() + width * blocks);
+        add(merged_, blocks, merged_.data() + width * blocks);
       }
       add(sums_, ended);
       put_totals(all_.data() + width);

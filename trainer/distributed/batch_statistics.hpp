@@ -34,7 +34,7 @@ public:
     const BatchNorm *norm = nullptr; // or NULL
     std::vector<float> &dbeta;       // receives the sum of dy
     std::vector<float> &dgamma;      // with norm: receives the sum of dy xhat
-    BatchTotals *totals = nullptr;   // or NULL: what this rank has, and then all have
+    BatchTotals *totals = nullptr;   // or NULL; in: this rank's totals, out: those of all ranks
     ConstVector losses = {};         // with totals: of this rank's rows
   };
   void sum(const Division &division, size_t layer, const Columns &columns);

@@ -2,6 +2,7 @@
 // updates these rows by itself, and computes a few weights twice for that.
 #include "trainer/distributed/column_step.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -86,21 +87,55 @@ void ColumnStep::cut() {
   is_cut_ = true;
 }
 
-// What two ranks have computed is compared.
 void ColumnStep::assemble() {
   if (!is_cut_) return;
   is_cut_ = false;
+  ranks_.transferring([&] { exchange_parameters(); });
+  compare();
+}
+
+void ColumnStep::exchange_parameters() {
   for (size_t i = 0; i < buffers_.size(); ++i) {
     const int64_t n = network_.layers[i].outputs;
     for_arrays(i, [&](std::vector<float> &all, const std::vector<float> &part, int64_t rows) {
       if (!all.empty()) exchange(part.data(), all.data(), rows, n);
     });
-    const std::vector<float> &rows = rows_.network.layers[i].w;
-    if (rows.empty()) continue;
-    if (std::memcmp(rows.data(), network_.layers[i].w.data() + units(i - 1).begin * n, rows.size() * sizeof(float)) !=
-        0)
-      throw std::runtime_error("has other parameters in layer " + std::to_string(i) + " than the other ranks");
   }
+}
+
+// A rank has the same weights as each other one.  One that is broken differs from all others.
+void ColumnStep::compare() {
+  std::string others; // the ranks that have other weights than this one
+  for (size_t i = 1; i < buffers_.size(); ++i) {
+    const int64_t n = network_.layers[i].outputs;
+    const std::vector<float> &mine = rows_.network.layers[i].w;
+    const float *const theirs = network_.layers[i].w.data() + units(i - 1).begin * n;
+    for (int rank = 0; rank < ranks_.count(); ++rank) {
+      const Share columns = share_of(n, ranks_.count(), rank);
+      for (int64_t row = 0; row < units(i - 1).size(); ++row)
+        if (std::memcmp(mine.data() + row * n + columns.begin, theirs + row * n + columns.begin,
+                        static_cast<size_t>(columns.size()) * sizeof(float)) != 0) {
+          others.append(reinterpret_cast<const char *>(&rank), sizeof rank);
+          break;
+        }
+    }
+  }
+  const std::vector<std::string> all = gather(ranks_, others);
+  std::vector<int> differences(all.size());
+  for (size_t rank = 0; rank < all.size(); ++rank)
+    for (size_t at = 0; at < all[rank].size(); at += sizeof(int)) {
+      int other;
+      std::memcpy(&other, all[rank].data() + at, sizeof other);
+      ++differences[rank], ++differences[static_cast<size_t>(other)];
+    }
+  const int most = *std::max_element(differences.begin(), differences.end());
+  if (most == 0) return;
+  std::string names;
+  int count = 0;
+  for (int rank = 0; rank < ranks_.count(); ++rank)
+    if (differences[static_cast<size_t>(rank)] == most) names += (count++ > 0 ? " and " : "") + ranks_.name_of(rank);
+  throw std::runtime_error(names +
+                           (count > 1 ? " have different parameters" : " has other parameters than the other ranks"));
 }
 
 void ColumnStep::exchange(const float *mine, float *all, int64_t rows, int64_t n, bool *flag) {
@@ -169,6 +204,10 @@ void ColumnStep::make_dz(size_t i, int64_t m) {
 }
 
 Step::Result ColumnStep::run(const Batch &batch, int64_t m, bool stops) {
+  return ranks_.transferring([&] { return take(batch, m, stops); });
+}
+
+Step::Result ColumnStep::take(const Batch &batch, int64_t m, bool stops) {
   if (!is_cut_) cut();
   const size_t layers = buffers_.size(), last = layers - 1;
   const ConstMatrix features = features_of(batch.x.data(), m);

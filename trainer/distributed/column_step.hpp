@@ -1,6 +1,6 @@
 // The step of a training whose layers are divided among ranks by columns: each rank has all rows of a batch, and some
-// units of each layer.  So no sum over the rows crosses a rank.  Ranks exchange outputs, and gradients with respect to
-// them, but no weights.  It gives the bits of one rank.
+// units of each layer.  So no sum over the rows crosses a rank.  In a step, ranks exchange outputs
+// and dz, but no weights.  It gives the bits of one rank.
 #pragma once
 
 #include "trainer/distributed/division.hpp"
@@ -37,6 +37,11 @@ private:
   template <class Visit> void for_arrays(size_t layer, const Visit &visit);
   // Takes this rank's parts from the network and the optimizer state.
   void cut();
+  // Gives each rank the parts of the others.
+  void exchange_parameters();
+  // Throws std::runtime_error, which names a rank, if two ranks have computed different weights.
+  void compare();
+  Result take(const Batch &batch, int64_t batch_rows, bool stops);
   void forward(size_t layer, ConstMatrix x);
   // Replaces dy of this rank's units of a layer by dz.
   void make_dz(size_t layer, int64_t m);
@@ -45,8 +50,8 @@ private:
   void exchange(const float *mine, float *all, int64_t rows, int64_t n, bool *flag = nullptr);
 
   Ranks &ranks_;
-  Part columns_; // this rank's units of each layer
-  Part rows_;    // of each layer but the first: the weights that this rank's units below it are multiplied with
+  Part columns_;              // this rank's units of each layer
+  Part rows_;                 // of each layer but the first: the rows of w for this rank's units of the layer below
   std::vector<LazyFloats> h_; // of each layer: the input of the activation, if its derivative needs it
   std::vector<float> sums_, sent_;
   std::vector<std::vector<float>> received_; // from each rank

@@ -43,12 +43,7 @@ void DividedStep::divide_gradients(int64_t unit) {
 }
 
 Step::Result DividedStep::run(const Batch &mine, int64_t batch_rows, bool stops) {
-  try {
-    return take(mine, batch_rows, stops);
-  } catch (...) {
-    ranks_.give_up();
-    throw;
-  }
+  return ranks_.transferring([&] { return take(mine, batch_rows, stops); });
 }
 
 Step::Result DividedStep::take(const Batch &mine, int64_t batch_rows, bool stops) {

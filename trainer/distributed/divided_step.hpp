@@ -20,7 +20,7 @@ public:
 
 private:
   Result take(const Batch &mine, int64_t batch_rows, bool stops);
-  // Elements of the dw of a layer, whose result one rank hands on.
+  // A range of elements of a layer's dw, in one slice and one panel.  The owner sends its result to the other ranks.
   struct Piece {
     size_t layer, begin, end;
     int owner;

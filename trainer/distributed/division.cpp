@@ -1,4 +1,4 @@
-// What a division means for a network, in words.
+// The cost model of a division, and the line that explains the choice.
 #include "trainer/distributed/division.hpp"
 
 #include <cstdio>
@@ -18,8 +18,8 @@ int64_t panels_of(const Network &network, int64_t unit) {
   return panels;
 }
 
-// The seconds in which panels pass all ranks, beyond those that their products take at best: products of few rows take
-// longer, each panel takes two messages, and the last rank waits until its first panel has passed the others.
+// The seconds that the chain adds to the products at their best speed: products of few rows take longer, each panel
+// takes two messages, and the last rank waits until the first panel has passed the other ranks.
 double seconds_of_chain(const Division &division, const Network &network, const Link &link, int64_t unit) {
   const double excess = unit >= 48 ? 0 : unit >= 32 ? 0.05 : 0.12; // of instructions, by `lanefold bench cost`
   double weights = 0, panel = 0;
@@ -65,7 +65,8 @@ StepCosts step_costs(const Division &division, const Network &network, const Lin
   return {m * by_rows / multiply_adds_per_second + chain + 8 * weights * others / link.bandwidth +
               layers * 4 * (1 + std::log2(n)) * link.latency,
           m * by_columns / multiply_adds_per_second + 4 * m * outputs * others / link.bandwidth +
-              (2 * layers - 1) * (1 + (n - 1) / 4) * link.latency};
+              (2 * layers - 1) * (1 + (n - 1) / 4) * link.latency,
+          8 * weights * others, 4 * m * outputs * others};
 }
 
 std::string explain(const Division &division, DividedBy by, const Network &network, const Link &link) {
@@ -76,7 +77,7 @@ std::string explain(const Division &division, DividedBy by, const Network &netwo
     return std::string(text);
   };
   const std::string link_text =
-      text_of("a message takes %.1f us and goes on with %.1f GB/s", 1e6 * link.latency, 1e-9 * link.bandwidth);
+      text_of("latency %.1f us, bandwidth %.1f GB/s", 1e6 * link.latency, 1e-9 * link.bandwidth);
   if (by == DividedBy::columns)
     return std::to_string(division.ranks) + " ranks: columns of each layer are divided " +
            text_of("(estimate %.2f ms for a step; rows %.2f ms); ", 1e3 * costs.columns, 1e3 * costs.rows) + link_text;
@@ -89,7 +90,8 @@ std::string explain(const Division &division, DividedBy by, const Network &netwo
       std::to_string(division.ranks) +
       " ranks: " + (most == least ? std::to_string(most) : std::to_string(least) + " or " + std::to_string(most)) +
       " rows of a batch each " +
-      text_of("(estimate %.2f ms for a step; columns of each layer %.2f ms); ", 1e3 * costs.rows, 1e3 * costs.columns) +
+      text_of("(estimate %.2f ms for a step; columns of each layer %.2f ms%s); ", 1e3 * costs.rows, 1e3 * costs.columns,
+              costs.columns < costs.rows && costs.columns_send_much() ? ", but they send more" : "") +
       link_text + "; gradients are carried in " + std::to_string(panels) + " panels";
   if (columns == 0) return text;
   const MergingCosts merging = merging_costs(division, 12 * columns, link);

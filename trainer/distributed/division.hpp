@@ -31,20 +31,20 @@ struct Division {
 // With `gather`, the last rank gets all moments, and merges them.
 enum class Merging { carry, gather };
 
-// The seconds that merging takes.  bytes: of what is merged, for each block.
+// The seconds that each way of merging takes.
 struct MergingCosts {
   double carry, gather;
   Merging cheaper() const { return carry <= gather ? Merging::carry : Merging::gather; }
 };
-// A carry crosses each rank in turn.  Where blocks are gathered, one message takes its latency, and each other one a
-// quarter of it, which is an assumption: they are on their way already.
+// bytes: the moments of one block.  A carry crosses each rank in turn.  If blocks are gathered, their messages overlap:
+// the cost is one latency, and an assumed quarter of a latency for each sender.
 inline MergingCosts merging_costs(const Division &division, int64_t bytes, const Link &link) {
   const double senders = division.last(), size = static_cast<double>(bytes),
                blocks = std::ceil(static_cast<double>(division.batch_rows) / 256);
   return {senders * link.seconds(size), link.latency + senders * link.latency / 4 + blocks * size / link.bandwidth};
 }
 
-// The rows of dw that travel together, a panel: a multiple of `unit`, and fewer if there are more outputs.
+// The number of rows of dw in a panel: a multiple of `unit`, but at most `inputs`.  More outputs give fewer rows.
 inline int64_t rows_of_panel(int64_t inputs, int64_t outputs, int64_t unit) {
   const int64_t floats = 16384 * unit / 48;
   const int64_t rows = std::max<int64_t>(1, floats / std::max<int64_t>(1, outputs) / unit) * unit;
@@ -54,8 +54,8 @@ inline int64_t rows_of_panel(int64_t inputs, int64_t outputs, int64_t unit) {
 // smaller it is, the less of its registers a kernel uses.
 int64_t unit_of_panels(const Division &division, const Network &network, const Link &link);
 
-// Into how many slices the results of each rank are cut.  A rank hands each one on as soon as it is there, but small
-// messages do not repay their latency.
+// The number of slices into which the part of dw that a rank owns is cut.  The owner sends a slice to the others as soon
+// as it arrives.  The latency of very small messages would cost more than this saves.
 inline size_t slices_of_rank(size_t floats, int ranks) {
   constexpr size_t least = 4096, most = 8;
   return std::clamp<size_t>(floats / (least * static_cast<size_t>(ranks)), 1, most);
@@ -64,10 +64,11 @@ inline size_t slices_of_rank(size_t floats, int ranks) {
 // Whether ranks divide the rows of a batch, or the columns of each layer.
 enum class DividedBy { rows, columns };
 
-// The seconds of a step.
+// The seconds of a step, and the bytes that a rank sends.
 struct StepCosts {
-  double rows, columns;
-  DividedBy cheaper() const { return rows <= columns ? DividedBy::rows : DividedBy::columns; }
+  double rows, columns, rows_bytes, columns_bytes;
+  bool columns_send_much() const { return columns_bytes > 1.1 * rows_bytes; }
+  DividedBy cheaper() const { return rows <= columns || columns_send_much() ? DividedBy::rows : DividedBy::columns; }
 };
 StepCosts step_costs(const Division &division, const Network &network, const Link &link);
 

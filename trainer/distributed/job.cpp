@@ -5,6 +5,8 @@
 #include "trainer/distributed/mpi_job.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -25,12 +27,21 @@ int number_in(const char *name, int fallback) {
   return text != nullptr && *text >= '0' && *text <= '9' ? std::atoi(text) : fallback;
 }
 
-// Which CPUs this process may use, as text.
+// Which CPUs this process may use, one bit for each.
 std::string own_cpus() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  sched_getaffinity(0, sizeof cpus, &cpus);
-  return {reinterpret_cast<const char *>(&cpus), sizeof cpus};
+  std::string cpus(sizeof(cpu_set_t), 0);
+  while (sched_getaffinity(0, cpus.size(), reinterpret_cast<cpu_set_t *>(cpus.data())) != 0 && errno == EINVAL &&
+         cpus.size() < 1 << 16)
+    cpus.assign(2 * cpus.size(), 0);
+  return cpus;
+}
+
+// How many CPUs both have.
+int common_cpus(const std::string &one, const std::string &other) {
+  int count = 0;
+  for (size_t i = 0; i < std::min(one.size(), other.size()); ++i)
+    count += std::popcount(static_cast<unsigned char>(one[i] & other[i]));
+  return count;
 }
 
 } // namespace
@@ -48,26 +59,10 @@ void silence_other_ranks() {
   if (launch().rank == 0) return;
   std::fflush(stdout), std::fflush(stderr);
   first_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC), kept = memfd_create("stderr", MFD_CLOEXEC);
-  if (nowhere >= 0) dup2(nowhere, STDOUT_FILENO);
-  if (kept >= 0) dup2(kept, STDERR_FILENO);
-  close(nowhere), close(kept);
-}
-
-std::string said() {
-  if (first_stderr < 0) return "";
-  std::fflush(stderr);
-  std::string text(4096, 0);
-  const off_t end = lseek(STDERR_FILENO, 0, SEEK_CUR);
-  const off_t begin = std::max<off_t>(0, end - static_cast<off_t>(text.size()));
-  const ssize_t got = pread(STDERR_FILENO, text.data(), text.size(), begin);
-  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
-  // The last message of the command.  What came before it was progress.
-  const std::string name = "lanefold: ";
-  const size_t at = text.rfind("\n" + name);
-  text = at != std::string::npos ? text.substr(at + 1) : text;
-  while (text.ends_with('\n')) text.pop_back();
-  return text.starts_with(name) ? text.substr(name.size()) : text;
+  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere < 0) return;
+  dup2(nowhere, STDOUT_FILENO), dup2(nowhere, STDERR_FILENO);
+  close(nowhere);
 }
 
 void tell(const std::string &message) {
@@ -84,7 +79,7 @@ double rank_timeout() {
 
 Ranks &job() { return joined != nullptr ? *joined : alone(); }
 
-int run_job(const std::string &command, const std::function<int()> &work) {
+int run_job(const std::string &command, cli::Command &program, const std::function<int()> &work) {
   if (launch().count == 1) return work();
   if (!has_mpi()) {
     if (launch().rank == 0)
@@ -99,13 +94,19 @@ int run_job(const std::string &command, const std::function<int()> &work) {
     need_same(*ranks, "command or version of Lanefold", command);
   } catch (const std::exception &error) {
     if (ranks != nullptr) ranks->settle(true, error.what());
-    else tell(error.what());
+    else if (launch().rank == 0) tell(error.what()); // all ranks find it
     return cli::error_exit_code;
   }
   joined = ranks.get();
+  std::string message;
+  program.tells = [&](const std::string &text) { message = text; };
   const int code = work();
+  program.tells = nullptr;
+  // Otherwise rank 0 has printed the same: what is wrong with the words that all ranks were given.
+  if (code == cli::error_exit_code && message.empty() && !ranks->is_first())
+    message = "cannot take its command line or its environment";
   std::fflush(stdout);
-  const bool all_well = ranks->settle(code == cli::error_exit_code, said());
+  const bool all_well = ranks->settle(code == cli::error_exit_code, message);
   joined = nullptr;
   return all_well ? code : cli::error_exit_code;
 }
@@ -120,13 +121,12 @@ int ranks_on_host() {
 int threads_of_rank() {
   if (joined == nullptr) return 0;
   const std::string mine = own_cpus();
-  cpu_set_t cpus;
-  std::memcpy(&cpus, mine.data(), sizeof cpus);
   const std::vector<std::string> all = gather(*joined, mine);
   int sharing = 0;
   for (int rank = 0; rank < joined->count(); ++rank)
-    sharing += joined->host(rank) == joined->host(joined->rank()) && all[static_cast<size_t>(rank)] == mine;
-  return std::max(1, CPU_COUNT(&cpus) / std::max(1, sharing));
+    sharing +=
+        joined->host(rank) == joined->host(joined->rank()) && common_cpus(all[static_cast<size_t>(rank)], mine) > 0;
+  return std::max(1, common_cpus(mine, mine) / std::max(1, sharing));
 }
 
 } // namespace lanefold::trainer

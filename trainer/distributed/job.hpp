@@ -7,6 +7,10 @@
 #include <memory>
 #include <optional>
 
+namespace lanefold::cli {
+struct Command;
+}
+
 namespace lanefold::trainer {
 
 // How a launcher (mpirun, srun) started this process, as its environment says.
@@ -28,27 +32,26 @@ protected:
   std::vector<std::string> hosts_; // of each rank
 };
 
-// What other ranks than the first one print is not shown from now on, because the first one prints the same.  What they
-// say on standard error is kept for said().
+// What other ranks than the first one print is not shown from now on, because the first one prints the same.
 void silence_other_ranks();
-std::string said();
 // Writes to the standard error that the process began with.
 void tell(const std::string &message);
 
 // The ranks of this process: those of the job that run_job() runs, or one.
 Ranks &job();
 
-// How long a rank waits for another one that does not answer, in seconds: 300, or $LANEFOLD_RANK_TIMEOUT.
+// Seconds that a rank waits for a message before it asks the others for an answer: 300, or $LANEFOLD_RANK_TIMEOUT.
 double rank_timeout();
 
-// Joins the job and runs work(), which prints its errors and then returns 2.  All ranks must have the same `command`.  If
-// a rank fails, all ranks return 2, and one of them tells why.
-int run_job(const std::string &command, const std::function<int()> &work);
+// Joins the job and runs work(), which runs the program, and returns 2 if it fails.  All ranks must have the same
+// `command`.  If a rank fails, all ranks return 2, and one of them tells why.
+int run_job(const std::string &command, cli::Command &program, const std::function<int()> &work);
 
 // How many ranks of the job this host has.
 int ranks_on_host();
 
-// The CPUs of this process, shared with the ranks on the same host that may use the same ones; 0: there is one rank.
+// The number of CPUs of this process, divided by the number of ranks on this host that may use one of them; at least 1.
+// Returns 0 if this process has joined no job.
 // All ranks call it together.
 int threads_of_rank();
 

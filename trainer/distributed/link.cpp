@@ -15,19 +15,21 @@ Times exchange(Ranks &ranks, size_t size, int count) {
   std::vector<char> bytes(size);
   std::vector<double> both_ways, send;
   const int first = 0, last = ranks.count() - 1;
-  for (int i = 0; i < count; ++i) {
-    const double begin = now();
-    if (ranks.rank() == first) {
-      const Ranks::Transfer there = ranks.send(last, Channel::control, bytes.data(), size);
-      send.push_back(now() - begin);
-      ranks.wait(ranks.receive(last, Channel::control, bytes.data(), size));
-      ranks.wait(there);
-    } else if (ranks.rank() == last) {
-      ranks.wait(ranks.receive(first, Channel::control, bytes.data(), size));
-      ranks.wait(ranks.send(first, Channel::control, bytes.data(), size));
-    } else break;
-    both_ways.push_back(now() - begin);
-  }
+  ranks.transferring([&] {
+    for (int i = 0; i < count; ++i) {
+      const double begin = now();
+      if (ranks.rank() == first) {
+        const Ranks::Transfer there = ranks.send(last, Channel::control, bytes.data(), size);
+        send.push_back(now() - begin);
+        ranks.wait(ranks.receive(last, Channel::control, bytes.data(), size));
+        ranks.wait(there);
+      } else if (ranks.rank() == last) {
+        ranks.wait(ranks.receive(first, Channel::control, bytes.data(), size));
+        ranks.wait(ranks.send(first, Channel::control, bytes.data(), size));
+      } else break;
+      both_ways.push_back(now() - begin);
+    }
+  });
   if (both_ways.empty()) return {};
   return {undisturbed(both_ways), undisturbed(ranks.rank() == first ? send : both_ways)};
 }

@@ -85,14 +85,7 @@ public:
     wait_until([&] { return is_done(transfer); });
   }
 
-  void give_up() override {
-    for (auto &[transfer, one] : open_)
-      if (one.is_receive) {
-        MPI_Cancel(&one.request);
-        MPI_Wait(&one.request, MPI_STATUS_IGNORE);
-      } else MPI_Request_free(&one.request);
-    open_.clear();
-  }
+  void give_up(const std::string &message) override { end(failed, message); }
 
   bool settle(bool has_failed, const std::string &message) override {
     return settle_as(has_failed ? failed : well, message);
@@ -103,6 +96,24 @@ public:
   }
 
 private:
+  void drop_transfers() {
+    for (auto &[transfer, one] : open_)
+      if (one.is_receive) {
+        MPI_Cancel(&one.request);
+        MPI_Wait(&one.request, MPI_STATUS_IGNORE);
+      } else MPI_Request_free(&one.request);
+    open_.clear();
+  }
+
+  // Ends with the others, while the memory of open transfers is still there.
+  [[noreturn]] void end(Notice kind, const std::string &message) {
+    drop_transfers();
+    settle_as(kind, message);
+    std::fflush(nullptr);
+    MPI_Finalize();
+    _exit(2);
+  }
+
   bool settle_as(Notice kind, const std::string &message) {
     const auto self = static_cast<size_t>(rank());
     ended_[self] = (static_cast<char>(kind) + message).substr(0, most_text);
@@ -114,9 +125,10 @@ private:
     const auto is_well = [](const std::string &end) { return end[0] == well; };
     const auto has_failed = [](const std::string &end) { return end[0] == failed; };
     const bool all_are_well = std::all_of(ended_.begin(), ended_.end(), is_well);
-    if (!all_are_well) give_up();
+    if (!all_are_well) drop_transfers();
     const auto teller = std::find_if(ended_.begin(), ended_.end(), has_failed) - ended_.begin();
-    if (teller == rank() && !message.empty()) tell((rank() == 0 ? "" : name_of(rank()) + ": ") + message);
+    const bool all_say_it = std::count(ended_.begin(), ended_.end(), ended_.front()) == count();
+    if (teller == rank() && !message.empty()) tell((all_say_it ? "" : name_of(rank()) + ": ") + message);
     return all_are_well;
   }
 
@@ -132,10 +144,7 @@ private:
     MPI_Error_string(code, text, &length);
     fail(other < 0 ? text : "no connection to " + name_of(other) + ": " + text);
   }
-  [[noreturn]] void fail(const std::string &message) {
-    give_up();
-    throw std::runtime_error(message);
-  }
+  [[noreturn]] void fail(const std::string &message) { end(failed, message); }
 
   // Sends a notice, whose text stays here.
   void notify(int to, const std::string &text) {
@@ -162,12 +171,7 @@ private:
       else {
         ended_[from].assign(text, static_cast<size_t>(size));
         if (text[0] == well || is_settling_) continue;
-        // The memory of open transfers must not go away, so no exception passes them.
-        give_up();
-        settle_as(aborted, "");
-        std::fflush(nullptr);
-        MPI_Finalize();
-        _exit(2);
+        end(aborted, ""); // no exception passes open transfers
       }
     }
   }

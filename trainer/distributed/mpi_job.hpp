@@ -8,8 +8,8 @@ namespace lanefold::trainer {
 // Whether this program has MPI.
 bool has_mpi();
 
-// Initializes MPI.  The job ends it.  Throws std::runtime_error if this program has no MPI, or if MPI knows other ranks
-// than the launcher: they would not know of each other.
+// Initializes MPI.  The Job finalizes it.  Throws std::runtime_error if this program has no MPI, or if MPI and the
+// launcher disagree about the rank or the number of ranks.  Such processes would train without knowing of each other.
 std::unique_ptr<Job> join_mpi(const Launch &launch);
 
 } // namespace lanefold::trainer

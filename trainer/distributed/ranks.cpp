@@ -31,18 +31,20 @@ Share share_of(int64_t size, int ranks, int rank) {
 
 // Along a binomial tree: in each round, every rank that has the bytes sends them to one that has not.
 void broadcast(Ranks &ranks, int from, void *bytes, size_t size) {
-  const int count = ranks.count(), position = (ranks.rank() - from + count) % count;
-  const auto rank_at = [&](int at) { return (at + from) % count; };
-  int distance = 1;
-  if (position > 0) {
-    while (2 * distance <= position) distance *= 2;
-    ranks.wait(ranks.receive(rank_at(position - distance), Channel::control, bytes, size));
-    distance *= 2;
-  }
-  Transfers sends(ranks);
-  for (; position + distance < count; distance *= 2)
-    sends.add(ranks.send(rank_at(position + distance), Channel::control, bytes, size));
-  sends.wait();
+  ranks.transferring([&] {
+    const int count = ranks.count(), position = (ranks.rank() - from + count) % count;
+    const auto rank_at = [&](int at) { return (at + from) % count; };
+    int distance = 1;
+    if (position > 0) {
+      while (2 * distance <= position) distance *= 2;
+      ranks.wait(ranks.receive(rank_at(position - distance), Channel::control, bytes, size));
+      distance *= 2;
+    }
+    Transfers sends(ranks);
+    for (; position + distance < count; distance *= 2)
+      sends.add(ranks.send(rank_at(position + distance), Channel::control, bytes, size));
+    sends.wait();
+  });
 }
 
 std::vector<std::string> gather(Ranks &ranks, const std::string &mine) {
@@ -50,22 +52,24 @@ std::vector<std::string> gather(Ranks &ranks, const std::string &mine) {
   std::vector<uint64_t> sizes(count);
   std::vector<std::string> all(count);
   sizes[self] = mine.size(), all[self] = mine;
-  for (const bool are_sizes : {true, false}) {
-    Transfers transfers(ranks);
-    for (size_t i = 0; i < count; ++i) {
-      if (i == self) continue;
-      const int other = static_cast<int>(i);
-      if (are_sizes) {
-        transfers.add(ranks.receive(other, Channel::control, &sizes[i], sizeof sizes[i]));
-        transfers.add(ranks.send(other, Channel::control, &sizes[self], sizeof sizes[self]));
-      } else {
-        all[i].resize(sizes[i]);
-        transfers.add(ranks.receive(other, Channel::control, all[i].data(), all[i].size()));
-        transfers.add(ranks.send(other, Channel::control, mine.data(), mine.size()));
+  ranks.transferring([&] {
+    for (const bool are_sizes : {true, false}) {
+      Transfers transfers(ranks);
+      for (size_t i = 0; i < count; ++i) {
+        if (i == self) continue;
+        const int other = static_cast<int>(i);
+        if (are_sizes) {
+          transfers.add(ranks.receive(other, Channel::control, &sizes[i], sizeof sizes[i]));
+          transfers.add(ranks.send(other, Channel::control, &sizes[self], sizeof sizes[self]));
+        } else {
+          all[i].resize(sizes[i]);
+          transfers.add(ranks.receive(other, Channel::control, all[i].data(), all[i].size()));
+          transfers.add(ranks.send(other, Channel::control, mine.data(), mine.size()));
+        }
       }
+      transfers.wait();
     }
-    transfers.wait();
-  }
+  });
   return all;
 }
 

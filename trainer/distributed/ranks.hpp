@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -48,8 +49,21 @@ public:
   // A transfer that is done is forgotten.  Throws RankError.
   virtual bool is_done(Transfer transfer) = 0;
   virtual void wait(Transfer transfer) = 0;
-  // Ends receives that have begun, after an error, so that their memory may go away.
-  virtual void give_up() {}
+  // An error ends this rank, and the memory of its open transfers is about to go away.  A rank of a job does not return
+  // from this, but ends with the others.
+  virtual void give_up(const std::string &) {}
+  // Returns work(), which begins transfers with memory of its own.
+  template <class Work> auto transferring(const Work &work) {
+    try {
+      return work();
+    } catch (const std::bad_alloc &) {
+      give_up("out of memory");
+      throw;
+    } catch (const std::exception &error) {
+      give_up(error.what());
+      throw;
+    }
+  }
 
   // Does a task.  Only ranks that measure or simulate do more than that, or less.
   template <class Work> void run(const StepTask &task, const Work &work) {

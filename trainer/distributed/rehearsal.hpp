@@ -28,8 +28,8 @@ TaskCosts rehearse(const Context &context, const Network &network, const Divisio
 // The lower quartile of the times of a step of one process, in seconds.
 double seconds_of_step(const Context &context, const Network &network, int64_t batch_rows, int repetitions);
 
-// The same of a step that these ranks divide, until all have ended.  All of them call it together, and get that of
-// the first.
+// The same for a step that these ranks divide.  A step lasts until all ranks have ended it.  All ranks call this
+// together, and get the time of the first rank.
 double seconds_of_step(const Context &context, const Network &network, int64_t batch_rows, int repetitions,
                        Ranks &ranks, const Link &link);
 

@@ -1,5 +1,6 @@
 // Ranks of a cluster that is simulated: each has a clock, which its tasks and messages move on.  They run one after the
-// other in one thread, so their number is not that of this machine, and the result is always the same.
+// other in one thread, so there may be more of them than this machine has cores, and
+// the result is always the same.
 #pragma once
 
 #include "trainer/distributed/ranks.hpp"

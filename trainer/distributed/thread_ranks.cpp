@@ -16,8 +16,13 @@ namespace {
 struct Post {
   std::mutex mutex;
   std::condition_variable arrived;
-  std::map<std::tuple<int, int, Channel>, std::deque<std::string>> queues; // from, to, channel
-  int failed = -1;                                                         // a rank that has ended with an error
+  struct Message {
+    const void *bytes; // of the sender
+    size_t size;
+    std::shared_ptr<bool> is_taken;
+  };
+  std::map<std::tuple<int, int, Channel>, std::deque<Message>> queues; // from, to, channel
+  int failed = -1;                                                     // a rank that has ended with an error
 };
 
 class ThreadRanks : public Ranks {
@@ -27,9 +32,18 @@ public:
   Transfer send(int to, Channel channel, const void *bytes, size_t size) override {
     count_sent(size);
     const std::lock_guard lock(post_.mutex);
-    post_.queues[{rank(), to, channel}].emplace_back(static_cast<const char *>(bytes), size);
+    const auto is_taken = std::make_shared<bool>(false);
+    post_.queues[{rank(), to, channel}].push_back({bytes, size, is_taken});
     post_.arrived.notify_all();
-    return 0; // it is done
+    sends_[++last_] = is_taken;
+    return last_;
+  }
+
+  // Nothing is copied before it is received, so a sender that does not wait is noticed.
+  void give_up(const std::string &) override {
+    const std::lock_guard lock(post_.mutex);
+    if (post_.failed < 0) post_.failed = rank();
+    post_.arrived.notify_all();
   }
 
   // A receive takes its message when it is waited for, but not before those that began earlier on its channel.
@@ -46,8 +60,8 @@ public:
 
   void wait(Transfer transfer) override {
     std::unique_lock lock(post_.mutex);
-    post_.arrived.wait(lock, [&] { return is_done_now(transfer) || post_.failed >= 0; });
-    if (!is_done_now(transfer)) throw RankError("rank " + std::to_string(post_.failed) + " has ended");
+    post_.arrived.wait(lock, [&] { return post_.failed >= 0 || is_done_now(transfer); });
+    if (post_.failed >= 0) throw RankError("rank " + std::to_string(post_.failed) + " has ended");
   }
 
 private:
@@ -59,11 +73,17 @@ private:
   };
 
   bool is_done_now(Transfer transfer) {
+    if (post_.failed >= 0) return false; // the memory of messages may be gone
+    if (const auto sent = sends_.find(transfer); sent != sends_.end()) {
+      if (!*sent->second) return false;
+      sends_.erase(sent);
+      return true;
+    }
     const auto wanted = receives_.find(transfer);
-    if (wanted == receives_.end()) return true; // taken before, or a send
+    if (wanted == receives_.end()) return true; // taken before
     const int from = wanted->second.from;
     const Channel channel = wanted->second.channel;
-    std::deque<std::string> &queue = post_.queues[{from, rank(), channel}];
+    std::deque<Post::Message> &queue = post_.queues[{from, rank(), channel}];
     for (auto i = receives_.begin(); i->first <= transfer && !queue.empty();) {
       const Receive &one = i->second;
       if (one.from != from || one.channel != channel) {
@@ -71,8 +91,11 @@ private:
         continue;
       }
       const bool is_last = i->first == transfer;
-      if (queue.front().size() != one.size) throw RankError("a message has another size than expected");
-      std::memcpy(one.bytes, queue.front().data(), one.size);
+      const Post::Message &message = queue.front();
+      if (message.size != one.size) throw RankError("a message has another size than expected");
+      std::memcpy(one.bytes, message.bytes, one.size);
+      *message.is_taken = true;
+      post_.arrived.notify_all();
       queue.pop_front();
       i = receives_.erase(i);
       if (is_last) return true;
@@ -83,6 +106,7 @@ private:
   Post &post_;
   Transfer last_ = 0;
   std::map<Transfer, Receive> receives_; // that are not done, in their order
+  std::map<Transfer, std::shared_ptr<bool>> sends_;
 };
 
 } // namespace
