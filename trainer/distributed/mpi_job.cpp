@@ -226,6 +226,7 @@ private:
       tell(silent + (silent.find(',') == std::string::npos ? " has" : " have") + " not answered for " +
            std::to_string(static_cast<int>(rank_timeout())) + " s; the job ends");
     else sleep(2), tell(silent + " has not answered; the job ends"); // if the first one has not ended the job by then
+    usleep(200'000); // MPICH's mpirun may drop what was written just before
     MPI_Abort(MPI_COMM_WORLD, 2);
     _exit(2);
   }
