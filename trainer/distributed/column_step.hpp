@@ -1,6 +1,6 @@
 // The step of a training whose layers are divided among ranks by columns: each rank has all rows of a batch, and some
-// units of each layer.  So no sum over the rows crosses a rank.  In a step, ranks exchange outputs
-// and dz, but no weights.  It gives the bits of one rank.
+// units of each layer.  So no sum over the rows crosses a rank.  In a step, ranks exchange outputs and dz, but no weights.
+// It gives the bits of one rank.
 #pragma once
 
 #include "trainer/distributed/division.hpp"

@@ -10,8 +10,8 @@ namespace {
 class Alone : public Ranks {
 public:
   Alone() : Ranks(0, 1) {}
-  Transfer send(int, Channel, const void *, size_t) override { throw RankError("there are no other ranks"); }
-  Transfer receive(int, Channel, void *, size_t) override { throw RankError("there are no other ranks"); }
+  Transfer send(int, Channel, const void *, size_t) override { throw RankError("the only rank cannot send"); }
+  Transfer receive(int, Channel, void *, size_t) override { throw RankError("the only rank cannot receive"); }
   bool is_done(Transfer) override { return true; }
   void wait(Transfer) override {}
 };

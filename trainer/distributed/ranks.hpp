@@ -49,8 +49,8 @@ public:
   // A transfer that is done is forgotten.  Throws RankError.
   virtual bool is_done(Transfer transfer) = 0;
   virtual void wait(Transfer transfer) = 0;
-  // An error ends this rank, and the memory of its open transfers is about to go away.  A rank of a job does not return
-  // from this, but ends with the others.
+  // Called when an error ends this rank, before the memory of its open transfers goes away.  A rank of a job ends here
+  // together with the others, and does not return.
   virtual void give_up(const std::string &) {}
   // Returns work(), which begins transfers with memory of its own.
   template <class Work> auto transferring(const Work &work) {
